@@ -1,0 +1,169 @@
+"""Everything this package raises on purpose.
+
+::
+
+    PAIError
+    ├── SpecError (ValueError)   the author's arguments or connection; .problems lists every one of them
+    ├── TransportError           no answer; .sent tells whether the request may have arrived
+    ├── ProtocolError            an answer that can't be read
+    ├── APIError                 the service said no: .status .code .message .request_id
+    │   ├── AuthError            wrong, expired or insufficient credentials
+    │   ├── NotFoundError        no such thing
+    │   ├── ConflictError        it exists already, or is in a state that forbids this
+    │   ├── ThrottledError       too many requests; .retry_after in seconds, when the service said so
+    │   └── ServerError          the service's own failure
+    └── JobError                 the job ended badly: .snapshot, .log_tail
+        ├── JobFailedError · JobStoppedError · JobTimeoutError
+
+What belongs here: error classes and how they read. What does not: Airflow's exceptions; the operator's edge turns
+these into those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.model.status import JobSnapshot
+
+_BODY_SHOWN = 256
+
+
+class PAIError(Exception):
+    """Base of all errors of this package."""
+
+
+class SpecError(PAIError, ValueError):
+    """The author's arguments or connection cannot work; nothing was submitted or uploaded.
+
+    Attributes:
+        problems: every problem found, each one sentence that begins with the argument's name.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems: tuple[str, ...] = tuple(problems)
+        if len(self.problems) == 1:
+            text = self.problems[0]
+        else:
+            text = f"{len(self.problems)} problems:" + "".join(f"\n  - {p}" for p in self.problems)
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
+
+class TransportError(PAIError):
+    """No answer came back.
+
+    Attributes:
+        sent: True when the request may have reached the service, so that a call that isn't idempotent must
+            not simply be repeated.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class ProtocolError(PAIError):
+    """An answer arrived that can't be read as the service's; the body is cut at 256 characters."""
+
+    def __init__(self, message: str, body: str = "") -> None:
+        shown = body if len(body) <= _BODY_SHOWN else body[:_BODY_SHOWN] + "..."
+        super().__init__(f"{message}: {shown!r}" if shown else message)
+
+
+class APIError(PAIError):
+    """The service refused the request.
+
+    Attributes:
+        operation: the operation that was asked for, such as ``CreateTrainingJob``.
+        status: HTTP status.
+        code: the service's error code; empty when it sent none.
+        message: the service's message, as it is safe to show.
+        request_id: what Alibaba Cloud's support asks for; empty when the service sent none.
+    """
+
+    def __init__(self, operation: str, status: int, code: str, message: str, request_id: str = "") -> None:
+        self.operation = operation
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        super().__init__(
+            f"{operation} was refused: {code or 'no code'}: {message} (HTTP {status}, request id {request_id or 'none'})"
+            f"{self._advice()}"
+        )
+
+    def _advice(self) -> str:
+        return ""
+
+
+class AuthError(APIError):
+    """Wrong, expired or insufficient credentials."""
+
+    def _advice(self) -> str:
+        return (
+            ". Check access_key_id, access_key_secret and security_token of the Airflow connection, "
+            "and that the RAM user may use this workspace"
+        )
+
+
+class NotFoundError(APIError):
+    """The thing asked for does not exist."""
+
+
+class ConflictError(APIError):
+    """The thing exists already, or is in a state that forbids the request."""
+
+
+class ThrottledError(APIError):
+    """Too many requests.
+
+    Attributes:
+        retry_after: seconds to wait, when the service said so, else None.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        status: int,
+        code: str,
+        message: str,
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(operation, status, code, message, request_id)
+        self.retry_after = retry_after
+
+
+class ServerError(APIError):
+    """The service's own failure."""
+
+
+class JobError(PAIError):
+    """The training job ended badly.
+
+    Attributes:
+        snapshot: the job as it was last seen.
+        log_tail: its last log lines, oldest first; empty when they could not be read.
+    """
+
+    def __init__(self, message: str, snapshot: JobSnapshot, log_tail: Sequence[str] = ()) -> None:
+        self.snapshot = snapshot
+        self.log_tail = tuple(log_tail)
+        tail = "".join(f"\n  {line}" for line in self.log_tail)
+        super().__init__(f"{message}\nlast log lines of the job:{tail}" if tail else message)
+
+
+class JobFailedError(JobError):
+    """The job failed by itself."""
+
+
+class JobStoppedError(JobError):
+    """Somebody stopped the job."""
+
+
+class JobTimeoutError(JobError):
+    """The job did not end in the time it was given; it was stopped."""
