@@ -21,10 +21,11 @@ these into those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from airflow_provider_pai.model.status import JobSnapshot
 
 _BODY_SHOWN = 256
@@ -92,8 +93,8 @@ class APIError(PAIError):
         self.message = message
         self.request_id = request_id
         super().__init__(
-            f"{operation} was refused: {code or 'no code'}: {message} (HTTP {status}, request id {request_id or 'none'})"
-            f"{self._advice()}"
+            f"{operation} was refused: {code or 'no code'}: {message} "
+            f"(HTTP {status}, request id {request_id or 'none'}){self._advice()}"
         )
 
     def _advice(self) -> str:

@@ -1,0 +1,143 @@
+"""One value per API operation: what to ask and how to read the answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_pai.errors import (
+    APIError,
+    AuthError,
+    ConflictError,
+    NotFoundError,
+    ProtocolError,
+    ServerError,
+    ThrottledError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_pai.api.endpoints import Service
+
+T = TypeVar("T")
+
+_AUTH_CODES = (
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "InvalidSecurityToken",
+    "Forbidden",
+    "NoPermission",
+    "AccessDenied",
+)
+_RETRY_AFTER = "x-acs-retry-after"
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A request to one PAI service and the reader of its answer.
+
+    Attributes:
+        service: the product that serves the operation.
+        action: the operation's name, such as ``GetTrainingJob``.
+        method: HTTP method.
+        path: path below the host, already percent-encoded (see :func:`segment`).
+        parse: turns the answer's JSON object into a value.
+        query: parameters in any order, unencoded; the client encodes and sorts them.
+        body: the JSON body, or None for no body.
+        idempotent: False when sending it twice could do the thing twice.
+    """
+
+    service: Service
+    action: str
+    method: str
+    path: str
+    parse: Callable[[Mapping[str, Any]], T]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    idempotent: bool = True
+
+    def content(self) -> bytes:
+        """Return the bytes of the body; empty when there is none."""
+        if self.body is None:
+            return b""
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def segment(value: str) -> str:
+    """Percent-encode one path segment (RFC 3986), so that an id can't change the path."""
+    return quote(value, safe="-_.~")
+
+
+def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], content: bytes) -> T:
+    """Read an answer: the parsed value, or the error the service sent.
+
+    Args:
+        call: what was asked.
+        status: HTTP status of the answer.
+        headers: its headers, in a mapping that ignores case.
+        content: its body.
+
+    Raises:
+        APIError: the service refused, as the subclass that fits.
+        ProtocolError: the answer is not a JSON object of the operation's form.
+    """
+    if status >= 400:
+        raise decode_error(call.action, status, headers, content)
+    if not content:
+        return call.parse({})
+    return call.parse(_json_object(call.action, content))
+
+
+def decode_error(action: str, status: int, headers: Mapping[str, str], content: bytes) -> APIError | ProtocolError:
+    """Build the error of an answer with status 400 or above: service code first, then HTTP status, then the base."""
+    try:
+        body = _json_object(action, content)
+    except ProtocolError as error:
+        if status < 500:
+            return error
+        body = {"Message": "the answer is not PAI's; a proxy or load balancer may have sent it"}
+    code = str(body.get("Code") or body.get("code") or "")
+    message = _safe_message(code, str(body.get("Message") or body.get("message") or "no message"))
+    request_id = str(body.get("RequestId") or body.get("requestId") or headers.get("x-acs-request-id") or "")
+    retry_after = _retry_after(headers.get(_RETRY_AFTER))
+    if code.startswith("Throttling") or status == 429 or retry_after is not None:
+        return ThrottledError(action, status, code, message, request_id, retry_after)
+    return _error_class(status, code)(action, status, code, message, request_id)
+
+
+def _error_class(status: int, code: str) -> type[APIError]:
+    if code.startswith(_AUTH_CODES) or status in (401, 403):
+        return AuthError
+    if status >= 500:
+        return ServerError
+    if status == 404:
+        return NotFoundError
+    if status == 409:
+        return ConflictError
+    return APIError
+
+
+def _safe_message(code: str, message: str) -> str:
+    """Drop what a signature error echoes: the string to sign holds request headers, a security token among them."""
+    if code == "SignatureDoesNotMatch":
+        return "the signature does not match; access_key_secret is probably wrong"
+    return message
+
+
+def _retry_after(value: str | None) -> float | None:
+    return int(value) / 1000 if value and value.isdigit() and int(value) > 0 else None
+
+
+def _json_object(action: str, content: bytes) -> Mapping[str, Any]:
+    text = content.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise ProtocolError(f"{action}: the answer is not JSON", text) from error
+    if not isinstance(body, dict):
+        raise ProtocolError(f"{action}: the answer is not a JSON object", text)
+    return body

@@ -1,0 +1,52 @@
+"""From a region to the host of each service, public and VPC.
+
+Hosts follow Alibaba Cloud's published pattern ``<prefix>.<region>.aliyuncs.com`` (aliyun/aliyun-openapi-meta). A
+region missing from a product's list is no proof that its host is absent, so none is refused here; a connection may
+override the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Network = Literal["public", "vpc"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A product of PAI's API.
+
+    Attributes:
+        name: product code.
+        version: value of ``x-acs-version``.
+        prefix: first label of the public host.
+        vpc_prefix: first label of the host inside a VPC.
+    """
+
+    name: str
+    version: str
+    prefix: str
+    vpc_prefix: str
+
+
+PAI_STUDIO = Service("PaiStudio", "2022-01-12", "pai", "pai-vpc")
+AI_WORKSPACE = Service("AIWorkSpace", "2021-02-04", "aiworkspace", "aiworkspace-vpc")
+DLC = Service("pai-dlc", "2020-12-03", "pai-dlc", "pai-dlc-vpc")
+
+
+def service_url(service: Service, region_id: str, network: Network = "public") -> str:
+    """Return the base URL of a service, without a trailing slash."""
+    prefix = service.vpc_prefix if network == "vpc" else service.prefix
+    return f"https://{prefix}.{region_id}.aliyuncs.com"
+
+
+def oss_url(region_id: str, network: Network = "public") -> str:
+    """Return the base URL of OSS in a region; inside a VPC its internal host."""
+    suffix = "-internal" if network == "vpc" else ""
+    return f"https://oss-{region_id}{suffix}.aliyuncs.com"
+
+
+def console_url(region_id: str, workspace_id: str, job_id: str) -> str:
+    """Return the page of a training job in PAI's console."""
+    return f"https://pai.console.aliyun.com/?regionId={region_id}&workspaceId={workspace_id}#/training/jobs/{job_id}"

@@ -1,0 +1,1 @@
+"""What runs in the triggerer: one await on the shared poller, one event."""
