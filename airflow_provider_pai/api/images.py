@@ -1,0 +1,107 @@
+"""The image catalog's operations (AIWorkSpace): calls and the answers' readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from airflow_provider_pai.api.call import Call, segment
+from airflow_provider_pai.api.endpoints import AI_WORKSPACE
+from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.image import KIND_LABELS, OFFICIAL_LABEL, Image, ImageKind, parse_images
+
+Order = Literal["ASC", "DESC"]
+
+_PATH = "/api/v1/images"
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """One page of the catalog.
+
+    Attributes:
+        items: the rows as the service sent them.
+        total: how many rows there are on all pages. A reader of all pages goes on until it has seen that many or meets
+            a page without items.
+    """
+
+    items: tuple[Mapping[str, Any], ...]
+    total: int
+
+    def images(self) -> tuple[Image, ...]:
+        """Return the rows that name a framework version, as images."""
+        return parse_images(self.items)
+
+
+def official_labels(kind: ImageKind) -> dict[str, str]:
+    """Return the label filter for PAI's own images of one kind."""
+    return {OFFICIAL_LABEL: "true", KIND_LABELS[kind]: "true"}
+
+
+def list_images(
+    *,
+    labels: Mapping[str, str] | None = None,
+    name: str | None = None,
+    workspace_id: str | None = None,
+    sort_by: Literal["GmtCreateTime"] | None = None,
+    order: Order | None = None,
+    page_number: int = 1,
+    page_size: int = 50,
+    verbose: bool = True,
+) -> Call[ImagePage]:
+    """Ask for one page of the catalog.
+
+    Args:
+        labels: only rows that carry all of these; see :func:`official_labels`.
+        name: only rows whose name contains this.
+        workspace_id: whose own images are listed too; official ones need none.
+        sort_by: default is the service's own order.
+        order: of ``sort_by``; the service's default is ``ASC``.
+        page_number: from 1.
+        page_size: rows on a page.
+        verbose: with labels; without them an image's kind and chip can only be guessed.
+    """
+    query = {
+        "Labels": _label_filter(labels) if labels else None,
+        "Name": name,
+        "WorkspaceId": workspace_id,
+        "SortBy": sort_by,
+        "Order": order,
+        "PageNumber": str(page_number),
+        "PageSize": str(page_size),
+        "Verbose": _flag(verbose),
+    }
+    present = {key: value for key, value in query.items() if value is not None}
+    return Call(AI_WORKSPACE, "ListImages", "GET", _PATH, _page, present)
+
+
+def get_image(image_id: str, *, verbose: bool = True) -> Call[Mapping[str, Any]]:
+    """Ask for one row of the catalog; the value is a row as :func:`list_images` has them.
+
+    Args:
+        image_id: the catalog's id.
+        verbose: with labels.
+    """
+
+    def row(body: Mapping[str, Any]) -> Mapping[str, Any]:
+        # GetImage answers without the id it was asked for.
+        return {**{key: value for key, value in body.items() if key != "RequestId"}, "ImageId": image_id}
+
+    return Call(AI_WORKSPACE, "GetImage", "GET", f"{_PATH}/{segment(image_id)}", row, {"Verbose": _flag(verbose)})
+
+
+def _label_filter(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _page(body: Mapping[str, Any]) -> ImagePage:
+    rows = body.get("Images") or []
+    total = body.get("TotalCount", len(rows))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not isinstance(total, int):
+        raise ProtocolError("ListImages: the answer is not a page of images", str(body))
+    return ImagePage(tuple(rows), total)

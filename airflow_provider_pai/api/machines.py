@@ -1,0 +1,59 @@
+"""Instance types that jobs can run on (DLC 2020-12-03, ListEcsSpecs)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.endpoints import DLC
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An instance type.
+
+    Attributes:
+        instance_type: its name, such as ``ecs.c6.large``.
+        cpu: number of vCPUs.
+        memory_gib: memory in GiB.
+        gpu: number of GPUs.
+        gpu_type: their type; empty without GPU.
+        available: whether PAI has it to offer now.
+    """
+
+    instance_type: str
+    cpu: int
+    memory_gib: int
+    gpu: int
+    gpu_type: str
+    available: bool
+
+
+def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_size: int = 100) -> Call[list[Machine]]:
+    """ListEcsSpecs.
+
+    Args:
+        instance_types: only these; all when empty.
+        page: number of the page, from 1.
+        page_size: items on a page.
+    """
+    query = {"PageNumber": str(page), "PageSize": str(page_size)}
+    if instance_types:
+        query["InstanceTypes"] = ",".join(instance_types)
+    return Call(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs", _machines, query)
+
+
+def _machines(body: Mapping[str, Any]) -> list[Machine]:
+    return [
+        Machine(
+            instance_type=str(item.get("InstanceType") or ""),
+            cpu=int(item.get("Cpu") or 0),
+            memory_gib=int(item.get("Memory") or 0),
+            gpu=int(item.get("Gpu") or 0),
+            gpu_type=str(item.get("GpuType") or ""),
+            available=bool(item.get("IsAvailable", True)),
+        )
+        for item in body.get("EcsSpecs") or ()
+    ]

@@ -1,0 +1,206 @@
+"""Operations on training jobs (PaiStudio 2022-01-12): each function returns a :class:`Call`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+from airflow_provider_pai.api.call import Call, T, segment
+from airflow_provider_pai.api.endpoints import PAI_STUDIO
+from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model import wire
+from airflow_provider_pai.model.status import JobSnapshot
+
+JOBS = "/api/v1/trainingjobs"
+PAGE_SIZE = 50
+"""Items on a page of a list; PAI's maximum is not public [inferred: examples go to 100]."""
+LOG_PAGE_SIZE = 100
+NO_INSTANCE_YET = "TRAINING_JOB_INSTANCE_NOT_FOUND"
+"""Code of the refusal to list logs before the job's first instance exists; the only one ``alipai`` knows."""
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One page of a list of jobs.
+
+    Attributes:
+        jobs: the jobs of this page.
+        total: number of jobs on all pages.
+    """
+
+    jobs: tuple[JobSnapshot, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class LinePage:
+    """One page of log lines or events.
+
+    Attributes:
+        lines: the lines, oldest first.
+        total: number of lines on all pages.
+    """
+
+    lines: tuple[str, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class ErrorInfo:
+    """Why a job failed, in the service's words; all empty when it has nothing to say."""
+
+    code: str = ""
+    message: str = ""
+    additional_info: str = ""
+
+
+def create_training_job(body: Mapping[str, Any]) -> Call[str]:
+    """CreateTrainingJob; answers the job's id. Not idempotent: PAI has no client token."""
+    return Call(PAI_STUDIO, "CreateTrainingJob", "POST", JOBS, _job_id, body=body, idempotent=False)
+
+
+def get_training_job(job_id: str) -> Call[JobSnapshot]:
+    """GetTrainingJob."""
+    return Call(PAI_STUDIO, "GetTrainingJob", "GET", _path(job_id), wire.snapshot)
+
+
+def list_training_jobs(
+    workspace_id: str,
+    *,
+    start_time: datetime,
+    labels: Mapping[str, str] | None = None,
+    name: str | None = None,
+    status: str | None = None,
+    page: int = 1,
+    page_size: int = PAGE_SIZE,
+    order: Literal["ASC", "DESC"] = "DESC",
+) -> Call[JobPage]:
+    """ListTrainingJobs, sorted by creation time.
+
+    Args:
+        workspace_id: the workspace.
+        start_time: jobs created since then; explicit, because PAI's own default hides jobs older than 7 days.
+        labels: labels that a job must all have.
+        name: PAI's name filter; may match more than the exact name [inferred].
+        status: only jobs in this status.
+        page: number of the page, from 1.
+        page_size: jobs on a page.
+        order: newest or oldest first.
+    """
+    query = {
+        "WorkspaceId": workspace_id,
+        "StartTime": _time(start_time),
+        "SortBy": "GmtCreateTime",
+        "Order": order,
+        "PageNumber": str(page),
+        "PageSize": str(page_size),
+    }
+    if labels:
+        query["Labels"] = json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if name:
+        query["TrainingJobName"] = name
+    if status:
+        query["Status"] = status
+    return Call(PAI_STUDIO, "ListTrainingJobs", "GET", JOBS, _job_page, query)
+
+
+def stop_training_job(job_id: str) -> Call[None]:
+    """StopTrainingJob; asynchronous, the status changes later."""
+    return Call(PAI_STUDIO, "StopTrainingJob", "PUT", f"{_path(job_id)}/stop", _nothing)
+
+
+def delete_training_job(job_id: str) -> Call[None]:
+    """DeleteTrainingJob; its outputs in OSS stay [inferred]."""
+    return Call(PAI_STUDIO, "DeleteTrainingJob", "DELETE", _path(job_id), _nothing)
+
+
+def list_training_job_logs(
+    job_id: str, *, page: int = 1, page_size: int = LOG_PAGE_SIZE, instance: str | None = None
+) -> Call[LinePage]:
+    """ListTrainingJobLogs, oldest line first; refused with :data:`NO_INSTANCE_YET` before an instance exists."""
+    query = {"PageNumber": str(page), "PageSize": str(page_size)}
+    if instance:
+        query["InstanceId"] = instance
+    return _lines("ListTrainingJobLogs", f"{_path(job_id)}/logs", "Logs", query)
+
+
+def list_training_job_events(job_id: str, *, page: int = 1, page_size: int = LOG_PAGE_SIZE) -> Call[LinePage]:
+    """ListTrainingJobEvents."""
+    query = {"PageNumber": str(page), "PageSize": str(page_size)}
+    return _lines("ListTrainingJobEvents", f"{_path(job_id)}/events", "Events", query)
+
+
+def list_training_job_metrics(
+    job_id: str, *, name: str | None = None, page: int = 1, page_size: int = LOG_PAGE_SIZE
+) -> Call[tuple[Mapping[str, Any], ...]]:
+    """ListTrainingJobMetrics: points with ``Name``, ``Timestamp`` and ``Value``."""
+    query = {"PageNumber": str(page), "PageSize": str(page_size), **({"Name": name} if name else {})}
+    return Call(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_path(job_id)}/metrics", _metrics, query)
+
+
+def get_training_job_error_info(job_id: str) -> Call[ErrorInfo]:
+    """GetTrainingJobErrorInfo."""
+    return Call(PAI_STUDIO, "GetTrainingJobErrorInfo", "GET", f"{_path(job_id)}/errorinfo", _error_info)
+
+
+def update_training_job_labels(job_id: str, labels: Mapping[str, str]) -> Call[None]:
+    """UpdateTrainingJobLabels."""
+    body = {"Labels": [{"Key": key, "Value": value} for key, value in labels.items()]}
+    return Call(PAI_STUDIO, "UpdateTrainingJobLabels", "POST", f"{_path(job_id)}/labels", _nothing, body=body)
+
+
+def _path(job_id: str) -> str:
+    return f"{JOBS}/{segment(job_id)}"
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _lines(action: str, path: str, member: str, query: Mapping[str, str]) -> Call[LinePage]:
+    return Call(PAI_STUDIO, action, "GET", path, partial(_line_page, member), query)
+
+
+def _reading(what: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProtocolError(f"{what} can't be read ({error!r})") from error
+
+
+def _job_id(body: Mapping[str, Any]) -> str:
+    return _reading("the answer to CreateTrainingJob", lambda: str(body["TrainingJobId"]))
+
+
+def _job_page(body: Mapping[str, Any]) -> JobPage:
+    return _reading(
+        "a list of jobs",
+        lambda: JobPage(
+            tuple(wire.snapshot(item) for item in body.get("TrainingJobs") or ()), int(body.get("TotalCount") or 0)
+        ),
+    )
+
+
+def _line_page(member: str, body: Mapping[str, Any]) -> LinePage:
+    # TotalCount is typed as text in PAI's SDK and is a number in its documentation.
+    return _reading(
+        f"a page of {member}",
+        lambda: LinePage(tuple(str(line) for line in body.get(member) or ()), int(body.get("TotalCount") or 0)),
+    )
+
+
+def _metrics(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(body.get("Metrics") or ())
+
+
+def _error_info(body: Mapping[str, Any]) -> ErrorInfo:
+    info = body.get("ErrorInfo") or {}
+    return ErrorInfo(*(str(info.get(name) or "") for name in ("Code", "Message", "AdditionalInfo")))
+
+
+def _nothing(_: Mapping[str, Any]) -> None:
+    return None

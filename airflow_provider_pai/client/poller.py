@@ -1,0 +1,225 @@
+"""One poller per event loop and identity: a round asks once for all jobs that anybody here waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow_provider_pai.api.training import PAGE_SIZE, get_training_job, list_training_jobs
+from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.logs import LogReader
+from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.waiting import FINAL_PAUSES
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.status import JobSnapshot
+
+SINGLE_LOOKS = 5
+"""Up to so many jobs are asked for one by one; more are listed."""
+_THREADS = 4
+_GATHERING = 0.2
+_LIST_MARGIN = timedelta(minutes=5)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a round found out about one job.
+
+    Attributes:
+        snapshot: the job.
+        lines: log lines since the last progress.
+    """
+
+    snapshot: JobSnapshot
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class _Watch:
+    job_id: str
+    interval: float
+    patience: Patience
+    logs: LogReader | None
+    ended: bool = False
+    queue: asyncio.Queue[Progress | PAIError] = field(default_factory=asyncio.Queue)
+
+
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientConfig, StatusPoller]] = WeakKeyDictionary()
+
+
+async def watch(
+    config: ClientConfig,
+    job_id: str,
+    *,
+    interval: float,
+    warn: Callable[..., None],
+    outage_limit: float,
+    logs: bool = True,
+) -> AsyncIterator[Progress]:
+    """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
+
+    Args:
+        config: who asks, and where.
+        job_id: the job.
+        interval: seconds between two rounds; the shortest of all watches counts.
+        warn: called as a logger's ``warning``.
+        outage_limit: seconds that PAI may be unreachable.
+        logs: whether to read the job's log.
+
+    Raises:
+        PAIError: asking on makes no sense, see :class:`Patience`.
+    """
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config)))
+    watched = poller.add(job_id, interval, Patience(warn, outage_limit), warn if logs else None)
+    try:
+        while True:
+            progress = await watched.queue.get()
+            if isinstance(progress, PAIError):
+                raise progress
+            yield progress
+            if progress.snapshot.is_terminal:
+                break
+        for pause in FINAL_PAUSES if watched.logs else ():
+            await asyncio.sleep(pause)
+            yield Progress(progress.snapshot, await poller.lines(watched))
+    finally:
+        if poller.remove(watched):
+            pollers.pop(config, None)
+            await poller.close()
+
+
+class StatusPoller:
+    """Asks for the jobs of its watches, round after round; idle without watches.
+
+    Args:
+        client: sends the calls, from a few threads; closed with the poller.
+    """
+
+    def __init__(self, client: PAIClient) -> None:
+        self._client = client
+        self._watches: set[_Watch] = set()
+        self._created: dict[str, datetime] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pai-poller")
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, job_id: str, interval: float, patience: Patience, warn: Callable[..., None] | None) -> _Watch:
+        """Begin to ask for a job; its log is read when ``warn`` is given."""
+        reader = LogReader(self._client, job_id, warn) if warn else None
+        added = _Watch(job_id, interval, patience, reader)
+        self._watches.add(added)
+        self._news.set()
+        if self._task is None:
+            # An empty context: the rounds serve everybody and must not log into the first watcher's task log.
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._run(), name="pai-poller", context=contextvars.Context())
+            self._task.add_done_callback(self._stopped)
+        return added
+
+    def remove(self, watched: _Watch) -> bool:
+        """End a watch; True when it was the last one."""
+        self._watches.discard(watched)
+        return not self._watches
+
+    async def lines(self, watched: _Watch) -> tuple[str, ...]:
+        """Return a job's new log lines."""
+        return tuple(await self._in_thread(watched.logs.read)) if watched.logs else ()
+
+    async def close(self) -> None:
+        """End the rounds and give back threads and connections."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def _run(self) -> None:
+        while True:
+            self._news.clear()
+            await self._round()
+            interval = min((each.interval for each in self._active()), default=None)
+            try:
+                await asyncio.wait_for(self._news.wait(), interval)
+                # Watches come in crowds when a triggerer starts; one round serves them all.
+                await asyncio.sleep(_GATHERING)
+            except TimeoutError:
+                continue
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """Nobody may wait for rounds that no longer come."""
+        if not task.cancelled() and (error := task.exception()):
+            for each in self._active():
+                each.queue.put_nowait(PAIError(f"the poller broke down: {error!r}"))
+
+    def _active(self) -> tuple[_Watch, ...]:
+        return tuple(each for each in self._watches if not each.ended)
+
+    async def _round(self) -> None:
+        watches = self._active()
+        found = await self._statuses({each.job_id for each in watches})
+        await asyncio.gather(*(self._deliver(each, found[each.job_id]) for each in watches if each in self._watches))
+
+    async def _deliver(self, watched: _Watch, found: JobSnapshot | PAIError) -> None:
+        if isinstance(found, PAIError):
+            try:
+                watched.patience.failed(found)
+            except PAIError as error:
+                watched.ended = True
+                watched.queue.put_nowait(error)
+            return
+        watched.patience.answered()
+        watched.ended = found.is_terminal
+        watched.queue.put_nowait(Progress(found, await self.lines(watched)))
+
+    async def _statuses(self, job_ids: set[str]) -> Mapping[str, JobSnapshot | PAIError]:
+        found: dict[str, JobSnapshot | PAIError] = {}
+        known = [self._created[job_id] for job_id in job_ids if job_id in self._created]
+        if len(job_ids) > SINGLE_LOOKS and known:
+            try:
+                found.update(await self._listed(job_ids, min(known)))
+            except PAIError as error:
+                # The list says nothing now: asking for each would only make it worse.
+                return dict.fromkeys(job_ids, error)
+        missing = [job_id for job_id in job_ids if job_id not in found]
+        found.update(zip(missing, await asyncio.gather(*map(self._get, missing)), strict=True))
+        self._remember(found)
+        return found
+
+    async def _listed(self, job_ids: set[str], oldest: datetime) -> dict[str, JobSnapshot]:
+        """Read pages of the list, newest job first, until all awaited jobs were seen or the pages end."""
+        found: dict[str, JobSnapshot] = {}
+        page = 1
+        while True:
+            call = list_training_jobs(
+                self._client.config.workspace_id, start_time=oldest - _LIST_MARGIN, page=page, page_size=PAGE_SIZE
+            )
+            answer = await self._in_thread(lambda call=call: self._client.send(call, attempts=1))  # type: ignore[misc]
+            found.update((job.job_id, job) for job in answer.jobs if job.job_id in job_ids)
+            if len(found) == len(job_ids) or page * PAGE_SIZE >= answer.total or not answer.jobs:
+                return found
+            page += 1
+
+    async def _get(self, job_id: str) -> JobSnapshot | PAIError:
+        try:
+            return await self._in_thread(lambda: self._client.send(get_training_job(job_id), attempts=1))
+        except PAIError as error:
+            return error
+
+    def _remember(self, found: Mapping[str, JobSnapshot | PAIError]) -> None:
+        """Keep creation times: the list needs to know how far back to look."""
+        for job_id, job in found.items():
+            if isinstance(job, JobSnapshot) and job.created and job_id not in self._created:
+                self._created[job_id] = datetime.fromisoformat(job.created).astimezone(UTC)
+        for job_id in self._created.keys() - found.keys():
+            del self._created[job_id]
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,0 +1,68 @@
+"""Waiting for a job in this thread, with its log lines as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.logs import LogReader, Sender
+from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.status import JobSnapshot
+
+FINAL_PAUSES = (1.0, 2.0)
+"""Seconds before each of the last looks at the log: lines may arrive after the job's end."""
+
+
+def wait_for_end(
+    client: Sender,
+    job_id: str,
+    *,
+    interval: float,
+    patience: Patience,
+    logs: LogReader,
+    show: Callable[[Iterable[str]], None],
+    changed: Callable[[JobSnapshot], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> JobSnapshot:
+    """Ask for the job until it has ended.
+
+    Args:
+        client: sends the calls.
+        job_id: the job.
+        interval: seconds between two looks.
+        patience: decides how long errors are borne.
+        logs: reads the job's log.
+        show: is given new log lines.
+        changed: is given the job whenever its status is another than before.
+        sleep: waits, in seconds.
+
+    Raises:
+        PAIError: asking on makes no sense, see :class:`Patience`.
+    """
+    last = ""
+    while True:
+        snapshot = _look(client, job_id, patience)
+        if snapshot is not None:
+            if snapshot.status != last:
+                changed(snapshot)
+            last = snapshot.status
+            show(logs.read())
+            if snapshot.is_terminal:
+                break
+        sleep(interval)
+    for pause in FINAL_PAUSES:
+        sleep(pause)
+        show(logs.read())
+    return snapshot
+
+
+def _look(client: Sender, job_id: str, patience: Patience) -> JobSnapshot | None:
+    try:
+        snapshot = client.send(get_training_job(job_id), attempts=1)
+    except PAIError as error:
+        patience.failed(error)
+        return None
+    patience.answered()
+    return snapshot

@@ -1,0 +1,134 @@
+"""What all hooks share: the connection type ``pai`` and the clients made from it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
+
+from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
+from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.errors import PAIError, SpecError
+from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
+from airflow_provider_pai.model.uri import OssUri
+
+
+class PAIBaseHook(BaseHook):
+    """Connects to Alibaba Cloud PAI with an Airflow connection.
+
+    Args:
+        pai_conn_id: id of a connection of type ``pai``, or of type ``alibaba_cloud`` with ``region`` and
+            ``workspace_id`` in its extras. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+    """
+
+    conn_name_attr = "pai_conn_id"
+    default_conn_name = "pai_default"
+    conn_type = "pai"
+    hook_name = "Alibaba Cloud PAI"
+
+    _PLACEHOLDERS: ClassVar[dict[str, str]] = {
+        "login": "access key id",
+        "password": "access key secret",
+        "extra": '{"region_id": "cn-hangzhou", "workspace_id": "12345"}',
+    }
+
+    def __init__(
+        self,
+        pai_conn_id: str = default_conn_name,
+        *,
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.pai_conn_id = pai_conn_id
+        self._region_id = region_id
+        self._workspace_id = workspace_id
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how Airflow's connection form shows the fields."""
+        return {
+            "hidden_fields": ["host", "schema", "port"],
+            "relabeling": {"login": "Access Key ID", "password": "Access Key Secret"},
+            "placeholders": cls._PLACEHOLDERS,
+        }
+
+    @cached_property
+    def config(self) -> ClientConfig:
+        """Who asks, and where.
+
+        Raises:
+            SpecError: the connection is missing or incomplete.
+        """
+        try:
+            connection = self.get_connection(self.pai_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._no_connection() from error
+        return self._read(connection)
+
+    async def aconfig(self) -> ClientConfig:
+        """Return :attr:`config`, looked up without blocking the event loop."""
+        try:
+            connection = await get_async_connection(self.pai_conn_id, self)
+        except AirflowNotFoundException as error:
+            raise self._no_connection() from error
+        return self._read(connection)
+
+    @cached_property
+    def client(self) -> PAIClient:
+        """Sends calls."""
+        return PAIClient(self.config)
+
+    @cached_property
+    def oss(self) -> ObjectStorage:
+        """Reads and writes objects."""
+        return ObjectStorage(self.config)
+
+    @cached_property
+    def storage(self) -> OssUri:
+        """Folder for code and outputs: the connection's ``bucket``, else the workspace's default storage.
+
+        Raises:
+            SpecError: there is neither.
+        """
+        if self.config.bucket:
+            return OssUri(self.config.bucket, "")
+        uri = self.client.send(get_default_storage(self.config.workspace_id))
+        if uri is None:
+            advice = f"set one in PAI's console, or set bucket in Extra of connection {self.pai_conn_id!r}"
+            raise SpecError([f"workspace {self.config.workspace_id} has no default storage; {advice}"])
+        return OssUri.parse(uri).folder().without_endpoint()
+
+    def get_conn(self) -> PAIClient:
+        """Return the client, as Airflow's hooks do."""
+        return self.client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Try the connection by asking for its workspace."""
+        try:
+            name = self.client.send(get_workspace(self.config.workspace_id), attempts=1)
+        except PAIError as error:
+            return False, str(error)
+        return True, f"Workspace {name or self.config.workspace_id} answers"
+
+    def close(self) -> None:
+        """Close the connections of this hook."""
+        for name in ("client", "oss"):
+            if opened := self.__dict__.pop(name, None):
+                opened.close()
+
+    def _read(self, connection: Connection) -> ClientConfig:
+        fields = ConnectionFields(self.pai_conn_id, connection.login, connection.password, connection.extra_dejson)
+        return read_config(fields, region_id=self._region_id, workspace_id=self._workspace_id)
+
+    def _no_connection(self) -> SpecError:
+        variable = f"AIRFLOW_CONN_{self.pai_conn_id.upper()}"
+        return SpecError(
+            [f"pai_conn_id: there is no connection {self.pai_conn_id!r}; create one of type 'pai', or set {variable}"]
+        )

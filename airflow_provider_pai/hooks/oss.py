@@ -1,0 +1,73 @@
+"""Objects in OSS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.model.uri import OssUri
+
+
+class PAIOSSHook(PAIBaseHook):
+    """Uploads, downloads and lists objects with a PAI connection's identity."""
+
+    def default_folder(self, *names: str) -> str:
+        """Return the URI of a folder in the workspace's default storage.
+
+        Args:
+            names: folders below it, outermost first.
+        """
+        return str(self.storage.child(*names, "") if names else self.storage)
+
+    def upload(self, path: str | Path, uri: str) -> str:
+        """Upload a file, or everything below a folder.
+
+        Args:
+            path: local file or folder.
+            uri: OSS URI; a file uploaded to a folder (ending in ``/``) keeps its name.
+
+        Returns:
+            The URI of what was uploaded.
+
+        Raises:
+            FileNotFoundError: there is no such file or folder.
+            SpecError: ``uri`` is no OSS URI.
+        """
+        return str(self.oss.upload(Path(path), _parse(uri)))
+
+    def download(self, uri: str, folder: str | Path) -> list[Path]:
+        """Download an object, or everything below a folder (a URI that ends in ``/``).
+
+        Returns:
+            The local files.
+
+        Raises:
+            NotFoundError: there is nothing at the URI.
+            SpecError: ``uri`` is no OSS URI.
+        """
+        return self.oss.download(_parse(uri), Path(folder))
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object at a URI, or anything below a folder."""
+        return self.oss.exists(_parse(uri))
+
+    def list(self, uri: str) -> Iterator[tuple[str, int]]:
+        """Yield URI and size in bytes of every object below a folder."""
+        return ((str(item), size) for item, size in self.oss.objects(_parse(uri)))
+
+    def read(self, uri: str) -> bytes:
+        """Read one object into memory."""
+        return self.oss.read(_parse(uri))
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Write one object, replacing what was there."""
+        self.oss.write(_parse(uri), content)
+
+
+def _parse(uri: str) -> OssUri:
+    try:
+        return OssUri.parse(uri)
+    except ValueError as error:
+        raise SpecError([f"uri: {error}"]) from error

@@ -1,0 +1,196 @@
+"""Faults on demand: the next answers of an operation are refused, late, unreadable or cut off.
+
+Requests are counted here too, those that meet a fault among them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, Response
+
+from airflow_provider_pai.local.reply import Refusal, refuse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ANY = "*"
+CUT = "airflow_provider_pai.cut"
+"""Name in a request's ``scope["state"]`` of the function that cuts its connection."""
+
+RefusalShape = Callable[[Refusal, str, dict[str, str]], Response]
+NameOperation = Callable[["Scope"], str]
+
+
+class FaultKind(StrEnum):
+    """What can go wrong with an answer."""
+
+    THROTTLE = "throttle"
+    ERROR = "error"
+    HTML = "html"
+    SLOW = "slow"
+    DROP_BEFORE = "drop_before"
+    DROP_AFTER = "drop_after"
+
+
+_REFUSALS = {FaultKind.THROTTLE: (400, "Throttling.User"), FaultKind.ERROR: (503, "ServiceUnavailable")}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the next answers of an operation suffer.
+
+    Attributes:
+        operation: such as ``GetTrainingJob`` (the request's ``x-acs-action``), for OSS ``oss:GET``; ``*`` for any.
+        kind: ``throttle``: refused, too many requests. ``error``: refused, the service's own failure. ``html``: a
+            proxy's HTML page. ``slow``: answered late. ``drop_before``: the connection is cut, nothing happened.
+            ``drop_after``: the operation is executed, then the connection is cut without an answer.
+        times: how many answers.
+        status: HTTP status of a refusal; None for 400 (throttle), 503 (error), 502 (html).
+        code: error code of a refusal; None for ``Throttling.User`` (throttle), ``ServiceUnavailable`` (error).
+        retry_after_ms: value of the refusal's header ``x-acs-retry-after``, milliseconds; None for no header.
+        delay_s: how late a slow answer is, seconds.
+    """
+
+    operation: str
+    kind: FaultKind
+    times: int = 1
+    status: int | None = None
+    code: str | None = None
+    retry_after_ms: int | None = None
+    delay_s: float = 1.0
+
+    @property
+    def refusal(self) -> Refusal:
+        """The refusal of a ``throttle`` or an ``error``."""
+        status, code = _REFUSALS[self.kind]
+        return Refusal(self.status or status, self.code or code, "This fault was asked for.")
+
+
+class Faults:
+    """The faults that are still to come and the requests so far; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: list[Fault] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, fault: Fault) -> None:
+        """Let the next answers suffer; faults of one operation come one after the other."""
+        with self._lock:
+            self._pending.append(fault)
+
+    def pending(self) -> tuple[Fault, ...]:
+        """Return what is still to come; ``times`` is what is left of each."""
+        with self._lock:
+            return tuple(self._pending)
+
+    def clear(self) -> None:
+        """Forget the faults that have not come yet."""
+        with self._lock:
+            self._pending.clear()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests each operation got, whatever came of them."""
+        with self._lock:
+            return dict(self._counts)
+
+    def clear_counts(self) -> None:
+        """Count from zero."""
+        with self._lock:
+            self._counts.clear()
+
+    def meet(self, operation: str) -> Fault | None:
+        """Count one request; return the fault that it meets, None for none."""
+        with self._lock:
+            self._counts[operation] += 1
+            for index, fault in enumerate(self._pending):
+                if fault.operation in (operation, ANY):
+                    left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                    self._pending[index : index + 1] = left
+                    return fault
+            return None
+
+
+def pai_operation(scope: Scope) -> str:
+    """Name the operation that a PAI request says it is for; empty when it says nothing."""
+    return Headers(scope=scope).get("x-acs-action", "")
+
+
+def oss_operation(scope: Scope) -> str:
+    """Name an OSS request by its method, such as ``oss:PUT``."""
+    return f"oss:{scope['method']}"
+
+
+class FaultyApp:
+    """ASGI middleware that lets requests meet the faults waiting for them."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        faults: Faults,
+        name: NameOperation = pai_operation,
+        shape: RefusalShape = refuse,
+    ) -> None:
+        """Stand before an application.
+
+        Args:
+            app: what answers.
+            faults: what is to come.
+            name: names the operation of a request.
+            shape: builds a refusal's answer from the refusal, the request's host and headers to add.
+        """
+        self._app = app
+        self._faults = faults
+        self._name = name
+        self._shape = shape
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or fail to in the way that was asked for."""
+        fault = self._faults.meet(self._name(scope))
+        if fault is None:
+            await self._app(scope, receive, send)
+        elif fault.kind is FaultKind.SLOW:
+            await asyncio.sleep(fault.delay_s)
+            await self._app(scope, receive, send)
+        elif fault.kind is FaultKind.DROP_BEFORE:
+            await _drain(receive)
+            await _cut(scope, receive)
+        elif fault.kind is FaultKind.DROP_AFTER:
+            await self._app(scope, receive, _send_nothing)
+            await _cut(scope, receive)
+        else:
+            await self._refusal(fault, scope)(scope, receive, send)
+
+    def _refusal(self, fault: Fault, scope: Scope) -> Response:
+        if fault.kind is FaultKind.HTML:
+            return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", fault.status or 502)
+        headers = {} if fault.retry_after_ms is None else {"x-acs-retry-after": str(fault.retry_after_ms)}
+        return self._shape(fault.refusal, Headers(scope=scope).get("host", ""), headers)
+
+
+async def _send_nothing(_: Message) -> None:
+    """Swallow a part of an answer that is not to arrive."""
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the whole request, so that its sender has sent all of it when the connection ends."""
+    while (await receive()).get("more_body", False):
+        pass
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """Close the connection without an answer, and wait until the server has noticed.
+
+    An application that simply returns, or raises, makes the server answer with a 500.
+    """
+    scope["state"][CUT]()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,120 @@
+"""ListTrainingJobs: which jobs match, in which order, on which page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_pai.local.page import Page, descending
+from airflow_provider_pai.local.refusals import invalid
+from airflow_provider_pai.local.transitions import wire_time
+
+MAX_PAGE_SIZE = 100
+"""[inferred]: no maximum is public, examples go to 100."""
+_DEFAULT_PAGE_SIZE = 10
+"""[inferred]: no default is public."""
+_WINDOW = timedelta(days=7)
+_SORTABLE = ("GmtCreateTime", "GmtModifiedTime")
+_EXACT = ("WorkspaceId", "TrainingJobId", "Status", "AlgorithmName", "AlgorithmProvider")
+
+Record = Mapping[str, Any]
+Test = Callable[[Record], bool]
+
+
+def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) -> tuple[list[Record], int]:
+    """Return one page of the matching jobs and the number of all of them.
+
+    Args:
+        records: all jobs.
+        query: the request's parameters.
+        now: the server's time; StartTime is 7 days before it unless given.
+
+    Raises:
+        Refusal: 400 InvalidParameter, naming the parameter that can't be read.
+    """
+    page = asked_page(query, _DEFAULT_PAGE_SIZE)
+    tests = _tests(query, now)
+    sort_by = query.get("SortBy") or "GmtCreateTime"
+    if sort_by not in _SORTABLE:
+        raise invalid(f"The parameter SortBy is invalid: it must be one of {', '.join(_SORTABLE)}.")
+    found = [record for record in records if all(test(record) for test in tests)]
+    # Times have whole seconds; the number keeps jobs of one second in the order they were created.
+    found.sort(key=lambda r: (r[sort_by], r["Local"]["Number"]), reverse=descending(query, default=True))
+    return list(page.of(found)), len(found)
+
+
+def asked_page(query: Mapping[str, str], default_size: int) -> Page:
+    """Read PageNumber and PageSize.
+
+    Raises:
+        Refusal: 400 InvalidParameter, one is no positive integer or the size is above 100.
+    """
+    page = Page.asked(query, default_size)
+    if page.size > MAX_PAGE_SIZE:
+        raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {MAX_PAGE_SIZE}.")
+    return page
+
+
+def time_range(query: Mapping[str, str]) -> tuple[str, str]:
+    """Return StartTime and EndTime as PAI writes times; empty when they aren't given.
+
+    Raises:
+        Refusal: 400 InvalidParameter, one of them is no ISO 8601 time.
+    """
+    return _time(query, "StartTime"), _time(query, "EndTime")
+
+
+def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
+    start, end = time_range(query)
+    first = start or wire_time(now - _WINDOW)
+    tests: list[Test] = [lambda record: first <= record["GmtCreateTime"]]
+    if end:
+        tests.append(lambda record: record["GmtCreateTime"] <= end)
+    tests.extend(_equals(name, query[name]) for name in _EXACT if query.get(name))
+    if name := query.get("TrainingJobName", "").lower():
+        # [inferred] from DLC's sibling filter, which is a substring in any case.
+        tests.append(lambda record: name in record["TrainingJobName"].lower())
+    if query.get("IsTempAlgo"):
+        wanted = _boolean(query, "IsTempAlgo")
+        tests.append(lambda record: record["IsTempAlgo"] is wanted)
+    if labels := _labels(query):
+        tests.append(lambda record: labels <= {(item["Key"], item["Value"]) for item in record.get("Labels", ())})
+    return tests
+
+
+def _equals(name: str, value: str) -> Test:
+    return lambda record: record.get(name) == value
+
+
+def _boolean(query: Mapping[str, str], name: str) -> bool:
+    text = query[name].lower()
+    if text not in ("true", "false"):
+        raise invalid(f"The parameter {name} is invalid: it must be true or false.")
+    return text == "true"
+
+
+def _labels(query: Mapping[str, str]) -> set[tuple[str, str]]:
+    text = query.get("Labels")
+    if not text:
+        return set()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise invalid('The parameter Labels is invalid: it must be a JSON object of texts such as {"key":"value"}.')
+    return set(value.items())
+
+
+def _time(query: Mapping[str, str], name: str) -> str:
+    text = query.get(name)
+    if not text:
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return wire_time(aware.astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise invalid(f"The parameter {name} is invalid: it must be a time such as 2024-07-10T11:49:47Z.") from error

@@ -1,0 +1,71 @@
+"""Which operation a method and a path are: PAI's API has one REST path per operation.
+
+Names, methods and paths are those of the vendor's SDKs (paistudio20220112 2.6.2, aiworkspace20210204 8.3.5,
+pai_dlc20201203 1.11.6). Operations that local PAI doesn't serve are not listed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO, Service
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of one product.
+
+    Attributes:
+        service: the product.
+        action: the operation's name, as ``x-acs-action`` has it.
+        method: HTTP method.
+        path: path below the host; ``{}`` stands for one segment.
+    """
+
+    service: Service
+    action: str
+    method: str
+    path: str
+
+    def matches(self, method: str, path: str) -> bool:
+        """Tell whether a request is for this operation; ``path`` is percent-encoded."""
+        return method == self.method and re.fullmatch(self.path.replace("{}", "[^/]+"), path) is not None
+
+
+_JOBS = "/api/v1/trainingjobs"
+_WORKSPACES = "/api/v1/workspaces"
+
+OPERATIONS = (
+    Operation(PAI_STUDIO, "CreateTrainingJob", "POST", _JOBS),
+    Operation(PAI_STUDIO, "ListTrainingJobs", "GET", _JOBS),
+    Operation(PAI_STUDIO, "GetTrainingJob", "GET", f"{_JOBS}/{{}}"),
+    Operation(PAI_STUDIO, "DeleteTrainingJob", "DELETE", f"{_JOBS}/{{}}"),
+    Operation(PAI_STUDIO, "StopTrainingJob", "PUT", f"{_JOBS}/{{}}/stop"),
+    Operation(PAI_STUDIO, "ListTrainingJobLogs", "GET", f"{_JOBS}/{{}}/logs"),
+    Operation(PAI_STUDIO, "ListTrainingJobEvents", "GET", f"{_JOBS}/{{}}/events"),
+    Operation(PAI_STUDIO, "ListTrainingJobInstanceEvents", "GET", f"{_JOBS}/{{}}/instances/{{}}/events"),
+    Operation(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_JOBS}/{{}}/metrics"),
+    Operation(PAI_STUDIO, "GetTrainingJobLatestMetrics", "GET", f"{_JOBS}/{{}}/latestmetrics"),
+    Operation(PAI_STUDIO, "ListTrainingJobInstanceMetrics", "GET", f"{_JOBS}/{{}}/instancemetrics"),
+    Operation(PAI_STUDIO, "GetTrainingJobErrorInfo", "GET", f"{_JOBS}/{{}}/errorinfo"),
+    Operation(PAI_STUDIO, "ListTrainingJobOutputModels", "GET", f"{_JOBS}/{{}}/outputmodels"),
+    Operation(PAI_STUDIO, "UpdateTrainingJobLabels", "POST", f"{_JOBS}/{{}}/labels"),
+    Operation(PAI_STUDIO, "DeleteTrainingJobLabels", "DELETE", f"{_JOBS}/{{}}/labels"),
+    Operation(AI_WORKSPACE, "ListImages", "GET", "/api/v1/images"),
+    Operation(AI_WORKSPACE, "AddImage", "POST", "/api/v1/images"),
+    Operation(AI_WORKSPACE, "GetImage", "GET", "/api/v1/images/{}"),
+    Operation(AI_WORKSPACE, "RemoveImage", "DELETE", "/api/v1/images/{}"),
+    Operation(AI_WORKSPACE, "ListImageLabels", "GET", "/api/v1/image/labels"),
+    Operation(AI_WORKSPACE, "ListWorkspaces", "GET", _WORKSPACES),
+    Operation(AI_WORKSPACE, "GetWorkspace", "GET", f"{_WORKSPACES}/{{}}"),
+    Operation(AI_WORKSPACE, "GetDefaultWorkspace", "GET", "/api/v1/defaultWorkspaces"),
+    Operation(AI_WORKSPACE, "ListConfigs", "GET", f"{_WORKSPACES}/{{}}/configs"),
+    Operation(AI_WORKSPACE, "UpdateConfigs", "PUT", f"{_WORKSPACES}/{{}}/configs"),
+    Operation(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs"),
+)
+
+
+def operations_of(method: str, path: str) -> tuple[Operation, ...]:
+    """Return the operations that a request may be for; more than one when products share the path."""
+    return tuple(operation for operation in OPERATIONS if operation.matches(method, path))

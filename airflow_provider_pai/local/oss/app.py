@@ -1,0 +1,148 @@
+"""The OSS service as an ASGI application: whom a request comes from, which operation it is, how it is refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from airflow_provider_pai.local.oss import bucket_routes, object_routes, upload_routes
+from airflow_provider_pai.local.oss.addressing import base_hosts, bucket_of_host, read_request
+from airflow_provider_pai.local.oss.incoming import Incoming, RequestBody
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.refusals import OSSRefusal, method_not_allowed, not_implemented
+from airflow_provider_pai.local.oss.replies import refused
+from airflow_provider_pai.local.oss.signing import SUBRESOURCES, OSSRequest
+from airflow_provider_pai.local.oss.verifying import Credentials, TokenCheck, no_tokens, verify
+
+Operation = Callable[[Incoming], Awaitable[Response]]
+
+_SERVICE, _BUCKET, _OBJECT = "service", "bucket", "object"
+
+_OPERATIONS: Mapping[tuple[str, str, frozenset[str]], Operation] = {
+    (_SERVICE, "GET", frozenset()): bucket_routes.list_buckets,
+    (_BUCKET, "GET", frozenset()): bucket_routes.list_objects,
+    (_BUCKET, "GET", frozenset({"bucketInfo"})): bucket_routes.bucket_info,
+    (_BUCKET, "GET", frozenset({"location"})): bucket_routes.bucket_location,
+    (_BUCKET, "GET", frozenset({"uploads"})): bucket_routes.list_uploads,
+    (_BUCKET, "PUT", frozenset()): bucket_routes.put_bucket,
+    (_BUCKET, "DELETE", frozenset()): bucket_routes.delete_bucket,
+    (_BUCKET, "POST", frozenset({"delete"})): bucket_routes.delete_objects,
+    (_OBJECT, "PUT", frozenset()): object_routes.put_object,
+    (_OBJECT, "GET", frozenset()): object_routes.get_object,
+    (_OBJECT, "HEAD", frozenset()): object_routes.head_object,
+    (_OBJECT, "GET", frozenset({"objectMeta"})): object_routes.get_object_meta,
+    (_OBJECT, "HEAD", frozenset({"objectMeta"})): object_routes.get_object_meta,
+    (_OBJECT, "DELETE", frozenset()): object_routes.delete_object,
+    (_OBJECT, "POST", frozenset({"append", "position"})): object_routes.append_object,
+    (_OBJECT, "POST", frozenset({"uploads"})): upload_routes.start_upload,
+    (_OBJECT, "PUT", frozenset({"uploadId", "partNumber"})): upload_routes.upload_part,
+    (_OBJECT, "POST", frozenset({"uploadId"})): upload_routes.complete_upload,
+    (_OBJECT, "GET", frozenset({"uploadId"})): upload_routes.list_parts,
+    (_OBJECT, "DELETE", frozenset({"uploadId"})): upload_routes.abort_upload,
+}
+
+# Sub-resources that say how to do an operation, not which one.
+_MODIFIERS = frozenset({"continuation-token", "security-token", "x-oss-request-payer"})
+
+_ANY = None
+_HONOURED_HEADERS: Mapping[str, frozenset[str] | None] = {
+    "x-oss-acl": frozenset({"private"}),
+    "x-oss-complete-all": _ANY,
+    "x-oss-content-sha256": _ANY,
+    "x-oss-copy-source": _ANY,
+    "x-oss-copy-source-if-match": _ANY,
+    "x-oss-copy-source-if-modified-since": _ANY,
+    "x-oss-copy-source-if-none-match": _ANY,
+    "x-oss-copy-source-if-unmodified-since": _ANY,
+    "x-oss-date": _ANY,
+    "x-oss-forbid-overwrite": frozenset({"true", "false"}),
+    "x-oss-metadata-directive": frozenset({"COPY", "REPLACE"}),
+    "x-oss-object-acl": frozenset({"default", "private"}),
+    "x-oss-range-behavior": _ANY,
+    "x-oss-request-payer": _ANY,
+    "x-oss-security-token": _ANY,
+    "x-oss-storage-class": frozenset({"Standard"}),
+}
+
+
+def oss_app(
+    store: ObjectStore,
+    credentials: Credentials,
+    region_id: str,
+    clock: Callable[[], float] = time.time,
+    accepts_token: TokenCheck = no_tokens,
+) -> ASGIApp:
+    """Return the OSS service of a store.
+
+    Path style (``/bucket/key``) works on every host, virtual-host style on ``<bucket>.`` in front of the hosts of
+    :func:`airflow_provider_pai.local.oss.addressing.base_hosts`.
+
+    Args:
+        store: the objects.
+        credentials: access key id -> secret, or None for an unknown key.
+        region_id: region it plays; V4 signatures must name it.
+        clock: seconds since the epoch, for skew and expiry of signatures.
+        accepts_token: whether a security token belongs to a key; by default none does.
+    """
+    hosts = base_hosts(region_id)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        body = RequestBody(receive)
+        try:
+            try:
+                request = read_request(scope, hosts)
+                verify(request, credentials, region_id, clock(), accepts_token)
+                incoming = Incoming(request, body, store, region_id, _service_host(scope, hosts), clock)
+                response = await _operation(request)(incoming)
+            except OSSRefusal as refusal:
+                await body.drain()
+                response = refused(refusal, _service_host(scope, hosts), head=scope["method"] == "HEAD")
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    return ServerErrorMiddleware(Router(default=serve), handler=_internal_error)
+
+
+def _operation(request: OSSRequest) -> Operation:
+    """Find the operation, and refuse what it could not honour."""
+    level = _OBJECT if request.key else _BUCKET if request.bucket else _SERVICE
+    asked = {name for name in request.query if name in SUBRESOURCES and not name.startswith("response-")} - _MODIFIERS
+    operation = _OPERATIONS.get((level, request.method, frozenset(asked)))
+    if operation is None and asked:
+        raise not_implemented(f"{request.method} of a {level} with {', '.join(sorted(asked))}")
+    if operation is None:
+        raise method_not_allowed(request.method)
+    _check_headers(request.headers)
+    if operation is bucket_routes.list_objects and request.query.get("list-type") == "2":
+        return bucket_routes.list_objects_v2
+    return operation
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not name.startswith("x-oss-") or name.startswith("x-oss-meta-"):
+            continue
+        if name not in _HONOURED_HEADERS:
+            raise not_implemented(f"the header {name}")
+        values = _HONOURED_HEADERS[name]
+        if values is not None and value not in values:
+            raise not_implemented(f"{name}: {value}")
+
+
+def _service_host(scope: Scope, hosts: tuple[str, ...]) -> str:
+    host = Request(scope).headers.get("host", "")
+    bucket = bucket_of_host(host, hosts)
+    return host.removeprefix(bucket + ".") if bucket else host
+
+
+async def _internal_error(request: Request, _error: Exception) -> Response:
+    message = "We encountered an internal error. Please try again."
+    host = request.headers.get("host", "")
+    return refused(OSSRefusal(500, "InternalError", message), host, head=request.method == "HEAD")

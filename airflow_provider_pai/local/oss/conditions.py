@@ -1,0 +1,88 @@
+"""Conditional and partial reads: If-Match and its kin, and Range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import formatdate, parsedate_to_datetime
+
+from airflow_provider_pai.local.oss.index import StoredObject
+from airflow_provider_pai.local.oss.refusals import OSSRefusal
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: str = "") -> None:
+    """Refuse a request whose conditions an object does not meet.
+
+    Args:
+        headers: the request's, by lower-case name; a date that can't be read counts as absent.
+        stored: the object.
+        prefix: ``x-oss-copy-source-`` for the conditions of a copy.
+
+    Raises:
+        OSSRefusal: PreconditionFailed (412), NotModified (304).
+    """
+    wanted, unwanted = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
+    unmodified = _seconds(headers.get(f"{prefix}if-unmodified-since"))
+    modified = _seconds(headers.get(f"{prefix}if-modified-since"))
+    if wanted is not None and not _names(wanted, stored.etag):
+        raise _precondition_failed("If-Match")
+    if unmodified is not None and stored.modified > unmodified:
+        raise _precondition_failed("If-Unmodified-Since")
+    same = unwanted is not None and _names(unwanted, stored.etag)
+    if same or (unwanted is None and modified is not None and stored.modified <= modified):
+        facts = {"ETag": f'"{stored.etag}"', "Last-Modified": formatdate(stored.modified, usegmt=True)}
+        raise OSSRefusal(304, "NotModified", "Not Modified", headers=facts)
+
+
+def resolve_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
+    """Return the first byte and the one behind the last that a request asks for, or None for the whole object.
+
+    A range OSS can't satisfy yields the whole object, unless ``x-oss-range-behavior: standard`` asks for what HTTP
+    says: cut at the object's end, or refused (OSS help, "Use HTTP Range requests to get OSS resources in segments").
+
+    Raises:
+        OSSRefusal: InvalidRange (416): several ranges; with standard behaviour, one behind the object's end.
+    """
+    text = headers.get("range", "")
+    if text.startswith("bytes=") and "," in text:
+        raise _invalid_range(size)
+    found = _RANGE.fullmatch(text)
+    if found is None or found[0] == "bytes=-":
+        return None
+    start, end = _bounds(found[1], found[2], size)
+    if start < 0 or start >= end or end > size:
+        if headers.get("x-oss-range-behavior") != "standard":
+            return None
+        start, end = max(start, 0), min(end, size)
+        if start >= end:
+            raise _invalid_range(size)
+    return start, end
+
+
+def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+    if not first:
+        return size - int(last), size
+    return int(first), int(last) + 1 if last else max(size, int(first))
+
+
+def _names(value: str, etag: str) -> bool:
+    return any(name.strip().strip('"') in (etag, "*") for name in value.split(","))
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return None if value is None else parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return None
+
+
+def _precondition_failed(condition: str) -> OSSRefusal:
+    message = "At least one of the pre-conditions you specified did not hold."
+    return OSSRefusal(412, "PreconditionFailed", message, details={"Condition": condition})
+
+
+def _invalid_range(size: int) -> OSSRefusal:
+    message = "The requested range cannot be satisfied"
+    return OSSRefusal(416, "InvalidRange", message, headers={"Content-Range": f"bytes */{size}"})

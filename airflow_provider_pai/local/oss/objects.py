@@ -1,0 +1,341 @@
+"""The object store: what local OSS serves and where the job runner reads inputs and leaves outputs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from airflow_provider_pai.local.oss import crc64, trees
+from airflow_provider_pai.local.oss.blobs import Blob, Blobs, BlobWriter
+from airflow_provider_pai.local.oss.index import (
+    Index,
+    ObjectKind,
+    StoredObject,
+    find_object,
+    record_object,
+    require_bucket,
+    require_object,
+)
+from airflow_provider_pai.local.oss.listing import Page, list_page
+from airflow_provider_pai.local.oss.multipart import Uploads
+from airflow_provider_pai.local.oss.names import check_bucket, check_key
+from airflow_provider_pai.local.oss.refusals import (
+    bucket_not_empty,
+    object_not_appendable,
+    position_not_equal_to_length,
+)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket.
+
+    Attributes:
+        name: its name.
+        created: seconds since the epoch.
+    """
+
+    name: str
+    created: int
+
+
+class ObjectStore:
+    """Buckets and objects in a folder. Any thread may call it; every call is complete or did not happen.
+
+    Bytes go to a file of their own under a temporary name; only when they are all there does the index name them. So
+    ``kill -9`` leaves no half-written object, and the next start removes what was left over. One process at a time.
+
+    Args:
+        home: folder of the store; made when missing.
+        clock: seconds since the epoch, for times of modification.
+
+    Raises:
+        RuntimeError: another process, or another store of this one, has the folder open.
+    """
+
+    def __init__(self, home: Path, clock: Callable[[], float] = time.time) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self._lock_file = _locked(home / "lock")
+        self._clock = clock
+        self._index = Index(home / "index.sqlite3")
+        self._blobs = Blobs(home)
+        self._blobs.sweep(self._index.blob_names())
+        self.uploads = Uploads(self._index, self._blobs, clock)
+
+    def close(self) -> None:
+        """Close the database and let another store open the folder."""
+        self._index.close()
+        self._lock_file.close()
+
+    def __enter__(self) -> ObjectStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def create_bucket(self, name: str) -> None:
+        """Create a bucket; one that is there already stays as it is, as for its owner in OSS.
+
+        Raises:
+            OSSRefusal: InvalidBucketName.
+        """
+        with self._index.changing() as db:
+            db.execute("INSERT OR IGNORE INTO buckets VALUES (?, ?)", (check_bucket(name), self._now()))
+
+    def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket.
+
+        Raises:
+            OSSRefusal: NoSuchBucket; BucketNotEmpty: it holds an object or an unfinished upload.
+        """
+        with self._index.changing() as db:
+            require_bucket(db, name)
+            for query in ("SELECT 1 FROM objects WHERE bucket = ?", "SELECT 1 FROM uploads WHERE bucket = ?"):
+                if db.execute(query + " LIMIT 1", (name,)).fetchone():
+                    raise bucket_not_empty(name)
+            db.execute("DELETE FROM buckets WHERE name = ?", (name,))
+
+    def bucket(self, name: str) -> Bucket:
+        """Return a bucket.
+
+        Raises:
+            OSSRefusal: NoSuchBucket.
+        """
+        with self._index.reading() as db:
+            return Bucket(name, require_bucket(db, name))
+
+    def buckets(self) -> list[Bucket]:
+        """Return all buckets by name."""
+        with self._index.reading() as db:
+            return [Bucket(*row) for row in db.execute("SELECT name, created FROM buckets ORDER BY name")]
+
+    def stage(self) -> BlobWriter:
+        """Begin to take bytes that come piece by piece; hand the finished blob to :meth:`put_blob` and the like."""
+        return self._blobs.writer()
+
+    def discard(self, blob: Blob) -> None:
+        """Throw away a finished blob that no object will use."""
+        self._blobs.remove(blob.name)
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        source: BinaryIO | Path,
+        headers: Mapping[str, str] | None = None,
+        *,
+        forbid_overwrite: bool = False,
+    ) -> StoredObject:
+        """Store an object.
+
+        Args:
+            bucket: its bucket.
+            key: its key.
+            source: a stream, read to its end, or a file.
+            headers: what to keep about it, by lower-case header name: ``content-type``, ``x-oss-meta-*`` and so on.
+            forbid_overwrite: refuse when the key is taken.
+
+        Raises:
+            OSSRefusal: NoSuchBucket, InvalidObjectName, FileAlreadyExists.
+            OSError: the file can't be read.
+        """
+        if isinstance(source, Path):
+            with source.open("rb") as opened:
+                return self.put(bucket, key, opened, headers, forbid_overwrite=forbid_overwrite)
+        with self.stage() as writer:
+            writer.fill(source)
+            return self.put_blob(bucket, key, writer.finish(), headers, forbid_overwrite=forbid_overwrite)
+
+    def put_blob(
+        self,
+        bucket: str,
+        key: str,
+        blob: Blob,
+        headers: Mapping[str, str] | None = None,
+        *,
+        forbid_overwrite: bool = False,
+    ) -> StoredObject:
+        """Store an object whose bytes were staged; a refused blob is removed. See :meth:`put`."""
+        try:
+            stored = StoredObject(
+                bucket=bucket,
+                key=check_key(key),
+                blob=blob.name,
+                size=blob.size,
+                etag=blob.md5,
+                crc64=blob.crc64,
+                kind=ObjectKind.NORMAL,
+                modified=self._now(),
+                headers=dict(headers or {}),
+            )
+            with self._index.changing() as db:
+                replaced = record_object(db, stored, forbid_overwrite=forbid_overwrite)
+        except BaseException:
+            self.discard(blob)
+            raise
+        if replaced is not None:
+            self._blobs.remove(replaced.blob)
+        return stored
+
+    def head(self, bucket: str, key: str) -> StoredObject:
+        """Return an object's facts.
+
+        Raises:
+            OSSRefusal: NoSuchBucket, NoSuchKey.
+        """
+        with self._index.reading() as db:
+            return require_object(db, bucket, key)
+
+    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+        """Open an object: its facts and its bytes, of which only the first ``size`` count.
+
+        What was opened stays readable and unchanged when the object is replaced or deleted.
+
+        Raises:
+            OSSRefusal: NoSuchBucket, NoSuchKey.
+        """
+        with self._index.reading() as db:
+            stored = require_object(db, bucket, key)
+            return stored, self._blobs.open(stored.blob)
+
+    def read(self, bucket: str, key: str, start: int = 0, end: int | None = None) -> bytes:
+        """Return an object's bytes from ``start`` up to but not including ``end`` (default: its size).
+
+        Raises:
+            OSSRefusal: NoSuchBucket, NoSuchKey.
+        """
+        stored, opened = self.open(bucket, key)
+        with opened:
+            opened.seek(start)
+            return opened.read(max(0, min(stored.size, stored.size if end is None else end) - start))
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object; an absent one is no error.
+
+        Raises:
+            OSSRefusal: NoSuchBucket.
+        """
+        self.delete_many(bucket, [key])
+
+    def delete_many(self, bucket: str, keys: Iterable[str]) -> None:
+        """Delete objects, all at once; absent ones are no error.
+
+        Raises:
+            OSSRefusal: NoSuchBucket.
+        """
+        with self._index.changing() as db:
+            require_bucket(db, bucket)
+            found = [stored for key in keys if (stored := find_object(db, bucket, key))]
+            rows = [(bucket, stored.key.encode()) for stored in found]
+            db.executemany("DELETE FROM objects WHERE bucket = ? AND key = ?", rows)
+        for stored in found:
+            self._blobs.remove(stored.blob)
+
+    def copy(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        forbid_overwrite: bool = False,
+    ) -> StoredObject:
+        """Copy an object.
+
+        Args:
+            source_bucket: bucket of the original.
+            source_key: key of the original.
+            bucket: bucket of the copy.
+            key: key of the copy.
+            headers: what to keep about the copy; None keeps the source's.
+            forbid_overwrite: refuse when the key is taken.
+
+        Raises:
+            OSSRefusal: NoSuchBucket, NoSuchKey, InvalidObjectName, FileAlreadyExists.
+        """
+        source, opened = self.open(source_bucket, source_key)
+        kept = source.headers if headers is None else headers
+        with opened, self.stage() as writer:
+            writer.fill(opened, source.size)
+            return self.put_blob(bucket, key, writer.finish(), kept, forbid_overwrite=forbid_overwrite)
+
+    def append_blob(
+        self, bucket: str, key: str, position: int, blob: Blob, headers: Mapping[str, str] | None = None
+    ) -> StoredObject:
+        """Append staged bytes to an object, or create it at position 0; the blob is used up or removed.
+
+        Raises:
+            OSSRefusal: NoSuchBucket, InvalidObjectName; PositionNotEqualToLength, ObjectNotAppendable.
+        """
+        used = ""
+        try:
+            with self._index.changing() as db:
+                old = find_object(db, bucket, check_key(key))
+                if old is not None and old.kind is not ObjectKind.APPENDABLE:
+                    raise object_not_appendable()
+                length = 0 if old is None else old.size
+                if position != length:
+                    raise position_not_equal_to_length(length)
+                stored = self._first(bucket, key, blob, headers or {}) if old is None else self._longer(old, blob)
+                record_object(db, stored, forbid_overwrite=False)
+            used = stored.blob
+        finally:
+            if used != blob.name:
+                self.discard(blob)
+        return stored
+
+    def append(
+        self, bucket: str, key: str, position: int, source: BinaryIO, headers: Mapping[str, str] | None = None
+    ) -> StoredObject:
+        """Append a stream's bytes to an object. See :meth:`append_blob`."""
+        with self.stage() as writer:
+            writer.fill(source)
+            return self.append_blob(bucket, key, position, writer.finish(), headers)
+
+    def list_objects(
+        self, bucket: str, prefix: str = "", delimiter: str = "", marker: str = "", max_keys: int = 1000
+    ) -> Page:
+        """List keys in pages; see :func:`airflow_provider_pai.local.oss.listing.list_page`."""
+        return list_page(self._index, bucket, prefix, delimiter, marker, max_keys)
+
+    def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
+        """Write objects into a folder and return how many; see :func:`trees.download`."""
+        return trees.download(self, bucket, prefix_or_key, folder)
+
+    def upload_tree(self, bucket: str, prefix: str, folder: Path) -> int:
+        """Store a folder's files and return how many; see :func:`trees.upload_tree`."""
+        return trees.upload_tree(self, bucket, prefix, folder)
+
+    def _first(self, bucket: str, key: str, blob: Blob, headers: Mapping[str, str]) -> StoredObject:
+        return StoredObject(
+            bucket, key, blob.name, blob.size, blob.md5, blob.crc64, ObjectKind.APPENDABLE, self._now(), dict(headers)
+        )
+
+    def _longer(self, old: StoredObject, blob: Blob) -> StoredObject:
+        self._blobs.extend(old.blob, old.size, blob.name)
+        # [inferred] OSS says only that an appendable object's ETag is not its MD5 and changes with every append.
+        etag = hashlib.md5(f"{old.etag}{blob.md5}".encode(), usedforsecurity=False).hexdigest().upper()
+        total = crc64.combine(old.crc64, blob.crc64, blob.size)
+        return replace(old, size=old.size + blob.size, etag=etag, crc64=total, modified=self._now())
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def _locked(path: Path) -> BinaryIO:
+    lock = path.open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise RuntimeError(f"{path.parent} is in use by another local OSS; stop it or choose another folder") from error
+    return lock

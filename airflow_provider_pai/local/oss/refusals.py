@@ -1,0 +1,115 @@
+"""How OSS refuses: status, code and message of each error, in one place.
+
+Codes and statuses follow the exception classes of oss2 2.19.1 and OSS's error pages. Messages are ours, close to the
+service's. EC numbers stand where OSS's pages or issue trackers show them; the others are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class OSSRefusal(Exception):
+    """A request is refused the way OSS refuses it.
+
+    Attributes:
+        status: HTTP status.
+        code: OSS error code, such as ``NoSuchKey``.
+        message: what the service says.
+        ec: number of the error in OSS's documentation; empty when it is not known.
+        details: further elements of the error document.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        ec: str = "",
+        details: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.ec = ec
+        self.details = dict(details or {})
+        self.headers = dict(headers or {})
+
+
+def no_such_bucket(bucket: str) -> OSSRefusal:
+    """Return the refusal for a bucket that does not exist."""
+    message = "The specified bucket does not exist."
+    return OSSRefusal(404, "NoSuchBucket", message, ec="0015-00000101", details={"BucketName": bucket})
+
+
+def no_such_key(key: str) -> OSSRefusal:
+    """Return the refusal for an object that does not exist."""
+    return OSSRefusal(404, "NoSuchKey", "The specified key does not exist.", ec="0026-00000001", details={"Key": key})
+
+
+def no_such_upload(upload_id: str) -> OSSRefusal:
+    """Return the refusal for a multipart upload that is unknown, completed or aborted."""
+    message = "The specified upload does not exist. The upload ID may be invalid, aborted or completed."
+    return OSSRefusal(404, "NoSuchUpload", message, details={"UploadId": upload_id})
+
+
+def file_already_exists() -> OSSRefusal:
+    """Return the refusal of ``x-oss-forbid-overwrite`` and of the runner's own no-overwrite puts."""
+    return OSSRefusal(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
+
+
+def bucket_not_empty(bucket: str) -> OSSRefusal:
+    """Return the refusal to delete a bucket that holds objects or unfinished uploads."""
+    return OSSRefusal(
+        409, "BucketNotEmpty", "The bucket you tried to delete is not empty.", details={"BucketName": bucket}
+    )
+
+
+def position_not_equal_to_length(length: int) -> OSSRefusal:
+    """Return the refusal of an append at another position than the object's length.
+
+    oss2 reads the length from the header, so the header is part of the error.
+    """
+    message = "Position is not equal to file length"
+    return OSSRefusal(409, "PositionNotEqualToLength", message, headers={"x-oss-next-append-position": str(length)})
+
+
+def object_not_appendable() -> OSSRefusal:
+    """Return the refusal to append to an object that was not created by appending."""
+    return OSSRefusal(409, "ObjectNotAppendable", "The object is not appendable")
+
+
+def invalid_argument(message: str, name: str = "", value: str = "") -> OSSRefusal:
+    """Return the refusal of a parameter or header whose value is wrong."""
+    return OSSRefusal(400, "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value})
+
+
+def not_implemented(what: str) -> OSSRefusal:
+    """Return the refusal of what OSS can do and local OSS can not; it is never silently ignored."""
+    return OSSRefusal(400, "NotImplemented", f"Local OSS does not implement {what}.")
+
+
+def method_not_allowed(method: str) -> OSSRefusal:
+    """Return the refusal of a method that the addressed resource does not have."""
+    message = "The specified method is not allowed against this resource."
+    return OSSRefusal(405, "MethodNotAllowed", message, details={"Method": method})
+
+
+def access_denied(message: str) -> OSSRefusal:
+    """Return the refusal of anonymous, expired or undated requests."""
+    return OSSRefusal(403, "AccessDenied", message)
+
+
+def invalid_digest() -> OSSRefusal:
+    """Return the refusal of a body that is not what its Content-MD5 says."""
+    return OSSRefusal(400, "InvalidDigest", "The Content-MD5 you specified is not valid.")
+
+
+def malformed_xml() -> OSSRefusal:
+    """Return the refusal of a request document that can't be read."""
+    message = "The XML you provided was not well-formed or did not validate against our published schema."
+    return OSSRefusal(400, "MalformedXML", message)

@@ -1,0 +1,100 @@
+"""Operations of a multipart upload."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from airflow_provider_pai.local.oss.bucket_routes import encoder
+from airflow_provider_pai.local.oss.documents import Content, read_completion, timestamp
+from airflow_provider_pai.local.oss.incoming import Incoming
+from airflow_provider_pai.local.oss.refusals import invalid_argument, not_implemented
+from airflow_provider_pai.local.oss.replies import document, empty, stored_headers
+
+
+async def start_upload(incoming: Incoming) -> Response:
+    """InitiateMultipartUpload."""
+    encode, encoding = encoder(incoming)
+    upload = await run_in_threadpool(
+        incoming.store.uploads.start, incoming.bucket, incoming.key, incoming.kept_headers()
+    )
+    content = [*encoding, ("Bucket", upload.bucket), ("Key", encode(upload.key)), ("UploadId", upload.upload_id)]
+    return document("InitiateMultipartUploadResult", content)
+
+
+async def upload_part(incoming: Incoming) -> Response:
+    """UploadPart."""
+    if "x-oss-copy-source" in incoming.request.headers:
+        raise not_implemented("UploadPartCopy")
+    number, upload_id = incoming.parameter("partNumber"), incoming.parameter("uploadId")
+    if not number.isdecimal():
+        raise invalid_argument("Part number must be an integer", "partNumber", number)
+    uploads = incoming.store.uploads
+    await run_in_threadpool(uploads.find, incoming.bucket, incoming.key, upload_id)
+    blob = await incoming.stage()
+    part = await run_in_threadpool(uploads.put_part, incoming.bucket, incoming.key, upload_id, int(number), blob)
+    return empty(headers={"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)})
+
+
+async def complete_upload(incoming: Incoming) -> Response:
+    """CompleteMultipartUpload, of the parts listed or, with ``x-oss-complete-all: yes``, of all that arrived."""
+    encode, encoding = encoder(incoming)
+    body = await incoming.document()
+    takes_all = incoming.request.headers.get("x-oss-complete-all", "").lower() == "yes"
+    if takes_all and body:
+        raise invalid_argument("The request body must be empty", "x-oss-complete-all", "yes")
+    stored = await run_in_threadpool(
+        incoming.store.uploads.complete,
+        incoming.bucket,
+        incoming.key,
+        incoming.parameter("uploadId"),
+        None if takes_all else read_completion(body),
+        forbid_overwrite=incoming.forbids_overwrite(),
+    )
+    content: Content = [
+        *encoding,
+        ("Location", f"http://{incoming.host}/{stored.bucket}/{encode(stored.key)}"),
+        ("Bucket", stored.bucket),
+        ("Key", encode(stored.key)),
+        ("ETag", f'"{stored.etag}"'),
+    ]
+    return document("CompleteMultipartUploadResult", content, stored_headers(stored))
+
+
+async def abort_upload(incoming: Incoming) -> Response:
+    """AbortMultipartUpload."""
+    await run_in_threadpool(incoming.store.uploads.abort, incoming.bucket, incoming.key, incoming.parameter("uploadId"))
+    return empty(204)
+
+
+async def list_parts(incoming: Incoming) -> Response:
+    """ListParts."""
+    encode, encoding = encoder(incoming)
+    upload_id, marker = incoming.parameter("uploadId"), incoming.parameter("part-number-marker") or "0"
+    if not marker.isdecimal():
+        raise invalid_argument("The part-number-marker must be an integer", "part-number-marker", marker)
+    limit = incoming.limit("max-parts", 1000)
+    arrived = await run_in_threadpool(incoming.store.uploads.parts, incoming.bucket, incoming.key, upload_id)
+    behind = [part for part in arrived if part.number > int(marker)]
+    page = behind[:limit]
+    content: list[tuple[str, Content]] = [
+        *encoding,
+        ("Bucket", incoming.bucket),
+        ("Key", encode(incoming.key)),
+        ("UploadId", upload_id),
+        ("StorageClass", "Standard"),
+        ("PartNumberMarker", marker),
+        ("NextPartNumberMarker", page[-1].number if page else marker),
+        ("MaxParts", limit),
+        ("IsTruncated", len(behind) > limit),
+    ]
+    for part in page:
+        facts: Content = [
+            ("PartNumber", part.number),
+            ("LastModified", timestamp(part.modified)),
+            ("ETag", f'"{part.etag}"'),
+            ("HashCrc64ecma", str(part.crc64)),
+            ("Size", part.size),
+        ]
+        content.append(("Part", facts))
+    return document("ListPartsResult", content)

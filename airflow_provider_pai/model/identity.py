@@ -1,0 +1,101 @@
+"""Which task attempt a job belongs to, and what to do about the jobs an attempt finds.
+
+PAI's create call has no client token, so identity is carried by labels of the job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from airflow_provider_pai.model.status import JobSnapshot
+
+KEY_LABEL = "airflow.key"
+GENERATION_LABEL = "airflow.generation"
+_READABLE_BYTES = 128
+"""Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
+
+
+@dataclass(frozen=True)
+class JobIdentity:
+    """The task attempt that wants a job.
+
+    Attributes:
+        deployment: name of the Airflow deployment; keeps two that share a workspace apart.
+        dag_id: the DAG.
+        run_id: the DAG run.
+        task_id: the task.
+        map_index: index of a mapped task; -1 for an unmapped one.
+        generation: constant over automatic retries, new when a person clears the task.
+    """
+
+    deployment: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+    generation: int = 0
+
+    @property
+    def key(self) -> str:
+        """A short text that no other task instance has; the same for all its generations."""
+        parts = [self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of a job of this attempt: the key, and readable copies for people."""
+        return {
+            KEY_LABEL: self.key,
+            GENERATION_LABEL: str(self.generation),
+            "airflow.deployment": _readable(self.deployment),
+            "airflow.dag_id": _readable(self.dag_id),
+            "airflow.run_id": _readable(self.run_id),
+            "airflow.task_id": _readable(self.task_id),
+            "airflow.map_index": str(self.map_index),
+        }
+
+    def filter(self) -> dict[str, str]:
+        """Return the labels that find this task instance's jobs of all generations."""
+        return {KEY_LABEL: self.key}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an attempt does about the jobs it found.
+
+    Attributes:
+        adopt: the job to take as its own; None to submit a new one.
+        stop: ids of jobs to stop first.
+    """
+
+    adopt: JobSnapshot | None = None
+    stop: tuple[str, ...] = ()
+
+
+def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
+    """Decide: adopt this generation's active or succeeded job, stop older generations' active ones.
+
+    When several jobs of this generation qualify, a succeeded one wins, then the oldest, so that two live copies of
+    one attempt choose the same; the others that are active are stopped.
+    """
+    own = [job for job in jobs if job.labels.get(KEY_LABEL) == identity.key]
+    mine = [job for job in own if _generation(job.labels) == identity.generation]
+    older = [job for job in own if _generation(job.labels) < identity.generation and not job.is_terminal]
+    candidates = [job for job in mine if job.is_success or not job.is_terminal]
+    candidates.sort(key=lambda job: (not job.is_success, job.created, job.job_id))
+    adopted = candidates[0] if candidates else None
+    doubles = [job for job in candidates[1:] if not job.is_terminal]
+    return Plan(adopted, tuple(job.job_id for job in (*older, *doubles)))
+
+
+def _generation(labels: Mapping[str, str]) -> int:
+    text = labels.get(GENERATION_LABEL, "")
+    return int(text) if text.isdigit() else 0
+
+
+def _readable(text: str) -> str:
+    """Cut to the longest value a label may have; ``=`` and ``,`` are PAI's own separators in filters."""
+    cleaned = text.replace("=", "-").replace(",", "-")
+    return cleaned.encode()[:_READABLE_BYTES].decode("utf-8", "ignore")

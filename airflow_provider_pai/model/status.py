@@ -1,0 +1,118 @@
+"""How a job is doing: one table of statuses, and what is known of a job at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """Statuses of a PAI training job, as ``alipai`` 0.4.13 lists them."""
+
+    CREATING = "Creating"
+    CREATED = "Created"
+    CREATE_FAILED = "CreateFailed"
+    INITIALIZING = "Initializing"
+    INITIALIZE_FAILED = "InitializeFailed"
+    SUBMITTED = "Submitted"
+    RUNNING = "Running"
+    SUCCEED = "Succeed"
+    FAILED = "Failed"
+    TERMINATED = "Terminated"
+
+
+ACTIVE_STATUSES = (
+    JobStatus.CREATING,
+    JobStatus.CREATED,
+    JobStatus.INITIALIZING,
+    JobStatus.SUBMITTED,
+    JobStatus.RUNNING,
+)
+TERMINAL_STATUSES = frozenset(JobStatus) - frozenset(ACTIVE_STATUSES)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One status a job was in.
+
+    Attributes:
+        status: the status.
+        start: when it was entered, ISO 8601 in UTC; empty when unknown.
+        end: when it was left; empty while it lasts.
+        reason_code: the service's short reason; empty when there is none.
+        reason_message: the reason in words; empty when there is none.
+    """
+
+    status: str
+    start: str = ""
+    end: str = ""
+    reason_code: str = ""
+    reason_message: str = ""
+
+
+@dataclass(frozen=True)
+class JobSnapshot:
+    """What is known of a job at one moment.
+
+    Attributes:
+        job_id: PAI's id of the job.
+        status: its status. A text, not a :class:`JobStatus`: the service may add values, and an unknown one
+            counts as active.
+        name: the job's name.
+        workspace_id: the workspace it runs in.
+        reason_code: why it is in this status, short; empty when there is no reason.
+        reason_message: the same in words.
+        created: creation time, ISO 8601 in UTC.
+        duration_s: run time in seconds; None when the service did not say.
+        labels: its labels.
+        outputs: URI of each output channel.
+        image_uri: image it runs in; empty when the answer does not tell (list items don't).
+        code_uri: where its source code lies; empty when the answer does not tell.
+        metrics: last value of each metric.
+        instances: names of its instances, the ids of log streams.
+        transitions: statuses it went through, oldest first.
+    """
+
+    job_id: str
+    status: str
+    name: str = ""
+    workspace_id: str = ""
+    reason_code: str = ""
+    reason_message: str = ""
+    created: str = ""
+    duration_s: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    image_uri: str = ""
+    code_uri: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    instances: Sequence[str] = ()
+    transitions: Sequence[Transition] = ()
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended, well or badly."""
+        return self.status in TERMINAL_STATUSES
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the job did what it was asked for. A stopped job did not."""
+        return self.status == JobStatus.SUCCEED
+
+    @property
+    def reason(self) -> str:
+        """The reason as one phrase, code first; empty when there is none."""
+        return ": ".join(part for part in (self.reason_code, self.reason_message) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, for a trigger's event."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> JobSnapshot:
+        """Read what :meth:`to_json` wrote; members of a newer version are ignored."""
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        transitions = tuple(Transition(**item) for item in known.get("transitions", ()))
+        return cls(**{**known, "instances": tuple(known.get("instances", ())), "transitions": transitions})

@@ -1,0 +1,58 @@
+"""What a task attempt is, in the words of PAI: identity of its job, deadline, whether another attempt follows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_pai.model.identity import JobIdentity
+
+
+def deployment_name() -> str:
+    """Return what tells this Airflow from others that use the same PAI workspace.
+
+    The option ``[pai] deployment_name``, else the base URL of its web pages.
+    """
+    return str(
+        conf.get("pai", "deployment_name", fallback="")
+        or conf.get("api", "base_url", fallback="")
+        or conf.get("webserver", "base_url", fallback="")
+        or "airflow"
+    )
+
+
+def identity_of(ti: Any, retries: int) -> JobIdentity:
+    """Return the identity of a task instance's job.
+
+    Args:
+        ti: the running task instance.
+        retries: the task's number of retries; clearing a task raises ``max_tries`` by what was used, so the difference
+            is constant over automatic retries and new after a clear.
+    """
+    map_index = ti.map_index
+    return JobIdentity(
+        deployment=deployment_name(),
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=-1 if map_index is None else map_index,
+        generation=max(0, (ti.max_tries or 0) - retries),
+    )
+
+
+def deadline_of(ti: Any, execution_timeout: timedelta | None) -> datetime | None:
+    """Return when the attempt must have ended; None for no limit. Airflow itself does not enforce it while deferred."""
+    return ti.start_date + execution_timeout if execution_timeout and ti.start_date else None
+
+
+def will_be_retried(ti: Any) -> bool:
+    """Whether Airflow starts another attempt when this one fails; that one goes on with this one's job."""
+    return bool(ti.try_number <= (ti.max_tries or 0))
+
+
+def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None) -> int | None:
+    """Return the seconds after which PAI ends the job: a dead Airflow can't bill for ever."""
+    limits = [max_run_time, int(execution_timeout.total_seconds()) if execution_timeout else None]
+    return min((limit for limit in limits if limit is not None), default=None)

@@ -1,0 +1,113 @@
+"""Waits in the triggerer for a training job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+
+class PAITrainingTrigger(BaseTrigger):
+    """Fires one event when a training job has ended, or when waiting makes no sense any more.
+
+    The event is plain JSON: ``job_id``, ``snapshot`` (None when the job could not be seen), ``error`` (text, None when
+    all is well) and ``timeout`` (whether the deadline passed).
+
+    Args:
+        job_id: the job.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        poll_interval: seconds between two looks.
+        deadline: ISO 8601 time at which to give up; None for never.
+        outage_limit: seconds that PAI may be unreachable; None for the client's default.
+        show_logs: whether the job's log lines go to the task's log.
+        newer: arguments of a newer version, ignored.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        poll_interval: float = 10.0,
+        deadline: str | None = None,
+        outage_limit: float | None = None,
+        show_logs: bool = True,
+        **newer: Any,
+    ) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.outage_limit = outage_limit
+        self.show_logs = show_logs
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and the arguments that differ from their defaults."""
+        defaults: dict[str, Any] = {
+            "pai_conn_id": "pai_default",
+            "region_id": None,
+            "workspace_id": None,
+            "poll_interval": 10.0,
+            "deadline": None,
+            "outage_limit": None,
+            "show_logs": True,
+        }
+        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"job_id": self.job_id, **changed}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the one event."""
+        yield TriggerEvent(await self._outcome())
+
+    async def _outcome(self) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(self._seconds_left()):
+                return self._event(snapshot=await self._ended())
+        except TimeoutError:
+            return self._event(timeout=True)
+        except Exception as error:
+            # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
+            self.log.exception("Waiting for job %s failed", self.job_id)
+            return self._event(error=f"{type(error).__name__}: {error}")
+
+    async def _ended(self) -> dict[str, Any]:
+        from airflow_provider_pai.client.patience import OUTAGE_LIMIT
+        from airflow_provider_pai.client.poller import watch
+        from airflow_provider_pai.hooks.training import PAITrainingHook, describe
+
+        hook = PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        watching = watch(
+            await hook.aconfig(),
+            self.job_id,
+            interval=self.poll_interval,
+            warn=self.log.warning,
+            outage_limit=OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit,
+            logs=self.show_logs,
+        )
+        status = ""
+        async for progress in watching:
+            if progress.snapshot.status != status:
+                status = progress.snapshot.status
+                self.log.info("Job %s is %s", self.job_id, describe(progress.snapshot))
+            for line in progress.lines:
+                self.log.info("%s", line)
+        return progress.snapshot.to_json()
+
+    def _seconds_left(self) -> float | None:
+        if self.deadline is None:
+            return None
+        return max(0.0, (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds())
+
+    def _event(
+        self, *, snapshot: dict[str, Any] | None = None, error: str | None = None, timeout: bool = False
+    ) -> dict[str, Any]:
+        return {"job_id": self.job_id, "snapshot": snapshot, "error": error, "timeout": timeout}

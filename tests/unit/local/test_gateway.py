@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from httpx import Response as Answer
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from airflow_provider_pai.api import signing
+from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.gateway import MAX_BODY, Nonces, pai_app
+from airflow_provider_pai.local.reply import Refusal, answer
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+KEYS = signing.KeyPair("LTAI-test", "not-a-real-secret")
+JOBS = "/api/v1/trainingjobs"
+
+
+async def echo(request: Request) -> Response:
+    body = await request.body()
+    return answer({"Method": request.method, "Length": len(body), "Query": dict(request.query_params)})
+
+
+def refusing(_: Request) -> Response:
+    raise Refusal(404, "TrainingJobNotFound", "no such job")
+
+
+def failing(_: Request) -> Response:
+    raise ZeroDivisionError("an internal detail")
+
+
+@dataclass
+class Sender:
+    """Sends what it is told to, signed with our own signer."""
+
+    http: TestClient
+    keys: signing.KeyPair = KEYS
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def headers(
+        self,
+        action: str,
+        method: str = "GET",
+        path: str = JOBS,
+        query: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        *,
+        version: str = "2022-01-12",
+        date: datetime = NOW,
+    ) -> dict[str, str]:
+        return signing.signed_headers(
+            signing.Request(method, path, query or {}, {}, content),
+            action=action,
+            version=version,
+            host="testserver",
+            keys=self.keys,
+            date=date.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            nonce=f"nonce-{next(self.numbers)}",
+        )
+
+    def send(self, action: str, method: str = "GET", path: str = JOBS, content: bytes = b"", **more: str) -> Answer:
+        headers = self.headers(action, method, path, content=content, **more)
+        return self.http.request(method, path, headers=headers, content=content)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(lambda: NOW)
+
+
+@pytest.fixture
+def sender(clock: Clock) -> Sender:
+    routes = [
+        Route(JOBS, echo, methods=["GET", "POST"]),
+        Route(JOBS + "/{TrainingJobId}", refusing, methods=["GET"]),
+        Route(JOBS + "/{TrainingJobId}/stop", failing, methods=["PUT"]),
+    ]
+    app = pai_app(routes, {KEYS.access_key_id: KEYS.access_key_secret}.get, clock.now)
+    return Sender(TestClient(app, raise_server_exceptions=False))
+
+
+def assert_refused(answer: Answer, status: int, code: str) -> None:
+    body = answer.json()
+    assert (answer.status_code, body["Code"]) == (status, code)
+    assert body["HostId"] == "testserver"
+    assert body["RequestId"] == answer.headers["x-acs-request-id"]
+    assert answer.headers["content-type"] == "application/json;charset=utf-8"
+    assert KEYS.access_key_secret not in answer.text
+
+
+def test_a_signed_request_passes_with_its_body(sender: Sender) -> None:
+    body = sender.send("CreateTrainingJob", "POST", content=b"12345").json()
+    assert (body["Method"], body["Length"]) == ("POST", 5)
+
+
+def test_a_space_of_the_query_may_arrive_as_a_plus(sender: Sender) -> None:
+    headers = sender.headers("ListTrainingJobs", query={"Labels": '{"a":"b c"}', "Status": ""})
+    answer = sender.http.get(f"{JOBS}?Labels=%7B%22a%22:%22b+c%22%7D&Status=", headers=headers)
+    assert answer.json()["Query"] == {"Labels": '{"a":"b c"}', "Status": ""}
+
+
+def test_an_anonymous_request_is_refused(sender: Sender) -> None:
+    assert_refused(sender.http.get(JOBS), 400, "IncompleteSignature")
+
+
+def test_an_unknown_key_is_refused(sender: Sender) -> None:
+    sender.keys = signing.KeyPair("LTAI-other", KEYS.access_key_secret)
+    assert_refused(sender.send("ListTrainingJobs"), 404, "InvalidAccessKeyId.NotFound")
+
+
+def test_a_wrong_secret_is_refused(sender: Sender) -> None:
+    sender.keys = signing.KeyPair(KEYS.access_key_id, "wrong")
+    assert_refused(sender.send("ListTrainingJobs"), 400, "SignatureDoesNotMatch")
+
+
+def test_another_query_than_the_signed_one_is_refused(sender: Sender) -> None:
+    headers = sender.headers("ListTrainingJobs", query={"PageNumber": "1"})
+    assert_refused(sender.http.get(f"{JOBS}?PageNumber=2", headers=headers), 400, "SignatureDoesNotMatch")
+
+
+def test_a_request_of_another_time_is_refused_by_the_servers_clock(sender: Sender, clock: Clock) -> None:
+    clock.move_to(timedelta(minutes=16))
+    assert_refused(sender.send("ListTrainingJobs"), 400, "InvalidTimeStamp.Expired")
+
+
+def test_a_replayed_request_is_refused(sender: Sender) -> None:
+    headers = sender.headers("ListTrainingJobs")
+    assert sender.http.get(JOBS, headers=headers).status_code == 200
+    assert_refused(sender.http.get(JOBS, headers=headers), 400, "SignatureNonceUsed")
+
+
+def test_a_refused_signature_does_not_use_up_its_nonce(sender: Sender) -> None:
+    headers = sender.headers("ListTrainingJobs")
+    forged = {**headers, "Authorization": headers["Authorization"][:-4] + "0000"}
+    assert sender.http.get(JOBS, headers=forged).status_code == 400
+    assert sender.http.get(JOBS, headers=headers).status_code == 200
+
+
+def test_the_version_must_be_that_of_the_product(sender: Sender) -> None:
+    assert_refused(sender.send("ListTrainingJobs", version="2021-02-04"), 404, "InvalidVersion")
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "path"),
+    [
+        ("GetTrainingJob", "GET", JOBS),
+        ("ListTrainingJobs", "GET", "/api/v1/unknown"),
+        ("ListTrainingJobs", "DELETE", JOBS),
+        ("ListTrainingJobs", "GET", JOBS + "/"),
+        ("ListTrainingJobLogs", "GET", JOBS + "/train1/logs"),
+    ],
+    ids=["other action", "unknown path", "unknown method", "trailing slash", "known but not served"],
+)
+def test_what_is_no_operation_is_not_found(sender: Sender, action: str, method: str, path: str) -> None:
+    assert_refused(sender.send(action, method, path), 404, "InvalidAction.NotFound")
+
+
+def test_a_refusal_of_a_route_has_the_services_shape(sender: Sender) -> None:
+    assert_refused(sender.send("GetTrainingJob", path=JOBS + "/train1"), 404, "TrainingJobNotFound")
+
+
+def test_an_unexpected_error_shows_nothing_of_itself(sender: Sender) -> None:
+    answer = sender.send("StopTrainingJob", "PUT", JOBS + "/train1/stop")
+    assert_refused(answer, 500, "InternalError")
+    assert "detail" not in answer.text
+    assert "ZeroDivisionError" not in answer.text
+
+
+def test_an_unexpected_error_reaches_the_servers_log(sender: Sender) -> None:
+    sender.http = TestClient(sender.http.app)
+    with pytest.raises(ZeroDivisionError):
+        sender.send("StopTrainingJob", "PUT", JOBS + "/train1/stop")
+
+
+def test_a_body_of_the_limit_passes(sender: Sender) -> None:
+    assert sender.send("CreateTrainingJob", "POST", content=b" " * MAX_BODY).json()["Length"] == MAX_BODY
+
+
+def test_a_larger_body_is_refused(sender: Sender) -> None:
+    answer = sender.send("CreateTrainingJob", "POST", content=b" " * (MAX_BODY + 1))
+    assert_refused(answer, 413, "RequestEntityTooLarge")
+
+
+def test_a_larger_body_is_refused_when_its_length_is_not_announced(sender: Sender) -> None:
+    parts = (b" " * MAX_BODY for _ in range(2))
+    assert_refused(sender.http.post(JOBS, content=parts), 413, "RequestEntityTooLarge")
+
+
+def test_a_body_is_read_as_json_after_the_gateway(sender: Sender) -> None:
+    content = json.dumps({"k": "é"}).encode()
+    assert sender.send("CreateTrainingJob", "POST", content=content).json()["Length"] == len(content)
+
+
+def test_nonces_belong_to_their_key() -> None:
+    nonces = Nonces()
+    assert nonces.use("a", "1", NOW)
+    assert nonces.use("b", "1", NOW)
+    assert not nonces.use("a", "1", NOW)
+
+
+def test_a_nonce_is_remembered_until_its_date_can_not_be_in_time_any_more() -> None:
+    nonces = Nonces()
+    assert nonces.use("a", "1", NOW)
+    assert not nonces.use("a", "1", NOW + timedelta(minutes=30))
+    assert nonces.use("a", "1", NOW + timedelta(minutes=31))
+
+
+def test_the_memory_of_nonces_is_bounded() -> None:
+    nonces = Nonces(limit=2)
+    assert all(nonces.use("a", str(number), NOW) for number in range(3))
+    assert not nonces.use("a", "2", NOW)
+    assert nonces.use("a", "0", NOW)
