@@ -21,7 +21,8 @@ these into those.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copyreg
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +33,11 @@ _BODY_SHOWN = 256
 
 
 class PAIError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. All of them can be pickled and copied, with their attributes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with the message alone, which is not what the subclasses are built from.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class SpecError(PAIError, ValueError):
@@ -49,9 +54,6 @@ class SpecError(PAIError, ValueError):
         else:
             text = f"{len(self.problems)} problems:" + "".join(f"\n  - {p}" for p in self.problems)
         super().__init__(text)
-
-    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[str, ...]]]:
-        return type(self), (self.problems,)
 
 
 class TransportError(PAIError):

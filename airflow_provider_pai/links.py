@@ -13,6 +13,6 @@ class PAITrainingJobLink(BaseOperatorLink):
     name = "PAI training job"
     xcom_key = CONSOLE_URL_KEY
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
         """Return the console page of a task instance's job; empty before there is one."""
         return XCom.get_value(key=CONSOLE_URL_KEY, ti_key=ti_key) or ""

@@ -29,6 +29,9 @@ _JOB_TYPES = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "
 # The log servers listen on every address of the machine; here all components share one disk and need none.
 _OPTIONS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 _LOOK = 0.1
+# Airflow 3.3's triggerer at times waits ten seconds for a runner that is gone, and the API server takes four to leave
+# after its last answer. Neither has anything to lose then.
+_SHORT_PATIENCE = 3.0
 
 
 class ClusterError(RuntimeError):
@@ -99,7 +102,13 @@ class AirflowCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        # Tasks go first, with their scheduler: they report their last states to the API server, and without it they
+        # would try again for seconds.
+        with self._stack:
+            schedulers = [child for name, child in self.children.items() if _kind(name) == "scheduler"]
+            others = [child for child in self.children.values() if child not in schedulers]
+            self._processes.end(*schedulers)
+            self._processes.end(*others, patience=_SHORT_PATIENCE)
 
     def start_component(self, name: str) -> Child:
         """Start a component, again or one more; :meth:`wait_ready` waits for it.

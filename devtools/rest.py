@@ -160,17 +160,22 @@ class AirflowAPI:
         """Return the URL of each extra link by its name; None while the task hasn't pushed it."""
         return dict(self._get(f"{ref.path}/links", {"map_index": str(ref.map_index)})["extra_links"])
 
-    def log(self, ref: TaskRef, try_number: int = 1) -> str:
-        """Return the log of one try, a message a line."""
+    def log(self, ref: TaskRef, try_number: int = 1, *, logger: str = "") -> str:
+        """Return the log of one try, a message a line; only what loggers wrote whose name contains ``logger``."""
         query = {"map_index": str(ref.map_index), "full_content": "true"}
-        return "\n".join(_text(line) for line in self._get(f"{ref.path}/logs/{try_number}", query)["content"])
+        lines = self._get(f"{ref.path}/logs/{try_number}", query)["content"]
+        return "\n".join(_text(line) for line in lines if not logger or logger in _logger(line))
 
     def set_state(self, ref: TaskRef, state: str) -> None:
         """Mark a task instance ``success``, ``failed`` or ``skipped``, as a person does."""
         self._send("PATCH", ref.indexed_path, {"new_state": state})
 
     def clear(self, ref: TaskRef) -> None:
-        """Clear a task instance, whatever its state, so that it runs again."""
+        """Clear a task instance, whatever its state, so that it runs again.
+
+        If that ended its run, wait for the run's end first: on SQLite a scheduler that is about to mark the run takes
+        the clearing back (seen with 3.3.2), and the task stays without a state.
+        """
         task = ref.task_id if ref.map_index < 0 else [ref.task_id, ref.map_index]
         body = {"dry_run": False, "only_failed": False, "dag_run_id": ref.run_id, "task_ids": [task]}
         self._send("POST", f"{dag_path(ref.dag_id)}/clearTaskInstances", body)
@@ -210,6 +215,10 @@ class AirflowAPI:
         if not isinstance(content, dict):
             raise AirflowAPIError(f"{method} {path}", answer.status_code, answer.text)
         return content
+
+
+def _logger(line: Mapping[str, Any] | str) -> str:
+    return "" if isinstance(line, str) else str(line.get("logger") or "")
 
 
 def _text(line: Mapping[str, Any] | str) -> str:

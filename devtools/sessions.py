@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds a process has between SIGTERM and SIGKILL."""
 
+# Part of the patience in which a session's leader takes it down by itself.
+_IN_ORDER = 0.5
+
 _PROC = Path("/proc")
 _POLL = 0.05
 
@@ -61,23 +64,30 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 def end(sessions: Iterable[int], patience: float = PATIENCE) -> None:
     """End every process of these sessions; return when none is alive.
 
-    Each gets SIGTERM, also one that is started meanwhile, and SIGKILL when it is still there after the patience.
+    First the process that leads a session gets SIGTERM, so that it can take its own down in order: a worker of
+    Airflow's LocalExecutor that is ended while it waits for work takes the queue's lock with it. When the leader is
+    gone, or half of the patience, all that is left gets SIGTERM; to Airflow's components a second one means
+    not to wait any longer. After the patience it is SIGKILL.
 
     Args:
         sessions: ids of the sessions.
-        patience: seconds until SIGKILL; 0 sends nothing else.
+        patience: seconds until SIGKILL; with 0 there is nothing but SIGKILL.
     """
-    wanted = tuple(sessions)
+    leaders = frozenset(sessions)
     known: set[int] = set()
-    deadline = time.monotonic() + patience
-    while alive := members(wanted, known):
-        if time.monotonic() >= deadline:
+    told: set[tuple[int, bool]] = set()
+    begin = time.monotonic()
+    while alive := members(leaders, known):
+        waited = time.monotonic() - begin
+        in_order = bool(alive & leaders) and waited < patience * _IN_ORDER
+        due = alive & leaders if in_order else alive
+        if waited >= patience:
             send(alive, signal.SIGKILL)
         else:
-            fresh = alive - known
-            send(fresh, signal.SIGTERM)
+            send({pid for pid in due if (pid, in_order) not in told}, signal.SIGTERM)
             # A stopped process takes no SIGTERM before it goes on.
-            send(fresh, signal.SIGCONT)
+            send(alive - known, signal.SIGCONT)
+        told |= {(pid, in_order) for pid in due}
         known |= alive
         time.sleep(_POLL)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
@@ -12,8 +14,10 @@ from airflow_provider_pai.errors import (
     AuthError,
     ConflictError,
     NotFoundError,
+    PAIError,
     ProtocolError,
     ServerError,
+    SpecError,
     ThrottledError,
 )
 
@@ -34,6 +38,8 @@ _AUTH_CODES = (
     "AccessDenied",
 )
 _RETRY_AFTER = "x-acs-retry-after"
+_ECHO = re.compile(r"\s*\b(?:server )?(?:canonical ?string|string ?to ?sign)\b.*", re.IGNORECASE | re.DOTALL)
+_XML_MEMBER = re.compile(r"<(Code|Message|RequestId)>([^<]*)</\1>")
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,14 @@ class Call(Generic[T]):
 
 
 def segment(value: str) -> str:
-    """Percent-encode one path segment (RFC 3986), so that an id can't change the path."""
-    return quote(value, safe="-_.~")
+    """Percent-encode one path segment (RFC 3986), so that an id can't change the path.
+
+    Raises:
+        SpecError: no encoding can keep the text in its place: it is empty, ``.`` or ``..``.
+    """
+    if value in ("", ".", ".."):
+        raise SpecError([f"id {value!r} names nothing; give the id that PAI's console shows"])
+    return quote(value, safe="-_.~", errors="replace")
 
 
 def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], content: bytes) -> T:
@@ -87,24 +99,35 @@ def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], conten
     """
     if status >= 400:
         raise decode_error(call.action, status, headers, content)
-    if not content:
-        return call.parse({})
-    return call.parse(_json_object(call.action, content))
+    if not 200 <= status < 300:
+        raise ProtocolError(f"{call.action}: HTTP {status} instead of an answer", _text(content))
+    body = _json_object(call.action, content) if content else {}
+    try:
+        return call.parse(body)
+    except PAIError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProtocolError(f"{call.action}: the answer can't be read ({error!r})", _text(content)) from error
 
 
 def decode_error(action: str, status: int, headers: Mapping[str, str], content: bytes) -> APIError | ProtocolError:
-    """Build the error of an answer with status 400 or above: service code first, then HTTP status, then the base."""
+    """Build the error of an answer with status 400 or above: service code first, then HTTP status, then the base.
+
+    An answer that is not the service's counts only where its status alone tells enough: a proxy's 404 or 403 says
+    nothing about a job or a key.
+    """
     try:
-        body = _json_object(action, content)
-    except ProtocolError as error:
-        if status < 500:
-            return error
+        body = _xml_members(content) or _json_object(action, content)
+    except ProtocolError:
+        if status < 500 and status != 429:
+            return ProtocolError(f"{action}: HTTP {status}, and the answer is not PAI's", _text(content))
         body = {"Message": "the answer is not PAI's; a proxy or load balancer may have sent it"}
     code = str(body.get("Code") or body.get("code") or "")
     message = _safe_message(code, str(body.get("Message") or body.get("message") or "no message"))
     request_id = str(body.get("RequestId") or body.get("requestId") or headers.get("x-acs-request-id") or "")
     retry_after = _retry_after(headers.get(_RETRY_AFTER))
-    if code.startswith("Throttling") or status == 429 or retry_after is not None:
+    # A failed server may have done what it was asked before it failed, whenever it wants to be asked again.
+    if code.startswith("Throttling") or status == 429 or (retry_after is not None and status < 500):
         return ThrottledError(action, status, code, message, request_id, retry_after)
     return _error_class(status, code)(action, status, code, message, request_id)
 
@@ -123,21 +146,31 @@ def _error_class(status: int, code: str) -> type[APIError]:
 
 def _safe_message(code: str, message: str) -> str:
     """Drop what a signature error echoes: the string to sign holds request headers, a security token among them."""
-    if code == "SignatureDoesNotMatch":
+    if code.startswith("SignatureDoesNotMatch"):
         return "the signature does not match; access_key_secret is probably wrong"
-    return message
+    return _ECHO.sub(" (...)", message)
 
 
 def _retry_after(value: str | None) -> float | None:
-    return int(value) / 1000 if value and value.isdigit() and int(value) > 0 else None
+    return int(value) / 1000 if value and value.isdecimal() and int(value) > 0 else None
 
 
 def _json_object(action: str, content: bytes) -> Mapping[str, Any]:
-    text = content.decode("utf-8", "replace")
+    text = _text(content)
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"{action}: the answer is not JSON", text) from error
     if not isinstance(body, dict):
         raise ProtocolError(f"{action}: the answer is not a JSON object", text)
     return body
+
+
+def _xml_members(content: bytes) -> Mapping[str, Any]:
+    """Read a gateway's ``<Error>`` document, as some send whatever is accepted; empty for anything else."""
+    text = _text(content)
+    return {name: html.unescape(value) for name, value in _XML_MEMBER.findall(text)} if "<Error>" in text else {}
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-from airflow_provider_pai.api.call import Call, T, segment
+from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model import wire
@@ -83,7 +83,8 @@ def list_training_jobs(
 
     Args:
         workspace_id: the workspace.
-        start_time: jobs created since then; explicit, because PAI's own default hides jobs older than 7 days.
+        start_time: jobs created since then, aware of its zone. Explicit, because PAI's own default hides jobs older
+            than 7 days.
         labels: labels that a job must all have.
         name: PAI's name filter; may match more than the exact name [inferred].
         status: only jobs in this status.
@@ -158,39 +159,30 @@ def _path(job_id: str) -> str:
 
 
 def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _lines(action: str, path: str, member: str, query: Mapping[str, str]) -> Call[LinePage]:
     return Call(PAI_STUDIO, action, "GET", path, partial(_line_page, member), query)
 
 
-def _reading(what: str, read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(f"{what} can't be read ({error!r})") from error
-
-
 def _job_id(body: Mapping[str, Any]) -> str:
-    return _reading("the answer to CreateTrainingJob", lambda: str(body["TrainingJobId"]))
+    if not body.get("TrainingJobId"):
+        raise ProtocolError("CreateTrainingJob: the answer has no TrainingJobId", str(dict(body)))
+    return str(body["TrainingJobId"])
 
 
 def _job_page(body: Mapping[str, Any]) -> JobPage:
-    return _reading(
-        "a list of jobs",
-        lambda: JobPage(
-            tuple(wire.snapshot(item) for item in body.get("TrainingJobs") or ()), int(body.get("TotalCount") or 0)
-        ),
-    )
+    if "TrainingJobs" not in body and "TotalCount" not in body:
+        # "There is no job" leads to a new one, so it must have been said.
+        raise ProtocolError("ListTrainingJobs: the answer is no list of jobs", str(dict(body)))
+    jobs = tuple(wire.snapshot(item) for item in body.get("TrainingJobs") or ())
+    return JobPage(jobs, int(body.get("TotalCount") or 0))
 
 
 def _line_page(member: str, body: Mapping[str, Any]) -> LinePage:
     # TotalCount is typed as text in PAI's SDK and is a number in its documentation.
-    return _reading(
-        f"a page of {member}",
-        lambda: LinePage(tuple(str(line) for line in body.get(member) or ()), int(body.get("TotalCount") or 0)),
-    )
+    return LinePage(tuple(str(line) for line in body.get(member) or ()), int(body.get("TotalCount") or 0))
 
 
 def _metrics(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,8 @@ from airflow_provider_pai.model.uri import OssUri
 MULTIPART_THRESHOLD = 32 * 1024 * 1024
 """Bytes above which a file is uploaded in parts."""
 CODE_PREFIX = "pai/training_src"
+# The library logs every answer it takes for an error, a look-up of what isn't there among them, with all headers.
+logging.getLogger("oss2").setLevel(logging.WARNING)
 _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 
 

@@ -29,13 +29,13 @@ class Patience:
         self._warn = warn
         self._limit = limit
         self._clock = clock
-        self._since: float | None = None
+        self._since: dict[float, float] = {}
 
     def answered(self) -> None:
         """Take note of a good answer."""
-        if self._since is not None:
-            self._warn("PAI answers again after %.0f s", self._clock() - self._since)
-        self._since = None
+        if self._since:
+            self._warn("PAI answers again after %.0f s", self._clock() - min(self._since.values()))
+        self._since.clear()
 
     def failed(self, error: PAIError) -> None:
         """Take note of an error.
@@ -45,11 +45,10 @@ class Patience:
         """
         limit = self._limit_of(error)
         now = self._clock()
-        if self._since is None:
-            if limit:
-                self._warn("PAI gives no usable answer (%s); asking again for up to %.0f s", error, limit)
-            self._since = now
-        if now - self._since >= limit:
+        if limit and not self._since:
+            self._warn("PAI gives no usable answer (%s); asking again for up to %.0f s", error, limit)
+        # Each kind of error has its own time: a job that is unknown after a long outage may still turn up.
+        if now - self._since.setdefault(limit, now) >= limit:
             raise error
 
     def _limit_of(self, error: PAIError) -> float:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from airflow_provider_pai.client.requirements import read_requirements
+
 IGNORED_NAMES = frozenset(
     {".git", ".hg", ".svn", "__pycache__", ".venv", "venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"}
 )
 IGNORED_SUFFIXES = (".pyc", ".pyo")
-_REQUIREMENTS = "requirements.txt"
-_INDEX_OPTIONS = ("-i ", "--index-url", "--extra-index-url", "--trusted-host", "--prefer-binary", "--pre")
 _IN_MEMORY = 8 * 1024 * 1024
 
 
@@ -45,16 +45,22 @@ def source_problems(source_dir: str | None) -> list[str]:
     if not source_dir or source_dir.startswith("oss://"):
         return []
     folder = Path(source_dir)
-    if not folder.exists():
-        return [f"source_dir {source_dir!r} does not exist on this worker; give an absolute path or an oss:// URI"]
-    if not folder.is_dir():
-        return [f"source_dir {source_dir!r} is not a folder; give the folder that holds the script"]
     try:
-        if next(_files(folder), None) is None:
-            return [f"source_dir {source_dir!r} has no files"]
-        return _requirement_lines(folder, folder / _REQUIREMENTS)[1]
+        if not folder.exists():
+            return [f"source_dir {source_dir!r} does not exist on this worker; give an absolute path or an oss:// URI"]
+        if not folder.is_dir():
+            return [f"source_dir {source_dir!r} is not a folder; give the folder that holds the script"]
+        files = list(_files(folder))
     except ValueError as error:
         return [f"source_dir {source_dir!r}: {error}"]
+    except OSError as error:
+        return [f"source_dir {source_dir!r}: {error.filename} can't be read ({error.strerror})"]
+    if not files:
+        return [f"source_dir {source_dir!r} has no files; give the folder that holds the script"]
+    unreadable = [path for path in files if not os.access(path, os.R_OK)]
+    if unreadable:
+        return [f"source_dir {source_dir!r}: {path} can't be read by this worker's user" for path in unreadable]
+    return [f"source_dir {source_dir!r}: {problem}" for problem in read_requirements(folder)[1]]
 
 
 def source_requirements(source_dir: str | None) -> tuple[str, ...]:
@@ -65,8 +71,7 @@ def source_requirements(source_dir: str | None) -> tuple[str, ...]:
     """
     if not source_dir or source_dir.startswith("oss://"):
         return ()
-    folder = Path(source_dir)
-    return tuple(_requirement_lines(folder, folder / _REQUIREMENTS)[0])
+    return tuple(read_requirements(Path(source_dir))[0])
 
 
 @contextmanager
@@ -74,7 +79,8 @@ def packed(source_dir: str) -> Iterator[SourcePackage]:
     """Pack a folder as a deterministic tar.gz: same files, same bytes, whoever owns them and whenever they changed.
 
     Raises:
-        ValueError: a symbolic link leads out of the folder.
+        ValueError: a symbolic link leads out of the folder, or to a folder that holds it.
+        OSError: a file can't be read.
     """
     folder = Path(source_dir)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as content:
@@ -112,46 +118,26 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the regular files to pack, in a fixed order; links inside the folder count as what they point to."""
-    root = folder.resolve()
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in IGNORED_NAMES)
-        for name in folders:
-            _stays_inside(Path(place) / name, root)
-        for name in sorted(names):
-            path = Path(place) / name
-            if name in IGNORED_NAMES or name.endswith(IGNORED_SUFFIXES):
-                continue
-            _stays_inside(path, root)
-            if path.is_file():
-                yield path
+    """Yield the regular files to pack, in a fixed order; links inside the folder count as what they point to.
+
+    Raises:
+        ValueError: a link leads out of the folder, or to a folder that holds it.
+        OSError: a folder can't be read.
+    """
+    yield from _files_below(folder, folder, (folder.resolve(),))
 
 
-def _stays_inside(path: Path, root: Path) -> None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
-        raise ValueError(f"the symbolic link {path.relative_to(path.anchor)} leads out of the folder; copy the file in")
-
-
-def _requirement_lines(folder: Path, file: Path) -> tuple[list[str], list[str]]:
-    """Read a requirements file and the ones it includes; return lines and problems."""
-    lines: list[str] = []
-    found: list[str] = []
-    if not file.is_file():
-        return lines, found
-    for number, raw in enumerate(file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines(), start=1):
-        line = raw.split(" #")[0].strip()
-        if not line or line.startswith("#") or line.startswith(_INDEX_OPTIONS):
+def _files_below(folder: Path, place: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    for path in sorted(place.iterdir()):
+        if path.name in IGNORED_NAMES or path.name.endswith(IGNORED_SUFFIXES):
             continue
-        if line.startswith(("-r ", "--requirement ")):
-            included = (file.parent / line.split(maxsplit=1)[1]).resolve()
-            if not included.is_relative_to(folder.resolve()) or included == file.resolve():
-                found.append(f"source_dir: {file.name} line {number} includes {line!r}, which is outside the folder")
-                continue
-            more = _requirement_lines(folder, included)
-            lines += more[0]
-            found += more[1]
-        elif line.startswith("-"):
-            found.append(f"source_dir: {file.name} line {number}: PAI takes requirement lines, not pip's {line!r}")
-        else:
-            lines.append(line)
-    return lines, found
+        # Unlike Path.resolve, this bears with a link to itself, which is neither file nor folder.
+        target = Path(os.path.realpath(path))
+        if not target.is_relative_to(above[0]):
+            raise ValueError(f"the symbolic link {path.relative_to(folder)} leads out of the folder; copy the file in")
+        if target in above:
+            raise ValueError(f"the symbolic link {path.relative_to(folder)} leads to a folder that holds it; remove it")
+        if path.is_dir():
+            yield from _files_below(folder, path, (*above, target))
+        elif path.is_file():
+            yield path

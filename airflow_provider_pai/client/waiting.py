@@ -13,6 +13,8 @@ from airflow_provider_pai.model.status import JobSnapshot
 
 FINAL_PAUSES = (1.0, 2.0)
 """Seconds before each of the last looks at the log: lines may arrive after the job's end."""
+FINAL_READS = 50
+"""Reads of the log at each last look, at most: about 100,000 lines."""
 
 
 def wait_for_end(
@@ -54,8 +56,18 @@ def wait_for_end(
         sleep(interval)
     for pause in FINAL_PAUSES:
         sleep(pause)
-        show(logs.read())
+        _catch_up(logs, show)
+    if logs.behind:
+        show(["(The log goes on; PAI's console has all of it.)"])
     return snapshot
+
+
+def _catch_up(logs: LogReader, show: Callable[[Iterable[str]], None]) -> None:
+    """Show what a talkative job has left behind."""
+    for _ in range(FINAL_READS):
+        show(logs.read())
+        if not logs.behind:
+            return
 
 
 def _look(client: Sender, job_id: str, patience: Patience) -> JobSnapshot | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from airflow_provider_pai.api.endpoints import Network
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.uri import OssUri
 
 NETWORKS = ("public", "vpc")
 
@@ -46,26 +48,20 @@ def read_config(
     Raises:
         SpecError: listing everything that is missing or malformed, by the name of connection and field.
     """
-    extra = {name: str(value).strip() for name, value in fields.extra.items() if value not in (None, "")}
-    key_id = fields.login or extra.get("access_key_id", "")
-    secret = fields.password or extra.get("access_key_secret", "")
-    region = region_id or extra.get("region_id") or extra.get("region", "")
-    workspace = workspace_id or extra.get("workspace_id", "")
-    problems = [
-        f"connection {fields.conn_id!r} has no {what}"
-        for what, value in {
-            "access key id (field Login, or access_key_id in Extra)": key_id,
-            "access key secret (field Password, or access_key_secret in Extra)": secret,
-            "region: set region_id in Extra, for example 'cn-hangzhou', or give the argument region_id": region,
-            "workspace: set workspace_id in Extra, or give the argument workspace_id": workspace,
-        }.items()
-        if not value
-    ]
-    network = extra.get("network", "public")
-    if network not in NETWORKS:
-        problems.append(f"connection {fields.conn_id!r}: network must be 'public' or 'vpc', not {network!r}")
-    for name in ("endpoint", "oss_endpoint"):
-        problems += _url_problems(fields.conn_id, name, extra.get(name))
+    extra = {name: text for name, value in fields.extra.items() if (text := _text(value))}
+    key_id = _text(fields.login) or extra.get("access_key_id", "")
+    secret = _text(fields.password) or extra.get("access_key_secret", "")
+    region = _text(region_id) or extra.get("region_id") or extra.get("region", "")
+    workspace = _text(workspace_id) or extra.get("workspace_id", "")
+    needed = {
+        "access key id (field Login, or access_key_id in Extra)": key_id,
+        "access key secret (field Password, or access_key_secret in Extra)": secret,
+        "region: set region_id in Extra, for example 'cn-hangzhou', or give the argument region_id": region,
+        "workspace: set workspace_id in Extra, or give the argument workspace_id": workspace,
+    }
+    problems = [f"connection {fields.conn_id!r} has no {what}" for what, value in needed.items() if not value]
+    malformed = _malformed({**extra, "region_id": region})
+    problems += [f"connection {fields.conn_id!r}: {problem}" for problem in malformed]
     if problems:
         raise SpecError(problems)
     return ClientConfig(
@@ -74,17 +70,41 @@ def read_config(
         credentials=KeyPair(key_id, secret, extra.get("security_token")),
         endpoint=extra.get("endpoint"),
         oss_endpoint=extra.get("oss_endpoint"),
-        network=cast("Network", network),
+        network=cast("Network", extra.get("network", "public")),
         bucket=extra.get("bucket"),
     )
 
 
-def _url_problems(conn_id: str, name: str, value: str | None) -> list[str]:
-    if value is None:
-        return []
-    url = urlsplit(value)
-    if url.scheme in ("http", "https") and url.netloc:
-        return []
-    return [
-        f"connection {conn_id!r}: {name} must be a URL such as 'https://pai.cn-hangzhou.aliyuncs.com', not {value!r}"
-    ]
+def _text(value: object) -> str:
+    """A field as text, without the white space that copying brings along; a workspace's id may be given as a number."""
+    return "" if value is None else str(value).strip()
+
+
+def _malformed(extra: Mapping[str, str]) -> Iterator[str]:
+    for name, (is_good, advice) in _FORMS.items():
+        if (value := extra.get(name)) and not is_good(value):
+            yield f"{name} must be {advice}, not {value!r}"
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        return False
+
+
+def _is_bucket(text: str) -> bool:
+    try:
+        return OssUri.parse(f"oss://{text}/") == OssUri(text, "")
+    except ValueError:
+        return False
+
+
+_FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "region_id": (re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
+    "network": (NETWORKS.__contains__, "'public' or 'vpc'"),
+    "endpoint": (_is_url, "a URL such as 'https://pai.cn-hangzhou.aliyuncs.com'"),
+    "oss_endpoint": (_is_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com'"),
+    "bucket": (_is_bucket, "a bucket's name such as 'my-bucket'"),
+}

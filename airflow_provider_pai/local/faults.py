@@ -8,25 +8,25 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
 
+from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.replies import refused
 from airflow_provider_pai.local.reply import Refusal, refuse
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Send
 
 ANY = "*"
 CUT = "airflow_provider_pai.cut"
 """Name in a request's ``scope["state"]`` of the function that cuts its connection."""
-
-RefusalShape = Callable[[Refusal, str, dict[str, str]], Response]
-NameOperation = Callable[["Scope"], str]
 
 
 class FaultKind(StrEnum):
@@ -40,21 +40,19 @@ class FaultKind(StrEnum):
     DROP_AFTER = "drop_after"
 
 
-_REFUSALS = {FaultKind.THROTTLE: (400, "Throttling.User"), FaultKind.ERROR: (503, "ServiceUnavailable")}
-
-
 @dataclass(frozen=True)
 class Fault:
     """What the next answers of an operation suffer.
 
     Attributes:
-        operation: such as ``GetTrainingJob`` (the request's ``x-acs-action``), for OSS ``oss:GET``; ``*`` for any.
+        operation: such as ``GetTrainingJob`` (the request's ``x-acs-action``), for OSS ``oss:GET``; ``*`` for any,
+            OSS's among them.
         kind: ``throttle``: refused, too many requests. ``error``: refused, the service's own failure. ``html``: a
             proxy's HTML page. ``slow``: answered late. ``drop_before``: the connection is cut, nothing happened.
             ``drop_after``: the operation is executed, then the connection is cut without an answer.
         times: how many answers.
-        status: HTTP status of a refusal; None for 400 (throttle), 503 (error), 502 (html).
-        code: error code of a refusal; None for ``Throttling.User`` (throttle), ``ServiceUnavailable`` (error).
+        status: HTTP status of a refusal; None for the service's usual one, or 502 (html).
+        code: error code of a refusal; None for the service's usual one.
         retry_after_ms: value of the refusal's header ``x-acs-retry-after``, milliseconds; None for no header.
         delay_s: how late a slow answer is, seconds.
     """
@@ -66,12 +64,6 @@ class Fault:
     code: str | None = None
     retry_after_ms: int | None = None
     delay_s: float = 1.0
-
-    @property
-    def refusal(self) -> Refusal:
-        """The refusal of a ``throttle`` or an ``error``."""
-        status, code = _REFUSALS[self.kind]
-        return Refusal(self.status or status, self.code or code, "This fault was asked for.")
 
 
 class Faults:
@@ -102,7 +94,7 @@ class Faults:
         with self._lock:
             return dict(self._counts)
 
-    def clear_counts(self) -> None:
+    def reset_counts(self) -> None:
         """Count from zero."""
         with self._lock:
             self._counts.clear()
@@ -119,42 +111,57 @@ class Faults:
             return None
 
 
-def pai_operation(scope: Scope) -> str:
-    """Name the operation that a PAI request says it is for; empty when it says nothing."""
+@dataclass(frozen=True)
+class Manners:
+    """How a service names its requests and how it refuses.
+
+    Attributes:
+        operation: names the operation of a request.
+        refuse: builds the answer of a refusal, with further headers.
+        throttled: status and code when there are too many requests.
+    """
+
+    operation: Callable[[Scope], str]
+    refuse: Callable[[Refusal, Scope, Mapping[str, str]], Response]
+    throttled: tuple[int, str]
+
+
+def _pai_operation(scope: Scope) -> str:
+    """Return what the request says it is for; empty when it says nothing."""
     return Headers(scope=scope).get("x-acs-action", "")
 
 
-def oss_operation(scope: Scope) -> str:
-    """Name an OSS request by its method, such as ``oss:PUT``."""
-    return f"oss:{scope['method']}"
+def _refuse_as_pai(refusal: Refusal, scope: Scope, headers: Mapping[str, str]) -> Response:
+    return refuse(refusal, Headers(scope=scope).get("host", ""), headers)
+
+
+def _refuse_as_oss(refusal: Refusal, scope: Scope, headers: Mapping[str, str]) -> Response:
+    error = OSSRefusal(refusal.status, refusal.code, refusal.message, headers=headers)
+    return refused(error, Headers(scope=scope).get("host", ""), head=scope["method"] == "HEAD")
+
+
+PAI = Manners(_pai_operation, _refuse_as_pai, (400, "Throttling.User"))
+OSS = Manners(lambda scope: f"oss:{scope['method']}", _refuse_as_oss, (503, "DownloadTrafficRateLimitExceeded"))
 
 
 class FaultyApp:
     """ASGI middleware that lets requests meet the faults waiting for them."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        faults: Faults,
-        name: NameOperation = pai_operation,
-        shape: RefusalShape = refuse,
-    ) -> None:
+    def __init__(self, app: ASGIApp, faults: Faults, manners: Manners = PAI) -> None:
         """Stand before an application.
 
         Args:
             app: what answers.
             faults: what is to come.
-            name: names the operation of a request.
-            shape: builds a refusal's answer from the refusal, the request's host and headers to add.
+            manners: how the application names requests and refuses.
         """
         self._app = app
         self._faults = faults
-        self._name = name
-        self._shape = shape
+        self._manners = manners
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail to in the way that was asked for."""
-        fault = self._faults.meet(self._name(scope))
+        fault = self._faults.meet(self._manners.operation(scope))
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind is FaultKind.SLOW:
@@ -172,8 +179,10 @@ class FaultyApp:
     def _refusal(self, fault: Fault, scope: Scope) -> Response:
         if fault.kind is FaultKind.HTML:
             return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", fault.status or 502)
+        usual = self._manners.throttled if fault.kind is FaultKind.THROTTLE else (503, "ServiceUnavailable")
+        refusal = Refusal(fault.status or usual[0], fault.code or usual[1], "This fault was asked for.")
         headers = {} if fault.retry_after_ms is None else {"x-acs-retry-after": str(fault.retry_after_ms)}
-        return self._shape(fault.refusal, Headers(scope=scope).get("host", ""), headers)
+        return self._manners.refuse(refusal, scope, headers)
 
 
 async def _send_nothing(_: Message) -> None:

@@ -84,6 +84,15 @@ class JobStore:
         with self._lock:
             return self._records.get(job_id)
 
+    def existing(self, job_id: str) -> Record:
+        """Return a job that is known to be there.
+
+        Raises:
+            KeyError: it is not.
+        """
+        with self._lock:
+            return self._records[job_id]
+
     def all(self) -> list[Record]:
         """Return all jobs, oldest first."""
         with self._lock:
@@ -176,7 +185,5 @@ def _locked(path: Path) -> BinaryIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.close()
-        raise RuntimeError(
-            f"{path.parent} is in use by another local PAI; stop it or choose another folder"
-        ) from error
+        raise RuntimeError(f"{path.parent} is in use by another local PAI; stop it or choose another folder") from error
     return lock

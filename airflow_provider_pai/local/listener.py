@@ -73,9 +73,9 @@ class Listener:
         try:
             self._socket.bind((HOST, port))
             self._socket.listen()
-        except OSError:
+        except OSError as error:
             self._socket.close()
-            raise
+            raise OSError(error.errno, f"port {port} of {HOST} can't be used: {error.strerror}") from error
         self.port: int = self._socket.getsockname()[1]
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -118,9 +118,14 @@ class Listener:
                 raise RuntimeError(f"the server {self._name} did not start")
             time.sleep(0.005)
 
+    def end(self) -> None:
+        """Take no more connections; :meth:`close` waits for those there are."""
+        if self._server is not None:
+            self._server.should_exit = True
+
     def close(self) -> None:
         """Answer the requests that are under way, for two seconds at most, and give the port back."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
+        self.end()
+        if self._thread is not None:
             self._thread.join()
         self._socket.close()

@@ -1,7 +1,8 @@
 """The one table of how a local job may move between statuses, and the one table of reasons.
 
 Statuses and their order are PAI's (``pai-api.md`` 2.7). Of the reasons only ``TrainingJobSucceed`` (PaiStudio) and
-``StoppedByUser`` (DLC) are public; all others, and which status a broken limit leads to, are [inferred] and stand here only.
+``StoppedByUser`` (DLC) are public; all others, and which status a broken limit leads to, are [inferred] and stand here
+only.
 """
 
 from __future__ import annotations
@@ -83,9 +84,7 @@ def command_failed(instance: str, exit_code: int) -> Outcome:
 
 def timed_out(seconds: int) -> Outcome:
     """Return the end of a job that ran longer than it may."""
-    return Outcome(
-        JobStatus.FAILED, Reason.TIMEOUT, f"The training job ran longer than its limit of {seconds} seconds"
-    )
+    return Outcome(JobStatus.FAILED, Reason.TIMEOUT, f"The training job ran longer than its limit of {seconds} seconds")
 
 
 def preparation_failed(why: str) -> Outcome:

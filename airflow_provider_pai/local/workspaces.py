@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +22,8 @@ from airflow_provider_pai.local.page import Page, descending
 from airflow_provider_pai.local.reply import Refusal, answer
 
 _PAGE_SIZE = 20
-_OWNER = "local"
+OWNER = "1000000000000001"
+"""Id of the account that everything here belongs to."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Workspace:
             "Status": "ENABLED",
             "IsDefault": True,
             "EnvTypes": ["prod"],
-            "AdminNames": [_OWNER],
-            "Creator": _OWNER,
+            "AdminNames": [OWNER],
+            "Creator": OWNER,
             "ExtraInfos": {},
             "GmtCreateTime": time,
             "GmtModifiedTime": time,
@@ -60,17 +60,18 @@ class Workspace:
 
 
 class Configs:
-    """What somebody configured, kept in a file; safe to use from several threads."""
+    """What somebody configured; safe to use from several threads."""
 
-    def __init__(self, file: Path) -> None:
-        """Read what was configured before.
+    def __init__(self, items: Mapping[str, dict[str, Any]], keep: Callable[[Mapping[str, Any]], None]) -> None:
+        """Start with what was configured before.
 
         Args:
-            file: where it is kept; its folder exists.
+            items: configuration items by key, as they were given to ``keep``.
+            keep: called with all items after each change, to store them.
         """
-        self._file = file
+        self._items = dict(items)
+        self._keep = keep
         self._lock = threading.Lock()
-        self._items: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
 
     def items(self) -> dict[str, dict[str, Any]]:
         """Return the configuration items by key."""
@@ -81,18 +82,13 @@ class Configs:
         """Add items, and replace those with the same keys."""
         with self._lock:
             self._items |= items
-            self._store()
+            self._keep(self._items)
 
     def clear(self) -> None:
         """Forget everything that was configured."""
         with self._lock:
             self._items = {}
-            self._store()
-
-    def _store(self) -> None:
-        new = self._file.with_suffix(".new")
-        new.write_text(json.dumps(self._items, ensure_ascii=False))
-        new.replace(self._file)
+            self._keep(self._items)
 
 
 def routes(workspace: Workspace, configs: Configs, now: Callable[[], datetime]) -> list[Route]:
@@ -127,7 +123,7 @@ class _Workspaces:
 
     def get(self, request: Request) -> Response:
         self._check(request)
-        owner = {"UserId": _OWNER, "UserName": _OWNER, "UserKp": _OWNER, "DisplayName": _OWNER}
+        owner = {"UserId": OWNER, "UserName": OWNER, "UserKp": OWNER, "DisplayName": OWNER}
         verbose = request.query_params.get("Verbose", "").lower() == "true"
         return answer({**self.workspace.item(), "Owner": owner if verbose else None})
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from numbers import Number
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
@@ -11,6 +13,10 @@ from airflow_provider_pai.model.problems import problems
 from airflow_provider_pai.model.spec import MetricDefinition, TrainingJobSpec
 
 _IMAGE_MEMBERS = ("framework_name", "framework_version", "accelerator_type")
+_ASKED_FOR = ImageQuery("-")
+"""Stands for a query that can't be read, so that there is no second complaint about a missing image."""
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_NAME = re.compile(r"\w+")
 
 
 def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[str]]:
@@ -43,7 +49,8 @@ def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[str]]
         metric_definitions=reader.metrics(),
         description=reader.text("description") or "",
     )
-    return spec, [*reader.problems, *problems(spec)]
+    # What could not be read is "missing" only to the spec, not to its author.
+    return spec, [*reader.problems, *(text for text in problems(spec) if _argument(text) not in reader.unread)]
 
 
 def checked_spec(arguments: Mapping[str, Any]) -> TrainingJobSpec:
@@ -64,22 +71,23 @@ class _Reader:
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
         self.problems: list[str] = []
+        self.unread: set[str] = set()
 
     def text(self, name: str) -> str | None:
         value = self._arguments.get(name)
         if value is None or isinstance(value, str):
             return value
-        self.problems.append(f"{name} must be a text, not {_kind(value)}")
+        self._wrong(name, f"must be a text, not {_kind(value)}")
         return None
 
     def whole(self, name: str) -> int | None:
         value = self._arguments.get(name)
-        if isinstance(value, str) and value.strip().isdigit():
+        if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
             # A templated argument arrives as text.
             return int(value)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
-        self.problems.append(f"{name} must be a whole number, not {value!r}")
+        self._wrong(name, f"must be a whole number, not {value!r:.60}")
         return None
 
     def texts(self, name: str) -> dict[str, str]:
@@ -87,15 +95,20 @@ class _Reader:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self.problems.append(f"{name} must be a dict, not {_kind(value)}")
+            self._wrong(name, f"must be a dict, not {_kind(value)}")
             return {}
-        return {str(key): text for key, item in value.items() if (text := self._item(name, key, item)) is not None}
+        return {
+            str.__str__(key): text for key, item in value.items() if (text := self._item(name, key, item)) is not None
+        }
 
     def _item(self, name: str, key: object, value: object) -> str | None:
         if not isinstance(key, str):
             self.problems.append(f"{name}: the name {key!r} must be a text, not {_kind(key)}")
             return None
-        if isinstance(value, str | int | float):
+        if isinstance(value, str):
+            # The text itself, also of an enum's member.
+            return str.__str__(value)
+        if isinstance(value, Number):
             # str() is what the PAI SDK does to every hyperparameter, so True arrives as 'True'.
             return str(value)
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
@@ -107,15 +120,15 @@ class _Reader:
         if value is None:
             return ()
         if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(x, str) for x in value):
-            self.problems.append(f"{name} must be a list of texts, not {_kind(value)}")
+            self._wrong(name, f"must be a list of texts, not {_kind(value)}")
             return ()
         return tuple(value)
 
     def command(self) -> str:
         value = self._arguments.get("command")
         if isinstance(value, list | tuple):
-            self.problems.append("command must be one text for the shell, not a list; use shlex.join(...)")
-            return "-"
+            self._wrong("command", "must be one text for the shell, not a list; use shlex.join(...)")
+            return ""
         return self.text("command") or ""
 
     def image(self) -> ImageQuery | None:
@@ -124,31 +137,43 @@ class _Reader:
             return None
         if not isinstance(value, Mapping):
             self.problems.append(f"image must be a dict such as {{'framework_name': 'PyTorch'}}, not {_kind(value)}")
-            return None
+            return _ASKED_FOR
         unknown = sorted(set(map(str, value)) - set(_IMAGE_MEMBERS))
         if unknown:
             self.problems.append(f"image: unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}")
         wrong = [name for name in _IMAGE_MEMBERS if not isinstance(value.get(name, ""), str)]
         self.problems.extend(f"image[{name!r}] must be a text, not {_kind(value[name])}" for name in wrong)
-        if not value.get("framework_name"):
+        if not value.get("framework_name") and "framework_name" not in wrong:
             self.problems.append("image: framework_name is missing, for example 'PyTorch'")
         if unknown or wrong or not value.get("framework_name"):
-            # Something was asked for: no second complaint that the image is missing.
-            return ImageQuery("-")
+            return _ASKED_FOR
         return ImageQuery(**value)
 
     def metrics(self) -> tuple[MetricDefinition, ...]:
         value = self._arguments.get("metric_definitions")
         if value is None:
             return ()
-        try:
+        if isinstance(value, Sequence) and all(_is_metric(item) for item in value):
             return tuple(MetricDefinition(item["name"], item["regex"]) for item in value)
-        except (TypeError, KeyError):
-            self.problems.append(
-                "metric_definitions must be a list of dicts with 'name' and 'regex', for example "
-                "[{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]"
-            )
-            return ()
+        self.problems.append(
+            "metric_definitions must be a list of dicts with 'name' and 'regex', for example "
+            "[{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]"
+        )
+        return ()
+
+    def _wrong(self, name: str, what: str) -> None:
+        self.problems.append(f"{name} {what}")
+        self.unread.add(name)
+
+
+def _argument(problem: str) -> str:
+    """Every problem begins with the name of its argument."""
+    found = _NAME.match(problem)
+    return found[0] if found else ""
+
+
+def _is_metric(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in ("name", "regex"))
 
 
 def _kind(value: object) -> str:

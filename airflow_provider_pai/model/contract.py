@@ -103,8 +103,11 @@ def launch_lines(plan: RunPlan) -> Iterator[str]:
     One difference: values of variables whose names look secret are left out.
     """
     yield "TrainingJob launch starting"
+    secret = {name for name in plan.environment if _SECRET_NAME.search(name)}
+    if any(name.startswith("PAI_HPS_") for name in secret):
+        secret |= {"PAI_HPS", "PAI_USER_ARGS"}
     for name, value in plan.environment.items():
-        shown = "***" if _SECRET_NAME.search(name) else value
+        shown = "***" if name in secret else value
         yield from f"{name}={shown}".splitlines()
     if plan.working_dir:
         yield f"Change to Working Directory, {plan.working_dir}"
@@ -124,7 +127,7 @@ def user_args(hyperparameters: Mapping[str, str]) -> str:
     PAI expands it without quotes in a POSIX shell. Values that need quoting are quoted here, so that
     ``eval "python train.py $PAI_USER_ARGS"`` gets any value unchanged [inferred: no public log shows one].
     """
-    return " ".join(f"--{name} {shlex.quote(value)}" for name, value in hyperparameters.items())
+    return " ".join(f"{shlex.quote('--' + name)} {shlex.quote(value)}" for name, value in hyperparameters.items())
 
 
 def _hyperparameter_variables(spec: TrainingJobSpec) -> dict[str, str]:

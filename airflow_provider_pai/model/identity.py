@@ -92,7 +92,7 @@ def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
 
 def _generation(labels: Mapping[str, str]) -> int:
     text = labels.get(GENERATION_LABEL, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _readable(text: str) -> str:

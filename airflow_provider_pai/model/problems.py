@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from airflow_provider_pai.model.spec import CHECKPOINTS_CHANNEL, MetricDefinition, TrainingJobSpec, plain, variable_name
+from airflow_provider_pai.model.spec import (
+    CHECKPOINTS_CHANNEL,
+    DEFAULT_OUTPUT_CHANNELS,
+    MetricDefinition,
+    TrainingJobSpec,
+    variable_name,
+)
 from airflow_provider_pai.model.uri import OssUri, data_kind
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _MAX_LABEL_BYTES = 128
+_TEXTS = (
+    "command",
+    "instance_type",
+    "image_uri",
+    "source_dir",
+    "base_job_name",
+    "output_path",
+    "checkpoints_path",
+    "description",
+)
+_TEXTS_BY_NAME = ("hyperparameters", "inputs", "outputs", "environments", "labels")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def problems(spec: TrainingJobSpec) -> list[str]:
@@ -22,8 +40,9 @@ def problems(spec: TrainingJobSpec) -> list[str]:
         *_channel_problems(spec),
         *_name_problems("hyperparameters", "PAI_HPS_", spec.hyperparameters),
         *_name_problems("inputs", "PAI_INPUT_", spec.inputs),
-        *_name_problems("outputs", "PAI_OUTPUT_", spec.outputs),
-        *_text_problems(spec),
+        *_name_problems("outputs", "PAI_OUTPUT_", {**dict.fromkeys(DEFAULT_OUTPUT_CHANNELS, ""), **spec.outputs}),
+        *_character_problems(spec),
+        *_line_problems(spec),
     ]
 
 
@@ -34,8 +53,10 @@ def _command_problems(spec: TrainingJobSpec) -> Iterator[str]:
         yield "image_uri and image contradict each other: give the URI of an image or a query of the catalog, not both"
     if not spec.image_uri and not spec.image:
         yield "image_uri is missing: give an image's URI, or image={'framework_name': ...} to choose from the catalog"
-    if not plain(spec.base_job_name).strip("_"):
-        yield f"base_job_name {spec.base_job_name!r} has no letter and no digit"
+    elif spec.image_uri and re.search(r"\s", spec.image_uri):
+        yield f"image_uri {spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'"
+    if not any(character.isalnum() for character in spec.base_job_name):
+        yield f"base_job_name {spec.base_job_name!r} has no letter and no digit; give it at least one"
     if spec.source_dir is not None and not spec.source_dir.strip():
         yield "source_dir is empty: give a folder, an oss:// URI of a folder or a .tar.gz, or leave it out"
 
@@ -53,35 +74,33 @@ def _compute_problems(spec: TrainingJobSpec) -> Iterator[str]:
 
 def _channel_problems(spec: TrainingJobSpec) -> Iterator[str]:
     for name, uri in spec.inputs.items():
-        try:
-            data_kind(uri)
-        except ValueError as error:
-            yield f"inputs[{name!r}]: {error}"
+        yield from _address_problems(f"inputs[{name!r}]", uri, data_kind)
     folders = {f"outputs[{name!r}]": uri for name, uri in spec.outputs.items()}
     folders |= {"output_path": spec.output_path or "", "checkpoints_path": spec.checkpoints_path or ""}
     for argument, uri in folders.items():
         if uri or argument.startswith("outputs"):
-            yield from _folder_problems(argument, uri)
+            yield from _address_problems(argument, uri, OssUri.parse)
     if spec.checkpoints_path and CHECKPOINTS_CHANNEL in spec.outputs:
         yield "checkpoints_path and outputs['checkpoints'] contradict each other: give one of them"
     if spec.source_dir and spec.source_dir.startswith("oss://"):
         yield from _source_problems(spec.source_dir)
 
 
-def _folder_problems(argument: str, uri: str) -> Iterator[str]:
+def _address_problems(argument: str, uri: str, read: Callable[[str], object]) -> Iterator[str]:
     try:
-        OssUri.parse(uri)
+        read(uri)
     except ValueError as error:
         yield f"{argument}: {error}"
+        return
+    if uri != uri.strip():
+        # It would be part of a file's name, and a folder's slash no longer the last character.
+        yield f"{argument}: {uri!r} begins or ends with white space; remove it"
 
 
 def _source_problems(source_dir: str) -> Iterator[str]:
-    try:
-        uri = OssUri.parse(source_dir)
-    except ValueError as error:
-        yield f"source_dir: {error}"
-        return
-    if not uri.is_folder and not uri.key.endswith(".tar.gz"):
+    found = list(_address_problems("source_dir", source_dir, OssUri.parse))
+    yield from found
+    if not found and not (uri := OssUri.parse(source_dir)).is_folder and not uri.key.endswith(".tar.gz"):
         yield f"source_dir {source_dir!r} must be a folder (ending in /) or a .tar.gz archive"
 
 
@@ -90,27 +109,42 @@ def _name_problems(argument: str, prefix: str, values: Mapping[str, str]) -> Ite
     seen: dict[str, str] = {}
     for name in values:
         if not _CHANNEL.fullmatch(name):
-            yield f"{argument}: {name!r} is no name; names have letters, digits, '_', and after the first place '.' and '-'"
+            yield f"{argument}: {name!r} is no name; use letters, digits, '_', and after the first place '.' and '-'"
         variable = prefix + variable_name(name)
         if variable in seen:
             yield f"{argument}: {seen[variable]!r} and {name!r} would both become {variable}; rename one"
         seen[variable] = name
 
 
-def _text_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def _character_problems(spec: TrainingJobSpec) -> Iterator[str]:
+    """Neither JSON in UTF-8 nor a process' arguments and variables can carry every Python text."""
+    texts = {name: getattr(spec, name) or "" for name in _TEXTS}
+    texts |= {f"{name}[{key!r}]": key + value for name in _TEXTS_BY_NAME for key, value in getattr(spec, name).items()}
+    texts |= {f"requirements[{number}]": line for number, line in enumerate(spec.requirements)}
+    texts |= {f"metric_definitions[{number}]": m.regex + m.name for number, m in enumerate(spec.metric_definitions)}
+    for argument, text in texts.items():
+        if "\0" in text:
+            yield f"{argument} holds a NUL character; remove it"
+        if _LONE_SURROGATE.search(text):
+            yield f"{argument} holds bytes that are no text ({text!r:.60}); read it with the right encoding"
+
+
+def _line_problems(spec: TrainingJobSpec) -> Iterator[str]:
     for name in spec.environments:
         if not _ENVIRONMENT_NAME.fullmatch(name):
-            yield f"environments: {name!r} is no name of an environment variable"
-    for argument, values in (("environments", spec.environments), ("hyperparameters", spec.hyperparameters)):
-        yield from (f"{argument}[{name!r}] holds a NUL character" for name, value in values.items() if "\0" in value)
+            yield f"environments: {name!r} is no name of an environment variable; use letters, digits and '_'"
     for name, value in spec.labels.items():
-        if not name or max(len(name.encode()), len(value.encode())) > _MAX_LABEL_BYTES:
+        if not name or max(_size(name), _size(value)) > _MAX_LABEL_BYTES:
             yield f"labels: {name!r} must have a name, and name and value at most {_MAX_LABEL_BYTES} bytes each"
     for line in spec.requirements:
-        if line.startswith("-") or not line.strip() or "\n" in line:
+        if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
             yield f"requirements: {line!r} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
     for metric in spec.metric_definitions:
         yield from _metric_problems(metric)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _metric_problems(metric: MetricDefinition) -> Iterator[str]:

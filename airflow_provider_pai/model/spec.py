@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from airflow_provider_pai.model.image import ImageQuery
 from airflow_provider_pai.model.uri import OssUri
+
+if TYPE_CHECKING:
+    # Reading a DAG file loads this module, and needs no image catalog.
+    from airflow_provider_pai.model.image import ImageQuery
 
 MODEL_CHANNEL = "model"
 CHECKPOINTS_CHANNEL = "checkpoints"

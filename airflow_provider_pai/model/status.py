@@ -108,11 +108,17 @@ class JobSnapshot:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, for a trigger's event."""
-        return asdict(self)
+        value = asdict(self)
+        lists = {name: list(value[name]) for name in ("instances", "transitions")}
+        return {**value, **lists, "status": str(self.status)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> JobSnapshot:
         """Read what :meth:`to_json` wrote; members of a newer version are ignored."""
-        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
-        transitions = tuple(Transition(**item) for item in known.get("transitions", ()))
+        known = _members(cls, value)
+        transitions = tuple(Transition(**_members(Transition, item)) for item in known.get("transitions", ()))
         return cls(**{**known, "instances": tuple(known.get("instances", ())), "transitions": transitions})
+
+
+def _members(kind: type[JobSnapshot] | type[Transition], value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in kind.__dataclass_fields__ if name in value}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_ENDPOINT = re.compile(r"(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?")
 _ENDPOINT_QUERY = re.compile(r"\?(?:endpoint|host)=([^&]*)$")
 _DATASET = re.compile(r"(d-[a-z0-9]+)(?:/(v\d+))?")
 _MAX_KEY_BYTES = 1023
@@ -69,9 +70,11 @@ class OssUri:
             raise ValueError(
                 f"{text!r} has no valid bucket name (3 to 63 lower-case letters, digits and hyphens): {bucket!r}"
             )
-        if len(key.encode()) > _MAX_KEY_BYTES or key.startswith(("/", "\\")):
-            raise ValueError(f"{text!r} has no valid object key (1 to 1,023 bytes that don't begin with a slash)")
-        return cls(bucket, key, host_endpoint or endpoint)
+        if (named := host_endpoint or endpoint) and not _ENDPOINT.fullmatch(named):
+            raise ValueError(f"{text!r} has no valid endpoint (a host such as oss-cn-hangzhou.aliyuncs.com): {named!r}")
+        if len(key.encode("utf-8", "replace")) > _MAX_KEY_BYTES or key.startswith(("/", "\\")):
+            raise ValueError(f"{text!r} has no valid object key (at most 1,023 bytes that don't begin with a slash)")
+        return cls(bucket, key, named)
 
     @property
     def is_folder(self) -> bool:

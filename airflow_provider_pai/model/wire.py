@@ -22,6 +22,7 @@ from airflow_provider_pai.model.uri import DataKind, data_kind, dataset_parts
 JOB_TYPE = "PyTorchJob"
 """What the PAI SDK sends for every estimator, whatever the framework."""
 SHELL = ("sh", "-c")
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def create_body(spec: TrainingJobSpec, workspace_id: str) -> dict[str, Any]:
@@ -53,48 +54,57 @@ def read_create_body(body: Mapping[str, Any]) -> TrainingJobSpec:
     """
     try:
         return _read_create_body(body)
-    except (KeyError, TypeError, AttributeError) as error:
+    except _MALFORMED as error:
         raise ProtocolError(f"not a CreateTrainingJob body ({error!r})") from error
 
 
 def snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     """Read a job as GetTrainingJob answers it, or as ListTrainingJobs lists it.
 
+    What only decorates a job (metrics, duration, place of the code) is left out when it can't be read.
+
     Raises:
-        ProtocolError: the answer lacks the job's id or status.
+        ProtocolError: the answer lacks the job's id or status, or is not of the operations' form.
     """
+    for name in ("TrainingJobId", "Status"):
+        if not item.get(name):
+            raise ProtocolError(f"a job without {name}")
     try:
-        job_id, status = str(item["TrainingJobId"]), str(item["Status"])
-    except KeyError as error:
-        raise ProtocolError(f"a job without {error}") from error
+        return _snapshot(item)
+    except _MALFORMED as error:
+        raise ProtocolError(f"a job that can't be read ({error!r})") from error
+
+
+def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     algorithm = item.get("AlgorithmSpec") or {}
-    code = _code(algorithm.get("CodeDir"))
-    duration = item.get("Duration")
     return JobSnapshot(
-        job_id=job_id,
-        status=status,
+        job_id=str(item["TrainingJobId"]),
+        status=str(item["Status"]),
         name=str(item.get("TrainingJobName") or ""),
         workspace_id=str(item.get("WorkspaceId") or ""),
         reason_code=str(item.get("ReasonCode") or ""),
         reason_message=str(item.get("ReasonMessage") or ""),
         created=str(item.get("GmtCreateTime") or ""),
-        duration_s=int(duration) if duration is not None else None,
+        duration_s=int(duration) if (duration := _number(item.get("Duration"))) is not None else None,
         labels=_mapping("Key", item.get("Labels")),
         outputs={channel["Name"]: channel.get("OutputUri") or "" for channel in item.get("OutputChannels") or ()},
         image_uri=str(algorithm.get("Image") or ""),
-        code_uri=code.uri if code else "",
+        code_uri=_code_uri(algorithm.get("CodeDir")),
         metrics=latest_metrics(item.get("LatestMetrics") or ()),
-        instances=tuple(str(instance.get("Name")) for instance in item.get("Instances") or ()),
+        instances=tuple(str(each["Name"]) for each in item.get("Instances") or () if each.get("Name")),
         transitions=tuple(_transition(entry) for entry in item.get("StatusTransitions") or ()),
     )
 
 
 def latest_metrics(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the value of each metric that has the newest timestamp; of equal ones the later in the list."""
+    """Return the value of each metric that has the newest timestamp; of equal ones the later in the list.
+
+    Points without a name or a number are left out.
+    """
     newest: dict[str, tuple[str, float]] = {}
     for point in points:
-        name, when, value = str(point["Name"]), str(point.get("Timestamp") or ""), float(point["Value"])
-        if name not in newest or when >= newest[name][0]:
+        name, when, value = str(point.get("Name") or ""), str(point.get("Timestamp") or ""), _number(point.get("Value"))
+        if name and value is not None and (name not in newest or when >= newest[name][0]):
             newest[name] = (when, value)
     return {name: value for name, (_, value) in newest.items()}
 
@@ -134,7 +144,8 @@ def _input_channel(name: str, uri: str) -> dict[str, str]:
 def _read_create_body(body: Mapping[str, Any]) -> TrainingJobSpec:
     algorithm = body["AlgorithmSpec"]
     compute = body["ComputeResource"]
-    limit = (body.get("Scheduler") or {}).get("MaxRunningTimeInSeconds")
+    limits = body.get("Scheduler") or {}
+    limit = limits.get("MaxRunningTimeInSeconds") or 60 * (limits.get("MaxRunningTimeInMinutes") or 0)
     return TrainingJobSpec(
         command=_read_command(algorithm["Command"]),
         instance_type=compute["EcsSpec"],
@@ -176,6 +187,12 @@ def _code(location: Mapping[str, Any] | None) -> CodeLocation | None:
     return CodeLocation(value["Bucket"], value["Key"], value.get("Endpoint") or "")
 
 
+def _code_uri(location: Mapping[str, Any] | None) -> str:
+    """Only code in OSS has a bucket and a key; another job's may lie elsewhere."""
+    value = (location or {}).get("LocationValue") or {}
+    return CodeLocation(value["Bucket"], value["Key"], "").uri if value.get("Bucket") and value.get("Key") else ""
+
+
 def _transition(entry: Mapping[str, Any]) -> Transition:
     names = ("Status", "StartTime", "EndTime", "ReasonCode", "ReasonMessage")
     return Transition(*(str(entry.get(name) or "") for name in names))
@@ -186,4 +203,11 @@ def _pairs(name: str, values: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _mapping(name: str, pairs: Sequence[Mapping[str, Any]] | None) -> dict[str, str]:
-    return {str(pair[name]): str(pair.get("Value") or "") for pair in pairs or ()}
+    return {str(pair[name]): "" if (value := pair.get("Value")) is None else str(value) for pair in pairs or ()}
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None

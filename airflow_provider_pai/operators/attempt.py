@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_pai.model.identity import JobIdentity
 
@@ -15,12 +16,8 @@ def deployment_name() -> str:
 
     The option ``[pai] deployment_name``, else the base URL of its web pages.
     """
-    return str(
-        conf.get("pai", "deployment_name", fallback="")
-        or conf.get("api", "base_url", fallback="")
-        or conf.get("webserver", "base_url", fallback="")
-        or "airflow"
-    )
+    pages = conf.get("api" if AIRFLOW_V_3_0_PLUS else "webserver", "base_url", fallback="")
+    return str(conf.get("pai", "deployment_name", fallback="") or pages or "airflow")
 
 
 def identity_of(ti: Any, retries: int) -> JobIdentity:

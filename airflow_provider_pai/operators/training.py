@@ -49,8 +49,8 @@ class PAITrainingOperator(BaseOperator):
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
     ``job_id``, ``job_name``, ``status``, ``outputs``, ``metrics``, ``console_url``, ``image_uri``, ``code_uri``,
-    ``duration_s``. ``model_uri``, ``job_id`` and ``console_url`` are also pushed under keys of their own; the latter two as
-    soon as the job is submitted.
+    ``duration_s``. ``model_uri``, ``job_id`` and ``console_url`` are also pushed under keys of their own, the latter
+    two as soon as the job is submitted.
 
     A retry of the task goes on with the job of the attempt before when that is still running or has succeeded.
 
@@ -173,7 +173,7 @@ class PAITrainingOperator(BaseOperator):
         with airflow_errors():
             spec = checked_spec(self._arguments())
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
-            job, existed = self.hook.submit_or_adopt(spec, identity_of(context["ti"], self.retries), name)
+            job, existed = self.hook.submit_or_adopt(spec, identity_of(context["ti"], self.retries or 0), name)
             self._announce(context, job, existed=existed)
             if not self.wait_for_completion:
                 return result(job, self.hook.console_url(job.job_id))
@@ -185,12 +185,11 @@ class PAITrainingOperator(BaseOperator):
         """Go on after the trigger's event."""
         self._job_id = event["job_id"]
         with airflow_errors():
-            if event["timeout"]:
-                self._time_out(event["job_id"])
             if event["error"]:
                 self._abandon(context, event["job_id"])
                 raise PAIError(f"waiting for job {event['job_id']} failed: {event['error']}")
-            return self._finish(context, JobSnapshot.from_json(event["snapshot"]))
+            ended = self._timed_out(event["job_id"]) if event["timeout"] else JobSnapshot.from_json(event["snapshot"])
+            return self._finish(context, ended)
 
     def on_kill(self) -> None:
         """Stop the job: Airflow ends this task."""
@@ -260,10 +259,11 @@ class PAITrainingOperator(BaseOperator):
             self.log.warning("Details of job %s can't be read (%s)", seen.job_id, error)
             return seen
 
-    def _time_out(self, job_id: str) -> None:
+    def _timed_out(self, job_id: str) -> JobSnapshot:
+        """Stop the job, unless it has just ended."""
         job = self.hook.get(job_id)
-        if job.is_success:
-            return
+        if job.is_terminal:
+            return job
         self.hook.stop(job_id)
         message = f"training job {job_id} was {job.status} when execution_timeout passed; it was stopped"
         raise JobTimeoutError(message, job, self.hook.log_tail(job_id))

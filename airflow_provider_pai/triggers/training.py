@@ -38,9 +38,9 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: str | None = None,
         outage_limit: float | None = None,
         show_logs: bool = True,
-        **newer: Any,
+        **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
         self.pai_conn_id = pai_conn_id
         self.region_id = region_id
@@ -66,7 +66,7 @@ class PAITrainingTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
-        yield TriggerEvent(await self._outcome())
+        yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]
 
     async def _outcome(self) -> dict[str, Any]:
         try:

@@ -17,7 +17,8 @@ from airflow_provider_pai.local.oss.incoming import Incoming, RequestBody
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.refusals import OSSRefusal, method_not_allowed, not_implemented
 from airflow_provider_pai.local.oss.replies import refused
-from airflow_provider_pai.local.oss.signing import SUBRESOURCES, OSSRequest
+from airflow_provider_pai.local.oss.signing import OSSRequest
+from airflow_provider_pai.local.oss.subresources import SUBRESOURCES
 from airflow_provider_pai.local.oss.verifying import Credentials, TokenCheck, no_tokens, verify
 
 Operation = Callable[[Incoming], Awaitable[Response]]

@@ -120,7 +120,6 @@ class Blobs:
     def extend(self, name: str, size: int, addition: str) -> None:
         """Write one blob's bytes behind the first ``size`` bytes of another, over what an interrupted append left."""
         with (self._folder / name).open("r+b") as target, self.open(addition) as source:
-            target.truncate(size)
             target.seek(size)
             shutil.copyfileobj(source, target, CHUNK)
 

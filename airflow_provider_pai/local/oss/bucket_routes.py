@@ -10,13 +10,13 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from airflow_provider_pai.local.oss.buckets import Bucket
 from airflow_provider_pai.local.oss.documents import Content, read_deletion, timestamp
 from airflow_provider_pai.local.oss.incoming import Incoming
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.listing import Page
 from airflow_provider_pai.local.oss.multipart import Upload
 from airflow_provider_pai.local.oss.names import check_key
-from airflow_provider_pai.local.oss.objects import Bucket
 from airflow_provider_pai.local.oss.refusals import invalid_argument, malformed_xml
 from airflow_provider_pai.local.oss.replies import document, empty
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Union
+from typing import TypeAlias
 
 from airflow_provider_pai.local.oss.refusals import malformed_xml
 
-Content = Union[str, int, Sequence[tuple[str, "Content"]]]
+Content: TypeAlias = "str | int | Sequence[tuple[str, Content]]"
 """An element's text, or its children in order: (tag, content)."""
 
 
@@ -17,7 +17,7 @@ def render(tag: str, content: Content) -> bytes:
     """Write a document."""
     element = ET.Element(tag)
     _fill(element, content)
-    return ET.tostring(element, encoding="UTF-8", xml_declaration=True)
+    return bytes(ET.tostring(element, encoding="UTF-8", xml_declaration=True))
 
 
 def timestamp(seconds: float) -> str:

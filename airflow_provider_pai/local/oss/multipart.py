@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from airflow_provider_pai.local.oss import crc64
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs
@@ -208,7 +209,7 @@ def _chosen(arrived: Mapping[int, Part], chosen: Sequence[tuple[int, str]] | Non
     if not named:
         raise malformed_xml()
     numbers = [number for number, _ in named]
-    if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
         raise OSSRefusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
     for number, etag in named:
         if number not in arrived or arrived[number].etag != etag.strip('"').upper():

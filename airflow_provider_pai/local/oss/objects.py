@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from airflow_provider_pai.local.oss import crc64, trees
+from airflow_provider_pai.local.oss import appending, trees
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs, BlobWriter
+from airflow_provider_pai.local.oss.buckets import Bucket, Buckets
 from airflow_provider_pai.local.oss.index import (
     Index,
     ObjectKind,
@@ -24,25 +23,7 @@ from airflow_provider_pai.local.oss.index import (
 )
 from airflow_provider_pai.local.oss.listing import Page, list_page
 from airflow_provider_pai.local.oss.multipart import Uploads
-from airflow_provider_pai.local.oss.names import check_bucket, check_key
-from airflow_provider_pai.local.oss.refusals import (
-    bucket_not_empty,
-    object_not_appendable,
-    position_not_equal_to_length,
-)
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A bucket.
-
-    Attributes:
-        name: its name.
-        created: seconds since the epoch.
-    """
-
-    name: str
-    created: int
+from airflow_provider_pai.local.oss.names import check_key
 
 
 class ObjectStore:
@@ -66,6 +47,7 @@ class ObjectStore:
         self._index = Index(home / "index.sqlite3")
         self._blobs = Blobs(home)
         self._blobs.sweep(self._index.blob_names())
+        self._buckets = Buckets(self._index, clock)
         self.uploads = Uploads(self._index, self._blobs, clock)
 
     def close(self) -> None:
@@ -87,8 +69,7 @@ class ObjectStore:
         Raises:
             OSSRefusal: InvalidBucketName.
         """
-        with self._index.changing() as db:
-            db.execute("INSERT OR IGNORE INTO buckets VALUES (?, ?)", (check_bucket(name), self._now()))
+        self._buckets.create(name)
 
     def delete_bucket(self, name: str) -> None:
         """Delete an empty bucket.
@@ -96,12 +77,7 @@ class ObjectStore:
         Raises:
             OSSRefusal: NoSuchBucket; BucketNotEmpty: it holds an object or an unfinished upload.
         """
-        with self._index.changing() as db:
-            require_bucket(db, name)
-            for query in ("SELECT 1 FROM objects WHERE bucket = ?", "SELECT 1 FROM uploads WHERE bucket = ?"):
-                if db.execute(query + " LIMIT 1", (name,)).fetchone():
-                    raise bucket_not_empty(name)
-            db.execute("DELETE FROM buckets WHERE name = ?", (name,))
+        self._buckets.delete(name)
 
     def bucket(self, name: str) -> Bucket:
         """Return a bucket.
@@ -109,13 +85,11 @@ class ObjectStore:
         Raises:
             OSSRefusal: NoSuchBucket.
         """
-        with self._index.reading() as db:
-            return Bucket(name, require_bucket(db, name))
+        return self._buckets.get(name)
 
     def buckets(self) -> list[Bucket]:
         """Return all buckets by name."""
-        with self._index.reading() as db:
-            return [Bucket(*row) for row in db.execute("SELECT name, created FROM buckets ORDER BY name")]
+        return self._buckets.all()
 
     def stage(self) -> BlobWriter:
         """Begin to take bytes that come piece by piece; hand the finished blob to :meth:`put_blob` and the like."""
@@ -279,14 +253,8 @@ class ObjectStore:
         used = ""
         try:
             with self._index.changing() as db:
-                old = find_object(db, bucket, check_key(key))
-                if old is not None and old.kind is not ObjectKind.APPENDABLE:
-                    raise object_not_appendable()
-                length = 0 if old is None else old.size
-                if position != length:
-                    raise position_not_equal_to_length(length)
-                stored = self._first(bucket, key, blob, headers or {}) if old is None else self._longer(old, blob)
-                record_object(db, stored, forbid_overwrite=False)
+                place = (bucket, key, position)
+                stored = appending.append(db, self._blobs, blob, place, headers or {}, self._now())
             used = stored.blob
         finally:
             if used != blob.name:
@@ -314,18 +282,6 @@ class ObjectStore:
     def upload_tree(self, bucket: str, prefix: str, folder: Path) -> int:
         """Store a folder's files and return how many; see :func:`trees.upload_tree`."""
         return trees.upload_tree(self, bucket, prefix, folder)
-
-    def _first(self, bucket: str, key: str, blob: Blob, headers: Mapping[str, str]) -> StoredObject:
-        return StoredObject(
-            bucket, key, blob.name, blob.size, blob.md5, blob.crc64, ObjectKind.APPENDABLE, self._now(), dict(headers)
-        )
-
-    def _longer(self, old: StoredObject, blob: Blob) -> StoredObject:
-        self._blobs.extend(old.blob, old.size, blob.name)
-        # [inferred] OSS says only that an appendable object's ETag is not its MD5 and changes with every append.
-        etag = hashlib.md5(f"{old.etag}{blob.md5}".encode(), usedforsecurity=False).hexdigest().upper()
-        total = crc64.combine(old.crc64, blob.crc64, blob.size)
-        return replace(old, size=old.size + blob.size, etag=etag, crc64=total, modified=self._now())
 
     def _now(self) -> int:
         return int(self._clock())

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from airflow_provider_pai.local.oss.bucket_routes import encoder
 from airflow_provider_pai.local.oss.documents import Content, read_completion, timestamp
 from airflow_provider_pai.local.oss.incoming import Incoming
+from airflow_provider_pai.local.oss.multipart import Part
 from airflow_provider_pai.local.oss.refusals import invalid_argument, not_implemented
 from airflow_provider_pai.local.oss.replies import document, empty, stored_headers
 
@@ -88,13 +89,14 @@ async def list_parts(incoming: Incoming) -> Response:
         ("MaxParts", limit),
         ("IsTruncated", len(behind) > limit),
     ]
-    for part in page:
-        facts: Content = [
-            ("PartNumber", part.number),
-            ("LastModified", timestamp(part.modified)),
-            ("ETag", f'"{part.etag}"'),
-            ("HashCrc64ecma", str(part.crc64)),
-            ("Size", part.size),
-        ]
-        content.append(("Part", facts))
-    return document("ListPartsResult", content)
+    return document("ListPartsResult", [*content, *(("Part", _part_facts(part)) for part in page)])
+
+
+def _part_facts(part: Part) -> Content:
+    return [
+        ("PartNumber", part.number),
+        ("LastModified", timestamp(part.modified)),
+        ("ETag", f'"{part.etag}"'),
+        ("HashCrc64ecma", str(part.crc64)),
+        ("Size", part.size),
+    ]

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import httpx
 import pytest
-from httpx import Response as Answer
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.testclient import TestClient
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
@@ -21,6 +21,7 @@ from airflow_provider_pai.local.reply import Refusal, answer
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEYS = signing.KeyPair("LTAI-test", "not-a-real-secret")
 JOBS = "/api/v1/trainingjobs"
+Answer = httpx.Response
 
 
 async def echo(request: Request) -> Response:
@@ -40,7 +41,7 @@ def failing(_: Request) -> Response:
 class Sender:
     """Sends what it is told to, signed with our own signer."""
 
-    http: TestClient
+    app: Starlette
     keys: signing.KeyPair = KEYS
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -65,9 +66,27 @@ class Sender:
             nonce=f"nonce-{next(self.numbers)}",
         )
 
-    def send(self, action: str, method: str = "GET", path: str = JOBS, content: bytes = b"", **more: str) -> Answer:
-        headers = self.headers(action, method, path, content=content, **more)
-        return self.http.request(method, path, headers=headers, content=content)
+    def send(
+        self, action: str, method: str = "GET", path: str = JOBS, content: bytes = b"", *, version: str = "2022-01-12"
+    ) -> Answer:
+        headers = self.headers(action, method, path, content=content, version=version)
+        return self.raw(method, path, headers, content)
+
+    def raw(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterator[bytes] = b"",
+        *,
+        raising: bool = False,
+    ) -> Answer:
+        async def send() -> Answer:
+            transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=raising)
+            async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+                return await client.request(method, url, headers=headers, content=content)
+
+        return asyncio.run(send())
 
 
 @pytest.fixture
@@ -83,7 +102,7 @@ def sender(clock: Clock) -> Sender:
         Route(JOBS + "/{TrainingJobId}/stop", failing, methods=["PUT"]),
     ]
     app = pai_app(routes, {KEYS.access_key_id: KEYS.access_key_secret}.get, clock.now)
-    return Sender(TestClient(app, raise_server_exceptions=False))
+    return Sender(app)
 
 
 def assert_refused(answer: Answer, status: int, code: str) -> None:
@@ -102,12 +121,12 @@ def test_a_signed_request_passes_with_its_body(sender: Sender) -> None:
 
 def test_a_space_of_the_query_may_arrive_as_a_plus(sender: Sender) -> None:
     headers = sender.headers("ListTrainingJobs", query={"Labels": '{"a":"b c"}', "Status": ""})
-    answer = sender.http.get(f"{JOBS}?Labels=%7B%22a%22:%22b+c%22%7D&Status=", headers=headers)
+    answer = sender.raw("GET", f"{JOBS}?Labels=%7B%22a%22:%22b+c%22%7D&Status=", headers)
     assert answer.json()["Query"] == {"Labels": '{"a":"b c"}', "Status": ""}
 
 
 def test_an_anonymous_request_is_refused(sender: Sender) -> None:
-    assert_refused(sender.http.get(JOBS), 400, "IncompleteSignature")
+    assert_refused(sender.raw("GET", JOBS), 400, "IncompleteSignature")
 
 
 def test_an_unknown_key_is_refused(sender: Sender) -> None:
@@ -122,7 +141,7 @@ def test_a_wrong_secret_is_refused(sender: Sender) -> None:
 
 def test_another_query_than_the_signed_one_is_refused(sender: Sender) -> None:
     headers = sender.headers("ListTrainingJobs", query={"PageNumber": "1"})
-    assert_refused(sender.http.get(f"{JOBS}?PageNumber=2", headers=headers), 400, "SignatureDoesNotMatch")
+    assert_refused(sender.raw("GET", f"{JOBS}?PageNumber=2", headers), 400, "SignatureDoesNotMatch")
 
 
 def test_a_request_of_another_time_is_refused_by_the_servers_clock(sender: Sender, clock: Clock) -> None:
@@ -132,15 +151,15 @@ def test_a_request_of_another_time_is_refused_by_the_servers_clock(sender: Sende
 
 def test_a_replayed_request_is_refused(sender: Sender) -> None:
     headers = sender.headers("ListTrainingJobs")
-    assert sender.http.get(JOBS, headers=headers).status_code == 200
-    assert_refused(sender.http.get(JOBS, headers=headers), 400, "SignatureNonceUsed")
+    assert sender.raw("GET", JOBS, headers).status_code == 200
+    assert_refused(sender.raw("GET", JOBS, headers), 400, "SignatureNonceUsed")
 
 
 def test_a_refused_signature_does_not_use_up_its_nonce(sender: Sender) -> None:
     headers = sender.headers("ListTrainingJobs")
     forged = {**headers, "Authorization": headers["Authorization"][:-4] + "0000"}
-    assert sender.http.get(JOBS, headers=forged).status_code == 400
-    assert sender.http.get(JOBS, headers=headers).status_code == 200
+    assert sender.raw("GET", JOBS, forged).status_code == 400
+    assert sender.raw("GET", JOBS, headers).status_code == 200
 
 
 def test_the_version_must_be_that_of_the_product(sender: Sender) -> None:
@@ -174,9 +193,9 @@ def test_an_unexpected_error_shows_nothing_of_itself(sender: Sender) -> None:
 
 
 def test_an_unexpected_error_reaches_the_servers_log(sender: Sender) -> None:
-    sender.http = TestClient(sender.http.app)
+    path = JOBS + "/train1/stop"
     with pytest.raises(ZeroDivisionError):
-        sender.send("StopTrainingJob", "PUT", JOBS + "/train1/stop")
+        sender.raw("PUT", path, sender.headers("StopTrainingJob", "PUT", path), raising=True)
 
 
 def test_a_body_of_the_limit_passes(sender: Sender) -> None:
@@ -189,13 +208,11 @@ def test_a_larger_body_is_refused(sender: Sender) -> None:
 
 
 def test_a_larger_body_is_refused_when_its_length_is_not_announced(sender: Sender) -> None:
-    parts = (b" " * MAX_BODY for _ in range(2))
-    assert_refused(sender.http.post(JOBS, content=parts), 413, "RequestEntityTooLarge")
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            yield b" " * MAX_BODY
 
-
-def test_a_body_is_read_as_json_after_the_gateway(sender: Sender) -> None:
-    content = json.dumps({"k": "é"}).encode()
-    assert sender.send("CreateTrainingJob", "POST", content=content).json()["Length"] == len(content)
+    assert_refused(sender.raw("POST", JOBS, content=parts()), 413, "RequestEntityTooLarge")
 
 
 def test_nonces_belong_to_their_key() -> None:

@@ -1,0 +1,78 @@
+"""Unpacking a job's source code archive, which may come from anybody."""
+
+from __future__ import annotations
+
+import posixpath
+import tarfile
+import zlib
+from collections.abc import Sequence
+from itertools import dropwhile
+from pathlib import Path, PurePosixPath
+
+
+class BadArchive(Exception):
+    """An archive is damaged, or would write or point outside its folder; the text says which member."""
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a ``.tar.gz``.
+
+    Python's ``data`` filter is not enough alone: older patch releases of it can be led outside through chains of links.
+    So no member may lie behind a link, and no link may point outside or through another link.
+
+    Args:
+        archive: the file.
+        folder: where to; must exist.
+
+    Raises:
+        BadArchive: it is no such archive, or a member is refused; then nothing was unpacked.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            members = tar.getmembers()
+            _check(members)
+            tar.extractall(folder, members, filter="data")
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise BadArchive(str(error)) from error
+
+
+def _check(members: Sequence[tarfile.TarInfo]) -> None:
+    links = {_normal(member.name) for member in members if member.issym() or member.islnk()}
+    for member in members:
+        parts = PurePosixPath(member.name).parts
+        if member.name.startswith("/") or ".." in parts:
+            raise BadArchive(f"{member.name!r} leads out of the archive's folder")
+        if _behind(_normal(member.name), links):
+            raise BadArchive(f"{member.name!r} lies behind a link")
+        if member.issym():
+            _check_symbolic(member, links)
+        elif member.islnk():
+            _check_hard(member, links)
+        elif not (member.isfile() or member.isdir()):
+            raise BadArchive(f"{member.name!r} is a device or another special file")
+
+
+def _check_symbolic(member: tarfile.TarInfo, links: set[str]) -> None:
+    # ".." behind a name would be taken from where that name leads to, which the text alone doesn't tell.
+    names = list(dropwhile("..".__eq__, PurePosixPath(member.linkname).parts))
+    target = _normal(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    if member.linkname.startswith("/") or ".." in names or target.startswith(".."):
+        raise BadArchive(f"{member.name!r} is a link that leads out of the archive's folder")
+    if _behind(target, links):
+        raise BadArchive(f"{member.name!r} is a link through another link")
+
+
+def _check_hard(member: tarfile.TarInfo, links: set[str]) -> None:
+    if member.linkname.startswith("/") or ".." in PurePosixPath(member.linkname).parts:
+        raise BadArchive(f"{member.name!r} is a link that leads out of the archive's folder")
+    target = _normal(member.linkname)
+    if target in links or _behind(target, links):
+        raise BadArchive(f"{member.name!r} is a link to another link")
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath(path)
+
+
+def _behind(path: str, links: set[str]) -> bool:
+    return any(str(parent) in links for parent in PurePosixPath(path).parents)

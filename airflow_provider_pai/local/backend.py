@@ -1,0 +1,196 @@
+"""Everything behind the servers of a local PAI: its stores, its runner, and the routes that use them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Route
+
+from airflow_provider_pai import __version__
+from airflow_provider_pai.local import images, job_table, machines, training, workspaces
+from airflow_provider_pai.local.admin import Controls
+from airflow_provider_pai.local.catalog import ImageCatalog
+from airflow_provider_pai.local.checks import Checks
+from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.environments import Environments, Interpreter
+from airflow_provider_pai.local.faults import Faults
+from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.jobs import JobStore
+from airflow_provider_pai.local.life import Workshop
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.refusals import already_ended, invalid, no_such_job
+from airflow_provider_pai.local.runner import Runner
+from airflow_provider_pai.local.runtime import ProcessRuntime
+from airflow_provider_pai.local.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.transitions import Outcome
+from airflow_provider_pai.local.workspaces import OWNER, Configs, Workspace
+from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
+
+_IMAGES, _CONFIGS, _CREATED = "images", "configs", "created"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a local PAI is.
+
+    Attributes:
+        region_id: region it claims to be.
+        workspace_id: its only workspace.
+        bucket: its default bucket.
+        cache: folder of Python environments, which servers may share; None for one in its own folder.
+        slots: how many jobs run at a time; None for as many as there are processors, at least 2.
+        sandbox: how a job gets its own ``/ml``; None for the best way that works here.
+    """
+
+    region_id: str = "cn-hangzhou"
+    workspace_id: str = "12345"
+    bucket: str = "pai-local"
+    cache: Path | None = None
+    slots: int | None = None
+    sandbox: Mode | None = None
+
+
+class Backend:
+    """Stores, runner and routes of one server. :meth:`start` begins to run jobs, :meth:`close` ends all it began.
+
+    Attributes:
+        objects: the objects of OSS.
+        runner: runs the jobs.
+    """
+
+    def __init__(self, home: Home, settings: Settings, clock: Clock, faults: Faults, oss_host: str) -> None:
+        """Open what is in the folder.
+
+        Args:
+            home: the server's folder.
+            settings: what it is.
+            clock: its clock.
+            faults: the faults to come; a reset forgets them.
+            oss_host: host and port that OSS answers on.
+
+        Raises:
+            RuntimeError: the sandbox insisted on does not work on this machine.
+        """
+        self._home = home
+        self._settings = settings
+        self._clock = clock
+        self._faults = faults
+        with ExitStack() as stack:
+            self.objects = ObjectStore(home.path / "oss", clock.timestamp)
+            stack.callback(self.objects.close)
+            self._jobs = JobStore(home.path, clock.now)
+            stack.callback(self._jobs.close)
+            self._runtime, workshop = self._workshop()
+            self.runner = Runner(workshop, settings.slots)
+            self._open = stack.pop_all()
+        self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep_images)
+        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep_configs)
+        self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
+
+    def start(self) -> None:
+        """Make the default bucket and begin to run jobs."""
+        self.objects.create_bucket(self._settings.bucket)
+        self._open.callback(self.runner.close)
+        self.runner.start()
+
+    def close(self) -> None:
+        """End running jobs and close the stores."""
+        self._open.close()
+
+    def routes(self) -> list[Route]:
+        """Return the routes of all PAI services."""
+        settings, now = self._settings, self._clock.now
+        return [
+            *training.routes(self._jobs, self.runner, self._checks(), now, region_id=settings.region_id, user_id=OWNER),
+            *images.routes(self._catalog, settings.workspace_id, now),
+            *workspaces.routes(self._workspace, self._configs, now),
+            *machines.routes(),
+        ]
+
+    def controls(self) -> Controls:
+        """Return what the admin routes act on."""
+        return Controls(self._clock, self._faults, self.health, self.job_table, self.reset, self._lag, self._move)
+
+    def health(self) -> dict[str, Any]:
+        """Tell version, how jobs are kept apart, and how many jobs are in which status."""
+        return {
+            "version": __version__,
+            "mode": str(self._runtime.mode),
+            "note": self._runtime.note,
+            "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
+        }
+
+    def job_table(self) -> list[dict[str, str]]:
+        """Return all jobs in short, oldest first."""
+        return job_table.rows(self._jobs.all())
+
+    def reset(self) -> None:
+        """End and forget all jobs; forget objects, added images, configuration, faults, counts, lag and offset."""
+        self._faults.clear()
+        self._faults.reset_counts()
+        self._lag(0)
+        self._clock.move_to(self._clock.offset * 0)
+        self.runner.reset()
+        self._configs.clear()
+        for row in self._home.recall(_IMAGES, []):
+            self._catalog.remove(row["ImageId"])
+        _empty(self.objects)
+        self.objects.create_bucket(self._settings.bucket)
+
+    def _checks(self) -> Checks:
+        """Return what decides whether a job can be created."""
+        return Checks(
+            ecs_spec_known=machines.is_known,
+            bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()},
+            workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
+            image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog.rows(self._settings.workspace_id)},
+        )
+
+    def _workshop(self) -> tuple[ProcessRuntime, Workshop]:
+        cache = self._settings.cache or self._home.path / "cache"
+        environments = Environments(cache, Interpreter.at(), dict(os.environ))
+        runtime = ProcessRuntime(Sandbox(self._home.path, environments.folders, self._settings.sandbox))
+        region_id, now = self._settings.region_id, self._clock.now
+        return runtime, Workshop(self._jobs, self.objects, runtime, environments, region_id, now)
+
+    def _lag(self, seconds: float) -> None:
+        self._jobs.lag_seconds = seconds
+
+    def _move(self, job_id: str, status: JobStatus, code: str, message: str) -> None:
+        """End a job by hand; only its life can bring it nearer to its end."""
+        if status not in TERMINAL_STATUSES:
+            raise invalid(f"A job can be moved by hand to its end only: {', '.join(sorted(TERMINAL_STATUSES))}.")
+        record = self._jobs.get(job_id)
+        if record is None:
+            raise no_such_job(job_id)
+        if not self.runner.move(job_id, Outcome(status, code, message)):
+            raise already_ended(job_id, str(record["Status"]))
+
+    def _created(self) -> datetime:
+        """Return when this server was started for the first time."""
+        created = self._home.recall(_CREATED, None) or self._clock.now().isoformat()
+        self._home.remember(_CREATED, created)
+        return datetime.fromisoformat(created)
+
+    def _keep_images(self, rows: list[dict[str, Any]]) -> None:
+        self._home.remember(_IMAGES, rows)
+
+    def _keep_configs(self, items: Mapping[str, Any]) -> None:
+        self._home.remember(_CONFIGS, items)
+
+
+def _empty(objects: ObjectStore) -> None:
+    """Delete all buckets and what is in them."""
+    for bucket in objects.buckets():
+        for upload in objects.uploads.under_way(bucket.name):
+            objects.uploads.abort(bucket.name, upload.key, upload.upload_id)
+        while found := objects.list_objects(bucket.name).objects:
+            objects.delete_many(bucket.name, [stored.key for stored in found])
+        objects.delete_bucket(bucket.name)

@@ -1,0 +1,218 @@
+"""Python environments of jobs: requirements are installed once for each content.
+
+The packages of one content lie in one environment that jobs share and only read. On top of it every job has a small one
+of its own, so that ``pip install`` in a job's command works and changes nothing for others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_pai.local.processes import signal_group
+
+_WAIT_SECONDS = 0.1
+_SHOWN_LINES = 5
+_COMPLETE = ".complete"
+_FACTS = (
+    "import json,sys,sysconfig,importlib.util as u;s=u.find_spec('pip');"
+    "print(json.dumps([sys.version.split()[0],sysconfig.get_platform(),sys.base_prefix,s.origin if s else '']))"
+)
+_JOB_PIP = '#!/bin/sh\nexec {python} -m pip "$@"\n'
+
+
+class EnvironmentFailed(Exception):
+    """A Python environment can't be made; the text says why, with the last lines of what was tried."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The Python that jobs run.
+
+    Attributes:
+        path: the executable.
+        version: such as ``3.12.1``.
+        platform: such as ``linux-x86_64``.
+        prefix: the folder it is installed in.
+        pip: folder of its own pip; None when it has none.
+    """
+
+    path: Path
+    version: str
+    platform: str
+    prefix: Path
+    pip: Path | None
+
+    @classmethod
+    def at(cls, path: Path | None = None) -> Interpreter:
+        """Ask an interpreter about itself.
+
+        Args:
+            path: the executable; the one below this process' own environment when it is None.
+
+        Raises:
+            EnvironmentFailed: it can't be run.
+        """
+        executable = path or Path(getattr(sys, "_base_executable", sys.executable))
+        try:
+            answer = subprocess.run([executable, "-I", "-c", _FACTS], capture_output=True, check=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise EnvironmentFailed(f"{executable} is no Python that can be run: {error}") from error
+        version, platform, prefix, pip = json.loads(answer.stdout)
+        return cls(executable.absolute(), version, platform, Path(prefix), Path(pip).parent if pip else None)
+
+
+class Environments:
+    """Python environments by content.
+
+    Args:
+        cache: folder they lie in; may be shared by several servers of this machine.
+        interpreter: the Python they are made of.
+        environment: variables of the installing pip: its index settings and proxies. The server's own, unlike those
+            of jobs.
+    """
+
+    def __init__(self, cache: Path, interpreter: Interpreter, environment: Mapping[str, str]) -> None:
+        self._cache = cache.absolute()
+        self._cache.mkdir(parents=True, exist_ok=True)
+        self.interpreter = interpreter
+        quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore"}
+        self._environment = {**environment, **quiet, "PYTHONNOUSERSITE": "1"}
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that a job must be able to read to use an environment."""
+        return (self._cache, self.interpreter.prefix, self.interpreter.path.resolve().parent.parent)
+
+    def ready(self, requirements: Sequence[str], log: Callable[[str], None], halted: threading.Event) -> Path | None:
+        """Return the environment of some requirements, made now unless it is there.
+
+        Args:
+            requirements: lines for pip.
+            log: gets what pip prints, or one line saying that the environment is there already.
+            halted: gives up when it is set.
+
+        Returns:
+            The environment's folder; None when the work was given up.
+
+        Raises:
+            EnvironmentFailed: the requirements can't be installed.
+        """
+        content = [self.interpreter.version, self.interpreter.platform, str(self.interpreter.path)]
+        key = hashlib.sha256(json.dumps([*content, *sorted(requirements)]).encode()).hexdigest()
+        folder = self._cache / key
+        with _locked(self._cache / f"{key}.lock", halted) as locked:
+            if not locked:
+                return None
+            if (folder / _COMPLETE).exists():
+                if requirements:
+                    log(f"Requirements already installed: using the environment {key[:12]}")
+                return folder
+            return self._build(folder, requirements, log, halted)
+
+    def for_job(self, environment: Path, folder: Path) -> None:
+        """Make a job's own environment on top of a shared one.
+
+        Args:
+            environment: what :meth:`ready` returned.
+            folder: where to make it; must not exist.
+        """
+        packages = _site_packages(environment)
+        own = folder / packages.relative_to(environment)
+        own.mkdir(parents=True)
+        # A .pth line that begins with "import" is run; addsitedir also honours the .pth files of the packages.
+        (own / "shared.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n", encoding="utf-8")
+        shutil.copy(environment / "pyvenv.cfg", folder)
+        (folder / "bin").mkdir()
+        for python in (environment / "bin").glob("python*"):
+            shutil.copy(python, folder / "bin", follow_symlinks=False)
+        pip = folder / "bin" / "pip"
+        pip.write_text(_JOB_PIP.format(python=folder / "bin" / "python"), encoding="utf-8")
+        pip.chmod(0o755)
+
+    def _build(
+        self, folder: Path, requirements: Sequence[str], log: Callable[[str], None], halted: threading.Event
+    ) -> Path | None:
+        # Environments can't be moved, so it is built where it stays, and counts only with its mark.
+        shutil.rmtree(folder, ignore_errors=True)
+        self._create(folder, log, halted)
+        if requirements:
+            lines = folder / "requirements.txt"
+            lines.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+            install = ["-m", "pip", "install", "--no-input", "--progress-bar", "off", "-r", str(lines)]
+            self._run([str(folder / "bin" / "python"), *install], log, halted, "pip could not install the requirements")
+        if halted.is_set():
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        (folder / _COMPLETE).touch()
+        return folder
+
+    def _create(self, folder: Path, log: Callable[[str], None], halted: threading.Event) -> None:
+        python = str(self.interpreter.path)
+        failure = f"{python} could not make an environment"
+        pip = self.interpreter.pip
+        if pip is None:
+            self._run([python, "-m", "venv", str(folder)], log, halted, failure)
+            return
+        # Copying a pip that is there takes a tenth of the time of installing the bundled one.
+        self._run([python, "-m", "venv", "--without-pip", str(folder)], log, halted, failure)
+        for source in (pip, *pip.parent.glob("pip-*.dist-info")):
+            shutil.copytree(source, _site_packages(folder) / source.name)
+
+    def _run(self, command: Sequence[str], log: Callable[[str], None], halted: threading.Event, failure: str) -> None:
+        process = subprocess.Popen(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        watch = threading.Thread(target=_kill_when_halted, args=(process, halted), daemon=True)
+        watch.start()
+        last: deque[str] = deque(maxlen=_SHOWN_LINES)
+        with process:
+            for raw in process.stdout or ():
+                line = raw.decode("utf-8", "replace").rstrip()
+                last.append(line)
+                log(line)
+        watch.join()
+        if process.returncode and not halted.is_set():
+            raise EnvironmentFailed(f"{failure}: " + " | ".join(last))
+
+
+def _kill_when_halted(process: subprocess.Popen[bytes], halted: threading.Event) -> None:
+    while process.poll() is None:
+        if halted.wait(_WAIT_SECONDS):
+            signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextlib.contextmanager
+def _locked(path: Path, halted: threading.Event) -> Iterator[bool]:
+    """Hold a lock among threads and processes; tells False when ``halted`` was set before it was free."""
+    with path.open("wb") as file:
+        while not halted.is_set():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                halted.wait(_WAIT_SECONDS)
+            else:
+                yield True
+                return
+        yield False
+
+
+def _site_packages(environment: Path) -> Path:
+    return next(environment.glob("lib/python*/site-packages"))

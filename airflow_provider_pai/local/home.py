@@ -1,0 +1,125 @@
+"""The folder of one local PAI: who serves from it, its key pair, and what is remembered beside jobs and objects."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from airflow_provider_pai.api.signing import KeyPair
+
+_LOCK = "lock"
+_ADDRESS = "address.json"
+_KEY_PAIR = "credentials.json"
+_TRIES = 5
+_TRY_SECONDS = 0.02
+
+
+class HomeInUse(Exception):
+    """Another server serves from the folder; the text says which folder and, if it is known, where it answers."""
+
+
+class Home:
+    """A folder that belongs to this server until it is released.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the folder; it is made when missing, readable for its owner only.
+
+        Args:
+            path: the folder.
+
+        Raises:
+            HomeInUse: another server has it.
+        """
+        self.path = path.absolute()
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock: BinaryIO = (self.path / _LOCK).open("ab")
+        if not _locked(self._lock):
+            self._lock.close()
+            at = read_address(self.path).get("api")
+            where = f", which answers at {at}" if at else ""
+            raise HomeInUse(f"{self.path} is in use by another local PAI{where}; stop it or choose another folder")
+
+    def release(self) -> None:
+        """Let another server have the folder."""
+        (self.path / _ADDRESS).unlink(missing_ok=True)
+        self._lock.close()
+
+    def announce(self, address: Mapping[str, Any]) -> None:
+        """Write down where the server answers; this holds no secret."""
+        _write(self.path / _ADDRESS, address)
+
+    def key_pair(self) -> KeyPair:
+        """Return the folder's key pair; made at random the first time, readable for its owner only."""
+        file = self.path / _KEY_PAIR
+        if not file.exists():
+            made = {"access_key_id": f"LTAI{secrets.token_hex(10)}", "access_key_secret": secrets.token_hex(15)}
+            _write(file, made)
+        return KeyPair(**json.loads(file.read_text()))
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep a JSON value."""
+        _write(self.path / f"{name}.json", value)
+
+    def recall(self, name: str, default: Any) -> Any:
+        """Return a JSON value that was kept, or the default."""
+        file = self.path / f"{name}.json"
+        return json.loads(file.read_text()) if file.exists() else default
+
+
+def read_address(path: Path) -> dict[str, Any]:
+    """Return where the server of a folder answers; empty when none does, or not yet."""
+    if not is_in_use(path):
+        return {}
+    try:
+        return dict(json.loads((path / _ADDRESS).read_text()))
+    except FileNotFoundError:
+        return {}
+
+
+def is_home(path: Path) -> bool:
+    """Tell whether a server ever served from a folder."""
+    return (path / _LOCK).exists()
+
+
+def is_in_use(path: Path) -> bool:
+    """Tell whether a server serves from a folder."""
+    try:
+        with (path / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _locked(lock: BinaryIO) -> bool:
+    """Lock a file for as long as it is open; somebody who only looks who has it keeps it for an instant."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_TRY_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _write(file: Path, value: Any) -> None:
+    """Write a file as a whole or not at all, readable for its owner only."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        json.dump(value, opened, ensure_ascii=False)
+    new.replace(file)

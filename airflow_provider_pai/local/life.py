@@ -1,0 +1,253 @@
+"""The life of one local job: made ready, run, watched, its outputs stored."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_pai.local import transitions
+from airflow_provider_pai.local.environments import EnvironmentFailed, Environments
+from airflow_provider_pai.local.jobs import JobStore
+from airflow_provider_pai.local.journal import Journal
+from airflow_provider_pai.local.ports import LOOPBACK, MasterPorts
+from airflow_provider_pai.local.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
+from airflow_provider_pai.local.runtime import RunningInstance, Runtime
+from airflow_provider_pai.local.transitions import Outcome
+from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_lines, run_plan, start_lines
+from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.wire import read_create_body
+
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What all jobs of a server are run with.
+
+    Attributes:
+        store: where jobs are kept.
+        objects: where code, data and outputs are.
+        runtime: runs their commands.
+        environments: their Python environments.
+        region_id: the region the server claims to be.
+        now: the server's time, in UTC.
+        gpus: GPUs that an instance is told it has.
+        grace_seconds: from SIGTERM to SIGKILL.
+    """
+
+    store: JobStore
+    objects: Objects
+    runtime: Runtime
+    environments: Environments
+    region_id: str
+    now: Callable[[], datetime]
+    gpus: int = 0
+    grace_seconds: float = 5.0
+
+
+class Halt:
+    """Tells a running job, once, that it must end, and how."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.outcome: Outcome | None = None
+        self._lock = threading.Lock()
+
+    def ask(self, outcome: Outcome) -> None:
+        """Ask for an end; only the first one counts."""
+        with self._lock:
+            if self.outcome is None:
+                self.outcome = outcome
+                self.event.set()
+
+
+class Life:
+    """One job, from its first step to its end. Nothing else moves a job that has left the queue.
+
+    Args:
+        job_id: the job; in status Created.
+        workshop: what it is run with.
+        halt: asks it to end.
+        ports: where its rendezvous port comes from.
+    """
+
+    def __init__(self, job_id: str, workshop: Workshop, halt: Halt, ports: MasterPorts) -> None:
+        self._id = job_id
+        self._shop = workshop
+        self._halt = halt
+        self._ports = ports
+        self._files = workshop.store.files(job_id)
+        self._spec = read_create_body(workshop.store.existing(job_id))
+        self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
+        self._journal = Journal(self._files, self._names, self._spec.metric_definitions, workshop.now)
+
+    def run(self) -> None:
+        """Live; returns when the job has ended."""
+        port = self._ports.take()
+        try:
+            outcome = self._outcome([self._plan(rank, port) for rank in range(len(self._names))])
+        except Exception:
+            self.end(transitions.INTERNAL)
+            raise
+        finally:
+            self._ports.give_back(port)
+        self.end(outcome)
+
+    def accept(self) -> None:
+        """Move the job, which was just created, into the queue."""
+        self._move(JobStatus.CREATED)
+
+    def end(self, outcome: Outcome) -> None:
+        """Move the job to its end."""
+        by_hand = outcome is self._halt.outcome
+        self._move(outcome.status, code=outcome.code, message=outcome.message, by_hand=by_hand)
+
+    def save_outputs(self, outcome: Outcome) -> Outcome:
+        """Store the outputs, whatever the outcome is: checkpoints of a failed job matter most.
+
+        Returns:
+            The outcome; a failure when all went well but for this.
+        """
+        try:
+            for event in store_outputs(self._plan(0, 0), self._files.work, self._shop.objects):
+                self._journal.event(event)
+        except OutputsLost as error:
+            # The folder stays: it has the only copy.
+            self._journal.event(f"{error}. They are kept in {self._files.work.ml / 'output'}")
+            self._journal.say(str(error))
+            return transitions.output_failed(str(error)) if outcome.status is JobStatus.SUCCEED else outcome
+        self._discard()
+        return outcome
+
+    def _outcome(self, plans: Sequence[RunPlan]) -> Outcome:
+        self._set_instances(["Pending"] * len(self._names))
+        self._move(JobStatus.INITIALIZING)
+        try:
+            environment = self._prepare(plans)
+        except (PreparationFailed, EnvironmentFailed, OSError) as error:
+            self._journal.say(f"Preparation failed: {error}")
+            self._discard()
+            return transitions.preparation_failed(str(error))
+        if environment is None:
+            self._discard()
+            return self._asked()
+        self._move(JobStatus.SUBMITTED)
+        try:
+            instances = self._start(plans, environment)
+        except OSError as error:
+            return self.save_outputs(transitions.not_started(str(error)))
+        self._set_instances(["Running"] * len(self._names))
+        self._move(JobStatus.RUNNING)
+        try:
+            outcome = self._watch(instances)
+        finally:
+            self._end_instances(instances)
+        return self.save_outputs(outcome)
+
+    def _prepare(self, plans: Sequence[RunPlan]) -> Path | None:
+        """Return the Python environment of a job that is ready to start; None when it was asked to end."""
+        for event in steps(plans[0], self._files.work, self._shop.objects):
+            self._journal.event(event)
+            if self._halt.event.is_set():
+                return None
+        for plan, name in zip(plans, self._names, strict=True):
+            for line in launch_lines(plan):
+                self._journal.line(name, line)
+        environments = self._shop.environments
+        environment = environments.ready(self._spec.requirements, self._journal.say, self._halt.event)
+        if environment is None:
+            return None
+        environments.for_job(environment, self._files.work.python)
+        version = environments.interpreter.version
+        self._journal.say(
+            f"Image {self._spec.image_uri} is not pulled: the command runs with this machine's Python {version}"
+        )
+        if self._shop.runtime.note:
+            self._journal.say(self._shop.runtime.note)
+        return None if self._halt.event.is_set() else environment
+
+    def _start(self, plans: Sequence[RunPlan], environment: Path) -> list[RunningInstance]:
+        instances: list[RunningInstance] = []
+        try:
+            for plan, name in zip(plans, self._names, strict=True):
+                for line in start_lines():
+                    self._journal.line(name, line)
+                sink = partial(self._journal.command_line, name)
+                instances.append(self._shop.runtime.start(plan, self._files.work, environment, sink))
+                identities = [list(instance.identity) for instance in instances]
+                self._shop.store.change_local(self._id, Processes=identities)
+                self._journal.event(f"Instance {name} started", name)
+        except Exception:
+            self._end_instances(instances)
+            raise
+        return instances
+
+    def _watch(self, instances: Sequence[RunningInstance]) -> Outcome:
+        limit = self._spec.max_run_time
+        deadline = time.monotonic() + limit if limit else float("inf")
+        while True:
+            codes = [instance.exit_code() for instance in instances]
+            failed = [(name, code) for name, code in zip(self._names, codes, strict=True) if code]
+            if failed:
+                return transitions.command_failed(*failed[0])
+            if all(code == 0 for code in codes):
+                return transitions.SUCCEEDED
+            if limit and time.monotonic() >= deadline:
+                return transitions.timed_out(limit)
+            if self._halt.event.wait(_LOOK_SECONDS):
+                return self._asked()
+
+    def _end_instances(self, instances: Sequence[RunningInstance]) -> None:
+        running = [instance for instance in instances if instance.exit_code() is None]
+        for instance in running:
+            instance.terminate()
+        patience = time.monotonic() + self._shop.grace_seconds
+        while any(instance.exit_code() is None for instance in running) and time.monotonic() < patience:
+            time.sleep(_LOOK_SECONDS)
+        for instance in running:
+            instance.kill()
+        for instance in instances:
+            instance.close()
+        # Of several instances, those behind one that couldn't be started never were.
+        never = [None] * (len(self._names) - len(instances))
+        codes = [instance.exit_code() for instance in instances] + never
+        for name, code in zip(self._names, codes, strict=True):
+            self._journal.event(f"Instance {name} ended with exit code {code}", name)
+        self._set_instances(["Succeeded" if code == 0 else "Failed" for code in codes])
+
+    def _plan(self, rank: int, port: int) -> RunPlan:
+        root = self._shop.runtime.root(self._files.work)
+        plan = run_plan(self._spec, self._id, self._shop.region_id, root=root, rank=rank, gpus=self._shop.gpus)
+        # In the cloud this is the master's host name, which no name server here knows.
+        here = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(port)}
+        return replace(plan, environment={**plan.environment, **here})
+
+    def _discard(self) -> None:
+        shutil.rmtree(self._files.work.path, ignore_errors=True)
+
+    def _asked(self) -> Outcome:
+        return self._halt.outcome or transitions.STOPPED
+
+    def _set_instances(self, statuses: Sequence[str]) -> None:
+        roles = ["master"] + ["worker"] * (len(self._names) - 1)
+        rows = [
+            {"Name": name, "Role": role, "Status": status}
+            for name, role, status in zip(self._names, roles, statuses, strict=True)
+        ]
+        self._shop.store.change(self._id, lambda _: {"Instances": rows})
+
+    def _move(self, status: JobStatus, **reason: Any) -> None:
+        now = self._shop.now()
+
+        def change(record: Mapping[str, Any]) -> dict[str, Any]:
+            return transitions.moved(record, status, now, **reason)
+
+        self._shop.store.change(self._id, change)
+        self._journal.event(f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else ""))

@@ -1,0 +1,115 @@
+"""Making a job ready: its code, its data and its files, in its folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from airflow_provider_pai.local.archive import BadArchive, unpack
+from airflow_provider_pai.local.job_files import WorkFolder
+from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.model.contract import Mount, RunPlan
+from airflow_provider_pai.model.spec import CodeLocation
+
+
+class Objects(Protocol):
+    """The object store, as far as jobs need it."""
+
+    def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
+        """Write an object, or all objects of a prefix, into a folder and return how many."""
+
+    def upload_tree(self, bucket: str, prefix: str, folder: Path) -> int:
+        """Store a folder's files under a prefix and return how many."""
+
+
+class PreparationFailed(Exception):
+    """A job can't be made ready; the text names what is wrong."""
+
+
+class OutputsLost(Exception):
+    """Outputs of a job can't be stored; the text names them."""
+
+
+def steps(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
+    """Prepare a job's folder, one step after the other, so that it can be stopped in between.
+
+    Args:
+        plan: what the job sees.
+        work: the job's folder; what an earlier try left there is removed.
+        objects: where code and data come from.
+
+    Yields:
+        What was done, for the job's events.
+
+    Raises:
+        PreparationFailed: a step can't be done.
+    """
+    shutil.rmtree(work.path, ignore_errors=True)
+    work.create()
+    for relative, text in plan.files.items():
+        path = work.ml / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if plan.code:
+        yield f"Source code: {_fetch_code(plan.code, work, objects)} files of {plan.code.uri}"
+    for mount in plan.inputs:
+        count = _fetched(objects, f"input channel {mount.channel}", mount, work)
+        if not count:
+            raise PreparationFailed(f"The input channel {mount.channel} is empty: there is no object below {mount.uri}")
+        yield f"Input channel {mount.channel}: {count} files of {mount.uri}"
+    for mount in plan.outputs:
+        count = _fetched(objects, f"output channel {mount.channel}", mount, work)
+        if count:
+            yield f"Output channel {mount.channel}: {count} files are in {mount.uri} already"
+
+
+def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
+    """Store what the job wrote into its output channels.
+
+    Yields:
+        What was stored, for the job's events.
+
+    Raises:
+        OutputsLost: channels that can't be stored; all others were.
+    """
+    lost = []
+    for mount in plan.outputs:
+        try:
+            count = objects.upload_tree(mount.uri.bucket, mount.uri.key, work.ml / mount.folder)
+        except (OSSRefusal, OSError) as error:
+            lost.append(f"The output channel {mount.channel} can't be stored: {error}")
+        else:
+            yield f"Output channel {mount.channel}: {count} files stored in {mount.uri}"
+    if lost:
+        raise OutputsLost("; ".join(lost))
+
+
+def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
+    folder = work.ml / "usercode"
+    folder.mkdir()
+    archive = code.key.endswith(".tar.gz")
+    target = work.path / "archive" if archive else folder
+    try:
+        count = objects.download(code.bucket, code.key, target)
+        if archive:
+            unpack(target / code.key.rpartition("/")[2], folder)
+            shutil.rmtree(target)
+            count = sum(1 for path in folder.rglob("*") if path.is_file())
+    except (OSSRefusal, OSError) as error:
+        raise PreparationFailed(f"The source code can't be read from {code.uri}: {error}") from error
+    except BadArchive as error:
+        raise PreparationFailed(f"The source code archive {code.uri} is refused: {error}") from error
+    if not count:
+        raise PreparationFailed(f"There is no source code: no object below {code.uri}")
+    return count
+
+
+def _fetched(objects: Objects, what: str, mount: Mount, work: WorkFolder) -> int:
+    folder = work.ml / mount.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return objects.download(mount.uri.bucket, mount.uri.key, folder)
+    except (OSSRefusal, OSError) as error:
+        raise PreparationFailed(f"The {what} can't be read from {mount.uri}: {error}") from error

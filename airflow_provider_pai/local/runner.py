@@ -1,0 +1,158 @@
+"""The queue of local jobs and their slots; it and the lives it starts are the only writers of job state."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_pai.local import transitions
+from airflow_provider_pai.local.jobs import LOCAL, Record
+from airflow_provider_pai.local.life import Halt, Life, Workshop
+from airflow_provider_pai.local.ports import MasterPorts
+from airflow_provider_pai.local.processes import kill_survivors
+from airflow_provider_pai.local.transitions import Outcome, is_terminal
+from airflow_provider_pai.model.status import JobStatus
+
+logger = logging.getLogger(__name__)
+
+_SPARE_SECONDS = 30.0
+
+
+class Runner:
+    """Runs jobs, a limited number at a time, in the order they were created. Any thread may call it.
+
+    Args:
+        workshop: what jobs are run with.
+        slots: how many run at a time; a job takes one whatever its number of instances. Default: the number of
+            processors, at least 2.
+    """
+
+    def __init__(self, workshop: Workshop, slots: int | None = None) -> None:
+        self._shop = workshop
+        self._slots = slots or max(2, os.cpu_count() or 1)
+        self._ports = MasterPorts()
+        self._lock = threading.RLock()
+        self._queue: deque[str] = deque()
+        self._halts: dict[str, Halt] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._open = False
+
+    def start(self) -> None:
+        """Begin to run jobs: those that waited go on waiting, those that were under way when the server ended fail."""
+        for record in self._shop.store.all():
+            if record["Status"] in (JobStatus.CREATING, JobStatus.CREATED):
+                self.submit(record["TrainingJobId"])
+            elif not is_terminal(record):
+                self._bury(record)
+        with self._lock:
+            self._open = True
+            self._fill()
+
+    def submit(self, job_id: str) -> None:
+        """Put a job that was just created into the queue."""
+        with self._lock:
+            life = self._life(job_id, Halt())
+            if self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING:
+                life.accept()
+            self._queue.append(job_id)
+            self._fill()
+
+    def stop(self, job_id: str) -> bool:
+        """Ask a job to end, as StopTrainingJob does. A job that runs ends a little later.
+
+        Returns:
+            False when it has ended already.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        return self.move(job_id, transitions.STOPPED)
+
+    def move(self, job_id: str, outcome: Outcome) -> bool:
+        """End a job by hand, in any way; what runs of it is ended first.
+
+        Args:
+            job_id: the job.
+            outcome: how it ends.
+
+        Returns:
+            False when it has ended already.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        with self._lock:
+            if is_terminal(self._shop.store.existing(job_id)):
+                return False
+            if job_id in self._halts:
+                if outcome is transitions.STOPPED:
+                    self._shop.store.change_local(job_id, StopRequested=True)
+                self._halts[job_id].ask(outcome)
+                return True
+            if job_id in self._queue:
+                self._queue.remove(job_id)
+            halt = Halt()
+            halt.ask(outcome)
+            self._life(job_id, halt).end(outcome)
+            return True
+
+    def reset(self) -> None:
+        """End and forget all jobs."""
+        with self._lock:
+            self._queue.clear()
+            threads = self._halt_all(transitions.STOPPED)
+        self._join(threads)
+        self._shop.store.clear()
+
+    def close(self) -> None:
+        """End running jobs, which fail; jobs in the queue wait for the next start."""
+        with self._lock:
+            self._open = False
+            threads = self._halt_all(transitions.SERVER_STOPPED)
+        self._join(threads)
+
+    def _fill(self) -> None:
+        while self._open and self._queue and len(self._halts) < self._slots:
+            job_id = self._queue.popleft()
+            halt = self._halts[job_id] = Halt()
+            # The thread lives as long as its job: bubblewrap kills a job whose starter is gone.
+            thread = threading.Thread(target=self._live, args=(job_id, halt), name=job_id, daemon=True)
+            self._threads[job_id] = thread
+            thread.start()
+
+    def _live(self, job_id: str, halt: Halt) -> None:
+        try:
+            self._life(job_id, halt).run()
+        finally:
+            with self._lock:
+                del self._halts[job_id], self._threads[job_id]
+                self._fill()
+
+    def _bury(self, record: Record) -> None:
+        """Bring a job to its end that was under way when the server ended."""
+        job_id = record["TrainingJobId"]
+        local: Mapping[str, Any] = record[LOCAL]
+        recorded = [(int(pid), str(started)) for pid, started in local.get("Processes", ())]
+        killed = kill_survivors(recorded, f"PAI_TRAINING_JOB_ID={job_id}")
+        logger.warning("training job %s was under way when the server ended; %d processes killed", job_id, killed)
+        outcome = transitions.STOPPED if local.get("StopRequested") else transitions.SERVER_DIED
+        life = self._life(job_id, Halt())
+        if record["Status"] == JobStatus.RUNNING:
+            life.save_outputs(outcome)
+        life.end(outcome)
+
+    def _halt_all(self, outcome: Outcome) -> list[threading.Thread]:
+        for halt in self._halts.values():
+            halt.ask(outcome)
+        return list(self._threads.values())
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        for thread in threads:
+            thread.join(self._shop.grace_seconds + _SPARE_SECONDS)
+
+    def _life(self, job_id: str, halt: Halt) -> Life:
+        return Life(job_id, self._shop, halt, self._ports)

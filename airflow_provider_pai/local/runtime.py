@@ -1,0 +1,191 @@
+"""What runs the command of one instance of a job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Protocol
+
+from airflow_provider_pai.local import processes
+from airflow_provider_pai.local.job_files import WorkFolder
+from airflow_provider_pai.local.sandbox import Mode, Sandbox
+from airflow_provider_pai.model.contract import RunPlan
+
+LONGEST_LINE = 64 * 1024
+"""Bytes of a log line; what comes behind is cut off."""
+_CUT = " [cut: the line is longer than 64 KiB]"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LAST_LINES_SECONDS = 2.0
+
+LineSink = Callable[[str], None]
+
+
+class RunningInstance(Protocol):
+    """The processes of one instance."""
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """Process id of the leader and when it was started, to find it again after a restart of the server."""
+
+    def exit_code(self) -> int | None:
+        """Return the command's exit code as a shell reports it; None while it runs."""
+
+    def terminate(self) -> None:
+        """Ask all its processes to end (SIGTERM)."""
+
+    def kill(self) -> None:
+        """End all its processes at once (SIGKILL)."""
+
+    def close(self) -> None:
+        """Wait for the last log lines of an instance that has ended, and free what it held."""
+
+
+class Runtime(Protocol):
+    """Runs instances."""
+
+    @property
+    def mode(self) -> str:
+        """How jobs are kept apart."""
+
+    @property
+    def note(self) -> str:
+        """What a job's author must know about this mode; empty when there is nothing."""
+
+    def root(self, work: WorkFolder) -> str:
+        """Return the path under which a job finds its root folder."""
+
+    def start(self, plan: RunPlan, work: WorkFolder, environment: Path, line: LineSink) -> RunningInstance:
+        """Start an instance.
+
+        Args:
+            plan: what it sees.
+            work: the job's folder.
+            environment: the shared Python environment below the job's own.
+            line: gets each line of its output as it comes.
+
+        Raises:
+            OSError: it can't be started.
+        """
+
+
+class ProcessRuntime:
+    """Runs instances as processes of this machine. See :class:`Sandbox` for what they see of it.
+
+    Args:
+        sandbox: gives each job its own ``/ml``.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    @property
+    def mode(self) -> Mode:
+        """How jobs are kept apart."""
+        return self._sandbox.mode
+
+    @property
+    def note(self) -> str:
+        """What a job's author must know about this mode; empty when there is nothing."""
+        return self._sandbox.note()
+
+    def root(self, work: WorkFolder) -> str:
+        """Return the path under which a job finds its root folder."""
+        return self._sandbox.root(work)
+
+    def start(self, plan: RunPlan, work: WorkFolder, environment: Path, line: LineSink) -> RunningInstance:
+        """Start the command in a session of its own. See :meth:`Runtime.start`."""
+        home = str(work.home.absolute())
+        command = self._sandbox.wrap(["/bin/sh", "-c", plan.command], work, plan.working_dir or home)
+        base = {
+            "PATH": f"{work.python.absolute() / 'bin'}:{environment / 'bin'}:{_SYSTEM_PATH}",
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            "TMPDIR": self._sandbox.temporary(work),
+        }
+        process = subprocess.Popen(
+            command,
+            env={**base, **plan.environment},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        # Bubblewrap itself must survive SIGTERM: when it ends, everything in it is killed without grace.
+        return ProcessInstance(process, line, wrapped=self._sandbox.mode is Mode.BUBBLEWRAP)
+
+
+class ProcessInstance:
+    """Processes of one instance: a session, led by the process that was started.
+
+    Args:
+        process: the leader, its output a pipe.
+        line: gets each line of the output.
+        wrapped: the leader is not the command but what runs it, and gets no SIGTERM.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], line: LineSink, *, wrapped: bool) -> None:
+        found = processes.facts(process.pid)
+        self._process = process
+        self._started = found.started if found else ""
+        self._wrapped = wrapped
+        self._reader = threading.Thread(target=self._read, args=(line,), daemon=True)
+        self._reader.start()
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """Process id of the leader and when it was started."""
+        return self._process.pid, self._started
+
+    def exit_code(self) -> int | None:
+        """Return the command's exit code; None while it runs. Leftovers of a command that ended are killed."""
+        if self._process.returncode is None:
+            ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return None
+            # Not reaped yet, so its id can't belong to anybody else.
+            self.kill()
+            self._process.wait()
+        code = int(self._process.returncode)
+        return 128 - code if code < 0 else code
+
+    def terminate(self) -> None:
+        """Ask all processes of the command to end."""
+        spared = (self._process.pid,) if self._wrapped else ()
+        processes.signal_session(self._process.pid, signal.SIGTERM, spared=spared)
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        if self._process.returncode is None:
+            processes.signal_session(self._process.pid, signal.SIGKILL)
+            processes.signal_group(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Wait for the last log lines, but not for a process that left the session and keeps the pipe open."""
+        self._process.wait()
+        self._reader.join(_LAST_LINES_SECONDS)
+
+    def _read(self, line: LineSink) -> None:
+        output = self._process.stdout
+        if output is None:
+            return
+        with output:
+            while raw := output.readline(LONGEST_LINE):
+                text = raw.decode("utf-8", "replace")
+                if not raw.endswith(b"\n") and len(raw) == LONGEST_LINE and _skip_line(output):
+                    text += _CUT
+                line(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _skip_line(output: IO[bytes]) -> bool:
+    """Drop the rest of a line and tell whether there was any."""
+    skipped = False
+    while rest := output.readline(LONGEST_LINE):
+        skipped = skipped or rest != b"\n"
+        if rest.endswith(b"\n"):
+            break
+    return skipped

@@ -1,0 +1,150 @@
+"""A folder that a job sees as ``/ml``, and what it sees of the rest of this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from airflow_provider_pai.local.job_files import WorkFolder
+from airflow_provider_pai.model.contract import ROOT
+
+logger = logging.getLogger(__name__)
+
+_PROBE_SECONDS = 10
+_REPLACED = frozenset({"proc", "dev", "tmp", ROOT.strip("/")})
+_GPU_DEVICES = ("nvidia*", "dri", "kfd")
+_MOUNT_AND_RUN = 'mount --bind "$1" "$2" && cd "$3" && shift 3 && exec "$@"'
+
+
+class Mode(StrEnum):
+    """How a job gets its own ``/ml``."""
+
+    BUBBLEWRAP = "bubblewrap"
+    UNSHARE = "unshare"
+    PLAIN = "plain"
+
+
+class Sandbox:
+    """Wraps the command lines of jobs.
+
+    With bubblewrap a job has its own ``/ml``, ``/tmp`` and process ids, sees the machine read-only and the server's
+    folder not at all. With unshare (needs root) it has its own ``/ml`` and nothing else. Plain, there is no ``/ml``:
+    its folder stands for it in every variable, and a script that hard-codes ``/ml`` fails.
+
+    Args:
+        hidden: the server's folder.
+        visible: folders that jobs read although they may lie in a hidden place: interpreters, environments.
+        mode: a mode to insist on; None for the best one that works here.
+
+    Attributes:
+        mode: the mode in use.
+
+    Raises:
+        RuntimeError: the mode insisted on does not work on this machine.
+    """
+
+    def __init__(self, hidden: Path, visible: Sequence[Path], mode: Mode | None = None) -> None:
+        self._hidden = hidden.absolute()
+        self._visible = tuple(dict.fromkeys(path.absolute() for path in visible))
+        self.mode = mode or Mode.PLAIN
+        for candidate in (mode,) if mode else (Mode.BUBBLEWRAP, Mode.UNSHARE):
+            self.mode = candidate
+            if self._works():
+                break
+            if mode:
+                raise RuntimeError(f"jobs can't be run with {mode} on this machine")
+        else:
+            self.mode = Mode.PLAIN
+            logger.warning("%s", self.note())
+
+    def root(self, work: WorkFolder) -> str:
+        """Return the path under which a job finds its root folder."""
+        return str(work.ml.absolute()) if self.mode is Mode.PLAIN else ROOT
+
+    def temporary(self, work: WorkFolder) -> str:
+        """Return the path under which a job finds its folder for temporary files."""
+        return "/tmp" if self.mode is Mode.BUBBLEWRAP else str(work.temporary.absolute())  # noqa: S108
+
+    def note(self) -> str:
+        """Return what the author of a job must know about this mode; empty when there is nothing."""
+        if self.mode is Mode.PLAIN:
+            return (
+                f"This machine can't give a job its own {ROOT}: scripts must use the PAI_* variables, and paths that "
+                f"hard-code {ROOT} are not there. Install bubblewrap (apt-get install bubblewrap) to get it"
+            )
+        return ""
+
+    def wrap(self, command: Sequence[str], work: WorkFolder, directory: str) -> list[str]:
+        """Return the command line that runs a command for a job.
+
+        Args:
+            command: what to run.
+            work: the job's folder.
+            directory: folder to run it in, as the job sees it.
+        """
+        if self.mode is Mode.BUBBLEWRAP:
+            return [*_program("bwrap"), *self._view(work), "--chdir", directory, "--", *command]
+        if self.mode is Mode.UNSHARE:
+            unshare = [*_program("unshare"), "--mount", "--propagation", "private"]
+            return [*unshare, "/bin/sh", "-c", _MOUNT_AND_RUN, "sh", str(work.ml.absolute()), ROOT, directory, *command]
+        return ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", directory, *command]
+
+    def _view(self, work: WorkFolder) -> Iterator[str]:
+        yield from ("--unshare-pid", "--die-with-parent")
+        yield from _machine()
+        yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")  # noqa: S108
+        for pattern in _GPU_DEVICES:
+            for device in sorted(Path("/dev").glob(pattern)):
+                yield from ("--dev-bind-try", str(device), str(device))
+        yield from ("--tmpfs", str(self._hidden))
+        for path in self._visible:
+            yield from ("--ro-bind-try", str(path), str(path))
+        folder = str(work.path.absolute())
+        yield from ("--bind", folder, folder, "--bind", str(work.ml.absolute()), ROOT)
+
+    def _works(self) -> bool:
+        """Really run something once: a program that is installed may still be forbidden to do this."""
+        if self.mode is Mode.PLAIN:
+            return True
+        with tempfile.TemporaryDirectory(dir=self._hidden, prefix="probe-") as folder:
+            work = WorkFolder(Path(folder))
+            work.create()
+            try:
+                if self.mode is Mode.UNSHARE:
+                    Path(ROOT).mkdir(exist_ok=True)
+                command = self.wrap(["/bin/sh", "-c", f"echo ok > {ROOT}/probe"], work, ROOT)
+                subprocess.run(
+                    command,
+                    env={"PATH": os.defpath},
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_PROBE_SECONDS,
+                    check=True,
+                )
+            except (OSError, subprocess.SubprocessError):
+                return False
+            return (work.ml / "probe").exists()
+
+
+def _machine() -> Iterator[str]:
+    """Show everything of this machine's root read-only, but for what the job gets its own of."""
+    for entry in sorted(Path("/").iterdir()):
+        if entry.name in _REPLACED:
+            continue
+        if entry.is_symlink():
+            yield from ("--symlink", str(entry.readlink()), str(entry))
+        else:
+            yield from ("--ro-bind-try", str(entry), str(entry))
+
+
+def _program(name: str) -> list[str]:
+    found = shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(f"{name} is not installed")
+    return [found]

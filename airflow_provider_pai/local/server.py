@@ -1,0 +1,168 @@
+"""A local PAI: its folder, its two servers and what is behind them, started and stopped together."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.local.admin import admin_route
+from airflow_provider_pai.local.backend import Backend, Settings
+from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.faults import OSS, PAI, Faults, FaultyApp
+from airflow_provider_pai.local.gateway import pai_app
+from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.listener import Listener
+from airflow_provider_pai.local.oss.app import oss_app
+from airflow_provider_pai.local.ready import Ready
+from airflow_provider_pai.local.sandbox import Mode
+
+logger = logging.getLogger(__name__)
+
+
+class LocalPAI:
+    """PAI and OSS on this machine, reachable from this machine only.
+
+    A context manager; :meth:`start` and :meth:`stop` do the same by hand. All that happened is in its folder, and there
+    again after the next start.
+
+    Attributes:
+        clock: its clock; a test may move it.
+        faults: the faults to come, and the requests so far.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int = 0,
+        oss_port: int = 0,
+        cache: Path | None = None,
+        region_id: str = Settings.region_id,
+        workspace_id: str = Settings.workspace_id,
+        bucket: str = Settings.bucket,
+        credentials: KeyPair | None = None,
+        slots: int | None = None,
+        sandbox: Mode | None = None,
+    ) -> None:
+        """Describe a server; nothing happens before :meth:`start`.
+
+        Args:
+            home: its folder; made when missing.
+            port: port of PAI's services; 0 for any free one.
+            oss_port: port of OSS; 0 for any free one.
+            cache: folder of Python environments, which servers may share; in ``home`` by default.
+            region_id: region it claims to be.
+            workspace_id: its only workspace.
+            bucket: its default bucket.
+            credentials: the key pair it lets in; by default one made at random and kept in ``home``.
+            slots: how many jobs run at a time; by default as many as there are processors, at least 2.
+            sandbox: how a job gets its own ``/ml``; by default the best way that works here.
+        """
+        self.clock = Clock()
+        self.faults = Faults()
+        self._path = home
+        self._ports = port, oss_port
+        self._credentials = credentials
+        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox)
+        self._backend: Backend | None = None
+        self._ready: Ready | None = None
+        self._open = ExitStack()
+
+    @property
+    def ready(self) -> Ready:
+        """Where it answers and how to be let in.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        if self._ready is None:
+            raise RuntimeError("this local PAI is not started")
+        return self._ready
+
+    def start(self) -> None:
+        """Start; returns when requests are answered.
+
+        Raises:
+            HomeInUse: another server has the folder.
+            OSError: a port is taken.
+            RuntimeError: it is started already, or the sandbox insisted on does not work here.
+        """
+        if self._ready is not None:
+            raise RuntimeError("this local PAI is started already")
+        with ExitStack() as stack:
+            home = Home(self._path)
+            stack.callback(home.release)
+            api, oss = self._listeners(stack)
+            backend = Backend(home, self._settings, self.clock, self.faults, urlsplit(oss.url).netloc)
+            stack.callback(backend.close)
+            backend.start()
+            # Once more, so that nobody is answered any more while the jobs end; both at the same time.
+            for close in (api.close, oss.close, api.end, oss.end):
+                stack.callback(close)
+            keys = self._credentials or home.key_pair()
+            self._serve(backend, keys, api, oss)
+            home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
+            self._backend, self._ready = backend, self._described(keys, api, oss)
+            self._open = stack.pop_all()
+        logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
+
+    def stop(self) -> None:
+        """Stop answering, end the jobs that run, and leave nothing behind but the folder; no error when not started."""
+        self._backend = self._ready = None
+        self._open.close()
+
+    def reset(self) -> None:
+        """End and forget all jobs; forget objects, added images, configuration, faults, counts, lag and offset.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        if self._backend is None:
+            raise RuntimeError("this local PAI is not started")
+        self._backend.reset()
+
+    def _listeners(self, stack: ExitStack) -> tuple[Listener, Listener]:
+        """Take both ports."""
+        api = Listener("local-pai-api", self._ports[0])
+        stack.callback(api.close)
+        oss = Listener("local-pai-oss", self._ports[1])
+        stack.callback(oss.close)
+        return api, oss
+
+    def _serve(self, backend: Backend, keys: KeyPair, api: Listener, oss: Listener) -> None:
+        secret_of = {keys.access_key_id: keys.access_key_secret}.get
+        services = FaultyApp(pai_app(backend.routes(), secret_of, self.clock.now), self.faults, PAI)
+        api_app = Starlette(routes=[admin_route(backend.controls()), Mount("/", services)])
+        oss_service = oss_app(backend.objects, secret_of, self._settings.region_id, self.clock.timestamp)
+        api.start(api_app, self.clock.now)
+        oss.start(FaultyApp(oss_service, self.faults, OSS), self.clock.now)
+
+    def _described(self, keys: KeyPair, api: Listener, oss: Listener) -> Ready:
+        settings = self._settings
+        return Ready(
+            api=api.url,
+            oss=oss.url,
+            access_key_id=keys.access_key_id,
+            access_key_secret=keys.access_key_secret,
+            region_id=settings.region_id,
+            workspace_id=settings.workspace_id,
+            bucket=settings.bucket,
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,226 @@
+"""The routes of training jobs in local PAI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from anyio import from_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_pai.api.training import JOBS
+from airflow_provider_pai.local import job_views, refusals
+from airflow_provider_pai.local.checks import Checks
+from airflow_provider_pai.local.create_form import form_problems, without_nulls
+from airflow_provider_pai.local.job_query import asked_page, time_range
+from airflow_provider_pai.local.jobs import JobStore, Record
+from airflow_provider_pai.local.page import descending
+from airflow_provider_pai.local.reply import answer
+from airflow_provider_pai.local.runner import Runner
+from airflow_provider_pai.local.transitions import is_terminal
+from airflow_provider_pai.model.contract import instance_name
+
+_DEFAULT_PAGE_SIZE = 100
+_ERROR_LINES = 20
+_CONSOLE = "https://pai.console.aliyun.com/?regionId={region}&workspaceId={{workspace}}#/training/jobs/{{job}}"
+_LABELS_FORM = {"Labels": [{"Key": str, "Value": str}]}
+
+
+def routes(
+    store: JobStore, runner: Runner, checks: Checks, now: Callable[[], datetime], *, region_id: str, user_id: str
+) -> list[Route]:
+    """Return the routes of all operations on training jobs that local PAI has.
+
+    Args:
+        store: where jobs are kept.
+        runner: what runs them.
+        checks: decides what may be created.
+        now: the server's time, in UTC.
+        region_id: the region the server claims to be.
+        user_id: the account that jobs are created by.
+    """
+    jobs = _Jobs(store, runner, checks, now, _CONSOLE.format(region=region_id), user_id)
+    job = f"{JOBS}/{{TrainingJobId}}"
+    return [
+        Route(JOBS, jobs.create, methods=["POST"]),
+        Route(JOBS, jobs.list, methods=["GET"]),
+        Route(job, jobs.get, methods=["GET"]),
+        Route(job, jobs.delete, methods=["DELETE"]),
+        Route(f"{job}/stop", jobs.stop, methods=["PUT"]),
+        Route(f"{job}/logs", jobs.logs, methods=["GET"]),
+        Route(f"{job}/events", jobs.events, methods=["GET"]),
+        Route(f"{job}/instances/{{InstanceId}}/events", jobs.instance_events, methods=["GET"]),
+        Route(f"{job}/metrics", jobs.metrics, methods=["GET"]),
+        Route(f"{job}/latestmetrics", jobs.latest_metrics, methods=["GET"]),
+        Route(f"{job}/instancemetrics", jobs.instance_metrics, methods=["GET"]),
+        Route(f"{job}/errorinfo", jobs.error_info, methods=["GET"]),
+        Route(f"{job}/outputmodels", jobs.output_models, methods=["GET"]),
+        Route(f"{job}/labels", jobs.update_labels, methods=["POST"]),
+        Route(f"{job}/labels", jobs.delete_labels, methods=["DELETE"]),
+    ]
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """One method per operation. They run in worker threads, because all of them read or write files."""
+
+    store: JobStore
+    runner: Runner
+    checks: Checks
+    now: Callable[[], datetime]
+    console: str
+    user_id: str
+
+    def create(self, request: Request) -> Response:
+        body = self.checks.checked(_json_body(request))
+        job_id = self.store.create({**body, "UserId": self.user_id})["TrainingJobId"]
+        self.runner.submit(job_id)
+        return answer({"TrainingJobId": job_id})
+
+    def list(self, request: Request) -> Response:
+        records, total = self.store.query(request.query_params)
+        return answer({"TrainingJobs": [job_views.listed(record) for record in records], "TotalCount": total})
+
+    def get(self, request: Request) -> Response:
+        record = self._existing(request)
+        latest = self.store.files(record["TrainingJobId"]).latest_metrics()
+        return answer(job_views.detailed(record, latest, self.now(), self.console))
+
+    def delete(self, request: Request) -> Response:
+        record = self._existing(request)
+        if not is_terminal(record):
+            raise refusals.not_ended(record["TrainingJobId"], record["Status"])
+        self.store.delete(record["TrainingJobId"])
+        return answer({})
+
+    def stop(self, request: Request) -> Response:
+        job_id = self._existing(request)["TrainingJobId"]
+        if not self.runner.stop(job_id):
+            raise refusals.already_ended(job_id, self._existing(request)["Status"])
+        return answer({})
+
+    def logs(self, request: Request) -> Response:
+        record, query = self._existing(request), request.query_params
+        page = asked_page(query, _DEFAULT_PAGE_SIZE)
+        job_id, instance = record["TrainingJobId"], query.get("InstanceId") or ""
+        _check_instance(record, instance)
+        files = self.store.files(job_id)
+        several = len(record["Instances"]) > 1
+        log = files.instance_log(instance) if instance and several else files.log
+        lines, total = log.page((page.number - 1) * page.size, page.size)
+        return answer({"Logs": lines, "TotalCount": str(total)})
+
+    def events(self, request: Request) -> Response:
+        return self._events(request, self._existing(request), "")
+
+    def instance_events(self, request: Request) -> Response:
+        record, instance = self._existing(request), request.path_params["InstanceId"]
+        _check_instance(record, instance)
+        return self._events(request, record, instance)
+
+    def metrics(self, request: Request) -> Response:
+        record, query = self._existing(request), request.query_params
+        page, name = asked_page(query, _DEFAULT_PAGE_SIZE), query.get("Name")
+        start, end = time_range(query)
+        points = [
+            point
+            for point in self.store.files(record["TrainingJobId"]).metrics()
+            if (not name or point["Name"] == name) and start <= point["Timestamp"] <= (end or "~")
+        ]
+        if descending(query):
+            points.reverse()
+        return answer({"Metrics": list(page.of(points)), "TotalCount": len(points)})
+
+    def latest_metrics(self, request: Request) -> Response:
+        record = self._existing(request)
+        # [inferred] that the names are separated by commas.
+        names = {name for name in request.query_params.get("Names", "").split(",") if name}
+        latest = self.store.files(record["TrainingJobId"]).latest_metrics()
+        return answer({"Metrics": [point for point in latest if not names or point["Name"] in names]})
+
+    def instance_metrics(self, request: Request) -> Response:
+        record = self._existing(request)
+        if not request.query_params.get("MetricType"):
+            raise refusals.missing("MetricType")
+        # Local PAI measures nothing; a client that draws the points has none to draw.
+        rows = [{"InstanceId": instance["Name"], "Metrics": []} for instance in record.get("Instances", ())]
+        return answer({"InstanceMetrics": rows})
+
+    def error_info(self, request: Request) -> Response:
+        record = self._existing(request)
+        tail = self.store.files(record["TrainingJobId"]).log.tail(_ERROR_LINES)
+        return answer({"ErrorInfo": job_views.error_info(record, tail)})
+
+    def output_models(self, request: Request) -> Response:
+        record = self._existing(request)
+        model = job_views.output_model(record)
+        source = {"SourceType": "TrainingJob", "SourceId": record["TrainingJobId"]}
+        return answer({"OutputModels": [{**model, **source}] if model else []})
+
+    def update_labels(self, request: Request) -> Response:
+        record = self._existing(request)
+        body: Any = _json_body(request)
+        for problem in form_problems(body, _LABELS_FORM):
+            raise refusals.invalid(problem + ".")
+        if "Labels" not in body or not all(label.get("Key") for label in body["Labels"]):
+            raise refusals.missing("Labels, each with a Key,")
+        added = {label["Key"]: label.get("Value", "") for label in body["Labels"]}
+        self._change_labels(record, lambda labels: {**labels, **added})
+        return answer({})
+
+    def delete_labels(self, request: Request) -> Response:
+        record = self._existing(request)
+        keys = {key for key in request.query_params.get("Keys", "").split(",") if key}
+        if not keys:
+            raise refusals.missing("Keys")
+        self._change_labels(record, lambda labels: {key: labels[key] for key in labels if key not in keys})
+        return answer({})
+
+    def _change_labels(self, record: Record, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
+        def changed(current: Record) -> dict[str, Any]:
+            labels = change({item["Key"]: item.get("Value", "") for item in current.get("Labels", ())})
+            return {"Labels": [{"Key": key, "Value": value} for key, value in labels.items()]}
+
+        self.store.change(record["TrainingJobId"], changed)
+
+    def _events(self, request: Request, record: Record, instance: str) -> Response:
+        page = asked_page(request.query_params, _DEFAULT_PAGE_SIZE)
+        start, end = time_range(request.query_params)
+        events = self.store.files(record["TrainingJobId"]).events(instance)
+        texts = [f"{time} {text}" for time, text in events if start <= time <= (end or "~")]
+        return answer({"Events": list(page.of(texts)), "TotalCount": str(len(texts))})
+
+    def _existing(self, request: Request) -> Record:
+        job_id = request.path_params["TrainingJobId"]
+        record = self.store.get(job_id)
+        if record is None:
+            raise refusals.no_such_job(job_id)
+        return record
+
+
+def _check_instance(record: Record, instance: str) -> None:
+    job_id = record["TrainingJobId"]
+    if "Instances" not in record:
+        raise refusals.no_such_instance(job_id)
+    if instance and instance not in [instance_name(job_id, rank) for rank in range(len(record["Instances"]))]:
+        raise refusals.no_such_instance(job_id, instance)
+
+
+def _json_body(request: Request) -> object:
+    content = from_thread.run(request.body)
+    try:
+        value: object = without_nulls(json.loads(content, parse_constant=_no_constant))
+        # A lone surrogate is JSON, but no text that can be written anywhere.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise refusals.invalid("The body is invalid: it must be JSON.") from error
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,158 @@
+"""``make demo``: an example DAG in a real Airflow against local PAI, told in a terminal.
+
+Everything is kept in a new folder below ``.demo``; nothing that was started is alive afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devtools.cluster import AirflowCluster
+from devtools.processes import Processes
+from devtools.waits import wait_for
+
+if TYPE_CHECKING:
+    from devtools.processes import Child
+    from devtools.rest import AirflowAPI
+    from devtools.runs import DagRun
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEMO = REPOSITORY / ".demo"
+DAG_ID = "train_evaluate"
+RUN_TIMEOUT = 600.0
+_STARTED = time.monotonic()
+
+
+def main() -> int:
+    """Run the demonstration; 0 only when the DAG run has succeeded."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    home = DEMO / datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+    home.mkdir(parents=True)
+    try:
+        with ExitStack() as stack:
+            return _demonstrate(home, stack)
+    except KeyboardInterrupt:
+        _say("Interrupted; everything that was started has ended.")
+        return 130
+
+
+def _demonstrate(home: Path, stack: ExitStack) -> int:
+    _say("Starting local PAI")
+    ready = _local_pai(home, stack.enter_context(Processes()))
+    _say(f"Local PAI answers on {ready['api']} (OSS on {ready['oss']})")
+    _say("Starting Airflow (API server, scheduler, DAG processor, triggerer)")
+    cluster = stack.enter_context(
+        AirflowCluster(
+            home / "airflow",
+            REPOSITORY / "example_dags",
+            {"AIRFLOW_CONN_PAI_DEFAULT": ready["airflow_conn_uri"]},
+            template_dir=DEMO / "cache",
+        )
+    )
+    _say(f"Airflow answers on {cluster.url}")
+    cluster.api.wait_parsed(DAG_ID)
+    run = cluster.api.trigger(DAG_ID)
+    _say(f"Running DAG {DAG_ID}")
+    run = _follow(cluster.api, run)
+    _summary(home, cluster.api, run)
+    return 0 if run.state == "success" else 1
+
+
+def _local_pai(home: Path, processes: Processes) -> dict[str, str]:
+    folder = home / "pai"
+    log = home / "pai-local.log"
+    command = [sys.executable, "-m", "airflow_provider_pai.local", "serve", "--home", str(folder)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    child = processes.start(
+        "local PAI", [*command, "--cache", str(DEMO / "cache" / "environments")], log=log, env=environment
+    )
+    wait_for(lambda: _ready_line(child), bool, f"local PAI to be ready, see {log}", timeout=30)
+    ready: dict[str, str] = json.loads(_ready_line(child))
+    return ready
+
+
+def _ready_line(child: Child) -> str:
+    if not child.alive:
+        raise RuntimeError(f"local PAI has ended:\n{child.log_tail()}")
+    complete = [line for line in child.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return next((line for line in complete if line.startswith("{")), "")
+
+
+def _follow(api: AirflowAPI, run: DagRun) -> DagRun:
+    """Tell every change of a task's state, and the log lines of the training task as they come."""
+    told: dict[str, str | None] = {}
+    shown = 0
+    deadline = time.monotonic() + RUN_TIMEOUT
+    while True:
+        run = api.dag_run(run)
+        for task in api.task_instances(run):
+            if task.state and told.get(task.ref.task_id) != task.state:
+                told[task.ref.task_id] = task.state
+                _say(f"  task {task.ref.task_id}: {task.state}")
+        if told.get("train") not in (None, "scheduled", "queued"):
+            lines = _task_log(api, run)
+            for line in lines[shown:]:
+                sys.stdout.write(f"           | {line}\n")
+            shown = max(shown, len(lines))
+        if run.state in ("success", "failed"):
+            return run
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the DAG run has not ended after {RUN_TIMEOUT:g} s")
+        time.sleep(0.5)
+
+
+def _task_log(api: AirflowAPI, run: DagRun) -> list[str]:
+    """Return what the provider wrote to the training task's log; Airflow's own lines would drown it."""
+    return api.log(run.task("train"), logger="airflow_provider_pai").splitlines()
+
+
+def _summary(home: Path, api: AirflowAPI, run: DagRun) -> None:
+    _say(f"DAG run {run.state}")
+    rows: list[tuple[str, Any]] = [("run", f"{run.dag_id} {run.run_id}: {run.state}")]
+    trained: dict[str, Any] = {}
+    if run.state == "success":
+        trained = api.xcom(run.task("train"))
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in trained["metrics"].items())
+        rows += [
+            ("job", f"{trained['job_id']} ({trained['job_name']}): {trained['status']}"),
+            ("model", trained["model_uri"]),
+            ("metrics", metrics or "none"),
+            ("accuracy", f"{api.xcom(run.task('evaluate')):.4f} on held-out rows"),
+            ("image", trained["image_uri"]),
+            ("console", f"{trained['console_url']} (the link Airflow shows; there is no such job in the cloud)"),
+            ("on disk", f"{_relative(home / 'pai' / 'jobs' / trained['job_id'])} (job, logs, /ml)"),
+        ]
+    rows += [
+        ("Airflow logs", _relative(home / "airflow" / "logs")),
+        ("look again", f".venv/bin/pai-local serve --home {_relative(home / 'pai')}"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.write("\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows) + "\n")
+    if run.state != "success":
+        states = ", ".join(f"{task.ref.task_id} {task.state}" for task in api.task_instances(run))
+        sys.stdout.write(f"  The DAG run did not succeed ({states}); see the logs above.\n")
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"[{time.monotonic() - _STARTED:5.1f} s]  {text}\n")
+    sys.stdout.flush()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

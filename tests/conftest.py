@@ -1,0 +1,36 @@
+"""What all tests share: an Airflow home of their own, and one local PAI for the whole run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_HOME = Path(tempfile.mkdtemp(prefix="airflow-provider-pai-tests-"))
+# Airflow reads these when it is first imported, so they are set before any test module is.
+os.environ["AIRFLOW_HOME"] = str(_HOME)
+(_HOME / "airflow.cfg").write_text("# Everything is set by environment variables.\n")
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "ALIBABA_CLOUD_"))]:
+    del os.environ[_name]
+
+from airflow_provider_pai.local.server import LocalPAI  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def local_pai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPAI]:
+    """A local PAI that lives as long as the test run; its counters and faults are reset for each test."""
+    with LocalPAI(tmp_path_factory.mktemp("local-pai"), slots=4) as pai:
+        yield pai
+
+
+@pytest.fixture
+def pai(local_pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPAI]:
+    """Local PAI without faults, with counters at zero, and the connection ``pai_default`` to it."""
+    monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", local_pai.ready.airflow_conn_uri)
+    local_pai.faults.clear()
+    local_pai.faults.reset_counts()
+    yield local_pai
+    local_pai.faults.clear()

@@ -1,0 +1,44 @@
+"""The vendor's own clients, unmodified: only endpoint, protocol and keys are set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import oss2
+import pytest
+from alibabacloud_aiworkspace20210204.client import Client as WorkspaceClient
+from alibabacloud_pai_dlc20201203.client import Client as DlcClient
+from alibabacloud_paistudio20220112.client import Client as TrainingClient
+from alibabacloud_tea_openapi.models import Config
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.local.ready import Ready
+    from airflow_provider_pai.local.server import LocalPAI
+
+
+def sdk_config(ready: Ready, **changed: str) -> Config:
+    """Return the configuration of an official client for a local PAI."""
+    keys = {"access_key_id": ready.access_key_id, "access_key_secret": ready.access_key_secret, **changed}
+    return Config(endpoint=ready.api.removeprefix("http://"), protocol="http", region_id=ready.region_id, **keys)
+
+
+@pytest.fixture(scope="session")
+def training(local_pai: LocalPAI) -> TrainingClient:
+    return TrainingClient(sdk_config(local_pai.ready))
+
+
+@pytest.fixture(scope="session")
+def workspaces(local_pai: LocalPAI) -> WorkspaceClient:
+    return WorkspaceClient(sdk_config(local_pai.ready))
+
+
+@pytest.fixture(scope="session")
+def dlc(local_pai: LocalPAI) -> DlcClient:
+    return DlcClient(sdk_config(local_pai.ready))
+
+
+@pytest.fixture(scope="session")
+def bucket(local_pai: LocalPAI) -> oss2.Bucket:
+    ready = local_pai.ready
+    auth = oss2.Auth(ready.access_key_id, ready.access_key_secret)
+    return oss2.Bucket(auth, ready.oss, ready.bucket)

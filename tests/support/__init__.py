@@ -1,0 +1,1 @@
+"""Doubles for what is not ours: an Airflow task instance."""

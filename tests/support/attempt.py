@@ -1,0 +1,53 @@
+"""A task attempt, as much of Airflow's task instance as the operator touches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from airflow_provider_pai.operators.training import PAITrainingOperator
+
+
+@dataclass
+class Attempt:
+    """What Airflow hands to ``execute`` as ``ti``; XComs are kept as a JSON backend would."""
+
+    run_id: str = field(default_factory=lambda: f"manual__{uuid4()}")
+    task_id: str = "train"
+    dag_id: str = "tests"
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0
+    start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+    def retried(self) -> Attempt:
+        """The next automatic try."""
+        return Attempt(self.run_id, self.task_id, self.dag_id, self.map_index, self.try_number + 1, self.max_tries)
+
+    def cleared(self, retries: int = 0) -> Attempt:
+        """The try after a person cleared the task: Airflow sets max_tries to try_number + retries."""
+        return Attempt(
+            self.run_id, self.task_id, self.dag_id, self.map_index, self.try_number + 1, self.try_number + retries
+        )
+
+    @property
+    def context(self) -> Any:
+        return {"ti": self, "task_instance": self}
+
+
+def training(**arguments: Any) -> PAITrainingOperator:
+    """An operator with the least it needs."""
+    least: dict[str, Any] = {
+        "task_id": "train",
+        "command": "echo hello",
+        "image": {"framework_name": "PyTorch"},
+        "instance_type": "ecs.c6.large",
+        "poll_interval": 0.2,
+    }
+    return PAITrainingOperator(**{**least, **arguments})

@@ -1,0 +1,40 @@
+"""Request documents are read strictly."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_pai.local.oss.documents import read_completion, read_deletion, render
+from airflow_provider_pai.local.oss.refusals import OSSRefusal
+
+
+def test_a_deletion_is_read():
+    body = "<Delete><Quiet>true</Quiet><Object><Key> a&amp;b </Key></Object><Object><Key>é</Key></Object></Delete>"
+    assert read_deletion(body.encode()) == ([" a&b ", "é"], True)
+
+
+def test_a_completion_is_read_in_its_order():
+    part = "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>"
+    body = f"<CompleteMultipartUpload>{part.format(2, 'B')}{part.format(1, 'A')}</CompleteMultipartUpload>"
+    assert read_completion(body.encode()) == [(2, "B"), (1, "A")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<Delete>",
+        b"<Other/>",
+        b"<Delete/>",
+        b"<Delete><Object/></Delete>",
+        b'<!DOCTYPE Delete [<!ENTITY e "e">]><Delete><Object><Key>&e;</Key></Object></Delete>',
+    ],
+)
+def test_other_deletions_are_refused(body):
+    with pytest.raises(OSSRefusal, match="MalformedXML"):
+        read_deletion(body)
+
+
+def test_a_document_is_written_with_its_text_escaped():
+    expected = b"<?xml version='1.0' encoding='UTF-8'?>\n<A><B>1</B><C>true</C><D>&lt;\xc3\xa9</D></A>"
+    assert render("A", [("B", 1), ("C", True), ("D", "<é")]) == expected

@@ -1,0 +1,208 @@
+"""The store keeps what it was given, whole, or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_pai.local.oss.index import ObjectKind
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.refusals import OSSRefusal
+
+# Writes "k" once, then again without an end, in the way named by its second argument.
+WRITER = """
+import io, sys, time
+from pathlib import Path
+from airflow_provider_pai.local.oss.objects import ObjectStore
+
+class Endless(io.RawIOBase):
+    sent = 0
+    def read(self, size=-1):
+        self.sent += 1
+        if self.sent > 5:
+            print("writing", flush=True)
+            time.sleep(3600)
+        return b"y" * size
+
+store = ObjectStore(Path(sys.argv[1]))
+store.create_bucket("bkt")
+if sys.argv[2] == "put":
+    store.put("bkt", "k", io.BytesIO(b"first"))
+    store.put("bkt", "k", Endless())
+elif sys.argv[2] == "append":
+    store.append("bkt", "k", 0, io.BytesIO(b"first"))
+    store.append("bkt", "k", 5, Endless())
+else:
+    store.put("bkt", "k", io.BytesIO(b"first"))
+    upload = store.uploads.start("bkt", "k")
+    with store.stage() as writer:
+        writer.write(b"part")
+        store.uploads.put_part("bkt", "k", upload.upload_id, 1, writer.finish())
+    with store.stage() as writer:
+        writer.fill(Endless())
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[ObjectStore]:
+    with ObjectStore(home, clock=lambda: 1_735_787_045.9) as store:
+        store.create_bucket("bkt")
+        yield store
+
+
+def files(home: Path) -> list[Path]:
+    return [path for folder in ("blobs", "staging") for path in (home / folder).iterdir()]
+
+
+@pytest.mark.parametrize("way", ["put", "append", "part"])
+def test_killing_a_writer_leaves_what_was_there_before_and_no_debris(home, way):
+    command = [sys.executable, "-c", WRITER, str(home), way]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        assert any(path.stat().st_size > 1 << 20 for path in (home / "staging").iterdir())
+        writer.send_signal(signal.SIGKILL)
+    with ObjectStore(home) as store:
+        assert store.read("bkt", "k") == b"first"
+        assert store.head("bkt", "k").size == 5
+        assert list((home / "staging").iterdir()) == []
+        assert len(files(home)) == 1 + len(store.uploads.under_way("bkt"))
+
+
+def test_an_append_cut_off_before_the_index_knew_it_changes_nothing(home):
+    with ObjectStore(home) as store:
+        store.create_bucket("bkt")
+        stored = store.append("bkt", "k", 0, io.BytesIO(b"first"))
+        with (home / "blobs" / stored.blob).open("ab") as blob:
+            blob.write(b"half-written")
+        assert store.read("bkt", "k") == b"first"
+        assert store.append("bkt", "k", 5, io.BytesIO(b" second")).size == 12
+        assert store.read("bkt", "k") == b"first second"
+
+
+def test_blobs_that_nothing_refers_to_are_removed_at_start(home):
+    with ObjectStore(home) as store:
+        store.create_bucket("bkt")
+        store.put("bkt", "k", io.BytesIO(b"content"))
+        with store.stage() as writer:
+            writer.finish()
+        assert len(files(home)) == 2
+    with ObjectStore(home) as store:
+        assert len(files(home)) == 1
+        assert store.read("bkt", "k") == b"content"
+
+
+def test_one_folder_is_open_in_one_store_only(home):
+    with ObjectStore(home), pytest.raises(RuntimeError, match="in use"):
+        ObjectStore(home)
+    ObjectStore(home).close()
+
+
+def test_overwriting_deleting_and_refusing_leave_no_bytes_behind(store, home):
+    for content in (b"first", b"second"):
+        store.put("bkt", "k", io.BytesIO(content))
+    assert len(files(home)) == 1
+    with pytest.raises(OSSRefusal, match="FileAlreadyExists"):
+        store.put("bkt", "k", io.BytesIO(b"third"), forbid_overwrite=True)
+    with pytest.raises(OSSRefusal, match="NoSuchBucket"):
+        store.put("other", "k", io.BytesIO(b"third"))
+    with pytest.raises(OSSRefusal, match="PositionNotEqualToLength"):
+        store.append("bkt", "log", 7, io.BytesIO(b"third"))
+    assert store.read("bkt", "k") == b"second"
+    store.delete("bkt", "k")
+    assert files(home) == []
+
+
+def test_a_failing_source_leaves_nothing_behind(store, home):
+    class Failing(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            raise OSError("unplugged")
+
+    with pytest.raises(OSError, match="unplugged"):
+        store.put("bkt", "k", Failing())
+    assert files(home) == []
+
+
+def test_what_was_opened_stays_readable_when_it_is_deleted(store):
+    store.put("bkt", "k", io.BytesIO(b"content"))
+    stored, opened = store.open("bkt", "k")
+    with opened:
+        store.delete("bkt", "k")
+        assert opened.read(stored.size) == b"content"
+
+
+def test_parts_of_an_object_can_be_read(store):
+    store.put("bkt", "k", io.BytesIO(b"0123456789"))
+    assert store.read("bkt", "k", 2, 5) == b"234"
+    assert store.read("bkt", "k", 8) == b"89"
+    assert store.read("bkt", "k", 8, 100) == b"89"
+    assert store.read("bkt", "k", 20) == b""
+
+
+def test_times_come_from_the_clock_in_whole_seconds(store):
+    assert store.put("bkt", "k", io.BytesIO(b"")).modified == 1_735_787_045
+    assert store.bucket("bkt").created == 1_735_787_045
+
+
+def test_of_many_writers_who_forbid_overwriting_one_wins(store):
+    outcomes: list[str] = []
+
+    def write(name: str) -> None:
+        try:
+            store.put("bkt", "k", io.BytesIO(name.encode()), forbid_overwrite=True)
+        except OSSRefusal as refusal:
+            outcomes.append(refusal.code)
+        else:
+            outcomes.append(name)
+
+    threads = [threading.Thread(target=write, args=(str(number),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (winner,) = [outcome for outcome in outcomes if outcome != "FileAlreadyExists"]
+    assert len(outcomes) == 8
+    assert store.read("bkt", "k") == winner.encode()
+
+
+def test_a_copy_of_a_grown_object_is_an_ordinary_one(store):
+    store.append("bkt", "log", 0, io.BytesIO(b"one "))
+    store.append("bkt", "log", 4, io.BytesIO(b"two"))
+    copied = store.copy("bkt", "log", "bkt", "copy")
+    assert (copied.kind, copied.size) == (ObjectKind.NORMAL, 7)
+    assert copied.crc64 == store.head("bkt", "log").crc64
+    store.delete("bkt", "log")
+    assert store.read("bkt", "copy") == b"one two"
+
+
+def test_a_big_object_takes_little_memory(home):
+    script = """
+import resource, sys
+from pathlib import Path
+from airflow_provider_pai.local.oss.objects import ObjectStore
+with ObjectStore(Path(sys.argv[1])) as store:
+    store.create_bucket("bkt")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    store.put("bkt", "k", Path(sys.argv[2]))
+    store.copy("bkt", "k", "bkt", "copy")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    big = home.parent / "big"
+    with big.open("wb") as file:
+        os.truncate(file.fileno(), 64 << 20)
+    command = [sys.executable, "-c", script, str(home), str(big)]
+    grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(grown) < 16 << 10

@@ -1,0 +1,107 @@
+"""Inputs reach a folder and outputs reach the store, and neither leaves its place."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.refusals import OSSRefusal
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ObjectStore]:
+    with ObjectStore(tmp_path / "store") as store:
+        store.create_bucket("bkt")
+        yield store
+
+
+def put(store: ObjectStore, *keys: str) -> None:
+    for key in keys:
+        store.put("bkt", key, io.BytesIO(key.encode()))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_prefix_becomes_a_folder(store, tmp_path):
+    put(store, "data/", "data/a", "data/sub/b c", "data/empty/", "database/x")
+    assert store.download("bkt", "data/", tmp_path / "in") == 2
+    assert tree(tmp_path / "in") == {"a": b"data/a", "sub/b c": b"data/sub/b c"}
+    assert (tmp_path / "in" / "empty").is_dir()
+
+
+def test_a_key_becomes_a_file_of_its_last_name(store, tmp_path):
+    put(store, "data/a", "data/ab")
+    assert store.download("bkt", "data/a", tmp_path / "in") == 1
+    assert tree(tmp_path / "in") == {"a": b"data/a"}
+
+
+def test_a_folder_is_found_without_its_slash(store, tmp_path):
+    put(store, "data/a", "database")
+    assert store.download("bkt", "data", tmp_path / "in") == 1
+    assert tree(tmp_path / "in") == {"a": b"data/a"}
+
+
+def test_an_empty_prefix_is_an_empty_folder_and_an_absent_key_is_refused(store, tmp_path):
+    assert store.download("bkt", "data/", tmp_path / "in") == 0
+    assert (tmp_path / "in").is_dir()
+    with pytest.raises(OSSRefusal, match="NoSuchKey"):
+        store.download("bkt", "data", tmp_path / "in")
+
+
+def test_more_keys_than_a_page_are_downloaded(store, tmp_path):
+    put(store, *(f"data/{number}" for number in range(1001)))
+    assert store.download("bkt", "data/", tmp_path / "in") == 1001
+
+
+@pytest.mark.parametrize("key", ["data/../../evil", "data/a/../b", "data//etc/passwd", "data/./x"])
+def test_a_key_that_leads_out_of_the_folder_is_refused(store, tmp_path, key):
+    put(store, key)
+    with pytest.raises(OSSRefusal, match="InvalidObjectName"):
+        store.download("bkt", "data/", tmp_path / "deep" / "in")
+    assert tree(tmp_path / "deep") == {}
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_grown_object_is_downloaded_without_what_an_interrupted_append_left(store, tmp_path):
+    stored = store.append("bkt", "log", 0, io.BytesIO(b"first"))
+    with (tmp_path / "store" / "blobs" / stored.blob).open("ab") as blob:
+        blob.write(b"half-written")
+    store.download("bkt", "log", tmp_path / "in")
+    assert tree(tmp_path / "in") == {"log": b"first"}
+
+
+def test_a_folder_is_stored_below_a_prefix(store, tmp_path):
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    (out / "a b").write_bytes(b"1")
+    (out / "sub" / ".hidden").write_bytes(b"2")
+    assert store.upload_tree("bkt", "models/m1", out) == 2
+    assert [stored.key for stored in store.list_objects("bkt").objects] == ["models/m1/a b", "models/m1/sub/.hidden"]
+    assert store.upload_tree("bkt", "", out) == 2
+    assert store.read("bkt", "sub/.hidden") == b"2"
+
+
+def test_a_missing_folder_has_no_files(store, tmp_path):
+    assert store.upload_tree("bkt", "p/", tmp_path / "missing") == 0
+
+
+def test_links_are_followed_inside_the_folder_and_left_out_when_they_lead_outside(store, tmp_path, caplog):
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    (out / "model").write_bytes(b"1")
+    (tmp_path / "secret").write_bytes(b"2")
+    (out / "latest").symlink_to("model")
+    (out / "outside").symlink_to(tmp_path / "secret")
+    (out / "broken").symlink_to("nowhere")
+    (out / "folder").symlink_to("sub")
+    with caplog.at_level(logging.WARNING):
+        assert store.upload_tree("bkt", "", out) == 2
+    assert [stored.key for stored in store.list_objects("bkt").objects] == ["latest", "model"]
+    assert {record.args[0].name for record in caplog.records} == {"outside", "broken", "folder"}

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.local.checks import Checks
+from airflow_provider_pai.local.reply import Refusal
+
+CHECKS = Checks(
+    ecs_spec_known={"ecs.c6.large"}.__contains__,
+    bucket_exists={"bkt"}.__contains__,
+    workspace_exists={"12345"}.__contains__,
+    image_known={"Odd Name From The Catalog"}.__contains__,
+)
+ALIPAI: dict[str, Any] = {
+    "AlgorithmSpec": {
+        "CodeDir": {
+            "LocationType": "oss",
+            "LocationValue": {"Bucket": "bkt", "Key": "pai/src/", "Endpoint": "oss-cn-hangzhou.aliyuncs.com"},
+        },
+        "Command": ["sh", "-c", "python train.py $PAI_USER_ARGS"],
+        "HyperParameters": [],
+        "Image": "registry.cn-hangzhou.aliyuncs.com/pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04",
+        "InputChannels": [{"Name": "train", "Required": False}],
+        "JobType": "PyTorchJob",
+        "MetricDefinitions": [{"Name": "acc", "Regex": "acc=(.*)"}],
+        "OutputChannels": [
+            {"Name": "model", "Required": True, "Description": "..."},
+            {"Name": "tensorboard", "Required": False, "Properties": {"ossAppendable": "true"}},
+        ],
+        "ResourceRequirements": [],
+        "SupportsDistributedTraining": True,
+    },
+    "ComputeResource": {"EcsCount": 1, "EcsSpec": "ecs.c6.large"},
+    "Environments": {"E": "1"},
+    "ExperimentConfig": {},
+    "HyperParameters": [{"Name": "lr", "Value": "0.1"}],
+    "InputChannels": [{"Name": "train", "InputUri": "oss://bkt.oss-cn-hangzhou.aliyuncs.com/data/train.csv"}],
+    "Labels": [{"Key": "a", "Value": "b"}],
+    "OutputChannels": [{"Name": "model", "OutputUri": "oss://bkt/pai/training_job/model/"}],
+    "PythonRequirements": ["numpy==1.26.4"],
+    "Scheduler": {"MaxRunningTimeInSeconds": 3600},
+    "TrainingJobName": "demo job-20261124-001853-680",
+    "UserVpc": {},
+    "WorkspaceId": "12345",
+}
+"""What alipai 0.4.13 sends, shortened."""
+ABSENT = object()
+NAS = "nas://fs.cn-hangzhou/data/"
+
+
+def body(changes: Mapping[str, Any]) -> dict[str, Any]:
+    changed = copy.deepcopy(ALIPAI)
+    for path, value in changes.items():
+        *parents, name = path.split(".")
+        target = changed
+        for parent in parents:
+            target = target[parent]
+        if value is ABSENT:
+            del target[name]
+        else:
+            target[name] = value
+    return changed
+
+
+def test_the_body_that_alipai_sends_is_taken_unchanged() -> None:
+    assert CHECKS.checked(ALIPAI) == ALIPAI
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"AlgorithmSpec.CodeDir": ABSENT},
+        {"AlgorithmSpec.Image": "Odd Name From The Catalog"},
+        {"AlgorithmSpec.Image": "localhost:5000/team/image@sha256:" + "a" * 64},
+        {"AlgorithmSpec.CodeDir.LocationType": "OSS", "AlgorithmSpec.CodeDir.LocationValue.Key": "x/source.tar.gz"},
+        {"ComputeResource.UseSpotInstance": True, "ComputeResource.SpotSpec": {"SpotStrategy": "SpotAsPriceGo"}},
+        {"Scheduler": {"MaxRunningTimeInMinutes": 5}, "Labels": []},
+    ],
+)
+def test_good_bodies_are_taken(changes: Mapping[str, Any]) -> None:
+    assert CHECKS.checked(body(changes)) == body(changes)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "WorkspaceId",
+        "TrainingJobName",
+        "AlgorithmSpec",
+        "AlgorithmSpec.Command",
+        "AlgorithmSpec.Image",
+        "AlgorithmSpec.JobType",
+        "ComputeResource",
+        "ComputeResource.EcsSpec",
+    ],
+)
+def test_required_members_are_asked_for_by_name(path: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        CHECKS.checked(body({path: ABSENT}))
+    assert (refused.value.status, refused.value.code) == (400, "MissingParameter")
+    assert refused.value.message == f"{path} is required."
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Unknown": 1}, "Unknown is no member"),
+        ({"AlgorithmSpec.Inage": "x"}, "AlgorithmSpec.Inage is no member"),
+        ({"WorkspaceId": 12345}, "WorkspaceId must be a string"),
+        ({"Environments": {"A": 1}}, "Environments.A must be a string"),
+        ({"HyperParameters": [{"Name": "a", "Value": 0.1}]}, "HyperParameters[0].Value must be a string"),
+        ({"HyperParameters": {}}, "HyperParameters must be a list"),
+        ({"ComputeResource.EcsCount": True}, "EcsCount must be an integer"),
+        ({"ComputeResource.EcsCount": "1"}, "EcsCount must be an integer"),
+        ({"ComputeResource.EcsCount": 0}, "EcsCount is invalid"),
+        ({"ComputeResource.EcsCount": 1000}, "EcsCount is invalid"),
+        ({"ComputeResource.EcsSpec": "ecs.none"}, "no instance type ecs.none"),
+        ({"ComputeResource.ResourceId": "quota1"}, "EcsSpec and ComputeResource.ResourceId contradict"),
+        ({"ComputeResource": {"ResourceId": "quota1", "InstanceCount": 1}}, "no resource quotas"),
+        ({"AlgorithmSpec.Command": ["python", "train.py"]}, "['sh', '-c', text]"),
+        ({"AlgorithmSpec.Command": "python train.py"}, "Command must be a list"),
+        ({"AlgorithmSpec.Image": "not an image"}, "no image URI"),
+        ({"AlgorithmSpec.CodeDir.LocationType": "NAS"}, "reads code from OSS"),
+        ({"AlgorithmSpec.CodeDir.LocationValue.Key": "src/code.zip"}, "no folder (ending in /) and no .tar.gz"),
+        ({"AlgorithmSpec.CodeDir.LocationValue.Bucket": "none"}, "CodeDir is invalid: there is no bucket none"),
+        ({"AlgorithmSpec.CodeDir.LocationValue": {}}, "LocationValue.Key"),
+        ({"AlgorithmSpec.MetricDefinitions": [{"Name": "a", "Regex": "("}]}, "can't be read"),
+        ({"AlgorithmSpec.MetricDefinitions": [{"Name": "a", "Regex": "a"}]}, "one group"),
+        ({"InputChannels": [{"Name": "a", "InputUri": NAS}]}, "local PAI has no NAS"),
+        ({"InputChannels": [{"Name": "a", "InputUri": "odps://p/tables/t"}]}, "local PAI has no MaxCompute"),
+        ({"InputChannels": [{"Name": "a", "DatasetId": "d-1"}]}, "local PAI has no datasets"),
+        ({"InputChannels": [{"Name": "a", "InputUri": "http://x"}]}, "InputChannels a: InputUri is invalid"),
+        ({"InputChannels": [{"Name": "a", "InputUri": "oss://none/x"}]}, "there is no bucket none"),
+        ({"InputChannels": [{"Name": "../a", "InputUri": "oss://bkt/x"}]}, "no channel name"),
+        ({"InputChannels": [{"InputUri": "oss://bkt/x"}]}, "InputChannels[0].Name is required"),
+        ({"OutputChannels": [{"Name": ".", "OutputUri": "oss://bkt/x/"}]}, "no channel name"),
+        ({"OutputChannels": [{"Name": "a"}]}, "OutputUri is required"),
+        ({"OutputChannels": [{"Name": "a", "OutputUri": NAS}]}, "local PAI has no NAS"),
+        ({"HyperParameters": [{"Name": "a-b", "Value": ""}, {"Name": "a_b", "Value": ""}]}, "one variable"),
+        ({"HyperParameters": [{"Name": "a", "Value": ""}, {"Name": "a", "Value": ""}]}, "'a' twice"),
+        ({"HyperParameters": [{"Name": "a", "Value": "\0"}]}, "NUL"),
+        ({"Environments": {"A B": "1"}}, "no name of an environment variable"),
+        ({"PythonRequirements": ["a\nb"]}, "not one line"),
+        ({"Scheduler": {"MaxRunningTimeInSeconds": -1}}, "can't be negative"),
+        ({"UserVpc": {"VpcId": "vpc-1"}}, "local PAI has no VPCs"),
+        ({"RoleArn": "acs:ram::1:role/x"}, "RoleArn is not supported"),
+        ({"AlgorithmName": "x", "AlgorithmSpec": ABSENT}, "no registered algorithms"),
+        ({"ExperimentConfig": {"ExperimentId": "e"}}, "no experiments"),
+        ({"Settings": {"EnableRDMA": True}}, "Settings is not supported"),
+        ({"WorkspaceId": "9"}, "no workspace 9"),
+    ],
+)
+def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any], said: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        CHECKS.checked(body(changes))
+    assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1])
+def test_only_an_object_is_a_body(value: object) -> None:
+    with pytest.raises(Refusal, match="The body must be an object"):
+        CHECKS.checked(value)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_pai.local.environments import EnvironmentFailed, Environments, Interpreter
+
+
+@pytest.fixture
+def environments(tmp_path: Path) -> Environments:
+    return Environments(tmp_path / "cache", Interpreter.at(), os.environ)
+
+
+def run(python: Path, code: str) -> str:
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_an_environment_that_was_left_half_built_is_built_again(environments: Environments, tmp_path: Path) -> None:
+    folder = environments.ready((), print, threading.Event())
+    assert folder is not None
+    (folder / ".complete").unlink()
+    (folder / "half").touch()
+    assert environments.ready((), print, threading.Event()) == folder
+    assert not (folder / "half").exists()
+    (folder / "whole").touch()
+    assert environments.ready((), print, threading.Event()) == folder
+    assert (folder / "whole").exists(), "what was complete was built again"
+
+
+def test_a_jobs_own_environment_sees_the_shared_packages_and_pip_but_not_the_servers(
+    environments: Environments, tmp_path: Path
+) -> None:
+    shared = environments.ready((), print, threading.Event())
+    assert shared is not None
+    packages = next(shared.glob("lib/python*/site-packages"))
+    (packages / "shared_module.py").touch()
+    environments.for_job(shared, tmp_path / "own")
+    python = tmp_path / "own" / "bin" / "python"
+    assert run(python, "import sys; print(sys.prefix)") == str(tmp_path / "own")
+    assert run(python, "import shared_module, pip; print('both')") == "both"
+    assert (
+        run(python, "import importlib.util as u; print(u.find_spec('airflow'), u.find_spec('starlette'))")
+        == "None None"
+    )
+    assert "pip" in subprocess.check_output([tmp_path / "own" / "bin" / "pip", "--version"], text=True)
+
+
+def test_a_wait_for_somebody_elses_build_can_be_given_up(environments: Environments) -> None:
+    halted = threading.Event()
+    halted.set()
+    assert environments.ready((), print, halted) is None
+
+
+def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFailed, match="no Python"):
+        Interpreter.at(Path("/bin/false"))
