@@ -68,7 +68,7 @@ class AirflowCluster:
         settings: Mapping[str, str] | None = None,
         sql_alchemy_conn: str | None = None,
         components: Sequence[str] = COMPONENTS,
-        timeout: float = 60.0,
+        timeout: float = 120.0,
     ) -> None:
         self.home = AirflowHome(home, dags_folder, env or {}, settings or {}, sql_alchemy_conn)
         self._api_port, *log_ports = free_ports(3)

@@ -75,6 +75,7 @@ with DAG("train_evaluate", schedule=None, tags=["pai"], doc_md=__doc__):
         hyperparameters={"learning-rate": 0.1, "max-depth": 3, "n-estimators": 100, "random-state": 7},
         inputs={"train": data["train"], "validation": data["validation"]},
         metric_definitions=[{"name": "validation_accuracy", "regex": r"validation_accuracy=([0-9.]+)"}],
+        environments={"PYTHONUNBUFFERED": "1"},  # log lines as they are printed; PAI itself sets 0
         base_job_name="breast_cancer",
         max_run_time=1800,
         poll_interval=3,

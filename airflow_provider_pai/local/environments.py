@@ -32,6 +32,20 @@ _FACTS = (
 _JOB_PIP = '#!/bin/sh\nexec {python} -m pip "$@"\n'
 
 
+_MISLEADING = frozenset(
+    {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"}
+)
+"""Variables that would make pip install elsewhere, or take the server's packages for the job's."""
+_PIP_SETTINGS = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_ROOT_USER_ACTION": "ignore",
+    # Airflow's container image sets this to true, which pip refuses in an environment.
+    "PIP_USER": "0",
+    "PYTHONNOUSERSITE": "1",
+}
+
+
 class EnvironmentFailed(Exception):
     """A Python environment can't be made; the text says why, with the last lines of what was tried."""
 
@@ -87,8 +101,8 @@ class Environments:
         self._cache = cache.absolute()
         self._cache.mkdir(parents=True, exist_ok=True)
         self.interpreter = interpreter
-        quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-        self._environment = {**environment, **quiet, "PYTHONNOUSERSITE": "1"}
+        kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
+        self._environment = {**kept, **_PIP_SETTINGS}
 
     @property
     def folders(self) -> tuple[Path, ...]:

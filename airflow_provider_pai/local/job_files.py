@@ -67,13 +67,20 @@ class JobFiles:
         self._metrics = LineFile(folder / "metrics.jsonl")
         self._latest: dict[str, dict[str, Any]] = {}
         self._metrics_read = 0
-        self.log = LineFile(folder / "log.txt")
+        self.log = LineFile(folder / "log.txt", keep_open=True)
         self.work = WorkFolder(folder / "work")
 
     def instance_log(self, name: str) -> LineFile:
         """Return the log of one instance of several."""
         with self._lock:
-            return self._instances.setdefault(name, LineFile(self._folder / "instances" / f"{name}.log"))
+            path = self._folder / "instances" / f"{name}.log"
+            return self._instances.setdefault(name, LineFile(path, keep_open=True))
+
+    def close(self) -> None:
+        """Close the logs of a job that writes no more."""
+        with self._lock:
+            for log in (self.log, *self._instances.values()):
+                log.close()
 
     def add_event(self, time: str, text: str, instance: str = "") -> None:
         """Keep an event of the job, or of one of its instances."""

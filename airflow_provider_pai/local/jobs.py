@@ -121,7 +121,8 @@ class JobStore:
         """Forget a job, its logs and its folders; its outputs in OSS stay."""
         with self._lock:
             self._records.pop(job_id)
-            self._files.pop(job_id, None)
+            if files := self._files.pop(job_id, None):
+                files.close()
             # Without its record the folder is no job any more, even when the rest can't be removed.
             (self._folder / job_id / "job.json").unlink(missing_ok=True)
         shutil.rmtree(self._folder / job_id, ignore_errors=True)

@@ -18,6 +18,7 @@ from airflow_provider_pai.local.jobs import JobStore
 from airflow_provider_pai.local.journal import Journal
 from airflow_provider_pai.local.ports import LOOPBACK, MasterPorts
 from airflow_provider_pai.local.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
+from airflow_provider_pai.local.processes import kill_survivors
 from airflow_provider_pai.local.runtime import RunningInstance, Runtime
 from airflow_provider_pai.local.transitions import Outcome
 from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_lines, run_plan, start_lines
@@ -108,6 +109,7 @@ class Life:
         """Move the job to its end."""
         by_hand = outcome is self._halt.outcome
         self._move(outcome.status, code=outcome.code, message=outcome.message, by_hand=by_hand)
+        self._files.close()
 
     def save_outputs(self, outcome: Outcome) -> Outcome:
         """Store the outputs, whatever the outcome is: checkpoints of a failed job matter most.
@@ -213,6 +215,8 @@ class Life:
             time.sleep(_LOOK_SECONDS)
         for instance in running:
             instance.kill()
+        # What left the session of its instance still has the job's variable.
+        kill_survivors((), f"PAI_TRAINING_JOB_ID={self._id}")
         for instance in instances:
             instance.close()
         # Of several instances, those behind one that couldn't be started never were.

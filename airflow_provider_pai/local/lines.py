@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 _STRIDE = 256
@@ -18,10 +19,13 @@ class LineFile:
 
     Args:
         path: the file; made, with its folder, by the first line.
+        keep_open: don't close the file after each line, for a file that gets many; :meth:`close` does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep_open: bool = False) -> None:
         self._path = path
+        self._keep_open = keep_open
+        self._file: FileIO | None = None
         self._lock = threading.Lock()
         self._marks = [0]
         self._lines = 0
@@ -31,9 +35,17 @@ class LineFile:
         """Add a line; line breaks and NUL characters inside it become spaces."""
         text = line.translate({0: " ", 10: " ", 13: " "})
         with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.write(text.encode("utf-8", "replace") + b"\n")
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = FileIO(self._path, "a")
+            self._file.write(text.encode("utf-8", "replace") + b"\n")
+            if not self._keep_open:
+                self._close()
+
+    def close(self) -> None:
+        """Close the file; a later line opens it again."""
+        with self._lock:
+            self._close()
 
     def __len__(self) -> int:
         with self._lock:
@@ -50,6 +62,11 @@ class LineFile:
         with self._lock:
             total = self._count()
             return list(self._read(max(0, total - count), total))
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _count(self) -> int:
         """Look at what was written since the last time, and return the number of complete lines."""

@@ -141,7 +141,8 @@ class Runner:
         logger.warning("training job %s was under way when the server ended; %d processes killed", job_id, killed)
         outcome = transitions.STOPPED if local.get("StopRequested") else transitions.SERVER_DIED
         life = self._life(job_id, Halt())
-        if record["Status"] == JobStatus.RUNNING:
+        if record["Status"] in (JobStatus.SUBMITTED, JobStatus.RUNNING):
+            # Submitted, too: the command may have begun before the next status was written.
             life.save_outputs(outcome)
         life.end(outcome)
 

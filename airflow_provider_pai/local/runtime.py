@@ -144,8 +144,7 @@ class ProcessInstance:
     def exit_code(self) -> int | None:
         """Return the command's exit code; None while it runs. Leftovers of a command that ended are killed."""
         if self._process.returncode is None:
-            ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
+            if not _has_ended(self._process):
                 return None
             # Not reaped yet, so its id can't belong to anybody else.
             self.kill()
@@ -179,6 +178,13 @@ class ProcessInstance:
                 if not raw.endswith(b"\n") and len(raw) == LONGEST_LINE and _skip_line(output):
                     text += _CUT
                 line(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a child has ended, and leave it to be reaped where the system can (macOS can't)."""
+    if hasattr(os, "waitid"):
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return process.poll() is not None
 
 
 def _skip_line(output: IO[bytes]) -> bool:

@@ -51,6 +51,7 @@ class Sandbox:
 
     def __init__(self, hidden: Path, visible: Sequence[Path], mode: Mode | None = None) -> None:
         self._hidden = hidden.absolute()
+        self._hidden.mkdir(parents=True, exist_ok=True)
         self._visible = tuple(dict.fromkeys(path.absolute() for path in visible))
         self.mode = mode or Mode.PLAIN
         for candidate in (mode,) if mode else (Mode.BUBBLEWRAP, Mode.UNSHARE):

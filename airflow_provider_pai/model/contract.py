@@ -16,6 +16,8 @@ from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
 ROOT = "/ml"
 MASTER_PORT = "23456"
+_PLATFORM_DEFAULTS = {"PYTHONUNBUFFERED": "0"}
+"""Variables that the platform sets and an author may set otherwise [inferred: no public log shows one that does]."""
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE", re.IGNORECASE)
 
 
@@ -79,6 +81,7 @@ def run_plan(
         command=spec.command,
         working_dir=f"{root}/usercode/" if spec.code else None,
         environment={
+            **_PLATFORM_DEFAULTS,
             **spec.environments,
             **_hyperparameter_variables(spec),
             **_channel_variables(spec, root),
@@ -157,7 +160,6 @@ def _platform_variables(
         "RANK": str(rank),
         "NPROC_PER_NODE": str(gpus),
         "HOSTNAME": instance_name(job_id, rank),
-        "PYTHONUNBUFFERED": "0",
     }
     return {**variables, "PAI_WORKING_DIR": f"{root}/usercode/"} if spec.code else variables
 

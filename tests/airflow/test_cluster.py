@@ -82,7 +82,7 @@ def test_a_dag_runs_in_a_real_airflow_which_leaves_no_process_behind(
         print(f"run_s: {time.monotonic() - begin:.1f}")
         assert run.state == "success", {task.ref: task.state for task in cluster.api.task_instances(run)}
         assert cluster.api.xcom(run.task("answer")) == {"answer": 42, "of": ["everything"]}
-        assert cluster.api.xcom_keys(run.task("answer")) == ["return_value"]
+        assert set(cluster.api.xcom_keys(run.task("answer"))) == {"return_value", "answer", "of"}
         assert cluster.api.links(run.task("answer")) == {}
         assert "DEFERRED" in cluster.api.log(run.task("wait"))
         begin = time.monotonic()

@@ -49,6 +49,16 @@ def test_a_jobs_own_environment_sees_the_shared_packages_and_pip_but_not_the_ser
     assert "pip" in subprocess.check_output([tmp_path / "own" / "bin" / "pip", "--version"], text=True)
 
 
+def test_server_variables_that_mislead_pip_are_left_out(tmp_path: Path) -> None:
+    here = tmp_path / "servers"
+    (here / "wanted-1.0.dist-info").mkdir(parents=True)
+    (here / "wanted-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: wanted\nVersion: 1.0\n")
+    misleading = {"PYTHONPATH": str(here), "PIP_USER": "true", "PIP_TARGET": str(tmp_path / "elsewhere")}
+    environments = Environments(tmp_path / "cache", Interpreter.at(), {**os.environ, **misleading, "PIP_NO_INDEX": "1"})
+    with pytest.raises(EnvironmentFailed, match="No matching distribution found for wanted"):
+        environments.ready(("wanted",), print, threading.Event())
+
+
 def test_a_wait_for_somebody_elses_build_can_be_given_up(environments: Environments) -> None:
     halted = threading.Event()
     halted.set()

@@ -58,6 +58,7 @@ def serve(home: Path, mode: str) -> None:
         jobs.append(store.create(create_body(spec, "1"))["TrainingJobId"])
         runner.submit(jobs[-1])
     wait_until(lambda: (store.files(jobs[1]).work.ml / "output/checkpoints/pid").exists())
+    wait_until(lambda: store.existing(jobs[1])["Status"] == "Running")
     print(*jobs, flush=True)
     time.sleep(600)
 

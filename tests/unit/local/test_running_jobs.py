@@ -364,6 +364,17 @@ def test_a_command_that_ends_leaves_nothing_behind(house: House) -> None:
     wait_until(lambda: not running_with("611.5"), 3)
 
 
+@pytest.mark.parametrize("mode", [Mode.BUBBLEWRAP, Mode.PLAIN])
+def test_even_what_left_the_session_is_ended_with_the_job(build: Callable[..., House], mode: Mode) -> None:
+    if mode is Mode.BUBBLEWRAP and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    house = build(mode)
+    started = time.monotonic()
+    assert house.run("setsid sleep 614.5 & sleep 0.2; echo done")["Status"] == "Succeed"
+    wait_until(lambda: not running_with("614.5"), 3)
+    assert time.monotonic() - started < 20
+
+
 def test_a_job_that_runs_too_long_is_ended_and_fails(house: House) -> None:
     job = house.run("echo started; sleep 60", max_run_time=1)
     assert (job["Status"], job["ReasonCode"]) == ("Failed", "MaxRunningTimeExceeded")

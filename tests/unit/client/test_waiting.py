@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.api.call import Call, T, decode_answer
+from airflow_provider_pai.api.training import LOG_PAGE_SIZE
+from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, wait_for_end
+from airflow_provider_pai.errors import AuthError, PAIError, TransportError
+from airflow_provider_pai.model.status import JobSnapshot
+
+NO_ANSWER = TransportError("no answer", sent=True)
+
+
+class Job:
+    """A job that takes its next status, or fails to answer, each time it is asked for; and who waits for it.
+
+    Args:
+        story: statuses and errors; the last one stays.
+    """
+
+    def __init__(self, *story: str | PAIError, lines: int = 0, late: Iterable[str] = ()) -> None:
+        self._story = list(story)
+        self._late = list(late)
+        self.log = [f"line {number}" for number in range(lines)]
+        self.now = 0.0
+        self.slept: list[float] = []
+        self.shown: list[str] = []
+        self.changes: list[str] = []
+
+    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
+        assert attempts == 1
+        body: dict[str, Any]
+        if call.action == "GetTrainingJob":
+            now = self._story.pop(0) if len(self._story) > 1 else self._story[0]
+            if isinstance(now, PAIError):
+                raise now
+            self.log.append(f"{now} at {self.now:g}")
+            body = {"TrainingJobId": "train1", "Status": now}
+        else:
+            first, size = (int(call.query["PageNumber"]) - 1) * LOG_PAGE_SIZE, int(call.query["PageSize"])
+            body = {"Logs": self.log[first : first + size], "TotalCount": len(self.log)}
+        return decode_answer(call, 200, {}, json.dumps(body).encode())
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        if self.slept[-len(FINAL_PAUSES) :] == list(FINAL_PAUSES):
+            self.log += self._late
+
+    def waited_for(self, limit: float = 100.0) -> JobSnapshot:
+        return wait_for_end(
+            self,
+            "train1",
+            interval=10.0,
+            patience=Patience(lambda *_: None, limit, clock=lambda: self.now),
+            logs=LogReader(self, "train1", lambda *_: None),
+            show=self.shown.extend,
+            changed=lambda job: self.changes.append(job.status),
+            sleep=self.sleep,
+        )
+
+
+@pytest.mark.parametrize("status", ["Succeed", "Failed", "Terminated", "CreateFailed", "InitializeFailed"])
+def test_waiting_ends_with_any_end_of_the_job(status: str) -> None:
+    job = Job("Creating", "Running", status)
+    assert job.waited_for() == JobSnapshot("train1", status)
+    assert job.slept == [10.0, 10.0, *FINAL_PAUSES]
+
+
+def test_a_job_that_has_ended_already_is_looked_at_once() -> None:
+    job = Job("Succeed")
+    assert job.waited_for().is_success
+    assert job.slept == list(FINAL_PAUSES)
+
+
+def test_each_change_of_status_is_told_once() -> None:
+    job = Job("Creating", "Running", "Running", "Running", "Pausing", "Running", "Succeed")
+    job.waited_for()
+    assert job.changes == ["Creating", "Running", "Pausing", "Running", "Succeed"]
+
+
+def test_a_status_nobody_knows_is_waited_through() -> None:
+    assert Job("Pausing", "Pausing", "Succeed").waited_for().is_success
+
+
+def test_log_lines_are_shown_as_they_come() -> None:
+    job = Job("Creating", "Running", "Succeed")
+    job.waited_for()
+    assert job.shown == job.log == ["Creating at 0", "Running at 10", "Succeed at 20"]
+
+
+def test_log_lines_that_come_after_the_end_are_shown() -> None:
+    job = Job("Running", "Failed", late=["Traceback", "ValueError"])
+    job.waited_for()
+    assert job.shown[-2:] == ["Traceback", "ValueError"]
+
+
+def test_the_log_of_a_talkative_job_is_shown_to_its_end() -> None:
+    job = Job("Succeed", lines=5 * PAGES_PER_READ * LOG_PAGE_SIZE)
+    job.waited_for()
+    assert job.shown == job.log
+
+
+def test_an_endless_log_does_not_hold_up_the_task() -> None:
+    job = Job("Succeed", lines=(2 * FINAL_READS + 3) * PAGES_PER_READ * LOG_PAGE_SIZE)
+    job.waited_for()
+    assert job.shown[:-1] == job.log[: len(job.shown) - 1]
+    assert len(job.shown) == (2 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE + 1
+    assert "console" in job.shown[-1]
+
+
+def test_a_passing_error_is_waited_through() -> None:
+    job = Job("Running", NO_ANSWER, NO_ANSWER, "Succeed")
+    assert job.waited_for().is_success
+    assert job.changes == ["Running", "Succeed"]
+    assert job.slept == [10.0, 10.0, 10.0, *FINAL_PAUSES]
+
+
+def test_an_outage_that_lasts_ends_the_waiting() -> None:
+    job = Job("Running", NO_ANSWER)
+    with pytest.raises(TransportError):
+        job.waited_for(limit=60)
+    assert job.now == 70
+
+
+def test_an_error_that_stays_ends_the_waiting_at_once() -> None:
+    job = Job("Running", AuthError("GetTrainingJob", 403, "Forbidden", "no"))
+    with pytest.raises(AuthError):
+        job.waited_for()
+    assert job.slept == [10.0]
