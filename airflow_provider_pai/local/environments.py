@@ -161,7 +161,7 @@ class Environments:
         # Environments can't be moved, so it is built where it stays, and counts only with its mark.
         shutil.rmtree(folder, ignore_errors=True)
         self._create(folder, log, halted)
-        if requirements:
+        if requirements and not halted.is_set():
             lines = folder / "requirements.txt"
             lines.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
             install = ["-m", "pip", "install", "--no-input", "--progress-bar", "off", "-r", str(lines)]
@@ -181,6 +181,9 @@ class Environments:
             return
         # Copying a pip that is there takes a tenth of the time of installing the bundled one.
         self._run([python, "-m", "venv", "--without-pip", str(folder)], log, halted, failure)
+        if halted.is_set():
+            # Cut short, it may have made anything or nothing.
+            return
         for source in (pip, *pip.parent.glob("pip-*.dist-info")):
             shutil.copytree(source, _site_packages(folder) / source.name)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,16 @@ def test_a_wait_for_somebody_elses_build_can_be_given_up(environments: Environme
 def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match="no Python"):
         Interpreter.at(Path("/bin/false"))
+
+
+def test_a_build_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> None:
+    slow = tmp_path / "slow-python"
+    slow.write_text("#!/bin/sh\nsleep 60\n")
+    slow.chmod(0o755)
+    halted = threading.Event()
+    timer = threading.Timer(0.3, halted.set)
+    timer.start()
+    environments = Environments(tmp_path / "cache", replace(Interpreter.at(), path=slow), os.environ)
+    assert environments.ready(("anything",), print, halted) is None
+    timer.join()
+    assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []

@@ -1,0 +1,42 @@
+"""What reading a DAG file costs: each case in a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+BASE = "from airflow.sdk import DAG, BaseOperator"
+MOST_MODULES = 16
+"""Modules that the operator adds to Airflow's own."""
+FORBIDDEN = ("requests", "oss2", "starlette", "uvicorn")
+FORBIDDEN_LAYERS = tuple(f"airflow_provider_pai.{layer}" for layer in ("api", "client", "hooks", "local", "triggers"))
+
+
+def loaded(*statements: str) -> set[str]:
+    """Return the modules an interpreter has loaded after some statements."""
+    program = "\n".join([*statements, "import json, sys", "print(json.dumps(sorted(sys.modules)))"])
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    modules: list[str] = json.loads(answer.stdout.splitlines()[-1])
+    return set(modules)
+
+
+def below(modules: set[str], parents: tuple[str, ...]) -> set[str]:
+    return {name for name in modules if name.startswith(tuple(f"{parent}." for parent in parents)) or name in parents}
+
+
+def test_reading_a_dag_file_with_the_operator_is_cheap() -> None:
+    added = loaded(BASE, "from airflow_provider_pai.operators.training import PAITrainingOperator") - loaded(BASE)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
+    assert len(added) <= MOST_MODULES, sorted(added)
+
+
+def test_the_count_sees_what_is_loaded() -> None:
+    added = loaded(BASE, "import airflow_provider_pai.hooks.training") - loaded(BASE)
+    assert {"requests", "oss2"} <= below(added, FORBIDDEN)
+    assert "airflow_provider_pai.client.http" in below(added, FORBIDDEN_LAYERS)
+
+
+def test_the_package_alone_loads_nothing_but_the_standard_library() -> None:
+    added = loaded("import airflow_provider_pai") - loaded("from __future__ import annotations", "import typing")
+    assert added == {"airflow_provider_pai"}

@@ -1,0 +1,396 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_pai.client.source import IGNORED_NAMES, packed, source_problems, source_requirements
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    source = tmp_path / "source"
+    write(source / "train.py", "print('training')\n")
+    write(source / "package" / "__init__.py", "")
+    write(source / "package" / "model.py", "x = 1\n")
+    return source
+
+
+def write(path: Path, text: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def archive(folder: Path) -> bytes:
+    with packed(str(folder)) as package:
+        content = package.content.read()
+    assert package.size == len(content)
+    assert package.digest == hashlib.sha256(gzip.decompress(content)).hexdigest()
+    return content
+
+
+def digest(folder: Path) -> str:
+    with packed(str(folder)) as package:
+        return package.digest
+
+
+def unpacked(folder: Path) -> dict[str, str]:
+    """Text of each packed file by its name; the number of files is what the package says."""
+    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+        members = files.getmembers()
+        assert package.files == len(members)
+        assert all(member.isreg() for member in members)
+        return {member.name: read(files, member) for member in members}
+
+
+def read(files: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    file = files.extractfile(member)
+    assert file is not None
+    return file.read().decode()
+
+
+def only_problem(folder: Path | str) -> str:
+    (problem,) = source_problems(str(folder))
+    assert problem.startswith("source_dir ")
+    assert repr(str(folder)) in problem
+    return problem
+
+
+def test_a_folders_files_lie_at_the_archives_root(folder: Path) -> None:
+    assert unpacked(folder) == {
+        "train.py": "print('training')\n",
+        "package/__init__.py": "",
+        "package/model.py": "x = 1\n",
+    }
+
+
+def test_a_relative_folder_is_packed_like_an_absolute_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absolute = digest(folder)
+    monkeypatch.chdir(folder.parent)
+    assert digest(Path("source")) == digest(Path("./source/")) == digest(Path("source/package/..")) == absolute
+
+
+def test_the_same_files_give_the_same_bytes_whenever_they_changed(folder: Path) -> None:
+    before = archive(folder)
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+    assert archive(folder) == before
+
+
+def test_what_others_may_do_with_a_file_does_not_matter(folder: Path) -> None:
+    (folder / "train.py").chmod(0o644)
+    before = archive(folder)
+    (folder / "train.py").chmod(0o600)
+    assert archive(folder) == before
+
+
+def test_whether_its_owner_may_run_a_file_matters(folder: Path) -> None:
+    before = digest(folder)
+    (folder / "train.py").chmod(0o744)
+    assert digest(folder) != before
+    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+        assert {member.name: member.mode for member in files}["train.py"] == 0o755
+
+
+def test_the_order_in_which_files_were_made_does_not_matter(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    for path in sorted((path for path in folder.rglob("*") if path.is_file()), reverse=True):
+        write(copy / path.relative_to(folder), path.read_text())
+    assert archive(copy) == archive(folder)
+
+
+def test_an_archive_names_nobody(folder: Path) -> None:
+    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+        owners = {(member.uid, member.gid, member.uname, member.gname, member.mtime) for member in files}
+    assert owners == {(0, 0, "", "", 0)}
+
+
+def test_a_change_of_content_or_name_changes_the_digest(folder: Path) -> None:
+    digests = {digest(folder)}
+    write(folder / "train.py", "print('other')\n")
+    digests.add(digest(folder))
+    (folder / "train.py").rename(folder / "other.py")
+    digests.add(digest(folder))
+    write(folder / "empty.txt", "")
+    digests.add(digest(folder))
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize("name", sorted(IGNORED_NAMES))
+def test_what_is_no_source_code_changes_nothing(folder: Path, name: str) -> None:
+    before = archive(folder)
+    write(folder / name / "x")
+    write(folder / "package" / name / "x")
+    write(folder / "train.pyc")
+    assert archive(folder) == before
+
+
+def test_hidden_files_are_source_code(folder: Path) -> None:
+    write(folder / ".config" / "model.yaml")
+    write(folder / ".netrc.example")
+    assert {".config/model.yaml", ".netrc.example"} <= set(unpacked(folder))
+
+
+def test_empty_folders_change_nothing(folder: Path) -> None:
+    before = archive(folder)
+    (folder / "empty" / "deeper").mkdir(parents=True)
+    assert archive(folder) == before
+
+
+@pytest.mark.parametrize("name", ["ü b.txt", "训练.py", "a" * 150 + ".py", "x'y\"z$.py", "new\nline.py"])
+def test_a_name_of_any_alphabet_and_length_is_kept(folder: Path, name: str) -> None:
+    write(folder / "deep" / name, name)
+    assert unpacked(folder)[f"deep/{name}"] == name
+
+
+def test_a_name_that_is_no_text_does_not_stop_packing(folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
+    assert digest(folder) == digest(folder)
+    assert source_problems(str(folder)) == []
+
+
+def test_a_big_file_is_packed_whole(folder: Path) -> None:
+    content = os.urandom(1 << 20) * 12
+    (folder / "weights.bin").write_bytes(content)
+    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+        file = files.extractfile("weights.bin")
+        assert file is not None
+        assert file.read() == content
+
+
+def test_a_link_to_a_file_inside_counts_as_that_file(folder: Path) -> None:
+    (folder / "link.py").symlink_to("package/model.py")
+    assert unpacked(folder)["link.py"] == "x = 1\n"
+
+
+def test_a_link_to_a_folder_inside_counts_as_that_folder(folder: Path) -> None:
+    (folder / "alias").symlink_to("package", target_is_directory=True)
+    assert unpacked(folder)["alias/model.py"] == "x = 1\n"
+
+
+def test_the_source_folder_may_be_a_link_itself(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    assert digest(tmp_path / "link") == digest(folder)
+    assert source_problems(str(tmp_path / "link")) == []
+
+
+@pytest.mark.parametrize("target", ["../secret.txt", "/etc/hostname", "../sibling", "../nowhere"])
+@pytest.mark.parametrize("place", ["link", "package/link", "package/zzz"])
+def test_a_link_that_leads_out_is_refused_and_named(folder: Path, tmp_path: Path, target: str, place: str) -> None:
+    write(tmp_path / "secret.txt")
+    write(tmp_path / "sibling" / "x")
+    link = folder / place
+    link.symlink_to(os.path.relpath(tmp_path / target[3:], link.parent) if target.startswith("..") else target)
+    assert f": the symbolic link {place} leads out of the folder; copy the file in" in only_problem(folder)
+    with pytest.raises(ValueError, match=place), packed(str(folder)):
+        pass
+
+
+def test_a_folder_whose_name_begins_alike_is_not_inside(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "source-secret" / "x")
+    (folder / "link").symlink_to("../source-secret")
+    assert "leads out" in only_problem(folder)
+
+
+def test_a_link_in_an_ignored_folder_may_lead_anywhere(folder: Path) -> None:
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").symlink_to("/usr/bin/env")
+    assert source_problems(str(folder)) == []
+
+
+@pytest.mark.parametrize("target", [".", "..", "../package"])
+def test_links_in_a_circle_are_refused_and_do_not_hang(folder: Path, target: str) -> None:
+    (folder / "package" / "loop").symlink_to(target, target_is_directory=True)
+    assert "package/loop leads to a folder that holds it" in only_problem(folder)
+
+
+def test_a_link_to_itself_or_to_nothing_inside_is_left_out(folder: Path) -> None:
+    # Editors leave such links beside files that are being edited.
+    before = archive(folder)
+    (folder / ".#train.py").symlink_to("me@host.1234:5678")
+    (folder / "self").symlink_to("self")
+    assert source_problems(str(folder)) == []
+    assert archive(folder) == before
+
+
+def test_pipes_and_sockets_are_left_out_and_do_not_hang(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest(folder)
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to("pipe")
+    monkeypatch.chdir(folder)
+    program = (
+        "from airflow_provider_pai.client.source import packed, source_problems\n"
+        "assert source_problems('.') == []\n"
+        "with packed('.') as package: print(package.digest)"
+    )
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        # Reading a pipe would wait for ever, so it is done where it can be given up.
+        answer = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=30)
+    assert answer.stdout.strip() == before
+
+
+def test_a_pipe_alone_is_no_source_code(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "train.py")
+    os.mkfifo(tmp_path / "requirements.txt")
+    assert "has no files" in only_problem(tmp_path)
+    assert source_requirements(str(tmp_path)) == ()
+
+
+def test_a_good_folder_has_no_problems(folder: Path) -> None:
+    assert source_problems(str(folder)) == []
+
+
+@pytest.mark.parametrize("source_dir", [None, "", "oss://bucket/source/"])
+def test_without_a_local_folder_there_is_nothing_to_say(source_dir: str | None) -> None:
+    assert source_problems(source_dir) == []
+    assert source_requirements(source_dir) == ()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    problem = only_problem(tmp_path / "nowhere")
+    assert "does not exist on this worker; give an absolute path or an oss:// URI" in problem
+
+
+def test_a_file_is_no_folder(folder: Path) -> None:
+    assert "is not a folder; give the folder that holds the script" in only_problem(folder / "train.py")
+
+
+@pytest.mark.parametrize("contents", [[], ["__pycache__/x.py"], ["a.pyc"], [".git/config"]], ids=str)
+def test_a_folder_without_source_code_has_no_files(tmp_path: Path, contents: list[str]) -> None:
+    for name in contents:
+        write(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    assert "has no files; give the folder" in only_problem(tmp_path)
+
+
+@pytest.mark.parametrize("source_dir", ["x" * 5000, "x" * 300, "a/\0b"], ids=["long path", "long name", "NUL"])
+def test_a_path_that_cannot_be_is_a_problem_and_no_crash(source_dir: str) -> None:
+    only_problem(source_dir)
+
+
+def requirements(folder: Path, text: str | bytes, name: str = "requirements.txt") -> tuple[str, ...]:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return source_requirements(str(folder))
+
+
+def test_without_a_file_there_are_no_requirements(folder: Path) -> None:
+    assert source_requirements(str(folder)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", ()),
+        ("numpy==2.1.0\ntorch>=2", ("numpy==2.1.0", "torch>=2")),
+        ("numpy\n\n  \n# all of it\n   # indented\ntorch # why\npandas\t# tab\n", ("numpy", "torch", "pandas")),
+        ("pkg @ https://x.y/z.whl#sha256=0123 # why\n", ("pkg @ https://x.y/z.whl#sha256=0123",)),
+        ("torch>=2; python_version < '3.13'\n", ("torch>=2; python_version < '3.13'",)),
+        ("numpy \\\n  --hash=sha256:01 \\\n  --hash=x\ntorch", ("numpy   --hash=sha256:01   --hash=x", "torch")),
+        ("num\\\npy\n", ("numpy",)),
+        ("numpy \\", ("numpy",)),
+        ("# old: \\\nnumpy\n", ("numpy",)),
+        ("numpy \\\n# not torch\npandas\n", ("numpy", "pandas")),
+        ("numpy\r\ntorch \\\r\n  >=2\r\n", ("numpy", "torch   >=2")),
+        ("\ufeffnumpy\n", ("numpy",)),
+        ("名前 @ file:///x\n", ("名前 @ file:///x",)),
+        ("-i https://index/simple\nnumpy\n", ("numpy",)),
+        ("--index-url=https://index\n--extra-index-url https://x\n--trusted-host x\nnumpy", ("numpy",)),
+        ("--pre\n--prefer-binary # faster\nnumpy", ("numpy",)),
+    ],
+)
+def test_requirements_are_read_as_pip_reads_them(tmp_path: Path, text: str, lines: tuple[str, ...]) -> None:
+    assert requirements(tmp_path / "source", text) == lines
+    assert source_problems(str(tmp_path / "source")) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_that_powershell_wrote_is_read(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding.startswith("utf-16-") else ""
+    assert requirements(tmp_path, f"{mark}numpy\r\ntorch\r\n".encode(encoding)) == ("numpy", "torch")
+
+
+def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
+    requirements(tmp_path, "numpy # für alle\n".encode("latin-1"))
+    assert only_problem(tmp_path).endswith(": requirements.txt is no text in UTF-8; save it as such")
+
+
+@pytest.mark.parametrize("option", ["-r ", "-r", "--requirement ", "--requirement="])
+def test_an_included_file_counts_in_its_place(tmp_path: Path, option: str) -> None:
+    write(tmp_path / "more" / "base.txt", "numpy\n-r deeper.txt\n")
+    write(tmp_path / "more" / "deeper.txt", "pandas\n")
+    assert requirements(tmp_path, f"torch\n{option}more/base.txt # why\nscipy\n") == (
+        "torch",
+        "numpy",
+        "pandas",
+        "scipy",
+    )
+    assert source_problems(str(tmp_path)) == []
+
+
+def test_a_file_that_is_included_twice_or_by_itself_counts_once(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", "numpy\n-r b.txt\n")
+    write(tmp_path / "b.txt", "pandas\n-r a.txt\n-r requirements.txt\n")
+    assert requirements(tmp_path, "-r a.txt\n-r b.txt\n-r ./a.txt\ntorch\n") == ("numpy", "pandas", "torch")
+    assert source_problems(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("-r ../other.txt", "requirements.txt line 2 includes a file outside the folder; copy it in"),
+        ("-r /etc/hostname", "requirements.txt line 2 includes a file outside the folder; copy it in"),
+        ("-r missing.txt", "requirements.txt line 2 includes missing.txt, which does not exist; create it"),
+        ("-e .", "requirements.txt line 2: PAI takes requirement lines, not pip's option -e; remove it"),
+        ("-c constraints.txt", "requirements.txt line 2: PAI takes requirement lines, not pip's option -c; remove it"),
+        ("--no-index", "requirements.txt line 2: PAI takes requirement lines, not pip's option --no-index; remove it"),
+        ("--prefix x", "requirements.txt line 2: PAI takes requirement lines, not pip's option --prefix; remove it"),
+    ],
+)
+def test_a_line_that_pai_cannot_take_is_named(tmp_path: Path, line: str, problem: str) -> None:
+    assert requirements(tmp_path, f"numpy\n{line}\n") == ("numpy",)
+    assert only_problem(tmp_path).endswith(f": {problem}")
+
+
+def test_all_lines_that_pai_cannot_take_are_found_at_once(tmp_path: Path) -> None:
+    write(tmp_path / "more" / "base.txt", "numpy \\\n  >2\n-e .\n")
+    requirements(tmp_path, "-c x\n-r more/base.txt\n-r none.txt\n")
+    assert [problem.split(": ", 1)[1].split(":")[0] for problem in source_problems(str(tmp_path))] == [
+        "requirements.txt line 1",
+        "more/base.txt line 3",
+        "requirements.txt line 3 includes none.txt, which does not exist; create it",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--find-links ", "--find-links=", "-f ", "-f", "--something="])
+def test_a_password_in_an_option_is_not_told(tmp_path: Path, option: str) -> None:
+    requirements(tmp_path, f"{option}https://me:hunter2@host/\n")
+    assert "hunter2" not in only_problem(tmp_path)
+
+
+def test_requirements_behind_a_link_that_leads_out_are_refused(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "requirements.txt", "numpy\n")
+    (folder / "requirements.txt").symlink_to("../requirements.txt")
+    assert "leads out" in only_problem(folder)
+
+
+LINES = st.lists(st.from_regex(r"[a-z]{1,5}([=<>]=[0-9.]{1,3})?", fullmatch=True), max_size=5)
+
+
+@given(LINES, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", " # why", "\t# why"]), st.booleans())
+def test_plain_lines_arrive_unchanged(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str, comment: str, last: bool
+) -> None:
+    text = end.join(line + comment for line in lines) + (end if last else "")
+    assert requirements(tmp_path_factory.mktemp("source"), text) == tuple(lines)
