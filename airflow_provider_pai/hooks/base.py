@@ -73,12 +73,13 @@ class PAIBaseHook(BaseHook):
         return self._read(connection)
 
     async def aconfig(self) -> ClientConfig:
-        """Return :attr:`config`, looked up without blocking the event loop."""
+        """Return :attr:`config`, looked up without blocking the event loop; what follows needs no look-up any more."""
         try:
             connection = await get_async_connection(self.pai_conn_id, self)
         except AirflowNotFoundException as error:
             raise self._no_connection() from error
-        return self._read(connection)
+        self.config = self._read(connection)
+        return self.config
 
     @cached_property
     def client(self) -> PAIClient:

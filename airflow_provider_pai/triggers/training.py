@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.hooks.training import PAITrainingHook
+
+_stopping: set[asyncio.Task[None]] = set()
+"""Stops under way; the event loop itself keeps no hold on its tasks."""
 
 
 class PAITrainingTrigger(BaseTrigger):
@@ -68,6 +74,32 @@ class PAITrainingTrigger(BaseTrigger):
         """Yield the one event."""
         yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]
 
+    async def on_kill(self) -> None:
+        """Stop the job of a task that a person has marked or cleared.
+
+        Airflow 3.3.0 to 3.3.2 also call this when the trigger only moves to another triggerer; the task's state tells
+        the difference. When the state can't be learnt the job goes on: PAI's own time limit, or the next attempt, ends
+        it.
+        """
+        # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
+        # second time. The stop goes on all the same.
+        stopping = asyncio.create_task(self._stop_unless_deferred(), name=f"stop-{self.job_id}")
+        _stopping.add(stopping)
+        stopping.add_done_callback(_stopping.discard)
+        await asyncio.shield(stopping)
+
+    async def _stop_unless_deferred(self) -> None:
+        from airflow_provider_pai.triggers.task_state import DEFERRED, task_state
+
+        state = await task_state(self.task_instance)
+        if state == DEFERRED:
+            self.log.info("Job %s goes on: its task is still deferred, only this trigger ends", self.job_id)
+            return
+        self.log.warning("Stopping job %s: its task is %s now", self.job_id, state or "cleared")
+        hook = self._hook()
+        await hook.aconfig()
+        await asyncio.to_thread(hook.stop, self.job_id)
+
     async def _outcome(self) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._seconds_left()):
@@ -82,11 +114,10 @@ class PAITrainingTrigger(BaseTrigger):
     async def _ended(self) -> dict[str, Any]:
         from airflow_provider_pai.client.patience import OUTAGE_LIMIT
         from airflow_provider_pai.client.poller import watch
-        from airflow_provider_pai.hooks.training import PAITrainingHook, describe
+        from airflow_provider_pai.hooks.training import describe
 
-        hook = PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
         watching = watch(
-            await hook.aconfig(),
+            await self._hook().aconfig(),
             self.job_id,
             interval=self.poll_interval,
             warn=self.log.warning,
@@ -95,12 +126,19 @@ class PAITrainingTrigger(BaseTrigger):
         )
         status = ""
         async for progress in watching:
-            if progress.snapshot.status != status:
-                status = progress.snapshot.status
-                self.log.info("Job %s is %s", self.job_id, describe(progress.snapshot))
+            job = progress.snapshot
+            if job.status != status and not job.is_terminal:
+                status = job.status
+                self.log.info("Job %s is %s", self.job_id, describe(job))
             for line in progress.lines:
                 self.log.info("%s", line)
-        return progress.snapshot.to_json()
+        self.log.info("Job %s is %s", self.job_id, describe(job))
+        return job.to_json()
+
+    def _hook(self) -> PAITrainingHook:
+        from airflow_provider_pai.hooks.training import PAITrainingHook
+
+        return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
 
     def _seconds_left(self) -> float | None:
         if self.deadline is None:

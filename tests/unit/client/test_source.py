@@ -109,10 +109,19 @@ def test_the_order_in_which_files_were_made_does_not_matter(folder: Path, tmp_pa
     assert archive(copy) == archive(folder)
 
 
+def test_files_lie_in_the_archive_in_the_order_of_their_names(folder: Path) -> None:
+    for number in range(30):
+        write(folder / f"{number * 7 % 30:02}.py")
+    names = list(unpacked(folder))
+    assert names == sorted(names)
+
+
 def test_an_archive_names_nobody(folder: Path) -> None:
     with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
         owners = {(member.uid, member.gid, member.uname, member.gname, member.mtime) for member in files}
     assert owners == {(0, 0, "", "", 0)}
+    # The time in gzip's own header.
+    assert archive(folder)[4:8] == bytes(4)
 
 
 def test_a_change_of_content_or_name_changes_the_digest(folder: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.model.identity import GENERATION_LABEL, KEY_LABEL, JobIdentity, Plan, plan
@@ -156,7 +156,8 @@ def test_the_filter_finds_jobs_of_all_generations() -> None:
     assert IDENTITY.filter().items() <= replace(IDENTITY, generation=9).labels().items()
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+@given(st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: text * 20))
+@example("ü" * 100)
 def test_readable_labels_fit_and_hold_no_separators(text: str) -> None:
     value = JobIdentity("d", text, "r", "t").labels()["airflow.dag_id"]
     assert len(value.encode()) <= 128

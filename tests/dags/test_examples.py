@@ -1,0 +1,142 @@
+"""DAGs in a real Airflow (API server, scheduler, DAG processor, triggerer) against local PAI."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import joblib
+import pytest
+
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.training import list_training_jobs
+from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.uri import OssUri
+from devtools.cluster import AirflowCluster
+from devtools.runs import DagRun
+from devtools.waits import wait_for
+
+pytestmark = pytest.mark.cluster
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "example_dags"
+LINK = "PAI training job"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPAI]:
+    """A local PAI of this module's own, so that its jobs can be counted."""
+    cache = REPOSITORY / ".demo" / "cache" / "environments"
+    with LocalPAI(tmp_path_factory.mktemp("pai"), cache=cache) as pai:
+        yield pai
+
+
+@pytest.fixture(scope="module")
+def airflow(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowCluster]:
+    folder = tmp_path_factory.mktemp("dags")
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+    shutil.copytree(Path(__file__).parent / "files", folder, dirs_exist_ok=True)
+    connection = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri}
+    home = tmp_path_factory.mktemp("airflow")
+    with AirflowCluster(home, folder, connection, template_dir=REPOSITORY / ".demo" / "cache") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def config(cloud: LocalPAI) -> ClientConfig:
+    ready = cloud.ready
+    keys = KeyPair(ready.access_key_id, ready.access_key_secret)
+    return ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)
+
+
+def jobs_of(config: ClientConfig, run: DagRun) -> list[JobSnapshot]:
+    since = datetime.now(UTC) - timedelta(hours=1)
+    page = PAIClient(config).send(list_training_jobs(config.workspace_id, start_time=since))
+    return [job for job in page.jobs if job.labels["airflow.run_id"] == run.run_id]
+
+
+def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
+    airflow.api.wait_parsed(dag_id)
+    return airflow.api.trigger(dag_id)
+
+
+@pytest.fixture(scope="module")
+def trained(airflow: AirflowCluster) -> DagRun:
+    return airflow.api.wait_run(start(airflow, "train_evaluate"), timeout=300)
+
+
+def test_the_example_succeeds_with_exactly_one_job(trained: DagRun, config: ClientConfig) -> None:
+    assert trained.state == "success"
+    (job,) = jobs_of(config, trained)
+    assert job.status == "Succeed"
+
+
+def test_the_model_in_oss_can_be_loaded(
+    airflow: AirflowCluster, trained: DagRun, config: ClientConfig, tmp_path: Path
+) -> None:
+    model_uri = airflow.api.xcom(trained.task("train"), "model_uri")
+    ObjectStorage(config).download(OssUri.parse(model_uri), tmp_path)
+    model = joblib.load(tmp_path / "model.joblib")
+    assert model.n_features_in_ == 30
+
+
+def test_the_evaluation_judges_the_model_of_the_job(airflow: AirflowCluster, trained: DagRun) -> None:
+    assert airflow.api.xcom(trained.task("evaluate")) > 0.9
+
+
+def test_the_console_link_is_shown(airflow: AirflowCluster, trained: DagRun) -> None:
+    job_id = airflow.api.xcom(trained.task("train"), "job_id")
+    assert str(airflow.api.links(trained.task("train"))[LINK]).endswith(f"#/training/jobs/{job_id}")
+
+
+def test_the_tasks_log_shows_each_line_of_the_job_once(airflow: AirflowCluster, trained: DagRun) -> None:
+    lines = airflow.api.log(trained.task("train"), logger="airflow_provider_pai").splitlines()
+    stages = [line for line in lines if line.startswith("stage=")]
+    assert [line.split()[0] for line in stages] == [f"stage={n}" for n in (20, 40, 60, 80, 100)]
+
+
+def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: DagRun, cloud: LocalPAI) -> None:
+    secret = cloud.ready.access_key_secret.encode()
+    files = [path for path in airflow.home.path.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if secret in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_a_deferred_task_stops_its_job(airflow: AirflowCluster, config: ClientConfig, state: str) -> None:
+    run = start(airflow, "long_job")
+    task = run.task("train")
+    airflow.api.wait_task(task, frozenset({"deferred"}))
+    (running,) = wait_for(lambda: jobs_of(config, run), bool, "the job", timeout=10)
+    assert not running.is_terminal
+    airflow.api.set_state(task, state)
+    wait_for(lambda: jobs_of(config, run)[0].status, lambda status: status == "Terminated", "the stop", timeout=60)
+
+
+def test_clearing_a_deferred_task_stops_its_job_and_starts_a_new_one(
+    airflow: AirflowCluster, config: ClientConfig
+) -> None:
+    run = start(airflow, "long_job")
+    task = run.task("train")
+    airflow.api.wait_task(task, frozenset({"deferred"}))
+    airflow.api.clear(task)
+    airflow.api.wait_task(task, frozenset({"deferred"}), try_number=2)
+    wait_for(
+        lambda: sorted(job.status for job in jobs_of(config, run)),
+        lambda states: len(states) == 2 and "Terminated" in states and len(set(states)) == 2,
+        "one job stopped and one running",
+        timeout=60,
+    )
+    airflow.api.set_state(task, "failed")
+    wait_for(
+        lambda: {job.status for job in jobs_of(config, run)},
+        lambda states: states == {"Terminated"},
+        "stop",
+        timeout=60,
+    )
