@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
@@ -19,9 +20,11 @@ from airflow_provider_pai import __version__
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair, Request, canonical_query, signed_headers
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
-from airflow_provider_pai.errors import PAIError, ServerError, ThrottledError, TransportError
+from airflow_provider_pai.errors import APIError, PAIError, ServerError, ThrottledError, TransportError
 
 USER_AGENT = f"airflow-provider-pai/{__version__}"
+_CLOCK_WRONG = "InvalidTimeStamp.Expired"
+_SIGN_AGAIN = frozenset({_CLOCK_WRONG, "SignatureNonceUsed"})
 _CONNECTIONS = 8
 _WAIT_FIRST, _WAIT_MOST = 0.5, 30.0
 
@@ -84,6 +87,7 @@ class PAIClient:
         self._now = now
         self._sleep = sleep
         self._session = _session(config)
+        self._offset = timedelta()
 
     def close(self) -> None:
         """Close the connections."""
@@ -120,7 +124,7 @@ class PAIClient:
                 call.method,
                 f"{url}?{query}" if query else url,
                 data=call.content() or None,
-                auth=ACS3Auth(call, config.credentials, self._now()),
+                auth=ACS3Auth(call, config.credentials, self._now() + self._offset),
                 timeout=(config.connect_timeout, config.read_timeout),
                 allow_redirects=False,
             )
@@ -128,15 +132,21 @@ class PAIClient:
             raise TransportError(
                 f"{call.action}: no answer from {urlsplit(url).netloc}: {_cause(error)}", sent=not _never_sent(error)
             ) from None
-        return decode_answer(call, response.status_code, response.headers, response.content)
+        try:
+            return decode_answer(call, response.status_code, response.headers, response.content)
+        except APIError as error:
+            if error.code == _CLOCK_WRONG:
+                self._offset = _offset(response.headers.get("Date"), self._now())
+            raise
 
 
 def may_repeat(idempotent: bool, error: BaseException) -> bool:
     """Whether a call that failed so is worth sending again, and safe to.
 
-    A throttled request was not carried out; a failed server or a lost answer leaves that open.
+    A throttled request was not carried out, nor one whose signature was out of date; a failed server or a lost answer
+    leaves that open.
     """
-    if isinstance(error, ThrottledError):
+    if isinstance(error, ThrottledError) or (isinstance(error, APIError) and error.code in _SIGN_AGAIN):
         return True
     if isinstance(error, TransportError):
         return idempotent or not error.sent
@@ -146,6 +156,14 @@ def may_repeat(idempotent: bool, error: BaseException) -> bool:
 def is_passing(error: PAIError) -> bool:
     """Whether an error says nothing about the request itself, so that asking later makes sense."""
     return isinstance(error, ThrottledError | TransportError | ServerError)
+
+
+def _offset(date: str | None, now: datetime) -> timedelta:
+    """Return how far the service's clock is ahead of ours, by the Date header of its answer."""
+    try:
+        return parsedate_to_datetime(date or "") - now
+    except (TypeError, ValueError):
+        return timedelta()
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -7,7 +7,7 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,9 +16,9 @@ from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
-from airflow_provider_pai.client.waiting import FINAL_PAUSES
+from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, LOG_GOES_ON
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.status import JobSnapshot, moment
 
 SINGLE_LOOKS = 5
 """Up to so many jobs are asked for one by one; more are listed."""
@@ -87,13 +87,26 @@ async def watch(
             yield progress
             if progress.snapshot.is_terminal:
                 break
-        for pause in FINAL_PAUSES if watched.logs else ():
-            await asyncio.sleep(pause)
-            yield Progress(progress.snapshot, await poller.lines(watched))
+        async for lines in _last_lines(poller, watched):
+            yield Progress(progress.snapshot, lines)
     finally:
         if poller.remove(watched):
             pollers.pop(config, None)
             await poller.close()
+
+
+async def _last_lines(poller: StatusPoller, watched: _Watch) -> AsyncIterator[tuple[str, ...]]:
+    """Yield what an ended job's log still holds, and what comes after the job's end."""
+    if watched.logs is None:
+        return
+    for pause in FINAL_PAUSES:
+        await asyncio.sleep(pause)
+        for _ in range(FINAL_READS):
+            yield await poller.lines(watched)
+            if not watched.logs.behind:
+                break
+    if watched.logs.behind:
+        yield (LOG_GOES_ON,)
 
 
 class StatusPoller:
@@ -216,8 +229,8 @@ class StatusPoller:
     def _remember(self, found: Mapping[str, JobSnapshot | PAIError]) -> None:
         """Keep creation times: the list needs to know how far back to look."""
         for job_id, job in found.items():
-            if isinstance(job, JobSnapshot) and job.created and job_id not in self._created:
-                self._created[job_id] = datetime.fromisoformat(job.created).astimezone(UTC)
+            if isinstance(job, JobSnapshot) and job_id not in self._created and (created := moment(job.created)):
+                self._created[job_id] = created
         for job_id in self._created.keys() - found.keys():
             del self._created[job_id]
 

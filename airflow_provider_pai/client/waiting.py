@@ -15,6 +15,7 @@ FINAL_PAUSES = (1.0, 2.0)
 """Seconds before each of the last looks at the log: lines may arrive after the job's end."""
 FINAL_READS = 50
 """Reads of the log at each last look, at most: about 100,000 lines."""
+LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
 
 
 def wait_for_end(
@@ -37,7 +38,7 @@ def wait_for_end(
         patience: decides how long errors are borne.
         logs: reads the job's log.
         show: is given new log lines.
-        changed: is given the job whenever its status is another than before.
+        changed: is given the job whenever its status is another than before; its end after its last log lines.
         sleep: waits, in seconds.
 
     Raises:
@@ -47,7 +48,7 @@ def wait_for_end(
     while True:
         snapshot = _look(client, job_id, patience)
         if snapshot is not None:
-            if snapshot.status != last:
+            if snapshot.status != last and not snapshot.is_terminal:
                 changed(snapshot)
             last = snapshot.status
             show(logs.read())
@@ -58,7 +59,8 @@ def wait_for_end(
         sleep(pause)
         _catch_up(logs, show)
     if logs.behind:
-        show(["(The log goes on; PAI's console has all of it.)"])
+        show([LOG_GOES_ON])
+    changed(snapshot)
     return snapshot
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow_provider_pai.api import training as calls
@@ -21,8 +22,9 @@ from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, Proto
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.model.identity import JobIdentity, plan
+from airflow_provider_pai.model.image import Image, ImageQuery
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
+from airflow_provider_pai.model.status import JobSnapshot, JobStatus, moment
 from airflow_provider_pai.model.uri import OssUri
 from airflow_provider_pai.model.wire import create_body
 
@@ -53,6 +55,7 @@ class PAITrainingHook(PAIBaseHook):
     ) -> None:
         super().__init__(pai_conn_id, region_id=region_id, workspace_id=workspace_id)
         self._sleep = sleep
+        self._images: dict[ImageQuery, Image] = {}
 
     def prepared(self, spec: TrainingJobSpec, job_name: str, key: str) -> TrainingJobSpec:
         """Fill in what only the cloud can tell: image, place of the code, outputs. Uploads the source code.
@@ -67,11 +70,31 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the source folder, the instance type or the image query can't work.
         """
-        self._check(spec)
-        image_uri = spec.image_uri or self._resolve_image(spec)
+        if found := self.problems(spec):
+            raise SpecError(found)
+        image_uri = spec.image_uri or self._image_of(spec.image).uri
+        self.log.info("Image: %s", image_uri)
         located = replace(spec, image_uri=image_uri).located(job_name, self._output_storage(spec), key)
         requirements = (*source_requirements(spec.source_dir), *spec.requirements)
         return replace(located, code=self._code(spec), requirements=tuple(dict.fromkeys(requirements)))
+
+    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
+        """Return what is wrong with a job beyond its spec: connection, source folder, instance type, image query.
+
+        Args:
+            spec: the job.
+            known: problems of the spec itself; what they name isn't looked at again.
+        """
+        found = source_problems(spec.source_dir)
+        named = {problem.split()[0].rstrip(":") for problem in known}
+        try:
+            if "instance_type" not in named:
+                found += self._machine_problems(spec.instance_type)
+            if spec.image and not spec.image_uri and "image" not in named:
+                self._image_of(spec.image)
+        except SpecError as error:
+            found += error.problems
+        return found
 
     def submit_or_adopt(self, spec: TrainingJobSpec, identity: JobIdentity, job_name: str) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of this task attempt exists.
@@ -110,6 +133,8 @@ class PAITrainingHook(PAIBaseHook):
         for job_id in decision.stop:
             self.log.warning("Stopping job %s, which an earlier attempt of this task left behind", job_id)
             self.stop(job_id)
+        if newer := decision.superseded_by:
+            raise PAIError(f"this attempt is over: the task was cleared since, and job {newer.job_id} is the new one's")
         return decision.adopt
 
     def get(self, job_id: str) -> JobSnapshot:
@@ -170,35 +195,28 @@ class PAITrainingHook(PAIBaseHook):
         """Return the body that would be sent for a prepared job."""
         return create_body(spec, self.config.workspace_id)
 
-    def _check(self, spec: TrainingJobSpec) -> None:
-        problems = source_problems(spec.source_dir)
+    def _machine_problems(self, instance_type: str) -> list[str]:
         try:
-            problems += self._machine_problems(spec.instance_type)
+            if any(item.instance_type == instance_type for item in self.client.send(list_ecs_specs([instance_type]))):
+                return []
+            known = [machine.instance_type for machine in self.client.send(list_ecs_specs())]
         except APIError as error:
             # Listing machines needs a permission of its own; without it, PAI judges the type at create.
             self.log.warning("instance_type can't be checked beforehand (%s)", error)
-        if problems:
-            raise SpecError(problems)
-
-    def _machine_problems(self, instance_type: str) -> list[str]:
-        if any(machine.instance_type == instance_type for machine in self.client.send(list_ecs_specs([instance_type]))):
             return []
-        known = [machine.instance_type for machine in self.client.send(list_ecs_specs())]
         near = difflib.get_close_matches(instance_type, known, n=5, cutoff=0.0)
         region = self.config.region_id
         return [f"instance_type {instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"]
 
-    def _resolve_image(self, spec: TrainingJobSpec) -> str:
-        if spec.image is None:
+    def _image_of(self, query: ImageQuery | None) -> Image:
+        if query is None:
             raise SpecError(["image_uri is missing"])
-        images = PAIImageHook(self.pai_conn_id, region_id=self._region_id, workspace_id=self._workspace_id)
-        try:
-            query = spec.image
-            image = images.retrieve(query.framework_name, query.framework_version, query.accelerator_type)
-        finally:
-            images.close()
-        self.log.info("Image for %s %s: %s", query.framework_name, query.framework_version, image.uri)
-        return image.uri
+        if query not in self._images:
+            hook = PAIImageHook(self.pai_conn_id, region_id=self._region_id, workspace_id=self._workspace_id)
+            with closing(hook):
+                name, version, accelerator = query.framework_name, query.framework_version, query.accelerator_type
+                self._images[query] = hook.retrieve(name, version, accelerator)
+        return self._images[query]
 
     def _output_storage(self, spec: TrainingJobSpec) -> OssUri:
         return OssUri.parse(spec.output_path) if spec.output_path else self.storage
@@ -232,13 +250,9 @@ class PAITrainingHook(PAIBaseHook):
 
 def describe(job: JobSnapshot) -> str:
     """Return a job's status with its reason and, for a new status, since when."""
-    since = job.transitions[-1].start if job.transitions else ""
-    details = [part for part in (job.reason, f"since {_clock(since)}" if since else "") if part]
+    since = moment(job.transitions[-1].start) if job.transitions else None
+    details = [part for part in (job.reason, f"since {since:%H:%M:%S} UTC" if since else "") if part]
     return f"{job.status} ({', '.join(details)})" if details else job.status
-
-
-def _clock(moment: str) -> str:
-    return datetime.fromisoformat(moment).strftime("%H:%M:%S UTC")
 
 
 def _may_have_happened(error: PAIError) -> bool:

@@ -68,19 +68,28 @@ class Plan:
     Attributes:
         adopt: the job to take as its own; None to submit a new one.
         stop: ids of jobs to stop first.
+        superseded_by: job of a newer generation: a person has cleared the task since, and this attempt is over.
     """
 
     adopt: JobSnapshot | None = None
     stop: tuple[str, ...] = ()
+    superseded_by: JobSnapshot | None = None
 
 
 def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
     """Decide: adopt this generation's active or succeeded job, stop older generations' active ones.
 
+    A dead copy of an attempt that comes to life again after the task was cleared finds a newer generation's job; it
+    must neither submit one of its own nor touch that one, only stop what it left behind.
+
     When several jobs of this generation qualify, a succeeded one wins, then the oldest, so that two live copies of
     one attempt choose the same; the others that are active are stopped.
     """
     own = [job for job in jobs if job.labels.get(KEY_LABEL) == identity.key]
+    newer = [job for job in own if _generation(job.labels) > identity.generation]
+    if newer:
+        left = [job for job in own if job not in newer and not job.is_terminal]
+        return Plan(stop=tuple(job.job_id for job in left), superseded_by=newer[0])
     mine = [job for job in own if _generation(job.labels) == identity.generation]
     older = [job for job in own if _generation(job.labels) < identity.generation and not job.is_terminal]
     candidates = [job for job in mine if job.is_success or not job.is_terminal]

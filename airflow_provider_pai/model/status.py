@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,15 @@ ACTIVE_STATUSES = (
     JobStatus.RUNNING,
 )
 TERMINAL_STATUSES = frozenset(JobStatus) - frozenset(ACTIVE_STATUSES)
+
+
+def moment(text: str) -> datetime | None:
+    """Read a time of PAI's answers; None when it is none, since what is only shown must not break what waits."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_pai.errors import JobTimeoutError, PAIError
+from airflow_provider_pai.errors import JobTimeoutError, PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
 from airflow_provider_pai.model.status import JobSnapshot
@@ -168,10 +169,13 @@ class PAITrainingOperator(BaseOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
-        from airflow_provider_pai.model.arguments import checked_spec
+        from airflow_provider_pai.model.arguments import read_spec
 
         with airflow_errors():
-            spec = checked_spec(self._arguments())
+            spec, problems = read_spec(self._arguments())
+            if problems:
+                raise SpecError([*problems, *self.hook.problems(spec, problems)])
+            spec = replace(spec, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
             job, existed = self.hook.submit_or_adopt(spec, identity_of(context["ti"], self.retries or 0), name)
             self._announce(context, job, existed=existed)
@@ -200,8 +204,6 @@ class PAITrainingOperator(BaseOperator):
     def _arguments(self) -> dict[str, Any]:
         arguments = {name: getattr(self, name) for name in _SPEC_ARGUMENTS}
         arguments["base_job_name"] = self.base_job_name or self.task_id
-        if self.max_run_time is None or isinstance(self.max_run_time, int):
-            arguments["max_run_time"] = run_time_limit(self.max_run_time, self.execution_timeout)
         return arguments
 
     def _announce(self, context: Context, job: JobSnapshot, *, existed: bool) -> None:

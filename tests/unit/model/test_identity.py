@@ -52,6 +52,15 @@ def test_what_an_attempt_does_about_the_jobs_it_finds(
     assert (found.adopt.job_id if found.adopt else None, found.stop) == (adopted, stopped)
 
 
+@pytest.mark.parametrize("status", ["Running", "Succeed", "Failed", "Terminated"])
+def test_an_attempt_that_a_newer_generation_has_replaced_only_ends_what_it_left_behind(status: str) -> None:
+    found = plan(IDENTITY, [job("own", "Running"), job("older", "Running", 0), job("newer", status, 2)])
+    assert found.superseded_by is not None
+    assert found.superseded_by.job_id == "newer"
+    assert found.adopt is None
+    assert set(found.stop) == {"own", "older"}
+
+
 STATUSES = st.sampled_from(["Creating", "Running", "Succeed", "Failed", "Terminated", "Pausing"])
 JOBS = st.builds(
     job,

@@ -1,0 +1,113 @@
+"""Hooks against local PAI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from airflow.providers.common.compat.sdk import Connection
+
+from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
+from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.hooks.oss import PAIOSSHook
+from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.local.server import LocalPAI
+from tests.support.attempt import Attempt, training
+
+
+def test_the_newest_version_is_the_newest_by_number(pai: LocalPAI) -> None:
+    image = PAIImageHook().retrieve("TensorFlow", "latest", "GPU")
+    versions = [each.version for each in PAIImageHook().list_images("TensorFlow") if each.accelerator == "GPU"]
+    assert image.version == "2.10"
+    assert max(versions) != "2.10", "by letters another one would be newest, so this test could not fail"
+
+
+def test_one_framework_is_listed_in_any_case(pai: LocalPAI) -> None:
+    assert {image.framework for image in PAIImageHook().list_images("pytorch")} == {"PyTorch"}
+    assert len({image.framework for image in PAIImageHook().list_images()}) > 2
+
+
+def test_pytorch_1_12_is_there_for_gpu_and_cpu(pai: LocalPAI) -> None:
+    for accelerator in ("GPU", "CPU"):
+        image = PAIImageHook().retrieve("PyTorch", "1.12", accelerator)
+        assert (image.version, image.accelerator) == ("1.12", accelerator)
+
+
+def test_a_miss_says_which_versions_there_are(pai: LocalPAI) -> None:
+    with pytest.raises(SpecError, match=r"image: .*'7.7'.*1\.12"):
+        PAIImageHook().retrieve("PyTorch", "7.7", "CPU")
+
+
+def test_files_and_folders_go_to_oss_and_back(pai: LocalPAI, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    (source / "a b.txt").write_text("one")
+    (source / "deep" / "ü.txt").write_text("two")
+    oss = PAIOSSHook()
+    home = oss.default_folder("tests", "round trip")
+    assert oss.upload(source, home) == home
+    assert oss.upload(source / "a b.txt", home + "single/") == home + "single/a b.txt"
+    assert oss.exists(home)
+    assert oss.exists(home + "deep/ü.txt")
+    assert not oss.exists(home + "deep/none")
+    assert [(uri.removeprefix(home), size) for uri, size in oss.list(home)] == [
+        ("a b.txt", 3),
+        ("deep/ü.txt", 3),
+        ("single/a b.txt", 3),
+    ]
+    back = oss.download(home, tmp_path / "back")
+    assert [path.relative_to(tmp_path / "back").as_posix() for path in back] == [
+        "a b.txt",
+        "deep/ü.txt",
+        "single/a b.txt",
+    ]
+    assert (tmp_path / "back" / "deep" / "ü.txt").read_text() == "two"
+
+
+def test_a_key_that_would_leave_the_folder_is_not_written(pai: LocalPAI, tmp_path: Path) -> None:
+    oss = PAIOSSHook()
+    home = oss.default_folder("tests", "hostile")
+    oss.write(home + "../../outside", b"x")
+    with pytest.raises(PAIError, match="out of"):
+        oss.download(home, tmp_path / "in" / "side")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_downloading_nothing_is_an_error(pai: LocalPAI, tmp_path: Path) -> None:
+    oss = PAIOSSHook()
+    with pytest.raises(NotFoundError):
+        oss.download(oss.default_folder("tests", "nothing"), tmp_path)
+    with pytest.raises(NotFoundError):
+        oss.download(oss.default_folder("tests") + "nothing.txt", tmp_path)
+
+
+def test_the_connection_can_be_tried(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, message = PAITrainingHook().test_connection()
+    assert good, message
+    monkeypatch.setenv("AIRFLOW_CONN_WRONG", pai.ready.airflow_conn_uri.replace("workspace_id=", "workspace_id=9"))
+    good, message = PAITrainingHook("wrong").test_connection()
+    assert not good
+    assert "GetWorkspace" in message
+
+
+def test_an_alibaba_cloud_connection_serves_too(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = pai.ready
+    extra = {
+        "access_key_id": ready.access_key_id,
+        "access_key_secret": ready.access_key_secret,
+        "region": ready.region_id,
+        "workspace_id": ready.workspace_id,
+        "endpoint": ready.api,
+        "oss_endpoint": ready.oss,
+    }
+    connection = Connection(conn_id="ali", conn_type="alibaba_cloud", extra=json.dumps(extra))
+    monkeypatch.setenv("AIRFLOW_CONN_ALI", connection.get_uri())
+    good, message = PAITrainingHook("ali").test_connection()
+    assert good, message
+
+
+def test_stopping_a_job_that_has_ended_or_is_gone_is_no_error(pai: LocalPAI) -> None:
+    value = training(command="true").execute(Attempt().context)
+    PAITrainingHook().stop(value["job_id"])
+    PAITrainingHook().stop("train00000000000")
