@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.home import HomeInUse
-    from airflow_provider_pai.local.sandbox import Mode
+    from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -102,23 +102,23 @@ def _on_ending_signal() -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local import job_table
     from airflow_provider_pai.local.clock import system_time
     from airflow_provider_pai.local.home import is_home, read_address
-    from airflow_provider_pai.local.jobs import JobStore
+    from airflow_provider_pai.local.jobs import table
+    from airflow_provider_pai.local.jobs.store import JobStore
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}", NOT_RUNNING)
     address = read_address(chosen.home)
     if address:
-        table = _ask(address["api"], "GET", "jobs")["jobs"]
+        rows = _ask(address["api"], "GET", "jobs")["jobs"]
         _say(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
         store = JobStore(chosen.home, system_time)
-        table = job_table.rows(store.all())
+        rows = table.rows(store.all())
         store.close()
         _say("not running")
-    _say(*job_table.lines(table))
+    _say(*table.lines(rows))
     return 0 if address else NOT_RUNNING
 
 

@@ -14,23 +14,25 @@ from typing import Any
 from starlette.routing import Route
 
 from airflow_provider_pai import __version__
-from airflow_provider_pai.local import images, job_table, machines, training, workspaces
-from airflow_provider_pai.local.admin import Controls
-from airflow_provider_pai.local.catalog import ImageCatalog
-from airflow_provider_pai.local.checks import Checks
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.environments import Environments, Interpreter
-from airflow_provider_pai.local.faults import Faults
+from airflow_provider_pai.local.gate.admin import Controls
+from airflow_provider_pai.local.gate.faults import Faults
 from airflow_provider_pai.local.home import Home
-from airflow_provider_pai.local.jobs import JobStore
-from airflow_provider_pai.local.life import Workshop
+from airflow_provider_pai.local.jobs import routes as training
+from airflow_provider_pai.local.jobs import table
+from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_such_job
+from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.refusals import already_ended, invalid, no_such_job
-from airflow_provider_pai.local.runner import Runner
-from airflow_provider_pai.local.runtime import ProcessRuntime
-from airflow_provider_pai.local.sandbox import Mode, Sandbox
-from airflow_provider_pai.local.transitions import Outcome
-from airflow_provider_pai.local.workspaces import OWNER, Configs, Workspace
+from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import ProcessRuntime
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.services import images, machines, workspaces
+from airflow_provider_pai.local.services.catalog import ImageCatalog
+from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
 _IMAGES, _CONFIGS, _CREATED = "images", "configs", "created"
@@ -129,7 +131,7 @@ class Backend:
 
     def job_table(self) -> list[dict[str, str]]:
         """Return all jobs in short, oldest first."""
-        return job_table.rows(self._jobs.all())
+        return table.rows(self._jobs.all())
 
     def reset(self) -> None:
         """End and forget all jobs; forget objects, added images, configuration, faults, counts, lag and offset."""

@@ -14,16 +14,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.local.admin import admin_route
 from airflow_provider_pai.local.backend import Backend, Settings
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.faults import OSS, PAI, Faults, FaultyApp
-from airflow_provider_pai.local.gateway import pai_app
+from airflow_provider_pai.local.gate.admin import admin_route
+from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
+from airflow_provider_pai.local.gate.gateway import pai_app
+from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
-from airflow_provider_pai.local.listener import Listener
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
-from airflow_provider_pai.local.sandbox import Mode
+from airflow_provider_pai.local.running.sandbox import Mode
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.errors import JobFailedError, JobStoppedError, JobTimeoutError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import LOOK_BACK, PAITrainingHook, utc_now
-from airflow_provider_pai.local.faults import Fault, FaultKind
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.status import JobStatus
 from airflow_provider_pai.operators.attempt import identity_of

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_pai.client.poller import watch
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.local.faults import Fault, FaultKind
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.status import JobSnapshot
 from tests.support.attempt import Attempt, training

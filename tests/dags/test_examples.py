@@ -108,35 +108,41 @@ def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: D
     assert [path for path in files if secret in path.read_bytes()] == []
 
 
+def deferred(airflow: AirflowCluster, try_number: int = 1, run: DagRun | None = None) -> DagRun:
+    """A run of the DAG whose job nobody waits out, when its trigger runs in the triggerer.
+
+    Before that, nobody hears of a mark or a clear: Airflow ends a trigger that was never started without a word.
+    """
+    started = run or start(airflow, "long_job")
+    task = started.task("train")
+    airflow.api.wait_task(task, frozenset({"deferred"}), try_number=try_number)
+    wait_for(lambda: airflow.api.log(task, try_number), lambda log: "begun" in log, "the job's output", timeout=60)
+    return started
+
+
+def statuses(config: ClientConfig, run: DagRun) -> list[str]:
+    return sorted(job.status for job in jobs_of(config, run))
+
+
 @pytest.mark.parametrize("state", ["failed", "success"])
 def test_marking_a_deferred_task_stops_its_job(airflow: AirflowCluster, config: ClientConfig, state: str) -> None:
-    run = start(airflow, "long_job")
-    task = run.task("train")
-    airflow.api.wait_task(task, frozenset({"deferred"}))
-    (running,) = wait_for(lambda: jobs_of(config, run), bool, "the job", timeout=10)
-    assert not running.is_terminal
-    airflow.api.set_state(task, state)
-    wait_for(lambda: jobs_of(config, run)[0].status, lambda status: status == "Terminated", "the stop", timeout=60)
+    run = deferred(airflow)
+    assert statuses(config, run) == ["Running"]
+    airflow.api.set_state(run.task("train"), state)
+    wait_for(lambda: statuses(config, run), lambda found: found == ["Terminated"], "the stop", timeout=60)
 
 
 def test_clearing_a_deferred_task_stops_its_job_and_starts_a_new_one(
     airflow: AirflowCluster, config: ClientConfig
 ) -> None:
-    run = start(airflow, "long_job")
-    task = run.task("train")
-    airflow.api.wait_task(task, frozenset({"deferred"}))
-    airflow.api.clear(task)
-    airflow.api.wait_task(task, frozenset({"deferred"}), try_number=2)
+    run = deferred(airflow)
+    airflow.api.clear(run.task("train"))
+    deferred(airflow, 2, run)
     wait_for(
-        lambda: sorted(job.status for job in jobs_of(config, run)),
-        lambda states: len(states) == 2 and "Terminated" in states and len(set(states)) == 2,
+        lambda: statuses(config, run),
+        lambda found: found == ["Running", "Terminated"],
         "one job stopped and one running",
         timeout=60,
     )
-    airflow.api.set_state(task, "failed")
-    wait_for(
-        lambda: {job.status for job in jobs_of(config, run)},
-        lambda states: states == {"Terminated"},
-        "stop",
-        timeout=60,
-    )
+    airflow.api.set_state(run.task("train"), "failed")
+    wait_for(lambda: set(statuses(config, run)), lambda found: found == {"Terminated"}, "the last stop", timeout=60)

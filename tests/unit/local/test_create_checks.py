@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.checks import Checks
-from airflow_provider_pai.local.reply import Refusal
+from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.jobs.checks import Checks
 
 CHECKS = Checks(
     ecs_spec_known={"ecs.c6.large"}.__contains__,

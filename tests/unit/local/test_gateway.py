@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.gateway import MAX_BODY, Nonces, pai_app
-from airflow_provider_pai.local.reply import Refusal, answer
+from airflow_provider_pai.local.gate.gateway import MAX_BODY, Nonces, pai_app
+from airflow_provider_pai.local.gate.reply import Refusal, answer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEYS = signing.KeyPair("LTAI-test", "not-a-real-secret")

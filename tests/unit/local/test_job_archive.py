@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pai.local.archive import BadArchive, unpack
+from airflow_provider_pai.local.running.archive import BadArchive, unpack
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pai.local.environments import EnvironmentFailed, Environments, Interpreter
+from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments, Interpreter
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.job_query import page_of
-from airflow_provider_pai.local.jobs import JobStore
-from airflow_provider_pai.local.lines import LineFile
-from airflow_provider_pai.local.reply import Refusal
-from airflow_provider_pai.local.transitions import NEXT, moved
+from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.jobs.lines import LineFile
+from airflow_provider_pai.local.jobs.query import page_of
+from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.jobs.transitions import NEXT, moved
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
 

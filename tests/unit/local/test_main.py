@@ -16,8 +16,8 @@ import requests
 
 from airflow_provider_pai.local.__main__ import NOT_RUNNING, main
 from airflow_provider_pai.local.clock import system_time
-from airflow_provider_pai.local.job_table import lines
-from airflow_provider_pai.local.jobs import JobStore
+from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.jobs.table import lines
 from airflow_provider_pai.local.oss.objects import ObjectStore
 
 PATIENCE = 30

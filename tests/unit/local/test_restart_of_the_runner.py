@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pai.local.environments import Environments, Interpreter
-from airflow_provider_pai.local.jobs import JobStore
-from airflow_provider_pai.local.life import Workshop
+from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.processes import facts, kill_survivors
-from airflow_provider_pai.local.runner import Runner
-from airflow_provider_pai.local.runtime import ProcessRuntime
-from airflow_provider_pai.local.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.processes import facts, kill_survivors
+from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import ProcessRuntime
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.spec import TrainingJobSpec
 from airflow_provider_pai.model.wire import create_body
 

@@ -18,16 +18,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_pai.local.checks import Checks
-from airflow_provider_pai.local.environments import Environments, Interpreter
-from airflow_provider_pai.local.jobs import JobStore
-from airflow_provider_pai.local.life import Workshop
+from airflow_provider_pai.local.gate.reply import Refusal, refuse
+from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.routes import routes
+from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.reply import Refusal, refuse
-from airflow_provider_pai.local.runner import Runner
-from airflow_provider_pai.local.runtime import ProcessRuntime
-from airflow_provider_pai.local.sandbox import Mode, Sandbox
-from airflow_provider_pai.local.training import routes
+from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import ProcessRuntime
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.spec import MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.wire import create_body, snapshot
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from airflow_provider_pai.local.job_files import JobFiles
-from airflow_provider_pai.local.metrics import MetricReader
-from airflow_provider_pai.local.transitions import wire_time
+from airflow_provider_pai.local.jobs.files import JobFiles
+from airflow_provider_pai.local.jobs.metrics import MetricReader
+from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.spec import MetricDefinition
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.local.lines import LineFile
+from airflow_provider_pai.local.jobs.lines import LineFile
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.api.training import JOBS
-from airflow_provider_pai.local import job_views, refusals
-from airflow_provider_pai.local.checks import Checks
-from airflow_provider_pai.local.create_form import form_problems, without_nulls
-from airflow_provider_pai.local.job_query import asked_page, time_range
-from airflow_provider_pai.local.jobs import JobStore, Record
-from airflow_provider_pai.local.page import descending
-from airflow_provider_pai.local.reply import answer
-from airflow_provider_pai.local.runner import Runner
-from airflow_provider_pai.local.transitions import is_terminal
+from airflow_provider_pai.local.gate.page import descending
+from airflow_provider_pai.local.gate.reply import answer
+from airflow_provider_pai.local.jobs import refusals, views
+from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.create_form import form_problems, without_nulls
+from airflow_provider_pai.local.jobs.query import asked_page, time_range
+from airflow_provider_pai.local.jobs.store import JobStore, Record
+from airflow_provider_pai.local.jobs.transitions import is_terminal
+from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.model.contract import instance_name
 
 _DEFAULT_PAGE_SIZE = 100
@@ -84,12 +84,12 @@ class _Jobs:
 
     def list(self, request: Request) -> Response:
         records, total = self.store.query(request.query_params)
-        return answer({"TrainingJobs": [job_views.listed(record) for record in records], "TotalCount": total})
+        return answer({"TrainingJobs": [views.listed(record) for record in records], "TotalCount": total})
 
     def get(self, request: Request) -> Response:
         record = self._existing(request)
         latest = self.store.files(record["TrainingJobId"]).latest_metrics()
-        return answer(job_views.detailed(record, latest, self.now(), self.console))
+        return answer(views.detailed(record, latest, self.now(), self.console))
 
     def delete(self, request: Request) -> Response:
         record = self._existing(request)
@@ -154,11 +154,11 @@ class _Jobs:
     def error_info(self, request: Request) -> Response:
         record = self._existing(request)
         tail = self.store.files(record["TrainingJobId"]).log.tail(_ERROR_LINES)
-        return answer({"ErrorInfo": job_views.error_info(record, tail)})
+        return answer({"ErrorInfo": views.error_info(record, tail)})
 
     def output_models(self, request: Request) -> Response:
         record = self._existing(request)
-        model = job_views.output_model(record)
+        model = views.output_model(record)
         source = {"SourceType": "TrainingJob", "SourceId": record["TrainingJobId"]}
         return answer({"OutputModels": [{**model, **source}] if model else []})
 

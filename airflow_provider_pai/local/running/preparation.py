@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from airflow_provider_pai.local.archive import BadArchive, unpack
-from airflow_provider_pai.local.job_files import WorkFolder
+from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.running.archive import BadArchive, unpack
 from airflow_provider_pai.model.contract import Mount, RunPlan
 from airflow_provider_pai.model.spec import CodeLocation
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from airflow_provider_pai.local.job_files import WorkFolder
+from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.model.contract import ROOT
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_pai.local.page import Page, descending
-from airflow_provider_pai.local.refusals import invalid
-from airflow_provider_pai.local.transitions import wire_time
+from airflow_provider_pai.local.gate.page import Page, descending
+from airflow_provider_pai.local.jobs.refusals import invalid
+from airflow_provider_pai.local.jobs.transitions import wire_time
 
 MAX_PAGE_SIZE = 100
 """[inferred]: no maximum is public, examples go to 100."""

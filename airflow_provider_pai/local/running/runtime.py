@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
-from airflow_provider_pai.local import processes
-from airflow_provider_pai.local.job_files import WorkFolder
-from airflow_provider_pai.local.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.jobs.files import WorkFolder
+from airflow_provider_pai.local.running import processes
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.contract import RunPlan
 
 LONGEST_LINE = 64 * 1024

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_pai.local.processes import signal_group
+from airflow_provider_pai.local.running.processes import signal_group
 
 _WAIT_SECONDS = 0.1
 _SHOWN_LINES = 5

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.page import Page, descending
-from airflow_provider_pai.local.reply import Refusal, answer
+from airflow_provider_pai.local.gate.page import Page, descending
+from airflow_provider_pai.local.gate.reply import Refusal, answer
 
 _PAGE_SIZE = 10
 _DRIVERS = ("535.161.08", "550.127.08")

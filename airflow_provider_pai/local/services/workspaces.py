@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.api.workspaces import DEFAULT_STORAGE_KEY
-from airflow_provider_pai.local.page import Page, descending
-from airflow_provider_pai.local.reply import Refusal, answer
+from airflow_provider_pai.local.gate.page import Page, descending
+from airflow_provider_pai.local.gate.reply import Refusal, answer
 
 _PAGE_SIZE = 20
 OWNER = "1000000000000001"

@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.catalog import ImageCatalog, Row, is_official, label_values, with_labels
-from airflow_provider_pai.local.reply import Refusal, answer
+from airflow_provider_pai.local.gate.reply import Refusal, answer
+from airflow_provider_pai.local.services.catalog import ImageCatalog, Row, is_official, label_values, with_labels
 from airflow_provider_pai.model.image import OFFICIAL_LABEL
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,49}")

@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.local import transitions
-from airflow_provider_pai.local.environments import EnvironmentFailed, Environments
-from airflow_provider_pai.local.jobs import JobStore
-from airflow_provider_pai.local.journal import Journal
-from airflow_provider_pai.local.ports import LOOPBACK, MasterPorts
-from airflow_provider_pai.local.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
-from airflow_provider_pai.local.processes import kill_survivors
-from airflow_provider_pai.local.runtime import RunningInstance, Runtime
-from airflow_provider_pai.local.transitions import Outcome
+from airflow_provider_pai.local.jobs import transitions
+from airflow_provider_pai.local.jobs.journal import Journal
+from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.jobs.transitions import Outcome
+from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
+from airflow_provider_pai.local.running.ports import LOOPBACK, MasterPorts
+from airflow_provider_pai.local.running.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
+from airflow_provider_pai.local.running.processes import kill_survivors
+from airflow_provider_pai.local.running.runtime import RunningInstance, Runtime
 from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_lines, run_plan, start_lines
 from airflow_provider_pai.model.status import JobStatus
 from airflow_provider_pai.model.wire import read_create_body

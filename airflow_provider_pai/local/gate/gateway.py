@@ -18,8 +18,8 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 
 from airflow_provider_pai.api import signing
-from airflow_provider_pai.local.operations import operations_of
-from airflow_provider_pai.local.reply import Refusal, refuse
+from airflow_provider_pai.local.gate.operations import operations_of
+from airflow_provider_pai.local.gate.reply import Refusal, refuse
 
 if TYPE_CHECKING:
     from starlette.responses import Response

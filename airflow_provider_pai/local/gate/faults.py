@@ -17,9 +17,9 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from airflow_provider_pai.local.gate.reply import Refusal, refuse
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
 from airflow_provider_pai.local.oss.replies import refused
-from airflow_provider_pai.local.reply import Refusal, refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Send

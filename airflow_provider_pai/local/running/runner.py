@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_pai.local import transitions
-from airflow_provider_pai.local.jobs import LOCAL, Record
-from airflow_provider_pai.local.life import Halt, Life, Workshop
-from airflow_provider_pai.local.ports import MasterPorts
-from airflow_provider_pai.local.processes import kill_survivors
-from airflow_provider_pai.local.transitions import Outcome, is_terminal
+from airflow_provider_pai.local.jobs import transitions
+from airflow_provider_pai.local.jobs.store import LOCAL, Record
+from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
+from airflow_provider_pai.local.running.life import Halt, Life, Workshop
+from airflow_provider_pai.local.running.ports import MasterPorts
+from airflow_provider_pai.local.running.processes import kill_survivors
 from airflow_provider_pai.model.status import JobStatus
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_pai.local.transitions import is_terminal
+from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
 from airflow_provider_pai.model.status import JobStatus
 

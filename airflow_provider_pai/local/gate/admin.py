@@ -25,8 +25,8 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.faults import Fault, FaultKind, Faults
-from airflow_provider_pai.local.reply import Refusal, answer, refuse
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind, Faults
+from airflow_provider_pai.local.gate.reply import Refusal, answer, refuse
 from airflow_provider_pai.model.status import JobStatus
 
 if TYPE_CHECKING:

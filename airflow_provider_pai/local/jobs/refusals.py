@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_pai.api.training import NO_INSTANCE_YET
-from airflow_provider_pai.local.reply import Refusal
+from airflow_provider_pai.local.gate.reply import Refusal
 
 
 def invalid(message: str) -> Refusal:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from airflow_provider_pai.local.reply import Refusal
+from airflow_provider_pai.local.gate.reply import Refusal
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-from airflow_provider_pai.local import job_query, transitions
-from airflow_provider_pai.local.job_files import JobFiles
-from airflow_provider_pai.local.transitions import wire_time
+from airflow_provider_pai.local.jobs import query, transitions
+from airflow_provider_pai.local.jobs.files import JobFiles
+from airflow_provider_pai.local.jobs.transitions import wire_time
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class JobStore:
             records = list(self._records.values())
         if self.lag_seconds > 0:
             records = [r for r in records if datetime.fromisoformat(r[LOCAL]["CreatedAt"]) <= visible]
-        return job_query.page_of(records, parameters, now)
+        return query.page_of(records, parameters, now)
 
     def _write(self, record: dict[str, Any], now: datetime) -> Record:
         record["GmtModifiedTime"] = wire_time(now)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from airflow_provider_pai.local.faults import CUT
+from airflow_provider_pai.local.gate.faults import CUT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -1,0 +1,1 @@
+"""PAI's services beside training jobs: image catalog, workspaces, instance types."""
