@@ -28,6 +28,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / ".demo"
 DAG_ID = "train_evaluate"
 RUN_TIMEOUT = 600.0
+_SHOWN_LINES = 15
 _STARTED = time.monotonic()
 
 
@@ -136,9 +137,11 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun) -> None:
     ]
     width = max(len(name) for name, _ in rows)
     sys.stdout.write("\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows) + "\n")
-    if run.state != "success":
-        states = ", ".join(f"{task.ref.task_id} {task.state}" for task in api.task_instances(run))
-        sys.stdout.write(f"  The DAG run did not succeed ({states}); see the logs above.\n")
+    for task in api.task_instances(run):
+        if task.state == "failed":
+            sys.stdout.write(f"  Task {task.ref.task_id} failed; the end of its log:\n")
+            lines = api.log(task.ref, task.try_number).splitlines()[-_SHOWN_LINES:]
+            sys.stdout.write("".join(f"    | {line}\n" for line in lines))
 
 
 def _relative(path: Path) -> str:
