@@ -5,11 +5,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types layers unit clean help
+VENV2 := .venv-airflow2
+INSTALLED2 := $(VENV2)/.installed
+
+.PHONY: demo test lint types layers unit test-airflow2 clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI"
 	@echo "make test   lint, types, layers and all tests"
+	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make clean  remove what these commands made"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -39,5 +43,14 @@ layers: $(INSTALLED)
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest
 
+$(INSTALLED2): pyproject.toml constraints-airflow2.txt
+	@$(PYTHON) -m venv $(VENV2)
+	@$(VENV2)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(VENV2)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-airflow2.txt -e '.[local,dev]'
+	@touch $@
+
+test-airflow2: $(INSTALLED2)
+	$(VENV2)/bin/python -m pytest tests/airflow tests/unit/hooks tests/unit/client -m "not cluster"
+
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
