@@ -32,7 +32,7 @@ import os, sys
 print("arguments", sys.argv[1:])
 for step in (1, 2):
     print(f"accuracy={step / 10}", flush=True)
-with open("/ml/output/model/model.txt", "w") as model:
+with open(os.environ["PAI_OUTPUT_MODEL"] + "model.txt", "w") as model:
     model.write(open(os.environ["PAI_INPUT_TRAIN"]).read())
 """
 PATIENCE = 60
