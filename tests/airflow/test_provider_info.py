@@ -1,0 +1,38 @@
+"""What Airflow makes of the provider's description of itself."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from airflow_provider_pai.links import PAITrainingJobLink
+from airflow_provider_pai.provider_info import get_provider_info
+
+
+# Airflow 3 has moved the table of hooks to where 2.11 has none, and reads it from there all the same.
+@pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")
+def test_airflow_knows_the_connection_type_and_its_hook() -> None:
+    hook = ProvidersManager().hooks["pai"]
+    assert hook is not None
+    assert hook.hook_name == "Alibaba Cloud PAI"
+    assert hook.connection_type == "pai"
+
+
+def test_airflow_knows_the_extra_link() -> None:
+    link = f"{PAITrainingJobLink.__module__}.{PAITrainingJobLink.__qualname__}"
+    assert link in ProvidersManager().extra_links_class_names
+
+
+def test_airflow_knows_the_option() -> None:
+    options = dict(ProvidersManager().provider_configs)["airflow-provider-pai"]["pai"]["options"]
+    assert "deployment_name" in options
+
+
+@pytest.mark.parametrize("kind", ["hooks", "operators", "triggers"])
+def test_every_module_that_is_named_exists(kind: str) -> None:
+    modules = [name for group in get_provider_info()[kind] for name in group["python-modules"]]
+    assert modules
+    for name in modules:
+        import_module(name)
