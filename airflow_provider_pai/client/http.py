@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -188,9 +189,12 @@ def _session(config: ClientConfig) -> requests.Session:
 
 def _never_sent(error: requests.RequestException) -> bool:
     """Whether the connection was never made, so that the service can't have seen the request."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
-        return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.exceptions.SSLError):
+        # A refused certificate ends the handshake; any other TLS error may come after the request was read.
+        return isinstance(getattr(reason, "args", [None])[0], ssl.SSLCertVerificationError)
+    if isinstance(error, requests.ConnectTimeout):
+        return True
     return isinstance(error, requests.ConnectionError) and isinstance(reason, NewConnectionError)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import oss2
+import tenacity
 
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
+from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.client.source import packed
 from airflow_provider_pai.errors import (
     APIError,
@@ -32,6 +34,15 @@ logging.getLogger("oss2").setLevel(logging.WARNING)
 _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 
 
+_repeated = tenacity.retry(
+    retry=tenacity.retry_if_exception(lambda error: isinstance(error, PAIError) and is_passing(error)),
+    stop=tenacity.stop_after_attempt(4),
+    wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
+    reraise=True,
+)
+"""All that is done here may be done twice: reading, and writing the same bytes to the same key."""
+
+
 class ObjectStorage:
     """Reads and writes objects with one identity. Safe to use from several threads.
 
@@ -49,6 +60,7 @@ class ObjectStorage:
         """Close the connections."""
         self._session.session.close()
 
+    @_repeated
     def exists(self, uri: OssUri) -> bool:
         """Whether there is an object at a URI, or for a folder any object below it."""
         with _errors("look up", uri):
@@ -62,11 +74,13 @@ class ObjectStorage:
             for item in oss2.ObjectIteratorV2(self._bucket(uri), prefix=uri.key):
                 yield OssUri(uri.bucket, item.key, uri.endpoint), item.size
 
+    @_repeated
     def write(self, uri: OssUri, content: bytes) -> None:
         """Write one object, replacing what was there."""
         with _errors("write", uri):
             self._bucket(uri).put_object(uri.key, content)
 
+    @_repeated
     def read(self, uri: OssUri) -> bytes:
         """Read one object into memory."""
         with _errors("read", uri):
@@ -133,14 +147,17 @@ class ObjectStorage:
                 self._put_new(target, package.content)
         return CodeLocation(target.bucket, target.key, self._config.code_endpoint)
 
+    @_repeated
     def _put_new(self, uri: OssUri, content: Any) -> None:
         """Write an object whose name tells its content; somebody else writing the same first is as good."""
+        content.seek(0)
         try:
             with _errors("write", uri):
                 self._bucket(uri).put_object(uri.key, content, headers=_FORBID_OVERWRITE)
         except ConflictError:
             return
 
+    @_repeated
     def _upload_file(self, path: Path, uri: OssUri) -> None:
         with _errors("write", uri):
             if path.stat().st_size > MULTIPART_THRESHOLD:
@@ -148,6 +165,7 @@ class ObjectStorage:
             else:
                 self._bucket(uri).put_object_from_file(uri.key, str(path))
 
+    @_repeated
     def _download_file(self, uri: OssUri, folder: Path, name: str) -> Path:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
             raise PAIError(f"the key of {uri} would lead out of {folder}; nothing was written for it")

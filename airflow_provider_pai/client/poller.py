@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -47,6 +48,7 @@ class _Watch:
     interval: float
     patience: Patience
     logs: LogReader | None
+    looked_at: bool = False
     ended: bool = False
     queue: asyncio.Queue[Progress | PAIError] = field(default_factory=asyncio.Queue)
 
@@ -76,6 +78,7 @@ async def watch(
     Raises:
         PAIError: asking on makes no sense, see :class:`Patience`.
     """
+    warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config)))
     watched = poller.add(job_id, interval, Patience(warn, outage_limit), warn if logs else None)
@@ -109,6 +112,11 @@ async def _last_lines(poller: StatusPoller, watched: _Watch) -> AsyncIterator[tu
         yield (LOG_GOES_ON,)
 
 
+def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:
+    """Warn in the watcher's own context, which tells Airflow whose log it is; a copy, since two threads may warn."""
+    context.copy().run(warn, *arguments)
+
+
 class StatusPoller:
     """Asks for the jobs of its watches, round after round; idle without watches.
 
@@ -130,7 +138,7 @@ class StatusPoller:
         added = _Watch(job_id, interval, patience, reader)
         self._watches.add(added)
         self._news.set()
-        if self._task is None:
+        if self._task is None or self._task.done():
             # An empty context: the rounds serve everybody and must not log into the first watcher's task log.
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._run(), name="pai-poller", context=contextvars.Context())
@@ -155,16 +163,21 @@ class StatusPoller:
         self._client.close()
 
     async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        last = clock()
+        due = self._active()
         while True:
             self._news.clear()
-            await self._round()
+            await self._round(due)
             interval = min((each.interval for each in self._active()), default=None)
+            left = None if interval is None else max(0.0, last + max(interval, _GATHERING) - clock())
             try:
-                await asyncio.wait_for(self._news.wait(), interval)
-                # Watches come in crowds when a triggerer starts; one round serves them all.
+                await asyncio.wait_for(self._news.wait(), left)
+                # Watches come in crowds when a triggerer starts; one look serves them all, and none of the others.
                 await asyncio.sleep(_GATHERING)
+                due = tuple(each for each in self._active() if not each.looked_at)
             except TimeoutError:
-                continue
+                last, due = clock(), self._active()
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Nobody may wait for rounds that no longer come."""
@@ -175,8 +188,9 @@ class StatusPoller:
     def _active(self) -> tuple[_Watch, ...]:
         return tuple(each for each in self._watches if not each.ended)
 
-    async def _round(self) -> None:
-        watches = self._active()
+    async def _round(self, watches: Sequence[_Watch]) -> None:
+        for each in watches:
+            each.looked_at = True
         found = await self._statuses({each.job_id for each in watches})
         await asyncio.gather(*(self._deliver(each, found[each.job_id]) for each in watches if each in self._watches))
 
@@ -207,7 +221,10 @@ class StatusPoller:
         return found
 
     async def _listed(self, job_ids: set[str], oldest: datetime) -> dict[str, JobSnapshot]:
-        """Read pages of the list, newest job first, until all awaited jobs were seen or the pages end."""
+        """Read pages of the list, newest job first, until all awaited jobs were seen or the pages end.
+
+        Never more pages than jobs are awaited: in a workspace full of others' jobs it is cheaper to ask for each.
+        """
         found: dict[str, JobSnapshot] = {}
         page = 1
         while True:
@@ -216,7 +233,7 @@ class StatusPoller:
             )
             answer = await self._in_thread(lambda call=call: self._client.send(call, attempts=1))  # type: ignore[misc]
             found.update((job.job_id, job) for job in answer.jobs if job.job_id in job_ids)
-            if len(found) == len(job_ids) or page * PAGE_SIZE >= answer.total or not answer.jobs:
+            if len(found) == len(job_ids) or page * PAGE_SIZE >= answer.total or page >= len(job_ids):
                 return found
             page += 1
 

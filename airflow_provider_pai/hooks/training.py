@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +21,7 @@ from airflow_provider_pai.client.waiting import wait_for_end
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, ProtocolError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
-from airflow_provider_pai.model.identity import JobIdentity, plan
+from airflow_provider_pai.model.identity import STOPPING_LABEL, TRY_LABEL, JobIdentity, held, number, plan
 from airflow_provider_pai.model.image import Image, ImageQuery
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.status import JobSnapshot, JobStatus, moment
@@ -86,7 +86,7 @@ class PAITrainingHook(PAIBaseHook):
             known: problems of the spec itself; what they name isn't looked at again.
         """
         found = source_problems(spec.source_dir)
-        named = {problem.split()[0].rstrip(":") for problem in known}
+        named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
         try:
             if "instance_type" not in named:
                 found += self._machine_problems(spec.instance_type)
@@ -112,30 +112,34 @@ class PAITrainingHook(PAIBaseHook):
         """
         if adopted := self.adopt(identity):
             return adopted, True
-        prepared = self.prepared(spec, job_name, identity.key[:6])
+        prepared = self.prepared(spec, job_name, identity.key)
         return self._create(replace(prepared, labels={**spec.labels, **identity.labels()}), identity), False
 
     def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
-        since = utc_now() - LOOK_BACK
-        found: list[JobSnapshot] = []
-        page = 1
-        while True:
-            call = calls.list_training_jobs(
-                self.config.workspace_id, start_time=since, labels=identity.filter(), page=page
-            )
-            answer = self.client.send(call)
-            found += answer.jobs
-            if not answer.jobs or len(found) >= answer.total:
-                break
-            page += 1
-        decision = plan(identity, found)
+        decision = plan(identity, self._jobs_of(identity))
         for job_id in decision.stop:
             self.log.warning("Stopping job %s, which an earlier attempt of this task left behind", job_id)
             self.stop(job_id)
         if newer := decision.superseded_by:
             raise PAIError(f"this attempt is over: the task was cleared since, and job {newer.job_id} is the new one's")
+        if decision.adopt and number(decision.adopt, TRY_LABEL) < identity.try_number:
+            # From now on an earlier try that is still alive leaves the job alone.
+            self._label(decision.adopt.job_id, {TRY_LABEL: str(identity.try_number)})
         return decision.adopt
+
+    def stop_own(self, identity: JobIdentity, job_id: str | None = None) -> None:
+        """Stop what an attempt has running, but for a job that a later try has taken.
+
+        Args:
+            identity: the attempt.
+            job_id: its job, when it is known; a list may lag behind its creation.
+        """
+        jobs = self._jobs_of(identity)
+        if job_id is not None and job_id not in {job.job_id for job in jobs}:
+            jobs.append(self.get(job_id))
+        for job in held(identity, jobs):
+            self.stop(job.job_id)
 
     def get(self, job_id: str) -> JobSnapshot:
         """Return a job as it is now.
@@ -147,6 +151,7 @@ class PAITrainingHook(PAIBaseHook):
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""
+        self._label(job_id, {STOPPING_LABEL: "true"})
         try:
             self.client.send(calls.stop_training_job(job_id))
         except NotFoundError:
@@ -195,14 +200,37 @@ class PAITrainingHook(PAIBaseHook):
         """Return the body that would be sent for a prepared job."""
         return create_body(spec, self.config.workspace_id)
 
+    def _jobs_of(self, identity: JobIdentity) -> list[JobSnapshot]:
+        since = utc_now() - LOOK_BACK
+        found: list[JobSnapshot] = []
+        page = 1
+        while True:
+            call = calls.list_training_jobs(
+                self.config.workspace_id, start_time=since, labels=identity.filter(), page=page
+            )
+            answer = self.client.send(call)
+            found += answer.jobs
+            if not answer.jobs or len(found) >= answer.total:
+                return found
+            page += 1
+
+    def _label(self, job_id: str, labels: Mapping[str, str]) -> None:
+        """Put labels on a job; they make races rarer, so a failure is told and nothing more."""
+        try:
+            self.client.send(calls.update_training_job_labels(job_id, labels), attempts=2)
+        except PAIError as error:
+            self.log.info("Job %s could not be labelled (%s)", job_id, error)
+
     def _machine_problems(self, instance_type: str) -> list[str]:
         try:
             if any(item.instance_type == instance_type for item in self.client.send(list_ecs_specs([instance_type]))):
                 return []
             known = [machine.instance_type for machine in self.client.send(list_ecs_specs())]
-        except APIError as error:
-            # Listing machines needs a permission of its own; without it, PAI judges the type at create.
+        except PAIError as error:
+            # Listing machines needs a permission and a host of its own; without them, PAI judges the type at create.
             self.log.warning("instance_type can't be checked beforehand (%s)", error)
+            return []
+        if not known:
             return []
         near = difflib.get_close_matches(instance_type, known, n=5, cutoff=0.0)
         region = self.config.region_id
@@ -233,18 +261,30 @@ class PAITrainingHook(PAIBaseHook):
         try:
             job_id = self.client.send(calls.create_training_job(self.preview(spec)))
         except PAIError as error:
-            return self._after_lost_answer(error, identity)
-        return JobSnapshot(job_id, JobStatus.CREATING, name=spec.job_name, outputs=spec.outputs, labels=spec.labels)
+            return self._after_lost_answer(error, identity, spec.job_name)
+        return JobSnapshot(
+            job_id,
+            JobStatus.CREATING,
+            name=spec.job_name,
+            workspace_id=self.config.workspace_id,
+            labels=spec.labels,
+            outputs=spec.outputs,
+            image_uri=spec.image_uri or "",
+            code_uri=spec.code.uri if spec.code else "",
+        )
 
-    def _after_lost_answer(self, error: PAIError, identity: JobIdentity) -> JobSnapshot:
-        """The create may have happened although no good answer came: look, with patience, before saying so."""
+    def _after_lost_answer(self, error: PAIError, identity: JobIdentity, job_name: str) -> JobSnapshot:
+        """The create may have happened although no good answer came: look, with patience, before saying so.
+
+        The name holds the moment of the submission, so it tells this job from those of other tries.
+        """
         if not _may_have_happened(error):
             raise error
         self.log.warning("No usable answer to CreateTrainingJob (%s); looking whether the job exists", error)
         for pause in LIST_LAG_PAUSES:
             self._sleep(pause)
-            if adopted := self.adopt(identity):
-                return adopted
+            if created := next((job for job in self._jobs_of(identity) if job.name == job_name), None):
+                return created
         raise error
 
 

@@ -9,8 +9,10 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +23,11 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 NOT_RUNNING = 3
 """Exit code of ``status`` when no server runs, as for init scripts."""
 _RESET_SECONDS = 120
+_MAX_PORT = 65535
+
+
+class _Failed(Exception):
+    """A command can't be carried out; the text is the line to show."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         return _fail(f"{' and '.join(missing)} not installed; run: pip install 'airflow-provider-pai[local]'")
-    return int(chosen.command(chosen))
+    try:
+        return int(chosen.command(chosen))
+    except _Failed as error:
+        return _fail(str(error))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pai-local", description="PAI and OSS on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve until SIGINT or SIGTERM; prints one line of JSON when ready")
-    serve.add_argument("--port", type=int, default=0, help="port of PAI's services (default: any free one)")
-    serve.add_argument("--oss-port", type=int, default=0, help="port of OSS (default: any free one)")
+    serve.add_argument("--port", type=_port, default=0, help="port of PAI's services (default: any free one)")
+    serve.add_argument("--oss-port", type=_port, default=0, help="port of OSS (default: any free one)")
     serve.add_argument("--cache", type=Path, help="folder of Python environments (default: in the home folder)")
     serve.add_argument(
         "--sandbox",
@@ -61,8 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it must be from 0 to {_MAX_PORT}")
+    return number
+
+
 def _serve(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.home import HomeInUse
     from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
 
@@ -76,16 +92,28 @@ def _serve(chosen: argparse.Namespace) -> int:
         cache=chosen.cache,
         sandbox=Mode(sandbox) if sandbox else None,
     )
-    try:
+    with _failing_in_one_line(chosen.home):
         server.start()
-    except (HomeInUse, OSError, RuntimeError) as error:
-        return _fail(str(error))
     try:
         print(json.dumps(server.ready.to_json()), flush=True)
         os.read(ended, 1)
     finally:
         server.stop()
     return 0
+
+
+@contextmanager
+def _failing_in_one_line(home: Path) -> Iterator[None]:
+    """Turn what can go wrong at the start of a server into the line to show."""
+    from airflow_provider_pai.local.home import HomeDamaged, HomeInUse
+    from airflow_provider_pai.local.running.environments import EnvironmentFailed
+
+    try:
+        yield
+    except (HomeDamaged, HomeInUse, EnvironmentFailed, OSError, RuntimeError) as error:
+        raise _Failed(" ".join(str(error).splitlines())) from error
+    except sqlite3.Error as error:
+        raise _Failed(f"the objects in {home / 'oss'} can't be read: {error}") from error
 
 
 def _on_ending_signal() -> int:
@@ -102,51 +130,68 @@ def _on_ending_signal() -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.clock import system_time
-    from airflow_provider_pai.local.home import is_home, read_address
+    from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.jobs import table
-    from airflow_provider_pai.local.jobs.store import JobStore
+    from airflow_provider_pai.local.jobs.store import saved_records
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}", NOT_RUNNING)
-    address = read_address(chosen.home)
+    address = _address(chosen.home)
     if address:
-        rows = _ask(address["api"], "GET", "jobs")["jobs"]
+        rows = _ask(chosen.home, address["api"], "GET", "jobs").get("jobs", [])
         _say(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
-        store = JobStore(chosen.home, system_time)
-        rows = table.rows(store.all())
-        store.close()
+        rows = table.rows(saved_records(chosen.home).values())
         _say("not running")
     _say(*table.lines(rows))
     return 0 if address else NOT_RUNNING
 
 
 def _reset(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.home import is_home, read_address
+    from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.server import LocalPAI
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}")
-    address = read_address(chosen.home)
+    address = _address(chosen.home)
     if address:
-        _ask(address["api"], "POST", "reset")
+        _ask(chosen.home, address["api"], "POST", "reset")
     else:
         # Started once, because a server that was killed may have left processes of its jobs.
-        with LocalPAI(chosen.home) as server:
+        with _failing_in_one_line(chosen.home), LocalPAI(chosen.home) as server:
             server.reset()
     _say("reset")
     return 0
 
 
-def _ask(api: str, method: str, control: str) -> dict[str, Any]:
+def _address(home: Path) -> dict[str, Any]:
+    """Return where the server of a folder answers; empty when none runs."""
+    from airflow_provider_pai.local.home import is_in_use, read_address
+
+    address = read_address(home)
+    if not address and is_in_use(home):
+        raise _busy(home, "it has no address")
+    return address
+
+
+def _busy(home: Path, why: str) -> _Failed:
+    return _Failed(f"the local PAI in {home} is starting or stopping; try again ({why})")
+
+
+def _ask(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
     """Ask the running server through its admin routes; no proxy has anything to do with it."""
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=_RESET_SECONDS)
     try:
         connection.request(method, f"/_local/{control}")
-        return dict(json.loads(connection.getresponse().read()))
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _busy(home, f"it did not answer as it should: {type(error).__name__}") from error
     finally:
         connection.close()
+    if response.status != http.client.OK or not isinstance(answer, dict):
+        raise _busy(home, f"it answered with HTTP status {response.status}")
+    return answer
 
 
 def _say(*lines: str) -> None:

@@ -24,6 +24,10 @@ class HomeInUse(Exception):
     """Another server serves from the folder; the text says which folder and, if it is known, where it answers."""
 
 
+class HomeDamaged(Exception):
+    """A file of the folder can't be read; the text names it."""
+
+
 class Home:
     """A folder that belongs to this server until it is released.
 
@@ -48,6 +52,8 @@ class Home:
             at = read_address(self.path).get("api")
             where = f", which answers at {at}" if at else ""
             raise HomeInUse(f"{self.path} is in use by another local PAI{where}; stop it or choose another folder")
+        # A server that was killed left it; until this one answers, nobody must go there.
+        (self.path / _ADDRESS).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let another server have the folder."""
@@ -59,21 +65,33 @@ class Home:
         _write(self.path / _ADDRESS, address)
 
     def key_pair(self) -> KeyPair:
-        """Return the folder's key pair; made at random the first time, readable for its owner only."""
+        """Return the folder's key pair; made at random the first time, readable for its owner only.
+
+        Raises:
+            HomeDamaged: the file holds none.
+        """
         file = self.path / _KEY_PAIR
         if not file.exists():
             made = {"access_key_id": f"LTAI{secrets.token_hex(10)}", "access_key_secret": secrets.token_hex(15)}
             _write(file, made)
-        return KeyPair(**json.loads(file.read_text()))
+        kept = _read(file)
+        names = ("access_key_id", "access_key_secret")
+        if not isinstance(kept, dict) or not all(isinstance(kept.get(name), str) and kept[name] for name in names):
+            raise HomeDamaged(f"{file} holds no {' and '.join(names)}; mend it, or remove it to get a new key pair")
+        return KeyPair(*(kept[name] for name in names))
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a JSON value."""
         _write(self.path / f"{name}.json", value)
 
     def recall(self, name: str, default: Any) -> Any:
-        """Return a JSON value that was kept, or the default."""
+        """Return a JSON value that was kept, or the default.
+
+        Raises:
+            HomeDamaged: the file holds no JSON.
+        """
         file = self.path / f"{name}.json"
-        return json.loads(file.read_text()) if file.exists() else default
+        return _read(file) if file.exists() else default
 
 
 def read_address(path: Path) -> dict[str, Any]:
@@ -82,7 +100,7 @@ def read_address(path: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads((path / _ADDRESS).read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
 
 
@@ -115,6 +133,13 @@ def _locked(lock: BinaryIO) -> bool:
     return False
 
 
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HomeDamaged(f"{file} is damaged: it holds no JSON; mend or remove it") from error
+
+
 def _write(file: Path, value: Any) -> None:
     """Write a file as a whole or not at all, readable for its owner only."""
     new = file.with_suffix(".new")
@@ -122,4 +147,6 @@ def _write(file: Path, value: Any) -> None:
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         json.dump(value, opened, ensure_ascii=False)
+        opened.flush()
+        os.fsync(descriptor)
     new.replace(file)

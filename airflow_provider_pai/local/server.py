@@ -93,6 +93,9 @@ class LocalPAI:
 
         Raises:
             HomeInUse: another server has the folder.
+            HomeDamaged: a file of the folder can't be read.
+            EnvironmentFailed: there is no Python that jobs can run.
+            sqlite3.Error: the index of the objects can't be read.
             OSError: a port is taken.
             RuntimeError: it is started already, or the sandbox insisted on does not work here.
         """
@@ -101,6 +104,7 @@ class LocalPAI:
         with ExitStack() as stack:
             home = Home(self._path)
             stack.callback(home.release)
+            keys = self._credentials or home.key_pair()
             api, oss = self._listeners(stack)
             backend = Backend(home, self._settings, self.clock, self.faults, urlsplit(oss.url).netloc)
             stack.callback(backend.close)
@@ -108,7 +112,6 @@ class LocalPAI:
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
             for close in (api.close, oss.close, api.end, oss.end):
                 stack.callback(close)
-            keys = self._credentials or home.key_pair()
             self._serve(backend, keys, api, oss)
             home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
             self._backend, self._ready = backend, self._described(keys, api, oss)

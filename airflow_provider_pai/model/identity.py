@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from airflow_provider_pai.model.status import JobSnapshot
 
 KEY_LABEL = "airflow.key"
 GENERATION_LABEL = "airflow.generation"
+TRY_LABEL = "airflow.try"
+STOPPING_LABEL = "airflow.stopping"
+"""Put on a job before it is stopped: PAI's stop takes its time, and meanwhile nobody may adopt the job."""
 _READABLE_BYTES = 128
 """Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 
@@ -28,7 +31,8 @@ class JobIdentity:
         run_id: the DAG run.
         task_id: the task.
         map_index: index of a mapped task; -1 for an unmapped one.
-        generation: constant over automatic retries, new when a person clears the task.
+        generation: constant over automatic retries, new when a person clears a task that is not running.
+        try_number: the try, from 1 and going on over generations; a job belongs to the last try that took it.
     """
 
     deployment: str
@@ -37,6 +41,12 @@ class JobIdentity:
     task_id: str
     map_index: int = -1
     generation: int = 0
+    try_number: int = 1
+
+    @property
+    def is_first_try(self) -> bool:
+        """Whether no earlier try of this generation can have left a job behind."""
+        return self.try_number <= self.generation + 1
 
     @property
     def key(self) -> str:
@@ -49,6 +59,7 @@ class JobIdentity:
         return {
             KEY_LABEL: self.key,
             GENERATION_LABEL: str(self.generation),
+            TRY_LABEL: str(self.try_number),
             "airflow.deployment": _readable(self.deployment),
             "airflow.dag_id": _readable(self.dag_id),
             "airflow.run_id": _readable(self.run_id),
@@ -82,25 +93,45 @@ def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
     A dead copy of an attempt that comes to life again after the task was cleared finds a newer generation's job; it
     must neither submit one of its own nor touch that one, only stop what it left behind.
 
+    A job that is being stopped is left to its end. A succeeded one is adopted by a later try only: found by the first
+    try of a generation, it is of a deleted run of the same id.
+
     When several jobs of this generation qualify, a succeeded one wins, then the oldest, so that two live copies of
     one attempt choose the same; the others that are active are stopped.
     """
     own = [job for job in jobs if job.labels.get(KEY_LABEL) == identity.key]
-    newer = [job for job in own if _generation(job.labels) > identity.generation]
+    newer = [job for job in own if number(job, GENERATION_LABEL) > identity.generation]
     if newer:
         left = [job for job in own if job not in newer and not job.is_terminal]
         return Plan(stop=tuple(job.job_id for job in left), superseded_by=newer[0])
-    mine = [job for job in own if _generation(job.labels) == identity.generation]
-    older = [job for job in own if _generation(job.labels) < identity.generation and not job.is_terminal]
-    candidates = [job for job in mine if job.is_success or not job.is_terminal]
+    mine = [job for job in own if number(job, GENERATION_LABEL) == identity.generation]
+    older = [job for job in own if number(job, GENERATION_LABEL) < identity.generation and not job.is_terminal]
+    candidates = [
+        job
+        for job in mine
+        if (job.is_success and not identity.is_first_try) or (not job.is_terminal and STOPPING_LABEL not in job.labels)
+    ]
     candidates.sort(key=lambda job: (not job.is_success, job.created, job.job_id))
     adopted = candidates[0] if candidates else None
     doubles = [job for job in candidates[1:] if not job.is_terminal]
     return Plan(adopted, tuple(job.job_id for job in (*older, *doubles)))
 
 
-def _generation(labels: Mapping[str, str]) -> int:
-    text = labels.get(GENERATION_LABEL, "")
+def held(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
+    """Return the active jobs that are this attempt's to stop: no later try has taken them."""
+    return [
+        job
+        for job in jobs
+        if job.labels.get(KEY_LABEL) == identity.key
+        and number(job, GENERATION_LABEL) == identity.generation
+        and number(job, TRY_LABEL) <= identity.try_number
+        and not job.is_terminal
+    ]
+
+
+def number(job: JobSnapshot, label: str) -> int:
+    """Return the number a label of a job holds; 0 when it holds none."""
+    text = job.labels.get(label, "")
     return int(text) if text.isdecimal() else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.model.uri import OssUri
@@ -130,3 +130,7 @@ class TrainingJobSpec:
             outputs[CHECKPOINTS_CHANNEL] = str(OssUri.parse(self.checkpoints_path).folder())
         given = {name: str(OssUri.parse(uri).folder()) for name, uri in self.outputs.items()}
         return replace(self, job_name=job_name, outputs={**outputs, **given})
+
+
+ARGUMENTS = tuple(each.name for each in fields(TrainingJobSpec) if each.name not in ("code", "job_name"))
+"""Names of what an author says of a job; the rest is filled in on the way."""

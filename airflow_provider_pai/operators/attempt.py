@@ -25,8 +25,8 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
 
     Args:
         ti: the running task instance.
-        retries: the task's number of retries; clearing a task raises ``max_tries`` by what was used, so the difference
-            is constant over automatic retries and new after a clear.
+        retries: the task's number of retries; clearing a task that isn't running raises ``max_tries`` by what was used,
+            so the difference is constant over automatic retries and new after such a clear.
     """
     map_index = ti.map_index
     return JobIdentity(
@@ -36,7 +36,15 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
         task_id=ti.task_id,
         map_index=-1 if map_index is None else map_index,
         generation=max(0, (ti.max_tries or 0) - retries),
+        try_number=ti.try_number,
     )
+
+
+def interval_problems(poll_interval: object) -> list[str]:
+    """Return what is wrong with an interval; one that isn't a number would end the waits of a whole triggerer."""
+    if isinstance(poll_interval, int | float) and not isinstance(poll_interval, bool) and poll_interval > 0:
+        return []
+    return [f"poll_interval must be a number of seconds above 0, not {poll_interval!r}"]
 
 
 def deadline_of(ti: Any, execution_timeout: timedelta | None) -> datetime | None:

@@ -12,6 +12,9 @@ from airflow_provider_pai.errors import AuthError, JobError, JobFailedError, Job
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
 from airflow_provider_pai.model.status import JobSnapshot, JobStatus
 
+NO_RETRY = (SpecError, AuthError)
+"""Errors that another attempt would meet again."""
+
 
 def result(job: JobSnapshot, console_url: str) -> dict[str, Any]:
     """Return the task's result: small, documented, plain JSON."""
@@ -41,5 +44,5 @@ def airflow_errors() -> Iterator[None]:
     """Fail the task without retry where a retry can't help: wrong arguments, wrong credentials."""
     try:
         yield
-    except (SpecError, AuthError) as error:
+    except NO_RETRY as error:
         raise AirflowFailException(str(error)) from error

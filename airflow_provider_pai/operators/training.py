@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -10,39 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_pai.errors import JobTimeoutError, PAIError, SpecError
+from airflow_provider_pai.errors import JobError, JobTimeoutError, PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
-from airflow_provider_pai.model.spec import MODEL_CHANNEL
+from airflow_provider_pai.model.spec import ARGUMENTS, MODEL_CHANNEL
 from airflow_provider_pai.model.status import JobSnapshot
-from airflow_provider_pai.operators.attempt import deadline_of, identity_of, run_time_limit, will_be_retried
-from airflow_provider_pai.operators.outcome import airflow_errors, job_error, result
+from airflow_provider_pai.operators.attempt import (
+    deadline_of,
+    identity_of,
+    interval_problems,
+    run_time_limit,
+    will_be_retried,
+)
+from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
+    from airflow_provider_pai.model.identity import JobIdentity
 
 _DEFER_PADDING = timedelta(minutes=5)
-_SPEC_ARGUMENTS = (
-    "command",
-    "source_dir",
-    "image_uri",
-    "image",
-    "instance_type",
-    "instance_count",
-    "hyperparameters",
-    "inputs",
-    "outputs",
-    "output_path",
-    "checkpoints_path",
-    "base_job_name",
-    "max_run_time",
-    "environments",
-    "requirements",
-    "labels",
-    "metric_definitions",
-    "description",
-)
 
 
 class PAITrainingOperator(BaseOperator):
@@ -72,7 +60,8 @@ class PAITrainingOperator(BaseOperator):
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
         max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else no limit.
         environments: environment variables of the job. PAI shows them in its console and logs: no secrets.
-        requirements: lines for pip, beside those of ``source_dir/requirements.txt``.
+        requirements: lines for pip, beside those of ``requirements.txt`` in a local ``source_dir``; one in OSS is not
+            read.
         labels: labels of the job.
         metric_definitions: dicts with ``name`` and ``regex`` (one group); PAI reads such metrics from the log.
         description: free text.
@@ -88,7 +77,7 @@ class PAITrainingOperator(BaseOperator):
         JobError: the job failed, was stopped or did not end in time; the message ends with its last log lines.
     """
 
-    template_fields: Sequence[str] = (*_SPEC_ARGUMENTS, "pai_conn_id", "region_id", "workspace_id")
+    template_fields: Sequence[str] = (*ARGUMENTS, "pai_conn_id", "region_id", "workspace_id")
     template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         "command": "bash",
         "hyperparameters": "json",
@@ -156,6 +145,7 @@ class PAITrainingOperator(BaseOperator):
         self.poll_interval = poll_interval
         self.deferrable = deferrable
         self._job_id: str | None = None
+        self._identity: JobIdentity | None = None
 
     @cached_property
     def hook(self) -> PAITrainingHook:
@@ -173,42 +163,64 @@ class PAITrainingOperator(BaseOperator):
 
         with airflow_errors():
             spec, problems = read_spec(self._arguments())
+            problems += interval_problems(self.poll_interval)
             if problems:
                 raise SpecError([*problems, *self.hook.problems(spec, problems)])
             spec = replace(spec, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
-            job, existed = self.hook.submit_or_adopt(spec, identity_of(context["ti"], self.retries or 0), name)
-            self._announce(context, job, existed=existed)
-            if not self.wait_for_completion:
-                return result(job, self.hook.console_url(job.job_id))
-            if self.deferrable and not job.is_terminal:
-                self._defer(context, job)
-            return self._wait(context, job)
+            self._identity = identity_of(context["ti"], self.retries or 0)
+            job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
+            with self._responsible(context, job.job_id):
+                self._announce(context, job, existed=existed)
+                return self._see_through(context, job)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
-        self._job_id = event["job_id"]
-        with airflow_errors():
+        job_id = event["job_id"]
+        self._identity = identity_of(context["ti"], self.retries or 0)
+        with airflow_errors(), self._responsible(context, job_id):
+            if event["timeout"]:
+                return self._finish(context, self._timed_out(job_id))
             if event["error"]:
-                self._abandon(context, event["job_id"])
-                raise PAIError(f"waiting for job {event['job_id']} failed: {event['error']}")
-            ended = self._timed_out(event["job_id"]) if event["timeout"] else JobSnapshot.from_json(event["snapshot"])
-            return self._finish(context, ended)
+                self.log.warning("The triggerer can't watch job %s (%s); watching it here", job_id, event["error"])
+                return self._wait(context, job_id)
+            return self._finish(context, JobSnapshot.from_json(event["snapshot"]))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the deferral; when the deferral itself has failed, nobody else looks after the job."""
+        self._identity = identity_of(context["ti"], self.retries or 0)
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except Exception as error:
+            if next_method != self.execute_complete.__name__:
+                self._abandon(context, None, error)
+            raise
 
     def on_kill(self) -> None:
-        """Stop the job: Airflow ends this task."""
-        if self._job_id is not None:
-            self.log.warning("The task is being ended; stopping job %s", self._job_id)
-            self.hook.stop(self._job_id)
+        """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
+        if self._identity is not None:
+            self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
+            self.hook.stop_own(self._identity, self._job_id)
+
+    @contextmanager
+    def _responsible(self, context: Context, job_id: str) -> Iterator[None]:
+        """Whatever goes wrong in here, the job is not forgotten. A deferral is no error and passes."""
+        self._job_id = job_id
+        try:
+            yield
+        except JobError:
+            raise
+        except Exception as error:
+            self._abandon(context, job_id, error)
+            raise
 
     def _arguments(self) -> dict[str, Any]:
-        arguments = {name: getattr(self, name) for name in _SPEC_ARGUMENTS}
+        arguments = {name: getattr(self, name) for name in ARGUMENTS}
         arguments["base_job_name"] = self.base_job_name or self.task_id
         return arguments
 
     def _announce(self, context: Context, job: JobSnapshot, *, existed: bool) -> None:
         """Let a person see the job while it runs."""
-        self._job_id = job.job_id
         url = self.hook.console_url(job.job_id)
         self.log.info("%s job %s (%s): %s", "Going on with" if existed else "Submitted", job.job_id, job.name, url)
         context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
@@ -226,17 +238,20 @@ class PAITrainingOperator(BaseOperator):
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat() if deadline else None,
         )
-        # The trigger's own deadline comes first: only it can look at the job and stop it.
+        # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
         timeout = deadline - datetime.now(UTC) + _DEFER_PADDING if deadline else None
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
 
-    def _wait(self, context: Context, job: JobSnapshot) -> dict[str, Any]:
-        try:
-            ended = self.hook.wait(job.job_id, interval=self.poll_interval, show=self._show)
-        except PAIError:
-            self._abandon(context, job.job_id)
-            raise
-        return self._finish(context, ended)
+    def _see_through(self, context: Context, job: JobSnapshot) -> dict[str, Any]:
+        if not self.wait_for_completion:
+            context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
+            return result(job, self.hook.console_url(job.job_id))
+        if self.deferrable and not job.is_terminal:
+            self._defer(context, job)
+        return self._wait(context, job.job_id)
+
+    def _wait(self, context: Context, job_id: str) -> dict[str, Any]:
+        return self._finish(context, self.hook.wait(job_id, interval=self.poll_interval, show=self._show))
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -256,10 +271,11 @@ class PAITrainingOperator(BaseOperator):
     def _complete(self, seen: JobSnapshot) -> JobSnapshot:
         """Return the whole job: what a list told lacks image, metrics and duration."""
         try:
-            return self.hook.get(seen.job_id)
+            job = self.hook.get(seen.job_id)
         except PAIError as error:
             self.log.warning("Details of job %s can't be read (%s)", seen.job_id, error)
             return seen
+        return job if job.is_terminal else seen
 
     def _timed_out(self, job_id: str) -> JobSnapshot:
         """Stop the job, unless it has just ended."""
@@ -270,9 +286,14 @@ class PAITrainingOperator(BaseOperator):
         message = f"training job {job_id} was {job.status} when execution_timeout passed; it was stopped"
         raise JobTimeoutError(message, job, self.hook.log_tail(job_id))
 
-    def _abandon(self, context: Context, job_id: str) -> None:
-        """Leave the job to the next attempt, or stop it when there is none."""
-        if will_be_retried(context["ti"]):
-            self.log.warning("The next attempt goes on with job %s", job_id)
+    def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
+        """Leave the job to the next attempt, or stop it when none comes or its time is over."""
+        deadline = deadline_of(context["ti"], self.execution_timeout)
+        in_time = deadline is None or datetime.now(UTC) < deadline
+        if in_time and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY):
+            self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
             return
-        self.hook.stop(job_id)
+        try:
+            self.hook.stop_own(identity_of(context["ti"], self.retries or 0), job_id)
+        except PAIError as failure:
+            self.log.warning("Job %s could not be stopped (%s)", job_id or "of this task", failure)

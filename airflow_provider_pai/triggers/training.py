@@ -96,20 +96,33 @@ class PAITrainingTrigger(BaseTrigger):
             self.log.info("Job %s goes on: its task is still deferred, only this trigger ends", self.job_id)
             return
         self.log.warning("Stopping job %s: its task is %s now", self.job_id, state or "cleared")
+        await self._stop()
+
+    async def _outcome(self) -> dict[str, Any]:
+        limit = asyncio.timeout(self._seconds_left())
+        try:
+            async with limit:
+                return self._event(snapshot=await self._ended())
+        except Exception as error:
+            # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
+            if limit.expired():
+                return await self._timed_out()
+            self.log.exception("Waiting for job %s failed", self.job_id)
+            return self._event(error=f"{type(error).__name__}: {error}")
+
+    async def _timed_out(self) -> dict[str, Any]:
+        """Stop the job here: on Airflow 2.11 the worker's part is not even begun after ``execution_timeout``."""
+        self.log.warning("Stopping job %s: it has not ended in time", self.job_id)
+        try:
+            await self._stop()
+        except Exception:
+            self.log.exception("Job %s could not be stopped", self.job_id)
+        return self._event(timeout=True)
+
+    async def _stop(self) -> None:
         hook = self._hook()
         await hook.aconfig()
         await asyncio.to_thread(hook.stop, self.job_id)
-
-    async def _outcome(self) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(self._seconds_left()):
-                return self._event(snapshot=await self._ended())
-        except TimeoutError:
-            return self._event(timeout=True)
-        except Exception as error:
-            # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
-            self.log.exception("Waiting for job %s failed", self.job_id)
-            return self._event(error=f"{type(error).__name__}: {error}")
 
     async def _ended(self) -> dict[str, Any]:
         from airflow_provider_pai.client.patience import OUTAGE_LIMIT

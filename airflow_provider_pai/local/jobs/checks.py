@@ -10,6 +10,7 @@ from typing import Any, cast
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.local.jobs.create_form import form_problems
 from airflow_provider_pai.local.jobs.refusals import invalid, missing
+from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.model.spec import CodeLocation, MetricDefinition, TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 from airflow_provider_pai.model.wire import read_create_body
@@ -230,8 +231,8 @@ def _text_problems(spec: TrainingJobSpec) -> Iterator[str]:
     if any("\0" in text for text in [*texts, *spec.inputs.values(), *spec.outputs.values(), *spec.requirements]):
         yield "The body is invalid: what a process gets can't hold NUL characters"
     for line in spec.requirements:
-        if not line.strip() or "\n" in line or "\r" in line:
-            yield f"PythonRequirements is invalid: {line!r} is not one line for pip"
+        if problem := requirement_problem(line):
+            yield f"PythonRequirements is invalid: {line!r} {problem}"
     if (spec.max_run_time or 0) < 0:
         yield "Scheduler is invalid: a limit can't be negative"
 

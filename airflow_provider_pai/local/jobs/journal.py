@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from airflow_provider_pai.local.jobs.files import JobFiles
@@ -10,9 +12,14 @@ from airflow_provider_pai.local.jobs.metrics import MetricReader
 from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.spec import MetricDefinition
 
+logger = logging.getLogger(__name__)
+
 
 class Journal:
     """Writes a job's files. Threads of several instances may write at a time.
+
+    What can't be written, on a full disk for instance, is dropped, and the server's log says so: how a job ends is not
+    decided here, and a command whose output nobody reads would stand still.
 
     Args:
         files: where to.
@@ -30,28 +37,47 @@ class Journal:
     ) -> None:
         self._files = files
         self._instances = instances
-        self._metrics = MetricReader(metrics)
+        self._metrics = MetricReader(metrics, self.say)
         self._now = now
+        self._complete = True
 
     def line(self, instance: str, line: str) -> None:
         """Write a line of one instance into its log; the job's log has the lines of all."""
-        self._files.log.append(line)
-        if len(self._instances) > 1:
-            self._files.instance_log(instance).append(line)
+        with self._lossy():
+            self._files.log.append(line)
+            if len(self._instances) > 1:
+                self._files.instance_log(instance).append(line)
 
     def say(self, line: str) -> None:
         """Write a line of the launcher into the log of every instance, and once into the job's."""
-        self._files.log.append(line)
-        if len(self._instances) > 1:
-            for instance in self._instances:
-                self._files.instance_log(instance).append(line)
+        with self._lossy():
+            self._files.log.append(line)
+            if len(self._instances) > 1:
+                for instance in self._instances:
+                    self._files.instance_log(instance).append(line)
 
     def command_line(self, instance: str, line: str) -> None:
         """Write a line that the command printed, and keep the metrics in it."""
         self.line(instance, line)
-        for name, value in self._metrics.values(line):
-            self._files.add_metric(wire_time(self._now()), name, value)
+        with self._lossy():
+            for name, value in self._metrics.values(line):
+                self._files.add_metric(wire_time(self._now()), name, value)
 
     def event(self, text: str, instance: str = "") -> None:
         """Keep an event of the job, or of one of its instances."""
-        self._files.add_event(wire_time(self._now()), text, instance)
+        with self._lossy():
+            self._files.add_event(wire_time(self._now()), text, instance)
+
+    def close_metrics(self) -> None:
+        """Read no more metrics, and free what reading them held."""
+        self._metrics.close()
+
+    @contextmanager
+    def _lossy(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # Once a job: a log line for each of its lines would help nobody.
+            if self._complete:
+                self._complete = False
+                logger.warning("logs, events and metrics of %s are incomplete: %s", self._instances[0], error)

@@ -2,35 +2,124 @@
 
 from __future__ import annotations
 
+import json
 import math
-import re
-from collections.abc import Iterable, Iterator
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
 
 from airflow_provider_pai.model.spec import MetricDefinition
 
+LONGEST_MATCHED = 4096
+"""Characters of a line that metrics are looked for in: what a regular expression costs may grow with their square."""
+_MATCH_SECONDS = 2.0
+_MATCHER = """\
+import json, re, signal, sys
+signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+for request in sys.stdin:
+    regex, text = json.loads(request)
+    signal.setitimer(signal.ITIMER_VIRTUAL, float(sys.argv[1]))
+    found = re.findall(regex, text)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    print(json.dumps(found), flush=True)
+"""
+"""Nothing can interrupt Python's ``re``, and it stops all threads of its process. So it has a process of its own, which
+the system itself ends when one line takes too much of the processor's time, even when the server is gone by then."""
+
 
 class MetricReader:
-    """Finds values in log lines.
+    """Finds values in the first 4096 characters of log lines. Threads of several instances may ask at a time.
+
+    Regular expressions are matched in a child process, which the first line starts and :meth:`close` ends. One that
+    takes too long is not asked for again.
 
     Args:
         definitions: the metrics; each regular expression has one group, the value.
+        say: gets a line about each metric that is not read any more.
+        seconds: of processor time that one regular expression may take for one line.
     """
 
-    def __init__(self, definitions: Iterable[MetricDefinition]) -> None:
-        self._patterns = [(definition.name, re.compile(definition.regex)) for definition in definitions]
+    def __init__(
+        self, definitions: Iterable[MetricDefinition], say: Callable[[str], None], seconds: float = _MATCH_SECONDS
+    ) -> None:
+        self._definitions = list(definitions)
+        self._say = say
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = threading.Event()
 
     def values(self, line: str) -> Iterator[tuple[str, float]]:
-        """Yield name and value of each metric in a line; what is no finite number is no value."""
-        for name, pattern in self._patterns:
-            for found in pattern.finditer(line):
-                value = _number(found[1])
+        """Yield name and value of each metric in a line; what is no finite number is no value.
+
+        Raises:
+            OSError: there can't be a child process now.
+        """
+        for definition in list(self._definitions):
+            for text in self._found(definition, line[:LONGEST_MATCHED]):
+                value = _number(text)
                 if value is not None:
-                    yield name, value
+                    yield definition.name, value
+
+    def close(self) -> None:
+        """End the child process; no values are found any more."""
+        self._closed.set()
+        if child := self._child:
+            # Before the lock, which a thread that waits for an answer has.
+            child.kill()
+        with self._lock:
+            self._end_child()
+
+    def _found(self, definition: MetricDefinition, text: str) -> list[str]:
+        with self._lock:
+            if self._closed.is_set() or definition not in self._definitions:
+                return []
+            answer = self._answer(json.dumps([definition.regex, text]).encode() + b"\n")
+            if answer:
+                return list(json.loads(answer))
+            self._end_child()
+            if self._closed.is_set():
+                return []
+            self._definitions.remove(definition)
+        self._say(f"Metric {definition.name} is not read any more: its regex takes too long")
+        return []
+
+    def _answer(self, request: bytes) -> bytes:
+        """Return the answer of the child process; empty when it ended."""
+        child = self._child = self._child or self._start_child()
+        if child.stdin is None or child.stdout is None:
+            return b""
+        try:
+            child.stdin.write(request)
+            return child.stdout.readline()
+        except BrokenPipeError:
+            return b""
+
+    def _start_child(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", _MATCHER, str(self._seconds)],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # The terminal's Ctrl-C is for the server.
+            start_new_session=True,
+        )
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
-def _number(text: str | None) -> float | None:
+def _number(text: str) -> float | None:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         return None
     # JSON has no NaN and no infinity.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
+import os
 import secrets
 import shutil
 import string
@@ -13,22 +13,34 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any
 
 from airflow_provider_pai.local.jobs import query, transitions
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.model.status import JobStatus
 
 logger = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 LOCAL = "Local"
 """Member of a stored job that is ours: processes, exact times; never shown on the wire."""
+_MEMBERS: Mapping[str, type] = {
+    "TrainingJobName": str,
+    "GmtCreateTime": str,
+    "GmtModifiedTime": str,
+    "IsTempAlgo": bool,
+    "ComputeResource": dict,
+    "StatusTransitions": list,
+}
+"""What every stored job has beside its id, its status and :data:`LOCAL`; none of them is empty."""
 _ID_CHARACTERS = string.digits + string.ascii_lowercase
 
 
 class JobStore:
     """Training jobs: one JSON file each, all of them in memory. Any thread may call it.
+
+    One store at a time may have the folder: whose it is, :class:`airflow_provider_pai.local.home.Home` decides.
 
     A job's record is the body it was created with plus what became of it. Records are never changed in place: a reader
     keeps what it got, a change replaces file and record, the file by renaming.
@@ -39,25 +51,23 @@ class JobStore:
 
     Attributes:
         lag_seconds: jobs created within the last seconds are not listed yet (a fault to inject).
-
-    Raises:
-        RuntimeError: another process, or another store of this one, has the folder open.
     """
 
     def __init__(self, home: Path, now: Callable[[], datetime]) -> None:
         self._folder = home / "jobs"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _locked(self._folder / "lock")
         self._now = now
         self._lock = threading.RLock()
         self._files: dict[str, JobFiles] = {}
-        self._records = _load(self._folder)
-        self._number = max((int(record[LOCAL]["Number"]) for record in self._records.values()), default=0)
+        self._records = saved_records(home)
+        self._number = max(map(_number, self._records.values()), default=0)
         self.lag_seconds = 0.0
 
     def close(self) -> None:
-        """Let another store open the folder."""
-        self._lock_file.close()
+        """Close the logs."""
+        with self._lock:
+            for files in self._files.values():
+                files.close()
 
     def create(self, body: Mapping[str, Any]) -> Record:
         """Keep a new job, in status Creating.
@@ -96,7 +106,7 @@ class JobStore:
     def all(self) -> list[Record]:
         """Return all jobs, oldest first."""
         with self._lock:
-            return sorted(self._records.values(), key=lambda record: int(record[LOCAL]["Number"]))
+            return sorted(self._records.values(), key=_number)
 
     def change(self, job_id: str, change: Callable[[Record], Mapping[str, Any]]) -> Record:
         """Replace members of a job; no other change comes between reading and writing.
@@ -156,7 +166,10 @@ class JobStore:
         folder = self._folder / record["TrainingJobId"]
         folder.mkdir(exist_ok=True)
         temporary = folder / "job.json.new"
-        temporary.write_text(json.dumps(record), encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as opened:
+            opened.write(json.dumps(record))
+            opened.flush()
+            os.fsync(opened.fileno())
         temporary.replace(folder / "job.json")
         self._records[record["TrainingJobId"]] = MappingProxyType(record)
         return self._records[record["TrainingJobId"]]
@@ -168,23 +181,44 @@ class JobStore:
                 return job_id
 
 
-def _load(folder: Path) -> dict[str, Record]:
-    records: dict[str, Record] = {}
-    for path in folder.glob("train*/job.json"):
+def saved_records(home: Path) -> dict[str, Record]:
+    """Read the jobs of a folder, oldest first, by id; damaged ones are left out. Somebody may be writing meanwhile.
+
+    Args:
+        home: folder of the server.
+    """
+    records: list[Record] = []
+    for path in (home / "jobs").glob("train*/job.json"):
         try:
             record = json.loads(path.read_bytes())
-        except ValueError:
+        except (OSError, ValueError):
+            record = None
+        if _is_record(record, path.parent.name):
+            records.append(MappingProxyType(record))
+        else:
             logger.warning("%s can't be read; this training job is left out", path)
-            continue
-        records[record["TrainingJobId"]] = MappingProxyType(record)
-    return records
+    return {record["TrainingJobId"]: record for record in sorted(records, key=_number)}
 
 
-def _locked(path: Path) -> BinaryIO:
-    lock = path.open("wb")
+def _is_record(value: Any, job_id: str) -> bool:
+    """Tell whether a JSON value has what every job has."""
+    local = value.get(LOCAL) if isinstance(value, dict) else None
+    return (
+        isinstance(local, dict)
+        and isinstance(local.get("Number"), int)
+        and _is_time(local.get("CreatedAt"))
+        and value.get("TrainingJobId") == job_id
+        and value.get("Status") in list(JobStatus)
+        and all(isinstance(value.get(name), kind) and value[name] for name, kind in _MEMBERS.items())
+    )
+
+
+def _is_time(value: Any) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise RuntimeError(f"{path.parent} is in use by another local PAI; stop it or choose another folder") from error
-    return lock
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _number(record: Record) -> int:
+    return int(record[LOCAL]["Number"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -30,19 +29,19 @@ class ObjectStore:
     """Buckets and objects in a folder. Any thread may call it; every call is complete or did not happen.
 
     Bytes go to a file of their own under a temporary name; only when they are all there does the index name them. So
-    ``kill -9`` leaves no half-written object, and the next start removes what was left over. One process at a time.
+    ``kill -9`` leaves no half-written object, and the next start removes what was left over. One
+    store at a time may have the folder: whose it is, :class:`airflow_provider_pai.local.home.Home` decides.
 
     Args:
         home: folder of the store; made when missing.
         clock: seconds since the epoch, for times of modification.
 
     Raises:
-        RuntimeError: another process, or another store of this one, has the folder open.
+        sqlite3.Error: the index can't be read.
     """
 
     def __init__(self, home: Path, clock: Callable[[], float] = time.time) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _locked(home / "lock")
         self._clock = clock
         self._index = Index(home / "index.sqlite3")
         self._blobs = Blobs(home)
@@ -51,9 +50,8 @@ class ObjectStore:
         self.uploads = Uploads(self._index, self._blobs, clock)
 
     def close(self) -> None:
-        """Close the database and let another store open the folder."""
+        """Close the database."""
         self._index.close()
-        self._lock_file.close()
 
     def __enter__(self) -> ObjectStore:
         return self
@@ -279,19 +277,11 @@ class ObjectStore:
         """Write objects into a folder and return how many; see :func:`trees.download`."""
         return trees.download(self, bucket, prefix_or_key, folder)
 
-    def upload_tree(self, bucket: str, prefix: str, folder: Path) -> int:
-        """Store a folder's files and return how many; see :func:`trees.upload_tree`."""
-        return trees.upload_tree(self, bucket, prefix, folder)
+    def upload_tree(
+        self, bucket: str, prefix: str, folder: Path, root: Path, before: trees.Stamps | None = None
+    ) -> int:
+        """Store a folder's changed files and return how many; see :func:`trees.upload_tree`."""
+        return trees.upload_tree(self, bucket, prefix, folder, root, before)
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-def _locked(path: Path) -> BinaryIO:
-    lock = path.open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise RuntimeError(f"{path.parent} is in use by another local OSS; stop it or choose another folder") from error
-    return lock

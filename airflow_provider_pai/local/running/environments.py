@@ -32,10 +32,14 @@ _FACTS = (
 _JOB_PIP = '#!/bin/sh\nexec {python} -m pip "$@"\n'
 
 
-_MISLEADING = frozenset(
-    {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"}
+_KEPT = frozenset(
+    {"PATH", "HOME", "LANG", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 )
-"""Variables that would make pip install elsewhere, or take the server's packages for the job's."""
+_KEPT_IN_ANY_CASE = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
+_KEPT_PREFIXES = ("PIP_", "LC_")
+_MISLEADING = frozenset({"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"})
+"""Variables that would make pip install elsewhere."""
 _PIP_SETTINGS = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_INPUT": "1",
@@ -93,15 +97,15 @@ class Environments:
     Args:
         cache: folder they lie in; may be shared by several servers of this machine.
         interpreter: the Python they are made of.
-        environment: variables of the installing pip: its index settings and proxies. The server's own, unlike those
-            of jobs.
+        environment: the server's variables. The installing pip gets its settings, proxies and certificates from them
+            and nothing else: what it builds is code of the job.
     """
 
     def __init__(self, cache: Path, interpreter: Interpreter, environment: Mapping[str, str]) -> None:
         self._cache = cache.absolute()
         self._cache.mkdir(parents=True, exist_ok=True)
         self.interpreter = interpreter
-        kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
+        kept = {name: value for name, value in environment.items() if _is_for_pip(name)}
         self._environment = {**kept, **_PIP_SETTINGS}
 
     @property
@@ -160,12 +164,14 @@ class Environments:
     ) -> Path | None:
         # Environments can't be moved, so it is built where it stays, and counts only with its mark.
         shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         self._create(folder, log, halted)
         if requirements and not halted.is_set():
             lines = folder / "requirements.txt"
             lines.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
             install = ["-m", "pip", "install", "--no-input", "--progress-bar", "off", "-r", str(lines)]
-            self._run([str(folder / "bin" / "python"), *install], log, halted, "pip could not install the requirements")
+            python = str(folder / "bin" / "python")
+            self._run([python, *install], folder, log, halted, "pip could not install the requirements")
         if halted.is_set():
             shutil.rmtree(folder, ignore_errors=True)
             return None
@@ -177,19 +183,27 @@ class Environments:
         failure = f"{python} could not make an environment"
         pip = self.interpreter.pip
         if pip is None:
-            self._run([python, "-m", "venv", str(folder)], log, halted, failure)
+            self._run([python, "-m", "venv", str(folder)], folder, log, halted, failure)
             return
         # Copying a pip that is there takes a tenth of the time of installing the bundled one.
-        self._run([python, "-m", "venv", "--without-pip", str(folder)], log, halted, failure)
+        self._run([python, "-m", "venv", "--without-pip", str(folder)], folder, log, halted, failure)
         if halted.is_set():
             # Cut short, it may have made anything or nothing.
             return
         for source in (pip, *pip.parent.glob("pip-*.dist-info")):
             shutil.copytree(source, _site_packages(folder) / source.name)
 
-    def _run(self, command: Sequence[str], log: Callable[[str], None], halted: threading.Event, failure: str) -> None:
+    def _run(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        log: Callable[[str], None],
+        halted: threading.Event,
+        failure: str,
+    ) -> None:
         process = subprocess.Popen(
             command,
+            cwd=folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -207,6 +221,12 @@ class Environments:
         watch.join()
         if process.returncode and not halted.is_set():
             raise EnvironmentFailed(f"{failure}: " + " | ".join(last))
+
+
+def _is_for_pip(name: str) -> bool:
+    if name in _KEPT or name.upper() in _KEPT_IN_ANY_CASE:
+        return True
+    return name.startswith(_KEPT_PREFIXES) and name not in _MISLEADING
 
 
 def _kill_when_halted(process: subprocess.Popen[bytes], halted: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
@@ -25,7 +26,10 @@ from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_l
 from airflow_provider_pai.model.status import JobStatus
 from airflow_provider_pai.model.wire import read_create_body
 
+logger = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.05
+_WRITE_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,17 @@ class Workshop:
 
 
 class Halt:
-    """Tells a running job, once, that it must end, and how."""
+    """Tells a running job, once, that it must end, and how.
+
+    Attributes:
+        event: set when it must end.
+        outcome: how; None as long as it need not.
+        last_try: set when nobody waits any more for a disk to have space again.
+    """
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.last_try = threading.Event()
         self.outcome: Outcome | None = None
         self._lock = threading.Lock()
 
@@ -87,6 +98,7 @@ class Life:
         self._files = workshop.store.files(job_id)
         self._spec = read_create_body(workshop.store.existing(job_id))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
+        self._instances: list[dict[str, str]] = []
         self._journal = Journal(self._files, self._names, self._spec.metric_definitions, workshop.now)
 
     def run(self) -> None:
@@ -94,19 +106,31 @@ class Life:
         port = self._ports.take()
         try:
             outcome = self._outcome([self._plan(rank, port) for rank in range(len(self._names))])
+        except OSError:
+            logger.exception("training job %s fails, because its record can't be written", self._id)
+            outcome = self._halt.outcome or transitions.INTERNAL
         except Exception:
-            self.end(transitions.INTERNAL)
+            self._end_patiently(transitions.INTERNAL)
             raise
         finally:
             self._ports.give_back(port)
-        self.end(outcome)
+        self._end_patiently(outcome)
 
     def accept(self) -> None:
-        """Move the job, which was just created, into the queue."""
+        """Move the job, which was just created, into the queue.
+
+        Raises:
+            OSError: its record can't be written.
+        """
         self._move(JobStatus.CREATED)
 
     def end(self, outcome: Outcome) -> None:
-        """Move the job to its end."""
+        """Move the job to its end.
+
+        Raises:
+            OSError: its record can't be written; the job is where it was.
+        """
+        self._journal.close_metrics()
         by_hand = outcome is self._halt.outcome
         self._move(outcome.status, code=outcome.code, message=outcome.message, by_hand=by_hand)
         self._files.close()
@@ -128,6 +152,18 @@ class Life:
         self._discard()
         return outcome
 
+    def _end_patiently(self, outcome: Outcome) -> None:
+        """Move the job to its end as soon as that can be written; when the server ends before, its next start does."""
+        while True:
+            last = self._halt.last_try.is_set()
+            try:
+                return self.end(outcome)
+            except OSError as error:
+                logger.warning("the end of training job %s (%s) can't be written: %s", self._id, outcome.status, error)
+            if last:
+                return None
+            self._halt.last_try.wait(_WRITE_AGAIN_SECONDS)
+
     def _outcome(self, plans: Sequence[RunPlan]) -> Outcome:
         self._set_instances(["Pending"] * len(self._names))
         self._move(JobStatus.INITIALIZING)
@@ -145,9 +181,9 @@ class Life:
             instances = self._start(plans, environment)
         except OSError as error:
             return self.save_outputs(transitions.not_started(str(error)))
-        self._set_instances(["Running"] * len(self._names))
-        self._move(JobStatus.RUNNING)
         try:
+            self._set_instances(["Running"] * len(self._names))
+            self._move(JobStatus.RUNNING)
             outcome = self._watch(instances)
         finally:
             self._end_instances(instances)
@@ -224,7 +260,11 @@ class Life:
         codes = [instance.exit_code() for instance in instances] + never
         for name, code in zip(self._names, codes, strict=True):
             self._journal.event(f"Instance {name} ended with exit code {code}", name)
-        self._set_instances(["Succeeded" if code == 0 else "Failed" for code in codes])
+        try:
+            self._set_instances(["Succeeded" if code == 0 else "Failed" for code in codes])
+        except OSError as error:
+            # The move to the job's end writes them again.
+            logger.warning("the instances of training job %s can't be written: %s", self._id, error)
 
     def _plan(self, rank: int, port: int) -> RunPlan:
         root = self._shop.runtime.root(self._files.work)
@@ -241,17 +281,18 @@ class Life:
 
     def _set_instances(self, statuses: Sequence[str]) -> None:
         roles = ["master"] + ["worker"] * (len(self._names) - 1)
-        rows = [
+        self._instances = [
             {"Name": name, "Role": role, "Status": status}
             for name, role, status in zip(self._names, roles, statuses, strict=True)
         ]
-        self._shop.store.change(self._id, lambda _: {"Instances": rows})
+        self._shop.store.change(self._id, lambda _: {"Instances": self._instances})
 
     def _move(self, status: JobStatus, **reason: Any) -> None:
         now = self._shop.now()
 
         def change(record: Mapping[str, Any]) -> dict[str, Any]:
-            return transitions.moved(record, status, now, **reason)
+            instances = {"Instances": self._instances} if self._instances else {}
+            return {**transitions.moved(record, status, now, **reason), **instances}
 
         self._shop.store.change(self._id, change)
         self._journal.event(f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
 from airflow_provider_pai.model.contract import Mount, RunPlan
 from airflow_provider_pai.model.spec import CodeLocation
@@ -20,8 +22,11 @@ class Objects(Protocol):
     def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
         """Write an object, or all objects of a prefix, into a folder and return how many."""
 
-    def upload_tree(self, bucket: str, prefix: str, folder: Path) -> int:
-        """Store a folder's files under a prefix and return how many."""
+    def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
+        """Store a folder's changed files under a prefix and return how many; delete what was there before and is gone.
+
+        A folder that was replaced by a link, at whatever depth below the root, is an ``OSError``.
+        """
 
 
 class PreparationFailed(Exception):
@@ -63,10 +68,13 @@ def steps(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
         count = _fetched(objects, f"output channel {mount.channel}", mount, work)
         if count:
             yield f"Output channel {mount.channel}: {count} files are in {mount.uri} already"
+    _remember(plan, work)
 
 
 def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
-    """Store what the job wrote into its output channels.
+    """Store what the job wrote into its output channels, and delete there what it deleted.
+
+    PAI mounts them, so what the job didn't touch stays as it is by now: another job may have written it.
 
     Yields:
         What was stored, for the job's events.
@@ -75,15 +83,39 @@ def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator
         OutputsLost: channels that can't be stored; all others were.
     """
     lost = []
+    downloaded = _remembered(work)
     for mount in plan.outputs:
+        before, folder = downloaded.get(mount.folder), work.ml / mount.folder
         try:
-            count = objects.upload_tree(mount.uri.bucket, mount.uri.key, work.ml / mount.folder)
+            # The job can replace any folder in its own, but not that one.
+            count = objects.upload_tree(mount.uri.bucket, mount.uri.key, folder, work.path, before)
         except (OSSRefusal, OSError) as error:
             lost.append(f"The output channel {mount.channel} can't be stored: {error}")
         else:
             yield f"Output channel {mount.channel}: {count} files stored in {mount.uri}"
     if lost:
         raise OutputsLost("; ".join(lost))
+    _memory(work).unlink(missing_ok=True)
+
+
+def _memory(work: WorkFolder) -> Path:
+    # Beside the job's folder, not in it: it outlives the server, and the job can't write it.
+    return work.path.with_name("downloaded.json")
+
+
+def _remember(plan: RunPlan, work: WorkFolder) -> None:
+    found = {mount.folder: stamps(work.ml / mount.folder, work.path) for mount in plan.outputs}
+    _memory(work).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _remembered(work: WorkFolder) -> dict[str, Stamps]:
+    try:
+        found = json.loads(_memory(work).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {
+        folder: {path: (size, modified) for path, (size, modified) in files.items()} for folder, files in found.items()
+    }
 
 
 def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:

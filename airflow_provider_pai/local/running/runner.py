@@ -40,6 +40,7 @@ class Runner:
         self._halts: dict[str, Halt] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._open = False
+        self._resets = 0
 
     def start(self) -> None:
         """Begin to run jobs: those that waited go on waiting, those that were under way when the server ended fail."""
@@ -53,11 +54,23 @@ class Runner:
             self._fill()
 
     def submit(self, job_id: str) -> None:
-        """Put a job that was just created into the queue."""
+        """Put a job that was just created into the queue.
+
+        Raises:
+            OSError: its record can't be written; the job is forgotten.
+        """
         with self._lock:
+            if self._shop.store.get(job_id) is None:
+                # A reset came between its creation and now.
+                return
             life = self._life(job_id, Halt())
             if self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING:
-                life.accept()
+                try:
+                    life.accept()
+                except OSError:
+                    # Whoever creates it learns that there is none; it must not stay behind as one that never begins.
+                    self._shop.store.delete(job_id)
+                    raise
             self._queue.append(job_id)
             self._fill()
 
@@ -84,6 +97,7 @@ class Runner:
 
         Raises:
             KeyError: there is no such job.
+            OSError: its record can't be written; the job goes on.
         """
         with self._lock:
             if is_terminal(self._shop.store.existing(job_id)):
@@ -93,20 +107,27 @@ class Runner:
                     self._shop.store.change_local(job_id, StopRequested=True)
                 self._halts[job_id].ask(outcome)
                 return True
-            if job_id in self._queue:
-                self._queue.remove(job_id)
             halt = Halt()
             halt.ask(outcome)
             self._life(job_id, halt).end(outcome)
+            if job_id in self._queue:
+                self._queue.remove(job_id)
             return True
 
     def reset(self) -> None:
-        """End and forget all jobs."""
+        """End and forget all jobs, those too that are created meanwhile: none of them starts."""
         with self._lock:
-            self._queue.clear()
+            self._resets += 1
             threads = self._halt_all(transitions.STOPPED)
-        self._join(threads)
-        self._shop.store.clear()
+        try:
+            self._join(threads)
+            with self._lock:
+                self._queue.clear()
+                self._shop.store.clear()
+        finally:
+            with self._lock:
+                self._resets -= 1
+                self._fill()
 
     def close(self) -> None:
         """End running jobs, which fail; jobs in the queue wait for the next start."""
@@ -116,7 +137,7 @@ class Runner:
         self._join(threads)
 
     def _fill(self) -> None:
-        while self._open and self._queue and len(self._halts) < self._slots:
+        while self._open and not self._resets and self._queue and len(self._halts) < self._slots:
             job_id = self._queue.popleft()
             halt = self._halts[job_id] = Halt()
             # The thread lives as long as its job: bubblewrap kills a job whose starter is gone.
@@ -149,6 +170,7 @@ class Runner:
     def _halt_all(self, outcome: Outcome) -> list[threading.Thread]:
         for halt in self._halts.values():
             halt.ask(outcome)
+            halt.last_try.set()
         return list(self._threads.values())
 
     def _join(self, threads: list[threading.Thread]) -> None:

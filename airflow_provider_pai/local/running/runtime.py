@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import signal
 import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running import processes
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.contract import RunPlan
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 LONGEST_LINE = 64 * 1024
 """Bytes of a log line; what comes behind is cut off."""
 _CUT = " [cut: the line is longer than 64 KiB]"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LAST_LINES_SECONDS = 2.0
+_RELEASE_MILLISECONDS = 200
 
 LineSink = Callable[[str], None]
 
@@ -115,8 +121,8 @@ class ProcessRuntime:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        # Bubblewrap itself must survive SIGTERM: when it ends, everything in it is killed without grace.
-        return ProcessInstance(process, line, wrapped=self._sandbox.mode is Mode.BUBBLEWRAP)
+        # Bubblewrap and unshare must survive SIGTERM: when they end, all that is in them is killed without grace.
+        return ProcessInstance(process, line, wrapped=self._sandbox.mode is not Mode.PLAIN)
 
 
 class ProcessInstance:
@@ -133,6 +139,7 @@ class ProcessInstance:
         self._process = process
         self._started = found.started if found else ""
         self._wrapped = wrapped
+        self._released = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(line,), daemon=True)
         self._reader.start()
 
@@ -164,20 +171,44 @@ class ProcessInstance:
             processes.signal_group(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Wait for the last log lines, but not for a process that left the session and keeps the pipe open."""
+        """Wait for the last log lines, but not for a process that left the session and keeps the pipe open.
+
+        Such a process gets SIGPIPE when it writes on.
+        """
         self._process.wait()
+        self._reader.join(_LAST_LINES_SECONDS)
+        self._released.set()
         self._reader.join(_LAST_LINES_SECONDS)
 
     def _read(self, line: LineSink) -> None:
-        output = self._process.stdout
-        if output is None:
+        pipe = self._process.stdout
+        if pipe is None:
             return
-        with output:
+        with pipe, io.BufferedReader(_Pipe(pipe.fileno(), self._released)) as output:
             while raw := output.readline(LONGEST_LINE):
                 text = raw.decode("utf-8", "replace")
                 if not raw.endswith(b"\n") and len(raw) == LONGEST_LINE and _skip_line(output):
                     text += _CUT
                 line(text.removesuffix("\n").removesuffix("\r"))
+
+
+class _Pipe(io.RawIOBase):
+    """The read end of a pipe that also ends when it is released: a plain read could not be interrupted."""
+
+    def __init__(self, number: int, released: threading.Event) -> None:
+        self._number = number
+        self._released = released
+        self._poll = select.poll()
+        self._poll.register(number, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        while not self._released.is_set():
+            if self._poll.poll(_RELEASE_MILLISECONDS):
+                return os.readv(self._number, [buffer])
+        return 0
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,11 @@ logger = logging.getLogger(__name__)
 _PROBE_SECONDS = 10
 _REPLACED = frozenset({"proc", "dev", "tmp", ROOT.strip("/")})
 _GPU_DEVICES = ("nvidia*", "dri", "kfd")
-_MOUNT_AND_RUN = 'mount --bind "$1" "$2" && cd "$3" && shift 3 && exec "$@"'
+_RUN = 'cd "$1" && shift || exit; "$@"; exit $?'
+"""Runs the command as a child: a first process of a pid namespace would not get SIGTERM."""
+
+
+_INSTALL = "Install bubblewrap (apt-get install bubblewrap) to keep jobs apart"
 
 
 class Mode(StrEnum):
@@ -34,8 +39,9 @@ class Sandbox:
     """Wraps the command lines of jobs.
 
     With bubblewrap a job has its own ``/ml``, ``/tmp`` and process ids, sees the machine read-only and the server's
-    folder not at all. With unshare (needs root) it has its own ``/ml`` and nothing else. Plain, there is no ``/ml``:
-    its folder stands for it in every variable, and a script that hard-codes ``/ml`` fails.
+    folder not at all. With unshare (needs root) it has its own ``/ml`` and process ids and doesn't see the server's
+    folder, but as root it can undo that. Plain, there is no ``/ml``: its folder stands for it in every variable, and
+    a script that hard-codes ``/ml`` fails.
 
     Args:
         hidden: the server's folder.
@@ -62,6 +68,7 @@ class Sandbox:
                 raise RuntimeError(f"jobs can't be run with {mode} on this machine")
         else:
             self.mode = Mode.PLAIN
+        if self.note():
             logger.warning("%s", self.note())
 
     def root(self, work: WorkFolder) -> str:
@@ -77,7 +84,13 @@ class Sandbox:
         if self.mode is Mode.PLAIN:
             return (
                 f"This machine can't give a job its own {ROOT}: scripts must use the PAI_* variables, and paths that "
-                f"hard-code {ROOT} are not there. Install bubblewrap (apt-get install bubblewrap) to get it"
+                f"hard-code {ROOT} are not there. Jobs can read all that the server can, its key included, and a "
+                f"process that leaves its session may outlive its job. {_INSTALL}"
+            )
+        if self.mode is Mode.UNSHARE:
+            return (
+                "Jobs run as root and can write to all of this machine; the server's folder is hidden from them, but "
+                f"a job that means to can read it, the server's key included. {_INSTALL}"
             )
         return ""
 
@@ -93,11 +106,13 @@ class Sandbox:
             return [*_program("bwrap"), *self._view(work), "--chdir", directory, "--", *command]
         if self.mode is Mode.UNSHARE:
             unshare = [*_program("unshare"), "--mount", "--propagation", "private"]
-            return [*unshare, "/bin/sh", "-c", _MOUNT_AND_RUN, "sh", str(work.ml.absolute()), ROOT, directory, *command]
+            unshare += ["--pid", "--fork", "--kill-child", "--mount-proc"]
+            script = "\n".join(["set -e", *self._mounts(work), "set +e", _RUN])
+            return [*unshare, "/bin/sh", "-c", script, "sh", directory, *command]
         return ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", directory, *command]
 
     def _view(self, work: WorkFolder) -> Iterator[str]:
-        yield from ("--unshare-pid", "--die-with-parent")
+        yield from ("--unshare-pid", "--die-with-parent", "--cap-drop", "ALL")
         yield from _machine()
         yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")  # noqa: S108
         for pattern in _GPU_DEVICES:
@@ -108,6 +123,22 @@ class Sandbox:
             yield from ("--ro-bind-try", str(path), str(path))
         folder = str(work.path.absolute())
         yield from ("--bind", folder, folder, "--bind", str(work.ml.absolute()), ROOT)
+
+    def _mounts(self, work: WorkFolder) -> Iterator[str]:
+        """Yield shell commands that hide the server's folder, but for what the job needs of it."""
+        within = (path for path in self._visible if path.is_relative_to(self._hidden) and path.exists())
+        # Once hidden it can't be named any more, so it waits under the root folder.
+        kept = {f"{ROOT}/{number}": str(path) for number, path in enumerate((work.path.absolute(), *within))}
+        yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", ROOT])
+        for waiting, path in kept.items():
+            yield shlex.join(["mkdir", waiting])
+            yield shlex.join(["mount", "--bind", path, waiting])
+        yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", str(self._hidden)])
+        for waiting, path in kept.items():
+            yield shlex.join(["mkdir", "-p", path])
+            yield shlex.join(["mount", "--bind", waiting, path])
+        yield shlex.join(["umount", "-R", ROOT])
+        yield shlex.join(["mount", "--bind", str(work.ml.absolute()), ROOT])
 
     def _works(self) -> bool:
         """Really run something once: a program that is installed may still be forbidden to do this."""

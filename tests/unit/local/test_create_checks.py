@@ -145,6 +145,8 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"HyperParameters": [{"Name": "a", "Value": "\0"}]}, "NUL"),
         ({"Environments": {"A B": "1"}}, "no name of an environment variable"),
         ({"PythonRequirements": ["a\nb"]}, "not one line"),
+        ({"PythonRequirements": ["a\x0c-r b"]}, "not one line"),
+        ({"PythonRequirements": ["./evil"]}, "'./evil' is no name in an index"),
         ({"Scheduler": {"MaxRunningTimeInSeconds": -1}}, "can't be negative"),
         ({"UserVpc": {"VpcId": "vpc-1"}}, "local PAI has no VPCs"),
         ({"RoleArn": "acs:ram::1:role/x"}, "RoleArn is not supported"),
@@ -159,6 +161,52 @@ def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any]
         CHECKS.checked(body(changes))
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            ".",
+            "evil/",
+            "/evil-1.0.whl",
+            "evil-1.0.whl",
+            "evil.tar.gz[x]",
+            "~/evil",
+            "evil-1.0.zip; python_version > '3'",
+        ),
+        *("file:///evil", "file:evil", "FILE:evil", "evil @ file:///evil", "evil @ ./evil", "git+file:///evil"),
+        *("evil[x] @ /evil", "git+ext::sh", "..\\evil", ".\\", "${HOME}", "https://${SECRET}@x.y/z"),
+        *("-e .", "-r other.txt", " -cx", "--index-url=https://x.y", "numpy -r other.txt", "numpy --global-option=x"),
+    ],
+)
+def test_requirements_that_reach_for_this_machine_are_refused(line: str) -> None:
+    with pytest.raises(Refusal, match="PythonRequirements is invalid") as refused:
+        CHECKS.checked(body({"PythonRequirements": [line]}))
+    assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "numpy",
+            "numpy == 2.1.0, != 2.0",
+            "ruamel.yaml[jinja2]>=0.1",
+            "torch>=2; python_version < '3.13'",
+            "a (>=1)",
+        ),
+        *(
+            "pkg @ https://x.y/pkg.whl",
+            "pkg[a] @ git+https://x.y/z.git@v1",
+            "git+ssh://git@x.y/z.git",
+            "https://x.y/z.zip",
+        ),
+        *("torch==2.1.0+cpu  # see ./why", "# only a comment", "numpy==2.1.0 --hash=sha256:" + "a" * 64, "numpy~=2.0"),
+    ],
+)
+def test_requirements_of_an_index_or_a_server_are_taken(line: str) -> None:
+    assert CHECKS.checked(body({"PythonRequirements": [line]}))["PythonRequirements"] == [line]
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1])

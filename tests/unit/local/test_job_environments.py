@@ -60,6 +60,23 @@ def test_server_variables_that_mislead_pip_are_left_out(tmp_path: Path) -> None:
         environments.ready(("wanted",), print, threading.Event())
 
 
+def test_pip_runs_in_its_own_folder_and_gets_only_what_it_needs_of_the_servers_variables(tmp_path: Path) -> None:
+    showing = tmp_path / "showing-python"
+    showing.write_text("#!/bin/sh\necho in:`pwd`\nenv\nexit 1\n")
+    showing.chmod(0o755)
+    wanted = {"PATH": os.environ["PATH"], "https_proxy": "p", "NO_PROXY": "n", "PIP_INDEX_URL": "i", "LC_ALL": "C"}
+    wanted |= {"HOME": "h", "XDG_CACHE_HOME": "x", "REQUESTS_CA_BUNDLE": "c", "TMPDIR": "t"}
+    secrets = {"AIRFLOW_CONN_PAI": "s", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s", "PIP_TARGET": "s", "PYTHONPATH": "s"}
+    environments = Environments(tmp_path / "cache", replace(Interpreter.at(), path=showing), {**wanted, **secrets})
+    shown: list[str] = []
+    with pytest.raises(EnvironmentFailed):
+        environments.ready(("anything",), shown.append, threading.Event())
+    (folder,) = [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+    assert f"in:{folder}" in shown
+    assert {f"{name}={value}" for name, value in wanted.items()} <= set(shown)
+    assert secrets.keys().isdisjoint(line.partition("=")[0] for line in shown)
+
+
 def test_a_wait_for_somebody_elses_build_can_be_given_up(environments: Environments) -> None:
     halted = threading.Event()
     halted.set()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 from airflow_provider_pai.local.gate.reply import Refusal
 from airflow_provider_pai.local.jobs.lines import LineFile
 from airflow_provider_pai.local.jobs.query import page_of
-from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.jobs.store import JobStore, saved_records
 from airflow_provider_pai.local.jobs.transitions import NEXT, moved
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
@@ -71,9 +75,50 @@ def test_ids_have_pais_form(store: JobStore) -> None:
     assert job_id == job_id.lower()
 
 
-def test_a_folder_can_be_open_only_once(store: JobStore, tmp_path: Path, clock: Clock) -> None:
-    with pytest.raises(RuntimeError, match="in use"):
-        JobStore(tmp_path, clock)
+def test_records_can_be_read_while_a_store_has_them(store: JobStore, tmp_path: Path) -> None:
+    ids = [create(store, name) for name in ("first", "second")]
+    assert [*saved_records(tmp_path)] == ids
+    assert saved_records(tmp_path / "nowhere") == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"TrainingJobId": "train00000000000"}, {"Status": None}, {"Status": "Odd"}, {"GmtCreateTime": None}),
+        *({"StatusTransitions": []}, {"ComputeResource": None}, {"TrainingJobName": 1}),
+        *({"Local": None}, {"Local": {"Number": 1}}, {"Local": {"CreatedAt": "2026-11-24T00:00:00+00:00"}}),
+        {"Local": {"Number": 1, "CreatedAt": "soon"}},
+    ],
+)
+def test_a_record_without_what_every_job_has_is_left_out_and_named(
+    change: dict[str, Any], store: JobStore, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged, kept = create(store), create(store)
+    file = tmp_path / "jobs" / damaged / "job.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    assert [record["TrainingJobId"] for record in JobStore(tmp_path, clock).all()] == [kept]
+    assert str(file) in caplog.text
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "null", "", "\0"])
+def test_a_file_that_holds_no_record_is_left_out(text: str, store: JobStore, tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "jobs" / create(store) / "job.json").write_text(text)
+    assert JobStore(tmp_path, clock).all() == []
+
+
+def test_a_record_is_on_disk_before_it_replaces_the_old_one(store: JobStore) -> None:
+    called: list[object] = []
+
+    def watch(_: FrameType, event: str, argument: object) -> None:
+        if event == "c_call" and argument in (os.fsync, os.replace, os.rename):
+            called.append(argument)
+
+    sys.setprofile(watch)
+    try:
+        create(store)
+    finally:
+        sys.setprofile(None)
+    assert called == [os.fsync, os.replace]
 
 
 def test_what_a_kill_left_half_written_is_no_job(store: JobStore, tmp_path: Path, clock: Clock) -> None:

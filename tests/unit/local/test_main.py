@@ -7,7 +7,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import requests
 
 from airflow_provider_pai.local.__main__ import NOT_RUNNING, main
 from airflow_provider_pai.local.clock import system_time
+from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.table import lines
 from airflow_provider_pai.local.oss.objects import ObjectStore
@@ -181,6 +184,120 @@ def test_missing_packages_are_one_clear_message(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     expected = "pai-local: starlette and uvicorn not installed; run: pip install 'airflow-provider-pai[local]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+
+
+@pytest.fixture
+def odd_server() -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
+    """Answers with what is in the list: status and body."""
+    answers: list[tuple[int, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.pop(0)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Tell nobody."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("command", ["status", "reset"])
+def test_a_server_that_starts_or_stops_is_one_clear_message(
+    command: str, home: Path, capsys: pytest.CaptureFixture[str], odd_server: tuple[str, list[tuple[int, bytes]]]
+) -> None:
+    url, answers = odd_server
+    answers += [(503, b"{}"), (200, b"<html>"), (200, b"[]")]
+    taken = Home(home)
+    for api in (None, "http://127.0.0.1:1", url, url, url):
+        if api:
+            taken.announce({"pid": 1, "api": api, "oss": api})
+        assert main([command, "--home", str(home)]) == 1
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert f"pai-local: the local PAI in {home} is starting or stopping; try again" in err
+    taken.release()
+    assert answers == []
+
+
+def test_the_address_that_a_killed_server_left_is_not_trusted(home: Path) -> None:
+    home.mkdir()
+    (home / "address.json").write_text('{"pid": 1, "api": "http://127.0.0.1:1", "oss": ""}')
+    taken = Home(home)
+    assert not (home / "address.json").exists()
+    taken.release()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("credentials.json", "", "is damaged"),
+        ("credentials.json", "{", "is damaged"),
+        ("credentials.json", "[]", "holds no access_key_id and access_key_secret"),
+        ("credentials.json", '{"access_key_id": "x", "access_key_secret": ""}', "holds no access_key_id"),
+        ("images.json", "", "is damaged"),
+        ("oss/index.sqlite3", "no database, but long enough to look like one" * 100, "can't be read"),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "reset"])
+def test_a_damaged_folder_is_one_clear_message(file: str, content: str, said: str, command: str, home: Path) -> None:
+    (home / file).parent.mkdir(parents=True)
+    (home / "lock").touch()
+    (home / file).write_text(content)
+    arguments = [sys.executable, "-m", "airflow_provider_pai.local", command, "--home", str(home)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("pai-local: ")
+    assert str((home / file).parent if "/" in file else home / file) in line
+    assert said in line
+
+
+def test_a_python_that_jobs_can_not_run_is_one_clear_message(home: Path) -> None:
+    code = (
+        "import sys; sys._base_executable = '/bin/false'; from airflow_provider_pai.local.__main__ import main;"
+        f"sys.exit(main(['serve', '--home', {str(home)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("pai-local: /bin/false is no Python that can be run")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_damaged_job_stops_neither_serve_nor_status(
+    home: Path, serve: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = home / "jobs" / "train00000000001"
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text("{}")
+    process = serve("--sandbox", "none")
+    ready_line(process)
+    assert main(["status", "--home", str(home)]) == 0
+    process.terminate()
+    _, log = process.communicate(timeout=PATIENCE)
+    assert f"{folder / 'job.json'} can't be read" in log
+    assert main(["status", "--home", str(home)]) == NOT_RUNNING
+    assert capsys.readouterr().out.endswith("not running\nno training jobs\n")
+
+
+@pytest.mark.parametrize("option", ["--port", "--oss-port"])
+@pytest.mark.parametrize("port", ["70000", "65536", "-1", "http", "1.5"])
+def test_a_port_that_is_none_is_explained(option: str, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--home", "x", f"{option}={port}"])
+    assert ended.value.code == 2
+    assert f"'{port}' is no port; it must be from 0 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"], ["fly"], ["serve", "--home", "x", "--sandbox", "docker"]])

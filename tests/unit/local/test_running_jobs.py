@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import tarfile
 import textwrap
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +17,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.jobs.views import detailed
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.life import Halt, Life, Workshop
+from airflow_provider_pai.local.running.ports import MasterPorts
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
@@ -585,3 +589,125 @@ def test_lines_can_be_read_while_the_job_runs(house: House) -> None:
     assert house.store.existing(job_id)["Status"] == "Running"
     house.runner.stop(job_id)
     assert house.ended(job_id)["Status"] == "Terminated"
+
+
+# What a job may do ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["home", "/", "/proc"])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_job_can_not_publish_the_servers_folder(
+    build: Callable[..., House], tmp_path: Path, mode: Mode, target: str
+) -> None:
+    house = build(mode)
+    (tmp_path / "home" / "key").write_text("secret")
+    command = f"out=${{PAI_OUTPUT_MODEL%/}}; rmdir $out; ln -s {tmp_path / target} $out"
+    job = house.run(command, outputs={"model": "oss://bkt/m/"})
+    assert (job["Status"], job["ReasonCode"]) == ("Failed", "OutputUploadFailed")
+    assert "replaced by a link" in job["ReasonMessage"]
+    assert not house.objects.list_objects("bkt").objects
+
+
+@pytest.mark.parametrize("mode", [Mode.BUBBLEWRAP, Mode.PLAIN])
+def test_a_job_can_not_publish_a_folder_around_its_outputs(
+    build: Callable[..., House], tmp_path: Path, mode: Mode
+) -> None:
+    house = build(mode)
+    (tmp_path / "home" / "output" / "model").mkdir(parents=True)
+    (tmp_path / "home" / "output" / "model" / "key").write_text("secret")
+    for link in ("ml", "ml/output"):
+        job = house.run(
+            f"cd $HOME/..; mv {link} away; ln -s {tmp_path}/home{link[2:]} {link}", outputs={"model": "oss://bkt/m/"}
+        )
+        assert "replaced by a link" in job["ReasonMessage"]
+    assert not house.objects.list_objects("bkt").objects
+
+
+def test_outputs_that_the_job_did_not_touch_stay_as_they_are_and_deleted_ones_go(house: House) -> None:
+    for name in ("theirs", "mine", "old"):
+        house.put(f"shared/{name}", "first")
+    job_id = house.submit(
+        "cd $PAI_OUTPUT_CHECKPOINTS; echo begun; while [ ! -e go ]; do sleep 0.05; done; echo new > mine; rm old go",
+        outputs={"checkpoints": "oss://bkt/shared/"},
+    )
+    house.says(job_id, "begun")
+    house.put("shared/theirs", "of another job")
+    (house.store.files(job_id).work.ml / "output/checkpoints/go").touch()
+    assert house.ended(job_id)["Status"] == "Succeed"
+    assert (house.get("shared/theirs"), house.get("shared/mine")) == ("of another job", "new\n")
+    keys = [stored.key for stored in house.objects.list_objects("bkt", "shared/").objects]
+    assert keys == ["shared/mine", "shared/theirs"]
+
+
+def test_a_job_in_bubblewrap_has_no_capabilities(build: Callable[..., House]) -> None:
+    house = build(Mode.BUBBLEWRAP)
+    job = house.run("grep CapEff /proc/self/status; mount -o remount,rw /etc 2>/dev/null && echo bad")
+    assert house.printed(job) == ["CapEff:\t0000000000000000"]
+
+
+def test_a_job_with_unshare_does_not_see_the_servers_folder(build: Callable[..., House], tmp_path: Path) -> None:
+    house = build(Mode.UNSHARE)
+    (tmp_path / "home" / "key").write_text("secret")
+    job = house.run(f"cat {tmp_path}/home/key; ls {tmp_path}/home; touch /ml/a $HOME/a $TMPDIR/a && ls /ml")
+    assert "No such file" in house.printed(job)[0]
+    assert house.printed(job)[1:] == ["jobs", "a", "input"]
+
+
+@pytest.mark.parametrize(("mode", "word"), [(Mode.UNSHARE, "run as root"), (Mode.PLAIN, "outlive its job")])
+def test_the_log_says_what_a_weak_mode_does_not_protect(
+    build: Callable[..., House], caplog: pytest.LogCaptureFixture, mode: Mode, word: str
+) -> None:
+    house = build(mode)
+    said = [line for line in house.log(house.run("true")) if word in line]
+    assert len(said) == 1
+    assert "key included" in said[0]
+    assert "apt-get install bubblewrap" in said[0]
+    assert said[0] in caplog.messages
+
+
+@pytest.mark.parametrize("mode", [Mode.BUBBLEWRAP, Mode.UNSHARE])
+def test_not_even_a_process_without_session_and_variables_outlives_its_job(
+    build: Callable[..., House], mode: Mode
+) -> None:
+    marker = f"{630 + list(Mode).index(mode)}.5"
+    assert build(mode).run(f"env -i setsid sleep {marker} & sleep 0.3; echo done")["Status"] == "Succeed"
+    assert not running_with(marker)
+
+
+def readers() -> int:
+    return sum("_read" in thread.name for thread in threading.enumerate())
+
+
+def test_a_process_that_outlives_its_job_holds_nothing_in_the_server(build: Callable[..., House]) -> None:
+    house = build(Mode.PLAIN)
+    house.run("true")
+    before = readers()
+    job = house.run("env -i setsid sleep 634.5 & sleep 0.3; echo done")
+    left = running_with("634.5")
+    try:
+        assert left, "nothing outlived the job"
+        assert house.printed(job) == ["done"]
+        assert readers() == before
+        pipe = Path(f"/proc/{left[0]}/fd/1").readlink()
+        assert pipe not in [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    finally:
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_changes_are_found_after_a_restart_of_the_server_too(build: Callable[..., House], tmp_path: Path) -> None:
+    house = build()
+    house.put("c/old", "first")
+    house.put("c/same", "first")
+    job_id = house.submit(
+        "rm $PAI_OUTPUT_C/old; echo begun; sleep 60",
+        outputs={"c": "oss://bkt/c/"},
+    )
+    house.says(job_id, "begun")
+    house.put("c/same", "of another job")
+    other = Life(job_id, house.workshop, Halt(), MasterPorts())
+    other.save_outputs(transitions.SERVER_DIED)
+    assert [stored.key for stored in house.objects.list_objects("bkt", "c/").objects] == ["c/same"]
+    assert house.get("c/same") == "of another job"
+    house.runner.stop(job_id)
+    house.ended(job_id)

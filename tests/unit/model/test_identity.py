@@ -7,10 +7,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.model.identity import GENERATION_LABEL, KEY_LABEL, JobIdentity, Plan, plan
+from airflow_provider_pai.model.identity import (
+    GENERATION_LABEL,
+    KEY_LABEL,
+    STOPPING_LABEL,
+    TRY_LABEL,
+    JobIdentity,
+    Plan,
+    held,
+    plan,
+)
 from airflow_provider_pai.model.status import JobSnapshot
 
-IDENTITY = JobIdentity("https://airflow.example", "dag", "manual__2026-01-01", "train", map_index=-1, generation=1)
+IDENTITY = JobIdentity("https://airflow.example", "dag", "manual__2026-01-01", "train", generation=1, try_number=3)
+"""The second try of generation 1."""
 OTHER = replace(IDENTITY, task_id="other")
 
 
@@ -50,6 +60,30 @@ def test_what_an_attempt_does_about_the_jobs_it_finds(
 ) -> None:
     found = plan(IDENTITY, jobs)
     assert (found.adopt.job_id if found.adopt else None, found.stop) == (adopted, stopped)
+
+
+def test_the_first_try_of_a_generation_takes_no_success_since_it_is_not_its_own() -> None:
+    first = replace(IDENTITY, try_number=2)
+    assert plan(first, [job("j1", "Succeed")]).adopt is None
+    assert plan(first, [job("j1", "Running")]).adopt is not None
+
+
+def test_a_job_that_is_being_stopped_is_neither_taken_nor_stopped_again() -> None:
+    stopping = job("j1", "Running")
+    stopping = replace(stopping, labels={**stopping.labels, STOPPING_LABEL: "true"})
+    assert plan(IDENTITY, [stopping]) == Plan()
+
+
+def test_an_attempt_holds_its_active_jobs_but_for_those_a_later_try_has_taken() -> None:
+    mine, ended, older, foreign = (
+        job("j1", "Running"),
+        job("j2", "Failed"),
+        job("j3", "Running", 0),
+        job("j4", "Running", of=OTHER),
+    )
+    taken = job("j5", "Running")
+    taken = replace(taken, labels={**taken.labels, TRY_LABEL: "4"})
+    assert held(IDENTITY, [mine, ended, older, foreign, taken]) == [mine]
 
 
 @pytest.mark.parametrize("status", ["Running", "Succeed", "Failed", "Terminated"])
@@ -153,6 +187,7 @@ def test_labels_carry_the_key_the_generation_and_what_a_person_searches_for() ->
     assert labels == {
         "airflow.key": replace(IDENTITY, map_index=4).key,
         "airflow.generation": "1",
+        "airflow.try": "3",
         "airflow.deployment": "https://airflow.example",
         "airflow.dag_id": "dag",
         "airflow.run_id": "manual__2026-01-01",

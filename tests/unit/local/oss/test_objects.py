@@ -105,12 +105,6 @@ def test_blobs_that_nothing_refers_to_are_removed_at_start(home):
         assert store.read("bkt", "k") == b"content"
 
 
-def test_one_folder_is_open_in_one_store_only(home):
-    with ObjectStore(home), pytest.raises(RuntimeError, match="in use"):
-        ObjectStore(home)
-    ObjectStore(home).close()
-
-
 def test_overwriting_deleting_and_refusing_leave_no_bytes_behind(store, home):
     for content in (b"first", b"second"):
         store.put("bkt", "k", io.BytesIO(content))

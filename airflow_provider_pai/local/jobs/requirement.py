@@ -1,0 +1,37 @@
+"""Which lines for pip a job may bring: what an index or a server has, nothing of the machine that local PAI runs on."""
+
+from __future__ import annotations
+
+import re
+
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_HASH = re.compile(r"\s--hash[= ]\S+")
+_OPTION = re.compile(r"(?:^|\s)-")
+_ADDRESS = re.compile(
+    r"(?:[a-z0-9._-]+\s*(?:\[[^\]]*\])?\s*@\s*)?(?:https?|ftp|(?:git|hg|svn|bzr)\+(?:https?|ssh))://\S.*", re.IGNORECASE
+)
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\s*(?:[\[<>=!~(][^/:@]*)?", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|t[bglx]z|tlz|tar\.\w+)$", re.IGNORECASE)
+
+
+def requirement_problem(line: str) -> str:
+    """Tell why a line of ``PythonRequirements`` can't be taken; empty when it can.
+
+    pip runs as the server, not as the job, so it must read no file of this machine. In PAI's containers such lines
+    would mean files of the container, which local PAI does not have.
+
+    Args:
+        line: one requirement as pip's requirement files have it.
+    """
+    if not line.strip() or line.splitlines() != [line]:
+        return "is not one line for pip"
+    text = _HASH.sub("", _COMMENT.sub("", line)).strip()
+    if _OPTION.search(text):
+        return "holds an option of pip; send requirements such as 'numpy==2.1.0' only"
+    if "${" in text or "\\" in text:
+        return "holds a variable or a backslash; send requirements such as 'numpy==2.1.0' only"
+    name = text.partition(";")[0].strip()
+    is_archive = _ARCHIVE.search(name.partition("[")[0].strip())
+    if text and not _ADDRESS.fullmatch(text) and (is_archive or not _NAME.fullmatch(name)):
+        return "is no name in an index and no http(s) or VCS address; put files into the code and install them there"
+    return ""

@@ -1,0 +1,177 @@
+"""Jobs that must not stay as they are for ever: on a full disk, during a reset."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.local.jobs.store import JobStore, Record
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import ProcessRuntime
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.wire import create_body
+
+
+class FullStore(JobStore):
+    """A store whose disk can be full: from the moment a job is to become ``full_at``, until ``space`` is set."""
+
+    full_at = ""
+    full = False
+    refused = 0
+    before_clear: Callable[[], None] = staticmethod(lambda: None)
+
+    def change(self, job_id: str, change: Callable[[Record], Any]) -> Record:
+        if change(self.existing(job_id)).get("Status") == self.full_at:
+            self.full, self.full_at = True, ""
+        if self.full:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().change(job_id, change)
+
+    def clear(self) -> None:
+        self.before_clear()
+        super().clear()
+
+
+class House:
+    def __init__(self, home: Path, slots: int = 2) -> None:
+        self.store = FullStore(home, lambda: datetime.now(UTC))
+        self.objects = ObjectStore(home / "oss")
+        environments = Environments(home / "cache", Interpreter.at(), os.environ)
+        runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN))
+        self.shop = Workshop(
+            self.store, self.objects, runtime, environments, "r", lambda: datetime.now(UTC), grace_seconds=0.7
+        )
+        self.runner = Runner(self.shop, slots)
+        self.runner.start()
+
+    def create(self, command: str) -> str:
+        spec = TrainingJobSpec(command, "ecs.c6.large", image_uri="a/b:1", job_name="job")
+        return str(self.store.create(create_body(spec, "1"))["TrainingJobId"])
+
+    def submit(self, command: str) -> str:
+        job_id = self.create(command)
+        self.runner.submit(job_id)
+        return job_id
+
+    def says(self, job_id: str, line: str) -> None:
+        wait_until(lambda: line in self.store.files(job_id).log.tail(99))
+
+    def end(self, job_id: str) -> tuple[str, str]:
+        wait_until(lambda: "ReasonCode" in self.store.existing(job_id))
+        return self.store.existing(job_id)["Status"], self.store.existing(job_id)["ReasonCode"]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path / "home")
+    yield made
+    made.store.full = False
+    made.runner.close()
+    made.store.close()
+    made.objects.close()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_job_that_ended_while_the_disk_was_full_ends_as_it_did_when_there_is_space(house: House) -> None:
+    house.store.full_at = "Succeed"
+    job_id = house.submit("echo done")
+    wait_until(lambda: house.store.refused >= 2)
+    assert house.store.existing(job_id)["Status"] == "Running"
+    house.store.full = False
+    assert house.end(job_id) == ("Succeed", "TrainingJobSucceed")
+
+
+def test_instances_that_ended_on_a_full_disk_are_shown_as_ended(house: House) -> None:
+    job_id = house.submit("echo begun; while [ ! -e go ]; do sleep 0.05; done; exit 3")
+    house.says(job_id, "begun")
+    wait_until(lambda: house.store.existing(job_id)["Status"] == "Running")
+    house.store.full = True
+    (house.store.files(job_id).work.home / "go").touch()
+    wait_until(lambda: house.store.refused >= 2)
+    house.store.full = False
+    assert house.end(job_id) == ("Failed", "UserCommandFailed")
+    assert [row["Status"] for row in house.store.existing(job_id)["Instances"]] == ["Failed"]
+
+
+def test_a_command_whose_job_cannot_become_running_is_killed_and_the_job_fails(house: House) -> None:
+    house.store.full_at = "Running"
+    job_id = house.submit("sleep 60")
+    wait_until(lambda: house.store.refused >= 2)
+    house.store.full = False
+    assert house.end(job_id) == ("Failed", "InternalError")
+    assert [row["Status"] for row in house.store.existing(job_id)["Instances"]] == ["Failed"]
+
+
+def test_closing_does_not_wait_for_space(house: House) -> None:
+    house.store.full_at = "Succeed"
+    job_id = house.submit("true")
+    wait_until(lambda: house.store.refused >= 1)
+    begin = time.monotonic()
+    house.runner.close()
+    assert time.monotonic() - begin < 5
+    assert house.store.existing(job_id)["Status"] == "Running"
+
+
+def test_a_job_that_cannot_be_queued_is_not_there(house: House) -> None:
+    house.store.full = True
+    with pytest.raises(OSError, match="No space left"):
+        house.submit("true")
+    assert house.store.all() == []
+
+
+def test_a_waiting_job_whose_end_cannot_be_written_still_waits(tmp_path: Path, house: House) -> None:
+    jobs = [house.submit(f"echo begun; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done") for _ in range(3)]
+    house.says(jobs[1], "begun")
+    house.store.full = True
+    with pytest.raises(OSError, match="No space left"):
+        house.runner.stop(jobs[2])
+    house.store.full = False
+    (tmp_path / "go").touch()
+    assert house.end(jobs[2]) == ("Succeed", "TrainingJobSucceed")
+
+
+def test_a_job_created_while_a_reset_ends_others_is_forgotten_and_never_starts(tmp_path: Path, house: House) -> None:
+    old = house.submit("trap '' TERM; echo begun; sleep 60")
+    house.says(old, "begun")
+    reset = threading.Thread(target=house.runner.reset)
+    reset.start()
+    time.sleep(0.2)
+    house.submit(f"touch {tmp_path}/started; sleep 60")
+    reset.join(20)
+    assert house.store.all() == []
+    assert not (tmp_path / "started").exists()
+    assert house.end(house.submit("true")) == ("Succeed", "TrainingJobSucceed")
+
+
+def test_a_job_that_comes_while_a_reset_forgets_jobs_has_no_life_without_a_record(house: House) -> None:
+    job_id = house.create("sleep 60")
+    late = threading.Thread(target=house.runner.submit, args=(job_id,))
+
+    def submit_late() -> None:
+        late.start()
+        late.join(1)
+
+    house.store.before_clear = submit_late
+    house.runner.reset()
+    late.join(20)
+    assert house.store.all() == []
+    assert [thread for thread in threading.enumerate() if thread.name == job_id] == []
