@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 _NEEDED = ("starlette", "uvicorn")
 _SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
+_RUNTIMES = ("auto", "process", "docker")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 NOT_RUNNING = 3
 """Exit code of ``status`` when no server runs, as for init scripts."""
@@ -59,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="how a job gets its own /ml (default: the best that works)",
     )
+    serve.add_argument(
+        "--runtime",
+        choices=_RUNTIMES,
+        default="process",
+        help="what runs jobs: processes of this machine, or Docker containers (auto: where an engine answers)",
+    )
     serve.set_defaults(command=_serve)
     status = commands.add_parser(
         "status", help=f"tell whether it runs, and show its jobs; exit code {NOT_RUNNING} if not"
@@ -79,6 +86,7 @@ def _port(text: str) -> int:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
+    from airflow_provider_pai.local.running.choice import RuntimeKind
     from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
 
@@ -91,6 +99,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         oss_port=chosen.oss_port,
         cache=chosen.cache,
         sandbox=Mode(sandbox) if sandbox else None,
+        runtime=RuntimeKind(chosen.runtime),
     )
     with _failing_in_one_line(chosen.home):
         server.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -25,11 +24,10 @@ from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.choice import RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import ProcessRuntime
-from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.services import images, machines, workspaces
 from airflow_provider_pai.local.services.catalog import ImageCatalog
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
@@ -49,6 +47,8 @@ class Settings:
         cache: folder of Python environments, which servers may share; None for one in its own folder.
         slots: how many jobs run at a time; None for as many as there are processors, at least 2.
         sandbox: how a job gets its own ``/ml``; None for the best way that works here.
+        runtime: what runs jobs.
+        gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
     """
 
     region_id: str = "cn-hangzhou"
@@ -57,6 +57,8 @@ class Settings:
     cache: Path | None = None
     slots: int | None = None
     sandbox: Mode | None = None
+    runtime: RuntimeKind = RuntimeKind.PROCESS
+    gpus: int = 0
 
 
 class Backend:
@@ -78,7 +80,7 @@ class Backend:
             oss_host: host and port that OSS answers on.
 
         Raises:
-            RuntimeError: the sandbox insisted on does not work on this machine.
+            RuntimeError: the sandbox or the runtime insisted on does not work on this machine.
         """
         self._home = home
         self._settings = settings
@@ -89,16 +91,24 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            self._runtime, workshop = self._workshop()
-            self.runner = Runner(workshop, settings.slots)
+            cache = settings.cache or home.path / "cache"
+            self._runtime = choose(settings.runtime, home.path, cache, settings.sandbox, gpus=bool(settings.gpus))
+            stack.callback(self._runtime.close)
+            self.runner = Runner(self._workshop(), settings.slots)
             self._open = stack.pop_all()
         self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep_images)
         self._configs = Configs(home.recall(_CONFIGS, {}), self._keep_configs)
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
+    @property
+    def mode(self) -> str:
+        """How jobs are kept apart."""
+        return str(self._runtime.mode)
+
     def start(self) -> None:
         """Make the default bucket and begin to run jobs."""
         self.objects.create_bucket(self._settings.bucket)
+        self._runtime.sweep()
         self._open.callback(self.runner.close)
         self.runner.start()
 
@@ -124,7 +134,7 @@ class Backend:
         """Tell version, how jobs are kept apart, and how many jobs are in which status."""
         return {
             "version": __version__,
-            "mode": str(self._runtime.mode),
+            "mode": self.mode,
             "note": self._runtime.note,
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
         }
@@ -155,12 +165,9 @@ class Backend:
             image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog.rows(self._settings.workspace_id)},
         )
 
-    def _workshop(self) -> tuple[ProcessRuntime, Workshop]:
-        cache = self._settings.cache or self._home.path / "cache"
-        environments = Environments(cache, Interpreter.at(), dict(os.environ))
-        runtime = ProcessRuntime(Sandbox(self._home.path, environments.folders, self._settings.sandbox))
+    def _workshop(self) -> Workshop:
         region_id, now = self._settings.region_id, self._clock.now
-        return runtime, Workshop(self._jobs, self.objects, runtime, environments, region_id, now)
+        return Workshop(self._jobs, self.objects, self._runtime, region_id, now, gpus=self._settings.gpus)
 
     def _lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds

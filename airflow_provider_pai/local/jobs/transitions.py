@@ -34,6 +34,7 @@ class Reason(StrEnum):
     COMMAND_FAILED = "UserCommandFailed"
     TIMEOUT = "MaxRunningTimeExceeded"
     PREPARATION_FAILED = "PreparationFailed"
+    IMAGE_FAILED = "ImagePullFailed"
     OUTPUT_FAILED = "OutputUploadFailed"
     START_FAILED = "StartFailed"
     SERVER_STOPPED = "LocalServerStopped"
@@ -90,6 +91,11 @@ def timed_out(seconds: int) -> Outcome:
 def preparation_failed(why: str) -> Outcome:
     """Return the end of a job whose code, data or environment can't be made ready."""
     return Outcome(JobStatus.INITIALIZE_FAILED, Reason.PREPARATION_FAILED, why)
+
+
+def image_failed(why: str) -> Outcome:
+    """Return the end of a job whose image can't be had."""
+    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.IMAGE_FAILED, why)
 
 
 def not_started(why: str) -> Outcome:

@@ -1,0 +1,57 @@
+"""Choosing what runs the jobs of a server."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from enum import StrEnum
+from pathlib import Path
+
+from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.process import ProcessRuntime
+from airflow_provider_pai.local.running.runtime import Runtime
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+
+
+class RuntimeKind(StrEnum):
+    """What runs jobs."""
+
+    AUTO = "auto"
+    """Docker where an engine answers, else processes; a job's log says why."""
+    PROCESS = "process"
+    DOCKER = "docker"
+
+
+def choose(kind: RuntimeKind, home: Path, cache: Path, sandbox: Mode | None, *, gpus: bool = False) -> Runtime:
+    """Return what runs the jobs of a server.
+
+    Args:
+        kind: what is asked for.
+        home: the server's folder.
+        cache: folder of Python environments, for processes.
+        sandbox: how a process gets its own ``/ml``; None for the best way that works here.
+        gpus: give each container all GPUs; processes have them anyway.
+
+    Raises:
+        RuntimeError: what is asked for does not work on this machine.
+        EnvironmentFailed: there is no Python that jobs can run.
+    """
+    reason = ""
+    if kind is not RuntimeKind.PROCESS:
+        try:
+            return _docker(home, gpus=gpus)
+        except (OSError, RuntimeError) as error:
+            if kind is RuntimeKind.DOCKER:
+                raise RuntimeError(f"jobs can't be run in containers: {error}") from error
+            reason = str(error)
+    environments = Environments(cache, Interpreter.at(), dict(os.environ))
+    return ProcessRuntime(Sandbox(home, environments.folders, sandbox), environments, reason)
+
+
+def _docker(home: Path, *, gpus: bool) -> Runtime:
+    if importlib.util.find_spec("docker") is None:
+        raise RuntimeError("the docker library is not installed; run: pip install 'airflow-provider-pai[local]'")
+    from airflow_provider_pai.local.running.container import ContainerRuntime
+    from airflow_provider_pai.local.running.engine import Engine
+
+    return ContainerRuntime(Engine.connect(), home, gpus=gpus)
