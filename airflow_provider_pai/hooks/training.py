@@ -21,12 +21,12 @@ from airflow_provider_pai.client.waiting import wait_for_end
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, ProtocolError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.identity import STOPPING_LABEL, TRY_LABEL, JobIdentity, held, number, plan
 from airflow_provider_pai.model.image import Image, ImageQuery
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.status import JobSnapshot, JobStatus, moment
 from airflow_provider_pai.model.uri import OssUri
-from airflow_provider_pai.model.wire import create_body
 
 LOOK_BACK = timedelta(days=30)
 """How far back a task looks for a job of its own."""

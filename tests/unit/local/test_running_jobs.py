@@ -28,9 +28,9 @@ from airflow_provider_pai.local.running.ports import MasterPorts
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.spec import CodeLocation, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.status import JobStatus
-from airflow_provider_pai.model.wire import create_body
 from tests.support.machine import missing
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
