@@ -6,11 +6,11 @@ Facts are from PAI's "submit a training job" page and from logs of real runs; va
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from airflow_provider_pai.model.masking import MASK, looks_secret
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
@@ -18,7 +18,6 @@ ROOT = "/ml"
 MASTER_PORT = "23456"
 _PLATFORM_DEFAULTS = {"PYTHONUNBUFFERED": "0"}
 """Variables that the platform sets and an author may set otherwise [inferred: no public log shows one that does]."""
-_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def run_plan(
         files=_files(spec),
         code=spec.code,
         inputs=tuple(_inputs(spec)),
-        outputs=tuple(Mount(name, f"output/{name}", OssUri.parse(uri).folder()) for name, uri in spec.outputs.items()),
+        outputs=tuple(_outputs(spec)),
         requirements=spec.requirements,
     )
 
@@ -106,11 +105,11 @@ def launch_lines(plan: RunPlan) -> Iterator[str]:
     One difference: values of variables whose names look secret are left out.
     """
     yield "TrainingJob launch starting"
-    secret = {name for name in plan.environment if _SECRET_NAME.search(name)}
+    secret = set(filter(looks_secret, plan.environment))
     if any(name.startswith("PAI_HPS_") for name in secret):
         secret |= {"PAI_HPS", "PAI_USER_ARGS"}
     for name, value in plan.environment.items():
-        shown = "***" if name in secret else value
+        shown = MASK if name in secret else value
         yield from f"{name}={shown}".splitlines()
     if plan.working_dir:
         yield f"Change to Working Directory, {plan.working_dir}"
@@ -175,6 +174,12 @@ def _inputs(spec: TrainingJobSpec) -> Iterator[Mount]:
     for name, uri in spec.inputs.items():
         if data_kind(uri) is DataKind.OSS:
             yield Mount(name, f"input/data/{name}", OssUri.parse(uri))
+
+
+def _outputs(spec: TrainingJobSpec) -> Iterator[Mount]:
+    for name, uri in spec.outputs.items():
+        if data_kind(uri) is DataKind.OSS:
+            yield Mount(name, f"output/{name}", OssUri.parse(uri).folder())
 
 
 def _file_name(uri: str) -> str:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from airflow_provider_pai.model.resource_problems import resource_problems
+from airflow_provider_pai.model.resources import JOB_TYPES
 from airflow_provider_pai.model.spec import (
     CHECKPOINTS_CHANNEL,
+    DEFAULT_JOB_TYPE,
     DEFAULT_OUTPUT_CHANNELS,
     MetricDefinition,
     TrainingJobSpec,
     variable_name,
 )
-from airflow_provider_pai.model.uri import OssUri, data_kind
+from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _MAX_LABEL_BYTES = 128
 _TEXTS = (
     "command",
     "instance_type",
+    "resource_id",
+    "role_arn",
+    "algorithm_name",
+    "algorithm_version",
+    "algorithm_provider",
     "image_uri",
     "source_dir",
     "base_job_name",
@@ -36,7 +44,7 @@ def problems(spec: TrainingJobSpec) -> list[str]:
     """Return every reason why the job can't be submitted, in its author's words; empty when there is none."""
     return [
         *_command_problems(spec),
-        *_compute_problems(spec),
+        *resource_problems(spec),
         *_channel_problems(spec),
         *_name_problems("hyperparameters", "PAI_HPS_", spec.hyperparameters),
         *_name_problems("inputs", "PAI_INPUT_", spec.inputs),
@@ -47,43 +55,71 @@ def problems(spec: TrainingJobSpec) -> list[str]:
 
 
 def _command_problems(spec: TrainingJobSpec) -> Iterator[str]:
-    if not spec.command.strip():
-        yield "command is missing: say what the job runs, for example 'python train.py $PAI_USER_ARGS'"
-    if spec.image_uri and spec.image:
-        yield "image_uri and image contradict each other: give the URI of an image or a query of the catalog, not both"
-    if not spec.image_uri and not spec.image:
-        yield "image_uri is missing: give an image's URI, or image={'framework_name': ...} to choose from the catalog"
-    elif spec.image_uri and re.search(r"\s", spec.image_uri):
-        yield f"image_uri {spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'"
+    if spec.algorithm_name:
+        yield from _algorithm_problems(spec)
+    else:
+        if not spec.command.strip():
+            yield "command is missing: say what the job runs, for example 'python train.py $PAI_USER_ARGS'"
+        yield from _image_problems(spec)
+        for name in ("algorithm_version", "algorithm_provider"):
+            if getattr(spec, name):
+                yield f"{name} is given without algorithm_name; give the algorithm's name, too"
+    if spec.job_type not in JOB_TYPES:
+        yield f"job_type must be one of {', '.join(JOB_TYPES)}, not {spec.job_type!r}"
     if not any(character.isalnum() for character in spec.base_job_name):
         yield f"base_job_name {spec.base_job_name!r} has no letter and no digit; give it at least one"
     if spec.source_dir is not None and not spec.source_dir.strip():
         yield "source_dir is empty: give a folder, an oss:// URI of a folder or a .tar.gz, or leave it out"
-
-
-def _compute_problems(spec: TrainingJobSpec) -> Iterator[str]:
-    if not spec.instance_type:
-        yield "instance_type is missing: give an ECS instance type such as 'ecs.c6.large'"
-    elif not _INSTANCE_TYPE.fullmatch(spec.instance_type):
-        yield f"instance_type {spec.instance_type!r} is no ECS instance type; they look like 'ecs.c6.large'"
-    if spec.instance_count < 1:
-        yield f"instance_count must be at least 1, not {spec.instance_count}"
     if spec.max_run_time is not None and spec.max_run_time < 1:
         yield f"max_run_time must be at least 1 second, not {spec.max_run_time}; leave it out for no limit"
 
 
+def _algorithm_problems(spec: TrainingJobSpec) -> Iterator[str]:
+    for name in ("command", "image_uri", "image", "metric_definitions"):
+        if getattr(spec, name):
+            yield f"{name} and algorithm_name contradict each other: an algorithm has its own; give one of them"
+    if spec.job_type != DEFAULT_JOB_TYPE:
+        yield "job_type and algorithm_name contradict each other: an algorithm has its own; leave job_type out"
+
+
+def _image_problems(spec: TrainingJobSpec) -> Iterator[str]:
+    if spec.image_uri and spec.image:
+        yield "image_uri and image contradict each other: give the URI of an image or a query of the catalog, not both"
+    if not spec.image_uri and not spec.image and not spec.is_local:
+        yield "image_uri is missing: give an image's URI, or image={'framework_name': ...} to choose from the catalog"
+    elif spec.image_uri and re.search(r"\s", spec.image_uri):
+        yield f"image_uri {spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'"
+
+
 def _channel_problems(spec: TrainingJobSpec) -> Iterator[str]:
     for name, uri in spec.inputs.items():
-        yield from _address_problems(f"inputs[{name!r}]", uri, data_kind)
-    folders = {f"outputs[{name!r}]": uri for name, uri in spec.outputs.items()}
-    folders |= {"output_path": spec.output_path or "", "checkpoints_path": spec.checkpoints_path or ""}
-    for argument, uri in folders.items():
-        if uri or argument.startswith("outputs"):
-            yield from _address_problems(argument, uri, OssUri.parse)
+        yield from _address_problems(f"inputs[{name!r}]", uri, _input_kind)
+    for name, uri in spec.outputs.items():
+        yield from _address_problems(f"outputs[{name!r}]", uri, _local_kind if spec.is_local else _output_kind)
+    for argument in ("output_path", "checkpoints_path"):
+        if uri := getattr(spec, argument):
+            yield from _address_problems(argument, uri, _local_kind if spec.is_local else OssUri.parse)
     if spec.checkpoints_path and CHECKPOINTS_CHANNEL in spec.outputs:
         yield "checkpoints_path and outputs['checkpoints'] contradict each other: give one of them"
     if spec.source_dir and spec.source_dir.startswith("oss://"):
         yield from _source_problems(spec.source_dir)
+
+
+def _input_kind(uri: str) -> DataKind | None:
+    """Whether there is such a local file or folder can be told only where the job is submitted."""
+    return data_kind(uri) if local_path(uri) is None else None
+
+
+def _output_kind(uri: str) -> DataKind:
+    kind = data_kind(uri)
+    if kind is DataKind.MAXCOMPUTE:
+        raise ValueError(f"{uri!r} is a MaxCompute table, which is for inputs only; give an OSS folder")
+    return kind
+
+
+def _local_kind(uri: str) -> None:
+    if local_path(uri) is None:
+        raise ValueError(f"{uri!r} is no folder of this machine, where a local job leaves its outputs; give a path")
 
 
 def _address_problems(argument: str, uri: str, read: Callable[[str], object]) -> Iterator[str]:
@@ -122,6 +158,7 @@ def _character_problems(spec: TrainingJobSpec) -> Iterator[str]:
     texts |= {f"{name}[{key!r}]": key + value for name in _TEXTS_BY_NAME for key, value in getattr(spec, name).items()}
     texts |= {f"requirements[{number}]": line for number, line in enumerate(spec.requirements)}
     texts |= {f"metric_definitions[{number}]": m.regex + m.name for number, m in enumerate(spec.metric_definitions)}
+    texts |= {name: json.dumps(getattr(spec, name), ensure_ascii=False) for name in ("settings", "credential_config")}
     for argument, text in texts.items():
         if "\0" in text:
             yield f"{argument} holds a NUL character; remove it"

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
 if TYPE_CHECKING:
     # Reading a DAG file loads this module, and needs no image catalog.
     from airflow_provider_pai.model.image import ImageQuery
+    from airflow_provider_pai.model.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 
+LOCAL_INSTANCE_TYPES = ("local", "local_gpu")
+"""Instance types that stand for the worker's own machine, as in the PAI SDK."""
+DEFAULT_JOB_TYPE = "PyTorchJob"
+"""What the PAI SDK sends for every estimator, whatever the framework."""
 MODEL_CHANNEL = "model"
 CHECKPOINTS_CHANNEL = "checkpoints"
 TENSORBOARD_CHANNEL = "tensorboard"
@@ -72,9 +77,23 @@ class TrainingJobSpec:
     :meth:`located`, so one type is handed from the operator down to the wire.
 
     Attributes:
-        command: what the job runs, in a POSIX shell, in the folder of its source code.
-        instance_type: ECS instance type such as ``ecs.c6.large``.
+        command: what the job runs, in a POSIX shell, in the folder of its source code; empty with an algorithm.
+        instance_type: ECS instance type such as ``ecs.c6.large``; empty with a share of a quota.
         instance_count: number of instances; at least 1.
+        instance_spec: what each instance takes of a quota; None with an instance type.
+        resource_id: id of the quota; empty for public resources.
+        resource_type: ``General`` or ``Lingjun``; empty for the former.
+        spot_spec: how spot instances are paid for; None for no spot instances.
+        priority: priority in a quota's queue, from 1 to 9; None for PAI's default.
+        user_vpc_config: VPC that the instances can reach; None for none.
+        experiment_config: experiment the job belongs to; None for none.
+        settings: further settings, under PAI's own names.
+        role_arn: RAM role that the job's instances may take; empty for none.
+        credential_config: how credentials of RAM roles get into the instances, under PAI's own names.
+        algorithm_name: registered algorithm that takes the place of command and image; empty for none.
+        algorithm_version: its version; empty for PAI's choice.
+        algorithm_provider: who registered it, such as ``pai``; empty for the account itself.
+        job_type: kind of job, such as ``PyTorchJob``; it decides the variables of distributed runs.
         image_uri: container image; None while it is to be chosen by ``image``.
         image: query of the image catalog; None when ``image_uri`` is given.
         source_dir: local folder, or OSS folder or ``.tar.gz``; None for no source code.
@@ -83,7 +102,7 @@ class TrainingJobSpec:
         job_name: the job's name; empty until it is submitted.
         hyperparameters: all values as texts.
         inputs: address of each input channel.
-        outputs: OSS folder of each output channel that is given one by the author.
+        outputs: folder of each output channel that is given one by the author.
         output_path: OSS folder below which the other output channels get theirs; None for the default storage.
         checkpoints_path: OSS folder of the channel ``checkpoints``; lets a later job go on from it.
         max_run_time: seconds after which PAI ends the job; None for no limit.
@@ -94,9 +113,23 @@ class TrainingJobSpec:
         description: free text.
     """
 
-    command: str
-    instance_type: str
+    command: str = ""
+    instance_type: str = ""
     instance_count: int = 1
+    instance_spec: InstanceSpec | None = None
+    resource_id: str = ""
+    resource_type: str = ""
+    spot_spec: SpotSpec | None = None
+    priority: int | None = None
+    user_vpc_config: UserVpcConfig | None = None
+    experiment_config: ExperimentConfig | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    role_arn: str = ""
+    credential_config: Mapping[str, Any] = field(default_factory=dict)
+    algorithm_name: str = ""
+    algorithm_version: str = ""
+    algorithm_provider: str = ""
+    job_type: str = DEFAULT_JOB_TYPE
     image_uri: str | None = None
     image: ImageQuery | None = None
     source_dir: str | None = None
@@ -115,6 +148,11 @@ class TrainingJobSpec:
     metric_definitions: tuple[MetricDefinition, ...] = ()
     description: str = ""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the job runs on the worker, the PAI SDK's local mode."""
+        return self.instance_type in LOCAL_INSTANCE_TYPES
+
     def located(self, job_name: str, storage: OssUri, key: str) -> TrainingJobSpec:
         """Name the job and give every output channel its folder.
 
@@ -128,8 +166,12 @@ class TrainingJobSpec:
         outputs = {name: str(home.child(name, "")) for name in DEFAULT_OUTPUT_CHANNELS}
         if self.checkpoints_path:
             outputs[CHECKPOINTS_CHANNEL] = str(OssUri.parse(self.checkpoints_path).folder())
-        given = {name: str(OssUri.parse(uri).folder()) for name, uri in self.outputs.items()}
+        given = {name: _folder(uri) for name, uri in self.outputs.items()}
         return replace(self, job_name=job_name, outputs={**outputs, **given})
+
+
+def _folder(uri: str) -> str:
+    return str(OssUri.parse(uri).folder()) if data_kind(uri) is DataKind.OSS else uri
 
 
 ARGUMENTS = tuple(each.name for each in fields(TrainingJobSpec) if each.name not in ("code", "job_name"))

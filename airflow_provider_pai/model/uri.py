@@ -37,6 +37,7 @@ INPUT_FORMS = (
     "cpfs://<file system>.<region>/path/, bmcpfs://<file system>.<region>/path/, odps://<project>/tables/<table>, "
     "or a dataset id such as d-abc123 or d-abc123/v1"
 )
+_LOCAL_SCHEME = "file://"
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,27 @@ def data_kind(text: str) -> DataKind:
         if form.fullmatch(text):
             return kind
     raise ValueError(f"{text!r} is of no kind that PAI reads; use {INPUT_FORMS}")
+
+
+def local_path(text: str) -> str | None:
+    """Return the path when an author's address is a file or folder of the worker's, else None.
+
+    That is ``file://`` and every text that no scheme and no dataset id begins.
+    """
+    if text.startswith(_LOCAL_SCHEME):
+        return text.removeprefix(_LOCAL_SCHEME)
+    return None if "://" in text or not text or _DATASET.fullmatch(text) else text
+
+
+def may_be_folder(text: str) -> bool:
+    """Whether an OSS address that names one object looks as if a folder were meant: its name has no extension."""
+    uri = OssUri.parse(text)
+    return not uri.is_folder and "." not in uri.name
+
+
+def is_dataset(text: str) -> bool:
+    """Whether an address is a dataset's."""
+    return _DATASET.fullmatch(text) is not None
 
 
 def dataset_parts(text: str) -> tuple[str, str]:

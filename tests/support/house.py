@@ -15,8 +15,8 @@ from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
+from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
-from airflow_provider_pai.model.wire import create_body
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
 

@@ -11,9 +11,9 @@ from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.local.jobs.create_form import form_problems
 from airflow_provider_pai.local.jobs.refusals import invalid, missing
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.model.create_body import read_create_body
 from airflow_provider_pai.model.spec import CodeLocation, MetricDefinition, TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
-from airflow_provider_pai.model.wire import read_create_body
 
 Body = Mapping[str, Any]
 Known = Callable[[str], bool]

@@ -22,8 +22,8 @@ from airflow_provider_pai.local.running.ports import LOOPBACK, MasterPorts
 from airflow_provider_pai.local.running.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
 from airflow_provider_pai.local.running.runtime import ImageFailed, RunningInstance, Runtime, Workplace
 from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_lines, run_plan, start_lines
+from airflow_provider_pai.model.create_body import read_create_body
 from airflow_provider_pai.model.status import JobStatus
-from airflow_provider_pai.model.wire import read_create_body
 
 logger = logging.getLogger(__name__)
 
