@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.bound import BoundObjects, Place
 from airflow_provider_pai.local.running.choice import RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
@@ -49,6 +50,7 @@ class Settings:
         sandbox: how a job gets its own ``/ml``; None for the best way that works here.
         runtime: what runs jobs.
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
+        places: what jobs find in the place of further buckets; no request can read them.
     """
 
     region_id: str = "cn-hangzhou"
@@ -59,6 +61,7 @@ class Settings:
     sandbox: Mode | None = None
     runtime: RuntimeKind = RuntimeKind.PROCESS
     gpus: int = 0
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 class Backend:
@@ -158,16 +161,18 @@ class Backend:
 
     def _checks(self) -> Checks:
         """Return what decides whether a job can be created."""
+        places = self._settings.places
         return Checks(
             ecs_spec_known=machines.is_known,
-            bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()},
+            bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()} | places.keys(),
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
             image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog.rows(self._settings.workspace_id)},
         )
 
     def _workshop(self) -> Workshop:
         region_id, now = self._settings.region_id, self._clock.now
-        return Workshop(self._jobs, self.objects, self._runtime, region_id, now, gpus=self._settings.gpus)
+        objects = BoundObjects(self.objects, self._settings.places)
+        return Workshop(self._jobs, objects, self._runtime, region_id, now, gpus=self._settings.gpus)
 
     def _lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
+from airflow_provider_pai.local.running.bound import Place
 from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 
@@ -55,6 +57,7 @@ class LocalPAI:
         sandbox: Mode | None = None,
         runtime: RuntimeKind = Settings.runtime,
         gpus: int = 0,
+        places: Mapping[str, Place] | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -71,13 +74,14 @@ class LocalPAI:
             sandbox: how a job gets its own ``/ml``; by default the best way that works here.
             runtime: what runs jobs; by default processes of this machine.
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
+            places: what jobs find in the place of further buckets, by bucket name; no request can read them.
         """
         self.clock = Clock()
         self.faults = Faults()
         self._path = home
         self._ports = port, oss_port
         self._credentials = credentials
-        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus)
+        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {})
         self._backend: Backend | None = None
         self._ready: Ready | None = None
         self._open = ExitStack()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -171,6 +172,8 @@ class PAITrainingOperator(PAIJobOperator):
         with airflow_errors():
             spec = self._checked_spec()
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
+            if spec.is_local:
+                return self._train_here(context, spec, name)
             self._identity = identity_of(context["ti"], self.retries or 0)
             if self._dry_run:
                 return self._previewed(self.hook.preview(spec, name, self._identity))
@@ -192,6 +195,38 @@ class PAITrainingOperator(PAIJobOperator):
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         return replace(spec, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
+
+    def _train_here(self, context: Context, spec: TrainingJobSpec, name: str) -> dict[str, Any]:
+        """Run the job on this worker; it ends with this task, however that ends."""
+        self._check_local()
+        # Loaded here: only such a task needs a server.
+        from airflow_provider_pai.hooks.local_mode import local_mode
+
+        identity = identity_of(context["ti"], self.retries or 0)
+        with local_mode(self.hook, spec, name, identity.key) as here:
+            self.hook, self._identity = here.hook, identity
+            job, _ = here.hook.submit_or_adopt(here.spec, identity, name)
+            self._job_id = job.job_id
+            context["ti"].xcom_push(key="job_id", value=job.job_id)
+            self.log.info("Job %s runs on this worker (%s)", job.job_id, here.mode)
+            try:
+                return {**self._wait(context, job.job_id), "console_url": None}
+            finally:
+                self._identity = None
+
+    def _check_local(self) -> None:
+        """Refuse what a job that can't outlive its task doesn't allow."""
+        if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
+            raise SpecError([f"instance_type {self.instance_type!r} needs: pip install 'airflow-provider-pai[local]'"])
+        refused = {"wait_for_completion": not self.wait_for_completion, "dry_run": self._dry_run}
+        if problems := [
+            f"{name}={getattr(self, name, True)} has no meaning with instance_type {self.instance_type!r}; leave it out"
+            for name, is_set in refused.items()
+            if is_set
+        ]:
+            raise SpecError(problems)
+        if self.deferrable:
+            self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
 
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))
