@@ -135,6 +135,9 @@ class _CloudPlace:
         except PAIError as error:
             raise OSError(str(error)) from error
 
+    def shown(self, key: str) -> None:
+        """Return nothing: it must be downloaded. See :meth:`Place.shown`."""
+
     def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
         """Refuse: outputs of a job on a worker stay there. See :meth:`Place.upload_tree`."""
         raise OSError(f"a job on the worker writes nothing to OSS; oss://{self._bucket}/{key} stays as it is")

@@ -172,7 +172,8 @@ class Backend:
     def _workshop(self) -> Workshop:
         region_id, now = self._settings.region_id, self._clock.now
         objects = BoundObjects(self.objects, self._settings.places)
-        return Workshop(self._jobs, objects, self._runtime, region_id, now, gpus=self._settings.gpus)
+        gpus = self._settings.gpus
+        return Workshop(self._jobs, objects, self._runtime, region_id, now, gpus=gpus, shown=objects.shown)
 
     def _lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds

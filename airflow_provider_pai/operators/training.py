@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.model.spec import TrainingJobSpec
 
+_LOCAL_POLL_SECONDS = 1.0
+
 
 class PAITrainingOperator(PAIJobOperator):
     """Submits a PAI training job, waits for it and returns where its model lies.
@@ -207,6 +209,8 @@ class PAITrainingOperator(PAIJobOperator):
             self.hook, self._identity = here.hook, identity
             job, _ = here.hook.submit_or_adopt(here.spec, identity, name)
             self._job_id = job.job_id
+            # A look costs nothing here.
+            self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
             context["ti"].xcom_push(key="job_id", value=job.job_id)
             self.log.info("Job %s runs on this worker (%s)", job.job_id, here.mode)
             try:
@@ -218,11 +222,11 @@ class PAITrainingOperator(PAIJobOperator):
         """Refuse what a job that can't outlive its task doesn't allow."""
         if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
             raise SpecError([f"instance_type {self.instance_type!r} needs: pip install 'airflow-provider-pai[local]'"])
-        refused = {"wait_for_completion": not self.wait_for_completion, "dry_run": self._dry_run}
+        arguments = (("wait_for_completion", self.wait_for_completion, True), ("dry_run", self._dry_run, False))
         if problems := [
-            f"{name}={getattr(self, name, True)} has no meaning with instance_type {self.instance_type!r}; leave it out"
-            for name, is_set in refused.items()
-            if is_set
+            f"{name}={given} has no meaning with instance_type {self.instance_type!r}; leave it out"
+            for name, given, needed in arguments
+            if given != needed
         ]:
             raise SpecError(problems)
         if self.deferrable:

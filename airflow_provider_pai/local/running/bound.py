@@ -28,6 +28,9 @@ class Place(Protocol):
             OSError: it can't be had.
         """
 
+    def shown(self, key: str) -> Path | None:
+        """Return the file or folder of this machine that a job can be shown instead of a copy; None for none."""
+
     def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:
         """Take over what changed in a folder and return how many files; see :func:`upload_tree` of local OSS.
 
@@ -55,6 +58,10 @@ class BoundObjects:
             return self._places[bucket].download(prefix_or_key, folder)
         return self._objects.download(bucket, prefix_or_key, folder)
 
+    def shown(self, bucket: str, prefix_or_key: str) -> Path | None:
+        """Return what a job can be shown instead of a copy, see :meth:`Place.shown`."""
+        return self._places[bucket].shown(prefix_or_key) if bucket in self._places else None
+
     def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
         """Store what changed in a folder. See :meth:`Objects.upload_tree`."""
         if bucket in self._places:
@@ -63,7 +70,7 @@ class BoundObjects:
 
 
 class LocalPlace:
-    """A file or folder of this machine; jobs work on copies.
+    """A file or folder of this machine. Jobs are shown inputs read-only, and work on copies of outputs.
 
     Args:
         path: the file, or the folder; as a place for outputs made when missing.
@@ -81,6 +88,10 @@ class LocalPlace:
             return 0
         shutil.copytree(self._path, folder, dirs_exist_ok=True)
         return sum(1 for path in folder.rglob("*") if path.is_file())
+
+    def shown(self, key: str) -> Path | None:  # noqa: ARG002
+        """Return the file or folder. See :meth:`Place.shown`."""
+        return self._path if self._path.exists() else None
 
     def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
         """Copy new and changed files, and delete those that the job deleted. See :meth:`Place.upload_tree`."""

@@ -17,8 +17,8 @@ from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running.container_place import ContainerPlace
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
 from airflow_provider_pai.local.running.environments import index_settings
-from airflow_provider_pai.local.running.runtime import Identity, LineSink
-from airflow_provider_pai.model.contract import ROOT, RunPlan
+from airflow_provider_pai.local.running.runtime import Identity, LineSink, Ready
+from airflow_provider_pai.model.contract import ROOT
 
 logger = logging.getLogger(__name__)
 
@@ -54,17 +54,15 @@ class ContainerRuntime:
         """Return the path under which a job finds its root folder."""
         return ROOT
 
-    def prepare(
-        self, plan: RunPlan, image_uri: str, work: WorkFolder, say: LineSink, halted: threading.Event
-    ) -> ContainerPlace | None:
+    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> ContainerPlace | None:
         """Pull the image and install the requirements on top of it. See :meth:`Runtime.prepare`."""
-        image = self._engine.image(image_uri, say, halted)
+        image = self._engine.image(job.image_uri, say, halted)
         if image is None:
             return None
-        say(f"Image {image_uri} runs as a container of Docker {self._engine.version}")
-        labels = {**self._labels, _JOB: plan.environment["PAI_TRAINING_JOB_ID"]}
-        place = ContainerPlace(self._engine, image, work, labels, gpus=self._gpus)
-        return place if place.install(plan, self._index, say, halted) else None
+        say(f"Image {job.image_uri} runs as a container of Docker {self._engine.version}")
+        labels = {**self._labels, _JOB: job.plan.environment["PAI_TRAINING_JOB_ID"]}
+        place = ContainerPlace(self._engine, image, job, labels, gpus=self._gpus)
+        return place if place.install(self._index, say, halted) else None
 
     def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:  # noqa: ARG002
         """Remove the containers of a job; their labels tell which they are."""

@@ -7,16 +7,16 @@ import os
 import threading
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running.container_instance import ContainerInstance
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.ports import LOOPBACK
-from airflow_provider_pai.local.running.runtime import LineSink
+from airflow_provider_pai.local.running.runtime import LineSink, Ready
 from airflow_provider_pai.model.contract import ROOT, RunPlan, instance_name
 
 logger = logging.getLogger(__name__)
@@ -34,26 +34,25 @@ class ContainerPlace:
     Args:
         engine: runs them.
         image: id of the job's image.
-        work: the job's folder.
+        job: the job.
         labels: of everything that is made.
         gpus: give each container all GPUs.
     """
 
     def __init__(
-        self, engine: Engine, image: str, work: WorkFolder, labels: Mapping[str, str], *, gpus: bool = False
+        self, engine: Engine, image: str, job: Ready, labels: Mapping[str, str], *, gpus: bool = False
     ) -> None:
         self._engine = engine
         self._image = image
         self._made: str | None = None
-        self._work = work
+        self._job = job
         self._labels = labels
         self._gpus = gpus
 
-    def install(self, plan: RunPlan, index: Mapping[str, str], say: LineSink, halted: threading.Event) -> bool:
+    def install(self, index: Mapping[str, str], say: LineSink, halted: threading.Event) -> bool:
         """Install the job's requirements once, for all its containers.
 
         Args:
-            plan: what the first instance sees.
             index: variables for pip only.
             say: gets what pip prints.
             halted: gives up when it is set.
@@ -65,6 +64,7 @@ class ContainerPlace:
             EnvironmentFailed: the requirements can't be installed.
             OSError: the engine fails.
         """
+        plan = self._job.plan
         if not plan.requirements:
             return True
         last: deque[str] = deque(maxlen=_SHOWN_LINES)
@@ -105,11 +105,12 @@ class ContainerPlace:
         name, count = plan.environment["HOSTNAME"], int(plan.environment["WORLD_SIZE"])
         job = plan.environment["PAI_TRAINING_JOB_ID"]
         hosts = {instance_name(job, rank): LOOPBACK for rank in range(count)}
-        mounts = [_bound(ROOT, str(self._work.ml.absolute()))]
+        mounts = [_bound(ROOT, self._job.work.ml)]
+        mounts += [_bound(f"{ROOT}/{target}", path, read_only=True) for target, path in self._job.shown.items()]
         environment = dict(plan.environment)
         if self._engine.user != "0:0":
             # No image knows this user, so it has no home there.
-            mounts.append(_bound(_HOME, str(self._work.home.absolute())))
+            mounts.append(_bound(_HOME, self._job.work.home))
             environment = {"HOME": _HOME, "USER": "job", **environment}
         return {
             "image": self._image,
@@ -138,8 +139,8 @@ def _install(index: Mapping[str, str]) -> list[str]:
     return ["/usr/bin/env", *(f"{name}={value}" for name, value in index.items()), "/bin/sh", "-c", pip]
 
 
-def _bound(target: str, source: str) -> Mount:
-    return Mount(target, source, type="bind")
+def _bound(target: str, source: Path, *, read_only: bool = False) -> Mount:
+    return Mount(target, str(source.absolute()), type="bind", read_only=read_only)
 
 
 def _shared_memory() -> int:

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.local.jobs import transitions
@@ -19,9 +20,16 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.ports import LOOPBACK, MasterPorts
-from airflow_provider_pai.local.running.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
-from airflow_provider_pai.local.running.runtime import ImageFailed, RunningInstance, Runtime, Workplace
-from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_lines, run_plan, start_lines
+from airflow_provider_pai.local.running.preparation import (
+    Objects,
+    OutputsLost,
+    PreparationFailed,
+    input_path,
+    steps,
+    store_outputs,
+)
+from airflow_provider_pai.local.running.runtime import ImageFailed, Ready, RunningInstance, Runtime, Workplace
+from airflow_provider_pai.model.contract import ROOT, RunPlan, instance_name, launch_lines, run_plan, start_lines
 from airflow_provider_pai.model.create_body import read_create_body
 from airflow_provider_pai.model.status import JobStatus
 
@@ -43,6 +51,7 @@ class Workshop:
         now: the server's time, in UTC.
         gpus: GPUs that an instance is told it has.
         grace_seconds: from SIGTERM to SIGKILL.
+        shown: returns the file or folder of this machine that a job can be shown in the place of an input.
     """
 
     store: JobStore
@@ -52,6 +61,7 @@ class Workshop:
     now: Callable[[], datetime]
     gpus: int = 0
     grace_seconds: float = 5.0
+    shown: Callable[[str, str], Path | None] = lambda *_: None
 
 
 class Halt:
@@ -193,7 +203,8 @@ class Life:
 
     def _prepare(self, plans: Sequence[RunPlan]) -> Workplace | None:
         """Return where a job that is ready starts its instances; None when it was asked to end."""
-        for event in steps(plans[0], self._files.work, self._shop.objects):
+        shown = self._shown(plans[0])
+        for event in steps(plans[0], self._files.work, self._shop.objects, shown):
             self._journal.event(event)
             if self._halt.event.is_set():
                 return None
@@ -201,13 +212,21 @@ class Life:
             for line in launch_lines(plan):
                 self._journal.line(name, line)
         runtime, halted = self._shop.runtime, self._halt.event
-        place = runtime.prepare(plans[0], self._spec.image_uri or "", self._files.work, self._journal.say, halted)
+        job = Ready(plans[0], self._spec.image_uri or "", self._files.work, shown)
+        place = runtime.prepare(job, self._journal.say, halted)
         if place is not None and halted.is_set():
             place.close()
             return None
         if place is not None and runtime.note:
             self._journal.say(runtime.note)
         return place
+
+    def _shown(self, plan: RunPlan) -> dict[str, Path]:
+        """Return what the job sees of this machine, by path below its root; where it has no own, it gets copies."""
+        if self._shop.runtime.root(self._files.work) != ROOT:
+            return {}
+        found = {input_path(mount): self._shop.shown(mount.uri.bucket, mount.uri.key) for mount in plan.inputs}
+        return {target: path for target, path in found.items() if path is not None}
 
     def _start(self, plans: Sequence[RunPlan], place: Workplace) -> list[RunningInstance]:
         instances: list[RunningInstance] = []

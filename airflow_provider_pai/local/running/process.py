@@ -16,7 +16,7 @@ from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running import processes
 from airflow_provider_pai.local.running.environments import Environments
 from airflow_provider_pai.local.running.output import each_line
-from airflow_provider_pai.local.running.runtime import Identity, LineSink
+from airflow_provider_pai.local.running.runtime import Identity, LineSink, Ready
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.contract import RunPlan
 
@@ -58,19 +58,17 @@ class ProcessRuntime:
         """Return the path under which a job finds its root folder."""
         return self._sandbox.root(work)
 
-    def prepare(
-        self, plan: RunPlan, image_uri: str, work: WorkFolder, say: LineSink, halted: threading.Event
-    ) -> ProcessPlace | None:
+    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> ProcessPlace | None:
         """Make the job's Python environment. See :meth:`Runtime.prepare`."""
-        environment = self._environments.ready(plan.requirements, say, halted)
+        environment = self._environments.ready(job.plan.requirements, say, halted)
         if environment is None:
             return None
-        self._environments.for_job(environment, work.python)
+        self._environments.for_job(environment, job.work.python)
         version = self._environments.interpreter.version
-        image = f"Image {image_uri} is not pulled" if image_uri else "No image is needed"
+        image = f"Image {job.image_uri} is not pulled" if job.image_uri else "No image is needed"
         reason = f" ({self._reason})" if self._reason else ""
         say(f"{image}: the command runs with this machine's Python {version}{reason}")
-        return ProcessPlace(self._sandbox, environment, work)
+        return ProcessPlace(self._sandbox, environment, job)
 
     def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:
         """Kill processes that left their session, or that an earlier run of the server left."""
@@ -90,18 +88,19 @@ class ProcessPlace:
     Args:
         sandbox: gives the job its own ``/ml``.
         environment: the shared environment below the job's own.
-        work: the job's folder.
+        job: the job.
     """
 
-    def __init__(self, sandbox: Sandbox, environment: Path, work: WorkFolder) -> None:
+    def __init__(self, sandbox: Sandbox, environment: Path, job: Ready) -> None:
         self._sandbox = sandbox
         self._environment = environment
-        self._work = work
+        self._job = job
 
     def start(self, plan: RunPlan, line: LineSink) -> ProcessInstance:
         """Start the command in a session of its own. See :meth:`Workplace.start`."""
-        work, home = self._work, str(self._work.home.absolute())
-        command = self._sandbox.wrap(["/bin/sh", "-c", plan.command], work, plan.working_dir or home)
+        work, home = self._job.work, str(self._job.work.home.absolute())
+        shell, directory = ["/bin/sh", "-c", plan.command], plan.working_dir or home
+        command = self._sandbox.wrap(shell, work, directory, self._job.shown)
         base = {
             "PATH": f"{work.python.absolute() / 'bin'}:{self._environment / 'bin'}:{_SYSTEM_PATH}",
             "HOME": home,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
@@ -17,6 +19,24 @@ Identity = Sequence[int | str]
 
 class ImageFailed(Exception):
     """A job's image can't be had; the text names it and says why."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A job whose folder is ready.
+
+    Attributes:
+        plan: what its first instance sees.
+        image_uri: the image it asks for; empty for none.
+        work: its folder, with its code and data.
+        shown: files and folders of this machine that it sees read-only, by path below its root; empty where it has no
+            ``/ml`` of its own.
+    """
+
+    plan: RunPlan
+    image_uri: str
+    work: WorkFolder
+    shown: Mapping[str, Path] = field(default_factory=dict)
 
 
 class RunningInstance(Protocol):
@@ -71,15 +91,11 @@ class Runtime(Protocol):
     def root(self, work: WorkFolder) -> str:
         """Return the path under which a job finds its root folder."""
 
-    def prepare(
-        self, plan: RunPlan, image_uri: str, work: WorkFolder, say: LineSink, halted: threading.Event
-    ) -> Workplace | None:
+    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> Workplace | None:
         """Make ready what a job needs beside its folder: its image, its requirements.
 
         Args:
-            plan: what its first instance sees.
-            image_uri: the image it asks for.
-            work: its folder, with its code and data.
+            job: the job.
             say: gets lines for the job's log.
             halted: gives up when it is set.
 
