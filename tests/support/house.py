@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.bound import BoundObjects, Place
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
@@ -29,12 +30,22 @@ def now() -> datetime:
 class House:
     """A local PAI without its HTTP server."""
 
-    def __init__(self, home: Path, runtime: Runtime, slots: int = 2, grace: float = 0.5) -> None:
+    def __init__(
+        self,
+        home: Path,
+        runtime: Runtime,
+        slots: int = 2,
+        grace: float = 0.5,
+        places: Mapping[str, Place] | None = None,
+    ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
         self.store = JobStore(home, now)
-        self.workshop = Workshop(self.store, self.objects, runtime, "cn-hangzhou", now, grace_seconds=grace)
+        objects = BoundObjects(self.objects, places or {})
+        self.workshop = Workshop(
+            self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
+        )
         self.runner = Runner(self.workshop, slots)
         self.runner.start()
 
