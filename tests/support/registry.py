@@ -20,12 +20,13 @@ NAME = "pai/shell:1"
 
 
 @contextmanager
-def registry(folder: Path, architecture: str) -> Iterator[str]:
+def registry(folder: Path, architecture: str, held: threading.Event | None = None) -> Iterator[str]:
     """Serve the image and yield its name, with the registry's address.
 
     Args:
         folder: where the image is made.
         architecture: of the engine, as it calls it.
+        held: no layer is given away before it is set; None for no wait.
     """
     layer = folder / "layer.tar"
     write_shell(layer)
@@ -43,6 +44,8 @@ def registry(folder: Path, architecture: str) -> Iterator[str]:
 
         def _answer(self, *, body: bool) -> None:
             kind, _, reference = self.path.rpartition("/")
+            if kind.endswith("/blobs") and held is not None:
+                held.wait(60)
             manifests = {NAME.rpartition(":")[2]: manifest, _digest(manifest): manifest}
             found = {"/v2": b"{}"}.get(kind) or (manifests if kind.endswith("/manifests") else blobs).get(reference)
             self.send_response(200 if found else 404)

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 from docker.utils.socket import frames_iter
 
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
+from airflow_provider_pai.local.running.lingering import LINGER
 from airflow_provider_pai.local.running.output import each_line
 from airflow_provider_pai.local.running.runtime import Identity, LineSink
 
@@ -26,26 +27,19 @@ logger = logging.getLogger(__name__)
 LOST = 125
 """Exit code when the engine can't tell the command's own, as of ``docker run``."""
 _LAST_LINES_SECONDS = 5.0
-_SCRIPT = """
-exec 2>&1 3<&0 </dev/null
+_SCRIPT = f"""
+exec 3<&0 </dev/null 2>/dev/null
 (trap '' TERM; read -r _ <&3; kill -s KILL -- -1) >/dev/null &
 watch=$!
 exec 3<&-
 [ -d "$HOME/.local/bin" ] && PATH="$HOME/.local/bin:$PATH"
-"$@"
-code=$?
-if [ $code -eq 143 ]; then
-    kill -s KILL $watch
-    looks=600
-    while kill -0 -- -1 2>/dev/null && [ $((looks -= 1)) -gt 0 ]; do sleep 0.1; done
-fi
-exit $code
+(exec 2>&1; exec "$@")
+{LINGER.replace("looks=", "kill -s KILL $watch; looks=", 1)}
 """
 """The container's first process.
 
 It runs the command as its child, because a first process would not get SIGTERM, and it ends everything as soon as its
-input ends: when the server is gone, by whatever signal. A shell that was asked to end does not wait for the training
-script it runs, so this does, for at most a minute: a script may save a checkpoint then."""
+input ends: when the server is gone, by whatever signal."""
 _TERMINATE = "kill -s TERM -- -1"
 
 

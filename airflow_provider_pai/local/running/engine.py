@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import docker
 from docker.errors import DockerException, ImageNotFound
@@ -18,6 +20,7 @@ _PROBE_SECONDS = 5
 _ANSWER_SECONDS = 600
 """Storing the packages of a large framework as an image takes minutes."""
 _CONNECTIONS = 100
+_LOOK_SECONDS = 0.1
 _LAYER_DONE = frozenset({"Pull complete", "Already exists"})
 
 
@@ -30,8 +33,7 @@ class Engine:
 
     Args:
         client: speaks to it.
-        user: user and group that containers run as; by default those of the server, so that it can read and remove
-            what they write.
+        owner: user and group whom files that containers write must belong to; by default those of this process.
 
     Attributes:
         client: speaks to it; wrap what it is asked in :func:`asking`.
@@ -40,14 +42,14 @@ class Engine:
         namespace: whether containers get their users mapped; ``host`` where the engine would do that.
     """
 
-    def __init__(self, client: docker.DockerClient, user: str | None = None) -> None:
+    def __init__(self, client: docker.DockerClient, owner: str | None = None) -> None:
         with asking("the Docker engine does not answer"):
             facts = client.info()
         self.client = client
         self.version = str(facts.get("ServerVersion", ""))
         options = " ".join(facts.get("SecurityOptions") or ())
         # The root of a rootless engine is the user who runs it.
-        self.user = user or ("0:0" if "name=rootless" in options else f"{os.getuid()}:{os.getgid()}")
+        self.user = "0:0" if "name=rootless" in options else owner or f"{os.getuid()}:{os.getgid()}"
         self.namespace = "host" if "name=userns" in options else ""
 
     @classmethod
@@ -100,22 +102,38 @@ class Engine:
             raise ImageFailed(f"The image {uri} can't be pulled: {error}") from error
 
     def _pull(self, uri: str, say: LineSink, halted: threading.Event) -> bool:
-        repository, tag = parse_repository_tag(uri)
+        """Pull an image; False when the work was given up: then the engine goes on, for the next who asks."""
         say(f"Pulling the image {uri}")
         began = time.monotonic()
-        with asking("the registry refused it"):
-            events = self.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True)
-            for event in events:
-                if "error" in event:
-                    raise EngineError(str(event["error"]))
-                if halted.is_set():
-                    # The engine stops pulling for a client that is gone.
-                    events.close()
-                    return False
-                if event.get("status") in _LAYER_DONE:
-                    say(f"{event['id']}: {event['status']}")
-        say(f"Pulled in {time.monotonic() - began:.0f} s")
-        return True
+        events: queue.SimpleQueue[Mapping[str, Any] | EngineError | None] = queue.SimpleQueue()
+        # Nothing can interrupt a read from an engine that waits for its registry.
+        threading.Thread(target=self._read_pull, args=(uri, events.put), daemon=True).start()
+        while not halted.is_set():
+            try:
+                event = events.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            if event is None:
+                say(f"Pulled in {time.monotonic() - began:.0f} s")
+                return True
+            if isinstance(event, EngineError):
+                raise event
+            if event.get("status") in _LAYER_DONE:
+                say(f"{event['id']}: {event['status']}")
+        return False
+
+    def _read_pull(self, uri: str, tell: Callable[[Mapping[str, Any] | EngineError | None], None]) -> None:
+        repository, tag = parse_repository_tag(uri)
+        try:
+            with asking("the registry refused it"):
+                for event in self.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                    if "error" in event:
+                        raise EngineError(str(event["error"]))
+                    tell(event)
+        except EngineError as error:
+            tell(error)
+        else:
+            tell(None)
 
 
 @contextmanager

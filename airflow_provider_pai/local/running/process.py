@@ -137,6 +137,7 @@ class ProcessInstance:
         self._process = process
         self._started = found.started if found else ""
         self._wrapped = wrapped
+        self._asked = self._killed = False
         self._released = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(line,), daemon=True)
         self._reader.start()
@@ -149,7 +150,7 @@ class ProcessInstance:
     def exit_code(self) -> int | None:
         """Return the command's exit code; None while it runs. Leftovers of a command that ended are killed."""
         if self._process.returncode is None:
-            if not _has_ended(self._process):
+            if not _has_ended(self._process) or self._lingers():
                 return None
             # Not reaped yet, so its id can't belong to anybody else.
             self.kill()
@@ -159,12 +160,14 @@ class ProcessInstance:
 
     def terminate(self) -> None:
         """Ask all processes of the command to end."""
+        self._asked = True
         spared = (self._process.pid,) if self._wrapped else ()
         processes.signal_session(self._process.pid, signal.SIGTERM, spared=spared)
 
     def kill(self) -> None:
         """End all processes at once."""
         if self._process.returncode is None:
+            self._killed = True
             processes.signal_session(self._process.pid, signal.SIGKILL)
             processes.signal_group(self._process.pid, signal.SIGKILL)
 
@@ -177,6 +180,10 @@ class ProcessInstance:
         self._reader.join(_LAST_LINES_SECONDS)
         self._released.set()
         self._reader.join(_LAST_LINES_SECONDS)
+
+    def _lingers(self) -> bool:
+        """Tell whether a command that was asked to end has left a script behind that still does so."""
+        return self._asked and not self._killed and processes.has_others(self._process.pid)
 
     def _read(self, line: LineSink) -> None:
         pipe = self._process.stdout

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
+from airflow_provider_pai.local.running.lingering import LINGER
 from airflow_provider_pai.model.contract import ROOT
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,13 @@ logger = logging.getLogger(__name__)
 _PROBE_SECONDS = 10
 _REPLACED = frozenset({"proc", "dev", "tmp", ROOT.strip("/")})
 _GPU_DEVICES = ("nvidia*", "dri", "kfd")
-_RUN = 'cd "$1" && shift || exit; "$@"; exit $?'
+_RUN = f"""
+cd "$1" && shift || exit
+trap : TERM
+exec 3>&2 2>/dev/null
+(exec 2>&3 3>&-; exec "$@")
+{LINGER}
+"""
 """Runs the command as a child: a first process of a pid namespace would not get SIGTERM."""
 
 
@@ -108,7 +115,8 @@ class Sandbox:
         """
         shown = shown or {}
         if self.mode is Mode.BUBBLEWRAP:
-            return [*_program("bwrap"), *self._view(work, shown), "--chdir", directory, "--", *command]
+            run = ["/bin/sh", "-c", _RUN, "sh", directory]
+            return [*_program("bwrap"), *self._view(work, shown), "--", *run, *command]
         if self.mode is Mode.UNSHARE:
             unshare = [*_program("unshare"), "--mount", "--propagation", "private"]
             unshare += ["--pid", "--fork", "--kill-child", "--mount-proc"]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -225,6 +226,7 @@ def test_stop_asks_first_and_then_kills(build: Build, docker: DockerImage, liste
         f"""
         import signal, sys, time
         def asked(number, frame):
+            time.sleep(0.4)
             print("asked", flush=True)
             if {listens}:
                 sys.exit()
@@ -234,7 +236,7 @@ def test_stop_asks_first_and_then_kills(build: Build, docker: DockerImage, liste
             time.sleep(0.1)
         """,
     )
-    job_id = house.submit("python wait.py", image=docker.name, code="code/")
+    job_id = house.submit("python wait.py; true", image=docker.name, code="code/")
     house.says(job_id, "waiting")
     house.runner.stop(job_id)
     began = time.monotonic()
@@ -311,6 +313,21 @@ def test_an_image_that_can_not_be_had_fails_the_job_and_says_why(
     assert job["ReasonMessage"].startswith(f"The image {name}0 can't be pulled: ")
     assert "manifest unknown" in job["ReasonMessage"]
     assert f"Preparation failed: {job['ReasonMessage']}" in house.log(job)
+
+
+def test_a_stop_does_not_wait_for_a_registry(
+    house: House, client: library.DockerClient, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    held = threading.Event()
+    with registry(tmp_path, client.version()["Arch"], held) as name:
+        job_id = house.submit("echo hello", image=name)
+        house.says(job_id, f"Pulling the image {name}")
+        house.runner.stop(job_id)
+        assert house.ended(job_id, 5)["Status"] == "Terminated"
+        held.set()
+        # The engine goes on: the next job finds the image there.
+        request.addfinalizer(lambda: client.images.remove(name, force=True))
+        wait_until(lambda: bool(client.images.list(name)), 30)
 
 
 def test_requirements_are_installed_for_all_instances_of_the_job_and_for_no_other(

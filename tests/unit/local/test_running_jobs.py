@@ -264,6 +264,32 @@ def test_stop_asks_first_and_then_kills_children_that_will_not_listen(
     wait_until(lambda: not running_with(marker), 3)
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_script_may_take_its_time_to_end_although_its_shell_does_not(build: Callable[..., House], mode: Mode) -> None:
+    house = build(mode, grace=5.0)
+    house.put(
+        "code/train.py",
+        """
+        import os, signal, sys, time
+        def asked(number, frame):
+            time.sleep(0.4)
+            open(os.environ["PAI_OUTPUT_CHECKPOINTS"] + "last", "w").write("saved")
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, asked)
+        print("ready", flush=True)
+        while True:
+            time.sleep(0.1)
+        """,
+    )
+    job_id = house.submit("python train.py; true", code="code/", outputs={"checkpoints": "oss://bkt/last/"})
+    house.says(job_id, "ready")
+    began = time.monotonic()
+    house.runner.stop(job_id)
+    assert house.ended(job_id)["Status"] == "Terminated"
+    assert time.monotonic() - began < 4
+    assert house.get("last/last") == "saved"
+
+
 def running_with(word: str) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():

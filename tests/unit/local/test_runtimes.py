@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_pai.local.__main__ import main
 from airflow_provider_pai.local.running.choice import RuntimeKind, choose
+from airflow_provider_pai.local.running.engine import Engine
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
@@ -128,3 +129,25 @@ def test_an_engine_insisted_on_that_does_not_answer_is_one_clear_message(
 def test_where_an_engine_answers_a_server_runs_jobs_in_it(docker: DockerImage, tmp_path: Path) -> None:
     with LocalPAI(tmp_path / "home", runtime=RuntimeKind.AUTO) as pai:
         assert pai.mode == "docker"
+
+
+# What an engine is like -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "user", "namespace"),
+    [
+        ([], "1000:1000", ""),
+        (["name=seccomp,profile=default", "name=rootless"], "0:0", ""),
+        (["name=userns"], "1000:1000", "host"),
+    ],
+)
+def test_containers_run_as_the_user_whom_their_files_then_belong_to(
+    options: list[str], user: str, namespace: str
+) -> None:
+    class Client:
+        def info(self) -> dict[str, object]:
+            return {"ServerVersion": "28.0", "SecurityOptions": options}
+
+    engine = Engine(Client(), "1000:1000")
+    assert (engine.user, engine.namespace) == (user, namespace)
