@@ -1,1 +1,1 @@
-"""PAI's services beside training jobs: image catalog, workspaces, instance types, STS."""
+"""PAI's services beside training jobs: image catalog, workspaces, instance types."""

@@ -11,7 +11,7 @@ from pai.job import TrainingJob
 PATIENCE = 60
 
 
-def submitted(command: str) -> TrainingJob:
+def submitted(command: "str | list[str]") -> TrainingJob:
     estimator = Estimator(
         image_uri=image.retrieve("PyTorch", "latest").image_uri, command=command, instance_type="ecs.c6.large"
     )
@@ -21,7 +21,7 @@ def submitted(command: str) -> TrainingJob:
 asked = given()
 session = connected(asked["ready"])
 failing = submitted("echo before the end; exit 3")
-stopped = submitted("echo stop me; sleep 600")
+stopped = submitted(["sleep", "600"])
 
 deadline = time.monotonic() + PATIENCE
 while TrainingJob.get(stopped.training_job_id).status != "Running":
