@@ -77,7 +77,7 @@ def oss_app(
     credentials: Credentials,
     region_id: str,
     clock: Callable[[], float] = time.time,
-    accepts_token: TokenCheck = no_tokens,
+    token_problem: TokenCheck = no_tokens,
 ) -> ASGIApp:
     """Return the OSS service of a store.
 
@@ -89,7 +89,7 @@ def oss_app(
         credentials: access key id -> secret, or None for an unknown key.
         region_id: region it plays; V4 signatures must name it.
         clock: seconds since the epoch, for skew and expiry of signatures.
-        accepts_token: whether a security token belongs to a key; by default none does.
+        token_problem: what is wrong with a key's security token; by default no token is accepted.
     """
     hosts = base_hosts(region_id)
 
@@ -98,7 +98,7 @@ def oss_app(
         try:
             try:
                 request = read_request(scope, hosts)
-                verify(request, credentials, region_id, clock(), accepts_token)
+                verify(request, credentials, region_id, clock(), token_problem)
                 incoming = Incoming(request, body, store, region_id, _service_host(scope, hosts), clock)
                 response = await _operation(request)(incoming)
             except OSSRefusal as refusal:
