@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.client.source import IGNORED_NAMES, packed, source_problems, source_requirements
+from airflow_provider_pai.client.source import packed, source_problems, source_requirements
 
 
 @pytest.fixture
@@ -133,15 +134,6 @@ def test_a_change_of_content_or_name_changes_the_digest(folder: Path) -> None:
     write(folder / "empty.txt", "")
     digests.add(digest(folder))
     assert len(digests) == 4
-
-
-@pytest.mark.parametrize("name", sorted(IGNORED_NAMES))
-def test_what_is_no_source_code_changes_nothing(folder: Path, name: str) -> None:
-    before = archive(folder)
-    write(folder / name / "x")
-    write(folder / "package" / name / "x")
-    write(folder / "train.pyc")
-    assert archive(folder) == before
 
 
 def test_hidden_files_are_source_code(folder: Path) -> None:
@@ -271,8 +263,29 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "does not exist on this worker; give an absolute path or an oss:// URI" in problem
 
 
-def test_a_file_is_no_folder(folder: Path) -> None:
-    assert "is not a folder; give the folder that holds the script" in only_problem(folder / "train.py")
+def test_a_file_is_packed_alone_under_its_name(folder: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    write(alone / "train.py", "print('training')\n")
+    assert unpacked(folder / "train.py") == {"train.py": "print('training')\n"}
+    assert archive(folder / "train.py") == archive(alone)
+    assert source_problems(str(folder / "train.py")) == []
+    assert source_requirements(str(folder / "train.py")) == ()
+
+
+def test_a_link_to_a_file_is_packed_under_its_own_name(folder: Path, tmp_path: Path) -> None:
+    # It was named itself, so nothing leads anywhere unseen.
+    (tmp_path / "latest.py").symlink_to(folder / "train.py")
+    assert unpacked(tmp_path / "latest.py") == {"latest.py": "print('training')\n"}
+
+
+@pytest.mark.parametrize("special", [os.mkfifo, lambda path: path.symlink_to("/dev/null")], ids=["pipe", "device"])
+def test_what_is_neither_a_file_nor_a_folder_is_no_source_code(tmp_path: Path, special: Callable[[Path], None]) -> None:
+    special(tmp_path / "train.py")
+    assert "is neither a file nor a folder; give the folder that holds the script" in only_problem(
+        tmp_path / "train.py"
+    )
+    with pytest.raises(FileNotFoundError), packed(str(tmp_path / "train.py")):
+        pass
 
 
 @pytest.mark.parametrize("contents", [[], ["__pycache__/x.py"], ["a.pyc"], [".git/config"]], ids=str)
