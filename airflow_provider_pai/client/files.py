@@ -97,9 +97,17 @@ def usable_files(
 
 @dataclass(frozen=True)
 class _Place:
-    name: str
-    folder: Path
-    above: tuple[Path, ...]
+    """A folder on the way down; ``prefix`` is what its names begin with, ``path`` has no links in it."""
+
+    prefix: str
+    path: Path
+    above: _Place | None
+
+    def is_in(self, path: Path) -> bool:
+        place: _Place | None = self
+        while place is not None and place.path != path:
+            place = place.above
+        return place is not None
 
 
 class _Walk:
@@ -111,35 +119,35 @@ class _Walk:
         self._found = LocalFiles()
 
     def found(self) -> LocalFiles:
-        places = [_Place("", self._top, (self._top,))]
+        places = [_Place("", self._top, None)]
         while places:
-            places += self._look_into(places.pop())
+            places += self._folders_in(places.pop())
         self._found.files.sort(key=lambda file: os.fsencode(file.name))
         self._found.left_out.sort()
         return self._found
 
-    def _look_into(self, place: _Place) -> list[_Place]:
-        folders = []
-        for path in place.folder.iterdir():
-            name = place.name + path.name
-            # Unlike Path.resolve, this bears with a link to itself, which is neither file nor folder.
-            target = Path(os.path.realpath(path))
-            is_folder = target.is_dir()
-            if self._rules.ignores(name, target if is_folder else None):
-                continue
-            self._check(name, target, place.above)
-            if is_folder:
-                folders.append(_Place(f"{name}/", target, (*place.above, target)))
-            elif target.is_file():
-                self._found.files.append(LocalFile(name, target))
-            else:
-                self._found.left_out.append(name)
-        return folders
+    def _folders_in(self, place: _Place) -> Iterator[_Place]:
+        with os.scandir(place.path) as entries:
+            for entry in entries:
+                name = place.prefix + entry.name
+                # Unlike Path.resolve, this bears with a link to itself, which is neither file nor folder.
+                path = Path(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
+                is_folder = path.is_dir()
+                if self._rules.ignores(name, path if is_folder else None):
+                    continue
+                if entry.is_symlink():
+                    self._check_link(name, path, place)
+                if is_folder:
+                    yield _Place(f"{name}/", path, place)
+                elif path.is_file():
+                    self._found.files.append(LocalFile(name, path))
+                else:
+                    self._found.left_out.append(name)
 
-    def _check(self, name: str, target: Path, above: tuple[Path, ...]) -> None:
+    def _check_link(self, name: str, target: Path, place: _Place) -> None:
         if not target.is_relative_to(self._top):
             raise ValueError(f"the symbolic link {name} leads out of the folder; copy the file in")
-        if target in above:
+        if place.is_in(target):
             raise ValueError(f"the symbolic link {name} leads to a folder that holds it; remove it")
 
 
@@ -158,10 +166,11 @@ def unchanging(file: LocalFile) -> Iterator[tuple[BufferedReader, os.stat_result
         if error.errno in _REPLACED:
             raise _changed(file) from error
         raise
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        raise _changed(file)
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor is no path
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise _changed(file)
         try:
             yield stream, before
         except OSError as error:
