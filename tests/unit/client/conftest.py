@@ -19,6 +19,8 @@ from airflow_provider_pai.model.uri import OssUri
 
 PART = 100 * 1024
 PAGE = 20
+PASSING = [kind for kind in FaultKind if kind is not FaultKind.SLOW]
+"""What a request that is sent once more gets over."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_pai.client.inputs import input_problems, read_input
@@ -19,7 +19,7 @@ from airflow_provider_pai.client.oss import ObjectStorage
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, SpecError, TransportError
 from airflow_provider_pai.local.gate.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
-from tests.unit.client.conftest import PAGE, PART, OssBench
+from tests.unit.client.conftest import PAGE, PART, PASSING, OssBench
 
 STORAGE = OssUri("bucket", "")
 DATA = {"a.csv": b"1,2\n", "deep/er/b.csv": b"", "deep/ü ö.bin": os.urandom(3 * PART), "z": b"1,2\n"}
@@ -92,9 +92,7 @@ class TestUpload:
         assert bench.there() == {place(bench, uri) + name: content for name, content in files.items()}
         assert bench.lines[-1].startswith(f"Uploading {40 - there} of the 40 file(s)")
 
-    @pytest.mark.parametrize(
-        "kind", [FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.HTML, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
-    )
+    @pytest.mark.parametrize("kind", PASSING)
     @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
     def test_a_passing_failure_stops_nothing(self, bench: OssBench, folder: Path, kind: FaultKind, method: str) -> None:
         bench.fail(method, kind, times=2)
@@ -179,6 +177,7 @@ FILES = st.dictionaries(NAMES, st.binary(max_size=3), min_size=1, max_size=5).fi
 
 
 class TestDigest:
+    @settings(deadline=None)
     @given(FILES, FILES, st.randoms(use_true_random=False))
     def test_it_is_equal_when_names_and_contents_are(
         self, tmp_path_factory: pytest.TempPathFactory, one: dict[str, bytes], two: dict[str, bytes], random: Random

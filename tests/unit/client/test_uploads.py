@@ -18,10 +18,9 @@ from airflow_provider_pai.client.uploads import Upload
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ServerError, TransportError
 from airflow_provider_pai.local.gate.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
-from tests.unit.client.conftest import PART, OssBench
+from tests.unit.client.conftest import PART, PASSING, OssBench
 
 SMALL, LARGE = PART, 5 * PART + 1
-PASSING = [FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.HTML, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
 
 T = TypeVar("T")
 
