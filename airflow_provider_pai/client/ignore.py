@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ NO_SOURCE_CODE = (
 )
 """Patterns that a folder with source code begins with; a later ``!pattern`` takes one back."""
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
+_CHARACTER_CLASS = re.compile(r"\[:[a-z]+:\]")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class _Rule:
 
 
 class IgnoreRules:
-    """Tells which names of a folder are left out, exactly as git does with a ``.gitignore`` at its top.
+    """Tells which names of a folder are left out, as git does with a ``.gitignore`` at its top.
 
     Ask from the top down, and don't look into folders that are left out: as in git, nothing in them can be taken back.
     That, and matching each name by itself, is where git differs from the library's own answer for a whole path.
@@ -91,7 +93,7 @@ class IgnoreRules:
 
 def _rules(line: str) -> list[_Rule]:
     """Read one line: no rule for a comment or a blank line."""
-    if "[:" in line:
+    if _CHARACTER_CLASS.search(line):
         raise ValueError("the library takes the letters of such a class for themselves")
     text = line if line.endswith("\\ ") else line.rstrip(" ")
     # The slash that asks for a folder is taken off: with it, a pattern would match what is in the folder only.

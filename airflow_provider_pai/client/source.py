@@ -21,6 +21,8 @@ from airflow_provider_pai.client.requirements import read_requirements
 LARGE = 100 * 1000 * 1000
 """Bytes of an archive from which on it is worth a look whether all of it is source code."""
 _LARGEST = 5
+# The highest level takes several times as long for a hundredth of the size.
+_COMPRESSION = 6
 _IN_MEMORY = 8 * 1024 * 1024
 
 
@@ -105,7 +107,7 @@ def packed(source_dir: str) -> Iterator[SourcePackage]:
 
 def _pack(files: Sequence[LocalFile], content: IO[bytes]) -> tuple[str, list[int]]:
     """Write an archive; return its digest and the sizes of the files."""
-    with gzip.GzipFile(filename="", mode="wb", fileobj=content, mtime=0) as zipped:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=content, mtime=0) as zipped:
         hashed = _HashingWriter(zipped.write)
         # PAX headers keep names of any length and alphabet.
         with tarfile.open(fileobj=hashed, mode="w|", format=tarfile.PAX_FORMAT) as archive:
