@@ -25,7 +25,6 @@ from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.model.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 
-CODE_PREFIX = "pai/training_src"
 _TRIES = 4
 _THREADS = 4
 
@@ -149,7 +148,7 @@ class ObjectStorage:
             log: called as a logger's ``info``.
         """
         with packed(source_dir) as package:
-            target = storage.child(CODE_PREFIX, package.digest, "source.tar.gz")
+            target = package.uri(storage)
             for hint in package.hints:
                 log("%s", hint)
             if self.exists(target):
@@ -229,13 +228,16 @@ class ObjectStorage:
                 return request(self._bucket(uri))
 
         answer: T = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, PAIError) and is_passing(error)),
+            retry=tenacity.retry_if_exception(self._is_worth_repeating),
             stop=tenacity.stop_after_attempt(_TRIES),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
             sleep=self._sleep,
             reraise=True,
         )(once)
         return answer
+
+    def _is_worth_repeating(self, error: BaseException) -> bool:
+        return isinstance(error, PAIError) and is_passing(error)
 
     def _bucket(self, uri: OssUri) -> Any:
         config = self._config

@@ -17,7 +17,10 @@ from typing import IO
 from airflow_provider_pai.client.files import LocalFile, local_files, unchanging, usable_files
 from airflow_provider_pai.client.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.requirements import read_requirements
+from airflow_provider_pai.model.spec import CodeLocation
+from airflow_provider_pai.model.uri import OssUri
 
+CODE_PREFIX = "pai/training_src"
 LARGE = 100 * 1000 * 1000
 """Bytes of an archive from which on it is worth a look whether all of it is source code."""
 _LARGEST = 5
@@ -47,6 +50,10 @@ class SourcePackage:
     largest: tuple[tuple[int, str], ...]
     left_out: tuple[str, ...]
     content: IO[bytes]
+
+    def uri(self, storage: OssUri) -> OssUri:
+        """Return the object in OSS that the archive is."""
+        return storage.child(CODE_PREFIX, self.digest, "source.tar.gz")
 
     def __str__(self) -> str:
         return f"{self.files} file(s), {self.unpacked:,} bytes, packed {self.size:,}"
@@ -81,6 +88,19 @@ def source_requirements(source_dir: str | None) -> tuple[str, ...]:
     if not source_dir or source_dir.startswith("oss://"):
         return ()
     return tuple(read_requirements(Path(source_dir))[0])
+
+
+def source_location(source_dir: str, storage: OssUri, endpoint: str) -> CodeLocation:
+    """Return where local source code goes; uploads nothing.
+
+    Args:
+        source_dir: local folder or file.
+        storage: the workspace's default storage.
+        endpoint: OSS host that the job reads it from.
+    """
+    with packed(source_dir) as package:
+        target = package.uri(storage)
+    return CodeLocation(target.bucket, target.key, endpoint)
 
 
 @contextmanager

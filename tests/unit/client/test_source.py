@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_pai.client.source import LARGE, packed, source_problems, source_requirements
+from airflow_provider_pai.client.source import LARGE, packed, source_location, source_problems, source_requirements
 from airflow_provider_pai.errors import ConflictError, PAIError, TransportError
 from airflow_provider_pai.local.gate.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
@@ -517,6 +517,11 @@ class TestUpload:
         assert bench.there() == {name: archive(folder)}
         assert len(bench.lines) == 1
         assert bench.lines[0].startswith(f"Uploading source code of {folder} (3 file(s), 24 bytes, packed ")
+
+    def test_the_place_is_known_before_anything_is_sent(self, bench: OssBench, folder: Path) -> None:
+        location = source_location(str(folder), bench.home, bench.config.code_endpoint)
+        assert bench.counts() == {}
+        assert bench.storage.upload_source(str(folder), bench.home, bench.log) == location
 
     def test_unchanged_code_sends_no_body(self, bench: OssBench, folder: Path) -> None:
         code = bench.storage.upload_source(str(folder), bench.home, bench.log)
