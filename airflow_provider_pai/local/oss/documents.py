@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from airflow_provider_pai.local.oss.refusals import malformed_xml
+from airflow_provider_pai.local.oss.refusals import malformed_xml, not_implemented
 
 Content: TypeAlias = "str | int | Sequence[tuple[str, Content]]"
 """An element's text, or its children in order: (tag, content)."""
@@ -29,10 +29,13 @@ def read_deletion(body: bytes) -> tuple[list[str], bool]:
     """Read DeleteMultipleObjects: the keys, and whether the answer is to be quiet.
 
     Raises:
-        OSSRefusal: MalformedXML.
+        OSSRefusal: MalformedXML; NotImplemented: a version is named.
     """
     root = _parse(body, "Delete")
-    keys = [_text(entry, "Key") for entry in root.findall("Object")]
+    entries = root.findall("Object")
+    if any(entry.findtext("VersionId") for entry in entries):
+        raise not_implemented("deleting a version of an object")
+    keys = [_text(entry, "Key") for entry in entries]
     if not keys:
         raise malformed_xml()
     return keys, root.findtext("Quiet", "false").strip() == "true"
@@ -52,6 +55,16 @@ def read_completion(body: bytes) -> list[tuple[int, str]]:
             raise malformed_xml()
         parts.append((int(number), _text(entry, "ETag").strip()))
     return parts
+
+
+def read_tagging(body: bytes) -> list[tuple[str, str]]:
+    """Read PutObjectTagging: key and value of each tag.
+
+    Raises:
+        OSSRefusal: MalformedXML.
+    """
+    root = _parse(body, "Tagging")
+    return [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.iterfind("TagSet/Tag")]
 
 
 def _fill(element: ET.Element, content: Content) -> None:
