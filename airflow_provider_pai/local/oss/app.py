@@ -25,6 +25,7 @@ from airflow_provider_pai.local.oss.verifying import Credentials, TokenCheck, no
 
 Operation = Callable[[Incoming], Awaitable[Response]]
 
+_METHODS_WITH_BODY = frozenset({"PUT", "POST"})
 _SERVICE, _BUCKET, _OBJECT = "service", "bucket", "object"
 
 _OPERATIONS: Mapping[tuple[str, str, frozenset[str]], Operation] = {
@@ -115,10 +116,14 @@ def oss_app(
                 incoming = Incoming(request, body, store, region_id, _service_host(scope, hosts), clock)
                 response = await _operation(request)(incoming)
             except OSSRefusal as refusal:
-                await body.drain()
+                if scope["method"] in _METHODS_WITH_BODY:
+                    await body.drain()
                 response = refused(refusal, _service_host(scope, hosts), head=scope["method"] == "HEAD")
         except ClientDisconnect:
             return
+        if _promises_body(scope) and not body.is_finished:
+            # What the client promised and nobody read would be taken for its next request.
+            response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
     return ServerErrorMiddleware(Router(default=serve), handler=_internal_error)
@@ -148,6 +153,11 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         values = _HONOURED_HEADERS[name]
         if values is not None and value not in values:
             raise not_implemented(f"{name}: {value}")
+
+
+def _promises_body(scope: Scope) -> bool:
+    headers = Request(scope).headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _service_host(scope: Scope, hosts: tuple[str, ...]) -> str:

@@ -90,7 +90,12 @@ async def bucket_info(incoming: Incoming) -> Response:
     acl = await run_in_threadpool(incoming.store.attributes.bucket_acl, incoming.bucket)
     facts: _Elements = [
         *_bucket_facts(incoming, bucket),
+        ("AccessMonitor", "Disabled"),
+        ("Comment", ""),
+        ("CrossRegionReplication", "Disabled"),
         ("DataRedundancyType", "LRS"),
+        ("ServerSideEncryptionRule", [("SSEAlgorithm", "None")]),
+        ("TransferAcceleration", "Disabled"),
         ("AccessControlList", [("Grant", acl)]),
         ("Owner", OWNER),
     ]

@@ -82,12 +82,27 @@ def _parse(body: bytes, tag: str) -> ET.Element:
     if b"<!DOCTYPE" in body:
         raise malformed_xml()
     try:
-        root = ET.fromstring(body)  # noqa: S314 - no document type, and expat limits amplification
+        text, controls = _disguised(body.decode())
+        root = ET.fromstring(text)  # noqa: S314 - no document type, and expat limits amplification
     except (ET.ParseError, ValueError) as error:
         raise malformed_xml() from error
     if root.tag != tag:
         raise malformed_xml()
+    for element in root.iter():
+        element.text = element.text and element.text.translate(controls)
     return root
+
+
+def _disguised(text: str) -> tuple[str, dict[int, int]]:
+    """Put letters that a text does not use in the place of its control characters, and say how to undo that.
+
+    XML forbids them, keys may have them, and oss2 sends them as they are: OSS reads such a document.
+    """
+    used = set(map(ord, text))
+    controls = used & set(range(0x20)) - set(map(ord, "\t\n\r"))
+    private_use = (letter for letter in range(0xE000, 0xF900) if letter not in used)
+    disguises = dict(zip(sorted(controls), private_use, strict=False))
+    return text.translate(disguises), {letter: control for control, letter in disguises.items()}
 
 
 def _text(element: ET.Element, tag: str) -> str:

@@ -44,6 +44,11 @@ class RequestBody:
             self._finished = not message.get("more_body", False)
             yield message.get("body", b"")
 
+    @property
+    def is_finished(self) -> bool:
+        """Return whether all of them have been read."""
+        return self._finished
+
     async def drain(self) -> None:
         """Read and drop the rest: a client that is still sending would not see an early answer."""
         async for _ in self.pieces():

@@ -65,6 +65,15 @@ class TestSignatures:
             assert answer.status_code == 403
             assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
 
+    def test_a_length_without_a_body_does_not_harm_the_next_request(self, server, session, bucket):
+        signing = connect(server, oss2.AuthV4(KEY_ID, SECRET), bucket.bucket_name, session)
+        bucket.put_object("k", b"Hello OSS")
+        for attempt in range(3):
+            length = {"Content-Length": "9"}
+            url = signing.sign_url("GET", "k", 60, headers=length, additional_headers=["Content-Length"])
+            assert signing.get_object_with_url(url, headers=length).read() == b"Hello OSS"
+            signing.put_object(f"next-{attempt}", b"content")
+
     @pytest.mark.parametrize("kind", [oss2.Auth, oss2.AuthV4])
     def test_a_wrong_secret_is_refused_even_while_a_big_body_is_sent(self, server, session, kind):
         stranger = connect(server, kind(KEY_ID, "wrong"), "bucket", session)

@@ -186,6 +186,14 @@ class TestTags:
         for key in ("put", "appended", "parts"):
             assert tags(bucket, key) == TAGS
 
+    def test_what_a_later_append_says_about_the_object_is_ignored(self, bucket):
+        bucket.append_object("log", 0, b"one ", headers={"x-oss-tagging": "a=b"})
+        said = {"x-oss-tagging": "=".join("abc"), "x-oss-object-acl": "public-read", "x-oss-meta-late": "yes"}
+        bucket.append_object("log", 4, b"two", headers=said)
+        assert (read(bucket, "log"), tags(bucket, "log")) == (b"one two", {"a": "b"})
+        assert bucket.get_object_acl("log").acl == "default"
+        assert "x-oss-meta-late" not in bucket.head_object("log").headers
+
     def test_a_copy_keeps_its_tags_unless_it_brings_others(self, bucket):
         bucket.put_object("k", b"content", headers={"x-oss-tagging": "a=b"})
         bucket.copy_object(bucket.bucket_name, "k", "kept")

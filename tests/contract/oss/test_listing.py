@@ -67,6 +67,12 @@ class TestListing:
             with pytest.raises(oss2.exceptions.InvalidArgument):
                 filled.list_objects_v2(max_keys=size)
 
+    @pytest.mark.parametrize("key", ["form\x0cfeed", "\x01\x1f", "<&>\"'", "tab\tand\nnewline", "\ufdd0 is no letter"])
+    def test_any_key_can_be_among_those_deleted_at_once(self, bucket, key):
+        bucket.put_object(key, b"content")
+        assert bucket.batch_delete_objects([key]).deleted_keys == [key]
+        assert not bucket.object_exists(key)
+
     def test_many_objects_are_deleted_at_once(self, filled):
         result = filled.batch_delete_objects(["a", "模型", "absent", "b/c/3"])
         assert result.deleted_keys == ["a", "模型", "absent", "b/c/3"]
@@ -80,6 +86,8 @@ class TestBuckets:
         assert (info.name, info.location) == (bucket.bucket_name, f"oss-{REGION}")
         assert info.extranet_endpoint == urlsplit(server.endpoint).netloc
         assert bucket.get_bucket_location().location == f"oss-{REGION}"
+        assert (info.comment, info.storage_class, info.versioning_status) == ("", "Standard", None)
+        assert info.bucket_encryption_rule.sse_algorithm is None
 
     def test_buckets_are_listed(self, server, bucket, auth, session):
         service = oss2.Service(auth, server.endpoint, session=session, region=REGION)
