@@ -15,7 +15,7 @@ from starlette.types import Receive
 from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER, object_acl
 from airflow_provider_pai.local.oss.blobs import CHUNK, Blob
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, invalid_argument, invalid_digest
+from airflow_provider_pai.local.oss.refusals import OSSRefusal, file_already_exists, invalid_argument, invalid_digest
 from airflow_provider_pai.local.oss.replies import is_shown
 from airflow_provider_pai.local.oss.signing import OSSRequest
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, read_tagging_header
@@ -103,6 +103,16 @@ class Incoming:
     def forbids_overwrite(self) -> bool:
         """Tell whether ``x-oss-forbid-overwrite`` is set."""
         return self.request.headers.get("x-oss-forbid-overwrite") == "true"
+
+    def check_target(self) -> None:
+        """Refuse early what would be refused after all bytes were sent.
+
+        Raises:
+            OSSRefusal: NoSuchBucket; FileAlreadyExists: overwriting is forbidden, and the key is taken.
+        """
+        self.store.bucket(self.bucket)
+        if self.forbids_overwrite() and self.store.exists(self.bucket, self.key):
+            raise file_already_exists()
 
     def kept_headers(self) -> dict[str, str]:
         """Return what is kept about an object: standard entity headers, user metadata, its ACL and tags.

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
 from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, copy_object
 from airflow_provider_pai.local.oss.incoming import Incoming
-from airflow_provider_pai.local.oss.index import StoredObject
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, file_already_exists, invalid_argument
+from airflow_provider_pai.local.oss.refusals import OSSRefusal, invalid_argument
 from airflow_provider_pai.local.oss.replies import ObjectBytes, empty, object_headers, stored_headers
 
 _RESPONSE_PREFIX = "response-"
@@ -20,7 +19,7 @@ async def put_object(incoming: Incoming) -> Response:
     if SOURCE_HEADER in incoming.request.headers:
         return await copy_object(incoming)
     kept = incoming.kept_headers()
-    await run_in_threadpool(_check_target, incoming)
+    await run_in_threadpool(incoming.check_target)
     blob = await incoming.stage()
     stored = await run_in_threadpool(
         incoming.store.put_blob,
@@ -88,18 +87,6 @@ async def append_object(incoming: Incoming) -> Response:
         incoming.store.append_blob, incoming.bucket, incoming.key, int(position), blob, kept
     )
     return empty(headers={**stored_headers(stored), "x-oss-next-append-position": str(stored.size)})
-
-
-def _check_target(incoming: Incoming) -> StoredObject | None:
-    """Refuse early what would be refused after the whole body was sent."""
-    incoming.store.bucket(incoming.bucket)
-    if not incoming.forbids_overwrite():
-        return None
-    try:
-        incoming.store.head(incoming.bucket, incoming.key)
-    except OSSRefusal:
-        return None
-    raise file_already_exists()
 
 
 def _overridden(incoming: Incoming, headers: dict[str, str]) -> dict[str, str]:

@@ -204,6 +204,15 @@ class ObjectStore:
         with self._index.reading() as db:
             return require_object(db, bucket, key)
 
+    def exists(self, bucket: str, key: str) -> bool:
+        """Tell whether a key is taken.
+
+        Raises:
+            OSSRefusal: NoSuchBucket.
+        """
+        with self._index.reading() as db:
+            return find_object(db, bucket, key) is not None
+
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
         """Open an object: what :meth:`seen` tells and its bytes, of which only the first ``size`` count.
 

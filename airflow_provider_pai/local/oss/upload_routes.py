@@ -15,8 +15,9 @@ from airflow_provider_pai.local.oss.replies import document, empty, stored_heade
 
 
 async def start_upload(incoming: Incoming) -> Response:
-    """InitiateMultipartUpload."""
+    """InitiateMultipartUpload; where overwriting is forbidden, it is refused before the first part is sent."""
     encode, encoding = encoder(incoming)
+    await run_in_threadpool(incoming.check_target)
     upload = await run_in_threadpool(
         incoming.store.uploads.start, incoming.bucket, incoming.key, incoming.kept_headers()
     )

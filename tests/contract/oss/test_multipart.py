@@ -183,6 +183,22 @@ class TestMultipart:
             with pytest.raises(oss2.exceptions.InvalidArgument):
                 bucket.upload_part("k", upload_id, number, b"")
 
+    def test_a_resumable_upload_can_forbid_overwriting(self, bucket, tmp_path):
+        bucket.put_object("k", b"first")
+        (tmp_path / "up").write_bytes(b"x" * 2 * self.PART)
+        with pytest.raises(oss2.exceptions.ServerError) as raised:
+            oss2.resumable_upload(
+                bucket,
+                "k",
+                str(tmp_path / "up"),
+                store=oss2.ResumableStore(root=str(tmp_path)),
+                multipart_threshold=self.PART,
+                headers={"x-oss-forbid-overwrite": "true"},
+            )
+        assert (raised.value.status, raised.value.code) == (409, "FileAlreadyExists")
+        assert read(bucket, "k") == b"first"
+        assert list(oss2.MultipartUploadIterator(bucket)) == []
+
     def test_completing_can_forbid_overwriting(self, bucket):
         bucket.put_object("k", b"first")
         upload_id, parts = self._upload(bucket, "k", 3)
