@@ -108,8 +108,7 @@ class JobPreparation:
             config = self._hook.config
             catalog = PAIImageHook(self._hook.pai_conn_id, region_id=config.region_id, workspace_id=config.workspace_id)
             with closing(catalog):
-                name, version, accelerator = query.framework_name, query.framework_version, query.accelerator_type
-                self._images[query] = catalog.retrieve(name, version, accelerator)
+                self._images[query] = catalog.find(query)
         return self._images[query]
 
     def _artifact_uri(self, experiment_id: str) -> str:
