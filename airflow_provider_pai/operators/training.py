@@ -36,7 +36,9 @@ class PAITrainingOperator(PAIJobOperator):
         source_dir: local folder with the source code, or an ``oss://`` folder or ``.tar.gz``. Default: none.
         image_uri: container image. Either this or ``image``.
         image: query of the image catalog: ``framework_name``, and optionally ``framework_version`` (default
-            ``latest``) and ``accelerator_type`` (``CPU``, the default, or ``GPU``). A retry keeps the image.
+            ``latest``), ``accelerator_type`` (``CPU``, the default, or ``GPU``), ``image_scope`` (``training``, the
+            default, ``inference`` or ``develop``) and ``include_workspace`` (True also looks at the workspace's own
+            images). A retry keeps the image.
         algorithm_name: registered algorithm, which takes the place of ``command`` and image.
         algorithm_version: its version. Default: PAI's choice.
         algorithm_provider: who registered it, for example ``pai``. Default: the account itself.
@@ -97,7 +99,7 @@ class PAITrainingOperator(PAIJobOperator):
         command: str | None = None,
         source_dir: str | None = None,
         image_uri: str | None = None,
-        image: Mapping[str, str] | None = None,
+        image: Mapping[str, Any] | None = None,
         algorithm_name: str | None = None,
         algorithm_version: str | None = None,
         algorithm_provider: str | None = None,
