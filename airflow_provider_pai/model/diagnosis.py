@@ -124,7 +124,8 @@ def _by_words(evidence: Evidence) -> Reason | None:
 
 def _by_exit_code(evidence: Evidence) -> Reason | None:
     code = next(filter(None, map(_exit_code, evidence.messages())), None) or _common_exit_code(evidence.events)
-    if code is None:
+    # Who stops a job ends its command, so there the exit code is no cause.
+    if code is None or evidence.job.status == JobStatus.TERMINATED:
         return None
     reason = EXIT_CODES.get(code, OTHER_EXIT_CODE)
     return replace(reason, cause=f"{reason.cause} (exit code {code})")

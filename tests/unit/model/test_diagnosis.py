@@ -202,6 +202,12 @@ def test_a_job_that_was_stopped_by_whomever_may_be_tried_again() -> None:
     assert seen(diagnose(Evidence(job(status="Terminated")))) == (JobStoppedError, "as usual")
 
 
+def test_the_exit_code_that_a_stop_leads_to_is_not_why_the_job_ended() -> None:
+    events = ("Pod a exited with code 143",)
+    assert diagnose(Evidence(job(status="Terminated"), events=events)).kind is JobStoppedError
+    assert diagnose(Evidence(job(status="Failed"), events=events)).kind is JobInterruptedError
+
+
 def test_a_job_that_airflow_itself_stopped_may_be_tried_again() -> None:
     stopped = job("StoppedByUser", status="Terminated", labels={STOPPING_LABEL: "true"})
     diagnosis = diagnose(Evidence(stopped))
