@@ -1,12 +1,14 @@
 """Why a job ended badly, what its author can do, and whether another attempt makes sense.
 
-The service's reason codes decide first, then the words of its messages, then an exit code, then the status. The log
-never decides: a job may print anything, an error it has got over as well as one it quotes, and a wrong guess would
-cost attempts that the author asked for. A log line only adds a hint to read.
+The service's reason codes decide first, then the words of its messages, then an exit code, then the status; words and
+exit codes may also tell more of what a code names. The log never decides: a job may print anything, an error it has got
+over as well as one it quotes, and a wrong guess would cost attempts that the author asked for. A log line only adds a
+hint to read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_pai.errors import (
@@ -112,13 +114,20 @@ def _of_refusal(error: APIError) -> Retry:
 def _by_code(evidence: Evidence) -> Reason | None:
     found = (reason for code in evidence.codes() if code for reason in REASONS if reason.has_code(code))
     reason = next(found, None)
-    if reason and reason.kind is JobCommandError:
-        return _by_exit_code(evidence) or reason
-    return reason
+    if reason is None:
+        return None
+    more_telling = [each for each in REASONS[: REASONS.index(reason)] if each.kind is reason.kind]
+    if told := _told(evidence, more_telling):
+        return told
+    return _by_exit_code(evidence) or reason if reason.kind is JobCommandError else reason
 
 
 def _by_words(evidence: Evidence) -> Reason | None:
-    found = (reason for message in evidence.messages() if message for reason in REASONS if reason.is_told_by(message))
+    return _told(evidence, REASONS)
+
+
+def _told(evidence: Evidence, reasons: Sequence[Reason]) -> Reason | None:
+    found = (reason for message in evidence.messages() if message for reason in reasons if reason.is_told_by(message))
     return next(found, None)
 
 

@@ -81,9 +81,9 @@ REASONS: tuple[Reason, ...] = (
         Retry.NEVER,
         "There is no such image, or no access to it",
         "Check image_uri: its registry, name and tag, and that PAI may pull from that registry.",
-        # [inferred] but for the words "image not found", "manifest unknown" and "unauthorized": [skills]
+        # "image not found", "manifest unknown", "unauthorized": [skills]; "no such image": [local]; others: [inferred]
         codes=("InvalidImageName", "ImageNotFound*", "ImageNotExist*"),
-        words=r"\bimage\b.{0,200}\b(not found|does not exist)|\bmanifest\b.{0,200}\b(unknown|not found)"
+        words=r"no such image|\bimage\b.{0,200}\b(not found|does not exist)|\bmanifest\b.{0,200}\b(unknown|not found)"
         r"|\b(pull|image|registry)\b.{0,200}\bunauthorized\b|InvalidImageName|pull access denied",
     ),
     Reason(
@@ -91,7 +91,7 @@ REASONS: tuple[Reason, ...] = (
         Retry.AS_USUAL,
         "The image could not be pulled",
         "Check image_uri and that its registry can be reached from the job's network; the events say more.",
-        # [skills] but for ImagePull*: [inferred]
+        # [skills], but ImagePull*: [inferred], ImagePullFailed among them: [local]
         codes=("ErrImagePull", "ImagePullBackOff", "ImagePull*"),
         words=r"ErrImagePull|ImagePullBackOff|\bpull(ing)?\b.{0,40}\bimage\b",
     ),
@@ -156,10 +156,25 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         JobDataError,
         Retry.AS_USUAL,
+        "The job's requirements could not be installed",
+        "Check their names and versions, and that the job's network reaches the package index.",
+        codes=("RequirementsFailed",),  # [local]
+    ),
+    Reason(
+        JobDataError,
+        Retry.AS_USUAL,
         "What the job reads or writes could not be made ready or stored",
-        "Check that the inputs, the source code and the requirements are there and the outputs' bucket, too.",
+        "Check that the inputs and the source code are where the job looks for them, that the requirements can be "
+        "installed, and that the outputs' bucket is there.",
         # NoSuchKey, NoSuchBucket: [oss]; the others: [local]
-        codes=("NoSuchKey", "NoSuchBucket", "PreparationFailed", "OutputUploadFailed"),
+        codes=(
+            "NoSuchKey",
+            "NoSuchBucket",
+            "PreparationFailed",
+            "CodeUnavailable",
+            "DataUnavailable",
+            "OutputUploadFailed",
+        ),
         words=r"NoSuchKey|NoSuchBucket",
     ),
     Reason(

@@ -220,7 +220,7 @@ CLOUD: dict[str, tuple[str, str, str, type[JobError], bool]] = {
     "spot, stopped": ("Terminated", "SpotInstanceReclaimed", "", JobInterruptedError, False),
     "no machine": ("Failed", "ResourceAllocateFailed", "resource type is not enough", JobCapacityError, False),
     "no quota": ("CreateFailed", "QuotaExceeded", "the quota of the workspace is used up", JobCapacityError, False),
-    "no image": ("Failed", "ErrImagePull", "manifest unknown", JobImageError, False),
+    "no image": ("Failed", "ErrImagePull", "dial tcp: i/o timeout", JobImageError, False),
     "no such image": ("InitializeFailed", "JobFailed", "manifest for a:1 not found", JobImageError, True),
     "no permission": ("Failed", "AccessDenied", "no right to access oss://bucket/", JobPermissionError, True),
     "PAI itself": ("Failed", "InternalError", "try again", JobFailedError, False),

@@ -66,6 +66,9 @@ BY_CODE = {
     "AccessDenied": (JobPermissionError, "never"),
     "NoSuchKey": (JobDataError, "as usual"),
     "PreparationFailed": (JobDataError, "as usual"),
+    "DataUnavailable": (JobDataError, "as usual"),
+    "CodeUnavailable": (JobDataError, "as usual"),
+    "RequirementsFailed": (JobDataError, "as usual"),
     "OutputUploadFailed": (JobDataError, "as usual"),
     "MaxRunningTimeExceeded": (JobTimeoutError, "never"),
     "OOMKilled": (JobCommandError, "never"),
@@ -97,6 +100,7 @@ BY_WORDS = {
     'Failed to pull image "a": rpc error: manifest for a:1 not found: manifest unknown': (JobImageError, "never"),
     'Failed to pull image "a": unauthorized: authentication required': (JobImageError, "never"),
     "image not found": (JobImageError, "never"),
+    "The image a:1 can't be pulled: there is no such image in PAI's registry": (JobImageError, "never"),
     "pull access denied for a, repository does not exist or may require docker login": (JobImageError, "never"),
     "The job was preempted by a job of higher priority": (JobInterruptedError, "as usual"),
     "Pod train1-master-0 is Evicted": (JobInterruptedError, "as usual"),
@@ -132,6 +136,21 @@ def test_without_a_telling_code_the_words_of_a_message_decide(
 @pytest.mark.parametrize("message", BY_WORDS)
 def test_a_telling_code_is_believed_more_than_any_words(code: str, message: str) -> None:
     assert diagnose(Evidence(job(code, message))).kind is BY_CODE[code][0]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "retry"),
+    [
+        ("ErrImagePull", "manifest unknown", "never"),
+        ("ImagePullFailed", "there is no such image", "never"),
+        ("ErrImagePull", "dial tcp: i/o timeout", "as usual"),
+        ("ImageNotFound", "Back-off pulling image", "never"),
+        ("UserCommandFailed", "OOMKilled, exit code 137", "never"),
+        ("UserCommandFailed", "exit code 137", "as usual"),
+    ],
+)
+def test_words_may_tell_more_of_what_a_code_names(code: str, message: str, retry: str) -> None:
+    assert seen(diagnose(Evidence(job(code, message)))) == (BY_CODE.get(code, (JobImageError,))[0], retry)
 
 
 BY_EXIT_CODE = {
