@@ -42,9 +42,13 @@ def hook(pai: LocalPAI) -> PAITrainingHook:
 
 
 def failure(hook: PAITrainingHook, **arguments: Any) -> JobError:
-    """The error of a task whose job ends badly by itself."""
+    """The error of a task whose job ends badly by itself, so soon perhaps that the task isn't even deferred."""
     attempt = Attempt()
-    job_id = deferred(attempt, **arguments)
+    with pytest.raises((TaskDeferred, JobError)) as first:
+        training(deferrable=True, **arguments).execute(attempt.context)
+    if isinstance(first.value, JobError):
+        return first.value
+    job_id = attempt.xcoms["job_id"]
     hook.wait(job_id, interval=5, show=list)
     with pytest.raises(JobError) as caught:
         resume(hook, job_id, attempt, **arguments)
@@ -179,7 +183,7 @@ def test_a_job_that_the_triggerer_has_stopped_in_time_is_overdue_and_not_stopped
 
 def test_a_job_that_failed_just_before_its_time_was_over_has_failed(pai: LocalPAI, hook: PAITrainingHook) -> None:
     attempt = Attempt()
-    job_id = deferred(attempt, "exit 3")
+    job_id = deferred(attempt, "sleep 1; exit 3")
     hook.wait(job_id, interval=5, show=list)
     with pytest.raises(JobCommandError):
         resume(hook, job_id, attempt, timeout=True)
@@ -270,7 +274,7 @@ def test_what_can_not_be_read_about_a_failed_job_does_not_hide_its_failure(
     pai: LocalPAI, hook: PAITrainingHook, operation: str, kind: FaultKind
 ) -> None:
     attempt = Attempt()
-    job_id = deferred(attempt, "echo the last line; exit 3")
+    job_id = deferred(attempt, "echo the last line; sleep 1; exit 3")
     hook.wait(job_id, interval=5, show=list)
     pai.faults.add(Fault(operation, kind, times=100))
     with pytest.raises(JobCommandError) as caught:
@@ -283,7 +287,7 @@ def test_what_can_not_be_read_about_a_failed_job_does_not_hide_its_failure(
 
 def test_without_a_word_from_the_service_the_failure_is_told_all_the_same(pai: LocalPAI, hook: PAITrainingHook) -> None:
     attempt = Attempt()
-    job_id = deferred(attempt, "exit 3")
+    job_id = deferred(attempt, "sleep 1; exit 3")
     job = hook.wait(job_id, interval=5, show=list)
     pai.faults.add(Fault("*", FaultKind.ERROR, times=1000))
     event = {"job_id": job_id, "snapshot": job.to_json(), "error": None, "timeout": False}
