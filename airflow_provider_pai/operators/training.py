@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.identity import DETACHED_LABEL
-from airflow_provider_pai.model.spec import ARGUMENTS
+from airflow_provider_pai.model.spec import ARGUMENTS, CHECKPOINTS_CHANNEL
 from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -80,8 +80,9 @@ class PAITrainingOperator(PAIJobOperator):
         kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
 
     Raises:
-        AirflowFailException: retrying can't help: wrong arguments, wrong credentials.
-        JobError: the job failed, was stopped or did not end in time; the message ends with its last log lines.
+        AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
+        JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
+            the last log lines.
     """
 
     template_fields: Sequence[str] = (*ARGUMENTS, *PAIJobOperator.template_fields)
@@ -171,7 +172,7 @@ class PAITrainingOperator(PAIJobOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
-        with airflow_errors():
+        with airflow_errors(fail_fast=self.fail_fast):
             spec = self._checked_spec()
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
             self._identity = self._identity_in(context)
@@ -180,6 +181,11 @@ class PAITrainingOperator(PAIJobOperator):
             with self._submitting(context):
                 job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
             return self._take_on(context, job, existed=existed)
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
     def _checked_spec(self) -> TrainingJobSpec:
         """Return what the arguments describe.
