@@ -151,10 +151,9 @@ def local_mode(
 def _image(cloud: PAIBaseHook, spec: TrainingJobSpec) -> str | None:
     if spec.image_uri or spec.image is None:
         return spec.image_uri
-    query = spec.image
     catalog = PAIImageHook(cloud.pai_conn_id, region_id=cloud.config.region_id, workspace_id=cloud.config.workspace_id)
     try:
-        return catalog.retrieve(query.framework_name, query.framework_version, query.accelerator_type).uri
+        return catalog.find(spec.image).uri
     finally:
         catalog.close()
 

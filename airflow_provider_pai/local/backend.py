@@ -23,13 +23,14 @@ from airflow_provider_pai.local.jobs.checks import Checks
 from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
+from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound import BoundObjects, Place
 from airflow_provider_pai.local.running.choice import RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.services import images, machines, workspaces
+from airflow_provider_pai.local.services import images, machines, sts, workspaces
 from airflow_provider_pai.local.services.catalog import ImageCatalog
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
@@ -72,7 +73,9 @@ class Backend:
         runner: runs the jobs.
     """
 
-    def __init__(self, home: Home, settings: Settings, clock: Clock, faults: Faults, oss_host: str) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, oss_host: str
+    ) -> None:
         """Open what is in the folder.
 
         Args:
@@ -80,6 +83,7 @@ class Backend:
             settings: what it is.
             clock: its clock.
             faults: the faults to come; a reset forgets them.
+            keys: the access keys that are let in; a reset forgets the temporary ones.
             oss_host: host and port that OSS answers on.
 
         Raises:
@@ -89,6 +93,7 @@ class Backend:
         self._settings = settings
         self._clock = clock
         self._faults = faults
+        self._keys = keys
         with ExitStack() as stack:
             self.objects = ObjectStore(home.path / "oss", clock.timestamp)
             stack.callback(self.objects.close)
@@ -127,6 +132,7 @@ class Backend:
             *images.routes(self._catalog, settings.workspace_id, now),
             *workspaces.routes(self._workspace, self._configs, now),
             *machines.routes(),
+            *sts.routes(self._keys),
         ]
 
     def controls(self) -> Controls:
@@ -147,13 +153,14 @@ class Backend:
         return table.rows(self._jobs.all())
 
     def reset(self) -> None:
-        """End and forget all jobs; forget objects, added images, configuration, faults, counts, lag and offset."""
+        """End and forget all jobs; forget all that was added or configured, objects, faults, counts, lag and offset."""
         self._faults.clear()
         self._faults.reset_counts()
         self._lag(0)
         self._clock.move_to(self._clock.offset * 0)
         self.runner.reset()
         self._configs.clear()
+        self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
         _empty(self.objects)

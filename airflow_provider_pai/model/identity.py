@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from airflow_provider_pai.model.status import JobSnapshot
 
+RESERVED_PREFIX = "airflow."
+"""Labels that begin so are this package's."""
 KEY_LABEL = "airflow.key"
 GENERATION_LABEL = "airflow.generation"
 TRY_LABEL = "airflow.try"
 STOPPING_LABEL = "airflow.stopping"
 """Put on a job before it is stopped: PAI's stop takes its time, and meanwhile nobody may adopt the job."""
+DETACHED_LABEL = "airflow.detached"
+"""On a job that may go on after its task: the task doesn't wait for it, or leaves it when it is killed."""
+DEPLOYMENT_LABEL = "airflow.deployment"
+LOOK_BACK = timedelta(days=30)
+"""How far back a task looks for a job of its own; no job should run longer, or its task would not find it."""
 _READABLE_BYTES = 128
 """Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 
@@ -60,10 +68,10 @@ class JobIdentity:
             KEY_LABEL: self.key,
             GENERATION_LABEL: str(self.generation),
             TRY_LABEL: str(self.try_number),
-            "airflow.deployment": _readable(self.deployment),
-            "airflow.dag_id": _readable(self.dag_id),
-            "airflow.run_id": _readable(self.run_id),
-            "airflow.task_id": _readable(self.task_id),
+            DEPLOYMENT_LABEL: readable(self.deployment),
+            "airflow.dag_id": readable(self.dag_id),
+            "airflow.run_id": readable(self.run_id),
+            "airflow.task_id": readable(self.task_id),
             "airflow.map_index": str(self.map_index),
         }
 
@@ -87,17 +95,22 @@ class Plan:
     superseded_by: JobSnapshot | None = None
 
 
-def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
+def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot], appeared: Collection[str] = ()) -> Plan:
     """Decide: adopt this generation's active or succeeded job, stop older generations' active ones.
 
     A dead copy of an attempt that comes to life again after the task was cleared finds a newer generation's job; it
     must neither submit one of its own nor touch that one, only stop what it left behind.
 
     A job that is being stopped is left to its end. A succeeded one is adopted by a later try only: found by the first
-    try of a generation, it is of a deleted run of the same id.
+    try of a generation, it is of a deleted run of the same id, unless it has appeared since this attempt began.
 
     When several jobs of this generation qualify, a succeeded one wins, then the oldest, so that two live copies of
     one attempt choose the same; the others that are active are stopped.
+
+    Args:
+        identity: the attempt.
+        jobs: the jobs that carry its key, of all generations.
+        appeared: ids of jobs that were not there when the attempt looked for the first time.
     """
     own = [job for job in jobs if job.labels.get(KEY_LABEL) == identity.key]
     newer = [job for job in own if number(job, GENERATION_LABEL) > identity.generation]
@@ -109,7 +122,8 @@ def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
     candidates = [
         job
         for job in mine
-        if (job.is_success and not identity.is_first_try) or (not job.is_terminal and STOPPING_LABEL not in job.labels)
+        if (job.is_success and (not identity.is_first_try or job.job_id in appeared))
+        or (not job.is_terminal and STOPPING_LABEL not in job.labels)
     ]
     candidates.sort(key=lambda job: (not job.is_success, job.created, job.job_id))
     adopted = candidates[0] if candidates else None
@@ -135,7 +149,26 @@ def number(job: JobSnapshot, label: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _readable(text: str) -> str:
+def identity_in(job: JobSnapshot, deployment: str) -> JobIdentity | None:
+    """Return the attempt that a job's labels name.
+
+    Args:
+        job: a job.
+        deployment: name of this Airflow deployment.
+
+    Returns:
+        None when the job is not this deployment's, or when a name was too long for a label.
+    """
+    dag_id, run_id, task_id = (job.labels.get(f"airflow.{name}", "") for name in ("dag_id", "run_id", "task_id"))
+    index = job.labels.get("airflow.map_index", "")
+    if not index.removeprefix("-").isdecimal():
+        return None
+    generation, tries = number(job, GENERATION_LABEL), number(job, TRY_LABEL)
+    found = JobIdentity(deployment, dag_id, run_id, task_id, int(index), generation, tries)
+    return found if found.key == job.labels.get(KEY_LABEL) else None
+
+
+def readable(text: str) -> str:
     """Cut to the longest value a label may have; ``=`` and ``,`` are PAI's own separators in filters."""
     cleaned = text.replace("=", "-").replace(",", "-")
     return cleaned.encode()[:_READABLE_BYTES].decode("utf-8", "ignore")

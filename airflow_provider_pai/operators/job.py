@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_pai.errors import JobError, JobTimeoutError, PAIError
+from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
-from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.operators.attempt import deadline_of, identity_of, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.model.identity import JobIdentity
+    from airflow_provider_pai.model.status import JobSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -35,7 +35,14 @@ class PAIJobOperator(BaseOperator):
         workspace_id: takes the place of the connection's workspace.
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: seconds between two looks at the job. Default 10.
+        outage_limit: seconds that PAI may be unreachable before waiting is given up. Default 3600.
+        on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
+            A later attempt of the task stops or adopts it all the same.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+        fail_fast: fail without the retries that are left when the service's own words say that another attempt would
+            end the same way: the command failed, there is no such image, a permission is missing. Default: only
+            wrong arguments and refused credentials do so. From Airflow 3.3 on, ``retry_policy=PAIRetryPolicy()``
+            does the same and lets a job that found no capacity wait longer.
     """
 
     template_fields: Sequence[str] = ("pai_conn_id", "region_id", "workspace_id")
@@ -50,7 +57,10 @@ class PAIJobOperator(BaseOperator):
         workspace_id: str | None = None,
         wait_for_completion: bool = True,
         poll_interval: float = 10.0,
+        outage_limit: float = 3600.0,
+        on_kill: Literal["stop", "leave"] = "stop",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        fail_fast: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -59,7 +69,11 @@ class PAIJobOperator(BaseOperator):
         self.workspace_id = workspace_id
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
+        self.outage_limit = outage_limit
+        # The name without an underscore is a method of Airflow's.
+        self._on_kill = on_kill
         self.deferrable = deferrable
+        self.fail_fast = fail_fast
         self._job_id: str | None = None
         self._identity: JobIdentity | None = None
 
@@ -70,6 +84,9 @@ class PAIJobOperator(BaseOperator):
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
         return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+
+    def _identity_in(self, context: Context) -> JobIdentity:
+        return identity_of(context["ti"], self.retries or 0)
 
     @contextmanager
     def _submitting(self, context: Context) -> Iterator[None]:
@@ -89,11 +106,13 @@ class PAIJobOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
+        from airflow_provider_pai.model.status import JobSnapshot
+
         job_id = event["job_id"]
-        self._identity = identity_of(context["ti"], self.retries or 0)
-        with airflow_errors(), self._responsible(context, job_id):
+        self._identity = self._identity_in(context)
+        with airflow_errors(fail_fast=self.fail_fast), self._responsible(context, job_id):
             if event["timeout"]:
-                return self._finish(context, self._timed_out(job_id))
+                return self._finish(context, self._ended_in_time(job_id))
             if event["error"]:
                 self.log.warning("The triggerer can't watch job %s (%s); watching it here", job_id, event["error"])
                 return self._wait(context, job_id)
@@ -101,7 +120,7 @@ class PAIJobOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the deferral; when the deferral itself has failed, nobody else looks after the job."""
-        self._identity = identity_of(context["ti"], self.retries or 0)
+        self._identity = self._identity_in(context)
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception as error:
@@ -111,7 +130,9 @@ class PAIJobOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
-        if self._identity is not None:
+        if self._on_kill == "leave":
+            self.log.warning("The task is being ended; its job %s goes on", self._job_id or "")
+        elif self._identity is not None:
             self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
             self.hook.stop_own(self._identity, self._job_id)
 
@@ -144,6 +165,8 @@ class PAIJobOperator(BaseOperator):
             region_id=self.region_id,
             workspace_id=self.workspace_id,
             poll_interval=self.poll_interval,
+            outage_limit=self.outage_limit,
+            stop_on_kill=self._on_kill == "stop",
             deadline=deadline.isoformat() if deadline else None,
         )
         # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
@@ -159,7 +182,10 @@ class PAIJobOperator(BaseOperator):
         return self._wait(context, job.job_id)
 
     def _wait(self, context: Context, job_id: str) -> dict[str, Any]:
-        return self._finish(context, self.hook.wait(job_id, interval=self.poll_interval, show=self._show))
+        return self._finish(
+            context,
+            self.hook.wait(job_id, interval=self.poll_interval, show=self._show, outage_limit=self.outage_limit),
+        )
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -170,7 +196,7 @@ class PAIJobOperator(BaseOperator):
         job = self._complete(seen)
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            raise job_error(job, url, self.hook.log_tail(job.job_id))
+            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
         context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
@@ -185,14 +211,24 @@ class PAIJobOperator(BaseOperator):
             return seen
         return job if job.is_terminal else seen
 
-    def _timed_out(self, job_id: str) -> JobSnapshot:
-        """Stop the job, unless it has just ended."""
+    def _ended_in_time(self, job_id: str) -> JobSnapshot:
+        """Return a job that has just ended by itself; stop any other."""
+        from airflow_provider_pai.model.identity import STOPPING_LABEL
+        from airflow_provider_pai.model.status import JobStatus
+
         job = self.hook.get(job_id)
-        if job.is_terminal:
+        # The trigger may have stopped it already, and then says so by the label.
+        if job.is_terminal and not (job.status == JobStatus.TERMINATED and STOPPING_LABEL in job.labels):
             return job
-        self.hook.stop(job_id)
-        message = f"training job {job_id} was {job.status} when execution_timeout passed; it was stopped"
-        raise JobTimeoutError(message, job, self.hook.log_tail(job_id))
+        if not job.is_terminal:
+            self.hook.stop(job_id)
+        diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
+        raise job_error(diagnosis, self.hook.console_url(job_id))
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the next job of this task goes on where this one stopped."""
+        return False
 
     def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
         """Leave the job to the next attempt, or stop it when none comes or its time is over."""
@@ -202,6 +238,6 @@ class PAIJobOperator(BaseOperator):
             self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
             return
         try:
-            self.hook.stop_own(identity_of(context["ti"], self.retries or 0), job_id)
+            self.hook.stop_own(self._identity_in(context), job_id)
         except PAIError as failure:
             self.log.warning("Job %s could not be stopped (%s)", job_id or "of this task", failure)

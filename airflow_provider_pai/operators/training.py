@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.spec import ARGUMENTS
-from airflow_provider_pai.operators.attempt import identity_of, interval_problems, run_time_limit
+from airflow_provider_pai.model.spec import ARGUMENTS, CHECKPOINTS_CHANNEL
+from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -38,7 +37,9 @@ class PAITrainingOperator(PAIJobOperator):
         source_dir: local folder with the source code, or an ``oss://`` folder or ``.tar.gz``. Default: none.
         image_uri: container image. Either this or ``image``.
         image: query of the image catalog: ``framework_name``, and optionally ``framework_version`` (default
-            ``latest``) and ``accelerator_type`` (``CPU``, the default, or ``GPU``). A retry keeps the image.
+            ``latest``), ``accelerator_type`` (``CPU``, the default, or ``GPU``), ``image_scope`` (``training``, the
+            default, ``inference`` or ``develop``) and ``include_workspace`` (True also looks at the workspace's own
+            images). A retry keeps the image.
         algorithm_name: registered algorithm, which takes the place of ``command`` and image.
         algorithm_version: its version. Default: PAI's choice.
         algorithm_provider: who registered it, for example ``pai``. Default: the account itself.
@@ -68,7 +69,7 @@ class PAITrainingOperator(PAIJobOperator):
         output_path: OSS folder for outputs. Default: the workspace's default storage.
         checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to go on where a job stopped.
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
-        max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else no limit.
+        max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else 30 days.
         environments: environment variables of the job. PAI shows them in its console and logs: no secrets.
         requirements: lines for pip, beside those of ``requirements.txt`` in a local ``source_dir``; one in OSS is not
             read.
@@ -80,8 +81,9 @@ class PAITrainingOperator(PAIJobOperator):
         kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
 
     Raises:
-        AirflowFailException: retrying can't help: wrong arguments, wrong credentials.
-        JobError: the job failed, was stopped or did not end in time; the message ends with its last log lines.
+        AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
+        JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
+            the last log lines.
     """
 
     template_fields: Sequence[str] = (*ARGUMENTS, *PAIJobOperator.template_fields)
@@ -99,7 +101,7 @@ class PAITrainingOperator(PAIJobOperator):
         command: str | None = None,
         source_dir: str | None = None,
         image_uri: str | None = None,
-        image: Mapping[str, str] | None = None,
+        image: Mapping[str, Any] | None = None,
         algorithm_name: str | None = None,
         algorithm_version: str | None = None,
         algorithm_provider: str | None = None,
@@ -171,17 +173,22 @@ class PAITrainingOperator(PAIJobOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
-        with airflow_errors():
+        with airflow_errors(fail_fast=self.fail_fast):
             spec = self._checked_spec()
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
             if spec.is_local:
                 return self._train_here(context, spec, name)
-            self._identity = identity_of(context["ti"], self.retries or 0)
+            self._identity = self._identity_in(context)
             if self._dry_run:
                 return self._previewed(self.hook.preview(spec, name, self._identity))
             with self._submitting(context):
                 job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
             return self._take_on(context, job, existed=existed)
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
     def _checked_spec(self) -> TrainingJobSpec:
         """Return what the arguments describe.
@@ -190,21 +197,30 @@ class PAITrainingOperator(PAIJobOperator):
             SpecError: listing every problem, those too that only the cloud knows.
         """
         from airflow_provider_pai.model.arguments import read_spec
+        from airflow_provider_pai.model.identity import DETACHED_LABEL
 
         arguments = {name: getattr(self, name) for name in ARGUMENTS}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
-        problems += interval_problems(self.poll_interval)
+        problems += waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
-        return replace(spec, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
+        detached = not self.wait_for_completion or self._on_kill == "leave"
+        labels = {**spec.labels, DETACHED_LABEL: "true"} if detached else spec.labels
+        return replace(spec, labels=labels, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
 
     def _train_here(self, context: Context, spec: TrainingJobSpec, name: str) -> dict[str, Any]:
         """Run the job on this worker; it ends with this task, however that ends."""
-        self._check_local()
+        from airflow_provider_pai.operators.local_run import local_problems
+
+        waits = {"wait_for_completion": self.wait_for_completion, "on_kill": self._on_kill}
+        if problems := local_problems(spec.instance_type, **waits, dry_run=self._dry_run):
+            raise SpecError(problems)
+        if self.deferrable:
+            self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
 
-        identity = identity_of(context["ti"], self.retries or 0)
+        identity = self._identity_in(context)
         with local_mode(self.hook, spec, name, identity.key) as here:
             self.hook, self._identity = here.hook, identity
             job, _ = here.hook.submit_or_adopt(here.spec, identity, name)
@@ -217,20 +233,6 @@ class PAITrainingOperator(PAIJobOperator):
                 return {**self._wait(context, job.job_id), "console_url": None}
             finally:
                 self._identity = None
-
-    def _check_local(self) -> None:
-        """Refuse what a job that can't outlive its task doesn't allow."""
-        if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
-            raise SpecError([f"instance_type {self.instance_type!r} needs: pip install 'airflow-provider-pai[local]'"])
-        arguments = (("wait_for_completion", self.wait_for_completion, True), ("dry_run", self._dry_run, False))
-        if problems := [
-            f"{name}={given} has no meaning with instance_type {self.instance_type!r}; leave it out"
-            for name, given, needed in arguments
-            if given != needed
-        ]:
-            raise SpecError(problems)
-        if self.deferrable:
-            self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
 
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))

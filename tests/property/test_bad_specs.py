@@ -27,6 +27,7 @@ BAD: Mapping[str, Sequence[Any]] = {
         *(5, "PyTorch", ["PyTorch"], {}, {"framework_name": ""}, {"framework_name": 5}, {"framework": "PyTorch"}),
         *({"framework_name": "Nonesuch"}, {"framework_name": "PyTorch", "framework_version": "99.9"}),
         *({"framework_name": "PyTorch", "accelerator_type": "TPU"}, {"framework_name": "PyTorch", "size": "big"}),
+        *({"framework_name": "PyTorch", "image_scope": "play"}, {"framework_name": "PyTorch", "include_workspace": 1}),
     ),
     "source_dir": (
         *(5, ["a"], " ", "", "/does/not/exist", "does/not/exist", "oss://bucket/train.py", "oss://BUCKET/a/"),
@@ -55,7 +56,7 @@ BAD: Mapping[str, Sequence[Any]] = {
     "max_run_time": _NOT_WHOLE,
     "environments": (*_NOT_DICTS, {"a": None}, {"1a": "x"}, {"a-b": "x"}, {"a": "\0"}, {"": "x"}, {"A": ["x"]}),
     "requirements": (5, "numpy", {"a": 1}, [5], ["-e ."], ["--index-url x"], [""], ["a\nb"], ["a\0"]),
-    "labels": (*_NOT_DICTS, {"": "x"}, {_TOO_LONG: "x"}, {"a": _TOO_LONG}, {"a": None}, {1: "x"}),
+    "labels": (*_NOT_DICTS, {"": "x"}, {_TOO_LONG: "x"}, {"a": _TOO_LONG}, {"a": None}, {1: "x"}, {"airflow.key": "x"}),
     "metric_definitions": (
         5,
         "acc",
@@ -85,7 +86,9 @@ BAD: Mapping[str, Sequence[Any]] = {
     "credential_config": (*_NOT_DICTS, {"a": object()}, {1: 2}),
     "role_arn": (*_NOT_TEXTS, "trainer", "acs:ram::x:role/trainer"),
     "algorithm_version": ("v1", 5),
-    "poll_interval": (0, -1, "x", None, True),
+    "poll_interval": (0, -1, "x", None, True, float("nan")),
+    "outage_limit": (-1, "x", None, True, float("inf")),
+    "on_kill": ("", "ignore", None, True),
 }
 
 
