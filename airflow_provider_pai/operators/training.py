@@ -45,7 +45,10 @@ class PAITrainingOperator(PAIJobOperator):
         algorithm_provider: who registered it, for example ``pai``. Default: the account itself.
         job_type: ``PyTorchJob`` (default), ``TFJob``, ``XGBoostJob`` or ``MPIJob``; it decides what instances of a
             distributed job are told about each other.
-        instance_type: ECS instance type, for example ``ecs.c6.large``.
+        instance_type: ECS instance type, for example ``ecs.c6.large``. ``local`` runs the job on this worker instead,
+            in a container of ``image_uri`` where a Docker engine answers, else as a process; ``local_gpu`` with all of
+            its GPUs. Then image and connection are needed only for what is in the cloud, local inputs are shown
+            read-only, all outputs are local folders, and the job ends with the task.
         instance_count: number of instances. Default 1.
         instance_spec: what each instance takes of the quota ``resource_id``, instead of ``instance_type``: ``cpu``
             (vCPUs), ``memory`` (GiB), and optionally ``gpu``, ``gpu_type``, ``shared_memory`` (GiB).
@@ -66,7 +69,8 @@ class PAITrainingOperator(PAIJobOperator):
             CPFS, MaxCompute or a dataset id (``d-...`` or ``d-.../v1``).
         outputs: folder of output channels; each of ``model``, ``checkpoints`` and ``tensorboard`` that is not named
             gets one below ``output_path``.
-        output_path: OSS folder for outputs. Default: the workspace's default storage.
+        output_path: OSS folder for outputs. Default: the workspace's default storage; for a local job
+            ``pai-local/outputs`` in Airflow's home.
         checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to go on where a job stopped.
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
         max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else 30 days.

@@ -39,7 +39,7 @@ def choose(kind: RuntimeKind, home: Path, cache: Path, sandbox: Mode | None, *, 
     reason = ""
     if kind is not RuntimeKind.PROCESS:
         try:
-            return _docker(home, gpus=gpus)
+            return _docker(home, gpus=gpus, insisted=kind is RuntimeKind.DOCKER)
         except (OSError, RuntimeError) as error:
             if kind is RuntimeKind.DOCKER:
                 raise RuntimeError(f"jobs can't be run in containers: {error}") from error
@@ -48,10 +48,14 @@ def choose(kind: RuntimeKind, home: Path, cache: Path, sandbox: Mode | None, *, 
     return ProcessRuntime(Sandbox(home, environments.folders, sandbox), environments, reason)
 
 
-def _docker(home: Path, *, gpus: bool) -> Runtime:
+def _docker(home: Path, *, gpus: bool, insisted: bool) -> Runtime:
     if importlib.util.find_spec("docker") is None:
         raise RuntimeError("the docker library is not installed; run: pip install 'airflow-provider-pai[local]'")
     from airflow_provider_pai.local.running.container import ContainerRuntime
     from airflow_provider_pai.local.running.engine import Engine
 
-    return ContainerRuntime(Engine.connect(), home, gpus=gpus)
+    engine = Engine.connect()
+    if engine.is_outside and not insisted:
+        engine.close()
+        raise RuntimeError("the Docker engine is outside of the container this runs in, and does not see its folders")
+    return ContainerRuntime(engine, home, gpus=gpus)

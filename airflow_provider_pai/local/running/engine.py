@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import queue
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -21,6 +23,7 @@ _ANSWER_SECONDS = 600
 """Storing the packages of a large framework as an image takes minutes."""
 _CONNECTIONS = 100
 _LOOK_SECONDS = 0.1
+_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _LAYER_DONE = frozenset({"Pull complete", "Already exists"})
 
 
@@ -34,18 +37,23 @@ class Engine:
     Args:
         client: speaks to it.
         owner: user and group whom files that containers write must belong to; by default those of this process.
+        marks: files that only a container has.
 
     Attributes:
         client: speaks to it; wrap what it is asked in :func:`asking`.
         version: such as ``28.2.2``.
         user: user and group that containers run as.
         namespace: whether containers get their users mapped; ``host`` where the engine would do that.
+        is_outside: whether this process is in a container of its own and the engine is not: then folders of this
+            process are none of the engine's machine, as a rule.
     """
 
-    def __init__(self, client: docker.DockerClient, owner: str | None = None) -> None:
+    def __init__(self, client: docker.DockerClient, owner: str | None = None, marks: Sequence[Path] = _MARKS) -> None:
         with asking("the Docker engine does not answer"):
             facts = client.info()
         self.client = client
+        contained = any(mark.exists() for mark in marks)
+        self.is_outside = contained and facts.get("Name") != socket.gethostname()
         self.version = str(facts.get("ServerVersion", ""))
         options = " ".join(facts.get("SecurityOptions") or ())
         # The root of a rootless engine is the user who runs it.

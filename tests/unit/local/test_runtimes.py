@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,16 @@ def test_where_an_engine_answers_a_server_runs_jobs_in_it(docker: DockerImage, t
 # What an engine is like -----------------------------------------------------------------------------------------------
 
 
+class Client:
+    """What the docker library's client says of its engine."""
+
+    def __init__(self, *options: str, name: str = "machine") -> None:
+        self._facts = {"ServerVersion": "28.0", "Name": name, "SecurityOptions": options}
+
+    def info(self) -> dict[str, object]:
+        return self._facts
+
+
 @pytest.mark.parametrize(
     ("options", "user", "namespace"),
     [
@@ -145,9 +156,13 @@ def test_where_an_engine_answers_a_server_runs_jobs_in_it(docker: DockerImage, t
 def test_containers_run_as_the_user_whom_their_files_then_belong_to(
     options: list[str], user: str, namespace: str
 ) -> None:
-    class Client:
-        def info(self) -> dict[str, object]:
-            return {"ServerVersion": "28.0", "SecurityOptions": options}
-
-    engine = Engine(Client(), "1000:1000")
+    engine = Engine(Client(*options), "1000:1000")
     assert (engine.user, engine.namespace) == (user, namespace)
+
+
+def test_an_engine_outside_of_this_container_is_told_apart(tmp_path: Path) -> None:
+    mark, here = tmp_path / "mark", socket.gethostname()
+    assert not Engine(Client(name="elsewhere"), marks=[mark]).is_outside
+    mark.touch()
+    assert Engine(Client(name="elsewhere"), marks=[mark]).is_outside
+    assert not Engine(Client(name=here), marks=[mark]).is_outside
