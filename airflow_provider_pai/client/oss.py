@@ -9,10 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import oss2
+import oss2.credentials
 import tenacity
 
+from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
 from airflow_provider_pai.client.http import is_passing
+from airflow_provider_pai.client.keys import Keys, is_expired, keys_of
 from airflow_provider_pai.client.source import SourcePackage, packed
 from airflow_provider_pai.errors import (
     APIError,
@@ -34,8 +37,13 @@ logging.getLogger("oss2").setLevel(logging.WARNING)
 _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 
 
+def _is_worth_repeating(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return isinstance(error, PAIError) and (is_passing(error) or state.args[0].renewed(error))
+
+
 _repeated = tenacity.retry(
-    retry=tenacity.retry_if_exception(lambda error: isinstance(error, PAIError) and is_passing(error)),
+    retry=_is_worth_repeating,
     stop=tenacity.stop_after_attempt(4),
     wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
     reraise=True,
@@ -48,10 +56,12 @@ class ObjectStorage:
 
     Args:
         config: who asks, and where OSS is.
+        keys: what to sign with; default are the configuration's.
     """
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, *, keys: Keys | None = None) -> None:
         self._config = config
+        self._signer = _Signer(keys or keys_of(config.credentials))
         self._session = oss2.Session()
         if is_loopback(config.oss_url):
             self._session.session.trust_env = False
@@ -59,6 +69,13 @@ class ObjectStorage:
     def close(self) -> None:
         """Close the connections."""
         self._session.session.close()
+
+    def renewed(self, error: PAIError) -> bool:
+        """Whether there are other keys in place of those that an error calls expired."""
+        try:
+            return is_expired(error) and self._signer.renew()
+        except PAIError as failure:
+            return is_passing(failure)
 
     @_repeated
     def exists(self, uri: OssUri) -> bool:
@@ -178,7 +195,7 @@ class ObjectStorage:
     def _bucket(self, uri: OssUri) -> Any:
         config = self._config
         return oss2.Bucket(
-            self._auth(),
+            oss2.ProviderAuthV4(self._signer),
             config.oss_url,
             uri.bucket,
             session=self._session,
@@ -186,11 +203,22 @@ class ObjectStorage:
             region=config.region_id,
         )
 
-    def _auth(self) -> Any:
-        key = self._config.credentials
-        if key.security_token:
-            return oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4")
-        return oss2.AuthV4(key.access_key_id, key.access_key_secret)
+
+class _Signer:
+    """What ``oss2`` calls a credentials provider: asked before each request, so that long uploads outlive a token."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._last: KeyPair | None = None
+
+    def get_credentials(self) -> Any:
+        self._last = last = self._keys.current()
+        return oss2.credentials.Credentials(last.access_key_id, last.access_key_secret, last.security_token or "")
+
+    def renew(self) -> bool:
+        """Ask for keys in place of those used last; False when there are no others."""
+        last = self._last
+        return last is not None and self._keys.renew(last) != last
 
 
 def source_location(source_dir: str, storage: OssUri, endpoint: str) -> CodeLocation:

@@ -32,6 +32,7 @@ ONE_OF_EACH = [
     TransportError("no answer", sent=False),
     ProtocolError("not JSON", "<html>"),
     *(kind("GetTrainingJob", 400, "Code", "message", "ID") for kind in (APIError, AuthError, NotFoundError)),
+    errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "message", "ID", check="role_arn"),
     *(kind("GetTrainingJob", 500, "Code", "message") for kind in (ConflictError, ServerError)),
     ThrottledError("CreateTrainingJob", 400, "Throttling.User", "slow down", "ID", 1.5),
     *(kind("it ended", SNAPSHOT, ["line 1", "line 2"]) for kind in (JobFailedError, JobStoppedError, JobTimeoutError)),
