@@ -35,8 +35,8 @@ _LEAST_LIFE = 10.0
 """Seconds between two refreshes, at least: a wrong clock here must not flood STS."""
 _RETRY_PAUSE = 30.0
 """Seconds until the next try when a refresh failed and the old keys are still good."""
-_FAILURE_KEPT = 1.0
-"""Seconds for which a failure answers everybody who waited for it meanwhile."""
+_FAILURE_KEPT = 0.5
+"""Seconds for which a failure answers everybody who waited for it meanwhile; shorter than most pauses between tries."""
 T = TypeVar("T")
 
 

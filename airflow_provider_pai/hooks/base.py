@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +15,13 @@ from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.keys import Keys, LookedUpKeys, keys_of
 from airflow_provider_pai.client.oss import ObjectStorage
-from airflow_provider_pai.errors import PAIError, SpecError
+from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.form import PLACEHOLDERS, RELABELING, form_widgets
 from airflow_provider_pai.model.uri import OssUri
+
+_LOOK_UP_LIMIT = 30.0
+"""Seconds a look-up may take in the event loop of a triggerer."""
 
 
 class PAIBaseHook(BaseHook):
@@ -46,7 +50,7 @@ class PAIBaseHook(BaseHook):
         self.pai_conn_id = pai_conn_id
         self._region_id = region_id
         self._workspace_id = workspace_id
-        self._in_event_loop = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -82,7 +86,7 @@ class PAIBaseHook(BaseHook):
         except AirflowNotFoundException as error:
             raise self._no_connection() from error
         self.config = self._read(connection)
-        self._in_event_loop = True
+        self._loop = asyncio.get_running_loop()
         return self.config
 
     @cached_property
@@ -90,10 +94,10 @@ class PAIBaseHook(BaseHook):
         """What signs in the connection's name; ``keys.current()`` is the key pair to use now.
 
         An STS token of the connection that has expired is looked up again, since a secrets backend may hold a newer
-        one; not where the connection was looked up with :meth:`aconfig`, because there a look-up must not block.
+        one.
         """
         credentials = self.config.credentials
-        if isinstance(credentials, KeyPair) and credentials.security_token and not self._in_event_loop:
+        if isinstance(credentials, KeyPair) and credentials.security_token:
             return LookedUpKeys(credentials, self._look_up_keys)
         return keys_of(credentials)
 
@@ -141,7 +145,20 @@ class PAIBaseHook(BaseHook):
                 opened.close()
 
     def _look_up_keys(self) -> KeyPair:
-        return keys_of(self._read(self.get_connection(self.pai_conn_id)).credentials).current()
+        """Look the connection up once more, from a thread: in the event loop if it was looked up there."""
+        try:
+            if self._loop is None:
+                connection = self.get_connection(self.pai_conn_id)
+            else:
+                looking = get_async_connection(self.pai_conn_id, self)
+                connection = asyncio.run_coroutine_threadsafe(looking, self._loop).result(_LOOK_UP_LIMIT)
+        except AirflowNotFoundException as error:
+            raise self._no_connection() from error
+        except Exception as error:
+            # A secrets backend that fails for a moment must not end a job.
+            reason = f"connection {self.pai_conn_id!r} can't be looked up again ({type(error).__name__})"
+            raise TransportError(reason, sent=False) from error
+        return keys_of(self._read(connection).credentials).current()
 
     def _read(self, connection: Connection) -> ClientConfig:
         fields = ConnectionFields(self.pai_conn_id, connection.login, connection.password, connection.extra_dejson)
