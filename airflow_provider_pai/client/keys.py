@@ -34,7 +34,7 @@ _UNKNOWN_LIFE = 300.0
 _LEAST_LIFE = 10.0
 """Seconds between two refreshes, at least: a wrong clock here must not flood STS."""
 _RETRY_PAUSE = 30.0
-"""Seconds until the next try when a refresh failed and the old keys are still good."""
+"""Seconds until the next try when a refresh failed and there are old keys to go on with."""
 _FAILURE_KEPT = 0.5
 """Seconds for which a failure answers everybody who waited for it meanwhile; shorter than most pauses between tries."""
 T = TypeVar("T")
@@ -161,11 +161,11 @@ class LeasedKeys:
         return lease.keys
 
     def _after(self, error: PAIError) -> KeyPair:
-        """Go on with the old keys as long as they are good."""
+        """Go on with the old keys until they are refused."""
         now = self._now()
-        if self._lease and self._lease.expires and now < self._lease.expires:
-            log.warning("Credentials can't be refreshed now (%s); the present ones are still good", error)
-            self._due = min(now + _RETRY_PAUSE, self._lease.expires)
+        if self._lease:
+            log.warning("Credentials can't be refreshed now (%s); going on with the present ones", error)
+            self._due = now + _RETRY_PAUSE
             return self._lease.keys
         self._failure = error, now
         raise error

@@ -1,7 +1,8 @@
 """Key pairs from STS, asked for with the library ``alibabacloud-credentials``.
 
 The library is loaded when it is first needed, and a provider of it is used for one key pair: when to ask again is
-decided in :mod:`airflow_provider_pai.client.keys`.
+decided in :mod:`airflow_provider_pai.client.keys`. It reaches STS through the proxy that the environment names, if any;
+``NO_PROXY`` means nothing to it (1.0.12).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _TIMEOUTS = {"connect_timeout": 5000, "read_timeout": 10000}
 _DEFAULT_DURATION = 3600
 _REFUSED = re.compile(r"http_code: (\d+), result: (.*)", re.DOTALL)
 """How the library words a refusal (1.0.12)."""
+_CLOCK_WRONG = "InvalidTimeStamp"
 _CAUSE = re.compile(r"Caused by (\w+)")
 _RRSA = {
     "role_arn": "ALIBABA_CLOUD_ROLE_ARN",
@@ -151,6 +153,8 @@ def _failure(action: str, host: str, check: str, error: Exception) -> PAIError:
 def _refusal(action: str, host: str, check: str, error: PAIError) -> PAIError:
     if not isinstance(error, APIError):
         return TransportError(f"{action}: the answer from {host} is not STS's", sent=False)
+    if error.code.startswith(_CLOCK_WRONG):
+        return TransportError(f"{action}: {host} says that this machine's clock is wrong ({error.code})", sent=False)
     if isinstance(error, ServerError | ThrottledError):
         return TransportError(f"{action}: {error.code}: {error.message} (HTTP {error.status}, {host})", sent=False)
     return CredentialsError(action, error.status, error.code, error.message, error.request_id, check=check)

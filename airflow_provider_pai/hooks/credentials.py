@@ -154,11 +154,11 @@ CREDENTIAL_FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     ),
     "duration_seconds": (_is_duration, f"a number of seconds from {SHORTEST} to {LONGEST}"),
     "external_id": (
-        re.compile(r"\S{2,1224}").fullmatch,
-        "2 to 1224 characters without a blank",
+        re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}").fullmatch,
+        "2 to 1224 letters, digits, '_', '+', '=', ',', '.', '@', ':', '/' and '-'",
     ),
     "policy": (_is_object, "a RAM policy as a JSON object"),
-    "role_name": (re.compile(r"[A-Za-z0-9.-]{1,64}").fullmatch, "a RAM role's name such as 'airflow'"),
+    "role_name": (re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch, "a RAM role's name such as 'airflow'"),
     "disable_imdsv1": (lambda text: text.lower() in ("true", "false"), "'true' or 'false'"),
 }
 """Of each field: what is good, and how that is called. The lengths are what we know of STS and RAM [inferred]."""

@@ -105,3 +105,13 @@ def test_a_failed_jobs_message_ends_with_its_last_log_lines() -> None:
 
 def test_a_failed_job_without_log_has_a_one_line_message() -> None:
     assert str(JobFailedError("training job train1 ended", SNAPSHOT)) == "training job train1 ended"
+
+
+def test_missing_credentials_name_the_fields_to_check_and_no_http_where_nobody_was_asked() -> None:
+    refused = errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "no such role", "ID", check="role_arn")
+    assert str(refused) == (
+        "AssumeRole was refused: EntityNotExist.Role: no such role (HTTP 404, request id ID)"
+        ". Check role_arn of the Airflow connection"
+    )
+    local = errors.CredentialsError("AssumeRoleWithOIDC", 0, "", "no file", check="oidc_token_file")
+    assert str(local) == "AssumeRoleWithOIDC: no file. Check oidc_token_file of the Airflow connection"

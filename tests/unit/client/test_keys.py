@@ -88,7 +88,7 @@ def test_a_clock_that_is_ahead_does_not_ask_for_each_signature(keys: LeasedKeys,
     assert keys.current() == pair(2)
 
 
-def test_a_failed_refresh_does_no_harm_while_the_keys_are_good(
+def test_a_failed_refresh_does_no_harm_while_there_are_keys(
     keys: LeasedKeys, source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys.current()
@@ -105,12 +105,15 @@ def test_a_failed_refresh_does_no_harm_while_the_keys_are_good(
     assert keys.current() == pair(4)
 
 
-def test_a_failed_refresh_is_told_once_the_keys_are_over(keys: LeasedKeys, source: Source, clock: Clock) -> None:
-    keys.current()
+def test_a_failed_refresh_is_told_once_the_service_says_that_the_keys_are_over(
+    keys: LeasedKeys, source: Source, clock: Clock
+) -> None:
+    first = keys.current()
     source.failure = HICCUP
     clock.time += 3600
+    assert keys.current() == first, "the clock here may be wrong"
     with pytest.raises(TransportError):
-        keys.current()
+        keys.renew(first)
 
 
 def test_everybody_who_waits_for_a_failing_service_gets_the_one_failure(

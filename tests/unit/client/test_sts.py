@@ -149,6 +149,7 @@ def test_a_wrong_secret_is_told_without_what_was_signed() -> None:
         (500, {"Code": "InternalError", "Message": "again, please"}),
         (503, "<html>hunter2</html>"),
         (400, {"Code": "Throttling.User", "Message": "Request was denied due to user flow control."}),
+        (400, {"Code": "InvalidTimeStamp.Expired", "Message": "Specified time stamp or date value is expired."}),
         (403, "<html>a proxy says hunter2</html>"),
         (200, "<html>hunter2</html>"),
         (200, key_document()),
