@@ -6,16 +6,18 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job, get_training_job
+from airflow_provider_pai.api.workspaces import get_workspace
 from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.credentials import CredentialsUri
+from airflow_provider_pai.client.credentials import AssumedRole, CredentialsUri
 from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.keys import FixedKeys, Lease, LeasedKeys
+from airflow_provider_pai.client.keys import FixedKeys, Lease, LeasedKeys, keys_of
 from airflow_provider_pai.client.oss import MULTIPART_THRESHOLD, ObjectStorage
 from airflow_provider_pai.client.poller import watch
 from airflow_provider_pai.errors import AuthError, TransportError
@@ -148,3 +150,33 @@ def test_each_part_of_a_long_upload_is_signed_with_the_keys_of_its_moment(pai: L
     keys.signed = 0
     ObjectStorage(config, keys=keys).upload(big, OssUri(ready.bucket, "tests/big"))
     assert keys.signed >= 4, "begin, two parts or more, end"
+
+
+@pytest.fixture
+def moved(pai: LocalPAI) -> Iterator[LocalPAI]:
+    """Local PAI whose clock is put right again afterwards."""
+    yield pai
+    pai.clock.move_to(timedelta())
+
+
+@pytest.mark.parametrize("service", ["pai", "oss"])
+def test_a_role_is_assumed_again_when_local_pai_says_that_its_token_is_over(moved: LocalPAI, service: str) -> None:
+    ready = moved.ready
+    source = KeyPair(ready.access_key_id, ready.access_key_secret)
+    role = AssumedRole("acs:ram::1234567890123456:role/airflow", source, ready.api, service, duration=900)
+    config = ClientConfig(ready.region_id, ready.workspace_id, role, endpoint=ready.api, oss_endpoint=ready.oss)
+    client, storage = PAIClient(config, sleep=never), ObjectStorage(config)
+
+    def ask() -> object:
+        if service == "pai":
+            return client.send(get_workspace(ready.workspace_id))
+        return storage.write(OssUri(ready.bucket, "tests/expiry"), b"x")
+
+    # A request's own time may be 15 minutes off, a token's end not by a second: so the server lags, then leads.
+    moved.clock.move_to(timedelta(seconds=-850))
+    ask()
+    first = keys_of(role).current()
+    moved.clock.move_to(timedelta(seconds=100))
+    ask()
+    assert first.security_token
+    assert keys_of(role).current() != first
