@@ -91,6 +91,11 @@ class Configs:
             self._keep(self._items)
 
 
+def default_storage(workspace: Workspace, configs: Configs) -> str:
+    """Return the OSS URI of the workspace's default storage, as it is configured now."""
+    return str(configs.items().get(DEFAULT_STORAGE_KEY, {}).get("ConfigValue") or workspace.default_storage)
+
+
 def routes(workspace: Workspace, configs: Configs, now: Callable[[], datetime]) -> list[Route]:
     """Return the routes of workspaces.
 
