@@ -13,7 +13,7 @@ import tenacity
 
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
 from airflow_provider_pai.client.http import is_passing
-from airflow_provider_pai.client.source import packed
+from airflow_provider_pai.client.source import SourcePackage, packed
 from airflow_provider_pai.errors import (
     APIError,
     AuthError,
@@ -138,7 +138,7 @@ class ObjectStorage:
             log: called as a logger's ``info``.
         """
         with packed(source_dir) as package:
-            target = storage.child(CODE_PREFIX, package.digest, "source.tar.gz")
+            target = _code_target(package, storage)
             size = f"{package.files} files, {package.size:,} bytes packed"
             if self.exists(target):
                 log("Source code of %s is in OSS already (%s): %s", source_dir, size, target)
@@ -191,6 +191,23 @@ class ObjectStorage:
         if key.security_token:
             return oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4")
         return oss2.AuthV4(key.access_key_id, key.access_key_secret)
+
+
+def source_location(source_dir: str, storage: OssUri, endpoint: str) -> CodeLocation:
+    """Return where the source code of a local folder goes; uploads nothing.
+
+    Args:
+        source_dir: local folder.
+        storage: the workspace's default storage.
+        endpoint: OSS host that the job reads it from.
+    """
+    with packed(source_dir) as package:
+        target = _code_target(package, storage)
+    return CodeLocation(target.bucket, target.key, endpoint)
+
+
+def _code_target(package: SourcePackage, storage: OssUri) -> OssUri:
+    return storage.child(CODE_PREFIX, package.digest, "source.tar.gz")
 
 
 @contextmanager

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_pai.api import training as calls
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.endpoints import console_url
-from airflow_provider_pai.api.machines import list_ecs_specs
 from airflow_provider_pai.client.http import is_passing, utc_now
 from airflow_provider_pai.client.logs import LogReader, log_tail
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT, Patience
-from airflow_provider_pai.client.source import source_problems, source_requirements
 from airflow_provider_pai.client.waiting import wait_for_end
-from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, ProtocolError, SpecError
+from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, ProtocolError
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.hooks.preparation import JobPreparation
 from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.identity import STOPPING_LABEL, TRY_LABEL, JobIdentity, held, number, plan
-from airflow_provider_pai.model.image import Image, ImageQuery
-from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
+from airflow_provider_pai.model.identity import (
+    GENERATION_LABEL,
+    STOPPING_LABEL,
+    TRY_LABEL,
+    JobIdentity,
+    held,
+    number,
+    plan,
+)
+from airflow_provider_pai.model.masking import masked
+from airflow_provider_pai.model.spec import TrainingJobSpec
 from airflow_provider_pai.model.status import JobSnapshot, JobStatus, moment
-from airflow_provider_pai.model.uri import OssUri
 
 LOOK_BACK = timedelta(days=30)
 """How far back a task looks for a job of its own."""
 LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each further look after a lost answer: a list may lag behind a create [inferred]."""
+PREVIEW_KEY = "preview"
+"""Stands in the outputs of a preview for what tells a task's jobs from those of others."""
 _TAIL_LINES = 50
 
 
@@ -55,46 +62,34 @@ class PAITrainingHook(PAIBaseHook):
     ) -> None:
         super().__init__(pai_conn_id, region_id=region_id, workspace_id=workspace_id)
         self._sleep = sleep
-        self._images: dict[ImageQuery, Image] = {}
-
-    def prepared(self, spec: TrainingJobSpec, job_name: str, key: str) -> TrainingJobSpec:
-        """Fill in what only the cloud can tell: image, place of the code, outputs. Uploads the source code.
-
-        Everything is checked before the first byte is uploaded.
-
-        Args:
-            spec: the job.
-            job_name: its name.
-            key: keeps its outputs apart from those of other jobs of the name.
-
-        Raises:
-            SpecError: the source folder, the instance type or the image query can't work.
-        """
-        if found := self.problems(spec):
-            raise SpecError(found)
-        image_uri = spec.image_uri or self._image_of(spec.image).uri
-        self.log.info("Image: %s", image_uri)
-        located = replace(spec, image_uri=image_uri).located(job_name, self._output_storage(spec), key)
-        requirements = (*source_requirements(spec.source_dir), *spec.requirements)
-        return replace(located, code=self._code(spec), requirements=tuple(dict.fromkeys(requirements)))
 
     def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
-        """Return what is wrong with a job beyond its spec: connection, source folder, instance type, image query.
+        """Return what is wrong with a job beyond its spec, see :meth:`JobPreparation.problems`."""
+        return self._preparation.problems(spec, known)
+
+    def preview(
+        self, spec: TrainingJobSpec, job_name: str | None = None, identity: JobIdentity | None = None
+    ) -> dict[str, Any]:
+        """Return the request that would create a job; values whose names look secret are masked.
+
+        Nothing is uploaded and nothing submitted; look-ups are made as for a submission.
 
         Args:
             spec: the job.
-            known: problems of the spec itself; what they name isn't looked at again.
+            job_name: its name. Default: the spec's ``base_job_name``.
+            identity: the attempt that would submit it; adds its labels.
+
+        Returns:
+            ``action``, ``method``, ``url`` and ``body``.
+
+        Raises:
+            SpecError: the job can't work.
         """
-        found = source_problems(spec.source_dir)
-        named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
-        try:
-            if "instance_type" not in named:
-                found += self._machine_problems(spec.instance_type)
-            if spec.image and not spec.image_uri and "image" not in named:
-                self._image_of(spec.image)
-        except SpecError as error:
-            found += error.problems
-        return found
+        key = identity.key if identity else PREVIEW_KEY
+        prepared = self._preparation.prepared(spec, job_name or spec.base_job_name, key, upload=False)
+        call = self._create_call(_labelled(prepared, identity) if identity else prepared)
+        url = self.config.url(call.service) + call.path
+        return {"action": call.action, "method": call.method, "url": url, "body": masked(call.body)}
 
     def submit_or_adopt(self, spec: TrainingJobSpec, identity: JobIdentity, job_name: str) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of this task attempt exists.
@@ -110,14 +105,21 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
-        if adopted := self.adopt(identity):
+        jobs = self._jobs_of(identity)
+        if adopted := self._adopt(identity, jobs):
             return adopted, True
-        prepared = self.prepared(spec, job_name, identity.key)
-        return self._create(replace(prepared, labels={**spec.labels, **identity.labels()}), identity), False
+        if spec.image and (image_uri := self._earlier_image(identity, jobs)):
+            self.log.info("The image of the earlier try is kept: %s", image_uri)
+            spec = replace(spec, image_uri=image_uri, image=None)
+        prepared = self._preparation.prepared(spec, job_name, identity.key)
+        return self._create(_labelled(prepared, identity), identity), False
 
     def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
-        decision = plan(identity, self._jobs_of(identity))
+        return self._adopt(identity, self._jobs_of(identity))
+
+    def _adopt(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> JobSnapshot | None:
+        decision = plan(identity, jobs)
         for job_id in decision.stop:
             self.log.warning("Stopping job %s, which an earlier attempt of this task left behind", job_id)
             self.stop(job_id)
@@ -127,6 +129,17 @@ class PAITrainingHook(PAIBaseHook):
             # From now on an earlier try that is still alive leaves the job alone.
             self._label(decision.adopt.job_id, {TRY_LABEL: str(identity.try_number)})
         return decision.adopt
+
+    def _earlier_image(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> str:
+        """Return the image an earlier try of this generation ran with: a retry must not run another one."""
+        earlier = [job for job in jobs if number(job, GENERATION_LABEL) == identity.generation]
+        if not earlier:
+            return ""
+        try:
+            return self.get(max(earlier, key=lambda job: (job.created, job.job_id)).job_id).image_uri
+        except PAIError as error:
+            self.log.warning("The image of the earlier try can't be read (%s); choosing one anew", error)
+            return ""
 
     def stop_own(self, identity: JobIdentity, job_id: str | None = None) -> None:
         """Stop what an attempt has running, but for a job that a later try has taken.
@@ -196,10 +209,6 @@ class PAITrainingHook(PAIBaseHook):
         """Return the page of a job in PAI's console."""
         return console_url(self.config.region_id, self.config.workspace_id, job_id)
 
-    def preview(self, spec: TrainingJobSpec) -> dict[str, Any]:
-        """Return the body that would be sent for a prepared job."""
-        return create_body(spec, self.config.workspace_id)
-
     def _jobs_of(self, identity: JobIdentity) -> list[JobSnapshot]:
         since = utc_now() - LOOK_BACK
         found: list[JobSnapshot] = []
@@ -221,45 +230,16 @@ class PAITrainingHook(PAIBaseHook):
         except PAIError as error:
             self.log.info("Job %s could not be labelled (%s)", job_id, error)
 
-    def _machine_problems(self, instance_type: str) -> list[str]:
-        try:
-            if any(item.instance_type == instance_type for item in self.client.send(list_ecs_specs([instance_type]))):
-                return []
-            known = [machine.instance_type for machine in self.client.send(list_ecs_specs())]
-        except PAIError as error:
-            # Listing machines needs a permission and a host of its own; without them, PAI judges the type at create.
-            self.log.warning("instance_type can't be checked beforehand (%s)", error)
-            return []
-        if not known:
-            return []
-        near = difflib.get_close_matches(instance_type, known, n=5, cutoff=0.0)
-        region = self.config.region_id
-        return [f"instance_type {instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"]
+    @cached_property
+    def _preparation(self) -> JobPreparation:
+        return JobPreparation(self)
 
-    def _image_of(self, query: ImageQuery | None) -> Image:
-        if query is None:
-            raise SpecError(["image_uri is missing"])
-        if query not in self._images:
-            hook = PAIImageHook(self.pai_conn_id, region_id=self._region_id, workspace_id=self._workspace_id)
-            with closing(hook):
-                name, version, accelerator = query.framework_name, query.framework_version, query.accelerator_type
-                self._images[query] = hook.retrieve(name, version, accelerator)
-        return self._images[query]
-
-    def _output_storage(self, spec: TrainingJobSpec) -> OssUri:
-        return OssUri.parse(spec.output_path) if spec.output_path else self.storage
-
-    def _code(self, spec: TrainingJobSpec) -> CodeLocation | None:
-        if not spec.source_dir:
-            return None
-        if spec.source_dir.startswith("oss://"):
-            uri = OssUri.parse(spec.source_dir)
-            return CodeLocation(uri.bucket, uri.key, uri.endpoint or self.config.code_endpoint)
-        return self.oss.upload_source(spec.source_dir, self.storage, self.log.info)
+    def _create_call(self, spec: TrainingJobSpec) -> Call[str]:
+        return calls.create_training_job(create_body(spec, self.config.workspace_id))
 
     def _create(self, spec: TrainingJobSpec, identity: JobIdentity) -> JobSnapshot:
         try:
-            job_id = self.client.send(calls.create_training_job(self.preview(spec)))
+            job_id = self.client.send(self._create_call(spec))
         except PAIError as error:
             return self._after_lost_answer(error, identity, spec.job_name)
         return JobSnapshot(
@@ -286,6 +266,10 @@ class PAITrainingHook(PAIBaseHook):
             if created := next((job for job in self._jobs_of(identity) if job.name == job_name), None):
                 return created
         raise error
+
+
+def _labelled(spec: TrainingJobSpec, identity: JobIdentity) -> TrainingJobSpec:
+    return replace(spec, labels={**spec.labels, **identity.labels()})
 
 
 def describe(job: JobSnapshot) -> str:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_pai.model.identity import JobIdentity
 
@@ -16,6 +15,9 @@ def deployment_name() -> str:
 
     The option ``[pai] deployment_name``, else the base URL of its web pages.
     """
+    # Loaded here: reading a DAG file needs no version.
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
     pages = conf.get("api" if AIRFLOW_V_3_0_PLUS else "webserver", "base_url", fallback="")
     return str(conf.get("pai", "deployment_name", fallback="") or pages or "airflow")
 

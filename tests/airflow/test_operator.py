@@ -407,3 +407,40 @@ def test_a_connection_without_region_or_workspace_is_named(
     monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", uri)
     with pytest.raises(AirflowFailException, match=f"pai_default.*{missing}"):
         training().execute(Attempt().context)
+
+
+def test_a_dry_run_returns_the_request_and_sends_nothing_but_look_ups(pai: LocalPAI, source: Path) -> None:
+    attempt = Attempt()
+    operator = trained(source, dry_run=True, environments={"HF_TOKEN": "abc"}, user_vpc_config=None)
+    request = operator.execute(attempt.context)
+    assert (request["action"], request["method"]) == ("CreateTrainingJob", "POST")
+    assert request["url"] == f"{pai.ready.api}/api/v1/trainingjobs"
+    body = request["body"]
+    assert body["AlgorithmSpec"]["CodeDir"]["LocationValue"]["Key"].endswith("/source.tar.gz")
+    assert {"Key": "airflow.task_id", "Value": "train"} in body["Labels"]
+    assert body["Environments"] == {"HF_TOKEN": "***"}
+    json.dumps(request)
+    sent = pai.faults.counts()
+    assert not [name for name in sent if name.startswith(("Create", "Put"))], sent
+    assert attempt.xcoms == {}
+
+
+def test_what_a_dry_run_shows_is_what_is_sent(pai: LocalPAI, hook: PAITrainingHook, source: Path) -> None:
+    shown = trained(source, dry_run=True).execute(Attempt(run_id="shown").context)["body"]
+    value = trained(source).execute(Attempt(run_id="sent").context)
+    sent = raw_job(hook, value["job_id"])
+    same = ("AlgorithmSpec", "HyperParameters", "InputChannels", "Environments", "PythonRequirements", "WorkspaceId")
+    assert {name: shown[name] for name in same} == {name: sent[name] for name in same}
+
+
+def test_a_retry_keeps_the_image_of_the_try_before(pai: LocalPAI, hook: PAITrainingHook) -> None:
+    first = Attempt(max_tries=1)
+    chosen = {"framework_name": "PyTorch", "framework_version": "latest", "accelerator_type": "CPU"}
+    with pytest.raises(JobFailedError):
+        training(image=chosen, command="exit 3", retries=1).execute(first.context)
+    ran = raw_job(hook, first.xcoms["job_id"])["AlgorithmSpec"]["Image"]
+    # The catalog has moved on; a retry that chose anew would get another image.
+    value = training(image={**chosen, "accelerator_type": "GPU"}, retries=1).execute(first.retried().context)
+    assert value["image_uri"] == ran
+    after_clear = training(image={**chosen, "accelerator_type": "GPU"}, retries=1).execute(first.cleared(1).context)
+    assert after_clear["image_uri"] != ran

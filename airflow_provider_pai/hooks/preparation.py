@@ -1,0 +1,134 @@
+"""What a job needs before it can be created: everything only the cloud can tell, checked before the first upload."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from airflow_provider_pai.api.experiments import get_experiment
+from airflow_provider_pai.api.machines import list_ecs_specs
+from airflow_provider_pai.client.oss import source_location
+from airflow_provider_pai.client.source import source_problems, source_requirements
+from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
+from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.model.image import Image, ImageQuery
+from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
+from airflow_provider_pai.model.uri import OssUri, may_be_folder
+
+
+class JobPreparation:
+    """Fills in image, place of the code, inputs and outputs of jobs.
+
+    Args:
+        hook: whose connection is used.
+    """
+
+    def __init__(self, hook: PAIBaseHook) -> None:
+        self._hook = hook
+        self._images: dict[ImageQuery, Image] = {}
+        self._artifacts: dict[str, str] = {}
+
+    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
+        """Return what is wrong with a job beyond its spec: connection, files, instance type, image, experiment.
+
+        Args:
+            spec: the job.
+            known: problems of the spec itself; what they name isn't looked at again.
+        """
+        found = source_problems(spec.source_dir)
+        named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
+        try:
+            if spec.instance_type and "instance_type" not in named:
+                found += self._machine_problems(spec.instance_type)
+            if spec.image and not spec.image_uri and "image" not in named:
+                self._image_of(spec.image)
+            if spec.experiment_config and not spec.output_path and "experiment_config" not in named:
+                self._artifact_uri(spec.experiment_config.experiment_id)
+        except SpecError as error:
+            found += error.problems
+        return found
+
+    def prepared(self, spec: TrainingJobSpec, job_name: str, key: str, *, upload: bool = True) -> TrainingJobSpec:
+        """Return a job with nothing left to fill in. Uploads its source code and local inputs.
+
+        Args:
+            spec: the job.
+            job_name: its name.
+            key: keeps its outputs apart from those of other jobs of the name.
+            upload: False leaves everything where it is and only tells where it would go.
+
+        Raises:
+            SpecError: the job can't work; nothing was uploaded.
+        """
+        if found := self.problems(spec):
+            raise SpecError(found)
+        self._warn(spec)
+        if spec.image and not spec.image_uri:
+            spec = replace(spec, image_uri=self._image_of(spec.image).uri)
+        self._hook.log.info("Image: %s", spec.image_uri or f"that of the algorithm {spec.algorithm_name}")
+        if spec.experiment_config and not spec.output_path:
+            spec = replace(spec, output_path=self._artifact_uri(spec.experiment_config.experiment_id) or None)
+        storage = OssUri.parse(spec.output_path) if spec.output_path else self._hook.storage
+        requirements = (*source_requirements(spec.source_dir), *spec.requirements)
+        return replace(
+            spec.located(job_name, storage, key),
+            code=self._code(spec, upload=upload),
+            requirements=tuple(dict.fromkeys(requirements)),
+        )
+
+    def _warn(self, spec: TrainingJobSpec) -> None:
+        for name, uri in spec.inputs.items():
+            if uri.startswith("oss://") and may_be_folder(uri):
+                text = "inputs[%r]: %s names one object; if it is a folder, end it with a slash"
+                self._hook.log.warning(text, name, uri)
+
+    def _machine_problems(self, instance_type: str) -> list[str]:
+        client = self._hook.client
+        try:
+            if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type]))):
+                return []
+            known = [machine.instance_type for machine in client.send(list_ecs_specs())]
+        except PAIError as error:
+            # Listing machines needs a permission and a host of its own; without them, PAI judges the type at create.
+            self._hook.log.warning("instance_type can't be checked beforehand (%s)", error)
+            return []
+        if not known:
+            return []
+        near = difflib.get_close_matches(instance_type, known, n=5, cutoff=0.0)
+        region = self._hook.config.region_id
+        return [f"instance_type {instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"]
+
+    def _image_of(self, query: ImageQuery) -> Image:
+        if query not in self._images:
+            config = self._hook.config
+            catalog = PAIImageHook(self._hook.pai_conn_id, region_id=config.region_id, workspace_id=config.workspace_id)
+            with closing(catalog):
+                name, version, accelerator = query.framework_name, query.framework_version, query.accelerator_type
+                self._images[query] = catalog.retrieve(name, version, accelerator)
+        return self._images[query]
+
+    def _artifact_uri(self, experiment_id: str) -> str:
+        """Return where an experiment keeps what its jobs make: their default output path, as the PAI SDK has it."""
+        if experiment_id not in self._artifacts:
+            try:
+                self._artifacts[experiment_id] = self._hook.client.send(get_experiment(experiment_id)).artifact_uri
+            except NotFoundError as error:
+                workspace = self._hook.config.workspace_id
+                raise SpecError(
+                    [f"experiment_config: there is no experiment {experiment_id!r} in workspace {workspace}"]
+                ) from error
+        return self._artifacts[experiment_id]
+
+    def _code(self, spec: TrainingJobSpec, *, upload: bool) -> CodeLocation | None:
+        if not spec.source_dir:
+            return None
+        hook = self._hook
+        if spec.source_dir.startswith("oss://"):
+            uri = OssUri.parse(spec.source_dir)
+            return CodeLocation(uri.bucket, uri.key, uri.endpoint or hook.config.code_endpoint)
+        if upload:
+            return hook.oss.upload_source(spec.source_dir, hook.storage, hook.log.info)
+        return source_location(spec.source_dir, hook.storage, hook.config.code_endpoint)

@@ -1,0 +1,197 @@
+"""What every operator that owns a training job does with it, whatever the job is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_pai.errors import JobError, JobTimeoutError, PAIError
+from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
+from airflow_provider_pai.model.spec import MODEL_CHANNEL
+from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.operators.attempt import deadline_of, identity_of, will_be_retried
+from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_pai.hooks.training import PAITrainingHook
+    from airflow_provider_pai.model.identity import JobIdentity
+
+_DEFER_PADDING = timedelta(minutes=5)
+
+
+class PAIJobOperator(BaseOperator):
+    """Sees one job of its task attempt to its end: waits here or in the triggerer, and never leaves it orphaned.
+
+    Args:
+        pai_conn_id: Airflow connection. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
+        poll_interval: seconds between two looks at the job. Default 10.
+        deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    """
+
+    template_fields: Sequence[str] = ("pai_conn_id", "region_id", "workspace_id")
+    operator_extra_links = (PAITrainingJobLink(),)
+    ui_color = "#ffe6cc"
+
+    def __init__(
+        self,
+        *,
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        wait_for_completion: bool = True,
+        poll_interval: float = 10.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.deferrable = deferrable
+        self._job_id: str | None = None
+        self._identity: JobIdentity | None = None
+
+    @cached_property
+    def hook(self) -> PAITrainingHook:
+        """Does what is done to the job."""
+        # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
+        from airflow_provider_pai.hooks.training import PAITrainingHook
+
+        return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+
+    def _take_on(self, context: Context, job: JobSnapshot, *, existed: bool) -> dict[str, Any]:
+        """From here on this task is responsible for the job."""
+        with self._responsible(context, job.job_id):
+            self._announce(context, job, existed=existed)
+            return self._see_through(context, job)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the trigger's event."""
+        job_id = event["job_id"]
+        self._identity = identity_of(context["ti"], self.retries or 0)
+        with airflow_errors(), self._responsible(context, job_id):
+            if event["timeout"]:
+                return self._finish(context, self._timed_out(job_id))
+            if event["error"]:
+                self.log.warning("The triggerer can't watch job %s (%s); watching it here", job_id, event["error"])
+                return self._wait(context, job_id)
+            return self._finish(context, JobSnapshot.from_json(event["snapshot"]))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the deferral; when the deferral itself has failed, nobody else looks after the job."""
+        self._identity = identity_of(context["ti"], self.retries or 0)
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except Exception as error:
+            if next_method != self.execute_complete.__name__:
+                self._abandon(context, None, error)
+            raise
+
+    def on_kill(self) -> None:
+        """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
+        if self._identity is not None:
+            self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
+            self.hook.stop_own(self._identity, self._job_id)
+
+    @contextmanager
+    def _responsible(self, context: Context, job_id: str) -> Iterator[None]:
+        """Whatever goes wrong in here, the job is not forgotten. A deferral is no error and passes."""
+        self._job_id = job_id
+        try:
+            yield
+        except JobError:
+            raise
+        except Exception as error:
+            self._abandon(context, job_id, error)
+            raise
+
+    def _announce(self, context: Context, job: JobSnapshot, *, existed: bool) -> None:
+        """Let a person see the job while it runs."""
+        url = self.hook.console_url(job.job_id)
+        self.log.info("%s job %s (%s): %s", "Going on with" if existed else "Submitted", job.job_id, job.name, url)
+        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
+        context["ti"].xcom_push(key="job_id", value=job.job_id)
+
+    def _defer(self, context: Context, job: JobSnapshot) -> None:
+        from airflow_provider_pai.triggers.training import PAITrainingTrigger
+
+        deadline = deadline_of(context["ti"], self.execution_timeout)
+        trigger = PAITrainingTrigger(
+            job_id=job.job_id,
+            pai_conn_id=self.pai_conn_id,
+            region_id=self.region_id,
+            workspace_id=self.workspace_id,
+            poll_interval=self.poll_interval,
+            deadline=deadline.isoformat() if deadline else None,
+        )
+        # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
+        timeout = deadline - datetime.now(UTC) + _DEFER_PADDING if deadline else None
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+
+    def _see_through(self, context: Context, job: JobSnapshot) -> dict[str, Any]:
+        if not self.wait_for_completion:
+            context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
+            return result(job, self.hook.console_url(job.job_id))
+        if self.deferrable and not job.is_terminal:
+            self._defer(context, job)
+        return self._wait(context, job.job_id)
+
+    def _wait(self, context: Context, job_id: str) -> dict[str, Any]:
+        return self._finish(context, self.hook.wait(job_id, interval=self.poll_interval, show=self._show))
+
+    def _show(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.log.info("%s", line)
+
+    def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
+        """The one end of a task whose job has ended: waited for, deferred or adopted."""
+        job = self._complete(seen)
+        url = self.hook.console_url(job.job_id)
+        if not job.is_success:
+            raise job_error(job, url, self.hook.log_tail(job.job_id))
+        value = result(job, url)
+        self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
+        context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
+        return value
+
+    def _complete(self, seen: JobSnapshot) -> JobSnapshot:
+        """Return the whole job: what a list told lacks image, metrics and duration."""
+        try:
+            job = self.hook.get(seen.job_id)
+        except PAIError as error:
+            self.log.warning("Details of job %s can't be read (%s)", seen.job_id, error)
+            return seen
+        return job if job.is_terminal else seen
+
+    def _timed_out(self, job_id: str) -> JobSnapshot:
+        """Stop the job, unless it has just ended."""
+        job = self.hook.get(job_id)
+        if job.is_terminal:
+            return job
+        self.hook.stop(job_id)
+        message = f"training job {job_id} was {job.status} when execution_timeout passed; it was stopped"
+        raise JobTimeoutError(message, job, self.hook.log_tail(job_id))
+
+    def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
+        """Leave the job to the next attempt, or stop it when none comes or its time is over."""
+        deadline = deadline_of(context["ti"], self.execution_timeout)
+        in_time = deadline is None or datetime.now(UTC) < deadline
+        if in_time and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY):
+            self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
+            return
+        try:
+            self.hook.stop_own(identity_of(context["ti"], self.retries or 0), job_id)
+        except PAIError as failure:
+            self.log.warning("Job %s could not be stopped (%s)", job_id or "of this task", failure)
