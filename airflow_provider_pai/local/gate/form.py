@@ -22,7 +22,11 @@ class MapOf:
     value: type
 
 
-Form: TypeAlias = "type | MapOf | dict[str, Any] | list[Any]"
+class Nothing:
+    """A member that means something local PAI does not have: its value must be empty, false or zero."""
+
+
+Form: TypeAlias = "type | MapOf | Nothing | dict[str, Any] | list[Any]"
 """A type; an object's members; a list's only item stands for all of them. ``object`` is any value."""
 _WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a number"}
 
@@ -86,8 +90,18 @@ def form_problems(value: object, form: Form, path: str = "") -> Iterator[str]:
         yield from _object_problems(value, form, path)
     elif isinstance(form, MapOf):
         yield from _map_problems(value, form, path)
+    elif isinstance(form, Nothing):
+        if means_something(value):
+            yield f"{path} is not supported: local PAI has nothing like it"
     elif not _is(value, form):
         yield f"{path} must be {_WORDS[form]}"
+
+
+def means_something(value: Any) -> bool:
+    """Tell whether a value, or a value in it, is neither empty nor false nor zero."""
+    if isinstance(value, Mapping):
+        return any(map(means_something, value.values()))
+    return any(map(means_something, value)) if isinstance(value, list) else bool(value)
 
 
 def _list_problems(value: object, item_form: Form, path: str) -> Iterator[str]:

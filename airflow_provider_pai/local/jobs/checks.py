@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.local.gate.form import form_problems
+from airflow_provider_pai.local.gate.form import form_problems, means_something
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
 from airflow_provider_pai.local.jobs.compute_checks import compute_problems, contradictions, required_members
@@ -88,7 +88,7 @@ class Checks:
             raise invalid(problem + ".")
         body = cast(Body, value)
         for path, why in _CANNOT.items():
-            if _means_something(_member(body, path)):
+            if means_something(_member(body, path)):
                 raise invalid(f"{path} is not supported: local PAI {why}.")
         for path in _REQUIRED:
             if not _member(body, path):
@@ -146,13 +146,6 @@ def _member(body: Any, path: str) -> Any:
     for name in path.split("."):
         body = body.get(name) if isinstance(body, Mapping) else None
     return body
-
-
-def _means_something(value: Any) -> bool:
-    """Tell whether a value, or a value in it, is neither empty nor false nor zero."""
-    if isinstance(value, Mapping):
-        return any(map(_means_something, value.values()))
-    return any(map(_means_something, value)) if isinstance(value, list) else bool(value)
 
 
 def _pair_problems(body: Body) -> Iterator[str]:

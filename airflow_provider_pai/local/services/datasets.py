@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.gate.form import Form, checked_body
+from airflow_provider_pai.local.gate.form import Form, Nothing, checked_body
 from airflow_provider_pai.local.gate.page import Page
 from airflow_provider_pai.local.gate.parameters import invalid, one_of, some_of
 from airflow_provider_pai.local.gate.reply import Refusal, answer
@@ -36,6 +36,7 @@ _SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "Name")
 _VERSIONS_SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "SourceType", "DataSourceType", "Property")
 _LABELS: Form = [{"Key": str, "Value": str}]
 _VERSION_FORM: dict[str, Form] = {
+    **dict.fromkeys(("DatasetTaskRamRole", "DryRun", "ImportInfo", "UserMetricsEndpoints"), Nothing()),
     "DataCount": int,
     "DataSize": int,
     "DataSourceType": str,
@@ -49,6 +50,7 @@ _VERSION_FORM: dict[str, Form] = {
 }
 _FORM: dict[str, Form] = {
     **_VERSION_FORM,
+    **dict.fromkeys(("AccessibleRoleIdList", "MountAccessReadWriteRoleIdList", "Provider"), Nothing()),
     "Accessibility": str,
     "DataType": str,
     "Edition": str,
@@ -62,7 +64,7 @@ _FORM: dict[str, Form] = {
     "WorkspaceId": str,
 }
 _REQUIRED = ("DataSourceType", "Property", "Uri")
-_OF_VERSIONS = tuple(name for name in _VERSION_FORM if name not in ("Description", "Labels"))
+_OF_VERSIONS = ("DataCount", "DataSize", "DataSourceType", "Options", "Property", "SourceId", "SourceType", "Uri")
 
 
 class NoSuchDataset(LookupError):
