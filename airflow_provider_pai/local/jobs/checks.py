@@ -108,15 +108,15 @@ class Checks:
         yield from _pair_problems(body)
         yield from channel_problems(body, self.directory.dataset_place)
         yield from code_problems(_member(body, "AlgorithmSpec.CodeDir"))
+        yield from self._service_problems(body)
+        yield from compute_problems(body, self.directory.quota, self.ecs_spec_known)
+        yield from algorithm_problems(body)
+        yield from label_problems(body.get("Labels", ()))
         try:
             spec = read_create_body(located(body, dataset_places(body, self.directory.dataset_place)))
         except ProtocolError as error:
             yield f"AlgorithmSpec is invalid: {error}"
             return
-        yield from self._service_problems(body)
-        yield from compute_problems(body, self.directory.quota, self.ecs_spec_known)
-        yield from algorithm_problems(body)
-        yield from label_problems(body.get("Labels", ()))
         yield from _name_problems(spec)
         yield from _text_problems(spec)
         yield from _limit_problems(body.get("Scheduler", {}))
