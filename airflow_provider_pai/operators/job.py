@@ -71,6 +71,16 @@ class PAIJobOperator(BaseOperator):
 
         return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
 
+    @contextmanager
+    def _submitting(self, context: Context) -> Iterator[None]:
+        """When a submission fails and nobody can tell whether there is a job, look after it all the same."""
+        try:
+            yield
+        except PAIError as error:
+            if self.hook.create_is_unanswered:
+                self._abandon(context, None, error)
+            raise
+
     def _take_on(self, context: Context, job: JobSnapshot, *, existed: bool) -> dict[str, Any]:
         """From here on this task is responsible for the job."""
         with self._responsible(context, job.job_id):

@@ -174,7 +174,8 @@ class PAITrainingOperator(PAIJobOperator):
             self._identity = identity_of(context["ti"], self.retries or 0)
             if self._dry_run:
                 return self._previewed(self.hook.preview(spec, name, self._identity))
-            job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
+            with self._submitting(context):
+                job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
             return self._take_on(context, job, existed=existed)
 
     def _checked_spec(self) -> TrainingJobSpec:

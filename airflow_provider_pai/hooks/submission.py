@@ -1,0 +1,182 @@
+"""Exactly one job per task attempt: look, create, look again. PAI's create call has no client token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_pai.api.training import create_training_job, list_training_jobs
+from airflow_provider_pai.client.http import is_passing, utc_now
+from airflow_provider_pai.errors import PAIError, ProtocolError
+from airflow_provider_pai.model.create_body import create_body
+from airflow_provider_pai.model.identity import GENERATION_LABEL, TRY_LABEL, JobIdentity, held, number, plan
+from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.status import JobSnapshot, JobStatus
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.hooks.training import PAITrainingHook
+
+LOOK_BACK = timedelta(days=30)
+"""How far back a task looks for a job of its own."""
+LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
+"""Seconds before each further look for a job that may just have been created: a list may lag behind [inferred]."""
+
+
+EarlierImage = Callable[[], str | None]
+
+
+class Submission:
+    """Submits, adopts and gives up the jobs of task attempts.
+
+    Args:
+        hook: does what is done to a single job.
+        sleep: waits, in seconds.
+
+    Attributes:
+        unanswered: whether a create was sent whose outcome is not known: there may be a job that nobody has seen.
+    """
+
+    def __init__(self, hook: PAITrainingHook, sleep: Callable[[float], None]) -> None:
+        self._hook = hook
+        self._sleep = sleep
+        self.unanswered = False
+
+    def submit_or_adopt(
+        self, identity: JobIdentity, prepared: Callable[[EarlierImage], TrainingJobSpec]
+    ) -> tuple[JobSnapshot, bool]:
+        """Make sure that exactly one job of a task attempt exists.
+
+        Args:
+            identity: the attempt; its labels are put on the job.
+            prepared: makes the job ready to be submitted; is given what tells the image of an earlier try.
+
+        Returns:
+            The job, and whether it existed already.
+        """
+        jobs = self.jobs_of(identity)
+        if adopted := self._adopt(identity, jobs):
+            return adopted, True
+        spec = prepared(partial(self._earlier_image, identity, jobs))
+        created = self._create(replace(spec, labels={**spec.labels, **identity.labels()}), identity)
+        settled = self._settle(created, identity)
+        return settled, settled.job_id != created.job_id
+
+    def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
+        """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
+        return self._adopt(identity, self.jobs_of(identity))
+
+    def stop_own(self, identity: JobIdentity, job_id: str | None) -> None:
+        """Stop what an attempt has running, but for a job that a later try has taken.
+
+        Args:
+            identity: the attempt.
+            job_id: its job, when it is known; a list may lag behind its creation.
+        """
+        jobs = self.jobs_of(identity)
+        if job_id is not None and job_id not in {job.job_id for job in jobs}:
+            jobs.append(self._hook.get(job_id))
+        own = held(identity, jobs)
+        if not own and self.unanswered:
+            # Killed in the middle of a create, which PAI may carry out all the same.
+            own = next(filter(None, (held(identity, jobs) for jobs in self._later_looks(identity))), [])
+        for job in own:
+            self._hook.stop(job.job_id)
+
+    def jobs_of(self, identity: JobIdentity) -> list[JobSnapshot]:
+        """Return the jobs of a task instance, of all generations."""
+        client, since = self._hook.client, utc_now() - LOOK_BACK
+        found: list[JobSnapshot] = []
+        page = 1
+        while True:
+            call = list_training_jobs(client.config.workspace_id, start_time=since, labels=identity.filter(), page=page)
+            answer = client.send(call)
+            found += answer.jobs
+            if not answer.jobs or len(found) >= answer.total:
+                return found
+            page += 1
+
+    def _adopt(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> JobSnapshot | None:
+        decision = plan(identity, jobs)
+        for job_id in decision.stop:
+            self._hook.log.warning("Stopping job %s, which another attempt of this task left behind", job_id)
+            self._hook.stop(job_id)
+        if newer := decision.superseded_by:
+            raise PAIError(f"this attempt is over: the task was cleared since, and job {newer.job_id} is the new one's")
+        if decision.adopt and number(decision.adopt, TRY_LABEL) < identity.try_number:
+            # From now on an earlier try that is still alive leaves the job alone.
+            self._hook.label(decision.adopt.job_id, {TRY_LABEL: str(identity.try_number)})
+        return decision.adopt
+
+    def _earlier_image(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> str | None:
+        """Return the image an earlier try of this generation ran with: a retry must not run another one."""
+        earlier = [job for job in jobs if number(job, GENERATION_LABEL) == identity.generation]
+        if not earlier:
+            return None
+        try:
+            return self._hook.get(max(earlier, key=lambda job: (job.created, job.job_id)).job_id).image_uri or None
+        except PAIError as error:
+            self._hook.log.warning("The image of the earlier try can't be read (%s); choosing one anew", error)
+            return None
+
+    def _create(self, spec: TrainingJobSpec, identity: JobIdentity) -> JobSnapshot:
+        self.unanswered = True
+        try:
+            job_id = self._hook.client.send(create_training_job(create_body(spec, self._hook.config.workspace_id)))
+        except PAIError as error:
+            if not may_have_happened(error):
+                self.unanswered = False
+                raise
+            return self._found_after(error, identity, spec.job_name)
+        self.unanswered = False
+        return JobSnapshot(
+            job_id,
+            JobStatus.CREATING,
+            name=spec.job_name,
+            workspace_id=self._hook.config.workspace_id,
+            labels=spec.labels,
+            outputs=spec.outputs,
+            image_uri=spec.image_uri or "",
+            code_uri=spec.code.uri if spec.code else "",
+        )
+
+    def _found_after(self, error: PAIError, identity: JobIdentity, job_name: str) -> JobSnapshot:
+        """The create may have happened although no good answer came: look, with patience, before saying so.
+
+        The name holds the moment of the submission, so it tells this job from those of other tries.
+        """
+        self._hook.log.warning("No usable answer to CreateTrainingJob (%s); looking whether the job exists", error)
+        for jobs in self._later_looks(identity):
+            if created := next((job for job in jobs if job.name == job_name), None):
+                self.unanswered = False
+                return created
+        raise error
+
+    def _settle(self, created: JobSnapshot, identity: JobIdentity) -> JobSnapshot:
+        """Look once more: two live copies of one attempt may both have looked before either created its job.
+
+        Both see both jobs now, choose the same one and stop the other.
+        """
+        for jobs in self._looks(identity):
+            listed = next((job for job in jobs if job.job_id == created.job_id), None)
+            if listed is not None:
+                chosen = self._adopt(identity, jobs) or listed
+                return replace(created, status=listed.status) if chosen is listed else chosen
+        self._hook.log.warning("The list of jobs lags: it does not show job %s yet", created.job_id)
+        return created
+
+    def _looks(self, identity: JobIdentity) -> Iterator[list[JobSnapshot]]:
+        yield self.jobs_of(identity)
+        yield from self._later_looks(identity)
+
+    def _later_looks(self, identity: JobIdentity) -> Iterator[list[JobSnapshot]]:
+        for pause in LIST_LAG_PAUSES:
+            self._sleep(pause)
+            yield self.jobs_of(identity)
+
+
+def may_have_happened(error: PAIError) -> bool:
+    """Whether a create that failed so may have made a job all the same."""
+    return getattr(error, "sent", True) and (is_passing(error) or isinstance(error, ProtocolError))

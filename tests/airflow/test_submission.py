@@ -1,0 +1,153 @@
+"""Exactly one job per task attempt, whatever happens between two calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.arguments import checked_spec
+from airflow_provider_pai.model.identity import JobIdentity
+from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.status import JobSnapshot
+from tests.support.attempt import Attempt, training
+from tests.support.interrupted import Died, interrupted, once
+
+SPEC = checked_spec({"command": "sleep 60", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"})
+FIRST = JobIdentity("tests", "dag", "run", "train")
+
+
+@pytest.fixture
+def identity(request: pytest.FixtureRequest, pai: LocalPAI) -> Iterator[JobIdentity]:
+    identity = JobIdentity("tests", "dag", request.node.name, "train")
+    yield identity
+    for job in active(identity):
+        PAITrainingHook().stop(job.job_id)
+
+
+@pytest.fixture
+def lag(pai: LocalPAI) -> Iterator[None]:
+    """The list of jobs lags by a second."""
+    set_lag(pai, 1.0)
+    yield
+    set_lag(pai, 0.0)
+
+
+def set_lag(pai: LocalPAI, seconds: float) -> None:
+    requests.post(f"{pai.ready.api}/_local/list-lag", json={"seconds": seconds}, timeout=5).raise_for_status()
+
+
+def jobs(identity: JobIdentity) -> list[JobSnapshot]:
+    return PAITrainingHook()._submission.jobs_of(identity)
+
+
+def active(identity: JobIdentity) -> list[JobSnapshot]:
+    return [job for job in jobs(identity) if not job.is_terminal and "airflow.stopping" not in job.labels]
+
+
+def submit(hook: PAITrainingHook, identity: JobIdentity, spec: TrainingJobSpec = SPEC, name: str = "job") -> str:
+    return hook.submit_or_adopt(spec, identity, name)[0].job_id
+
+
+def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalPAI, identity: JobIdentity) -> None:
+    other: list[str] = []
+    hook = interrupted(
+        PAITrainingHook(),
+        before=once("CreateTrainingJob", lambda: other.append(submit(PAITrainingHook(), identity, name="other"))),
+    )
+    mine = submit(hook, identity, name="mine")
+    assert [mine] == other
+    assert [job.job_id for job in active(identity)] == other
+
+
+def test_a_copy_that_settles_before_the_other_creates_keeps_its_job_and_the_other_takes_it(
+    pai: LocalPAI, identity: JobIdentity
+) -> None:
+    later = JobIdentity(identity.deployment, identity.dag_id, identity.run_id, identity.task_id, try_number=2)
+    zombie = interrupted(
+        PAITrainingHook(),
+        before=once("CreateTrainingJob", lambda: jobs_of_later.append(submit(PAITrainingHook(), later))),
+    )
+    jobs_of_later: list[str] = []
+    assert [submit(zombie, identity, name="late")] == jobs_of_later
+    assert [job.job_id for job in active(identity)] == jobs_of_later
+    zombie.stop_own(identity)
+    assert [job.job_id for job in active(identity)] == jobs_of_later, "the later try's job is not the zombie's to stop"
+
+
+def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(
+    pai: LocalPAI, identity: JobIdentity
+) -> None:
+    cleared = JobIdentity(
+        identity.deployment, identity.dag_id, identity.run_id, identity.task_id, generation=1, try_number=2
+    )
+    new: list[str] = []
+    zombie = interrupted(
+        PAITrainingHook(), before=once("CreateTrainingJob", lambda: new.append(submit(PAITrainingHook(), cleared)))
+    )
+    with pytest.raises(PAIError, match="this attempt is over"):
+        submit(zombie, identity)
+    assert [job.job_id for job in active(identity)] == new
+
+
+@pytest.mark.usefixtures("lag")
+def test_a_job_that_the_list_does_not_show_yet_is_waited_for(pai: LocalPAI, identity: JobIdentity) -> None:
+    waits: list[float] = []
+    hook = PAITrainingHook(sleep=lambda seconds: (waits.append(seconds), set_lag(pai, 0.0))[0])
+    job_id = submit(hook, identity)
+    assert waits == [1.0]
+    assert [job.job_id for job in active(identity)] == [job_id]
+
+
+@pytest.mark.usefixtures("lag")
+def test_a_lost_answer_and_a_lagging_list_make_one_job(pai: LocalPAI, identity: JobIdentity) -> None:
+    pai.faults.add(Fault("CreateTrainingJob", FaultKind.DROP_AFTER))
+    job_id = submit(PAITrainingHook(), identity)
+    assert [job.job_id for job in active(identity)] == [job_id]
+
+
+def test_a_create_that_was_refused_is_not_looked_for(pai: LocalPAI, identity: JobIdentity) -> None:
+    pai.faults.add(Fault("CreateTrainingJob", FaultKind.ERROR, status=400, code="InvalidParameter"))
+    hook = PAITrainingHook()
+    with pytest.raises(PAIError, match="InvalidParameter"):
+        submit(hook, identity)
+    assert not hook.create_is_unanswered
+    assert pai.faults.counts()["ListTrainingJobs"] == 1
+
+
+def test_a_process_that_dies_right_after_the_create_leaves_its_job_to_the_next_try(pai: LocalPAI) -> None:
+    def die() -> None:
+        raise Died
+
+    attempt = Attempt(max_tries=1)
+    operator = training(retries=1)
+    operator.hook = interrupted(PAITrainingHook(), after=once("CreateTrainingJob", die))
+    with pytest.raises(Died):
+        operator.execute(attempt.context)
+    value = training(retries=1).execute(attempt.retried().context)
+    assert value["status"] == "Succeed"
+    assert pai.faults.counts()["CreateTrainingJob"] == 1
+
+
+@pytest.mark.usefixtures("lag")
+def test_a_task_that_is_killed_in_the_middle_of_the_create_stops_what_comes_of_it(pai: LocalPAI) -> None:
+    def die() -> None:
+        raise Died
+
+    attempt = Attempt()
+    operator = training(command="sleep 60")
+    operator.hook = interrupted(PAITrainingHook(), after=once("CreateTrainingJob", die))
+    with pytest.raises(Died):
+        operator.execute(attempt.context)
+    # What Airflow does on SIGTERM, in the same process.
+    operator.on_kill()
+    identity = operator._identity
+    assert identity is not None
+    set_lag(pai, 0.0)
+    assert len(jobs(identity)) == 1
+    assert active(identity) == []

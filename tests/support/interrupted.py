@@ -1,0 +1,59 @@
+"""A client at whose calls something happens: a process dies, another copy of the task runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_pai.api.call import Call, T
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.hooks.training import PAITrainingHook
+
+Happening = Callable[[str], None]
+"""Is given the operation's name."""
+
+
+class Died(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+def nothing(_: str) -> None:
+    """Let a call pass."""
+
+
+class InterruptedClient(PAIClient):
+    """Sends calls as its base does, and lets something happen before and after each.
+
+    Args:
+        client: the client whose configuration is used.
+        before: called before a call is sent.
+        after: called when its answer has come, before anybody has seen it.
+    """
+
+    def __init__(self, client: PAIClient, *, before: Happening = nothing, after: Happening = nothing) -> None:
+        super().__init__(client.config)
+        self._before = before
+        self._after = after
+
+    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
+        self._before(call.action)
+        answer = super().send(call, attempts=attempts)
+        self._after(call.action)
+        return answer
+
+
+def interrupted(hook: PAITrainingHook, **happenings: Any) -> PAITrainingHook:
+    """Return the hook with a client at whose calls something happens."""
+    hook.client = InterruptedClient(hook.client, **happenings)
+    return hook
+
+
+def once(action: str, happening: Callable[[], None]) -> Happening:
+    """Return a happening that comes at the first call of an operation only."""
+    left = [happening]
+
+    def happen(name: str) -> None:
+        if name == action and left:
+            left.pop()()
+
+    return happen
