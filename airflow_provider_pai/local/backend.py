@@ -33,7 +33,15 @@ from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.local.services import datasets, experiments, images, machines, quotas, workspaces
+from airflow_provider_pai.local.services import (
+    dataset_rows,
+    datasets,
+    experiments,
+    images,
+    machines,
+    quotas,
+    workspaces,
+)
 from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
 from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
@@ -167,7 +175,9 @@ class Backend:
             bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()},
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
             image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
-            directory=Directory(partial(datasets.place, self._datasets), self._experiments.find, self._settings.quota),
+            directory=Directory(
+                partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
+            ),
         )
 
     def _images(self) -> list[dict[str, Any]]:
