@@ -141,11 +141,13 @@ class Backend:
         return Controls(self._clock, self._faults, self.health, self.job_table, self.reset, self._lag, self._move)
 
     def health(self) -> dict[str, Any]:
-        """Tell version, how jobs are kept apart, and how many jobs are in which status."""
+        """Tell version, how jobs are kept apart, the resource quota, and how many jobs are in which status."""
+        quota = self._settings.quota
         return {
             "version": __version__,
             "mode": str(self._runtime.mode),
             "note": self._runtime.note,
+            "quota": f"{quota.quota_id}: {quota.total}",
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
         }
 

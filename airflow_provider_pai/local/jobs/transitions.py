@@ -98,10 +98,14 @@ def over_quota(quota_id: str, asked: object, total: object) -> Outcome:
     return Outcome(JobStatus.INITIALIZE_FAILED, Reason.OVER_QUOTA, message)
 
 
-def image_failed(image: str) -> Outcome:
+def image_failed(why: str) -> Outcome:
     """Return the end of a job whose image can't be had."""
-    message = f"The image {image} can't be pulled: there is no such image in PAI's registry"
-    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.IMAGE_FAILED, message)
+    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.IMAGE_FAILED, why)
+
+
+def image_missing(image: str) -> Outcome:
+    """Return the end of a job whose image is none that PAI has."""
+    return image_failed(f"The image {image} can't be pulled: there is no such image in PAI's registry")
 
 
 def preparation_failed(why: str, code: Reason = Reason.PREPARATION_FAILED) -> Outcome:

@@ -187,7 +187,7 @@ class Life:
         self._set_instances(["Pending"] * len(self._names))
         self._move(JobStatus.INITIALIZING)
         if not self._shop.image_exists(image := self._spec.image_uri or ""):
-            outcome = transitions.image_failed(image)
+            outcome = transitions.image_missing(image)
             self._journal.say(outcome.message)
             return outcome
         try:
