@@ -29,7 +29,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks", "training", "images", "oss")],
-        "operators": [_modules("operators", "training", "job")],
+        "operators": [_modules("operators", "training", "janitor")],
         "triggers": [_modules("triggers", "training")],
         "connection-types": [
             {

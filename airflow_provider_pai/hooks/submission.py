@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_pai.api.training import create_training_job, list_training_jobs
-from airflow_provider_pai.client.http import is_passing, utc_now
+from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.identity import GENERATION_LABEL, TRY_LABEL, JobIdentity, held, number, plan
+from airflow_provider_pai.model.identity import (
+    GENERATION_LABEL,
+    TRY_LABEL,
+    JobIdentity,
+    held,
+    number,
+    plan,
+)
 from airflow_provider_pai.model.spec import TrainingJobSpec
 from airflow_provider_pai.model.status import JobSnapshot, JobStatus
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
-LOOK_BACK = timedelta(days=30)
-"""How far back a task looks for a job of its own."""
 LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each further look for a job that may just have been created: a list may lag behind [inferred]."""
 
@@ -87,16 +91,7 @@ class Submission:
 
     def jobs_of(self, identity: JobIdentity) -> list[JobSnapshot]:
         """Return the jobs of a task instance, of all generations."""
-        client, since = self._hook.client, utc_now() - LOOK_BACK
-        found: list[JobSnapshot] = []
-        page = 1
-        while True:
-            call = list_training_jobs(client.config.workspace_id, start_time=since, labels=identity.filter(), page=page)
-            answer = client.send(call)
-            found += answer.jobs
-            if not answer.jobs or len(found) >= answer.total:
-                return found
-            page += 1
+        return self._hook.jobs(identity.filter())
 
     def _adopt(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> JobSnapshot | None:
         decision = plan(identity, jobs)

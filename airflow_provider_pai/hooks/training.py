@@ -5,25 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
-from airflow_provider_pai.client.http import is_passing
+from airflow_provider_pai.client.http import is_passing, utc_now
 from airflow_provider_pai.client.logs import LogReader, log_tail
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT, Patience
 from airflow_provider_pai.client.waiting import wait_for_end
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.hooks.deployment import deployment_name, task_state
 from airflow_provider_pai.hooks.preparation import JobPreparation
 from airflow_provider_pai.hooks.submission import EarlierImage, Submission
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.identity import (
+    DEPLOYMENT_LABEL,
+    LOOK_BACK,
     STOPPING_LABEL,
     JobIdentity,
+    readable,
 )
 from airflow_provider_pai.model.masking import masked
+from airflow_provider_pai.model.orphans import MIN_AGE, Orphan, StateOf, find_orphans
 from airflow_provider_pai.model.spec import TrainingJobSpec
 from airflow_provider_pai.model.status import JobSnapshot, moment
 
@@ -123,6 +129,41 @@ class PAITrainingHook(PAIBaseHook):
             job_id: its job, when it is known; a list may lag behind its creation.
         """
         self._submission.stop_own(identity, job_id)
+
+    def jobs(self, labels: Mapping[str, str], *, status: str | None = None) -> list[JobSnapshot]:
+        """Return the workspace's jobs of the last 30 days that carry all labels, newest first.
+
+        Args:
+            labels: names and values.
+            status: only jobs in this status.
+        """
+        since = utc_now() - LOOK_BACK
+        found: list[JobSnapshot] = []
+        page = 1
+        while True:
+            answer = self.client.send(
+                calls.list_training_jobs(
+                    self.config.workspace_id, start_time=since, labels=labels, status=status, page=page
+                )
+            )
+            found += answer.jobs
+            if not answer.jobs or len(found) >= answer.total:
+                return found
+            page += 1
+
+    def orphans(self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state) -> list[Orphan]:
+        """Return this deployment's active jobs whose task instances are over.
+
+        Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Runs inside a task: it asks
+        Airflow for the states of task instances.
+
+        Args:
+            min_age: age below which a job is not judged; its task may just be changing its state.
+            state_of: tells the state of a task instance; by default Airflow does.
+        """
+        deployment = deployment_name()
+        jobs = self.jobs({DEPLOYMENT_LABEL: readable(deployment)})
+        return find_orphans(jobs, deployment, utc_now() - min_age, state_of)
 
     def get(self, job_id: str) -> JobSnapshot:
         """Return a job as it is now.

@@ -9,14 +9,22 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from airflow_provider_pai.model.status import JobSnapshot
 
+RESERVED_PREFIX = "airflow."
+"""Labels that begin so are this package's."""
 KEY_LABEL = "airflow.key"
 GENERATION_LABEL = "airflow.generation"
 TRY_LABEL = "airflow.try"
 STOPPING_LABEL = "airflow.stopping"
 """Put on a job before it is stopped: PAI's stop takes its time, and meanwhile nobody may adopt the job."""
+DETACHED_LABEL = "airflow.detached"
+"""On a job that may go on after its task: the task doesn't wait for it, or leaves it when it is killed."""
+DEPLOYMENT_LABEL = "airflow.deployment"
+LOOK_BACK = timedelta(days=30)
+"""How far back a task looks for a job of its own; no job should run longer, or its task would not find it."""
 _READABLE_BYTES = 128
 """Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 
@@ -60,10 +68,10 @@ class JobIdentity:
             KEY_LABEL: self.key,
             GENERATION_LABEL: str(self.generation),
             TRY_LABEL: str(self.try_number),
-            "airflow.deployment": _readable(self.deployment),
-            "airflow.dag_id": _readable(self.dag_id),
-            "airflow.run_id": _readable(self.run_id),
-            "airflow.task_id": _readable(self.task_id),
+            DEPLOYMENT_LABEL: readable(self.deployment),
+            "airflow.dag_id": readable(self.dag_id),
+            "airflow.run_id": readable(self.run_id),
+            "airflow.task_id": readable(self.task_id),
             "airflow.map_index": str(self.map_index),
         }
 
@@ -135,7 +143,26 @@ def number(job: JobSnapshot, label: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _readable(text: str) -> str:
+def identity_in(job: JobSnapshot, deployment: str) -> JobIdentity | None:
+    """Return the attempt that a job's labels name.
+
+    Args:
+        job: a job.
+        deployment: name of this Airflow deployment.
+
+    Returns:
+        None when the job is not this deployment's, or when a name was too long for a label.
+    """
+    dag_id, run_id, task_id = (job.labels.get(f"airflow.{name}", "") for name in ("dag_id", "run_id", "task_id"))
+    index = job.labels.get("airflow.map_index", "")
+    if not index.removeprefix("-").isdecimal():
+        return None
+    generation, tries = number(job, GENERATION_LABEL), number(job, TRY_LABEL)
+    found = JobIdentity(deployment, dag_id, run_id, task_id, int(index), generation, tries)
+    return found if found.key == job.labels.get(KEY_LABEL) else None
+
+
+def readable(text: str) -> str:
     """Cut to the longest value a label may have; ``=`` and ``,`` are PAI's own separators in filters."""
     cleaned = text.replace("=", "-").replace(",", "-")
     return cleaned.encode()[:_READABLE_BYTES].decode("utf-8", "ignore")

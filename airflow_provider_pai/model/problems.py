@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from airflow_provider_pai.model.identity import RESERVED_PREFIX
 from airflow_provider_pai.model.resource_problems import resource_problems
 from airflow_provider_pai.model.resources import JOB_TYPES
 from airflow_provider_pai.model.spec import (
@@ -71,7 +72,7 @@ def _command_problems(spec: TrainingJobSpec) -> Iterator[str]:
     if spec.source_dir is not None and not spec.source_dir.strip():
         yield "source_dir is empty: give a folder, an oss:// URI of a folder or a .tar.gz, or leave it out"
     if spec.max_run_time is not None and spec.max_run_time < 1:
-        yield f"max_run_time must be at least 1 second, not {spec.max_run_time}; leave it out for no limit"
+        yield f"max_run_time must be at least 1 second, not {spec.max_run_time}; leave it out for 30 days"
 
 
 def _algorithm_problems(spec: TrainingJobSpec) -> Iterator[str]:
@@ -171,6 +172,8 @@ def _line_problems(spec: TrainingJobSpec) -> Iterator[str]:
         if not _ENVIRONMENT_NAME.fullmatch(name):
             yield f"environments: {name!r} is no name of an environment variable; use letters, digits and '_'"
     for name, value in spec.labels.items():
+        if name.startswith(RESERVED_PREFIX):
+            yield f"labels: {name!r} is reserved for what identifies the task of a job; use another name"
         if not name or max(_size(name), _size(value)) > _MAX_LABEL_BYTES:
             yield f"labels: {name!r} must have a name, and name and value at most {_MAX_LABEL_BYTES} bytes each"
     for line in spec.requirements:

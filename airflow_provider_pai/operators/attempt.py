@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
-from airflow.providers.common.compat.sdk import conf
-
-from airflow_provider_pai.model.identity import JobIdentity
-
-
-def deployment_name() -> str:
-    """Return what tells this Airflow from others that use the same PAI workspace.
-
-    The option ``[pai] deployment_name``, else the base URL of its web pages.
-    """
-    # Loaded here: reading a DAG file needs no version.
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
-    pages = conf.get("api" if AIRFLOW_V_3_0_PLUS else "webserver", "base_url", fallback="")
-    return str(conf.get("pai", "deployment_name", fallback="") or pages or "airflow")
+from airflow_provider_pai.model.identity import LOOK_BACK, JobIdentity
 
 
 def identity_of(ti: Any, retries: int) -> JobIdentity:
@@ -30,6 +17,8 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
         retries: the task's number of retries; clearing a task that isn't running raises ``max_tries`` by what was used,
             so the difference is constant over automatic retries and new after such a clear.
     """
+    from airflow_provider_pai.hooks.deployment import deployment_name
+
     map_index = ti.map_index
     return JobIdentity(
         deployment=deployment_name(),
@@ -42,11 +31,20 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
     )
 
 
-def interval_problems(poll_interval: object) -> list[str]:
-    """Return what is wrong with an interval; one that isn't a number would end the waits of a whole triggerer."""
-    if isinstance(poll_interval, int | float) and not isinstance(poll_interval, bool) and poll_interval > 0:
-        return []
-    return [f"poll_interval must be a number of seconds above 0, not {poll_interval!r}"]
+def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[str]:
+    """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
+    problems = []
+    if not _is_number(poll_interval) or poll_interval <= 0:
+        problems.append(f"poll_interval must be a number of seconds above 0, not {poll_interval!r}")
+    if not _is_number(outage_limit) or outage_limit < 0:
+        problems.append(f"outage_limit must be a number of seconds, at least 0, not {outage_limit!r}")
+    if on_kill not in ("stop", "leave"):
+        problems.append(f"on_kill must be 'stop' or 'leave', not {on_kill!r}")
+    return problems
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def deadline_of(ti: Any, execution_timeout: timedelta | None) -> datetime | None:
@@ -59,7 +57,10 @@ def will_be_retried(ti: Any) -> bool:
     return bool(ti.try_number <= (ti.max_tries or 0))
 
 
-def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None) -> int | None:
-    """Return the seconds after which PAI ends the job: a dead Airflow can't bill for ever."""
+def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None) -> int:
+    """Return the seconds after which PAI ends the job: a dead Airflow can't bill for ever.
+
+    The shorter of both limits; without any, as long as a task looks for its jobs.
+    """
     limits = [max_run_time, int(execution_timeout.total_seconds()) if execution_timeout else None]
-    return min((limit for limit in limits if limit is not None), default=None)
+    return min((limit for limit in limits if limit is not None), default=int(LOOK_BACK.total_seconds()))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -35,6 +35,9 @@ class PAIJobOperator(BaseOperator):
         workspace_id: takes the place of the connection's workspace.
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: seconds between two looks at the job. Default 10.
+        outage_limit: seconds that PAI may be unreachable before waiting is given up. Default 3600.
+        on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
+            A later attempt of the task stops or adopts it all the same.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     """
 
@@ -50,6 +53,8 @@ class PAIJobOperator(BaseOperator):
         workspace_id: str | None = None,
         wait_for_completion: bool = True,
         poll_interval: float = 10.0,
+        outage_limit: float = 3600.0,
+        on_kill: Literal["stop", "leave"] = "stop",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
@@ -59,6 +64,9 @@ class PAIJobOperator(BaseOperator):
         self.workspace_id = workspace_id
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
+        self.outage_limit = outage_limit
+        # The name without an underscore is a method of Airflow's.
+        self._on_kill = on_kill
         self.deferrable = deferrable
         self._job_id: str | None = None
         self._identity: JobIdentity | None = None
@@ -70,6 +78,9 @@ class PAIJobOperator(BaseOperator):
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
         return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+
+    def _identity_in(self, context: Context) -> JobIdentity:
+        return identity_of(context["ti"], self.retries or 0)
 
     @contextmanager
     def _submitting(self, context: Context) -> Iterator[None]:
@@ -90,7 +101,7 @@ class PAIJobOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
         job_id = event["job_id"]
-        self._identity = identity_of(context["ti"], self.retries or 0)
+        self._identity = self._identity_in(context)
         with airflow_errors(), self._responsible(context, job_id):
             if event["timeout"]:
                 return self._finish(context, self._timed_out(job_id))
@@ -101,7 +112,7 @@ class PAIJobOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the deferral; when the deferral itself has failed, nobody else looks after the job."""
-        self._identity = identity_of(context["ti"], self.retries or 0)
+        self._identity = self._identity_in(context)
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception as error:
@@ -111,7 +122,9 @@ class PAIJobOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
-        if self._identity is not None:
+        if self._on_kill == "leave":
+            self.log.warning("The task is being ended; its job %s goes on", self._job_id or "")
+        elif self._identity is not None:
             self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
             self.hook.stop_own(self._identity, self._job_id)
 
@@ -144,6 +157,8 @@ class PAIJobOperator(BaseOperator):
             region_id=self.region_id,
             workspace_id=self.workspace_id,
             poll_interval=self.poll_interval,
+            outage_limit=self.outage_limit,
+            stop_on_kill=self._on_kill == "stop",
             deadline=deadline.isoformat() if deadline else None,
         )
         # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
@@ -159,7 +174,10 @@ class PAIJobOperator(BaseOperator):
         return self._wait(context, job.job_id)
 
     def _wait(self, context: Context, job_id: str) -> dict[str, Any]:
-        return self._finish(context, self.hook.wait(job_id, interval=self.poll_interval, show=self._show))
+        return self._finish(
+            context,
+            self.hook.wait(job_id, interval=self.poll_interval, show=self._show, outage_limit=self.outage_limit),
+        )
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -202,6 +220,6 @@ class PAIJobOperator(BaseOperator):
             self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
             return
         try:
-            self.hook.stop_own(identity_of(context["ti"], self.retries or 0), job_id)
+            self.hook.stop_own(self._identity_in(context), job_id)
         except PAIError as failure:
             self.log.warning("Job %s could not be stopped (%s)", job_id or "of this task", failure)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.identity import DETACHED_LABEL
 from airflow_provider_pai.model.spec import ARGUMENTS
-from airflow_provider_pai.operators.attempt import identity_of, interval_problems, run_time_limit
+from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -65,7 +66,7 @@ class PAITrainingOperator(PAIJobOperator):
         output_path: OSS folder for outputs. Default: the workspace's default storage.
         checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to go on where a job stopped.
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
-        max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else no limit.
+        max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else 30 days.
         environments: environment variables of the job. PAI shows them in its console and logs: no secrets.
         requirements: lines for pip, beside those of ``requirements.txt`` in a local ``source_dir``; one in OSS is not
             read.
@@ -171,7 +172,7 @@ class PAITrainingOperator(PAIJobOperator):
         with airflow_errors():
             spec = self._checked_spec()
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
-            self._identity = identity_of(context["ti"], self.retries or 0)
+            self._identity = self._identity_in(context)
             if self._dry_run:
                 return self._previewed(self.hook.preview(spec, name, self._identity))
             with self._submitting(context):
@@ -188,10 +189,12 @@ class PAITrainingOperator(PAIJobOperator):
 
         arguments = {name: getattr(self, name) for name in ARGUMENTS}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
-        problems += interval_problems(self.poll_interval)
+        problems += waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
-        return replace(spec, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
+        detached = not self.wait_for_completion or self._on_kill == "leave"
+        labels = {**spec.labels, DETACHED_LABEL: "true"} if detached else spec.labels
+        return replace(spec, labels=labels, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
 
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))

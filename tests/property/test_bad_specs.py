@@ -55,7 +55,7 @@ BAD: Mapping[str, Sequence[Any]] = {
     "max_run_time": _NOT_WHOLE,
     "environments": (*_NOT_DICTS, {"a": None}, {"1a": "x"}, {"a-b": "x"}, {"a": "\0"}, {"": "x"}, {"A": ["x"]}),
     "requirements": (5, "numpy", {"a": 1}, [5], ["-e ."], ["--index-url x"], [""], ["a\nb"], ["a\0"]),
-    "labels": (*_NOT_DICTS, {"": "x"}, {_TOO_LONG: "x"}, {"a": _TOO_LONG}, {"a": None}, {1: "x"}),
+    "labels": (*_NOT_DICTS, {"": "x"}, {_TOO_LONG: "x"}, {"a": _TOO_LONG}, {"a": None}, {1: "x"}, {"airflow.key": "x"}),
     "metric_definitions": (
         5,
         "acc",
@@ -85,7 +85,9 @@ BAD: Mapping[str, Sequence[Any]] = {
     "credential_config": (*_NOT_DICTS, {"a": object()}, {1: 2}),
     "role_arn": (*_NOT_TEXTS, "trainer", "acs:ram::x:role/trainer"),
     "algorithm_version": ("v1", 5),
-    "poll_interval": (0, -1, "x", None, True),
+    "poll_interval": (0, -1, "x", None, True, float("nan")),
+    "outage_limit": (-1, "x", None, True, float("inf")),
+    "on_kill": ("", "ignore", None, True),
 }
 
 

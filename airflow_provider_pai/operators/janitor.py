@@ -1,0 +1,85 @@
+"""Finds jobs that nobody looks after any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_pai.operators.outcome import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class PAIJanitorOperator(BaseOperator):
+    """Lists, and on request stops, this deployment's active jobs whose task instance is over.
+
+    There are none unless something was killed that nothing could be done after: a triggerer right before its task was
+    marked failed, for instance. Run it every few minutes in a DAG of its own.
+
+    The result is a list of dicts: ``job_id``, ``job_name``, ``status``, ``dag_id``, ``run_id``, ``task_id``,
+    ``map_index``, ``state`` (of the task instance, or ``gone``), ``console_url``, ``stopped``.
+
+    Args:
+        stop: True stops them. Default False: they are only listed.
+        min_age: jobs younger than this are left out. Default 10 minutes.
+        pai_conn_id: Airflow connection. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+    """
+
+    template_fields: Sequence[str] = ("pai_conn_id", "region_id", "workspace_id")
+    ui_color = "#ffe6cc"
+
+    def __init__(
+        self,
+        *,
+        stop: bool = False,
+        min_age: timedelta = timedelta(minutes=10),
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stop = stop
+        self.min_age = min_age
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
+        """Find the orphans."""
+        from airflow_provider_pai.hooks.training import PAITrainingHook
+
+        hook = PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        with airflow_errors(), closing(hook):
+            found = hook.orphans(min_age=self.min_age)
+            for orphan in found:
+                self.log.warning(
+                    "Job %s (%s) is %s, but its task %s of %s in %s is %s%s",
+                    *(orphan.job.job_id, orphan.job.name, orphan.job.status, orphan.owner.task_id),
+                    *(orphan.owner.dag_id, orphan.owner.run_id, orphan.state, "; stopping it" if self.stop else ""),
+                )
+                if self.stop:
+                    hook.stop(orphan.job.job_id)
+            self.log.info("%d orphaned jobs", len(found))
+            return [
+                {
+                    "job_id": orphan.job.job_id,
+                    "job_name": orphan.job.name,
+                    "status": str(orphan.job.status),
+                    "dag_id": orphan.owner.dag_id,
+                    "run_id": orphan.owner.run_id,
+                    "task_id": orphan.owner.task_id,
+                    "map_index": orphan.owner.map_index,
+                    "state": orphan.state,
+                    "console_url": hook.console_url(orphan.job.job_id),
+                    "stopped": self.stop,
+                }
+                for orphan in found
+            ]
