@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_pai.local.gate.page import Page, descending
+from airflow_provider_pai.local.gate.parameters import flag
 from airflow_provider_pai.local.jobs.refusals import invalid
 from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.status import JobStatus
@@ -78,7 +79,7 @@ def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
         # [inferred] from DLC's sibling filter, which is a substring in any case.
         tests.append(lambda record: name in record["TrainingJobName"].lower())
     if query.get("IsTempAlgo"):
-        wanted = _boolean(query, "IsTempAlgo")
+        wanted = flag(query, "IsTempAlgo")
         tests.append(lambda record: record["IsTempAlgo"] is wanted)
     if labels := _labels(query):
         tests.append(lambda record: labels <= {(item["Key"], item["Value"]) for item in record.get("Labels", ())})
@@ -87,13 +88,6 @@ def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
 
 def _equals(name: str, value: str) -> Test:
     return lambda record: record.get(name) == value
-
-
-def _boolean(query: Mapping[str, str], name: str) -> bool:
-    text = query[name].lower()
-    if text not in ("true", "false"):
-        raise invalid(f"The parameter {name} is invalid: it must be true or false.")
-    return text == "true"
 
 
 def _labels(query: Mapping[str, str]) -> set[tuple[str, str]]:
