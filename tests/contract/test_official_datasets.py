@@ -247,6 +247,9 @@ def test_experiments_are_listed_renamed_and_deleted(local_pai: LocalPAI, workspa
 
     assert found() == made[::-1]
     assert found(order="ASC", page_size=2, page_number=2) == made[2:]
+    first = workspaces.list_experiment(ws.ListExperimentRequest(name=prefix, max_results=2)).body
+    assert [item.experiment_id for item in first.experiments] == [made[2], made[1]]
+    assert found(max_results=2, page_token=first.next_page_token) == [made[0]]
     exactly = ws.ListExperimentRequestOptions(match_name_exactly="true")
     assert found(options=exactly) == []
     assert found(name=f"{prefix}-1", options=exactly) == [made[1]]

@@ -52,6 +52,8 @@ def test_the_quota_is_listed_with_what_it_has(client: TrainingClient, pai: Local
 
     assert found() == found(quota_ids=f"other,{QUOTA.quota_id}") == found(quota_name="OF TESTS") == [QUOTA.quota_id]
     assert found(workspace_ids=pai.ready.workspace_id, statuses="Enabled", resource_type="ECS") == [QUOTA.quota_id]
+    assert found(gputype="A10", workspace_name="local_pai") == [QUOTA.quota_id]
+    assert found(labels="a=b") == found(gputype="V100") == []
     assert found(quota_name="other") == found(workspace_ids="9") == found(resource_type="Lingjun") == []
     total = details(client).allocatable_quota
     assert (total.cpu, total.gpu, total.memory, total.gputype) == ("4", "1", "16Gi", "A10")

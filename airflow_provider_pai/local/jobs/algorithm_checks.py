@@ -56,7 +56,7 @@ def with_defaults(job: Body) -> dict[str, Any]:
     added = [
         {"Name": definition["Name"], "Value": definition["DefaultValue"]}
         for definition in job["AlgorithmSpec"].get("HyperParameters", ())
-        if definition.get("DefaultValue") and definition["Name"] not in given and definition["Type"] != "Channel"
+        if definition.get("DefaultValue") and definition["Name"] not in given and definition.get("Type") != "Channel"
     ]
     return {**job, "HyperParameters": [*job.get("HyperParameters", ()), *added]}
 

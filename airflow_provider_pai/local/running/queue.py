@@ -48,10 +48,7 @@ class Queue:
         """Let the next job begin, and have its share; None when there is none that can."""
         of_quota = [entry for entry in self._waiting.values() if entry.share is not None]
         others = [entry for entry in self._waiting.values() if entry.share is None]
-        heads = [
-            *sorted(of_quota, key=lambda entry: (-entry.priority, entry.place))[:1],
-            *sorted(others, key=lambda entry: entry.place)[:1],
-        ]
+        heads = [min(group, key=_order) for group in (of_quota, others) if group]
         ready = [entry for entry in heads if entry.share is None or entry.share.fits(self._used(), self._total)]
         if not ready:
             return None
@@ -78,3 +75,7 @@ class Queue:
         for share in self._shares.values():
             used += share
         return used
+
+
+def _order(entry: _Waiting) -> tuple[int, int]:
+    return -entry.priority, entry.place

@@ -64,14 +64,16 @@ class Runner:
             if self._shop.store.get(job_id) is None:
                 # A reset came between its creation and now.
                 return
-            if self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING:
-                try:
+            created = self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING
+            try:
+                if created:
                     self._life(job_id, Halt()).accept()
-                except OSError:
+                self._enqueue(job_id)
+            except OSError:
+                if created:
                     # Whoever creates it learns that there is none; it must not stay behind as one that never begins.
                     self._shop.store.delete(job_id)
-                    raise
-            self._enqueue(job_id)
+                raise
             self._fill()
 
     def stop(self, job_id: str) -> bool:

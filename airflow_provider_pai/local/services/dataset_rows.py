@@ -13,7 +13,7 @@ from airflow_provider_pai.model.uri import OssUri
 
 FIRST_VERSION = "v1"
 """The version of an input channel that names none [inferred]: a dataset's own Uri is that of its first version."""
-PROPERTIES = ("FILE", "DIRECTORY")
+_PROPERTIES = ("FILE", "DIRECTORY")
 _SOURCES = ("OSS", "NAS", "EXTREMENAS", "CPFS", "BMCPFS", "MAXCOMPUTE", "URL")
 _TYPES = ("COMMON", "PIC", "TEXT", "VIDEO", "AUDIO")
 _ACCESSIBILITIES = ("PRIVATE", "PUBLIC")
@@ -50,7 +50,7 @@ def place(datasets: Shelf, dataset_id: str, version: str) -> str:
 
 def check_place(body: Mapping[str, Any]) -> None:
     """Refuse what is no place in OSS: local PAI has no other storage."""
-    source, kind = one_of(body, "DataSourceType", _SOURCES), one_of(body, "Property", PROPERTIES)
+    source, kind = one_of(body, "DataSourceType", _SOURCES), one_of(body, "Property", _PROPERTIES)
     if source != "OSS":
         raise invalid("DataSourceType", f"{source} is not supported, local PAI has only OSS")
     try:
@@ -131,15 +131,16 @@ def shown(row: Row) -> Row:
 
 
 def matching(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
-    """Filter as ListDatasets does; of PAI's public datasets (Provider ``pai``) there are none here."""
+    """Filter as ListDatasets does; there are no public datasets of PAI (Provider ``pai``) here, and no shared ones."""
     ids, types = some_of(query, "DatasetIds"), some_of(query, "DataTypes", _TYPES)
-    sources, properties = some_of(query, "DataSourceTypes", _SOURCES), some_of(query, "Properties", PROPERTIES)
+    sources, properties = some_of(query, "DataSourceTypes", _SOURCES), some_of(query, "Properties", _PROPERTIES)
     origins, accessibility = some_of(query, "SourceTypes"), one_of(query, "Accessibility", _ACCESSIBILITIES)
     name, label = query.get("Name", "").lower(), query.get("Label", "")
     return [
         row
         for row in rows
         if not query.get("Provider")
+        and not query.get("ShareScope")
         and name in row["Name"].lower()
         and (not ids or row["DatasetId"] in ids)
         and (not types or row["DataType"] in types)
@@ -147,5 +148,23 @@ def matching(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
         and (not sources or row["Versions"][0]["DataSourceType"] in sources)
         and (not properties or row["Versions"][0]["Property"] in properties)
         and (not origins or row["Versions"][0]["SourceType"] in origins)
+        and query.get("SourceId") in (None, "", row["Versions"][0].get("SourceId"))
+        and query.get("SourceDatasetId") in (None, "", row.get("SourceDatasetId"))
+        and query.get("Edition") in (None, "", row["Edition"])
         and (not label or any(label in text for item in row["Labels"] for text in item.values()))
+    ]
+
+
+def matching_versions(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
+    """Filter as ListDatasetVersions does."""
+    properties, origins = some_of(query, "Properties", _PROPERTIES), some_of(query, "SourceTypes")
+    keys, values = some_of(query, "LabelKeys"), some_of(query, "LabelValues")
+    return [
+        row
+        for row in rows
+        if (not properties or row["Property"] in properties)
+        and (not origins or row["SourceType"] in origins)
+        and query.get("SourceId") in (None, "", row.get("SourceId"))
+        and keys <= {label["Key"] for label in row["Labels"]}
+        and values <= {label.get("Value", "") for label in row["Labels"]}
     ]

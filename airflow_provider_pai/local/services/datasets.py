@@ -16,14 +16,14 @@ from starlette.routing import Route
 
 from airflow_provider_pai.local.gate.form import Form, Nothing, checked_body
 from airflow_provider_pai.local.gate.page import Page
-from airflow_provider_pai.local.gate.parameters import invalid, some_of
+from airflow_provider_pai.local.gate.parameters import invalid
 from airflow_provider_pai.local.gate.reply import Refusal, answer
 from airflow_provider_pai.local.services.dataset_rows import (
-    PROPERTIES,
     check_place,
     dataset_row,
     find_version,
     matching,
+    matching_versions,
     shown,
     version_row,
 )
@@ -133,12 +133,7 @@ class _Datasets:
 
     def list_versions(self, request: Request) -> Response:
         query = request.query_params
-        properties = some_of(query, "Properties", PROPERTIES)
-        rows = [
-            version
-            for version in self._existing(request)["Versions"]
-            if not properties or version["Property"] in properties
-        ]
+        rows = matching_versions(self._existing(request)["Versions"], query)
         page = Page.asked(query, _PAGE_SIZE)
         shown = page.of(in_order(rows, query, _VERSIONS_SORTABLE))
         paging = {"PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}

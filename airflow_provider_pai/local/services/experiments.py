@@ -81,8 +81,11 @@ class _Experiments:
         query = request.query_params
         workspace = query.get("WorkspaceId") or self.default_workspace_id
         rows = _matching([row for row in self.shelf.rows() if row["WorkspaceId"] == workspace], query)
-        page = Page.asked(query, _PAGE_SIZE).of(in_order(rows, query, ("GmtCreateTime",), newest_first=True))
-        return answer({"Experiments": list(page), "TotalCount": len(rows)})
+        if query.get("OrderBy"):
+            raise invalid("OrderBy", "it is not supported, use SortBy and Order")
+        ordered = in_order(rows, query, ("GmtCreateTime",), newest_first=True)
+        page, token = _page(ordered, query)
+        return answer({"Experiments": list(page), "TotalCount": len(rows), "NextPageToken": token})
 
     def get(self, request: Request) -> Response:
         return answer(self._existing(request))
@@ -150,6 +153,21 @@ def _matching(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
     else:
         named = [row for row in rows if name.lower() in row["Name"].lower()]
     return [row for row in named if labels <= {f"{each['Key']}={each.get('Value', '')}" for each in row["Labels"]}]
+
+
+def _page(rows: Sequence[Row], query: Mapping[str, str]) -> tuple[Sequence[Row], int | None]:
+    """Return a page, asked for by its number or by the token of the one before, and the token of the next.
+
+    The first token is 0, as documented; that others are numbers of rows is [inferred].
+    """
+    token = query.get("PageToken")
+    if not token and not query.get("MaxResults"):
+        return Page.asked(query, _PAGE_SIZE).of(rows), None
+    if not re.fullmatch(r"[0-9]{0,9}", token or ""):
+        raise invalid("PageToken", "it is no token of this list")
+    start = int(token or 0)
+    count = Page.asked({"PageSize": query.get("MaxResults", "")}, _PAGE_SIZE).size
+    return rows[start : start + count], start + count if start + count < len(rows) else None
 
 
 def _exactly(query: Mapping[str, str]) -> bool:

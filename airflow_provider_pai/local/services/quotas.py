@@ -75,7 +75,11 @@ class _Quotas:
             and (not statuses or item["Status"] in statuses)
             and kind == item["ResourceType"]
             and query.get("QuotaName", "").lower() in item["QuotaName"].lower()
+            and query.get("WorkspaceName") in (None, "", item["Workspaces"][0]["WorkspaceName"])
+            and query.get("GPUType") in (None, "", item["GPUType"])
+            # It has no parent and no labels.
             and not query.get("ParentQuotaId")
+            and not query.get("Labels")
         )
 
     def _item(self) -> dict[str, Any]:
