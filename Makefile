@@ -8,11 +8,15 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV2 := .venv-airflow2
 INSTALLED2 := $(VENV2)/.installed
 
-.PHONY: demo test lint types layers unit test-airflow2 clean help
+TRIALS ?= 1000
+SEED ?= 0
+
+.PHONY: demo test lint types layers unit chaos test-airflow2 clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI"
 	@echo "make test   lint, types, layers and all tests"
+	@echo "make chaos  randomised lives of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make clean  remove what these commands made"
 
@@ -42,6 +46,9 @@ layers: $(INSTALLED)
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+chaos: $(INSTALLED)
+	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos --show-capture=no
 
 $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 	@$(PYTHON) -m venv $(VENV2)

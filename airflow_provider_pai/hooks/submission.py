@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each further look for a job that may just have been created: a list may lag behind [inferred]."""
 
 
+LOOK_AGAIN_SECONDS = 1.0
+"""After so long a preparation another look is worth a request before the job is created."""
 EarlierImage = Callable[[], str | None]
 
 
@@ -60,12 +63,16 @@ class Submission:
         Returns:
             The job, and whether it existed already.
         """
-        jobs = self.jobs_of(identity)
+        began, jobs = time.time(), self.jobs_of(identity)
         if adopted := self._adopt(identity, jobs):
             return adopted, True
+        known = {job.job_id for job in jobs}
         spec = prepared(partial(self._earlier_image, identity, jobs))
+        if time.time() - began > LOOK_AGAIN_SECONDS and (adopted := self._adopt_new(identity, known)):
+            # While the code was uploaded, or this process slept, another copy of the attempt was quicker.
+            return adopted, True
         created = self._create(replace(spec, labels={**spec.labels, **identity.labels()}), identity)
-        settled = self._settle(created, identity)
+        settled = self._settle(created, identity, known)
         return settled, settled.job_id != created.job_id
 
     def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
@@ -93,8 +100,15 @@ class Submission:
         """Return the jobs of a task instance, of all generations."""
         return self._hook.jobs(identity.filter())
 
-    def _adopt(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> JobSnapshot | None:
-        decision = plan(identity, jobs)
+    def _adopt_new(self, identity: JobIdentity, known: Collection[str]) -> JobSnapshot | None:
+        return self._adopt(identity, self.jobs_of(identity), known)
+
+    def _adopt(
+        self, identity: JobIdentity, jobs: Sequence[JobSnapshot], known: Collection[str] | None = None
+    ) -> JobSnapshot | None:
+        """Adopt one of the jobs, if any; ``known`` are those that were there at the first look, None at that look."""
+        appeared = [] if known is None else [job.job_id for job in jobs if job.job_id not in known]
+        decision = plan(identity, jobs, appeared)
         for job_id in decision.stop:
             self._hook.log.warning("Stopping job %s, which another attempt of this task left behind", job_id)
             self._hook.stop(job_id)
@@ -149,7 +163,7 @@ class Submission:
                 return created
         raise error
 
-    def _settle(self, created: JobSnapshot, identity: JobIdentity) -> JobSnapshot:
+    def _settle(self, created: JobSnapshot, identity: JobIdentity, known: Collection[str]) -> JobSnapshot:
         """Look once more: two live copies of one attempt may both have looked before either created its job.
 
         Both see both jobs now, choose the same one and stop the other.
@@ -157,7 +171,7 @@ class Submission:
         for jobs in self._looks(identity):
             listed = next((job for job in jobs if job.job_id == created.job_id), None)
             if listed is not None:
-                chosen = self._adopt(identity, jobs) or listed
+                chosen = self._adopt(identity, jobs, known) or listed
                 return replace(created, status=listed.status) if chosen is listed else chosen
         self._hook.log.warning("The list of jobs lags: it does not show job %s yet", created.job_id)
         return created

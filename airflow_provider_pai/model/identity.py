@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -95,17 +95,22 @@ class Plan:
     superseded_by: JobSnapshot | None = None
 
 
-def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
+def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot], appeared: Collection[str] = ()) -> Plan:
     """Decide: adopt this generation's active or succeeded job, stop older generations' active ones.
 
     A dead copy of an attempt that comes to life again after the task was cleared finds a newer generation's job; it
     must neither submit one of its own nor touch that one, only stop what it left behind.
 
     A job that is being stopped is left to its end. A succeeded one is adopted by a later try only: found by the first
-    try of a generation, it is of a deleted run of the same id.
+    try of a generation, it is of a deleted run of the same id, unless it has appeared since this attempt began.
 
     When several jobs of this generation qualify, a succeeded one wins, then the oldest, so that two live copies of
     one attempt choose the same; the others that are active are stopped.
+
+    Args:
+        identity: the attempt.
+        jobs: the jobs that carry its key, of all generations.
+        appeared: ids of jobs that were not there when the attempt looked for the first time.
     """
     own = [job for job in jobs if job.labels.get(KEY_LABEL) == identity.key]
     newer = [job for job in own if number(job, GENERATION_LABEL) > identity.generation]
@@ -117,7 +122,8 @@ def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> Plan:
     candidates = [
         job
         for job in mine
-        if (job.is_success and not identity.is_first_try) or (not job.is_terminal and STOPPING_LABEL not in job.labels)
+        if (job.is_success and (not identity.is_first_try or job.job_id in appeared))
+        or (not job.is_terminal and STOPPING_LABEL not in job.labels)
     ]
     candidates.sort(key=lambda job: (not job.is_success, job.created, job.job_id))
     adopted = candidates[0] if candidates else None

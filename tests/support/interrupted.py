@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,22 +23,30 @@ def nothing(_: str) -> None:
 
 
 class InterruptedClient(PAIClient):
-    """Sends calls as its base does, and lets something happen before and after each.
+    """Sends calls as its base does, and lets something happen before and after each request.
 
     Args:
         client: the client whose configuration is used.
-        before: called before a call is sent.
+        before: called before a request is sent.
         after: called when its answer has come, before anybody has seen it.
+        sleep: waits before a request is repeated, in seconds.
     """
 
-    def __init__(self, client: PAIClient, *, before: Happening = nothing, after: Happening = nothing) -> None:
-        super().__init__(client.config)
+    def __init__(
+        self,
+        client: PAIClient,
+        *,
+        before: Happening = nothing,
+        after: Happening = nothing,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(client.config, sleep=sleep)
         self._before = before
         self._after = after
 
-    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
+    def _send_once(self, call: Call[T]) -> T:
         self._before(call.action)
-        answer = super().send(call, attempts=attempts)
+        answer = super()._send_once(call)
         self._after(call.action)
         return answer
 

@@ -62,6 +62,14 @@ def test_what_an_attempt_does_about_the_jobs_it_finds(
     assert (found.adopt.job_id if found.adopt else None, found.stop) == (adopted, stopped)
 
 
+def test_the_first_try_takes_a_success_that_has_appeared_since_it_began() -> None:
+    first = replace(IDENTITY, generation=0, try_number=1)
+    done = job("j1", "Succeed", 0)
+    mine = job("j2", "Running", 0)
+    assert plan(first, [done, mine], appeared=["j1", "j2"]) == Plan(adopt=done, stop=("j2",))
+    assert plan(first, [done, mine], appeared=["j2"]) == Plan(adopt=mine)
+
+
 def test_the_first_try_of_a_generation_takes_no_success_since_it_is_not_its_own() -> None:
     first = replace(IDENTITY, try_number=2)
     assert plan(first, [job("j1", "Succeed")]).adopt is None

@@ -1,0 +1,209 @@
+"""One trial: a task with retries, in which processes die, answers are lost, copies come back and people clear."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
+
+from airflow_provider_pai.errors import PAIError, TransportError
+from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.operators.training import PAITrainingOperator
+from airflow_provider_pai.triggers.training import PAITrainingTrigger
+from tests.support.attempt import Attempt, training
+from tests.support.interrupted import Died, InterruptedClient
+
+_COMMANDS = ("true", "true", "sleep 0.3", "sleep 0.3", "exit 3")
+_LONG_COMMAND = "sleep 1.5"
+"""For a copy that sleeps: its job must not be over before it has looked again."""
+_LONGEST_PAUSE = 0.05
+_MOST_CALLS = 14
+"""An attempt makes about so many requests; an event later than its last one does not come."""
+
+
+class Event(StrEnum):
+    """What happens at one request of an attempt."""
+
+    NOTHING = "nothing"
+    KILLED_BEFORE = "killed before the request"
+    KILLED_AFTER = "killed after the answer"
+    TERMINATED = "SIGTERM after the answer"
+    LOST_BEFORE = "the request is lost"
+    LOST_AFTER = "the answer is lost"
+    COPY = "this copy sleeps; the next try runs to its end; this copy goes on"
+    COPY_TERMINATED = "this copy sleeps; the next try runs to its end; this copy gets SIGTERM"
+
+
+_DEADLY = (Event.KILLED_BEFORE, Event.KILLED_AFTER, Event.TERMINATED)
+
+
+@dataclass
+class Trial:
+    """A task's life, and what was seen of it.
+
+    Attributes:
+        seed: repeats it.
+        history: what happened, in order, for people.
+        value: the result of the task; None when it has failed.
+        orphaned: whether the last try was killed, so that nobody was left to look after its job.
+        calm: whether no two copies were alive at a time and none was told to end.
+    """
+
+    seed: str
+    history: list[str] = field(default_factory=list)
+    value: dict[str, Any] | None = None
+    orphaned: bool = False
+    calm: bool = True
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.retries = self.chance.randint(0, 3)
+        self.first = Attempt(run_id=f"chaos-{self.seed}", max_tries=self.retries)
+        self.last = self.first
+
+    def run(self) -> None:
+        """Live the whole life."""
+        self._run_from(self.first)
+        if self.chance.random() < 0.2:
+            self.history.append("a person clears the task")
+            self.value, self.orphaned = None, False
+            self._run_from(self.last.cleared(self.retries))
+
+    def _run_from(self, attempt: Attempt) -> None:
+        """Run a try and those after it, until one succeeds or none is left."""
+        while True:
+            self.last = attempt
+            self.value, died = self._run_try(attempt)
+            if self.last is not attempt:
+                # A later try ran to its end while this one slept: Airflow takes nothing from this one any more.
+                return
+            self.orphaned = died
+            if self.value is not None or attempt.try_number > attempt.max_tries:
+                return
+            attempt = attempt.retried()
+
+    def _run_try(self, attempt: Attempt) -> tuple[dict[str, Any] | None, bool]:
+        happening = _Happening(self, attempt)
+        operator = self._operator(happening)
+        self.history.append(f"try {attempt.try_number}: {operator.command!r}, {happening}")
+        try:
+            value = self._executed(operator, attempt, happening)
+        except Died:
+            return self._of_last(attempt, None, died=True)
+        except (PAIError, AirflowException) as error:
+            self.history.append(f"  failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
+            return self._of_last(attempt, None, died=False)
+        return self._of_last(attempt, value, died=False)
+
+    def _of_last(self, attempt: Attempt, value: Any, *, died: bool) -> tuple[Any, bool]:
+        return (value, died) if self.last is attempt else (self.value, self.orphaned)
+
+    def _operator(self, happening: _Happening) -> PAITrainingOperator:
+        operator = training(
+            command=_LONG_COMMAND if happening.is_copy else self.chance.choice(_COMMANDS),
+            retries=self.retries,
+            deferrable=self.chance.random() < 0.3,
+            poll_interval=0.05,
+            image=None,
+            image_uri="registry/image:1",
+        )
+        hook = PAITrainingHook(sleep=_short_sleep)
+        hook.client = InterruptedClient(hook.client, before=happening.before, after=happening.after, sleep=_short_sleep)
+        operator.hook = hook
+        happening.operator = operator
+        return operator
+
+    def _executed(self, operator: PAITrainingOperator, attempt: Attempt, happening: _Happening) -> Any:
+        try:
+            return operator.execute(attempt.context)
+        except TaskDeferred as deferred:
+            trigger: Any = deferred.trigger
+        if self.chance.random() < 0.3:
+            self.history.append("  the triggerer is killed; another one takes over")
+            asyncio.run(_cut_short(_copy(trigger)))
+        event = asyncio.run(_event_of(_copy(trigger)))
+        resumed = self._operator(happening)
+        return resumed.execute_complete(attempt.context, event)
+
+    def run_the_rest(self, attempt: Attempt) -> None:
+        """Run the tries after one that is still alive, as Airflow does after it has heard nothing of it."""
+        self.calm = False
+        self.history.append(f"  try {attempt.try_number} sleeps")
+        self._run_from(attempt.retried())
+        self.history.append(f"  try {attempt.try_number} goes on")
+
+
+class _Happening:
+    """The one event of a try."""
+
+    def __init__(self, trial: Trial, attempt: Attempt) -> None:
+        chance = trial.chance
+        self.event = Event.NOTHING if chance.random() < 0.2 else chance.choice(list(Event))
+        if self.is_copy and attempt.try_number > attempt.max_tries:
+            self.event = Event.NOTHING
+        self.operator: PAITrainingOperator | None = None
+        self._left = chance.randrange(_MOST_CALLS)
+        self._at = self._left
+        self._trial = trial
+        self._attempt = attempt
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this try will be alive beside a later one."""
+        return self.event in (Event.COPY, Event.COPY_TERMINATED)
+
+    def __str__(self) -> str:
+        return f"{self.event} (request {self._at})" if self.event is not Event.NOTHING else "undisturbed"
+
+    def before(self, action: str) -> None:
+        """Come before a request, if it is time."""
+        if self._left == 0 and self.event in (Event.KILLED_BEFORE, Event.LOST_BEFORE):
+            self._left -= 1
+            self._trial.history.append(f"  {self.event}: {action}")
+            self._die_or_lose()
+
+    def after(self, action: str) -> None:
+        """Come after an answer, if it is time."""
+        self._left -= 1
+        if self._left == -1 and self.event not in (Event.NOTHING, Event.KILLED_BEFORE, Event.LOST_BEFORE):
+            self._trial.history.append(f"  {self.event}: {action}")
+            if self.is_copy:
+                self._trial.run_the_rest(self._attempt)
+            if self.event in (Event.TERMINATED, Event.COPY_TERMINATED):
+                self._trial.calm = False
+                assert self.operator is not None
+                self.operator.on_kill()
+            self._die_or_lose()
+
+    def _die_or_lose(self) -> None:
+        if self.event in (*_DEADLY, Event.COPY_TERMINATED):
+            raise Died
+        if self.event in (Event.LOST_BEFORE, Event.LOST_AFTER):
+            raise TransportError("lost", sent=True)
+
+
+def _copy(trigger: Any) -> PAITrainingTrigger:
+    """The trigger as another triggerer makes it from its row; without logs, which wait for late lines."""
+    _, arguments = trigger.serialize()
+    return PAITrainingTrigger(**{**arguments, "show_logs": False})
+
+
+async def _event_of(trigger: PAITrainingTrigger) -> dict[str, Any]:
+    (payload,) = [event.payload async for event in trigger.run()]
+    return dict(payload)
+
+
+async def _cut_short(trigger: PAITrainingTrigger) -> None:
+    running = asyncio.create_task(_event_of(trigger))
+    await asyncio.wait([running], timeout=0.1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def _short_sleep(seconds: float) -> None:
+    time.sleep(min(seconds, _LONGEST_PAUSE))
