@@ -81,7 +81,7 @@ def canonical_query(query: Pairs) -> str:
 
     Sorted by name, percent-encoded (RFC 3986: a space is ``%20``, never ``+``); an empty value stays as ``name=``.
     """
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(_pairs(query)))
+    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(as_pairs(query)))
 
 
 def signed_headers(
@@ -98,7 +98,7 @@ def signed_headers(
         date: now, in UTC, as ``YYYY-MM-DDTHH:MM:SSZ``.
         nonce: a value never used before.
     """
-    headers = {name.lower(): value for name, value in _pairs(request.headers)}
+    headers = {name.lower(): value for name, value in as_pairs(request.headers)}
     headers |= {
         "host": host,
         "x-acs-action": action,
@@ -131,13 +131,11 @@ def verify(request: Request, secret_of: Callable[[str], str | None], now: dateti
         SignatureError: 400 IncompleteSignature, 404 InvalidAccessKeyId.NotFound, 400 InvalidTimeStamp.Format or
             .Expired, 400 SignatureDoesNotMatch.
     """
-    headers = _collected(request.headers)
+    headers = collected(request.headers)
     access_key_id, names, signature = _authorization(headers)
     _check_names(names, headers)
-    secret = secret_of(access_key_id)
-    if secret is None:
-        raise SignatureError(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
-    _check_date(headers["x-acs-date"], now)
+    secret = known_secret(access_key_id, secret_of)
+    check_time(read_time(headers["x-acs-date"]), now)
     if headers["x-acs-content-sha256"] != _sha256(request.content):
         # The code of this case is not documented [inferred]: the signature covers another body than the one that came.
         raise SignatureError(400, "SignatureDoesNotMatch", "x-acs-content-sha256 is not the SHA-256 of the body.")
@@ -147,6 +145,52 @@ def verify(request: Request, secret_of: Callable[[str], str | None], now: dateti
         message = f"Specified signature does not match our calculation. server StringToSign is [{text}]"
         raise SignatureError(400, "SignatureDoesNotMatch", message)
     return access_key_id
+
+
+def known_secret(access_key_id: str, secret_of: Callable[[str], str | None]) -> str:
+    """Return the secret of an access key.
+
+    Raises:
+        SignatureError: 404 InvalidAccessKeyId.NotFound, there is no such key.
+    """
+    secret = secret_of(access_key_id)
+    if secret is None:
+        raise SignatureError(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+    return secret
+
+
+def read_time(text: str) -> datetime | None:
+    """Read ``YYYY-MM-DDTHH:MM:SSZ``; None for anything else."""
+    try:
+        return datetime.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def check_time(sent: datetime | None, now: datetime) -> None:
+    """Refuse a request whose date can't be read (None) or is too far from the server's time.
+
+    Raises:
+        SignatureError: 400 InvalidTimeStamp.Format or .Expired.
+    """
+    if sent is None:
+        message = "Specified time stamp or date value is not well formatted."
+        raise SignatureError(400, "InvalidTimeStamp.Format", message)
+    if abs(now - sent) > CLOCK_TOLERANCE:
+        raise SignatureError(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+
+
+def as_pairs(given: Pairs) -> Sequence[tuple[str, str]]:
+    """Return names and values one by one, whichever way they were given."""
+    return tuple(given.items()) if isinstance(given, Mapping) else given
+
+
+def collected(headers: Pairs) -> dict[str, str]:
+    """Return trimmed values by lower-case name; the values of a repeated header are sorted and joined."""
+    found: dict[str, list[str]] = {}
+    for name, value in as_pairs(headers):
+        found.setdefault(name.lower(), []).append(value.strip())
+    return {name: ",".join(sorted(values)) for name, values in found.items()}
 
 
 def _authorization(headers: Mapping[str, str]) -> tuple[str, list[str], str]:
@@ -171,20 +215,8 @@ def _check_names(names: Sequence[str], headers: Mapping[str, str]) -> None:
         raise SignatureError(400, "IncompleteSignature", f"Signed headers are missing: {', '.join(absent)}.")
 
 
-def _check_date(text: str, now: datetime) -> None:
-    try:
-        sent = datetime.fromisoformat(text) if _DATE.fullmatch(text) else None
-    except ValueError:
-        sent = None
-    if sent is None:
-        message = "Specified time stamp or date value is not well formatted."
-        raise SignatureError(400, "InvalidTimeStamp.Format", message)
-    if abs(now - sent) > CLOCK_TOLERANCE:
-        raise SignatureError(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
-
-
 def _string_to_sign(request: Request, names: Sequence[str]) -> str:
-    headers = _collected(request.headers)
+    headers = collected(request.headers)
     lines = (
         request.method,
         request.path or "/",
@@ -202,15 +234,3 @@ def _signature(secret: str, text: str) -> str:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _collected(headers: Pairs) -> dict[str, str]:
-    """Return trimmed values by lower-case name; the values of a repeated header are sorted and joined."""
-    found: dict[str, list[str]] = {}
-    for name, value in _pairs(headers):
-        found.setdefault(name.lower(), []).append(value.strip())
-    return {name: ",".join(sorted(values)) for name, values in found.items()}
-
-
-def _pairs(pairs: Pairs) -> Sequence[tuple[str, str]]:
-    return tuple(pairs.items()) if isinstance(pairs, Mapping) else pairs

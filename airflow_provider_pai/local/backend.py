@@ -27,6 +27,7 @@ from airflow_provider_pai.local.jobs.directory import Directory
 from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
+from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.life import Workshop
@@ -40,6 +41,7 @@ from airflow_provider_pai.local.services import (
     images,
     machines,
     quotas,
+    sts,
     workspaces,
 )
 from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
@@ -81,7 +83,9 @@ class Backend:
         runner: runs the jobs.
     """
 
-    def __init__(self, home: Home, settings: Settings, clock: Clock, faults: Faults, oss_host: str) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, oss_host: str
+    ) -> None:
         """Open what is in the folder.
 
         Args:
@@ -89,6 +93,7 @@ class Backend:
             settings: what it is.
             clock: its clock.
             faults: the faults to come; a reset forgets them.
+            keys: the access keys that are let in; a reset forgets the temporary ones.
             oss_host: host and port that OSS answers on.
 
         Raises:
@@ -98,6 +103,7 @@ class Backend:
         self._settings = settings
         self._clock = clock
         self._faults = faults
+        self._keys = keys
         with ExitStack() as stack:
             self.objects = ObjectStore(home.path / "oss", clock.timestamp)
             stack.callback(self.objects.close)
@@ -134,6 +140,7 @@ class Backend:
             *workspaces.routes(self._workspace, self._configs, now),
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
+            *sts.routes(self._keys),
         ]
 
     def controls(self) -> Controls:
@@ -165,6 +172,7 @@ class Backend:
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()
+        self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
         _empty(self.objects)

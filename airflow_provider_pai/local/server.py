@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ from airflow_provider_pai.local.gate.gateway import pai_app
 from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.jobs.demand import Quota
+from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -107,9 +109,10 @@ class LocalPAI:
         with ExitStack() as stack:
             home = Home(self._path)
             stack.callback(home.release)
-            keys = self._credentials or home.key_pair()
+            own = self._credentials or home.key_pair()
+            keys = KeyRing(own, self.clock.now, home.recall(KEPT, []), partial(home.remember, KEPT))
             api, oss = self._listeners(stack)
-            backend = Backend(home, self._settings, self.clock, self.faults, urlsplit(oss.url).netloc)
+            backend = Backend(home, self._settings, self.clock, self.faults, keys, urlsplit(oss.url).netloc)
             stack.callback(backend.close)
             backend.start()
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
@@ -117,7 +120,7 @@ class LocalPAI:
                 stack.callback(close)
             self._serve(backend, keys, api, oss)
             home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
-            self._backend, self._ready = backend, self._described(keys, api, oss)
+            self._backend, self._ready = backend, self._described(own, api, oss)
             self._open = stack.pop_all()
         logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
 
@@ -144,11 +147,11 @@ class LocalPAI:
         stack.callback(oss.close)
         return api, oss
 
-    def _serve(self, backend: Backend, keys: KeyPair, api: Listener, oss: Listener) -> None:
-        secret_of = {keys.access_key_id: keys.access_key_secret}.get
-        services = FaultyApp(pai_app(backend.routes(), secret_of, self.clock.now), self.faults, PAI)
+    def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
+        region_id = self._settings.region_id
+        services = FaultyApp(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         api_app = Starlette(routes=[admin_route(backend.controls()), Mount("/", services)])
-        oss_service = oss_app(backend.objects, secret_of, self._settings.region_id, self.clock.timestamp)
+        oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultyApp(oss_service, self.faults, OSS), self.clock.now)
 

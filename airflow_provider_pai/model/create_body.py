@@ -5,6 +5,7 @@ Names and types are those of ``alibabacloud-paistudio20220112`` 2.6.2 and of the
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -213,10 +214,12 @@ def _read_experiment(experiment: Mapping[str, Any]) -> ExperimentConfig | None:
 
 
 def _read_command(command: Sequence[str]) -> str:
-    """Only the form ``["sh", "-c", text]`` has a meaning of its own; anything else is one word per argument."""
+    """Read what :func:`create_body` sends; any other list is one word each, which no shell expands [inferred]."""
+    if not command or isinstance(command, str):
+        raise ProtocolError(f"Command must be a list that names a program, not {command!r}")
     if tuple(command[:2]) == SHELL and len(command) == 3:
         return str(command[2])
-    raise ProtocolError(f"Command must be ['sh', '-c', text], not {list(command)!r}")
+    return shlex.join(command)
 
 
 def _address(channel: Mapping[str, Any], member: str) -> str:

@@ -31,6 +31,11 @@ def test_reading_a_dag_file_with_the_operator_is_cheap() -> None:
     assert len(added) <= MOST_MODULES, sorted(added)
 
 
+def test_reading_a_dag_file_with_the_retry_policy_loads_no_client() -> None:
+    added = loaded(BASE, "from airflow_provider_pai.operators.retry_policy import PAIRetryPolicy") - loaded(BASE)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
+
+
 def test_the_count_sees_what_is_loaded() -> None:
     added = loaded(BASE, "import airflow_provider_pai.hooks.training") - loaded(BASE)
     assert {"requests", "oss2"} <= below(added, FORBIDDEN)

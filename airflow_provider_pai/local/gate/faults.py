@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
@@ -45,8 +45,8 @@ class Fault:
     """What the next answers of an operation suffer.
 
     Attributes:
-        operation: such as ``GetTrainingJob`` (the request's ``x-acs-action``), for OSS ``oss:GET``; ``*`` for any,
-            OSS's among them.
+        operation: such as ``GetTrainingJob`` (the request's ``x-acs-action``, or ``Action`` in its query), for OSS
+            ``oss:GET``; ``*`` for any, OSS's among them.
         kind: ``throttle``: refused, too many requests. ``error``: refused, the service's own failure. ``html``: a
             proxy's HTML page. ``slow``: answered late. ``drop_before``: the connection is cut, nothing happened.
             ``drop_after``: the operation is executed, then the connection is cut without an answer.
@@ -127,8 +127,9 @@ class Manners:
 
 
 def _pai_operation(scope: Scope) -> str:
-    """Return what the request says it is for; empty when it says nothing."""
-    return Headers(scope=scope).get("x-acs-action", "")
+    """Return what the request says it is for, in a header or as RPC requests do; empty when it says nothing."""
+    named = Headers(scope=scope).get("x-acs-action", "")
+    return named or QueryParams(scope["query_string"]).get("Action", "")
 
 
 def _refuse_as_pai(refusal: Refusal, scope: Scope, headers: Mapping[str, str]) -> Response:

@@ -1,12 +1,13 @@
 """The gate of local PAI's services: who signed, was it sent before, is there such an operation.
 
 Codes and messages are those of Alibaba Cloud's API gateway; ``InvalidAction.NotFound``, ``InvalidVersion`` and
-``SignatureNonceUsed`` with their statuses, and the limit of a body with its code, are [inferred].
+``SignatureNonceUsed`` with their statuses, and the limit of a body with its code, are [inferred]. A refused security
+token has status 400, as most products of the vendor list it; some list 403.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -20,6 +21,9 @@ from starlette.requests import ClientDisconnect, Request
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.gate.operations import operations_of
 from airflow_provider_pai.local.gate.reply import Refusal, refuse
+from airflow_provider_pai.local.gate.schemes import verify
+from airflow_provider_pai.local.gate.signed import Signed
+from airflow_provider_pai.local.keys import KeyRing, TokenProblem
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -30,7 +34,15 @@ MAX_BODY = 10 * 1024 * 1024
 _NONCE_LIFETIME = 2 * signing.CLOCK_TOLERANCE
 _MAX_NONCES = 100_000
 
-SecretOf = Callable[[str], str | None]
+_TOKEN_REFUSALS: Mapping[TokenProblem, tuple[str, str]] = {
+    TokenProblem.MISSING: ("MissingSecurityToken", "SecurityToken is mandatory for this action."),
+    TokenProblem.UNKNOWN: ("InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."),
+    TokenProblem.MISMATCHED: (
+        "InvalidSecurityToken.MismatchWithAccessKey",
+        "Specified SecurityToken mismatch with the AccessKey.",
+    ),
+    TokenProblem.EXPIRED: ("InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
+}
 
 
 class Nonces:
@@ -63,21 +75,22 @@ class Nonces:
 
 
 class Gateway:
-    """ASGI middleware that lets signed requests for known operations pass and refuses all others."""
+    """ASGI middleware that lets signed requests for known operations pass and refuses all others.
 
-    def __init__(
-        self, app: ASGIApp, secret_of: SecretOf, now: Callable[[], datetime], max_body: int = MAX_BODY
-    ) -> None:
+    A request that passes has its :class:`Signed` as ``user``.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing, now: Callable[[], datetime], max_body: int = MAX_BODY) -> None:
         """Stand before an application.
 
         Args:
             app: what answers the requests that pass.
-            secret_of: from an access key id to its secret; None for an unknown one.
+            keys: the access keys that are let in.
             now: the server's time, aware of its zone.
             max_body: bytes of the largest body that is read.
         """
         self._app = app
-        self._secret_of = secret_of
+        self._keys = keys
         self._now = now
         self._max_body = max_body
         self._nonces = Nonces()
@@ -87,15 +100,15 @@ class Gateway:
         headers = Headers(scope=scope)
         try:
             content = await self._content(headers, Request(scope, receive))
-            self._check_signature(_signed_request(scope, headers, content), headers)
-            _check_operation(scope, headers)
+            signed = self._signed(_received(scope, headers, content))
+            _check_operation(scope, signed)
         except ClientDisconnect:
             return
         except (Refusal, signing.SignatureError) as error:
             answer = refuse(Refusal(error.status, error.code, error.message), headers.get("host", ""))
             await answer(scope, receive, send)
             return
-        await self._app(scope, _replay(content, receive), send)
+        await self._app({**scope, "user": signed}, _replay(content, receive), send)
 
     async def _content(self, headers: Headers, request: Request) -> bytes:
         """Read the body up to the limit, whatever length its header claims."""
@@ -110,25 +123,28 @@ class Gateway:
                 raise too_large
         return bytes(content)
 
-    def _check_signature(self, request: signing.Request, headers: Headers) -> None:
-        """Verify who signed. A further signature scheme is told apart here, by the first word of Authorization."""
+    def _signed(self, request: signing.Request) -> Signed:
+        """Verify who sent a request, with a key that is let in, for the first time."""
         now = self._now()
-        access_key_id = signing.verify(request, self._secret_of, now)
-        if not self._nonces.use(access_key_id, headers["x-acs-signature-nonce"], now):
+        signed = verify(request, self._keys.secret_of, now)
+        if problem := self._keys.token_problem(signed.access_key_id, signed.security_token):
+            raise Refusal(400, *_TOKEN_REFUSALS[problem])
+        if not self._nonces.use(signed.access_key_id, signed.nonce, now):
             raise Refusal(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+        return signed
 
 
-def pai_app(routes: Sequence[BaseRoute], secret_of: SecretOf, now: Callable[[], datetime]) -> Starlette:
+def pai_app(routes: Sequence[BaseRoute], keys: KeyRing, now: Callable[[], datetime]) -> Starlette:
     """Return the application of all PAI services: routes behind the gateway, every refusal in PAI's shape.
 
     Args:
         routes: what answers the operations.
-        secret_of: from an access key id to its secret; None for an unknown one.
+        keys: the access keys that are let in.
         now: the server's time, aware of its zone.
     """
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Gateway, secret_of=secret_of, now=now)],
+        middleware=[Middleware(Gateway, keys=keys, now=now)],
         exception_handlers={Refusal: _refused, HTTPException: _not_found, Exception: _failed},
     )
     # A redirect to the path with a slash would need another signature.
@@ -136,7 +152,7 @@ def pai_app(routes: Sequence[BaseRoute], secret_of: SecretOf, now: Callable[[], 
     return app
 
 
-def _signed_request(scope: Scope, headers: Headers, content: bytes) -> signing.Request:
+def _received(scope: Scope, headers: Headers, content: bytes) -> signing.Request:
     # Official clients write a space of the query as "+" and sign it as "%20": only the decoded value is certain.
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return signing.Request(scope["method"], _path(scope), query, headers.items(), content)
@@ -148,12 +164,12 @@ def _path(scope: Scope) -> str:
     return path.decode("latin-1")
 
 
-def _check_operation(scope: Scope, headers: Headers) -> None:
+def _check_operation(scope: Scope, signed: Signed) -> None:
     found = operations_of(scope["method"], _path(scope))
-    served = [operation for operation in found if operation.service.version == headers["x-acs-version"]]
+    served = [operation for operation in found if operation.service.version == signed.version]
     if found and not served:
         raise Refusal(404, "InvalidVersion", "Specified parameter Version is not valid.")
-    if headers["x-acs-action"] not in {operation.action for operation in served}:
+    if signed.action not in {operation.action for operation in served}:
         raise _no_such_operation()
 
 

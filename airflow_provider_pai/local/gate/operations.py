@@ -1,7 +1,7 @@
-"""Which operation a method and a path are: PAI's API has one REST path per operation.
+"""Which operation a method and a path are: PAI's API has one REST path per operation, STS has one path for all.
 
 Names, methods and paths are those of the vendor's SDKs (paistudio20220112 2.6.2, aiworkspace20210204 8.3.5,
-pai_dlc20201203 1.11.6). Operations that local PAI doesn't serve are not listed.
+pai_dlc20201203 1.11.6, sts20150401 1.2.0). Operations that local PAI doesn't serve are not listed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO, Service
+from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO, STS, Service
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Operation:
         return method == self.method and re.fullmatch(self.path.replace("{}", "[^/]+"), path) is not None
 
 
+_RPC_METHODS = ("GET", "POST")
 _JOBS = "/api/v1/trainingjobs"
 _WORKSPACES = "/api/v1/workspaces"
 _DATASETS = "/api/v1/datasets"
 _EXPERIMENTS = "/api/v1/experiments"
 
 OPERATIONS = (
+    *(Operation(STS, action, method, "/") for action in ("AssumeRole", "GetCallerIdentity") for method in _RPC_METHODS),
     Operation(PAI_STUDIO, "CreateTrainingJob", "POST", _JOBS),
     Operation(PAI_STUDIO, "ListTrainingJobs", "GET", _JOBS),
     Operation(PAI_STUDIO, "GetTrainingJob", "GET", f"{_JOBS}/{{}}"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
 from airflow_provider_pai.local.oss.refusals import OSSRefusal, access_denied, invalid_argument
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
@@ -16,8 +17,8 @@ from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
 Credentials = Callable[[str], str | None]
 """Access key id -> secret, or None when the key is unknown."""
 
-TokenCheck = Callable[[str, str], bool]
-"""(access key id, security token) -> whether the token is one of this key's."""
+TokenCheck = Callable[[str, str], TokenProblem | None]
+"""(access key id, security token or nothing) -> what is wrong with the token, None when it may pass."""
 
 MAX_SKEW_S = 15 * 60
 _MAX_EXPIRES_S = 7 * 24 * 3600
@@ -44,13 +45,13 @@ class _Claim:
         return signing.v4_signature(secret, self.scope, self.string_to_sign)
 
 
-def no_tokens(_access_key_id: str, _token: str) -> bool:
+def no_tokens(_access_key_id: str, token: str) -> TokenProblem | None:
     """Accept no security token: local OSS has no STS unless its starter brings one."""
-    return False
+    return TokenProblem.UNKNOWN if token else None
 
 
 def verify(
-    request: OSSRequest, credentials: Credentials, region_id: str, now: float, accepts_token: TokenCheck = no_tokens
+    request: OSSRequest, credentials: Credentials, region_id: str, now: float, token_problem: TokenCheck = no_tokens
 ) -> str:
     """Check a request's signature and return the access key id that signed it.
 
@@ -59,21 +60,28 @@ def verify(
         credentials: access key id to secret.
         region_id: the region whose V4 signatures are good here.
         now: seconds since the epoch.
-        accepts_token: whether a security token belongs to a key.
+        token_problem: what is wrong with a key's security token.
 
     Raises:
         OSSRefusal: AccessDenied (anonymous, expired, undated), InvalidAccessKeyId, InvalidSecurityToken,
-            RequestTimeTooSkewed, SignatureDoesNotMatch, InvalidArgument (a signature that can't be read).
+            SecurityTokenExpired, RequestTimeTooSkewed, SignatureDoesNotMatch, InvalidArgument (a signature that can't
+            be read).
     """
     claim = _read(request, region_id)
     secret = credentials(claim.access_key_id)
-    if secret is None:
+    problem = token_problem(claim.access_key_id, claim.token)
+    # OSS does not know the key of temporary credentials that come without their token.
+    if secret is None or problem is TokenProblem.MISSING:
         message = "The OSS Access Key Id you provided does not exist in our records."
         raise OSSRefusal(
             403, "InvalidAccessKeyId", message, ec="0002-00000902", details={"OSSAccessKeyId": claim.access_key_id}
         )
-    if claim.token and not accepts_token(claim.access_key_id, claim.token):
-        raise OSSRefusal(403, "InvalidSecurityToken", "The security token you provided is invalid.")
+    if problem is TokenProblem.EXPIRED:
+        message = "The security token you provided has expired."
+        raise OSSRefusal(403, "SecurityTokenExpired", message, ec="0002-00000007")
+    if problem:
+        message = "The security token you provided is invalid."
+        raise OSSRefusal(403, "InvalidSecurityToken", message, ec="0002-00000006")
     _check_time(claim, now)
     if not hmac.compare_digest(claim.expected_signature(secret).encode(), claim.signature.encode()):
         raise _signature_does_not_match(claim)

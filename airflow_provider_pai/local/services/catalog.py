@@ -1,8 +1,8 @@
 """The image catalog of local PAI: PAI's own images as ListImages shows them, and those a user added.
 
 Tags marked with ``real`` are taken from public documents and logs; the others continue their pattern [inferred], so
-that the catalog has more than one version to choose from. Names, sizes, times and ids are
-made up in PAI's form [inferred].
+that the catalog has more than one version to choose from. Every row has a tag: ``alipai`` lists the cloud's images, and
+stumbles over one without. Names, sizes, times and ids are made up in PAI's form [inferred].
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airflow_provider_pai.model.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind, parse_image
+from airflow_provider_pai.model.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind
+from airflow_provider_pai.model.image_row import parse_image
 
 Row = dict[str, Any]
 
@@ -32,7 +33,7 @@ _TRAINING = (
     ("tensorflow-training", "2.9-gpu-py39-cu112-ubuntu20.04"),
     ("xgboost-training", "1.6.0-cpu-py36-ubuntu18.04"),  # real
     ("pytorch-training", "cuda11.3.1-cudnn8-devel-ubuntu20.04-py38-0625"),  # real, and names no version
-    ("easyrec", ""),
+    ("easyrec", "py36-tf1.15-0.7.4"),
 )
 _INFERENCE = (
     ("pytorch-inference", "1.12-py39-cpu-ubuntu20.04"),
@@ -62,7 +63,7 @@ def official_rows(region_id: str) -> list[Row]:
     rows: list[Row] = []
     for kind, registry, images in _REGISTRIES:
         for repository, tag in images:
-            name = f"{repository}:{tag}" if tag else repository
+            name = f"{repository}:{tag}"
             rows.append(_official_row(kind, name, f"{registry.format(region_id)}/{name}", len(rows)))
     return rows
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -15,8 +15,10 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.gate import roa
 from airflow_provider_pai.local.gate.gateway import MAX_BODY, Nonces, pai_app
 from airflow_provider_pai.local.gate.reply import Refusal, answer
+from airflow_provider_pai.local.keys import KeyRing
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEYS = signing.KeyPair("LTAI-test", "not-a-real-secret")
@@ -95,14 +97,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sender(clock: Clock) -> Sender:
+def ring(clock: Clock) -> KeyRing:
+    return KeyRing(KEYS, clock.now)
+
+
+@pytest.fixture
+def sender(ring: KeyRing, clock: Clock) -> Sender:
     routes = [
         Route(JOBS, echo, methods=["GET", "POST"]),
         Route(JOBS + "/{TrainingJobId}", refusing, methods=["GET"]),
         Route(JOBS + "/{TrainingJobId}/stop", failing, methods=["PUT"]),
     ]
-    app = pai_app(routes, {KEYS.access_key_id: KEYS.access_key_secret}.get, clock.now)
-    return Sender(app)
+    return Sender(pai_app(routes, ring, clock.now))
 
 
 def assert_refused(answer: Answer, status: int, code: str) -> None:
@@ -160,6 +166,65 @@ def test_a_refused_signature_does_not_use_up_its_nonce(sender: Sender) -> None:
     forged = {**headers, "Authorization": headers["Authorization"][:-4] + "0000"}
     assert sender.raw("GET", JOBS, forged).status_code == 400
     assert sender.raw("GET", JOBS, headers).status_code == 200
+
+
+def temporary_keys(ring: KeyRing, **changed: str | None) -> signing.KeyPair:
+    key = ring.issue("acs:ram::1:role/trainer", "tests", timedelta(hours=1))
+    return replace(signing.KeyPair(key.access_key_id, key.access_key_secret, key.security_token), **changed)
+
+
+def test_temporary_credentials_pass_until_they_end(sender: Sender, ring: KeyRing, clock: Clock) -> None:
+    sender.keys = temporary_keys(ring)
+    assert sender.send("ListTrainingJobs").status_code == 200
+    clock.move_to(timedelta(hours=1))
+    answer = sender.raw("GET", JOBS, sender.headers("ListTrainingJobs", date=clock.now()))
+    assert_refused(answer, 400, "InvalidSecurityToken.Expired")
+
+
+def test_temporary_credentials_without_their_token_are_refused(sender: Sender, ring: KeyRing) -> None:
+    sender.keys = temporary_keys(ring, security_token=None)
+    assert_refused(sender.send("ListTrainingJobs"), 400, "MissingSecurityToken")
+
+
+def test_a_token_that_nobody_handed_out_is_refused(sender: Sender, ring: KeyRing) -> None:
+    for keys in (temporary_keys(ring, security_token="made up"), replace(KEYS, security_token="made up")):
+        sender.keys = keys
+        answer = sender.send("ListTrainingJobs")
+        assert_refused(answer, 400, "InvalidSecurityToken.Malformed")
+        assert "made up" not in answer.text
+
+
+def test_a_token_of_another_key_is_refused(sender: Sender, ring: KeyRing) -> None:
+    other = temporary_keys(ring).security_token
+    for keys in (temporary_keys(ring, security_token=other), replace(KEYS, security_token=other)):
+        sender.keys = keys
+        assert_refused(sender.send("ListTrainingJobs"), 400, "InvalidSecurityToken.MismatchWithAccessKey")
+
+
+def older_headers(nonce: str = "older") -> dict[str, str]:
+    """Sign a list of jobs with the scheme before ACS3."""
+    headers = {
+        "date": NOW.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        "accept": "application/json",
+        "x-acs-action": "ListTrainingJobs",
+        "x-acs-signature-method": "HMAC-SHA1",
+        "x-acs-signature-nonce": nonce,
+        "x-acs-signature-version": "1.0",
+        "x-acs-version": "2022-01-12",
+    }
+    text = roa.string_to_sign(signing.Request("GET", JOBS, {"Status": "a b"}, headers))
+    return {**headers, "authorization": f"acs {KEYS.access_key_id}:{roa.sign(text, KEYS.access_key_secret)}"}
+
+
+def test_the_signature_before_acs3_passes_too(sender: Sender) -> None:
+    assert sender.raw("GET", f"{JOBS}?Status=a+b", older_headers()).json()["Query"] == {"Status": "a b"}
+    assert_refused(sender.raw("GET", f"{JOBS}?Status=ab", older_headers("other")), 400, "SignatureDoesNotMatch")
+
+
+def test_a_nonce_is_used_once_whatever_the_scheme(sender: Sender) -> None:
+    assert sender.raw("GET", f"{JOBS}?Status=a+b", older_headers("nonce-0")).status_code == 200
+    assert_refused(sender.raw("GET", f"{JOBS}?Status=a+b", older_headers("nonce-0")), 400, "SignatureNonceUsed")
+    assert_refused(sender.send("ListTrainingJobs"), 400, "SignatureNonceUsed")
 
 
 def test_the_version_must_be_that_of_the_product(sender: Sender) -> None:

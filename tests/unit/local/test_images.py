@@ -15,7 +15,8 @@ from starlette.responses import Response
 from airflow_provider_pai.local.gate.reply import Refusal, refuse
 from airflow_provider_pai.local.services.catalog import ImageCatalog, official_rows
 from airflow_provider_pai.local.services.images import routes
-from airflow_provider_pai.model.image import ImageQuery, choose, parse_images
+from airflow_provider_pai.model.image import ImageQuery, choose
+from airflow_provider_pai.model.image_row import parse_images
 
 NOW = datetime(2026, 11, 2, 3, 4, 5, 678_900, tzinfo=UTC)
 LIST = "/api/v1/images"
@@ -73,7 +74,7 @@ def test_rows_have_the_services_form() -> None:
         assert re.fullmatch(r"image-[0-9a-z]{18}", row["ImageId"])
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row["GmtCreateTime"])
         assert datetime.fromisoformat(row["GmtCreateTime"]).tzinfo is UTC
-        assert "cn-beijing" in row["ImageUri"]
+        assert re.fullmatch(r"\S+\.cn-beijing\.\S+/\S+:\S+", row["ImageUri"])
         assert {"Key": "system.official", "Value": "true"} in row["Labels"]
     assert len({row["ImageId"] for row in rows}) == len(rows)
     assert "registry.cn-beijing.aliyuncs.com/pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04" in {
@@ -101,7 +102,7 @@ def test_some_rows_name_no_framework_version_as_in_the_cloud() -> None:
     readable = {image.name for image in parse_images(rows)}
     assert {row["Name"] for row in rows} - readable == {
         "pytorch-training:cuda11.3.1-cudnn8-devel-ubuntu20.04-py38-0625",
-        "easyrec",
+        "easyrec:py36-tf1.15-0.7.4",
         "python-inference:py39-ubuntu2004",
         "tensorflow-inference:2.3-py36-ubuntu18.04",
         "vllm:0.14.0-gpu",

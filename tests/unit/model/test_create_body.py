@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -177,6 +178,13 @@ def test_what_is_not_given_is_left_out_of_the_body() -> None:
     assert {"Scheduler", "TrainingJobDescription"}.isdisjoint(body)
 
 
+@given(st.lists(TEXTS, min_size=1))
+def test_a_command_of_other_words_is_run_word_by_word(words: list[str]) -> None:
+    body = create_body(SPEC, "12345")
+    spec = read_create_body({**body, "AlgorithmSpec": {**body["AlgorithmSpec"], "Command": ["env", *words]}})
+    assert shlex.split(spec.command) == ["env", *words]
+
+
 def test_a_limit_in_minutes_counts_too() -> None:
     body = {**create_body(SPEC, "1"), "Scheduler": {"MaxRunningTimeInMinutes": 2}}
     assert read_create_body(body).max_run_time == 120
@@ -209,7 +217,7 @@ def without(name: str) -> dict[str, Any]:
         {**without("x"), "InputChannels": [{"Name": "train"}]},
         {**without("x"), "OutputChannels": [{"Name": "model"}]},
         {**without("x"), "HyperParameters": {"lr": "0.1"}},
-        {**without("x"), "AlgorithmSpec": {**without("x")["AlgorithmSpec"], "Command": ["python", "train.py"]}},
+        {**without("x"), "AlgorithmSpec": {**without("x")["AlgorithmSpec"], "Command": []}},
         {**without("x"), "AlgorithmSpec": {**without("x")["AlgorithmSpec"], "Command": "sh -c true"}},
         {
             **without("x"),

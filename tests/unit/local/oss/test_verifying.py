@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 import pytest
 
+from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
@@ -108,12 +109,28 @@ def test_an_authorization_that_cannot_be_read_is_refused(header):
 def test_a_security_token_is_good_only_when_it_is_known():
     request = v1(x_oss_security_token="token")
     assert refusal(request) == (403, "InvalidSecurityToken")
-    assert check(request, accepts_token=lambda key, token: (key, token) == ("id", "token")) == "id"
+    known = {("id", "token"): None}
+    assert check(request, token_problem=lambda key, token: known[key, token]) == "id"
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (TokenProblem.MISSING, "InvalidAccessKeyId"),
+        (TokenProblem.UNKNOWN, "InvalidSecurityToken"),
+        (TokenProblem.MISMATCHED, "InvalidSecurityToken"),
+        (TokenProblem.EXPIRED, "SecurityTokenExpired"),
+    ],
+)
+def test_a_security_token_is_refused_for_what_is_wrong_with_it(problem, code):
+    with pytest.raises(OSSRefusal) as raised:
+        check(v1(x_oss_security_token="token"), token_problem=lambda _key, _token: problem)
+    assert (raised.value.status, raised.value.code) == (403, code)
 
 
 def test_an_error_never_echoes_a_security_token():
     request = replace(v1(x_oss_security_token="hidden"), key="other")
     with pytest.raises(OSSRefusal) as raised:
-        check(request, accepts_token=lambda _key, _token: True)
+        check(request, token_problem=lambda _key, _token: None)
     assert raised.value.code == "SignatureDoesNotMatch"
     assert "hidden" not in str(raised.value.details)
