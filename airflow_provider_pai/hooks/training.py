@@ -50,6 +50,10 @@ class PAITrainingHook(PAIBaseHook):
         sleep: waits, in seconds.
     """
 
+    # Airflow before 3.2 looks for these in the very class that provider_info names, not in its bases.
+    get_connection_form_widgets = PAIBaseHook.get_connection_form_widgets
+    get_ui_field_behaviour = PAIBaseHook.get_ui_field_behaviour
+
     def __init__(
         self,
         pai_conn_id: str = PAIBaseHook.default_conn_name,

@@ -12,9 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
-from airflow_provider_pai.model.identity import STOPPING_LABEL
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
 from airflow_provider_pai.operators.attempt import deadline_of, identity_of, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.model.identity import JobIdentity
+    from airflow_provider_pai.model.status import JobSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -107,6 +106,8 @@ class PAIJobOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
+        from airflow_provider_pai.model.status import JobSnapshot
+
         job_id = event["job_id"]
         self._identity = self._identity_in(context)
         with airflow_errors(fail_fast=self.fail_fast), self._responsible(context, job_id):
@@ -212,6 +213,9 @@ class PAIJobOperator(BaseOperator):
 
     def _ended_in_time(self, job_id: str) -> JobSnapshot:
         """Return a job that has just ended by itself; stop any other."""
+        from airflow_provider_pai.model.identity import STOPPING_LABEL
+        from airflow_provider_pai.model.status import JobStatus
+
         job = self.hook.get(job_id)
         # The trigger may have stopped it already, and then says so by the label.
         if job.is_terminal and not (job.status == JobStatus.TERMINATED and STOPPING_LABEL in job.labels):

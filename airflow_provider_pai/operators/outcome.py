@@ -10,11 +10,11 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError, shortened
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
-from airflow_provider_pai.model.status import JobSnapshot
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.diagnosis import Diagnosis
     from airflow_provider_pai.model.evidence import Evidence
+    from airflow_provider_pai.model.status import JobSnapshot
 
 _INFO_LINES = 10
 NO_RETRY = (SpecError, AuthError)

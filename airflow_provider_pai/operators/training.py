@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.identity import DETACHED_LABEL
 from airflow_provider_pai.model.spec import ARGUMENTS, CHECKPOINTS_CHANNEL
 from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
@@ -194,6 +193,7 @@ class PAITrainingOperator(PAIJobOperator):
             SpecError: listing every problem, those too that only the cloud knows.
         """
         from airflow_provider_pai.model.arguments import read_spec
+        from airflow_provider_pai.model.identity import DETACHED_LABEL
 
         arguments = {name: getattr(self, name) for name in ARGUMENTS}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
