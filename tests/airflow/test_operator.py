@@ -37,7 +37,8 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "train.py").write_text(
-        "import os, sys\n"
+        "import os, sys, time\n"
+        "time.sleep(0.7)  # long enough to be deferred\n"
         "print('training with', sys.argv[1:])\n"
         "print('accuracy=0.75')\n"
         "open(os.environ['PAI_OUTPUT_MODEL'] + 'model.txt', 'w').write('a model')\n"
