@@ -8,6 +8,7 @@
     ├── ProtocolError            an answer that can't be read
     ├── APIError                 the service said no: .status .code .message .request_id
     │   ├── AuthError            wrong, expired or insufficient credentials
+    │   │   └── CredentialsError no credentials can be had; .check names the connection's fields
     │   ├── NotFoundError        no such thing
     │   ├── ConflictError        it exists already, or is in a state that forbids this
     │   ├── ThrottledError       too many requests; .retry_after in seconds, when the service said so
@@ -104,10 +105,11 @@ class APIError(PAIError):
         self.code = code
         self.message = message
         self.request_id = request_id
-        super().__init__(
-            f"{operation} was refused: {code or 'no code'}: {message} "
-            f"(HTTP {status}, request id {request_id or 'none'}){self._advice()}"
-        )
+        super().__init__(f"{self._told()}{self._advice()}")
+
+    def _told(self) -> str:
+        received = f"HTTP {self.status}, request id {self.request_id or 'none'}"
+        return f"{self.operation} was refused: {self.code or 'no code'}: {self.message} ({received})"
 
     def _advice(self) -> str:
         return ""
@@ -121,6 +123,27 @@ class AuthError(APIError):
             ". Check access_key_id, access_key_secret and security_token of the Airflow connection, "
             "and that the RAM user may use this workspace"
         )
+
+
+class CredentialsError(AuthError):
+    """Nothing to sign with: a role that doesn't exist or may not be assumed, a token file that isn't there.
+
+    Attributes:
+        check: the fields of the connection that may be wrong.
+    """
+
+    def __init__(
+        self, operation: str, status: int, code: str, message: str, request_id: str = "", *, check: str
+    ) -> None:
+        self.check = check
+        super().__init__(operation, status, code, message, request_id)
+
+    def _told(self) -> str:
+        # Without a status nobody was asked: what is needed for asking is missing here.
+        return super()._told() if self.status else f"{self.operation}: {self.message}"
+
+    def _advice(self) -> str:
+        return f". Check {self.check} of the Airflow connection"
 
 
 class NotFoundError(APIError):

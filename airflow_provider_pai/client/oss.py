@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import oss2
 import tenacity
 
+from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
 from airflow_provider_pai.client.crew import Crew
 from airflow_provider_pai.client.files import unchanging
 from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.client.inputs import InputFile, read_input
+from airflow_provider_pai.client.keys import Keys, keys_of, with_current
 from airflow_provider_pai.client.oss_errors import oss_errors
 from airflow_provider_pai.client.progress import Progress
 from airflow_provider_pai.client.source import packed
@@ -41,6 +43,7 @@ class ObjectStorage:
 
     Args:
         config: who asks, and where OSS is.
+        keys: what to sign with; default are the configuration's.
         part_size: bytes of an object that are in memory at a time; a larger object is sent in parts.
         page_size: how many objects are listed at a time, at most 1,000.
         sleep: waits a number of seconds before a request is repeated.
@@ -50,11 +53,13 @@ class ObjectStorage:
         self,
         config: ClientConfig,
         *,
+        keys: Keys | None = None,
         part_size: int = PART_SIZE,
         page_size: int = 1000,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
+        self._keys = keys or keys_of(config.credentials)
         self._part_size = part_size
         self._page_size = page_size
         self._sleep = sleep
@@ -223,9 +228,9 @@ class ObjectStorage:
     def _ask(self, verb: str, uri: OssUri, request: Callable[[Any], T]) -> T:
         """Send a request until OSS answers, four times at most; each try is signed anew."""
 
-        def once() -> T:
+        def once(pair: KeyPair) -> T:
             with oss_errors(verb, uri):
-                return request(self._bucket(uri))
+                return request(self._bucket(uri, pair))
 
         answer: T = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._is_worth_repeating),
@@ -233,16 +238,16 @@ class ObjectStorage:
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
             sleep=self._sleep,
             reraise=True,
-        )(once)
+        )(with_current, self._keys, once)
         return answer
 
     def _is_worth_repeating(self, error: BaseException) -> bool:
         return isinstance(error, PAIError) and is_passing(error)
 
-    def _bucket(self, uri: OssUri) -> Any:
+    def _bucket(self, uri: OssUri, pair: KeyPair) -> Any:
         config = self._config
         return oss2.Bucket(
-            self._auth(),
+            _auth(pair),
             config.oss_url,
             uri.bucket,
             session=self._session,
@@ -250,8 +255,8 @@ class ObjectStorage:
             region=config.region_id,
         )
 
-    def _auth(self) -> Any:
-        key = self._config.credentials
-        if key.security_token:
-            return oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4")
-        return oss2.AuthV4(key.access_key_id, key.access_key_secret)
+
+def _auth(pair: KeyPair) -> Any:
+    if pair.security_token:
+        return oss2.StsAuth(pair.access_key_id, pair.access_key_secret, pair.security_token, auth_version="v4")
+    return oss2.AuthV4(pair.access_key_id, pair.access_key_secret)

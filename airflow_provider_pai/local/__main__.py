@@ -13,9 +13,13 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.local.jobs.demand import Quota
 
 _NEEDED = ("starlette", "uvicorn")
 _SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
@@ -66,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         default="process",
         help="what runs jobs: processes of this machine, or Docker containers (auto: where an engine answers)",
     )
+    serve.add_argument(
+        "--quota",
+        type=_quota,
+        metavar="CPU,GPU,GIB",
+        help="what jobs may share as a resource quota: CPU cores, GPUs, GiB of memory (default: 64,8,512)",
+    )
     serve.set_defaults(command=_serve)
     status = commands.add_parser(
         "status", help=f"tell whether it runs, and show its jobs; exit code {NOT_RUNNING} if not"
@@ -85,6 +95,15 @@ def _port(text: str) -> int:
     return number
 
 
+def _quota(text: str) -> Quota:
+    from airflow_provider_pai.local.jobs.demand import Amount, Quota
+
+    numbers = text.split(",")
+    if len(numbers) != len(fields(Amount)) or not all(number.isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is no quota; it must be three whole numbers such as 64,8,512")
+    return Quota(total=Amount(*map(int, numbers)))
+
+
 def _serve(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.running.choice import RuntimeKind
     from airflow_provider_pai.local.running.sandbox import Mode
@@ -100,6 +119,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         cache=chosen.cache,
         sandbox=Mode(sandbox) if sandbox else None,
         runtime=RuntimeKind(chosen.runtime),
+        quota=chosen.quota,
     )
     with _failing_in_one_line(chosen.home):
         server.start()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.demand import Quota, usage
+from airflow_provider_pai.local.jobs.directory import Directory
 from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
@@ -29,13 +32,24 @@ from airflow_provider_pai.local.running.bound import BoundObjects, Place
 from airflow_provider_pai.local.running.choice import RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.services import images, machines, sts, workspaces
-from airflow_provider_pai.local.services.catalog import ImageCatalog
+from airflow_provider_pai.local.services import (
+    dataset_rows,
+    datasets,
+    experiments,
+    images,
+    machines,
+    quotas,
+    sts,
+    workspaces,
+)
+from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
+from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _CONFIGS, _CREATED = "images", "configs", "created"
+_IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class Settings:
         runtime: what runs jobs.
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
         places: what jobs find in the place of further buckets; no request can read them.
+        quota: the resource quota that jobs without an instance type share.
     """
 
     region_id: str = "cn-hangzhou"
@@ -63,6 +78,7 @@ class Settings:
     runtime: RuntimeKind = RuntimeKind.PROCESS
     gpus: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
+    quota: Quota = field(default_factory=Quota)
 
 
 class Backend:
@@ -99,13 +115,14 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            cache = settings.cache or home.path / "cache"
-            self._runtime = choose(settings.runtime, home.path, cache, settings.sandbox, gpus=bool(settings.gpus))
+            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
+            self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
+            self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
+            self._runtime = self._chosen_runtime()
             stack.callback(self._runtime.close)
             self.runner = Runner(self._workshop(), settings.slots)
             self._open = stack.pop_all()
-        self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep_images)
-        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep_configs)
+        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
     @property
@@ -126,11 +143,15 @@ class Backend:
 
     def routes(self) -> list[Route]:
         """Return the routes of all PAI services."""
-        settings, now = self._settings, self._clock.now
+        settings, now, workspace = self._settings, self._clock.now, self._settings.workspace_id
+        storage = partial(workspaces.default_storage, self._workspace, self._configs)
         return [
             *training.routes(self._jobs, self.runner, self._checks(), now, region_id=settings.region_id, user_id=OWNER),
-            *images.routes(self._catalog, settings.workspace_id, now),
+            *images.routes(self._catalog, workspace, now),
+            *datasets.routes(self._datasets, workspace, now),
+            *experiments.routes(self._experiments, workspace, storage, now),
             *workspaces.routes(self._workspace, self._configs, now),
+            *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
             *sts.routes(self._keys),
         ]
@@ -140,11 +161,13 @@ class Backend:
         return Controls(self._clock, self._faults, self.health, self.job_table, self.reset, self._lag, self._move)
 
     def health(self) -> dict[str, Any]:
-        """Tell version, how jobs are kept apart, and how many jobs are in which status."""
+        """Tell version, how jobs are kept apart, the resource quota, and how many jobs are in which status."""
+        quota = self._settings.quota
         return {
             "version": __version__,
             "mode": self.mode,
             "note": self._runtime.note,
+            "quota": f"{quota.quota_id}: {quota.total}",
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
         }
 
@@ -160,6 +183,8 @@ class Backend:
         self._clock.move_to(self._clock.offset * 0)
         self.runner.reset()
         self._configs.clear()
+        self._datasets.clear()
+        self._experiments.clear()
         self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
@@ -173,14 +198,38 @@ class Backend:
             ecs_spec_known=machines.is_known,
             bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()} | places.keys(),
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
-            image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog.rows(self._settings.workspace_id)},
+            image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
+            directory=Directory(
+                partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
+            ),
+        )
+
+    def _images(self) -> list[dict[str, Any]]:
+        return self._catalog.rows(self._settings.workspace_id)
+
+    def _chosen_runtime(self) -> Runtime:
+        settings = self._settings
+        return choose(
+            settings.runtime,
+            self._home.path,
+            settings.cache or self._home.path / "cache",
+            settings.sandbox,
+            image_exists=lambda uri: can_be_pulled(uri, self._images()),
+            gpus=bool(settings.gpus),
         )
 
     def _workshop(self) -> Workshop:
-        region_id, now = self._settings.region_id, self._clock.now
-        objects = BoundObjects(self.objects, self._settings.places)
-        gpus = self._settings.gpus
-        return Workshop(self._jobs, objects, self._runtime, region_id, now, gpus=gpus, shown=objects.shown)
+        settings, objects = self._settings, BoundObjects(self.objects, self._settings.places)
+        return Workshop(
+            self._jobs,
+            objects,
+            self._runtime,
+            settings.region_id,
+            self._clock.now,
+            gpus=settings.gpus,
+            quota=settings.quota,
+            shown=objects.shown,
+        )
 
     def _lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds
@@ -201,11 +250,8 @@ class Backend:
         self._home.remember(_CREATED, created)
         return datetime.fromisoformat(created)
 
-    def _keep_images(self, rows: list[dict[str, Any]]) -> None:
-        self._home.remember(_IMAGES, rows)
-
-    def _keep_configs(self, items: Mapping[str, Any]) -> None:
-        self._home.remember(_CONFIGS, items)
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        return partial(self._home.remember, name)
 
 
 def _empty(objects: ObjectStore) -> None:

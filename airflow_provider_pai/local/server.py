@@ -23,6 +23,7 @@ from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
 from airflow_provider_pai.local.gate.gateway import pai_app
 from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
@@ -60,6 +61,7 @@ class LocalPAI:
         runtime: RuntimeKind = Settings.runtime,
         gpus: int = 0,
         places: Mapping[str, Place] | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -77,13 +79,16 @@ class LocalPAI:
             runtime: what runs jobs; by default processes of this machine.
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
+            quota: the resource quota that jobs without an instance type share.
         """
         self.clock = Clock()
         self.faults = Faults()
         self._path = home
         self._ports = port, oss_port
         self._credentials = credentials
-        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {})
+        self._settings = Settings(
+            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota()
+        )
         self._backend: Backend | None = None
         self._ready: Ready | None = None
         self._open = ExitStack()

@@ -83,6 +83,15 @@ def test_an_alibaba_cloud_connection_serves_too(pai: LocalPAI, monkeypatch: pyte
     assert good, message
 
 
+def test_a_connection_may_assume_a_role_to_train(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    role = "credential_type=ram_role_arn&role_arn=acs%3Aram%3A%3A1234567890123456%3Arole%2Fairflow"
+    monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", f"{pai.ready.airflow_conn_uri}&{role}")
+    assert training(command="true").execute(Attempt().context)["status"] == "Succeed"
+    used = PAITrainingHook().keys.current()
+    assert used.access_key_id.startswith("STS.")
+    assert used.security_token
+
+
 def test_stopping_a_job_that_has_ended_or_is_gone_is_no_error(pai: LocalPAI) -> None:
     value = training(command="true").execute(Attempt().context)
     PAITrainingHook().stop(value["job_id"])

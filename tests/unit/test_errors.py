@@ -45,6 +45,7 @@ ONE_OF_EACH = [
     TransportError("no answer", sent=False),
     ProtocolError("not JSON", "<html>"),
     *(kind("GetTrainingJob", 400, "Code", "message", "ID") for kind in (APIError, AuthError, NotFoundError)),
+    errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "message", "ID", check="role_arn"),
     *(kind("GetTrainingJob", 500, "Code", "message") for kind in (ConflictError, ServerError)),
     ThrottledError("CreateTrainingJob", 400, "Throttling.User", "slow down", "ID", 1.5),
     *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(Evidence(SNAPSHOT))) for kind in JOB_ERRORS),
@@ -128,3 +129,13 @@ def test_whoever_caught_failed_jobs_catches_each_kind_of_them() -> None:
     apart = {errors.JobError, errors.JobStoppedError, errors.JobTimeoutError}
     assert all(issubclass(kind, JobError) for kind in JOB_ERRORS)
     assert {kind for kind in JOB_ERRORS if not issubclass(kind, JobFailedError)} == apart
+
+
+def test_missing_credentials_name_the_fields_to_check_and_no_http_where_nobody_was_asked() -> None:
+    refused = errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "no such role", "ID", check="role_arn")
+    assert str(refused) == (
+        "AssumeRole was refused: EntityNotExist.Role: no such role (HTTP 404, request id ID)"
+        ". Check role_arn of the Airflow connection"
+    )
+    local = errors.CredentialsError("AssumeRoleWithOIDC", 0, "", "no file", check="oidc_token_file")
+    assert str(local) == "AssumeRoleWithOIDC: no file. Check oidc_token_file of the Airflow connection"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,7 +23,15 @@ class RuntimeKind(StrEnum):
     DOCKER = "docker"
 
 
-def choose(kind: RuntimeKind, home: Path, cache: Path, sandbox: Mode | None, *, gpus: bool = False) -> Runtime:
+def choose(
+    kind: RuntimeKind,
+    home: Path,
+    cache: Path,
+    sandbox: Mode | None,
+    *,
+    image_exists: Callable[[str], bool] = lambda _: True,
+    gpus: bool = False,
+) -> Runtime:
     """Return what runs the jobs of a server.
 
     Args:
@@ -30,6 +39,7 @@ def choose(kind: RuntimeKind, home: Path, cache: Path, sandbox: Mode | None, *, 
         home: the server's folder.
         cache: folder of Python environments, for processes.
         sandbox: how a process gets its own ``/ml``; None for the best way that works here.
+        image_exists: tells whether the image of a job that runs as a process could be had.
         gpus: give each container all GPUs; processes have them anyway.
 
     Raises:
@@ -45,7 +55,7 @@ def choose(kind: RuntimeKind, home: Path, cache: Path, sandbox: Mode | None, *, 
                 raise RuntimeError(f"jobs can't be run in containers: {error}") from error
             reason = str(error)
     environments = Environments(cache, Interpreter.at(), dict(os.environ))
-    return ProcessRuntime(Sandbox(home, environments.folders, sandbox), environments, reason)
+    return ProcessRuntime(Sandbox(home, environments.folders, sandbox), environments, reason, image_exists)
 
 
 def _docker(home: Path, *, gpus: bool, insisted: bool) -> Runtime:

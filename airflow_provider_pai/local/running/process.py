@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running import processes
 from airflow_provider_pai.local.running.environments import Environments
 from airflow_provider_pai.local.running.output import each_line
-from airflow_provider_pai.local.running.runtime import Identity, LineSink, Ready
+from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, Ready
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.contract import RunPlan
 
@@ -37,9 +37,17 @@ class ProcessRuntime:
         sandbox: gives each job its own ``/ml``.
         environments: the Python environments of jobs.
         reason: why a job's image is not used; empty when nobody needs to know.
+        image_exists: tells whether the image of a job could be had; a job with another one fails.
     """
 
-    def __init__(self, sandbox: Sandbox, environments: Environments, reason: str = "") -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        environments: Environments,
+        reason: str = "",
+        image_exists: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._image_exists = image_exists
         self._sandbox = sandbox
         self._environments = environments
         self._reason = reason
@@ -60,6 +68,8 @@ class ProcessRuntime:
 
     def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> ProcessPlace | None:
         """Make the job's Python environment. See :meth:`Runtime.prepare`."""
+        if not self._image_exists(job.image_uri):
+            raise ImageFailed(f"The image {job.image_uri} can't be pulled: there is no such image in PAI's registry")
         environment = self._environments.ready(job.plan.requirements, say, halted)
         if environment is None:
             return None

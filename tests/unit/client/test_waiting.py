@@ -8,8 +8,10 @@ import pytest
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE
+from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, wait_for_end
 from airflow_provider_pai.errors import AuthError, PAIError, TransportError
 from airflow_provider_pai.model.status import JobSnapshot
@@ -31,7 +33,7 @@ class Job:
         self.now = 0.0
         self.slept: list[float] = []
         self.shown: list[str] = []
-        self.changes: list[str] = []
+        self.told: list[str] = []
 
     def send(self, call: Call[T], *, attempts: int | None = None) -> T:
         assert attempts == 1
@@ -59,9 +61,9 @@ class Job:
             "train1",
             interval=10.0,
             patience=Patience(lambda *_: None, limit, clock=lambda: self.now),
-            logs=LogReader(self, "train1", lambda *_: None),
+            log=TaskLog(LogReader(self, "train1", lambda *_: None), Bookmark()),
             show=self.shown.extend,
-            changed=lambda job: self.changes.append(job.status),
+            tell=self.told.extend,
             sleep=self.sleep,
         )
 
@@ -82,7 +84,7 @@ def test_a_job_that_has_ended_already_is_looked_at_once() -> None:
 def test_each_change_of_status_is_told_once() -> None:
     job = Job("Creating", "Running", "Running", "Running", "Pausing", "Running", "Succeed")
     job.waited_for()
-    assert job.changes == ["Creating", "Running", "Pausing", "Running", "Succeed"]
+    assert job.told == [f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running", "Succeed")]
 
 
 def test_a_status_nobody_knows_is_waited_through() -> None:
@@ -118,7 +120,7 @@ def test_an_endless_log_does_not_hold_up_the_task() -> None:
 def test_a_passing_error_is_waited_through() -> None:
     job = Job("Running", NO_ANSWER, NO_ANSWER, "Succeed")
     assert job.waited_for().is_success
-    assert job.changes == ["Running", "Succeed"]
+    assert job.told == ["Job train1: Running", "Job train1: Succeed"]
     assert job.slept == [10.0, 10.0, 10.0, *FINAL_PAUSES]
 
 
