@@ -347,7 +347,7 @@ def test_requirements_are_installed_for_all_instances_of_the_job_and_for_no_othe
 
 def test_requirements_that_can_not_be_installed_fail_the_preparation(run: Callable[..., Any], house: House) -> None:
     job = run("true", requirements=("/ml/absent-1.0-py3-none-any.whl",))
-    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "PreparationFailed")
+    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "RequirementsFailed")
     assert job["ReasonMessage"].startswith("pip could not install the requirements: ")
     assert "absent-1.0" in job["ReasonMessage"]
 
