@@ -108,7 +108,7 @@ def local_mode(
     """Serve a local PAI for one job; whatever runs of it ends with this context.
 
     Args:
-        cloud: the task's connection; looked up only for what is in the cloud.
+        cloud: the task's connection; looked up only for what is in the cloud. What it opened is closed at the end.
         spec: the job.
         job_name: its name.
         key: keeps its outputs apart from those of other jobs of the name.
@@ -124,8 +124,9 @@ def local_mode(
         raise SpecError(problems)
     base = (folder or _airflow_home() / "pai-local").absolute()
     bindings = Bindings.of(spec, output_folders(spec, base / "outputs", job_name, key), secrets.token_hex(6))
-    bound = places(bindings, cloud, cloud_buckets(spec))
     with ExitStack() as stack:
+        stack.callback(cloud.close)
+        bound = places(bindings, cloud, cloud_buckets(spec))
         home = stack.enter_context(_home(base / "running", bindings.files))
         server = LocalPAI(
             home,

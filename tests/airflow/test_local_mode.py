@@ -84,8 +84,10 @@ def local(**arguments: Any) -> Any:
     return training(**{"instance_type": "local", "image": None, **arguments})
 
 
-def nothing_is_left(home: Path) -> bool:
-    return list((home / "pai-local" / "running").iterdir()) == []
+def left(home: Path) -> list[str]:
+    """What lies in the folders of servers."""
+    running = home / "pai-local" / "running"
+    return sorted(str(path.relative_to(running)) for path in running.rglob("*"))
 
 
 def test_without_an_account_a_script_trains_on_local_files_and_its_model_is_a_local_folder(
@@ -112,7 +114,7 @@ def test_without_an_account_a_script_trains_on_local_files_and_its_model_is_a_lo
     assert attempt.xcoms["job_id"] == value["job_id"]
     assert "console_url" not in attempt.xcoms
     json.dumps(value)
-    assert nothing_is_left(home)
+    assert left(home) == []
 
 
 # Inputs and outputs ---------------------------------------------------------------------------------------------------
@@ -158,10 +160,11 @@ def test_outputs_go_where_their_author_says_and_checkpoints_lead_on(no_engine: s
 
 
 def test_inputs_and_code_in_oss_are_read_with_the_connection(no_engine: str, pai: LocalPAI, home: Path) -> None:
-    bucket, cloud = pai.ready.bucket, PAIOSSHook()
-    cloud.write(f"oss://{bucket}/local-mode/code/train.py", b"print(open('/ml/input/data/one/one.csv').read())")
-    cloud.write(f"oss://{bucket}/local-mode/data/one.csv", b"1")
-    cloud.write(f"oss://{bucket}/local-mode/data/deep/two.csv", b"2")
+    bucket = pai.ready.bucket
+    with contextlib.closing(PAIOSSHook()) as cloud:
+        cloud.write(f"oss://{bucket}/local-mode/code/train.py", b"print(open('/ml/input/data/one/one.csv').read())")
+        cloud.write(f"oss://{bucket}/local-mode/data/one.csv", b"1")
+        cloud.write(f"oss://{bucket}/local-mode/data/deep/two.csv", b"2")
     value = local(
         command="python train.py && find /ml/input/data/all -type f | sort > /ml/output/model/found",
         source_dir=f"oss://{bucket}/local-mode/code/",
@@ -176,7 +179,7 @@ def test_an_object_that_is_not_there_is_named(no_engine: str, pai: LocalPAI, hom
     uri = f"oss://{pai.ready.bucket}/local-mode/absent.csv"
     with pytest.raises(JobFailedError, match=r"input channel one can't be read from .*absent\.csv"):
         local(inputs={"one": uri}).execute(Attempt().context)
-    assert nothing_is_left(home)
+    assert left(home) == []
 
 
 # What is refused ------------------------------------------------------------------------------------------------------
@@ -204,7 +207,7 @@ def test_what_can_not_be_had_here_is_refused_before_anything_runs(
     with pytest.raises(AirflowFailException, match=why):
         local(**arguments).execute(attempt.context)
     assert attempt.xcoms == {}
-    assert not (home / "pai-local" / "running").exists() or nothing_is_left(home)
+    assert left(home) == []
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="this machine has a GPU")
@@ -239,9 +242,9 @@ def test_without_an_image_no_container_is_needed(docker: Any, task_log: Callable
 
 def test_in_a_container_an_image_of_the_catalog_is_that_of_the_connection(docker: Any, pai: LocalPAI) -> None:
     (spec, _) = read_spec({"command": "true", "instance_type": "local", "image": {"framework_name": "PyTorch"}})
-    with local_mode(PAITrainingHook(), spec, "job", "key") as here:
+    with contextlib.closing(PAIImageHook()) as catalog, local_mode(PAITrainingHook(), spec, "job", "key") as here:
         assert here.mode == "docker"
-        assert here.spec.image_uri == PAIImageHook().retrieve("PyTorch").uri
+        assert here.spec.image_uri == catalog.retrieve("PyTorch").uri
 
 
 def test_several_instances_run_side_by_side(anywhere: str, home: Path) -> None:
@@ -259,7 +262,7 @@ def test_a_failing_command_fails_the_task_and_keeps_its_checkpoints(anywhere: st
     assert "it broke" in str(caught.value)
     (step,) = (home / "pai-local" / "outputs").glob("*/checkpoints/step")
     assert step.read_text() == "kept\n"
-    assert nothing_is_left(home)
+    assert left(home) == []
 
 
 class Ended(BaseException):
@@ -292,7 +295,7 @@ def test_a_task_that_is_ended_ends_its_job(anywhere: str, home: Path, tmp_path: 
     signal.signal(signal.SIGUSR1, before)
     (step,) = (home / "pai-local" / "outputs").glob("*/checkpoints/step")
     assert step.read_text() == "saved\n"
-    assert nothing_is_left(home)
+    assert left(home) == []
     operator.on_kill()
 
 
@@ -316,9 +319,9 @@ def test_a_worker_that_is_killed_leaves_no_job_and_the_next_one_tidies_up(anywhe
         wait_until(lambda: bool(list(home.glob("pai-local/running/*/jobs/*/work/ml/output/model/up"))), 60)
         worker.kill()
     wait_until(lambda: not running_with("611"), 5)
-    assert not nothing_is_left(home)
+    assert left(home) != []
     local(image_uri=anywhere).execute(Attempt().context)
-    assert nothing_is_left(home)
+    assert left(home) == []
     (step,) = home.glob("pai-local/outputs/*/checkpoints/step")
     assert step.read_text() == "kept\n"
 
