@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.keys import Keys
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, LOG_GOES_ON
@@ -119,6 +120,7 @@ class StatusPoller:
     def __init__(self, client: PAIClient) -> None:
         self.client = client
         self._watches: set[Watch] = set()
+        self._pace = Pace()
         self._rounds = 0
         self._created: dict[str, datetime] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pai-poller")
@@ -166,7 +168,8 @@ class StatusPoller:
             self._news.clear()
             await self._round(due)
             interval = min((each.interval for each in self._active()), default=None)
-            left = None if interval is None else max(0.0, last + max(interval, _GATHERING) - clock())
+            pause = None if interval is None else self._pace.pause(max(interval, _GATHERING))
+            left = None if pause is None else max(0.0, last + pause - clock())
             try:
                 await asyncio.wait_for(self._news.wait(), left)
                 # Watches come in crowds when a triggerer starts; one look serves them all, and none of the others.
@@ -188,9 +191,18 @@ class StatusPoller:
         for each in watches:
             each.looked_at = True
         found = await self._statuses({each.job_id for each in watches})
+        self._keep_pace(found.values())
         waiting = [each for each in watches if each in self._watches]
         pages = self._pages(waiting)
         await asyncio.gather(*(self._deliver(each, found[each.job_id], pages.get(each, 0)) for each in waiting))
+
+    def _keep_pace(self, found: Collection[JobSnapshot | PAIError]) -> None:
+        """An outage is everybody's: the rounds slow down when none of the jobs could be seen."""
+        errors = [each for each in found if isinstance(each, PAIError)]
+        if found and len(errors) == len(found):
+            self._pace.failed(errors[0])
+        elif found:
+            self._pace.answered()
 
     def _pages(self, watches: Sequence[Watch]) -> Mapping[Watch, int]:
         """Share out the log pages of a round; of very many watches, those get some that have waited longest."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.logs import Sender
+from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.errors import PAIError
@@ -29,6 +30,7 @@ def wait_for_end(
     show: Callable[[Iterable[str]], None],
     tell: Callable[[Iterable[str]], None],
     sleep: Callable[[float], None] = time.sleep,
+    pace: Pace | None = None,
 ) -> JobSnapshot:
     """Ask for the job until it has ended.
 
@@ -41,18 +43,20 @@ def wait_for_end(
         show: is given new log lines.
         tell: is given what else is new of the job; its end after its last log lines.
         sleep: waits, in seconds.
+        pace: makes the looks of an outage rarer; by default as :class:`Pace` does.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`Patience`.
     """
+    pace = pace or Pace()
     while True:
-        snapshot = _look(client, job_id, patience)
+        snapshot = _look(client, job_id, patience, pace)
         if snapshot is not None:
             tell(log.news(snapshot))
             show(log.lines(snapshot))
             if snapshot.is_terminal:
                 break
-        sleep(interval)
+        sleep(pace.pause(interval))
     for pause in FINAL_PAUSES:
         sleep(pause)
         _catch_up(snapshot, log, show)
@@ -70,11 +74,13 @@ def _catch_up(snapshot: JobSnapshot, log: TaskLog, show: Callable[[Iterable[str]
             return
 
 
-def _look(client: Sender, job_id: str, patience: Patience) -> JobSnapshot | None:
+def _look(client: Sender, job_id: str, patience: Patience, pace: Pace) -> JobSnapshot | None:
     try:
         snapshot = client.send(get_training_job(job_id), attempts=1)
     except PAIError as error:
         patience.failed(error)
+        pace.failed(error)
         return None
     patience.answered()
+    pace.answered()
     return snapshot

@@ -202,11 +202,22 @@ class PAIJobOperator(BaseOperator):
         job = self._complete(seen)
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
+            if twin := self._twin(context, job):
+                return self._take_on(context, twin, existed=True)
             raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
         context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
         return value
+
+    def _twin(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:
+        """Return the job to go on with when a live copy of this attempt has kept its own and stopped this one's."""
+        from airflow_provider_pai.model.identity import STOPPING_LABEL
+        from airflow_provider_pai.model.status import JobStatus
+
+        if job.status != JobStatus.TERMINATED or STOPPING_LABEL not in job.labels:
+            return None
+        return self.hook.adopt(self._identity_in(context))
 
     def _complete(self, seen: JobSnapshot) -> JobSnapshot:
         """Return the whole job: what a list told lacks image, metrics and duration."""

@@ -10,6 +10,7 @@ from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE
 from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, wait_for_end
@@ -65,6 +66,7 @@ class Job:
             show=self.shown.extend,
             tell=self.told.extend,
             sleep=self.sleep,
+            pace=Pace(chance=lambda: 0.0),
         )
 
 
@@ -136,3 +138,10 @@ def test_an_error_that_stays_ends_the_waiting_at_once() -> None:
     with pytest.raises(AuthError):
         job.waited_for()
     assert job.slept == [10.0]
+
+
+@pytest.mark.parametrize("minutes", [10, 59])
+def test_minutes_of_outage_fail_nothing(minutes: int) -> None:
+    job = Job("Running", *[NO_ANSWER] * (minutes * 6), "Running", "Succeed")
+    assert job.waited_for(limit=3600.0).is_success
+    assert job.now >= minutes * 60
