@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from airflow_provider_pai.model.identity import (
     GENERATION_LABEL,
     TRY_LABEL,
     JobIdentity,
+    ending,
     held,
     number,
     plan,
 )
 from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
+from airflow_provider_pai.model.status import JobSnapshot, JobStatus, moment
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -30,6 +32,10 @@ LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each further look for a job that may just have been created: a list may lag behind [inferred]."""
 
 
+STOP_LOOKS, STOP_PAUSE = 30, 2.0
+"""How often, and every how many seconds, a job that is being stopped is looked at before another one is submitted."""
+TWIN_WINDOW = timedelta(hours=1)
+"""How much older a copy's job may be than this attempt's; an older success is of a deleted run."""
 LOOK_AGAIN_SECONDS = 1.0
 """After so long a preparation another look is worth a request before the job is created."""
 EarlierImage = Callable[[], str | None]
@@ -63,7 +69,8 @@ class Submission:
         Returns:
             The job, and whether it existed already.
         """
-        began, jobs = time.time(), self.jobs_of(identity)
+        jobs = self._jobs_at_rest(identity)
+        began = time.time()
         if adopted := self._adopt(identity, jobs):
             return adopted, True
         known = {job.job_id for job in jobs}
@@ -78,6 +85,19 @@ class Submission:
     def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
         return self._adopt(identity, self.jobs_of(identity))
+
+    def adopt_twin(self, identity: JobIdentity, job_id: str) -> JobSnapshot | None:
+        """Return the job that a live copy of this attempt has kept, after it has stopped this one's.
+
+        Args:
+            identity: the attempt.
+            job_id: the job that was stopped.
+        """
+        jobs = self.jobs_of(identity)
+        mine = next((moment(job.created) for job in jobs if job.job_id == job_id), None)
+        since = mine - TWIN_WINDOW if mine else None
+        old = {job.job_id for job in jobs if since is None or (moment(job.created) or since) < since}
+        return self._adopt(identity, jobs, old)
 
     def stop_own(self, identity: JobIdentity, job_id: str | None) -> None:
         """Stop what an attempt has running, but for a job that a later try has taken.
@@ -99,6 +119,21 @@ class Submission:
     def jobs_of(self, identity: JobIdentity) -> list[JobSnapshot]:
         """Return the jobs of a task instance, of all generations."""
         return self._hook.jobs(identity.filter())
+
+    def _jobs_at_rest(self, identity: JobIdentity) -> list[JobSnapshot]:
+        """Return the jobs when none of this generation is being stopped any more.
+
+        Until then both would be paid for, and the one that is being stopped may still be quicker and succeed.
+        """
+        jobs = self.jobs_of(identity)
+        for _ in range(STOP_LOOKS):
+            leaving = ending(identity, jobs)
+            if not leaving:
+                break
+            self._hook.log.info("Waiting until job %s, which is being stopped, has ended", leaving[0].job_id)
+            self._sleep(STOP_PAUSE)
+            jobs = self.jobs_of(identity)
+        return jobs
 
     def _adopt_new(self, identity: JobIdentity, known: Collection[str]) -> JobSnapshot | None:
         return self._adopt(identity, self.jobs_of(identity), known)

@@ -132,6 +132,15 @@ class PAITrainingHook(PAIBaseHook):
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
         return self._submission.adopt(identity)
 
+    def adopt_twin(self, identity: JobIdentity, job_id: str) -> JobSnapshot | None:
+        """Return the job that a live copy of this attempt has kept, after it has stopped this one's.
+
+        Args:
+            identity: the attempt.
+            job_id: the job that was stopped.
+        """
+        return self._submission.adopt_twin(identity, job_id)
+
     def stop_own(self, identity: JobIdentity, job_id: str | None = None) -> None:
         """Stop what an attempt has running, but for a job that a later try has taken.
 

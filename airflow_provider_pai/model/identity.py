@@ -131,6 +131,18 @@ def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot], appeared: Collectio
     return Plan(adopted, tuple(job.job_id for job in (*older, *doubles)))
 
 
+def ending(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
+    """Return the active jobs of this generation that are being stopped; each may still succeed before it is."""
+    return [
+        job
+        for job in jobs
+        if job.labels.get(KEY_LABEL) == identity.key
+        and number(job, GENERATION_LABEL) == identity.generation
+        and STOPPING_LABEL in job.labels
+        and not job.is_terminal
+    ]
+
+
 def held(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
     """Return the active jobs that are this attempt's to stop: no later try has taken them."""
     return [

@@ -217,7 +217,7 @@ class PAIJobOperator(BaseOperator):
 
         if job.status != JobStatus.TERMINATED or STOPPING_LABEL not in job.labels:
             return None
-        return self.hook.adopt(self._identity_in(context))
+        return self.hook.adopt_twin(self._identity_in(context), job.job_id)
 
     def _complete(self, seen: JobSnapshot) -> JobSnapshot:
         """Return the whole job: what a list told lacks image, metrics and duration."""

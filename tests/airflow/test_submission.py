@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import requests
-from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_pai.api.training import create_training_job
 from airflow_provider_pai.errors import PAIError
@@ -71,24 +70,23 @@ def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalP
     assert len(other) == 1
 
 
-def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_the_copy(pai: LocalPAI) -> None:
+@pytest.mark.parametrize("command", ["sleep 20", "true"])
+def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_the_copy(
+    pai: LocalPAI, command: str
+) -> None:
     attempt = Attempt()
-    operator = training(command="sleep 60", deferrable=True)
-    with pytest.raises(TaskDeferred):
-        operator.execute(attempt.context)
-    mine, identity = attempt.xcoms["job_id"], operator._identity_in(attempt.context)
-    hook = PAITrainingHook()
-    body = create_body(replace(SPEC, labels=identity.labels(), command="sleep 2", job_name="twin"), "12345")
+    operator = training(command="sleep 60")
+    identity, hook = operator._identity_in(attempt.context), PAITrainingHook()
+    mine = submit(hook, identity)
+    body = create_body(replace(SPEC, labels=identity.labels(), command=command, job_name="twin"), "12345")
     twin = hook.client.send(create_training_job(body))
+    if command == "true":
+        hook.wait(twin, interval=0.1, show=list)
     hook.stop(mine)
     stopped = hook.wait(mine, interval=0.1, show=list)
     event = {"job_id": mine, "snapshot": stopped.to_json(), "error": None, "timeout": False}
-    with pytest.raises(TaskDeferred):
-        operator.execute_complete(attempt.context, event)
+    assert operator.execute_complete(attempt.context, event)["job_id"] == twin
     assert attempt.xcoms["job_id"] == twin
-    ended = hook.wait(twin, interval=0.1, show=list)
-    done = {"job_id": twin, "snapshot": ended.to_json(), "error": None, "timeout": False}
-    assert operator.execute_complete(attempt.context, done)["job_id"] == twin
 
 
 def test_a_copy_that_creates_after_a_later_try_has_settled_ends_with_one_job_too(
@@ -176,3 +174,30 @@ def test_a_task_that_is_killed_in_the_middle_of_the_create_stops_what_comes_of_i
     set_lag(pai, 0.0)
     assert len(jobs(identity)) == 1
     assert active(identity) == []
+
+
+def test_a_job_that_succeeds_although_it_is_being_stopped_is_not_paid_for_twice(pai: LocalPAI) -> None:
+    first = Attempt(max_tries=1)
+    operator = training(command="sleep 60", wait_for_completion=False, retries=1)
+    job_id = operator.execute(first.context)["job_id"]
+    hook = PAITrainingHook()
+    hook.label(job_id, {"airflow.stopping": "true"})
+    # The stop itself comes too late: the job ends well meanwhile.
+    sleeps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        if len(sleeps) == 1:
+            _end_well(pai, job_id)
+
+    retry = training(command="sleep 60", wait_for_completion=False, retries=1)
+    retry.hook = PAITrainingHook(sleep=sleep)
+    assert retry.execute(first.retried().context)["job_id"] == job_id
+    assert sleeps == [2.0]
+    assert pai.faults.counts()["CreateTrainingJob"] == 1
+
+
+def _end_well(pai: LocalPAI, job_id: str) -> None:
+    body = {"Status": "Succeed", "ReasonCode": "TrainingJobSucceed", "ReasonMessage": "by hand"}
+    requests.post(f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, timeout=10).raise_for_status()
+    PAITrainingHook().wait(job_id, interval=0.1, show=list)

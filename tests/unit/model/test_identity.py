@@ -14,6 +14,7 @@ from airflow_provider_pai.model.identity import (
     TRY_LABEL,
     JobIdentity,
     Plan,
+    ending,
     held,
     plan,
 )
@@ -60,6 +61,17 @@ def test_what_an_attempt_does_about_the_jobs_it_finds(
 ) -> None:
     found = plan(IDENTITY, jobs)
     assert (found.adopt.job_id if found.adopt else None, found.stop) == (adopted, stopped)
+
+
+def test_only_active_jobs_of_this_generation_that_are_being_stopped_are_ending() -> None:
+    def stopping(job_id: str, status: str, generation: int = 1) -> JobSnapshot:
+        found = job(job_id, status, generation)
+        return replace(found, labels={**found.labels, STOPPING_LABEL: "true"})
+
+    leaving = stopping("j1", "Running")
+    others = [stopping("j2", "Terminated"), stopping("j3", "Running", 0), job("j4", "Running")]
+    foreign = replace(leaving, job_id="j5", labels={**leaving.labels, KEY_LABEL: OTHER.key})
+    assert ending(IDENTITY, [leaving, *others, foreign]) == [leaving]
 
 
 def test_the_first_try_takes_a_success_that_has_appeared_since_it_began() -> None:
