@@ -31,6 +31,7 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
+        stop_on_kill: whether the job is stopped when a person marks or clears its task.
         newer: arguments of a newer version, ignored.
     """
 
@@ -44,6 +45,7 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: str | None = None,
         outage_limit: float | None = None,
         show_logs: bool = True,
+        stop_on_kill: bool = True,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -55,6 +57,7 @@ class PAITrainingTrigger(BaseTrigger):
         self.deadline = deadline
         self.outage_limit = outage_limit
         self.show_logs = show_logs
+        self.stop_on_kill = stop_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
@@ -66,6 +69,7 @@ class PAITrainingTrigger(BaseTrigger):
             "deadline": None,
             "outage_limit": None,
             "show_logs": True,
+            "stop_on_kill": True,
         }
         changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
         return f"{type(self).__module__}.{type(self).__qualname__}", {"job_id": self.job_id, **changed}
@@ -81,6 +85,9 @@ class PAITrainingTrigger(BaseTrigger):
         the difference. When the state can't be learnt the job goes on: PAI's own time limit, or the next attempt, ends
         it.
         """
+        if not self.stop_on_kill:
+            self.log.info("Job %s goes on: this trigger was told to leave it", self.job_id)
+            return
         # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
         # second time. The stop goes on all the same.
         stopping = asyncio.create_task(self._stop_unless_deferred(), name=f"stop-{self.job_id}")
