@@ -8,12 +8,21 @@
     ├── ProtocolError            an answer that can't be read
     ├── APIError                 the service said no: .status .code .message .request_id
     │   ├── AuthError            wrong, expired or insufficient credentials
+    │   │   └── CredentialsError no credentials can be had; .check names the connection's fields
     │   ├── NotFoundError        no such thing
     │   ├── ConflictError        it exists already, or is in a state that forbids this
     │   ├── ThrottledError       too many requests; .retry_after in seconds, when the service said so
     │   └── ServerError          the service's own failure
-    └── JobError                 the job ended badly: .snapshot, .log_tail
-        ├── JobFailedError · JobStoppedError · JobTimeoutError
+    └── JobError                 the job ended badly: .snapshot, .log_tail, .diagnosis
+        ├── JobFailedError           it failed by itself; as such: PAI's own failure, or PAI does not say why
+        │   ├── JobCommandError      the command failed: the author mends the code
+        │   ├── JobDataError         what it reads or writes: the author mends data, source code or requirements
+        │   ├── JobImageError        its image can't be pulled: the author gives another, or access to it
+        │   ├── JobPermissionError   it may not do what it must: an administrator grants it
+        │   ├── JobCapacityError     no quota or no machine: wait longer than usual
+        │   └── JobInterruptedError  its machine was taken away: try again, as it is
+        ├── JobStoppedError          somebody stopped it: ask before starting it again
+        └── JobTimeoutError          it did not end in time: give more time, or let it go on from checkpoints
 
 What belongs here: error classes and how they read. What does not: Airflow's exceptions; the operator's edge turns
 these into those.
@@ -27,9 +36,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_provider_pai.model.diagnosis import Diagnosis
     from airflow_provider_pai.model.status import JobSnapshot
 
 _BODY_SHOWN = 256
+_LINE_SHOWN = 500
 
 
 class PAIError(Exception):
@@ -94,10 +105,11 @@ class APIError(PAIError):
         self.code = code
         self.message = message
         self.request_id = request_id
-        super().__init__(
-            f"{operation} was refused: {code or 'no code'}: {message} "
-            f"(HTTP {status}, request id {request_id or 'none'}){self._advice()}"
-        )
+        super().__init__(f"{self._told()}{self._advice()}")
+
+    def _told(self) -> str:
+        received = f"HTTP {self.status}, request id {self.request_id or 'none'}"
+        return f"{self.operation} was refused: {self.code or 'no code'}: {self.message} ({received})"
 
     def _advice(self) -> str:
         return ""
@@ -111,6 +123,27 @@ class AuthError(APIError):
             ". Check access_key_id, access_key_secret and security_token of the Airflow connection, "
             "and that the RAM user may use this workspace"
         )
+
+
+class CredentialsError(AuthError):
+    """Nothing to sign with: a role that doesn't exist or may not be assumed, a token file that isn't there.
+
+    Attributes:
+        check: the fields of the connection that may be wrong.
+    """
+
+    def __init__(
+        self, operation: str, status: int, code: str, message: str, request_id: str = "", *, check: str
+    ) -> None:
+        self.check = check
+        super().__init__(operation, status, code, message, request_id)
+
+    def _told(self) -> str:
+        # Without a status nobody was asked: what is needed for asking is missing here.
+        return super()._told() if self.status else f"{self.operation}: {self.message}"
+
+    def _advice(self) -> str:
+        return f". Check {self.check} of the Airflow connection"
 
 
 class NotFoundError(APIError):
@@ -148,25 +181,66 @@ class ServerError(APIError):
 class JobError(PAIError):
     """The training job ended badly.
 
+    There is a class of its own for each end after which somebody else must act, or another attempt makes another
+    sense; a retry rule can name them. :attr:`diagnosis` says more, and whether another attempt makes sense at all.
+
     Attributes:
         snapshot: the job as it was last seen.
-        log_tail: its last log lines, oldest first; empty when they could not be read.
+        log_tail: its last log lines, oldest first; empty when they could not be read. In the message each line is cut
+            at 500 characters.
+        diagnosis: why it ended so; None when nobody has looked.
     """
 
-    def __init__(self, message: str, snapshot: JobSnapshot, log_tail: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        snapshot: JobSnapshot,
+        log_tail: Sequence[str] = (),
+        diagnosis: Diagnosis | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.log_tail = tuple(log_tail)
-        tail = "".join(f"\n  {line}" for line in self.log_tail)
+        self.diagnosis = diagnosis
+        tail = "".join(f"\n  {shortened(line)}" for line in self.log_tail)
         super().__init__(f"{message}\nlast log lines of the job:{tail}" if tail else message)
 
 
 class JobFailedError(JobError):
-    """The job failed by itself."""
+    """The job failed by itself. As such: PAI's own failure, or one PAI does not explain; retrying may help."""
+
+
+class JobCommandError(JobFailedError):
+    """The command failed; the same code fails again, so retrying without a change rarely helps."""
+
+
+class JobDataError(JobFailedError):
+    """Data, source code, requirements or outputs could not be read or written; what is missing may still come."""
+
+
+class JobImageError(JobFailedError):
+    """The image could not be pulled; when there is no such image, retrying can't help."""
+
+
+class JobPermissionError(JobFailedError):
+    """The job may not do what it must; retrying can't help until somebody grants it."""
+
+
+class JobCapacityError(JobFailedError):
+    """There was no quota or no machine for the job; retrying helps once others have ended, so it should wait longer."""
+
+
+class JobInterruptedError(JobFailedError):
+    """The job's machine was taken away, a spot instance for instance; retrying helps at once."""
 
 
 class JobStoppedError(JobError):
-    """Somebody stopped the job."""
+    """Somebody stopped the job; a retry would start what a person wanted to end."""
 
 
 class JobTimeoutError(JobError):
-    """The job did not end in the time it was given; it was stopped."""
+    """The job did not end in the time it was given, by Airflow or by PAI; it was stopped."""
+
+
+def shortened(line: str) -> str:
+    """Return a line as it is shown: what a job or the service writes has any length."""
+    return line if len(line) <= _LINE_SHOWN else line[:_LINE_SHOWN] + "..."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pai import __version__
+from airflow_provider_pai.hooks.form import RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
 
@@ -36,10 +37,10 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_pai.hooks.training.PAITrainingHook",
                 "hook-name": _INTEGRATION,
                 "connection-type": "pai",
-                "conn-fields": _connection_fields(),
+                "conn-fields": conn_fields(),
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port"],
-                    "relabeling": {"login": "Access Key ID", "password": "Access Key Secret"},
+                    "relabeling": RELABELING,
                 },
             }
         ],
@@ -68,30 +69,4 @@ def _modules(layer: str, *names: str) -> dict[str, Any]:
     return {
         "integration-name": _INTEGRATION,
         "python-modules": [f"airflow_provider_pai.{layer}.{name}" for name in names],
-    }
-
-
-def _connection_fields() -> dict[str, Any]:
-    """Return the form's fields of Airflow 3.2 and newer; a field is optional when its type admits null."""
-    optional = {"type": ["string", "null"]}
-    return {
-        "region_id": {"label": "Region", "description": "For example cn-hangzhou.", "schema": {"type": "string"}},
-        "workspace_id": {"label": "Workspace ID", "description": "For example 12345.", "schema": {"type": "string"}},
-        "bucket": {
-            "label": "OSS bucket",
-            "description": "For code and outputs; by default the workspace's default storage.",
-            "schema": optional,
-        },
-        "network": {
-            "label": "Network",
-            "description": "public (default), or vpc for the hosts inside a VPC.",
-            "schema": {**optional, "enum": ["public", "vpc", None]},
-        },
-        "security_token": {
-            "label": "Security token",
-            "description": "Of temporary credentials (STS).",
-            "schema": {**optional, "format": "password"},
-        },
-        "endpoint": {"label": "Endpoint", "description": "URL in place of the region's.", "schema": optional},
-        "oss_endpoint": {"label": "OSS endpoint", "description": "URL in place of the region's.", "schema": optional},
     }

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.image import KIND_LABELS, OFFICIAL_LABEL, Image, ImageKind, parse_images
+from airflow_provider_pai.model.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, Image, ImageKind
+from airflow_provider_pai.model.image_row import parse_images
 
 Order = Literal["ASC", "DESC"]
 
@@ -34,9 +35,15 @@ class ImagePage:
         return parse_images(self.items)
 
 
-def official_labels(kind: ImageKind) -> dict[str, str]:
-    """Return the label filter for PAI's own images of one kind."""
-    return {OFFICIAL_LABEL: "true", KIND_LABELS[kind]: "true"}
+def official_labels(kind: ImageKind, accelerator: str | None = None) -> dict[str, str]:
+    """Return the label filter for PAI's own images of one kind, and for ``CPU`` or ``GPU`` when that is given."""
+    chip = {CHIP_LABEL: accelerator} if accelerator else {}
+    return {OFFICIAL_LABEL: "true", KIND_LABELS[kind]: "true", **chip}
+
+
+def workspace_labels() -> dict[str, str]:
+    """Return the label filter for images that are a workspace's own."""
+    return {OFFICIAL_LABEL: "false"}
 
 
 def list_images(
@@ -53,7 +60,7 @@ def list_images(
     """Ask for one page of the catalog.
 
     Args:
-        labels: only rows that carry all of these; see :func:`official_labels`.
+        labels: only rows that carry all of these; see :func:`official_labels` and :func:`workspace_labels`.
         name: only rows whose name contains this.
         workspace_id: whose own images are listed too; official ones need none.
         sort_by: default is the service's own order.

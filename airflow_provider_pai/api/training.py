@@ -13,6 +13,7 @@ from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model import wire
+from airflow_provider_pai.model.evidence import ErrorInfo
 from airflow_provider_pai.model.status import JobSnapshot
 
 JOBS = "/api/v1/trainingjobs"
@@ -47,15 +48,6 @@ class LinePage:
 
     lines: tuple[str, ...]
     total: int
-
-
-@dataclass(frozen=True)
-class ErrorInfo:
-    """Why a job failed, in the service's words; all empty when it has nothing to say."""
-
-    code: str = ""
-    message: str = ""
-    additional_info: str = ""
 
 
 def create_training_job(body: Mapping[str, Any]) -> Call[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import Network, Service, oss_url, service_url
-from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.credentials import CredentialsConfig
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ClientConfig:
     Attributes:
         region_id: region such as ``cn-hangzhou``.
         workspace_id: PAI workspace.
-        credentials: the key pair; its secret parts never show in a repr.
+        credentials: the key pair, or whom to ask for one; secret parts never show in a repr.
         endpoint: base URL that all services answer on; None for each service's own host in the region.
         oss_endpoint: base URL of OSS; None for the region's.
         network: ``public`` hosts, or ``vpc`` ones; never probed.
@@ -29,7 +29,7 @@ class ClientConfig:
 
     region_id: str
     workspace_id: str
-    credentials: KeyPair
+    credentials: CredentialsConfig
     endpoint: str | None = None
     oss_endpoint: str | None = None
     network: Network = "public"

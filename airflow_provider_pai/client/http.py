@@ -21,6 +21,7 @@ from airflow_provider_pai import __version__
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair, Request, canonical_query, signed_headers
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
+from airflow_provider_pai.client.keys import Keys, keys_of, with_current
 from airflow_provider_pai.errors import APIError, PAIError, ServerError, ThrottledError, TransportError
 
 USER_AGENT = f"airflow-provider-pai/{__version__}"
@@ -73,6 +74,7 @@ class PAIClient:
 
     Args:
         config: who asks, and where.
+        keys: what to sign with; default are the configuration's.
         now: the time in UTC.
         sleep: waits between attempts, in seconds.
     """
@@ -81,10 +83,12 @@ class PAIClient:
         self,
         config: ClientConfig,
         *,
+        keys: Keys | None = None,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = tenacity.nap.sleep,
     ) -> None:
         self.config = config
+        self._keys = keys or keys_of(config.credentials)
         self._now = now
         self._sleep = sleep
         self._session = _session(config)
@@ -105,6 +109,7 @@ class PAIClient:
             APIError: the service refused.
             TransportError: no answer came.
             ProtocolError: the answer can't be read.
+            CredentialsError: there is nothing to sign with.
         """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(partial(may_repeat, call.idempotent)),
@@ -117,6 +122,9 @@ class PAIClient:
         return answer
 
     def _send_once(self, call: Call[T]) -> T:
+        return with_current(self._keys, partial(self._send_signed, call))
+
+    def _send_signed(self, call: Call[T], keys: KeyPair) -> T:
         config = self.config
         url = config.url(call.service) + call.path
         query = canonical_query(call.query)
@@ -125,7 +133,7 @@ class PAIClient:
                 call.method,
                 f"{url}?{query}" if query else url,
                 data=call.content() or None,
-                auth=ACS3Auth(call, config.credentials, self._now() + self._offset),
+                auth=ACS3Auth(call, keys, self._now() + self._offset),
                 timeout=(config.connect_timeout, config.read_timeout),
                 allow_redirects=False,
             )

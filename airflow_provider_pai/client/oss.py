@@ -2,56 +2,67 @@
 
 from __future__ import annotations
 
-import logging
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import oss2
 import tenacity
 
+from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.config import ClientConfig, is_loopback
+from airflow_provider_pai.client.crew import Crew
+from airflow_provider_pai.client.files import unchanging
 from airflow_provider_pai.client.http import is_passing
-from airflow_provider_pai.client.source import SourcePackage, packed
-from airflow_provider_pai.errors import (
-    APIError,
-    AuthError,
-    ConflictError,
-    NotFoundError,
-    PAIError,
-    ServerError,
-    TransportError,
-)
+from airflow_provider_pai.client.inputs import InputFile, read_input
+from airflow_provider_pai.client.keys import Keys, keys_of, with_current
+from airflow_provider_pai.client.oss_errors import oss_errors
+from airflow_provider_pai.client.progress import Progress
+from airflow_provider_pai.client.source import packed
+from airflow_provider_pai.client.uploads import PART_SIZE, Upload
+from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.model.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 
-MULTIPART_THRESHOLD = 32 * 1024 * 1024
-"""Bytes above which a file is uploaded in parts."""
-CODE_PREFIX = "pai/training_src"
-# The library logs every answer it takes for an error, a look-up of what isn't there among them, with all headers.
-logging.getLogger("oss2").setLevel(logging.WARNING)
-_FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
+_TRIES = 4
+_THREADS = 4
 
-
-_repeated = tenacity.retry(
-    retry=tenacity.retry_if_exception(lambda error: isinstance(error, PAIError) and is_passing(error)),
-    stop=tenacity.stop_after_attempt(4),
-    wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
-    reraise=True,
-)
-"""All that is done here may be done twice: reading, and writing the same bytes to the same key."""
+T = TypeVar("T")
+Log = Callable[..., None]
+"""Called as a logger's ``info``."""
 
 
 class ObjectStorage:
     """Reads and writes objects with one identity. Safe to use from several threads.
 
+    All that is done here may be done twice: reading, and writing the same bytes to the same key. So what fails for a
+    passing reason is asked again.
+
     Args:
         config: who asks, and where OSS is.
+        keys: what to sign with; default are the configuration's.
+        part_size: bytes of an object that are in memory at a time; a larger object is sent in parts.
+        page_size: how many objects are listed at a time, at most 1,000.
+        sleep: waits a number of seconds before a request is repeated.
     """
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        keys: Keys | None = None,
+        part_size: int = PART_SIZE,
+        page_size: int = 1000,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._config = config
+        self._keys = keys or keys_of(config.credentials)
+        self._part_size = part_size
+        self._page_size = page_size
+        self._sleep = sleep
         self._session = oss2.Session()
         if is_loopback(config.oss_url):
             self._session.session.trust_env = False
@@ -60,31 +71,35 @@ class ObjectStorage:
         """Close the connections."""
         self._session.session.close()
 
-    @_repeated
     def exists(self, uri: OssUri) -> bool:
         """Whether there is an object at a URI, or for a folder any object below it."""
-        with _errors("look up", uri):
-            if not uri.is_folder:
-                return bool(self._bucket(uri).object_exists(uri.key))
-            return bool(self._bucket(uri).list_objects_v2(prefix=uri.key, max_keys=1).object_list)
+        if not uri.is_folder:
+            return bool(self._ask("look up", uri, lambda bucket: bucket.object_exists(uri.key)))
+        page = self._ask("look up", uri, lambda bucket: bucket.list_objects_v2(prefix=uri.key, max_keys=1))
+        return bool(page.object_list)
 
     def objects(self, uri: OssUri) -> Iterator[tuple[OssUri, int]]:
         """Yield every object below a folder with its size in bytes, in the order of the keys."""
-        with _errors("list", uri):
-            for item in oss2.ObjectIteratorV2(self._bucket(uri), prefix=uri.key):
+        more, token = True, ""
+        while more:
+            page = self._page(uri, token)
+            for item in page.object_list:
                 yield OssUri(uri.bucket, item.key, uri.endpoint), item.size
+            more, token = page.is_truncated, page.next_continuation_token
 
-    @_repeated
+    def _page(self, uri: OssUri, token: str) -> Any:
+        def page(bucket: Any) -> Any:
+            return bucket.list_objects_v2(prefix=uri.key, continuation_token=token, max_keys=self._page_size)
+
+        return self._ask("list", uri, page)
+
     def write(self, uri: OssUri, content: bytes) -> None:
         """Write one object, replacing what was there."""
-        with _errors("write", uri):
-            self._bucket(uri).put_object(uri.key, content)
+        self._ask("write", uri, lambda bucket: bucket.put_object(uri.key, content))
 
-    @_repeated
     def read(self, uri: OssUri) -> bytes:
         """Read one object into memory."""
-        with _errors("read", uri):
-            return bytes(self._bucket(uri).get_object(uri.key).read())
+        return bytes(self._ask("read", uri, lambda bucket: bucket.get_object(uri.key).read()))
 
     def upload(self, path: Path, uri: OssUri) -> OssUri:
         """Upload a file, or everything below a folder.
@@ -129,56 +144,110 @@ class ObjectStorage:
             if not item.is_folder
         ]
 
-    def upload_source(self, source_dir: str, storage: OssUri, log: Callable[..., None]) -> CodeLocation:
-        """Upload a source folder once per content: what is there already is not sent again.
+    def upload_source(self, source_dir: str, storage: OssUri, log: Log) -> CodeLocation:
+        """Upload source code once per content: what is there already is not sent again.
 
         Args:
-            source_dir: local folder.
+            source_dir: local folder or file.
             storage: the workspace's default storage.
             log: called as a logger's ``info``.
         """
         with packed(source_dir) as package:
-            target = _code_target(package, storage)
-            size = f"{package.files} files, {package.size:,} bytes packed"
+            target = package.uri(storage)
+            for hint in package.hints:
+                log("%s", hint)
             if self.exists(target):
-                log("Source code of %s is in OSS already (%s): %s", source_dir, size, target)
+                log("Source code of %s is in OSS already (%s): %s", source_dir, package, target)
             else:
-                log("Uploading source code of %s (%s) to %s", source_dir, size, target)
-                self._put_new(target, package.content)
+                log("Uploading source code of %s (%s) to %s", source_dir, package, target)
+                progress = Progress("the source code", package.size, log)
+                self._to(target, progress.add, keep=True).write(package.content, package.size)
         return CodeLocation(target.bucket, target.key, self._config.code_endpoint)
 
-    @_repeated
-    def _put_new(self, uri: OssUri, content: Any) -> None:
-        """Write an object whose name tells its content; somebody else writing the same first is as good."""
-        content.seek(0)
-        try:
-            with _errors("write", uri):
-                self._bucket(uri).put_object(uri.key, content, headers=_FORBID_OVERWRITE)
-        except ConflictError:
-            return
+    def upload_input(self, path: Path, storage: OssUri, log: Log) -> OssUri:
+        """Upload input data once per content: what is there already is not sent again, what is missing is.
 
-    @_repeated
+        Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
+        under that name tells what an interrupted upload left to do.
+
+        Args:
+            path: local file or folder.
+            storage: the workspace's default storage.
+            log: called as a logger's ``info``.
+
+        Returns:
+            The URI of the object, or of the folder, that holds the data.
+
+        Raises:
+            SpecError: a name can't be one in OSS; nothing was uploaded.
+            ValueError, OSError: the data can't be read; ``input_problems`` says why.
+            PAIError: a file changed meanwhile.
+        """
+        data = read_input(path)
+        target = data.uri(storage)
+        there = dict(self.objects(data.folder(storage)))
+        missing = {uri: item for uri, item in data.objects(storage).items() if there.get(uri) != item.size}
+        if data.left_out:
+            log("Not uploaded, for they are neither files nor folders: %s", ", ".join(map(repr, data.left_out)))
+        if missing:
+            log("Uploading %d of the %s of %s to %s", len(missing), data, path, target)
+            self._upload_all(missing, log)
+        else:
+            log("The data of %s is in OSS already (%s): %s", path, data, target)
+        return target
+
+    def _upload_all(self, items: Mapping[OssUri, InputFile], log: Log) -> None:
+        progress = Progress("the input data", sum(item.size for item in items.values()), log)
+
+        def upload(uri: OssUri, item: InputFile) -> None:
+            with unchanging(item.file) as (stream, _):
+                self._to(uri, sent).write(stream, item.size, item.digest)
+
+        def sent(count: int) -> None:
+            progress.add(count)
+            crew.check()
+
+        with Crew(_THREADS) as crew:
+            crew.work(partial(upload, uri, item) for uri, item in items.items())
+
     def _upload_file(self, path: Path, uri: OssUri) -> None:
-        with _errors("write", uri):
-            if path.stat().st_size > MULTIPART_THRESHOLD:
-                oss2.resumable_upload(self._bucket(uri), uri.key, str(path), multipart_threshold=MULTIPART_THRESHOLD)
-            else:
-                self._bucket(uri).put_object_from_file(uri.key, str(path))
+        with path.open("rb") as stream:
+            self._to(uri).write(stream, os.fstat(stream.fileno()).st_size)
 
-    @_repeated
+    def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None, *, keep: bool = False) -> Upload:
+        return Upload(self._ask, uri, sent, part_size=self._part_size, keep=keep)
+
     def _download_file(self, uri: OssUri, folder: Path, name: str) -> Path:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
             raise PAIError(f"the key of {uri} would lead out of {folder}; nothing was written for it")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _errors("read", uri):
-            self._bucket(uri).get_object_to_file(uri.key, str(path))
+        self._ask("read", uri, lambda bucket: bucket.get_object_to_file(uri.key, str(path)))
         return path
 
-    def _bucket(self, uri: OssUri) -> Any:
+    def _ask(self, verb: str, uri: OssUri, request: Callable[[Any], T]) -> T:
+        """Send a request until OSS answers, four times at most; each try is signed anew."""
+
+        def once(pair: KeyPair) -> T:
+            with oss_errors(verb, uri):
+                return request(self._bucket(uri, pair))
+
+        answer: T = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._is_worth_repeating),
+            stop=tenacity.stop_after_attempt(_TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
+            sleep=self._sleep,
+            reraise=True,
+        )(with_current, self._keys, once)
+        return answer
+
+    def _is_worth_repeating(self, error: BaseException) -> bool:
+        return isinstance(error, PAIError) and is_passing(error)
+
+    def _bucket(self, uri: OssUri, pair: KeyPair) -> Any:
         config = self._config
         return oss2.Bucket(
-            self._auth(),
+            _auth(pair),
             config.oss_url,
             uri.bucket,
             session=self._session,
@@ -186,46 +255,8 @@ class ObjectStorage:
             region=config.region_id,
         )
 
-    def _auth(self) -> Any:
-        key = self._config.credentials
-        if key.security_token:
-            return oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4")
-        return oss2.AuthV4(key.access_key_id, key.access_key_secret)
 
-
-def source_location(source_dir: str, storage: OssUri, endpoint: str) -> CodeLocation:
-    """Return where the source code of a local folder goes; uploads nothing.
-
-    Args:
-        source_dir: local folder.
-        storage: the workspace's default storage.
-        endpoint: OSS host that the job reads it from.
-    """
-    with packed(source_dir) as package:
-        target = _code_target(package, storage)
-    return CodeLocation(target.bucket, target.key, endpoint)
-
-
-def _code_target(package: SourcePackage, storage: OssUri) -> OssUri:
-    return storage.child(CODE_PREFIX, package.digest, "source.tar.gz")
-
-
-@contextmanager
-def _errors(verb: str, uri: OssUri) -> Iterator[None]:
-    """Turn the library's errors into ours, so that nobody above needs to know it."""
-    try:
-        yield
-    except oss2.exceptions.RequestError as error:
-        raise TransportError(f"OSS gave no answer when asked to {verb} {uri}: {error.exception!r}", sent=True) from None
-    except oss2.exceptions.OssError as error:
-        raise _refused(f"OSS, asked to {verb} {uri},", error) from None
-
-
-def _refused(operation: str, error: Any) -> APIError:
-    details: Mapping[str, Any] = error.details if isinstance(error.details, dict) else {}
-    code = str(error.code or "")
-    # A signature error echoes the request, with its security token.
-    message = "" if code == "SignatureDoesNotMatch" else str(error.message or details.get("Message") or "")
-    kinds: dict[int, type[APIError]] = {403: AuthError, 404: NotFoundError, 409: ConflictError}
-    kind = kinds.get(error.status, ServerError if error.status >= 500 else APIError)
-    return kind(operation, error.status, code, message, str(error.request_id or ""))
+def _auth(pair: KeyPair) -> Any:
+    if pair.security_token:
+        return oss2.StsAuth(pair.access_key_id, pair.access_key_secret, pair.security_token, auth_version="v4")
+    return oss2.AuthV4(pair.access_key_id, pair.access_key_secret)

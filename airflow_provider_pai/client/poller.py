@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_pai.api.training import PAGE_SIZE, get_training_job, list_training_jobs
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.keys import Keys
 from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, LOG_GOES_ON
@@ -64,6 +65,7 @@ async def watch(
     warn: Callable[..., None],
     outage_limit: float,
     logs: bool = True,
+    keys: Keys | None = None,
 ) -> AsyncIterator[Progress]:
     """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
 
@@ -74,13 +76,14 @@ async def watch(
         warn: called as a logger's ``warning``.
         outage_limit: seconds that PAI may be unreachable.
         logs: whether to read the job's log.
+        keys: what the rounds sign with when this watch is their first; default are the configuration's.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`Patience`.
     """
     warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
-    poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config)))
+    poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
     watched = poller.add(job_id, interval, Patience(warn, outage_limit), warn if logs else None)
     try:
         while True:

@@ -1,66 +1,82 @@
-"""Source code of a job: a local folder becomes one archive, named after its content."""
+"""Source code of a job: a local folder or file becomes one archive, named after its content."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import heapq
 import io
-import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from airflow_provider_pai.client.files import LocalFile, local_files, unchanging, usable_files
+from airflow_provider_pai.client.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.requirements import read_requirements
+from airflow_provider_pai.model.spec import CodeLocation
+from airflow_provider_pai.model.uri import OssUri
 
-IGNORED_NAMES = frozenset(
-    {".git", ".hg", ".svn", "__pycache__", ".venv", "venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"}
-)
-IGNORED_SUFFIXES = (".pyc", ".pyo")
+CODE_PREFIX = "pai/training_src"
+LARGE = 100 * 1000 * 1000
+"""Bytes of an archive from which on it is worth a look whether all of it is source code."""
+_LARGEST = 5
+# The highest level takes several times as long for a hundredth of the size.
+_COMPRESSION = 6
 _IN_MEMORY = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class SourcePackage:
-    """A packed source folder.
+    """Packed source code.
 
     Attributes:
         digest: SHA-256 of the uncompressed archive, hexadecimal; the same files always give the same.
         size: bytes of the compressed archive.
+        unpacked: bytes of the files in it.
         files: number of files in it.
+        largest: sizes in bytes and names of its largest files, the largest first.
+        left_out: names of what can't be packed: pipes, sockets, devices, links to nothing.
         content: the archive, open for reading at its start.
     """
 
     digest: str
     size: int
+    unpacked: int
     files: int
+    largest: tuple[tuple[int, str], ...]
+    left_out: tuple[str, ...]
     content: IO[bytes]
+
+    def uri(self, storage: OssUri) -> OssUri:
+        """Return the object in OSS that the archive is."""
+        return storage.child(CODE_PREFIX, self.digest, "source.tar.gz")
+
+    def __str__(self) -> str:
+        return f"{self.files} file(s), {self.unpacked:,} bytes, packed {self.size:,}"
+
+    @property
+    def hints(self) -> list[str]:
+        """What the author should know before it is uploaded, in sentences."""
+        found = []
+        if self.left_out:
+            found.append(f"Not packed, for they are neither files nor folders: {', '.join(map(repr, self.left_out))}")
+        if self.size >= LARGE:
+            names = ", ".join(f"{name!r} ({size:,} bytes)" for size, name in self.largest)
+            found.append(f"The source code is large; a file {IGNORE_FILE} can leave out the largest: {names}")
+        return found
 
 
 def source_problems(source_dir: str | None) -> list[str]:
-    """Return what is wrong with a local source folder; empty for none, for a good one, and for ``oss://``."""
+    """Return what is wrong with local source code; empty for none, for good one, and for ``oss://``."""
     if not source_dir or source_dir.startswith("oss://"):
         return []
-    folder = Path(source_dir)
-    try:
-        if not folder.exists():
-            return [f"source_dir {source_dir!r} does not exist on this worker; give an absolute path or an oss:// URI"]
-        if not folder.is_dir():
-            return [f"source_dir {source_dir!r} is not a folder; give the folder that holds the script"]
-        files = list(_files(folder))
-    except ValueError as error:
-        return [f"source_dir {source_dir!r}: {error}"]
-    except OSError as error:
-        return [f"source_dir {source_dir!r}: {error.filename} can't be read ({error.strerror})"]
-    if not files:
-        return [f"source_dir {source_dir!r} has no files; give the folder that holds the script"]
-    unreadable = [path for path in files if not os.access(path, os.R_OK)]
-    if unreadable:
-        return [f"source_dir {source_dir!r}: {path} can't be read by this worker's user" for path in unreadable]
-    return [f"source_dir {source_dir!r}: {problem}" for problem in read_requirements(folder)[1]]
+    label, path = f"source_dir {source_dir!r}", Path(source_dir)
+    _, found = usable_files(label, path, "give the folder that holds the script", source_code=True)
+    return found or [f"{label}: {problem}" for problem in read_requirements(path)[1]]
 
 
 def source_requirements(source_dir: str | None) -> tuple[str, ...]:
@@ -74,26 +90,49 @@ def source_requirements(source_dir: str | None) -> tuple[str, ...]:
     return tuple(read_requirements(Path(source_dir))[0])
 
 
+def source_location(source_dir: str, storage: OssUri, endpoint: str) -> CodeLocation:
+    """Return where local source code goes; uploads nothing.
+
+    Args:
+        source_dir: local folder or file.
+        storage: the workspace's default storage.
+        endpoint: OSS host that the job reads it from.
+    """
+    with packed(source_dir) as package:
+        target = package.uri(storage)
+    return CodeLocation(target.bucket, target.key, endpoint)
+
+
 @contextmanager
 def packed(source_dir: str) -> Iterator[SourcePackage]:
-    """Pack a folder as a deterministic tar.gz: same files, same bytes, whoever owns them and whenever they changed.
+    """Pack a folder, or one file, as a deterministic tar.gz.
+
+    The same files give the same bytes, whoever owns them and whenever they changed. A folder's files lie at the root of
+    the archive; empty folders are no part of it.
 
     Raises:
-        ValueError: a symbolic link leads out of the folder, or to a folder that holds it.
+        ValueError: a link leads out of the folder, or to a folder that holds it; ``.paiignore`` holds no patterns.
         OSError: a file can't be read.
+        PAIError: a file changed while it was packed.
     """
-    folder = Path(source_dir)
+    found = local_files(Path(source_dir), source_code=True)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as content:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=content, mtime=0) as zipped:
-            hashed = _HashingWriter(zipped.write)
-            count = 0
-            # PAX headers keep names of any length and alphabet.
-            with tarfile.open(fileobj=hashed, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-                for count, path in enumerate(_files(folder), start=1):  # noqa: B007
-                    _add(archive, path, path.relative_to(folder).as_posix())
+        digest, sizes = _pack(found.files, content)
         size = content.tell()
         content.seek(0)
-        yield SourcePackage(hashed.digest.hexdigest(), size, count, content)
+        largest = heapq.nlargest(_LARGEST, zip(sizes, (file.name for file in found.files), strict=True))
+        left_out = tuple(found.left_out)
+        yield SourcePackage(digest, size, sum(sizes), len(sizes), tuple(largest), left_out, content)
+
+
+def _pack(files: Sequence[LocalFile], content: IO[bytes]) -> tuple[str, list[int]]:
+    """Write an archive; return its digest and the sizes of the files."""
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=content, mtime=0) as zipped:
+        hashed = _HashingWriter(zipped.write)
+        # PAX headers keep names of any length and alphabet.
+        with tarfile.open(fileobj=hashed, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+            sizes = [_add(archive, file) for file in files]
+    return hashed.digest.hexdigest(), sizes
 
 
 class _HashingWriter(io.RawIOBase):
@@ -108,36 +147,10 @@ class _HashingWriter(io.RawIOBase):
         return self._write(data)
 
 
-def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
-    information = tarfile.TarInfo(name)
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
+def _add(archive: tarfile.TarFile, file: LocalFile) -> int:
+    information = tarfile.TarInfo(file.name)
+    with unchanging(file) as (stream, status):
         information.size = status.st_size
         information.mode = 0o755 if status.st_mode & 0o100 else 0o644
-        archive.addfile(information, file)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the regular files to pack, in a fixed order; links inside the folder count as what they point to.
-
-    Raises:
-        ValueError: a link leads out of the folder, or to a folder that holds it.
-        OSError: a folder can't be read.
-    """
-    yield from _files_below(folder, folder, (folder.resolve(),))
-
-
-def _files_below(folder: Path, place: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    for path in sorted(place.iterdir()):
-        if path.name in IGNORED_NAMES or path.name.endswith(IGNORED_SUFFIXES):
-            continue
-        # Unlike Path.resolve, this bears with a link to itself, which is neither file nor folder.
-        target = Path(os.path.realpath(path))
-        if not target.is_relative_to(above[0]):
-            raise ValueError(f"the symbolic link {path.relative_to(folder)} leads out of the folder; copy the file in")
-        if target in above:
-            raise ValueError(f"the symbolic link {path.relative_to(folder)} leads to a folder that holds it; remove it")
-        if path.is_dir():
-            yield from _files_below(folder, path, (*above, target))
-        elif path.is_file():
-            yield path
+        archive.addfile(information, stream)
+    return information.size

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
+from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.keys import Keys, LookedUpKeys, keys_of
 from airflow_provider_pai.client.oss import ObjectStorage
-from airflow_provider_pai.errors import PAIError, SpecError
+from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
+from airflow_provider_pai.hooks.form import PLACEHOLDERS, RELABELING, form_widgets
 from airflow_provider_pai.model.uri import OssUri
+
+_LOOK_UP_LIMIT = 30.0
+"""Seconds a look-up may take in the event loop of a triggerer."""
 
 
 class PAIBaseHook(BaseHook):
@@ -32,12 +39,6 @@ class PAIBaseHook(BaseHook):
     conn_type = "pai"
     hook_name = "Alibaba Cloud PAI"
 
-    _PLACEHOLDERS: ClassVar[dict[str, str]] = {
-        "login": "access key id",
-        "password": "access key secret",
-        "extra": '{"region_id": "cn-hangzhou", "workspace_id": "12345"}',
-    }
-
     def __init__(
         self,
         pai_conn_id: str = default_conn_name,
@@ -49,14 +50,20 @@ class PAIBaseHook(BaseHook):
         self.pai_conn_id = pai_conn_id
         self._region_id = region_id
         self._workspace_id = workspace_id
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the fields of Airflow's connection form, for Airflow before 3.2."""
+        return form_widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return how Airflow's connection form shows the fields."""
         return {
             "hidden_fields": ["host", "schema", "port"],
-            "relabeling": {"login": "Access Key ID", "password": "Access Key Secret"},
-            "placeholders": cls._PLACEHOLDERS,
+            "relabeling": RELABELING,
+            "placeholders": PLACEHOLDERS,
         }
 
     @cached_property
@@ -79,17 +86,30 @@ class PAIBaseHook(BaseHook):
         except AirflowNotFoundException as error:
             raise self._no_connection() from error
         self.config = self._read(connection)
+        self._loop = asyncio.get_running_loop()
         return self.config
+
+    @cached_property
+    def keys(self) -> Keys:
+        """What signs in the connection's name; ``keys.current()`` is the key pair to use now.
+
+        An STS token of the connection that has expired is looked up again, since a secrets backend may hold a newer
+        one.
+        """
+        credentials = self.config.credentials
+        if isinstance(credentials, KeyPair) and credentials.security_token:
+            return LookedUpKeys(credentials, self._look_up_keys)
+        return keys_of(credentials)
 
     @cached_property
     def client(self) -> PAIClient:
         """Sends calls."""
-        return PAIClient(self.config)
+        return PAIClient(self.config, keys=self.keys)
 
     @cached_property
     def oss(self) -> ObjectStorage:
         """Reads and writes objects."""
-        return ObjectStorage(self.config)
+        return ObjectStorage(self.config, keys=self.keys)
 
     @cached_property
     def storage(self) -> OssUri:
@@ -123,6 +143,22 @@ class PAIBaseHook(BaseHook):
         for name in ("client", "oss"):
             if opened := self.__dict__.pop(name, None):
                 opened.close()
+
+    def _look_up_keys(self) -> KeyPair:
+        """Look the connection up once more, from a thread: in the event loop if it was looked up there."""
+        try:
+            if self._loop is None:
+                connection = self.get_connection(self.pai_conn_id)
+            else:
+                looking = get_async_connection(self.pai_conn_id, self)
+                connection = asyncio.run_coroutine_threadsafe(looking, self._loop).result(_LOOK_UP_LIMIT)
+        except AirflowNotFoundException as error:
+            raise self._no_connection() from error
+        except Exception as error:
+            # A secrets backend that fails for a moment must not end a job.
+            reason = f"connection {self.pai_conn_id!r} can't be looked up again ({type(error).__name__})"
+            raise TransportError(reason, sent=False) from error
+        return keys_of(self._read(connection).credentials).current()
 
     def _read(self, connection: Connection) -> ClientConfig:
         fields = ConnectionFields(self.pai_conn_id, connection.login, connection.password, connection.extra_dejson)

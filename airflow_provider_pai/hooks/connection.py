@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from airflow_provider_pai.api.endpoints import Network
-from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.endpoints import STS, Network, service_url
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.hooks.credentials import CREDENTIAL_FORMS, credentials_problems, read_credentials
 from airflow_provider_pai.model.uri import OssUri
 
 NETWORKS = ("public", "vpc")
@@ -25,8 +26,8 @@ class ConnectionFields:
         conn_id: its id.
         login: access key id; an ``alibaba_cloud`` connection has it in ``extra`` as ``access_key_id``.
         password: access key secret; likewise ``access_key_secret``.
-        extra: ``region_id`` (or ``region``), ``workspace_id``, ``security_token``, ``network``, ``endpoint``,
-            ``oss_endpoint``, ``bucket``.
+        extra: ``region_id`` (or ``region``), ``workspace_id``, ``network``, ``endpoint``, ``oss_endpoint``,
+            ``sts_endpoint``, ``bucket``, and the fields of the credentials.
     """
 
     conn_id: str
@@ -49,41 +50,47 @@ def read_config(
         SpecError: listing everything that is missing or malformed, by the name of connection and field.
     """
     extra = {name: text for name, value in fields.extra.items() if (text := _text(value))}
-    key_id = _text(fields.login) or extra.get("access_key_id", "")
-    secret = _text(fields.password) or extra.get("access_key_secret", "")
+    for name, field_ in {"access_key_id": fields.login, "access_key_secret": fields.password}.items():
+        extra |= {name: text} if (text := _text(field_)) else {}
     region = _text(region_id) or extra.get("region_id") or extra.get("region", "")
     workspace = _text(workspace_id) or extra.get("workspace_id", "")
     needed = {
-        "access key id (field Login, or access_key_id in Extra)": key_id,
-        "access key secret (field Password, or access_key_secret in Extra)": secret,
         "region: set region_id in Extra, for example 'cn-hangzhou', or give the argument region_id": region,
         "workspace: set workspace_id in Extra, or give the argument workspace_id": workspace,
     }
-    problems = [f"connection {fields.conn_id!r} has no {what}" for what, value in needed.items() if not value]
+    missing = [f"no {what}" for what, value in needed.items() if not value]
+    problems = [f"connection {fields.conn_id!r} has {what}" for what in (*credentials_problems(extra), *missing)]
     malformed = _malformed({**extra, "region_id": region})
     problems += [f"connection {fields.conn_id!r}: {problem}" for problem in malformed]
     if problems:
         raise SpecError(problems)
+    network = cast("Network", extra.get("network", "public"))
+    sts_url = extra.get("sts_endpoint") or extra.get("endpoint") or service_url(STS, region, network)
     return ClientConfig(
         region_id=region,
         workspace_id=workspace,
-        credentials=KeyPair(key_id, secret, extra.get("security_token")),
+        credentials=read_credentials(extra, sts_url.rstrip("/")),
         endpoint=extra.get("endpoint"),
         oss_endpoint=extra.get("oss_endpoint"),
-        network=cast("Network", extra.get("network", "public")),
+        network=network,
         bucket=extra.get("bucket"),
     )
 
 
 def _text(value: object) -> str:
-    """A field as text, without the white space that copying brings along; a workspace's id may be given as a number."""
-    return "" if value is None else str(value).strip()
+    """A field as text, without the white space that copying brings along.
+
+    A workspace's id may be given as a number and a policy as an object. A box that isn't ticked is as good as empty.
+    """
+    if value is None or value is False:
+        return ""
+    return (json.dumps(value) if isinstance(value, Mapping) else str(value)).strip()
 
 
 def _malformed(extra: Mapping[str, str]) -> Iterator[str]:
     for name, (is_good, advice) in _FORMS.items():
         if (value := extra.get(name)) and not is_good(value):
-            yield f"{name} must be {advice}, not {value!r}"
+            yield f"{name} must be {advice}" + ("" if name in _NOT_SHOWN else f", not {value!r}")
 
 
 def _is_url(text: str) -> bool:
@@ -101,10 +108,14 @@ def _is_bucket(text: str) -> bool:
         return False
 
 
+_NOT_SHOWN = ("external_id", "policy", "credentials_uri")
 _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
+    **CREDENTIAL_FORMS,
     "region_id": (re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
     "network": (NETWORKS.__contains__, "'public' or 'vpc'"),
     "endpoint": (_is_url, "a URL such as 'https://pai.cn-hangzhou.aliyuncs.com'"),
     "oss_endpoint": (_is_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com'"),
+    "sts_endpoint": (_is_url, "a URL such as 'https://sts.cn-hangzhou.aliyuncs.com'"),
+    "credentials_uri": (_is_url, "a URL such as 'http://localhost:8080/credentials'"),
     "bucket": (_is_bucket, "a bucket's name such as 'my-bucket'"),
 }

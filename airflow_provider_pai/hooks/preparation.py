@@ -6,17 +6,18 @@ import difflib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from airflow_provider_pai.api.experiments import get_experiment
 from airflow_provider_pai.api.machines import list_ecs_specs
-from airflow_provider_pai.client.oss import source_location
-from airflow_provider_pai.client.source import source_problems, source_requirements
+from airflow_provider_pai.client.inputs import input_problems, read_input
+from airflow_provider_pai.client.source import source_location, source_problems, source_requirements
 from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.model.image import Image, ImageQuery
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
-from airflow_provider_pai.model.uri import OssUri, may_be_folder
+from airflow_provider_pai.model.uri import OssUri, local_path, may_be_folder
 
 
 class JobPreparation:
@@ -38,7 +39,7 @@ class JobPreparation:
             spec: the job.
             known: problems of the spec itself; what they name isn't looked at again.
         """
-        found = source_problems(spec.source_dir)
+        found = source_problems(spec.source_dir) + _input_problems(spec)
         named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
         try:
             if spec.instance_type and "instance_type" not in named:
@@ -75,6 +76,7 @@ class JobPreparation:
         requirements = (*source_requirements(spec.source_dir), *spec.requirements)
         return replace(
             spec.located(job_name, storage, key),
+            inputs={name: self._input(uri, upload=upload) for name, uri in spec.inputs.items()},
             code=self._code(spec, upload=upload),
             requirements=tuple(dict.fromkeys(requirements)),
         )
@@ -106,8 +108,7 @@ class JobPreparation:
             config = self._hook.config
             catalog = PAIImageHook(self._hook.pai_conn_id, region_id=config.region_id, workspace_id=config.workspace_id)
             with closing(catalog):
-                name, version, accelerator = query.framework_name, query.framework_version, query.accelerator_type
-                self._images[query] = catalog.retrieve(name, version, accelerator)
+                self._images[query] = catalog.find(query)
         return self._images[query]
 
     def _artifact_uri(self, experiment_id: str) -> str:
@@ -132,3 +133,17 @@ class JobPreparation:
         if upload:
             return hook.oss.upload_source(spec.source_dir, hook.storage, hook.log.info)
         return source_location(spec.source_dir, hook.storage, hook.config.code_endpoint)
+
+    def _input(self, uri: str, *, upload: bool) -> str:
+        """Return where a job reads an input channel from."""
+        path = local_path(uri)
+        if path is None:
+            return uri
+        if upload:
+            return str(self._hook.oss.upload_input(Path(path), self._hook.storage, self._hook.log.info))
+        return str(read_input(Path(path)).uri(self._hook.storage))
+
+
+def _input_problems(spec: TrainingJobSpec) -> list[str]:
+    paths = {name: path for name, uri in spec.inputs.items() if (path := local_path(uri)) is not None}
+    return [problem for name, path in paths.items() for problem in input_problems(name, path)]

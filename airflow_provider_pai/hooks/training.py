@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
+from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.client.http import is_passing, utc_now
 from airflow_provider_pai.client.logs import LogReader, log_tail
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT, Patience
@@ -21,6 +22,7 @@ from airflow_provider_pai.hooks.deployment import deployment_name, task_state
 from airflow_provider_pai.hooks.preparation import JobPreparation
 from airflow_provider_pai.hooks.submission import EarlierImage, Submission
 from airflow_provider_pai.model.create_body import create_body
+from airflow_provider_pai.model.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.identity import (
     DEPLOYMENT_LABEL,
     LOOK_BACK,
@@ -47,6 +49,10 @@ class PAITrainingHook(PAIBaseHook):
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
     """
+
+    # Airflow before 3.2 looks for these in the very class that provider_info names, not in its bases.
+    get_connection_form_widgets = PAIBaseHook.get_connection_form_widgets
+    get_ui_field_behaviour = PAIBaseHook.get_ui_field_behaviour
 
     def __init__(
         self,
@@ -215,6 +221,17 @@ class PAITrainingHook(PAIBaseHook):
     def log_tail(self, job_id: str, count: int = _TAIL_LINES) -> tuple[str, ...]:
         """Return a job's last log lines, oldest first; empty when they can't be read."""
         return log_tail(self.client, job_id, count)
+
+    def diagnose(self, job: JobSnapshot, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
+        """Find out why a job ended badly; what can't be read of it is left out.
+
+        Args:
+            job: the job as it was last seen.
+            overdue: whether it was stopped because it did not end in the task's time.
+            resumable: whether another job goes on where this one stopped, from checkpoints.
+        """
+        evidence = gather(self.client, job, self.log_tail(job.job_id), self.log.warning)
+        return diagnose(evidence, overdue=overdue, resumable=resumable)
 
     def console_url(self, job_id: str) -> str:
         """Return the page of a job in PAI's console."""

@@ -13,7 +13,8 @@ from airflow_provider_pai.model.reading import Reader, kind
 from airflow_provider_pai.model.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 from airflow_provider_pai.model.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec
 
-_IMAGE_MEMBERS = ("framework_name", "framework_version", "accelerator_type")
+_IMAGE_TEXTS = ("framework_name", "framework_version", "accelerator_type", "image_scope")
+_IMAGE_MEMBERS = (*_IMAGE_TEXTS, "include_workspace")
 _ASKED_FOR = ImageQuery("-")
 """Stands for a query that can't be read, so that there is no second complaint about a missing image."""
 _NAME = re.compile(r"\w+")
@@ -100,13 +101,15 @@ def _image(reader: Reader) -> ImageQuery | None:
     unknown = sorted(set(map(str, value)) - set(_IMAGE_MEMBERS))
     if unknown:
         reader.problems.append(f"image: unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}")
-    wrong = [name for name in _IMAGE_MEMBERS if not isinstance(value.get(name, ""), str)]
+    wrong = [name for name in _IMAGE_TEXTS if not isinstance(value.get(name, ""), str)]
     reader.problems.extend(f"image[{name!r}] must be a text, not {kind(value[name])}" for name in wrong)
     if not value.get("framework_name") and "framework_name" not in wrong:
         reader.problems.append("image: framework_name is missing, for example 'PyTorch'")
     if unknown or wrong or not value.get("framework_name"):
         return _ASKED_FOR
-    return ImageQuery(**value)
+    query = ImageQuery(**value)
+    reader.problems.extend(f"image: {problem}" for problem in query.problems())
+    return query
 
 
 def _metrics(reader: Reader) -> tuple[MetricDefinition, ...]:

@@ -1,25 +1,13 @@
-"""Catalog rows to images, and choosing one of them.
-
-A row whose tag names no framework version or no Python is no candidate and is left out: the catalog holds many images
-that aren't built around one framework.
-"""
+"""An image of the catalog, and choosing one by framework, version, accelerator and purpose."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.image_tag import (
-    ACCELERATORS,
-    Accelerator,
-    ImageTag,
-    parse_tag,
-    split_version,
-    version_key,
-)
+from airflow_provider_pai.model.image_tag import Accelerator, split_version, version_key
 
 ImageKind = Literal["training", "inference", "develop"]
 
@@ -30,22 +18,7 @@ KIND_LABELS: dict[ImageKind, str] = {
     "inference": "system.supported.eas",
     "develop": "system.supported.dsw",
 }
-FRAMEWORKS = (
-    "DeepRec",
-    "DeepSpeed",
-    "Megatron-LM",
-    "ModelScope",
-    "Nemo",
-    "OneFlow",
-    "PyTorch",
-    "TensorFlow",
-    "Transformers",
-    "XGBoost",
-)
-
-_SPELLING = {name.casefold(): name for name in FRAMEWORKS}
-# 128 characters is the longest tag a registry accepts.
-_URI = re.compile(r"[^\s/]+/(?:[^\s/]+/)*(?P<repository>[^\s/:@]+):(?P<tag>[A-Za-z0-9_.-]{1,128})")
+LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -93,95 +66,116 @@ class ImageQuery:
         framework_name: in any case, such as ``PyTorch``.
         framework_version: ``latest``, or a version: see :func:`choose`.
         accelerator_type: ``CPU`` or ``GPU``, in any case.
-        kind: what it is for.
+        image_scope: what it is for: ``training``, ``inference`` or ``develop``.
+        include_workspace: whether the workspace's own images are candidates beside PAI's official ones.
     """
 
     framework_name: str
-    framework_version: str = "latest"
+    framework_version: str = LATEST
     accelerator_type: str = "CPU"
-    kind: ImageKind = "training"
+    image_scope: ImageKind = "training"
+    include_workspace: bool = False
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the query; each text begins with the name of its member."""
+        named = [("framework_name", self.framework_name), ("framework_version", self.framework_version)]
+        accelerators, scopes = get_args(Accelerator), get_args(ImageKind)
+        problems = [f"{name} must be a text, not {value!r}" for name, value in named if not _is_text(value)]
+        if not _is_text(self.accelerator_type) or self.accelerator_type.upper() not in accelerators:
+            problems.append(f"accelerator_type must be {' or '.join(accelerators)}, not {self.accelerator_type!r}")
+        if self.image_scope not in scopes:
+            problems.append(f"image_scope must be one of {', '.join(scopes)}, not {self.image_scope!r}")
+        if not _is_truth(self.include_workspace):
+            problems.append(f"include_workspace must be True or False, not {self.include_workspace!r}")
+        return problems
 
 
-def parse_images(rows: Iterable[Mapping[str, Any]]) -> tuple[Image, ...]:
-    """Return the images of catalog rows, in their order; rows that name no framework version are left out."""
-    return tuple(image for row in rows if (image := parse_image(row)) is not None)
+def select(
+    images: Iterable[Image],
+    *,
+    framework_name: str | None = None,
+    framework_version: str | None = None,
+    accelerator_type: str | None = None,
+) -> list[Image]:
+    """Return the images that fit, in their order.
 
-
-def parse_image(row: Mapping[str, Any]) -> Image | None:
-    """Return the image of one row of ListImages, best asked for with its labels; None when it names too little.
-
-    Also None when the row's chip label contradicts its tag: such an image would fail on the machine it is chosen for.
+    Args:
+        images: candidates.
+        framework_name: in any case; None for every framework.
+        framework_version: a version as :func:`choose` reads it, ``latest`` for each framework's newest among those
+            that fit otherwise; None for every version.
+        accelerator_type: ``CPU`` or ``GPU``, in any case; None for both.
     """
-    uri = str(row.get("ImageUri"))
-    match = _URI.fullmatch(uri)
-    tag = parse_tag(match["tag"]) if match else None
-    labels = _labels(row.get("Labels"))
-    accelerator = _accelerator(tag, labels.get(CHIP_LABEL)) if tag else None
-    if match is None or tag is None or accelerator is None:
-        return None
-    size = row.get("Size")
-    return Image(
-        uri=uri,
-        name=str(row.get("Name") or ""),
-        framework=_framework(match["repository"]),
-        version=tag.version,
-        accelerator=accelerator,
-        python_version=tag.python_version,
-        cuda_version=tag.cuda_version,
-        os=tag.os,
-        kinds=_kinds(match["repository"], labels),
-        extras=tag.extras,
-        image_id=str(row.get("ImageId") or ""),
-        official=labels.get(OFFICIAL_LABEL) == "true",
-        size=size if isinstance(size, int) else None,
-        created=str(row.get("GmtCreateTime") or ""),
-    )
+    wanted = framework_name.casefold() if framework_name is not None else None
+    built = accelerator_type.upper() if accelerator_type is not None else None
+    fitting = [
+        image for image in images if wanted in (None, image.framework.casefold()) and built in (None, image.accelerator)
+    ]
+    if framework_version is None:
+        return fitting
+    frameworks = {image.framework for image in fitting}
+    families = ([image for image in fitting if image.framework == framework] for framework in frameworks)
+    chosen = {image.uri for family in families for image in _of_version(family, framework_version)}
+    return [image for image in fitting if image.uri in chosen]
 
 
 def choose(images: Iterable[Image], query: ImageQuery) -> Image:
     """Return the image that fits a query best.
 
-    ``latest`` is the newest version by :func:`version_key`. Another version means exactly that one; when there is none,
-    the newest whose numbers begin with it: ``1.12`` finds 1.12.1 and 1.12PAI, never 1.1 or 1.120. Among images of one
-    version the newest Python wins, then the newest CUDA, then the newest image.
+    ``latest`` is the newest version by :func:`version_key`. Another version means exactly that one, with or without
+    what its tag says behind it (``1.34.0`` or ``1.34.0-pytorch2.3.1``); when there is none, the newest whose numbers
+    begin with it: ``1.12`` finds 1.12.1 and 1.12PAI, never 1.1 or 1.120. Among images of one version the plainest
+    wins, ``1.8-cpu`` before ``1.8-mkl-cpu``, then the one that was made last, both as with PAI's SDK; of those made at
+    the same time the one with the newest Python, then CUDA.
 
     Raises:
         SpecError: there is no such image; the message begins with ``image`` and lists what there is.
     """
-    usable = [image for image in images if query.kind in image.kinds]
-    family = [image for image in usable if image.framework.casefold() == query.framework_name.casefold()]
+    scope = query.image_scope
+    usable = [image for image in images if scope in image.kinds]
+    family = select(usable, framework_name=query.framework_name)
     if not family:
-        raise _miss(query, f"there is no {query.kind} image of {query.framework_name!r}", usable)
-    accelerator = query.accelerator_type.upper()
-    built = [image for image in family if image.accelerator == accelerator]
+        raise _miss(scope, f"there is no {scope} image of {query.framework_name!r}", usable)
+    framework, accelerator = family[0].framework, query.accelerator_type.upper()
+    built = select(family, accelerator_type=accelerator)
     if not built:
-        raise _miss(query, f"there is no {family[0].framework} image for {query.accelerator_type!r}", family)
+        raise _miss(scope, f"there is no {scope} image of {framework} for {accelerator!r}", family)
     fitting = _of_version(built, query.framework_version)
     if not fitting:
-        wanted = f"{family[0].framework} {query.framework_version!r} for {accelerator}"
-        raise _miss(query, f"there is no {query.kind} image of {wanted}", family)
+        wanted = f"{framework} {query.framework_version!r} for {accelerator}"
+        raise _miss(scope, f"there is no {scope} image of {wanted}", family)
     return max(fitting, key=_rank)
 
 
 def _of_version(images: Sequence[Image], wanted: str) -> Sequence[Image]:
-    if wanted.casefold() == "latest":
-        return images
+    """Return the images of a version; of ``latest`` those of the newest."""
+    if wanted.casefold() == LATEST:
+        newest = max((version_key(image.version) for image in images), default=None)
+        return [image for image in images if version_key(image.version) == newest]
     exact = [image for image in images if image.version.casefold() == wanted.casefold()]
+    exact = exact or [image for image in images if _begins_with(image, wanted.casefold())]
     numbers, suffix = split_version(wanted)
     if exact or suffix or not numbers:
         return exact
     return [image for image in images if split_version(image.version)[0][: len(numbers)] == numbers]
 
 
+def _begins_with(image: Image, wanted: str) -> bool:
+    """Tell whether a version with what its tag says behind it begins with a text, piece by piece."""
+    pieces = [piece.casefold() for piece in (image.version, *image.extras)]
+    return pieces[: wanted.count("-") + 1] == wanted.split("-")
+
+
 def _rank(image: Image) -> tuple[Any, ...]:
     cuda = split_version(image.cuda_version or "")[0]
-    return version_key(image.version), split_version(image.python_version)[0], cuda, image.created, image.uri
+    python = split_version(image.python_version)[0]
+    return version_key(image.version), -len(image.extras), image.created, python, cuda, image.uri
 
 
-def _miss(query: ImageQuery, what: str, images: Sequence[Image]) -> SpecError:
+def _miss(scope: ImageKind, what: str, images: Sequence[Image]) -> SpecError:
     frameworks = sorted({image.framework for image in images}, key=str.casefold)
     known = "; ".join(f"{name} ({_versions(images, name)})" for name in frameworks)
-    return SpecError([f"image: {what}; available: {known or f'no {query.kind} image at all'}"])
+    return SpecError([f"image: {what}; available: {known or f'no {scope} image at all'}"])
 
 
 def _versions(images: Sequence[Image], framework: str) -> str:
@@ -195,27 +189,9 @@ def _versions(images: Sequence[Image], framework: str) -> str:
     )
 
 
-def _accelerator(tag: ImageTag, chip: str | None) -> Accelerator | None:
-    labelled = ACCELERATORS.get(chip.casefold()) if chip else None
-    if chip and labelled is None:
-        return None
-    named = tag.accelerator or ("GPU" if tag.cuda_version else None)
-    return None if named and labelled and named != labelled else named or labelled
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
-def _framework(repository: str) -> str:
-    stem = re.sub(r"-(training|inference)$", "", repository)
-    return _SPELLING.get(stem.casefold(), stem)
-
-
-def _kinds(repository: str, labels: Mapping[str, str]) -> frozenset[ImageKind]:
-    """Read the kinds from the labels; a row without such labels tells by its repository's name."""
-    if labels.keys() & set(KIND_LABELS.values()):
-        return frozenset(kind for kind, label in KIND_LABELS.items() if labels.get(label) == "true")
-    named: tuple[ImageKind, ...] = ("training", "inference")
-    return frozenset(kind for kind in named if repository.endswith(f"-{kind}"))
-
-
-def _labels(value: object) -> dict[str, str]:
-    pairs = [pair for pair in value if isinstance(pair, dict)] if isinstance(value, list) else []
-    return {str(pair.get("Key")): str(pair.get("Value")) for pair in pairs}
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_pai.errors import JobError, JobTimeoutError, PAIError
+from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
-from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.operators.attempt import deadline_of, identity_of, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.model.identity import JobIdentity
+    from airflow_provider_pai.model.status import JobSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -39,6 +39,10 @@ class PAIJobOperator(BaseOperator):
         on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
             A later attempt of the task stops or adopts it all the same.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+        fail_fast: fail without the retries that are left when the service's own words say that another attempt would
+            end the same way: the command failed, there is no such image, a permission is missing. Default: only
+            wrong arguments and refused credentials do so. From Airflow 3.3 on, ``retry_policy=PAIRetryPolicy()``
+            does the same and lets a job that found no capacity wait longer.
     """
 
     template_fields: Sequence[str] = ("pai_conn_id", "region_id", "workspace_id")
@@ -56,6 +60,7 @@ class PAIJobOperator(BaseOperator):
         outage_limit: float = 3600.0,
         on_kill: Literal["stop", "leave"] = "stop",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        fail_fast: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +73,7 @@ class PAIJobOperator(BaseOperator):
         # The name without an underscore is a method of Airflow's.
         self._on_kill = on_kill
         self.deferrable = deferrable
+        self.fail_fast = fail_fast
         self._job_id: str | None = None
         self._identity: JobIdentity | None = None
 
@@ -100,11 +106,13 @@ class PAIJobOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
+        from airflow_provider_pai.model.status import JobSnapshot
+
         job_id = event["job_id"]
         self._identity = self._identity_in(context)
-        with airflow_errors(), self._responsible(context, job_id):
+        with airflow_errors(fail_fast=self.fail_fast), self._responsible(context, job_id):
             if event["timeout"]:
-                return self._finish(context, self._timed_out(job_id))
+                return self._finish(context, self._ended_in_time(job_id))
             if event["error"]:
                 self.log.warning("The triggerer can't watch job %s (%s); watching it here", job_id, event["error"])
                 return self._wait(context, job_id)
@@ -188,7 +196,7 @@ class PAIJobOperator(BaseOperator):
         job = self._complete(seen)
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            raise job_error(job, url, self.hook.log_tail(job.job_id))
+            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
         context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
@@ -203,14 +211,24 @@ class PAIJobOperator(BaseOperator):
             return seen
         return job if job.is_terminal else seen
 
-    def _timed_out(self, job_id: str) -> JobSnapshot:
-        """Stop the job, unless it has just ended."""
+    def _ended_in_time(self, job_id: str) -> JobSnapshot:
+        """Return a job that has just ended by itself; stop any other."""
+        from airflow_provider_pai.model.identity import STOPPING_LABEL
+        from airflow_provider_pai.model.status import JobStatus
+
         job = self.hook.get(job_id)
-        if job.is_terminal:
+        # The trigger may have stopped it already, and then says so by the label.
+        if job.is_terminal and not (job.status == JobStatus.TERMINATED and STOPPING_LABEL in job.labels):
             return job
-        self.hook.stop(job_id)
-        message = f"training job {job_id} was {job.status} when execution_timeout passed; it was stopped"
-        raise JobTimeoutError(message, job, self.hook.log_tail(job_id))
+        if not job.is_terminal:
+            self.hook.stop(job_id)
+        diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
+        raise job_error(diagnosis, self.hook.console_url(job_id))
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the next job of this task goes on where this one stopped."""
+        return False
 
     def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
         """Leave the job to the next attempt, or stop it when none comes or its time is over."""

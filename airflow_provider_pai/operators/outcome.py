@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_pai.errors import AuthError, JobError, JobFailedError, JobStoppedError, SpecError
+from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError, shortened
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
 
+if TYPE_CHECKING:
+    from airflow_provider_pai.model.diagnosis import Diagnosis
+    from airflow_provider_pai.model.evidence import Evidence
+    from airflow_provider_pai.model.status import JobSnapshot
+
+_INFO_LINES = 10
 NO_RETRY = (SpecError, AuthError)
 """Errors that another attempt would meet again."""
 
@@ -32,17 +37,53 @@ def result(job: JobSnapshot, console_url: str) -> dict[str, Any]:
     }
 
 
-def job_error(job: JobSnapshot, console_url: str, log_tail: Sequence[str]) -> JobError:
-    """Return the error of a job that has ended without success."""
-    kind = JobStoppedError if job.status == JobStatus.TERMINATED else JobFailedError
-    reason = job.reason or "PAI gives no reason"
-    return kind(f"training job {job.job_id} ended as {job.status}: {reason}. See {console_url}", job, log_tail)
+def job_error(diagnosis: Diagnosis, console_url: str) -> JobError:
+    """Return the error of a job that has ended badly: what happened, what to do, and what the service says."""
+    evidence = diagnosis.evidence
+    job = evidence.job
+    lines = [
+        f"training job {job.job_id} ended as {job.status}: {job.reason or 'PAI gives no reason'}"
+        if job.is_terminal
+        else f"training job {job.job_id} was {job.status} when its time was over; it was stopped",
+        f"what happened: {diagnosis.cause}" + (f"; the log says that {diagnosis.hint}" if diagnosis.hint else ""),
+        f"what to do: {diagnosis.advice}",
+        f"console: {console_url}",
+        *_listed("error information", _error_lines(evidence)),
+        *_listed("events", evidence.telling_events()),
+    ]
+    return diagnosis.kind("\n".join(map(shortened, lines)), job, evidence.log_tail, diagnosis)
+
+
+def _error_lines(evidence: Evidence) -> list[str]:
+    """Return what the error information adds to the job's reason and its last log lines."""
+    info = evidence.error
+    said = ": ".join(part for part in (info.code, info.message) if part)
+    seen = {evidence.job.reason, *evidence.log_tail}
+    more = [line for line in info.additional_info.splitlines() if line.strip() and line not in seen]
+    return [*([said] if said and said not in seen else []), *more[-_INFO_LINES:]]
+
+
+def _listed(title: str, lines: Iterable[str]) -> list[str]:
+    indented = [f"  {line}" for line in lines]
+    return [f"{title}:", *indented] if indented else []
 
 
 @contextmanager
-def airflow_errors() -> Iterator[None]:
-    """Fail the task without retry where a retry can't help: wrong arguments, wrong credentials."""
+def airflow_errors(*, fail_fast: bool = False) -> Iterator[None]:
+    """Fail the task without retry where a retry can't help: wrong arguments, wrong credentials.
+
+    Args:
+        fail_fast: do so, too, for jobs that would end the same way again.
+    """
     try:
         yield
     except NO_RETRY as error:
         raise AirflowFailException(str(error)) from error
+    except PAIError as error:
+        # Loaded where it is first used: reading a DAG file needs no table of reasons.
+        from airflow_provider_pai.model.diagnosis import retry_of
+        from airflow_provider_pai.model.reasons import Retry
+
+        if fail_fast and retry_of(error) is Retry.NEVER:
+            raise AirflowFailException(str(error)) from error
+        raise

@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.identity import DETACHED_LABEL
-from airflow_provider_pai.model.spec import ARGUMENTS
+from airflow_provider_pai.model.spec import ARGUMENTS, CHECKPOINTS_CHANNEL
 from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -36,7 +35,9 @@ class PAITrainingOperator(PAIJobOperator):
         source_dir: local folder with the source code, or an ``oss://`` folder or ``.tar.gz``. Default: none.
         image_uri: container image. Either this or ``image``.
         image: query of the image catalog: ``framework_name``, and optionally ``framework_version`` (default
-            ``latest``) and ``accelerator_type`` (``CPU``, the default, or ``GPU``). A retry keeps the image.
+            ``latest``), ``accelerator_type`` (``CPU``, the default, or ``GPU``), ``image_scope`` (``training``, the
+            default, ``inference`` or ``develop``) and ``include_workspace`` (True also looks at the workspace's own
+            images). A retry keeps the image.
         algorithm_name: registered algorithm, which takes the place of ``command`` and image.
         algorithm_version: its version. Default: PAI's choice.
         algorithm_provider: who registered it, for example ``pai``. Default: the account itself.
@@ -78,8 +79,9 @@ class PAITrainingOperator(PAIJobOperator):
         kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
 
     Raises:
-        AirflowFailException: retrying can't help: wrong arguments, wrong credentials.
-        JobError: the job failed, was stopped or did not end in time; the message ends with its last log lines.
+        AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
+        JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
+            the last log lines.
     """
 
     template_fields: Sequence[str] = (*ARGUMENTS, *PAIJobOperator.template_fields)
@@ -97,7 +99,7 @@ class PAITrainingOperator(PAIJobOperator):
         command: str | None = None,
         source_dir: str | None = None,
         image_uri: str | None = None,
-        image: Mapping[str, str] | None = None,
+        image: Mapping[str, Any] | None = None,
         algorithm_name: str | None = None,
         algorithm_version: str | None = None,
         algorithm_provider: str | None = None,
@@ -169,7 +171,7 @@ class PAITrainingOperator(PAIJobOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
-        with airflow_errors():
+        with airflow_errors(fail_fast=self.fail_fast):
             spec = self._checked_spec()
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
             self._identity = self._identity_in(context)
@@ -179,6 +181,11 @@ class PAITrainingOperator(PAIJobOperator):
                 job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
             return self._take_on(context, job, existed=existed)
 
+    @property
+    def _resumable(self) -> bool:
+        """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
+
     def _checked_spec(self) -> TrainingJobSpec:
         """Return what the arguments describe.
 
@@ -186,6 +193,7 @@ class PAITrainingOperator(PAIJobOperator):
             SpecError: listing every problem, those too that only the cloud knows.
         """
         from airflow_provider_pai.model.arguments import read_spec
+        from airflow_provider_pai.model.identity import DETACHED_LABEL
 
         arguments = {name: getattr(self, name) for name in ARGUMENTS}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})

@@ -136,9 +136,11 @@ class PAITrainingTrigger(BaseTrigger):
         from airflow_provider_pai.client.poller import watch
         from airflow_provider_pai.hooks.training import describe
 
+        hook = self._hook()
         watching = watch(
-            await self._hook().aconfig(),
+            await hook.aconfig(),
             self.job_id,
+            keys=hook.keys,
             interval=self.poll_interval,
             warn=self.log.warning,
             outage_limit=OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit,

@@ -8,35 +8,11 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
-from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
-from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.attempt import Attempt, training
-
-
-def test_the_newest_version_is_the_newest_by_number(pai: LocalPAI) -> None:
-    image = PAIImageHook().retrieve("TensorFlow", "latest", "GPU")
-    versions = [each.version for each in PAIImageHook().list_images("TensorFlow") if each.accelerator == "GPU"]
-    assert image.version == "2.10"
-    assert max(versions) != "2.10", "by letters another one would be newest, so this test could not fail"
-
-
-def test_one_framework_is_listed_in_any_case(pai: LocalPAI) -> None:
-    assert {image.framework for image in PAIImageHook().list_images("pytorch")} == {"PyTorch"}
-    assert len({image.framework for image in PAIImageHook().list_images()}) > 2
-
-
-def test_pytorch_1_12_is_there_for_gpu_and_cpu(pai: LocalPAI) -> None:
-    for accelerator in ("GPU", "CPU"):
-        image = PAIImageHook().retrieve("PyTorch", "1.12", accelerator)
-        assert (image.version, image.accelerator) == ("1.12", accelerator)
-
-
-def test_a_miss_says_which_versions_there_are(pai: LocalPAI) -> None:
-    with pytest.raises(SpecError, match=r"image: .*'7.7'.*1\.12"):
-        PAIImageHook().retrieve("PyTorch", "7.7", "CPU")
 
 
 def test_files_and_folders_go_to_oss_and_back(pai: LocalPAI, tmp_path: Path) -> None:
@@ -105,6 +81,15 @@ def test_an_alibaba_cloud_connection_serves_too(pai: LocalPAI, monkeypatch: pyte
     monkeypatch.setenv("AIRFLOW_CONN_ALI", connection.get_uri())
     good, message = PAITrainingHook("ali").test_connection()
     assert good, message
+
+
+def test_a_connection_may_assume_a_role_to_train(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    role = "credential_type=ram_role_arn&role_arn=acs%3Aram%3A%3A1234567890123456%3Arole%2Fairflow"
+    monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", f"{pai.ready.airflow_conn_uri}&{role}")
+    assert training(command="true").execute(Attempt().context)["status"] == "Succeed"
+    used = PAITrainingHook().keys.current()
+    assert used.access_key_id.startswith("STS.")
+    assert used.security_token
 
 
 def test_stopping_a_job_that_has_ended_or_is_gone_is_no_error(pai: LocalPAI) -> None:

@@ -18,10 +18,10 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.http import utc_now
 from airflow_provider_pai.errors import JobFailedError, JobStoppedError, JobTimeoutError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
-from airflow_provider_pai.hooks.submission import LOOK_BACK
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.identity import LOOK_BACK
 from airflow_provider_pai.model.status import JobStatus
 from airflow_provider_pai.operators.attempt import identity_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
@@ -460,3 +460,32 @@ def test_a_retry_keeps_the_image_of_the_try_before(pai: LocalPAI, hook: PAITrain
     assert value["image_uri"] == ran
     after_clear = training(image={**chosen, "accelerator_type": "GPU"}, retries=1).execute(first.cleared(1).context)
     assert after_clear["image_uri"] != ran
+
+
+def test_a_local_input_is_uploaded_once_and_read_by_the_job(pai: LocalPAI, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "deep").mkdir(parents=True)
+    (data / "deep" / "a.csv").write_text("1,2,3")
+    (tmp_path / "one.csv").write_text("one")
+    inputs = {"table": str(data), "one": f"file://{tmp_path}/one.csv"}
+    command = 'cat "$PAI_INPUT_TABLE/deep/a.csv" "$PAI_INPUT_ONE" > "$PAI_OUTPUT_MODEL/seen"'
+    value = training(command=command, inputs=inputs).execute(Attempt().context)
+    assert PAIOSSHook().read(value["model_uri"] + "seen") == b"1,2,3one"
+    pai.faults.reset_counts()
+    training(command=command, inputs=inputs).execute(Attempt().context)
+    # The model alone is written, by the job; no input is sent again.
+    assert pai.faults.counts().get("oss:PUT", 0) == 0
+
+
+def test_a_dry_run_tells_where_local_inputs_would_go(pai: LocalPAI, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("one")
+    request = training(inputs={"one": str(tmp_path / "one.csv")}, dry_run=True).execute(Attempt().context)
+    (channel,) = request["body"]["InputChannels"]
+    assert channel["InputUri"].startswith(f"oss://{pai.ready.bucket}/pai/input_data/")
+    assert channel["InputUri"].endswith("/one.csv")
+    assert pai.faults.counts().get("oss:PUT", 0) == 0
+
+
+def test_a_local_input_that_is_not_there_is_named(pai: LocalPAI) -> None:
+    with pytest.raises(AirflowFailException, match=r"inputs\['train'\].*no/such/data"):
+        training(inputs={"train": "no/such/data"}).execute(Attempt().context)

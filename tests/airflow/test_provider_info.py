@@ -7,8 +7,12 @@ from importlib import import_module
 import pytest
 from airflow.providers_manager import ProvidersManager
 
+from airflow_provider_pai.hooks.form import FIELDS
 from airflow_provider_pai.links import PAITrainingJobLink
 from airflow_provider_pai.provider_info import get_provider_info
+
+# Airflow 2.11 makes its form of libraries that warn of each other when they are imported.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(flask_|marshmallow_).*")
 
 
 # Airflow 3 has moved the table of hooks to where 2.11 has none, and reads it from there all the same.
@@ -18,6 +22,23 @@ def test_airflow_knows_the_connection_type_and_its_hook() -> None:
     assert hook is not None
     assert hook.hook_name == "Alibaba Cloud PAI"
     assert hook.connection_type == "pai"
+
+
+# Airflow 3 warns that the table has moved, as above.
+@pytest.mark.filterwarnings("ignore:ProvidersManager.* is deprecated")
+def test_airflow_knows_the_fields_of_the_connections_form_and_which_are_secret() -> None:
+    manager = ProvidersManager()
+    assert manager.hooks["pai"] is not None
+    found = {
+        name.removeprefix("extra__pai__"): widget.is_sensitive
+        for name, widget in manager.connection_form_widgets.items()
+        if name.startswith("extra__pai__")
+    }
+    assert found.keys() == FIELDS.keys()
+    assert {name for name, secret in found.items() if secret} == {"security_token", "external_id"}
+    behaviour = manager.field_behaviours["pai"]
+    assert behaviour["relabeling"] == {"login": "Access Key ID", "password": "Access Key Secret"}
+    assert behaviour["hidden_fields"] == ["host", "schema", "port"]
 
 
 def test_airflow_knows_the_extra_link() -> None:

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 BASE = "from airflow.sdk import DAG, BaseOperator"
-MOST_MODULES = 16
+MOST_MODULES = 15
 """Modules that the operator adds to Airflow's own."""
-FORBIDDEN = ("requests", "oss2", "starlette", "uvicorn")
+FORBIDDEN = ("requests", "oss2", "starlette", "uvicorn", "alibabacloud_credentials")
 FORBIDDEN_LAYERS = tuple(f"airflow_provider_pai.{layer}" for layer in ("api", "client", "hooks", "local", "triggers"))
 
 
@@ -31,6 +31,11 @@ def test_reading_a_dag_file_with_the_operator_is_cheap() -> None:
     assert len(added) <= MOST_MODULES, sorted(added)
 
 
+def test_reading_a_dag_file_with_the_retry_policy_loads_no_client() -> None:
+    added = loaded(BASE, "from airflow_provider_pai.operators.retry_policy import PAIRetryPolicy") - loaded(BASE)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
+
+
 def test_the_count_sees_what_is_loaded() -> None:
     added = loaded(BASE, "import airflow_provider_pai.hooks.training") - loaded(BASE)
     assert {"requests", "oss2"} <= below(added, FORBIDDEN)
@@ -40,3 +45,23 @@ def test_the_count_sees_what_is_loaded() -> None:
 def test_the_package_alone_loads_nothing_but_the_standard_library() -> None:
     added = loaded("import airflow_provider_pai") - loaded("from __future__ import annotations", "import typing")
     assert added == {"airflow_provider_pai"}
+
+
+def test_a_hook_loads_no_library_for_credentials_that_it_may_not_need() -> None:
+    """It costs 200 modules, aiohttp and a scheduler among them."""
+    sign = "keys_of(KeyPair('id', 'secret')).current()"
+    imports = "from airflow_provider_pai.hooks.training import PAITrainingHook"
+    keys = "from airflow_provider_pai.api.signing import KeyPair; from airflow_provider_pai.client.keys import keys_of"
+    assert below(loaded(imports, keys, sign), ("alibabacloud_credentials", "apscheduler")) == set()
+
+
+def test_the_providers_description_loads_nothing_of_airflow() -> None:
+    added = loaded("from airflow_provider_pai.provider_info import get_provider_info", "get_provider_info()")
+    ours = {name for name in added if name.startswith("airflow_provider_pai")}
+    assert below(added, ("airflow",)) == set()
+    assert ours == {
+        "airflow_provider_pai",
+        "airflow_provider_pai.provider_info",
+        "airflow_provider_pai.hooks",
+        "airflow_provider_pai.hooks.form",
+    }

@@ -10,9 +10,8 @@ from airflow_provider_pai.errors import (
     APIError,
     AuthError,
     ConflictError,
+    JobError,
     JobFailedError,
-    JobStoppedError,
-    JobTimeoutError,
     NotFoundError,
     PAIError,
     ProtocolError,
@@ -21,21 +20,35 @@ from airflow_provider_pai.errors import (
     ThrottledError,
     TransportError,
 )
+from airflow_provider_pai.model.diagnosis import diagnose
+from airflow_provider_pai.model.evidence import Evidence
 from airflow_provider_pai.model.status import JobSnapshot, Transition
 
 SNAPSHOT = JobSnapshot(
     "train1a2b3c4d5e6", "Failed", labels={"a": "b"}, metrics={"loss": 0.5}, transitions=(Transition("Failed"),)
 )
+JOB_ERRORS = [
+    errors.JobError,
+    errors.JobFailedError,
+    errors.JobCommandError,
+    errors.JobDataError,
+    errors.JobImageError,
+    errors.JobPermissionError,
+    errors.JobCapacityError,
+    errors.JobInterruptedError,
+    errors.JobStoppedError,
+    errors.JobTimeoutError,
+]
 ONE_OF_EACH = [
     PAIError("something"),
     SpecError(["command is missing", "image_uri is missing"]),
     TransportError("no answer", sent=False),
     ProtocolError("not JSON", "<html>"),
     *(kind("GetTrainingJob", 400, "Code", "message", "ID") for kind in (APIError, AuthError, NotFoundError)),
+    errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "message", "ID", check="role_arn"),
     *(kind("GetTrainingJob", 500, "Code", "message") for kind in (ConflictError, ServerError)),
     ThrottledError("CreateTrainingJob", 400, "Throttling.User", "slow down", "ID", 1.5),
-    *(kind("it ended", SNAPSHOT, ["line 1", "line 2"]) for kind in (JobFailedError, JobStoppedError, JobTimeoutError)),
-    errors.JobError("it ended", SNAPSHOT),
+    *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(Evidence(SNAPSHOT))) for kind in JOB_ERRORS),
 ]
 
 
@@ -104,3 +117,25 @@ def test_a_failed_jobs_message_ends_with_its_last_log_lines() -> None:
 
 def test_a_failed_job_without_log_has_a_one_line_message() -> None:
     assert str(JobFailedError("training job train1 ended", SNAPSHOT)) == "training job train1 ended"
+
+
+def test_a_very_long_log_line_is_shown_only_in_part_and_kept_whole() -> None:
+    error = JobFailedError("training job train1 ended", SNAPSHOT, ["x" * 100_000])
+    assert len(str(error)) < 1000
+    assert error.log_tail == ("x" * 100_000,)
+
+
+def test_whoever_caught_failed_jobs_catches_each_kind_of_them() -> None:
+    apart = {errors.JobError, errors.JobStoppedError, errors.JobTimeoutError}
+    assert all(issubclass(kind, JobError) for kind in JOB_ERRORS)
+    assert {kind for kind in JOB_ERRORS if not issubclass(kind, JobFailedError)} == apart
+
+
+def test_missing_credentials_name_the_fields_to_check_and_no_http_where_nobody_was_asked() -> None:
+    refused = errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "no such role", "ID", check="role_arn")
+    assert str(refused) == (
+        "AssumeRole was refused: EntityNotExist.Role: no such role (HTTP 404, request id ID)"
+        ". Check role_arn of the Airflow connection"
+    )
+    local = errors.CredentialsError("AssumeRoleWithOIDC", 0, "", "no file", check="oidc_token_file")
+    assert str(local) == "AssumeRoleWithOIDC: no file. Check oidc_token_file of the Airflow connection"

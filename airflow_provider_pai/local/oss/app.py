@@ -5,29 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_pai.local.oss import bucket_routes, object_routes, upload_routes
+from airflow_provider_pai.local.oss import attribute_routes, bucket_routes, object_routes, upload_routes
+from airflow_provider_pai.local.oss.access import anyone_may, is_anonymous
 from airflow_provider_pai.local.oss.addressing import base_hosts, bucket_of_host, read_request
 from airflow_provider_pai.local.oss.incoming import Incoming, RequestBody
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.refusals import OSSRefusal, method_not_allowed, not_implemented
 from airflow_provider_pai.local.oss.replies import refused
 from airflow_provider_pai.local.oss.signing import OSSRequest
-from airflow_provider_pai.local.oss.subresources import SUBRESOURCES
+from airflow_provider_pai.local.oss.subresources import asked_for
 from airflow_provider_pai.local.oss.verifying import Credentials, TokenCheck, no_tokens, verify
 
 Operation = Callable[[Incoming], Awaitable[Response]]
 
+_METHODS_WITH_BODY = frozenset({"PUT", "POST"})
 _SERVICE, _BUCKET, _OBJECT = "service", "bucket", "object"
 
 _OPERATIONS: Mapping[tuple[str, str, frozenset[str]], Operation] = {
     (_SERVICE, "GET", frozenset()): bucket_routes.list_buckets,
     (_BUCKET, "GET", frozenset()): bucket_routes.list_objects,
+    (_BUCKET, "GET", frozenset({"acl"})): bucket_routes.get_bucket_acl,
+    (_BUCKET, "PUT", frozenset({"acl"})): bucket_routes.put_bucket_acl,
     (_BUCKET, "GET", frozenset({"bucketInfo"})): bucket_routes.bucket_info,
     (_BUCKET, "GET", frozenset({"location"})): bucket_routes.bucket_location,
     (_BUCKET, "GET", frozenset({"uploads"})): bucket_routes.list_uploads,
@@ -41,6 +46,13 @@ _OPERATIONS: Mapping[tuple[str, str, frozenset[str]], Operation] = {
     (_OBJECT, "HEAD", frozenset({"objectMeta"})): object_routes.get_object_meta,
     (_OBJECT, "DELETE", frozenset()): object_routes.delete_object,
     (_OBJECT, "POST", frozenset({"append", "position"})): object_routes.append_object,
+    (_OBJECT, "GET", frozenset({"acl"})): attribute_routes.get_object_acl,
+    (_OBJECT, "PUT", frozenset({"acl"})): attribute_routes.put_object_acl,
+    (_OBJECT, "GET", frozenset({"tagging"})): attribute_routes.get_object_tagging,
+    (_OBJECT, "PUT", frozenset({"tagging"})): attribute_routes.put_object_tagging,
+    (_OBJECT, "DELETE", frozenset({"tagging"})): attribute_routes.delete_object_tagging,
+    (_OBJECT, "GET", frozenset({"symlink"})): attribute_routes.get_symlink,
+    (_OBJECT, "PUT", frozenset({"symlink"})): attribute_routes.put_symlink,
     (_OBJECT, "POST", frozenset({"uploads"})): upload_routes.start_upload,
     (_OBJECT, "PUT", frozenset({"uploadId", "partNumber"})): upload_routes.upload_part,
     (_OBJECT, "POST", frozenset({"uploadId"})): upload_routes.complete_upload,
@@ -48,12 +60,9 @@ _OPERATIONS: Mapping[tuple[str, str, frozenset[str]], Operation] = {
     (_OBJECT, "DELETE", frozenset({"uploadId"})): upload_routes.abort_upload,
 }
 
-# Sub-resources that say how to do an operation, not which one.
-_MODIFIERS = frozenset({"continuation-token", "security-token", "x-oss-request-payer"})
-
 _ANY = None
 _HONOURED_HEADERS: Mapping[str, frozenset[str] | None] = {
-    "x-oss-acl": frozenset({"private"}),
+    "x-oss-acl": _ANY,
     "x-oss-complete-all": _ANY,
     "x-oss-content-sha256": _ANY,
     "x-oss-copy-source": _ANY,
@@ -61,14 +70,18 @@ _HONOURED_HEADERS: Mapping[str, frozenset[str] | None] = {
     "x-oss-copy-source-if-modified-since": _ANY,
     "x-oss-copy-source-if-none-match": _ANY,
     "x-oss-copy-source-if-unmodified-since": _ANY,
+    "x-oss-copy-source-range": _ANY,
     "x-oss-date": _ANY,
     "x-oss-forbid-overwrite": frozenset({"true", "false"}),
     "x-oss-metadata-directive": frozenset({"COPY", "REPLACE"}),
-    "x-oss-object-acl": frozenset({"default", "private"}),
+    "x-oss-object-acl": _ANY,
     "x-oss-range-behavior": _ANY,
     "x-oss-request-payer": _ANY,
     "x-oss-security-token": _ANY,
     "x-oss-storage-class": frozenset({"Standard"}),
+    "x-oss-symlink-target": _ANY,
+    "x-oss-tagging": _ANY,
+    "x-oss-tagging-directive": frozenset({"Copy", "Replace", "COPY", "REPLACE"}),
 }
 
 
@@ -98,14 +111,19 @@ def oss_app(
         try:
             try:
                 request = read_request(scope, hosts)
-                verify(request, credentials, region_id, clock(), token_problem)
+                if not is_anonymous(request) or not await run_in_threadpool(anyone_may, store, request):
+                    verify(request, credentials, region_id, clock(), token_problem)
                 incoming = Incoming(request, body, store, region_id, _service_host(scope, hosts), clock)
                 response = await _operation(request)(incoming)
             except OSSRefusal as refusal:
-                await body.drain()
+                if scope["method"] in _METHODS_WITH_BODY:
+                    await body.drain()
                 response = refused(refusal, _service_host(scope, hosts), head=scope["method"] == "HEAD")
         except ClientDisconnect:
             return
+        if _promises_body(scope) and not body.is_finished:
+            # What the client promised and nobody read would be taken for its next request.
+            response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
     return ServerErrorMiddleware(Router(default=serve), handler=_internal_error)
@@ -114,8 +132,8 @@ def oss_app(
 def _operation(request: OSSRequest) -> Operation:
     """Find the operation, and refuse what it could not honour."""
     level = _OBJECT if request.key else _BUCKET if request.bucket else _SERVICE
-    asked = {name for name in request.query if name in SUBRESOURCES and not name.startswith("response-")} - _MODIFIERS
-    operation = _OPERATIONS.get((level, request.method, frozenset(asked)))
+    asked = asked_for(request.query)
+    operation = _OPERATIONS.get((level, request.method, asked))
     if operation is None and asked:
         raise not_implemented(f"{request.method} of a {level} with {', '.join(sorted(asked))}")
     if operation is None:
@@ -135,6 +153,11 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         values = _HONOURED_HEADERS[name]
         if values is not None and value not in values:
             raise not_implemented(f"{name}: {value}")
+
+
+def _promises_body(scope: Scope) -> bool:
+    headers = Request(scope).headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _service_host(scope: Scope, hosts: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from airflow_provider_pai.local.oss.acl import ACL, BUCKET_ACL_HEADER, bucket_acl
 from airflow_provider_pai.local.oss.buckets import Bucket
 from airflow_provider_pai.local.oss.documents import Content, read_deletion, timestamp
 from airflow_provider_pai.local.oss.incoming import Incoming
@@ -18,10 +19,9 @@ from airflow_provider_pai.local.oss.listing import Page
 from airflow_provider_pai.local.oss.multipart import Upload
 from airflow_provider_pai.local.oss.names import check_key
 from airflow_provider_pai.local.oss.refusals import invalid_argument, malformed_xml
-from airflow_provider_pai.local.oss.replies import document, empty
+from airflow_provider_pai.local.oss.replies import OWNER, document, empty
 
 _Elements = list[tuple[str, Content]]
-_OWNER: Content = [("ID", "local"), ("DisplayName", "local")]
 _MAX_DELETIONS = 1000
 
 
@@ -50,14 +50,32 @@ async def list_buckets(incoming: Incoming) -> Response:
     if len(found) > limit:
         paging.append(("NextMarker", page[-1].name))
     entries: Content = [("Bucket", _bucket_facts(incoming, bucket)) for bucket in page]
-    return document("ListAllMyBucketsResult", [*paging, ("Owner", _OWNER), ("Buckets", entries)])
+    return document("ListAllMyBucketsResult", [*paging, ("Owner", OWNER), ("Buckets", entries)])
 
 
 async def put_bucket(incoming: Incoming) -> Response:
     """PutBucket; a storage class in the body changes nothing here and is read to be dropped."""
     await incoming.document()
+    acl = _asked_acl(incoming)
     await run_in_threadpool(incoming.store.create_bucket, incoming.bucket)
+    if acl is not None:
+        await run_in_threadpool(incoming.store.attributes.set_bucket_acl, incoming.bucket, acl)
     return empty(headers={"Location": f"/{incoming.bucket}"})
+
+
+async def put_bucket_acl(incoming: Incoming) -> Response:
+    """PutBucketACL."""
+    acl = _asked_acl(incoming)
+    if acl is None:
+        raise invalid_argument(f"The header {BUCKET_ACL_HEADER} is required", BUCKET_ACL_HEADER)
+    await run_in_threadpool(incoming.store.attributes.set_bucket_acl, incoming.bucket, acl)
+    return empty()
+
+
+async def get_bucket_acl(incoming: Incoming) -> Response:
+    """GetBucketACL."""
+    acl = await run_in_threadpool(incoming.store.attributes.bucket_acl, incoming.bucket)
+    return document("AccessControlPolicy", [("Owner", OWNER), ("AccessControlList", [("Grant", acl)])])
 
 
 async def delete_bucket(incoming: Incoming) -> Response:
@@ -69,11 +87,17 @@ async def delete_bucket(incoming: Incoming) -> Response:
 async def bucket_info(incoming: Incoming) -> Response:
     """GetBucketInfo. Both endpoints are this server's, so that a client that follows them stays on this machine."""
     bucket = await run_in_threadpool(incoming.store.bucket, incoming.bucket)
+    acl = await run_in_threadpool(incoming.store.attributes.bucket_acl, incoming.bucket)
     facts: _Elements = [
         *_bucket_facts(incoming, bucket),
+        ("AccessMonitor", "Disabled"),
+        ("Comment", ""),
+        ("CrossRegionReplication", "Disabled"),
         ("DataRedundancyType", "LRS"),
-        ("AccessControlList", [("Grant", "private")]),
-        ("Owner", _OWNER),
+        ("ServerSideEncryptionRule", [("SSEAlgorithm", "None")]),
+        ("TransferAcceleration", "Disabled"),
+        ("AccessControlList", [("Grant", acl)]),
+        ("Owner", OWNER),
     ]
     return document("BucketInfo", [("Bucket", facts)])
 
@@ -154,6 +178,11 @@ async def _page(incoming: Incoming, marker: str, limit: int) -> Page:
     return await run_in_threadpool(incoming.store.list_objects, incoming.bucket, prefix, delimiter, marker, limit)
 
 
+def _asked_acl(incoming: Incoming) -> ACL | None:
+    value = incoming.request.headers.get(BUCKET_ACL_HEADER)
+    return None if value is None else bucket_acl(value)
+
+
 def _read_token(token: str) -> str:
     try:
         return base64.urlsafe_b64decode(token.encode()).decode()
@@ -186,7 +215,7 @@ def _listing_head(incoming: Incoming, encode: Callable[[str], str], limit: int) 
 def _listing_items(page: Page, encode: Callable[[str], str], *, with_owner: bool) -> Iterable[tuple[str, Content]]:
     yield "IsTruncated", page.truncated
     for stored in page.objects:
-        yield "Contents", [*_object_facts(stored, encode), *([("Owner", _OWNER)] if with_owner else [])]
+        yield "Contents", [*_object_facts(stored, encode), *([("Owner", OWNER)] if with_owner else [])]
     for prefix in page.prefixes:
         yield "CommonPrefixes", [("Prefix", encode(prefix))]
 

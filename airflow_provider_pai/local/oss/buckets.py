@@ -43,6 +43,7 @@ class Buckets:
             require_bucket(db, name)
             if any(db.execute(query, (name,)).fetchone() for query in _USES):
                 raise bucket_not_empty(name)
+            db.execute("DELETE FROM bucket_acls WHERE bucket = ?", (name,))
             db.execute("DELETE FROM buckets WHERE name = ?", (name,))
 
     def get(self, name: str) -> Bucket:

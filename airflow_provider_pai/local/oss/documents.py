@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from airflow_provider_pai.local.oss.refusals import malformed_xml
+from airflow_provider_pai.local.oss.refusals import malformed_xml, not_implemented
 
 Content: TypeAlias = "str | int | Sequence[tuple[str, Content]]"
 """An element's text, or its children in order: (tag, content)."""
@@ -29,10 +29,13 @@ def read_deletion(body: bytes) -> tuple[list[str], bool]:
     """Read DeleteMultipleObjects: the keys, and whether the answer is to be quiet.
 
     Raises:
-        OSSRefusal: MalformedXML.
+        OSSRefusal: MalformedXML; NotImplemented: a version is named.
     """
     root = _parse(body, "Delete")
-    keys = [_text(entry, "Key") for entry in root.findall("Object")]
+    entries = root.findall("Object")
+    if any(entry.findtext("VersionId") for entry in entries):
+        raise not_implemented("deleting a version of an object")
+    keys = [_text(entry, "Key") for entry in entries]
     if not keys:
         raise malformed_xml()
     return keys, root.findtext("Quiet", "false").strip() == "true"
@@ -54,6 +57,16 @@ def read_completion(body: bytes) -> list[tuple[int, str]]:
     return parts
 
 
+def read_tagging(body: bytes) -> list[tuple[str, str]]:
+    """Read PutObjectTagging: key and value of each tag.
+
+    Raises:
+        OSSRefusal: MalformedXML.
+    """
+    root = _parse(body, "Tagging")
+    return [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.iterfind("TagSet/Tag")]
+
+
 def _fill(element: ET.Element, content: Content) -> None:
     if isinstance(content, bool):
         element.text = str(content).lower()
@@ -69,12 +82,27 @@ def _parse(body: bytes, tag: str) -> ET.Element:
     if b"<!DOCTYPE" in body:
         raise malformed_xml()
     try:
-        root = ET.fromstring(body)  # noqa: S314 - no document type, and expat limits amplification
+        text, controls = _disguised(body.decode())
+        root = ET.fromstring(text)  # noqa: S314 - no document type, and expat limits amplification
     except (ET.ParseError, ValueError) as error:
         raise malformed_xml() from error
     if root.tag != tag:
         raise malformed_xml()
+    for element in root.iter():
+        element.text = element.text and element.text.translate(controls)
     return root
+
+
+def _disguised(text: str) -> tuple[str, dict[int, int]]:
+    """Put letters that a text does not use in the place of its control characters, and say how to undo that.
+
+    XML forbids them, keys may have them, and oss2 sends them as they are: OSS reads such a document.
+    """
+    used = set(map(ord, text))
+    controls = used & set(range(0x20)) - set(map(ord, "\t\n\r"))
+    private_use = (letter for letter in range(0xE000, 0xF900) if letter not in used)
+    disguises = dict(zip(sorted(controls), private_use, strict=False))
+    return text.translate(disguises), {letter: control for control, letter in disguises.items()}
 
 
 def _text(element: ET.Element, tag: str) -> str:

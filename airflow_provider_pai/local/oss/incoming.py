@@ -5,28 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER, object_acl
 from airflow_provider_pai.local.oss.blobs import CHUNK, Blob
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, invalid_argument, invalid_digest
+from airflow_provider_pai.local.oss.refusals import OSSRefusal, file_already_exists, invalid_argument, invalid_digest
+from airflow_provider_pai.local.oss.replies import is_shown
 from airflow_provider_pai.local.oss.signing import OSSRequest
+from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, read_tagging_header
 
 _MAX_OBJECT_SIZE = 5 << 30
 _MAX_DOCUMENT_SIZE = 2 << 20
-_KEPT_HEADERS = (
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "expires",
-)
 
 
 class RequestBody:
@@ -48,6 +43,11 @@ class RequestBody:
                 raise ClientDisconnect
             self._finished = not message.get("more_body", False)
             yield message.get("body", b"")
+
+    @property
+    def is_finished(self) -> bool:
+        """Return whether all of them have been read."""
+        return self._finished
 
     async def drain(self) -> None:
         """Read and drop the rest: a client that is still sending would not see an early answer."""
@@ -104,10 +104,45 @@ class Incoming:
         """Tell whether ``x-oss-forbid-overwrite`` is set."""
         return self.request.headers.get("x-oss-forbid-overwrite") == "true"
 
-    def kept_headers(self) -> Mapping[str, str]:
-        """Return what is kept about an object: standard entity headers and user metadata."""
-        headers = self.request.headers
-        return {n: v for n, v in headers.items() if n in _KEPT_HEADERS or n.startswith("x-oss-meta-")}
+    def check_target(self) -> None:
+        """Refuse early what would be refused after all bytes were sent.
+
+        Raises:
+            OSSRefusal: NoSuchBucket; FileAlreadyExists: overwriting is forbidden, and the key is taken.
+        """
+        self.store.bucket(self.bucket)
+        if self.forbids_overwrite() and self.store.exists(self.bucket, self.key):
+            raise file_already_exists()
+
+    def kept_headers(self) -> dict[str, str]:
+        """Return what is kept about an object: standard entity headers, user metadata, its ACL and tags.
+
+        Raises:
+            OSSRefusal: InvalidArgument: no such ACL; InvalidTag.
+        """
+        return {**self.described(), **self.object_acl(), **self.tagging()}
+
+    def described(self) -> dict[str, str]:
+        """Return the standard entity headers and user metadata."""
+        return {name: value for name, value in self.request.headers.items() if is_shown(name)}
+
+    def object_acl(self) -> dict[str, str]:
+        """Return the object's ACL under its header's name, if the request has one.
+
+        Raises:
+            OSSRefusal: InvalidArgument.
+        """
+        value = self.request.headers.get(OBJECT_ACL_HEADER)
+        return {} if value is None else {OBJECT_ACL_HEADER: object_acl(value)}
+
+    def tagging(self) -> dict[str, str]:
+        """Return the object's tags under their header's name, if the request has any.
+
+        Raises:
+            OSSRefusal: InvalidTag.
+        """
+        text = self.request.headers.get(TAGGING_HEADER)
+        return {TAGGING_HEADER: kept_tags(read_tagging_header(text))} if text else {}
 
     async def stage(self) -> Blob:
         """Take the body as a finished blob, with constant memory.

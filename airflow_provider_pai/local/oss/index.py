@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 CREATE TABLE IF NOT EXISTS parts (
     upload TEXT NOT NULL, number INTEGER NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
     crc64 TEXT NOT NULL, modified INTEGER NOT NULL, PRIMARY KEY (upload, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bucket_acls (bucket TEXT PRIMARY KEY, acl TEXT NOT NULL) WITHOUT ROWID;
 """
 OBJECT_COLUMNS = "bucket, key, blob, size, etag, crc64, kind, modified, headers"
 _ObjectRow = tuple[str, bytes, str, int, str, str, str, int, str]
@@ -37,6 +38,7 @@ class ObjectKind(StrEnum):
     NORMAL = "Normal"
     MULTIPART = "Multipart"
     APPENDABLE = "Appendable"
+    SYMLINK = "Symlink"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class StoredObject:
         crc64: CRC-64 of the bytes.
         kind: how it came to be.
         modified: seconds since the epoch; OSS knows no fractions.
-        headers: what the uploader said about it, by lower-case header name.
+        headers: what is kept about it, by lower-case header name: what the uploader said, its own ACL, its tags.
     """
 
     bucket: str

@@ -7,7 +7,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from airflow_provider_pai.local.oss import crc64
@@ -152,6 +152,7 @@ class Uploads:
         key: str,
         upload_id: str,
         chosen: Sequence[tuple[int, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
         *,
         forbid_overwrite: bool = False,
     ) -> StoredObject:
@@ -162,6 +163,7 @@ class Uploads:
             key: key of the upload.
             upload_id: its id.
             chosen: numbers and ETags of the parts to use, ascending; None uses all that have arrived.
+            headers: what to keep about the object beside what was said when the upload began.
             forbid_overwrite: refuse when the key is taken.
 
         Raises:
@@ -177,7 +179,8 @@ class Uploads:
         except FileNotFoundError as error:
             raise no_such_upload(upload_id) from error
         try:
-            stored = self._joined(upload, parts, blob)
+            kept = {**upload.headers, **(headers or {})}
+            stored = self._joined(replace(upload, headers=kept), parts, blob)
             with self._index.changing() as db:
                 _require_upload(db, bucket, key, upload_id)
                 replaced = record_object(db, stored, forbid_overwrite=forbid_overwrite)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from airflow_provider_pai.local.oss import appending, trees
+from airflow_provider_pai.local.oss.attributes import Attributes
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs, BlobWriter
 from airflow_provider_pai.local.oss.buckets import Bucket, Buckets
 from airflow_provider_pai.local.oss.index import (
@@ -20,6 +21,7 @@ from airflow_provider_pai.local.oss.index import (
     require_bucket,
     require_object,
 )
+from airflow_provider_pai.local.oss.links import require_seen, target_of
 from airflow_provider_pai.local.oss.listing import Page, list_page
 from airflow_provider_pai.local.oss.multipart import Uploads
 from airflow_provider_pai.local.oss.names import check_key
@@ -48,6 +50,7 @@ class ObjectStore:
         self._blobs.sweep(self._index.blob_names())
         self._buckets = Buckets(self._index, clock)
         self.uploads = Uploads(self._index, self._blobs, clock)
+        self.attributes = Attributes(self._index, self._blobs)
 
     def close(self) -> None:
         """Close the database."""
@@ -133,6 +136,7 @@ class ObjectStore:
         blob: Blob,
         headers: Mapping[str, str] | None = None,
         *,
+        kind: ObjectKind = ObjectKind.NORMAL,
         forbid_overwrite: bool = False,
     ) -> StoredObject:
         """Store an object whose bytes were staged; a refused blob is removed. See :meth:`put`."""
@@ -144,7 +148,7 @@ class ObjectStore:
                 size=blob.size,
                 etag=blob.md5,
                 crc64=blob.crc64,
-                kind=ObjectKind.NORMAL,
+                kind=kind,
                 modified=self._now(),
                 headers=dict(headers or {}),
             )
@@ -157,8 +161,42 @@ class ObjectStore:
             self._blobs.remove(replaced.blob)
         return stored
 
+    def put_link(
+        self,
+        bucket: str,
+        key: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        forbid_overwrite: bool = False,
+    ) -> StoredObject:
+        """Store a symbolic link to another key of the bucket, whether that exists or not. See :meth:`put`."""
+        with self.stage() as writer:
+            writer.write(check_key(target).encode())
+            kind = ObjectKind.SYMLINK
+            return self.put_blob(bucket, key, writer.finish(), headers, kind=kind, forbid_overwrite=forbid_overwrite)
+
+    def link(self, bucket: str, key: str) -> tuple[StoredObject, str]:
+        """Return a link's own facts and the key it leads to.
+
+        Raises:
+            OSSRefusal: NoSuchBucket, NoSuchKey, NotSymlink.
+        """
+        with self._index.reading() as db:
+            stored = require_object(db, bucket, key)
+            return stored, target_of(self._blobs, stored)
+
+    def seen(self, bucket: str, key: str) -> StoredObject:
+        """Return an object's facts as its reader sees them: through a link.
+
+        Raises:
+            OSSRefusal: see :func:`airflow_provider_pai.local.oss.links.require_seen`.
+        """
+        with self._index.reading() as db:
+            return require_seen(db, self._blobs, bucket, key)
+
     def head(self, bucket: str, key: str) -> StoredObject:
-        """Return an object's facts.
+        """Return an object's own facts, of a link the link's.
 
         Raises:
             OSSRefusal: NoSuchBucket, NoSuchKey.
@@ -166,23 +204,32 @@ class ObjectStore:
         with self._index.reading() as db:
             return require_object(db, bucket, key)
 
+    def exists(self, bucket: str, key: str) -> bool:
+        """Tell whether a key is taken.
+
+        Raises:
+            OSSRefusal: NoSuchBucket.
+        """
+        with self._index.reading() as db:
+            return find_object(db, bucket, key) is not None
+
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-        """Open an object: its facts and its bytes, of which only the first ``size`` count.
+        """Open an object: what :meth:`seen` tells and its bytes, of which only the first ``size`` count.
 
         What was opened stays readable and unchanged when the object is replaced or deleted.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey.
+            OSSRefusal: see :meth:`seen`.
         """
         with self._index.reading() as db:
-            stored = require_object(db, bucket, key)
+            stored = require_seen(db, self._blobs, bucket, key)
             return stored, self._blobs.open(stored.blob)
 
     def read(self, bucket: str, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return an object's bytes from ``start`` up to but not including ``end`` (default: its size).
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey.
+            OSSRefusal: see :meth:`seen`.
         """
         stored, opened = self.open(bucket, key)
         with opened:
@@ -221,7 +268,7 @@ class ObjectStore:
         *,
         forbid_overwrite: bool = False,
     ) -> StoredObject:
-        """Copy an object.
+        """Copy an object, of a link the link.
 
         Args:
             source_bucket: bucket of the original.
@@ -234,11 +281,15 @@ class ObjectStore:
         Raises:
             OSSRefusal: NoSuchBucket, NoSuchKey, InvalidObjectName, FileAlreadyExists.
         """
-        source, opened = self.open(source_bucket, source_key)
+        with self._index.reading() as db:
+            source = require_object(db, source_bucket, source_key)
+            opened = self._blobs.open(source.blob)
         kept = source.headers if headers is None else headers
+        kind = ObjectKind.SYMLINK if source.kind is ObjectKind.SYMLINK else ObjectKind.NORMAL
         with opened, self.stage() as writer:
             writer.fill(opened, source.size)
-            return self.put_blob(bucket, key, writer.finish(), kept, forbid_overwrite=forbid_overwrite)
+            blob = writer.finish()
+        return self.put_blob(bucket, key, blob, kept, kind=kind, forbid_overwrite=forbid_overwrite)
 
     def append_blob(
         self, bucket: str, key: str, position: int, blob: Blob, headers: Mapping[str, str] | None = None

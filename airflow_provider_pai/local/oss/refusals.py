@@ -51,6 +51,23 @@ def no_such_key(key: str) -> OSSRefusal:
     return OSSRefusal(404, "NoSuchKey", "The specified key does not exist.", ec="0026-00000001", details={"Key": key})
 
 
+def symlink_target_not_exist(key: str) -> OSSRefusal:
+    """Return the refusal to read through a link whose target does not exist."""
+    message = "The target object of the symbolic link does not exist."
+    return OSSRefusal(404, "SymlinkTargetNotExist", message, ec="0026-00000012", details={"Key": key})
+
+
+def invalid_target_type(key: str) -> OSSRefusal:
+    """Return the refusal to read through a link that leads to a link."""
+    message = "The target object of the symbolic link is a symbolic link itself."
+    return OSSRefusal(400, "InvalidTargetType", message, details={"Key": key})
+
+
+def not_a_symlink(key: str) -> OSSRefusal:
+    """Return the refusal to tell where an ordinary object leads."""
+    return OSSRefusal(400, "NotSymlink", "The object is not a symbolic link.", details={"Key": key})
+
+
 def no_such_upload(upload_id: str) -> OSSRefusal:
     """Return the refusal for a multipart upload that is unknown, completed or aborted."""
     message = "The specified upload does not exist. The upload ID may be invalid, aborted or completed."

@@ -16,9 +16,28 @@ from airflow_provider_pai.local.oss.blobs import CHUNK
 from airflow_provider_pai.local.oss.documents import Content, render
 from airflow_provider_pai.local.oss.index import ObjectKind, StoredObject
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.tagging import tags_of
 
 _XML = "application/xml"
 _DEFAULT_TYPE = "application/octet-stream"
+_ENTITY_HEADERS = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    }
+)
+
+OWNER: Content = [("ID", "local"), ("DisplayName", "local")]
+"""The one account there is, as documents name it."""
+
+
+def is_shown(header: str) -> bool:
+    """Tell whether what an uploader said in a header is sent with the object: entity headers and user metadata."""
+    return header in _ENTITY_HEADERS or header.startswith("x-oss-meta-")
 
 
 def empty(status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -58,7 +77,7 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
     """Return what GetObject and HeadObject say about an object."""
     headers = {
         "Content-Type": _DEFAULT_TYPE,
-        **stored.headers,
+        **{name: value for name, value in stored.headers.items() if is_shown(name)},
         **stored_headers(stored),
         "Content-Length": str(stored.size),
         "Last-Modified": formatdate(stored.modified, usegmt=True),
@@ -70,6 +89,8 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
         del headers["Content-Type"]
     if stored.kind is ObjectKind.NORMAL:
         headers["Content-MD5"] = base64.b64encode(bytes.fromhex(stored.etag)).decode()
+    if tags := tags_of(stored.headers):
+        headers["x-oss-tagging-count"] = str(len(tags))
     if stored.kind is ObjectKind.APPENDABLE:
         headers["x-oss-next-append-position"] = str(stored.size)
     return headers

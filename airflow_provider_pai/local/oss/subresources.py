@@ -5,6 +5,8 @@ V1 signs exactly these (oss2 2.19.1); any other parameter it leaves out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # fmt: off
 _NAMES = (
     "accessPoint", "accessPointPolicy", "acl", "append", "asyncFetch", "bucketArchiveDirectRead", "bucketInfo",
@@ -25,3 +27,12 @@ _NAMES = (
 # fmt: on
 
 SUBRESOURCES = frozenset(_NAMES)
+
+# These say how to do an operation, not which one.
+_MODIFIERS = frozenset({"continuation-token", "security-token", "x-oss-request-payer"})
+
+
+def asked_for(query: Iterable[str]) -> frozenset[str]:
+    """Return the parameters that say which operation is asked for."""
+    named = {name for name in query if name in SUBRESOURCES and not name.startswith("response-")}
+    return frozenset(named - _MODIFIERS)

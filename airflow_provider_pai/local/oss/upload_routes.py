@@ -6,16 +6,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.bucket_routes import encoder
+from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, upload_part_copy
 from airflow_provider_pai.local.oss.documents import Content, read_completion, timestamp
 from airflow_provider_pai.local.oss.incoming import Incoming
 from airflow_provider_pai.local.oss.multipart import Part
-from airflow_provider_pai.local.oss.refusals import invalid_argument, not_implemented
+from airflow_provider_pai.local.oss.refusals import invalid_argument
 from airflow_provider_pai.local.oss.replies import document, empty, stored_headers
 
 
 async def start_upload(incoming: Incoming) -> Response:
-    """InitiateMultipartUpload."""
+    """InitiateMultipartUpload; where overwriting is forbidden, it is refused before the first part is sent."""
     encode, encoding = encoder(incoming)
+    await run_in_threadpool(incoming.check_target)
     upload = await run_in_threadpool(
         incoming.store.uploads.start, incoming.bucket, incoming.key, incoming.kept_headers()
     )
@@ -24,14 +26,14 @@ async def start_upload(incoming: Incoming) -> Response:
 
 
 async def upload_part(incoming: Incoming) -> Response:
-    """UploadPart."""
-    if "x-oss-copy-source" in incoming.request.headers:
-        raise not_implemented("UploadPartCopy")
+    """UploadPart, and UploadPartCopy when the request names a source."""
     number, upload_id = incoming.parameter("partNumber"), incoming.parameter("uploadId")
     if not number.isdecimal():
         raise invalid_argument("Part number must be an integer", "partNumber", number)
     uploads = incoming.store.uploads
     await run_in_threadpool(uploads.find, incoming.bucket, incoming.key, upload_id)
+    if SOURCE_HEADER in incoming.request.headers:
+        return await upload_part_copy(incoming, upload_id, int(number))
     blob = await incoming.stage()
     part = await run_in_threadpool(uploads.put_part, incoming.bucket, incoming.key, upload_id, int(number), blob)
     return empty(headers={"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)})
@@ -50,6 +52,7 @@ async def complete_upload(incoming: Incoming) -> Response:
         incoming.key,
         incoming.parameter("uploadId"),
         None if takes_all else read_completion(body),
+        incoming.object_acl(),
         forbid_overwrite=incoming.forbids_overwrite(),
     )
     content: Content = [

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_pai.api.call import decode_answer
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
-from airflow_provider_pai.api.images import get_image, list_images, official_labels
+from airflow_provider_pai.api.images import get_image, list_images, official_labels, workspace_labels
 from airflow_provider_pai.errors import NotFoundError, ProtocolError
 
 ROW = {
@@ -30,7 +30,7 @@ def test_list_asks_for_a_page_with_labels() -> None:
 
 def test_list_sends_what_is_asked_for() -> None:
     call = list_images(
-        labels={**official_labels("training"), "system.chipType": "CPU"},
+        labels=official_labels("training", "CPU"),
         name="pytorch",
         workspace_id="12345",
         sort_by="GmtCreateTime",
@@ -97,3 +97,7 @@ def test_an_image_id_cannot_change_the_path() -> None:
 def test_an_unknown_image_is_not_found() -> None:
     with pytest.raises(NotFoundError, match="GetImage"):
         decode_answer(get_image("image-x"), 404, {}, content({"Code": "ImageNotFound", "Message": "no such image"}))
+
+
+def test_a_workspaces_own_images_are_those_that_are_not_official() -> None:
+    assert list_images(labels=workspace_labels()).query["Labels"] == "system.official=false"

@@ -10,9 +10,10 @@ from airflow_provider_pai.api import machines, training, workspaces
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO
 from airflow_provider_pai.api.machines import Machine, list_ecs_specs
-from airflow_provider_pai.api.training import ErrorInfo, JobPage, LinePage
+from airflow_provider_pai.api.training import JobPage, LinePage
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.evidence import ErrorInfo
 from airflow_provider_pai.model.status import JobSnapshot
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, 999, UTC)

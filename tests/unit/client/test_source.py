@@ -7,13 +7,22 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_pai.client.source import IGNORED_NAMES, packed, source_problems, source_requirements
+from airflow_provider_pai.client.source import LARGE, packed, source_location, source_problems, source_requirements
+from airflow_provider_pai.errors import ConflictError, PAIError, TransportError
+from airflow_provider_pai.local.gate.faults import FaultKind
+from airflow_provider_pai.model.uri import OssUri
+from tests.unit.client.conftest import PART, PASSING, OssBench
 
 
 @pytest.fixture
@@ -135,15 +144,6 @@ def test_a_change_of_content_or_name_changes_the_digest(folder: Path) -> None:
     assert len(digests) == 4
 
 
-@pytest.mark.parametrize("name", sorted(IGNORED_NAMES))
-def test_what_is_no_source_code_changes_nothing(folder: Path, name: str) -> None:
-    before = archive(folder)
-    write(folder / name / "x")
-    write(folder / "package" / name / "x")
-    write(folder / "train.pyc")
-    assert archive(folder) == before
-
-
 def test_hidden_files_are_source_code(folder: Path) -> None:
     write(folder / ".config" / "model.yaml")
     write(folder / ".netrc.example")
@@ -160,12 +160,6 @@ def test_empty_folders_change_nothing(folder: Path) -> None:
 def test_a_name_of_any_alphabet_and_length_is_kept(folder: Path, name: str) -> None:
     write(folder / "deep" / name, name)
     assert unpacked(folder)[f"deep/{name}"] == name
-
-
-def test_a_name_that_is_no_text_does_not_stop_packing(folder: Path) -> None:
-    (folder / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
-    assert digest(folder) == digest(folder)
-    assert source_problems(str(folder)) == []
 
 
 def test_a_big_file_is_packed_whole(folder: Path) -> None:
@@ -271,8 +265,29 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "does not exist on this worker; give an absolute path or an oss:// URI" in problem
 
 
-def test_a_file_is_no_folder(folder: Path) -> None:
-    assert "is not a folder; give the folder that holds the script" in only_problem(folder / "train.py")
+def test_a_file_is_packed_alone_under_its_name(folder: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    write(alone / "train.py", "print('training')\n")
+    assert unpacked(folder / "train.py") == {"train.py": "print('training')\n"}
+    assert archive(folder / "train.py") == archive(alone)
+    assert source_problems(str(folder / "train.py")) == []
+    assert source_requirements(str(folder / "train.py")) == ()
+
+
+def test_a_link_to_a_file_is_packed_under_its_own_name(folder: Path, tmp_path: Path) -> None:
+    # It was named itself, so nothing leads anywhere unseen.
+    (tmp_path / "latest.py").symlink_to(folder / "train.py")
+    assert unpacked(tmp_path / "latest.py") == {"latest.py": "print('training')\n"}
+
+
+@pytest.mark.parametrize("special", [os.mkfifo, lambda path: path.symlink_to("/dev/null")], ids=["pipe", "device"])
+def test_what_is_neither_a_file_nor_a_folder_is_no_source_code(tmp_path: Path, special: Callable[[Path], None]) -> None:
+    special(tmp_path / "train.py")
+    assert "is neither a file nor a folder; give the folder that holds the script" in only_problem(
+        tmp_path / "train.py"
+    )
+    with pytest.raises(FileNotFoundError), packed(str(tmp_path / "train.py")):
+        pass
 
 
 @pytest.mark.parametrize("contents", [[], ["__pycache__/x.py"], ["a.pyc"], [".git/config"]], ids=str)
@@ -397,9 +412,169 @@ def test_requirements_behind_a_link_that_leads_out_are_refused(folder: Path, tmp
 LINES = st.lists(st.from_regex(r"[a-z]{1,5}([=<>]=[0-9.]{1,3})?", fullmatch=True), max_size=5)
 
 
+@settings(deadline=None)
 @given(LINES, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", " # why", "\t# why"]), st.booleans())
 def test_plain_lines_arrive_unchanged(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str, comment: str, last: bool
 ) -> None:
     text = end.join(line + comment for line in lines) + (end if last else "")
     assert requirements(tmp_path_factory.mktemp("source"), text) == tuple(lines)
+
+
+FILES = st.dictionaries(
+    st.sampled_from(["train.py", "é.py", "a/x", "a/b/x", "a b", "z" * 200, "data/1"]),
+    st.tuples(st.binary(max_size=5), st.booleans()),
+    min_size=1,
+)
+
+
+@settings(deadline=None)
+@given(FILES, FILES, st.randoms(use_true_random=False))
+def test_archives_are_equal_when_names_contents_and_executable_bits_are(
+    tmp_path_factory: pytest.TempPathFactory,
+    one: dict[str, tuple[bytes, bool]],
+    two: dict[str, tuple[bytes, bool]],
+    random: Random,
+) -> None:
+    shuffled = list(one.items())
+    random.shuffle(shuffled)
+    first, again, other = (tmp_path_factory.mktemp(name) for name in ("first", "again", "other"))
+    for folder, files, others in ((first, one, 0), (again, dict(shuffled), 0o55), (other, two, 0)):
+        for name, (content, executable) in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            path.chmod((0o700 if executable else 0o600) | others)
+            os.utime(path, (random.randrange(1 << 30),) * 2)
+    assert archive(first) == archive(again)
+    assert (archive(first) == archive(other)) == (one == two)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.txt", "训练/".encode() + b"\xff" * 120, b"x" * 250, b"d/" * 200 + b"x"])
+def test_a_name_comes_out_of_the_archive_byte_by_byte(folder: Path, tmp_path: Path, name: bytes) -> None:
+    write(folder / os.fsdecode(name))
+    target = tmp_path / "unpacked"
+    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+        files.extractall(target, filter="data")
+    assert (target / os.fsdecode(name)).is_file()
+
+
+def test_a_package_tells_its_sizes(folder: Path) -> None:
+    write(folder / "notes.txt", "x" * 1_000_000)
+    with packed(str(folder)) as package:
+        assert package.unpacked == 1_000_000 + len("print('training')\n") + len("x = 1\n")
+        assert package.size < 10_000
+        assert package.largest[:2] == ((1_000_000, "notes.txt"), (18, "train.py"))
+        assert str(package) == f"4 file(s), 1,000,024 bytes, packed {package.size:,}"
+        assert package.hints == []
+
+
+def test_a_large_package_names_its_largest_files(folder: Path) -> None:
+    for number in range(1, 8):
+        write(folder / f"weights {number}", "x" * number * 1000)
+    with packed(str(folder)) as package:
+        (hint,) = replace(package, size=LARGE).hints
+        assert replace(package, size=LARGE - 1).hints == []
+    assert hint == (
+        "The source code is large; a file .paiignore can leave out the largest: 'weights 7' (7,000 bytes), "
+        "'weights 6' (6,000 bytes), 'weights 5' (5,000 bytes), 'weights 4' (4,000 bytes), 'weights 3' (3,000 bytes)"
+    )
+
+
+def test_what_can_not_be_packed_is_named(folder: Path) -> None:
+    os.mkfifo(folder / "package" / "pipe")
+    (folder / ".#train.py").symlink_to("me@host.1234:5678")
+    with packed(str(folder)) as package:
+        assert package.hints == ["Not packed, for they are neither files nor folders: '.#train.py', 'package/pipe'"]
+
+
+def test_a_file_that_is_written_to_while_it_is_packed_is_named(folder: Path) -> None:
+    log = folder / "run.log"
+    log.write_bytes(os.urandom(8 << 20))
+    over = threading.Event()
+
+    def append() -> None:
+        with log.open("ab", buffering=0) as stream:
+            while not over.is_set():
+                stream.write(b"line\n")
+                time.sleep(0.001)
+
+    writer = threading.Thread(target=append)
+    writer.start()
+    try:
+        with pytest.raises(PAIError, match=r"run\.log changed while it was read.*\.paiignore"), packed(str(folder)):
+            pass
+    finally:
+        over.set()
+        writer.join()
+
+
+class TestUpload:
+    def test_the_archive_lies_under_the_digest(self, bench: OssBench, folder: Path) -> None:
+        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        name = f"pai/training_src/{digest(folder)}/source.tar.gz"
+        assert (code.bucket, code.key) == (bench.home.bucket, bench.home.key + name)
+        assert bench.there() == {name: archive(folder)}
+        assert len(bench.lines) == 1
+        assert bench.lines[0].startswith(f"Uploading source code of {folder} (3 file(s), 24 bytes, packed ")
+
+    def test_the_place_is_known_before_anything_is_sent(self, bench: OssBench, folder: Path) -> None:
+        location = source_location(str(folder), bench.home, bench.config.code_endpoint)
+        assert bench.counts() == {}
+        assert bench.storage.upload_source(str(folder), bench.home, bench.log) == location
+
+    def test_unchanged_code_sends_no_body(self, bench: OssBench, folder: Path) -> None:
+        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        bench.counts()
+        os.utime(folder / "train.py", (1, 1))
+        assert bench.storage.upload_source(str(folder), bench.home, bench.log) == code
+        assert bench.counts() == {"HEAD": 1}
+        assert bench.lines[-1].startswith(f"Source code of {folder} is in OSS already (3 file(s), ")
+
+    def test_a_large_archive_is_sent_in_parts(self, bench: OssBench, folder: Path) -> None:
+        (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
+        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        assert bench.counts() == {"HEAD": 1, "PUT": 4, "POST": 2}
+        assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
+
+    @pytest.mark.parametrize("size", [0, 3 * PART])
+    def test_somebody_else_who_was_first_is_as_good(self, bench: OssBench, folder: Path, size: int) -> None:
+        (folder / "weights.bin").write_bytes(os.urandom(size))
+        target = bench.home.child("pai", "training_src", digest(folder), "source.tar.gz")
+        bench.storage.write(target, b"theirs")
+        # The look that came before they were done.
+        bench.fail("HEAD", FaultKind.ERROR, status=404, code="NoSuchKey")
+        bench.storage.upload_source(str(folder), bench.home, bench.log)
+        assert bench.storage.read(target) == b"theirs"
+        assert bench.unfinished() == []
+
+    @pytest.mark.parametrize("size", [0, 3 * PART])
+    def test_another_conflict_is_an_error(self, bench: OssBench, folder: Path, size: int) -> None:
+        (folder / "weights.bin").write_bytes(os.urandom(size))
+        bench.fail("PUT", FaultKind.ERROR, status=409, code="FileImmutable")
+        with pytest.raises(ConflictError, match="FileImmutable"):
+            bench.storage.upload_source(str(folder), bench.home, bench.log)
+
+    @pytest.mark.parametrize("kind", PASSING)
+    @pytest.mark.parametrize("method", ["HEAD", "PUT", "POST"])
+    def test_a_passing_failure_stops_nothing(self, bench: OssBench, folder: Path, kind: FaultKind, method: str) -> None:
+        (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
+        bench.fail(method, kind, times=2)
+        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        assert len(bench.waits) == 2
+        assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
+
+    def test_an_upload_that_fails_half_way_does_not_count(self, bench: OssBench, folder: Path) -> None:
+        (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
+        bench.pass_by("PUT", 2)
+        bench.fail("PUT", FaultKind.DROP_BEFORE, times=4)
+        with pytest.raises(TransportError):
+            bench.storage.upload_source(str(folder), bench.home, bench.log)
+        assert bench.there() == {}
+        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
+
+    def test_hints_are_logged_before_the_upload(self, bench: OssBench, folder: Path) -> None:
+        os.mkfifo(folder / "pipe")
+        bench.storage.upload_source(str(folder), bench.home, bench.log)
+        assert [line.split()[0] for line in bench.lines] == ["Not", "Uploading"]

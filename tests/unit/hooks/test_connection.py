@@ -134,7 +134,7 @@ def test_everything_is_told_at_once() -> None:
     )
     with pytest.raises(SpecError) as caught:
         read_config(nothing)
-    assert len(caught.value.problems) == 8
+    assert len(caught.value.problems) == 7
     assert all(problem.startswith("connection 'mine'") for problem in caught.value.problems)
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.image import Image, ImageQuery, choose, parse_image, parse_images
+from airflow_provider_pai.model.image import Image, ImageQuery, choose, select
+from airflow_provider_pai.model.image_row import parse_image, parse_images
 from airflow_provider_pai.model.image_tag import parse_tag, version_key
 
 REGISTRY = "registry.cn-hangzhou.aliyuncs.com/pai-dlc"
@@ -22,9 +23,13 @@ def labels(**values: str) -> list[dict[str, str]]:
 
 
 def image(version: str, accelerator: str = "cpu", repository: str = "pytorch-training", rest: str = "") -> Image:
-    parsed = parse_image(row(f"{version}-{accelerator}-py39-{rest}ubuntu20.04", repository))
-    assert parsed is not None
-    return parsed
+    return parsed(f"{version}-{accelerator}-py39-{rest}ubuntu20.04", repository)
+
+
+def parsed(tag: str, repository: str = "pytorch-training", **members: Any) -> Image:
+    found = parse_image(row(tag, repository, **members))
+    assert found is not None
+    return found
 
 
 def chosen(images: list[Image], framework: str = "PyTorch", version: str = "latest", accelerator: str = "CPU") -> str:
@@ -250,18 +255,54 @@ def test_framework_and_accelerator_are_matched_without_case(framework: str, acce
     assert chosen(images, framework, accelerator=accelerator) == "1.12"
 
 
-def test_among_images_of_one_version_the_newest_python_then_cuda_then_image_wins() -> None:
+def test_among_images_of_one_version_the_newest_image_then_python_then_cuda_wins() -> None:
     tags = ["py39-cu118", "py310-cu113", "py310-cu118"]
-    images = [parse_image(row(f"2.1-gpu-{tag}-ubuntu20.04", GmtCreateTime="2024-03-09")) for tag in tags]
-    images.append(parse_image(row("2.1-gpu-py310-cu118-ubuntu22.04", GmtCreateTime="2024-03-01")))
-    best = choose([i for i in images if i], ImageQuery("PyTorch", accelerator_type="GPU"))
+    images = [parsed(f"2.1-gpu-{tag}-ubuntu20.04", GmtCreateTime="2024-03-09") for tag in tags]
+    images.append(parsed("2.1-gpu-py311-cu121-ubuntu22.04", GmtCreateTime="2024-03-01"))
+    best = choose(images, ImageQuery("PyTorch", accelerator_type="GPU"))
     assert best.uri.endswith("2.1-gpu-py310-cu118-ubuntu20.04")
+
+
+def test_among_images_of_one_version_the_plainest_wins_even_when_it_is_older() -> None:
+    plain = parsed("2.1-cpu-py39-ubuntu20.04", GmtCreateTime="2024-03-01")
+    tuned = parsed("2.1-mkl-cpu-py310-ubuntu22.04", GmtCreateTime="2024-03-09")
+    newer = parsed("2.2-mkl-cpu-py310-ubuntu22.04", GmtCreateTime="2024-03-01")
+    assert (
+        choose([tuned, plain], ImageQuery("PyTorch")) == choose([tuned, plain], ImageQuery("PyTorch", "2.1")) == plain
+    )
+    assert choose([tuned, plain, newer], ImageQuery("PyTorch")) == newer
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("1.34.0", ()),
+        ("1.34", ()),
+        ("1.34.0-pytorch2.3.1", ("pytorch2.3.1",)),
+        ("1.34.0-PyTorch2.3.1", ("pytorch2.3.1",)),
+        ("1.35.0", ("pytorch2.3.1",)),
+    ],
+)
+def test_a_version_may_be_named_with_what_its_tag_says_behind_it(wanted: str, found: tuple[str, ...]) -> None:
+    images = [
+        image("1.34.0", repository="modelscope-training"),
+        parsed("1.34.0-pytorch2.3.1-cpu-py311-ubuntu22.04", "modelscope-training", GmtCreateTime="2024-03-09"),
+        parsed("1.35.0-pytorch2.3.1-cpu-py311-ubuntu22.04", "modelscope-training"),
+    ]
+    assert choose(images, ImageQuery("ModelScope", wanted)).extras == found
+
+
+def test_what_a_tag_says_behind_the_version_must_be_what_is_named() -> None:
+    images = [parsed("1.34.0-pytorch2.3.1-cpu-py311-ubuntu22.04", "modelscope-training")]
+    for other in ("1.34.0-pytorch2.3", "1.34.0-pytorch2.3.1-cpu", "1.3-pytorch2.3.1"):
+        with pytest.raises(SpecError):
+            choose(images, ImageQuery("ModelScope", other))
 
 
 def test_an_image_of_another_kind_is_never_chosen() -> None:
     images = [image("9.9", repository="pytorch-inference"), image("1.12")]
     assert chosen(images) == "1.12"
-    assert choose(images, ImageQuery("PyTorch", kind="inference")).version == "9.9"
+    assert choose(images, ImageQuery("PyTorch", image_scope="inference")).version == "9.9"
 
 
 CATALOG = [
@@ -281,9 +322,9 @@ CATALOG = [
             ["'JAX'", "PyTorch (CPU: 1.12 1.8, GPU: 2.4)", "TensorFlow (GPU: 2.10 2.9)"],
         ),
         (ImageQuery("PyTorch", "9.9"), ["PyTorch '9.9' for CPU", "PyTorch (CPU: 1.12 1.8, GPU: 2.4)"]),
-        (ImageQuery("tensorflow"), ["TensorFlow image for 'CPU'", "TensorFlow (GPU: 2.10 2.9)"]),
+        (ImageQuery("tensorflow"), ["TensorFlow for 'CPU'", "TensorFlow (GPU: 2.10 2.9)"]),
         (ImageQuery("PyTorch", accelerator_type="TPU"), ["'TPU'", "PyTorch (CPU: 1.12 1.8, GPU: 2.4)"]),
-        (ImageQuery("PyTorch", kind="develop"), ["no develop image"]),
+        (ImageQuery("PyTorch", image_scope="develop"), ["no develop image"]),
     ],
 )
 def test_a_miss_names_the_argument_and_what_there_is(query: ImageQuery, parts: list[str]) -> None:
@@ -292,3 +333,61 @@ def test_a_miss_names_the_argument_and_what_there_is(query: ImageQuery, parts: l
     (problem,) = caught.value.problems
     assert problem.startswith("image: ")
     assert [part for part in parts if part not in problem] == []
+
+
+def told(found: list[Image]) -> list[str]:
+    return [f"{each.framework} {each.version} {each.accelerator}" for each in found]
+
+
+def test_a_selection_keeps_the_order_and_what_fits() -> None:
+    second = ["PyTorch 2.4 GPU", "TensorFlow 2.10 GPU", "TensorFlow 2.9 GPU"]
+    assert told(select(CATALOG, framework_name="pytorch")) == ["PyTorch 1.8 CPU", "PyTorch 1.12 CPU", "PyTorch 2.4 GPU"]
+    assert told(select(CATALOG, accelerator_type="gpu")) == second
+    assert told(select(CATALOG, framework_version="1.12")) == ["PyTorch 1.12 CPU"]
+    assert told(select(CATALOG, framework_version="2")) == second
+    assert select(CATALOG) == CATALOG
+    assert select(CATALOG, framework_name="JAX") == []
+
+
+def test_the_latest_of_a_selection_is_each_frameworks_newest_among_what_fits() -> None:
+    assert told(select(CATALOG, framework_version="latest")) == ["PyTorch 2.4 GPU", "TensorFlow 2.10 GPU"]
+    assert told(select(CATALOG, framework_version="LATEST", accelerator_type="CPU")) == ["PyTorch 1.12 CPU"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "official", "kinds"),
+    [
+        ("custom", "false", {"training", "inference", "develop"}),
+        ("custom-training", "false", {"training"}),
+        ("custom", "true", set()),
+    ],
+)
+def test_only_a_workspaces_own_image_without_a_purpose_serves_any(
+    repository: str, official: str, kinds: set[str]
+) -> None:
+    assert parsed("1.0-cpu-py39-ubuntu20.04", repository, Labels=labels(official=official)).kinds == kinds
+
+
+def test_a_good_query_has_no_problems() -> None:
+    assert ImageQuery("PyTorch").problems() == []
+    assert ImageQuery("pytorch", "1.12", "gpu", "develop", include_workspace=True).problems() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"framework_name": " "}, "framework_name must be a text, not ' '"),
+        ({"framework_version": 1.12}, "framework_version must be a text, not 1.12"),
+        ({"accelerator_type": "TPU"}, "accelerator_type must be CPU or GPU, not 'TPU'"),
+        ({"accelerator_type": None}, "accelerator_type must be CPU or GPU, not None"),
+        ({"image_scope": "train"}, "image_scope must be one of training, inference, develop, not 'train'"),
+        ({"include_workspace": "yes"}, "include_workspace must be True or False, not 'yes'"),
+    ],
+)
+def test_a_querys_problem_names_the_member_and_what_it_may_be(values: dict[str, Any], problem: str) -> None:
+    assert ImageQuery(**{"framework_name": "PyTorch", **values}).problems() == [problem]
+
+
+def test_all_problems_of_a_query_are_told_at_once() -> None:
+    wrong: dict[str, Any] = {"image_scope": "", "include_workspace": None}
+    assert len(ImageQuery("", "", "", **wrong).problems()) == 5

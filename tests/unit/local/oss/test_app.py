@@ -155,3 +155,15 @@ def test_a_failure_of_ours_is_an_internal_error_that_tells_nothing(store):
     with pytest.raises(LookupError):
         exchange.run(oss_app(store, broken, "cn-hangzhou", lambda: NOW))
     assert (exchange.status, b"<Code>InternalError</Code>" in exchange.body) == (500, True)
+
+
+@pytest.mark.parametrize("key", ["k", "absent"])
+def test_a_promised_body_that_nobody_reads_ends_the_connection_and_is_not_waited_for(store, app, key):
+    class Silent(Exchange):
+        async def receive(self) -> dict[str, object]:
+            return await asyncio.Event().wait()
+
+    Exchange("PUT", "k", [b"content"]).run(app)
+    exchange = Silent("GET", key, headers={"content-length": "9"}).run(app)
+    assert exchange.status == (200 if key == "k" else 404)
+    assert dict(exchange.sent[0]["headers"])[b"connection"] == b"close"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from xml.sax.saxutils import escape
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_pai.local.oss.documents import read_completion, read_deletion, render
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
@@ -38,3 +42,15 @@ def test_other_deletions_are_refused(body):
 def test_a_document_is_written_with_its_text_escaped():
     expected = b"<?xml version='1.0' encoding='UTF-8'?>\n<A><B>1</B><C>true</C><D>&lt;\xc3\xa9</D></A>"
     assert render("A", [("B", 1), ("C", True), ("D", "<é")]) == expected
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\ufffe\uffff"), min_size=1, max_size=30))
+def test_any_key_is_read_from_a_deletion(key):
+    document = f"<Delete><Object><Key>{escape(key)}</Key></Object></Delete>".encode()
+    assert read_deletion(document) == ([key], False)
+
+
+def test_a_deletion_of_a_version_is_refused():
+    document = b"<Delete><Object><Key>k</Key><VersionId>v</VersionId></Object></Delete>"
+    with pytest.raises(OSSRefusal, match="NotImplemented"):
+        read_deletion(document)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_pai.local.oss.acl import ACL
 from airflow_provider_pai.local.oss.index import ObjectKind
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
@@ -200,3 +201,44 @@ with ObjectStore(Path(sys.argv[1])) as store:
     command = [sys.executable, "-c", script, str(home), str(big)]
     grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert int(grown) < 16 << 10
+
+
+def test_links_acls_and_tags_survive_a_restart(home):
+    with ObjectStore(home) as store:
+        store.create_bucket("bkt")
+        store.put("bkt", "k", io.BytesIO(b"content"))
+        store.put_link("bkt", "link", "k")
+        store.attributes.set_object_acl("bkt", "k", ACL.PUBLIC_READ)
+        store.attributes.set_tags("bkt", "k", [("a", "b")])
+        store.attributes.set_bucket_acl("bkt", ACL.PUBLIC_READ_WRITE)
+    with ObjectStore(home) as store:
+        assert store.read("bkt", "link") == b"content"
+        assert store.attributes.object_acl("bkt", "k") is ACL.PUBLIC_READ
+        assert store.attributes.tags("bkt", "k") == {"a": "b"}
+        assert store.attributes.bucket_acl("bkt") is ACL.PUBLIC_READ_WRITE
+
+
+def test_changing_attributes_leaves_the_time_of_modification(home):
+    now = [1_735_787_045.0]
+    with ObjectStore(home, clock=lambda: now[0]) as store:
+        store.create_bucket("bkt")
+        before = store.put("bkt", "k", io.BytesIO(b"content"))
+        now[0] += 100
+        store.attributes.set_tags("bkt", "k", [("a", "b")])
+        store.attributes.set_object_acl("bkt", "k", ACL.PRIVATE)
+        assert store.head("bkt", "k").modified == before.modified
+        assert store.read("bkt", "k") == b"content"
+
+
+def test_a_link_is_as_new_as_the_newer_of_itself_and_its_target(home):
+    now = [1000.0]
+    with ObjectStore(home, clock=lambda: now[0]) as store:
+        store.create_bucket("bkt")
+        store.put_link("bkt", "link", "k")
+        now[0] = 2000.0
+        store.put("bkt", "k", io.BytesIO(b"content"))
+        assert store.seen("bkt", "link").modified == 2000
+        now[0] = 3000.0
+        store.put_link("bkt", "link", "k")
+        assert store.seen("bkt", "link").modified == 3000
+        assert store.seen("bkt", "k").modified == 2000

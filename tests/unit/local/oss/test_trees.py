@@ -161,3 +161,17 @@ def test_a_file_that_became_a_link_to_elsewhere_keeps_its_object(store, tmp_path
     (tmp_path / "out" / "a").symlink_to("/proc/self/environ")
     assert store.upload_tree("bkt", "c/", tmp_path / "out", tmp_path, before) == 0
     assert store.read("bkt", "c/a") == b"c/a"
+
+
+def test_links_become_files_with_their_targets_bytes(store, tmp_path):
+    put(store, "models/v2/weights")
+    store.put_link("bkt", "data/latest", "models/v2/weights")
+    assert store.download("bkt", "data/", tmp_path / "folder") == 1
+    assert store.download("bkt", "data/latest", tmp_path / "file") == 1
+    assert tree(tmp_path / "folder") == tree(tmp_path / "file") == {"latest": b"models/v2/weights"}
+
+
+def test_a_link_that_leads_nowhere_is_no_input(store, tmp_path):
+    store.put_link("bkt", "data/latest", "absent")
+    with pytest.raises(OSSRefusal, match="SymlinkTargetNotExist"):
+        store.download("bkt", "data/", tmp_path)

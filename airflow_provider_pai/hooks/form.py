@@ -1,0 +1,105 @@
+"""The fields of Airflow's connection form: one table for all versions of Airflow.
+
+Airflow imports this module in every process along with the provider's description, so nothing else comes along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+RELABELING = {"login": "Access Key ID", "password": "Access Key Secret"}
+PLACEHOLDERS = {
+    "login": "access key id",
+    "password": "access key secret",
+    "extra": '{"region_id": "cn-hangzhou", "workspace_id": "12345"}',
+}
+
+
+@dataclass(frozen=True)
+class FormField:
+    """A field of the form, which is a member of the connection's Extra.
+
+    Attributes:
+        label: what the form calls it.
+        description: what to fill in.
+        kind: how it is filled in; a password isn't shown.
+        choices: the values there are; empty for any.
+        required: whether the form insists on it.
+    """
+
+    label: str
+    description: str
+    kind: Literal["string", "password", "integer", "boolean"] = "string"
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+
+TYPES = ("access_key", "sts", "ram_role_arn", "oidc_role_arn", "ecs_ram_role", "credentials_uri", "default")
+FIELDS = {
+    "region_id": FormField("Region", "For example cn-hangzhou.", required=True),
+    "workspace_id": FormField("Workspace ID", "For example 12345.", required=True),
+    "bucket": FormField("OSS bucket", "For code and outputs; by default the workspace's default storage."),
+    "network": FormField("Network", "public (default), or vpc for the hosts inside a VPC.", choices=("public", "vpc")),
+    "credential_type": FormField(
+        "Credential type",
+        "Where the access key comes from. By default it is the one above, with or without a security token.",
+        choices=TYPES,
+    ),
+    "security_token": FormField("Security token", "Of temporary credentials (STS).", "password"),
+    "role_arn": FormField("Role ARN", "Of the RAM role to assume, for ram_role_arn and oidc_role_arn."),
+    "role_session_name": FormField("Role session name", "What ActionTrail shows as the user of the role."),
+    "duration_seconds": FormField("Role session duration", "Seconds, by default 3600.", "integer"),
+    "external_id": FormField("External ID", "What the role's trust policy asks for, for ram_role_arn.", "password"),
+    "policy": FormField("Session policy", "JSON that narrows down what the role may do."),
+    "oidc_provider_arn": FormField(
+        "OIDC provider ARN", "For oidc_role_arn; by default what ACK (RRSA) tells its pods, the role too."
+    ),
+    "oidc_token_file": FormField("OIDC token file", "For oidc_role_arn; by default what ACK (RRSA) tells its pods."),
+    "role_name": FormField("ECS role name", "For ecs_ram_role; by default the one that the instance has."),
+    "disable_imdsv1": FormField("Only IMDSv2", "For ecs_ram_role: refuse the older metadata service.", "boolean"),
+    "credentials_uri": FormField("Credentials URI", "For credentials_uri: the service that hands out access keys."),
+    "endpoint": FormField("Endpoint", "URL in place of the region's."),
+    "oss_endpoint": FormField("OSS endpoint", "URL in place of the region's."),
+    "sts_endpoint": FormField("STS endpoint", "URL in place of the region's."),
+}
+
+
+def conn_fields() -> dict[str, Any]:
+    """Return the fields as Airflow 3.2 and newer want them in ``conn-fields``."""
+    return {
+        name: {"label": field.label, "description": field.description, "schema": _schema(field)}
+        for name, field in FIELDS.items()
+    }
+
+
+def form_widgets() -> dict[str, Any]:
+    """Return the fields as older versions want them from a hook."""
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from flask_babel import lazy_gettext
+    from wtforms import BooleanField, IntegerField, PasswordField, StringField
+    from wtforms.validators import Optional
+
+    made: dict[str, Any] = {}
+    for name, field in FIELDS.items():
+        texts = {"label": lazy_gettext(field.label), "description": lazy_gettext(field.description)}
+        if field.kind == "boolean":
+            made[name] = BooleanField(**texts)
+        elif field.kind == "integer":
+            made[name] = IntegerField(**texts, widget=BS3TextFieldWidget(), validators=[Optional()])
+        elif field.kind == "password":
+            made[name] = PasswordField(**texts, widget=BS3PasswordFieldWidget())
+        else:
+            made[name] = StringField(**texts, widget=BS3TextFieldWidget())
+    return made
+
+
+def _schema(field: FormField) -> dict[str, Any]:
+    """A field is optional when its type admits null."""
+    kind = "string" if field.kind == "password" else field.kind
+    schema: dict[str, Any] = {"type": kind if field.required else [kind, "null"]}
+    if field.kind == "password":
+        schema["format"] = "password"
+    if field.choices:
+        schema["enum"] = [*field.choices, None]
+    return schema

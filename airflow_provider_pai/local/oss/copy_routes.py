@@ -1,0 +1,99 @@
+"""Operations that take bytes from an object in place of a body: CopyObject and UploadPartCopy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER
+from airflow_provider_pai.local.oss.blobs import Blob
+from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
+from airflow_provider_pai.local.oss.documents import timestamp
+from airflow_provider_pai.local.oss.incoming import Incoming
+from airflow_provider_pai.local.oss.index import StoredObject
+from airflow_provider_pai.local.oss.names import check_bucket, check_key
+from airflow_provider_pai.local.oss.refusals import invalid_argument, not_implemented
+from airflow_provider_pai.local.oss.replies import document, stored_headers
+from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER
+
+SOURCE_HEADER = "x-oss-copy-source"
+
+_CONDITIONS = "x-oss-copy-source-"
+_REPLACE = "REPLACE"
+
+
+async def copy_object(incoming: Incoming) -> Response:
+    """CopyObject; of a link the link itself is copied (OSS help, CopyObject)."""
+    headers = incoming.request.headers
+    bucket, key = _source(headers[SOURCE_HEADER])
+    source = await run_in_threadpool(incoming.store.head, bucket, key)
+    check_conditions(headers, source, _CONDITIONS)
+    copied = await run_in_threadpool(
+        incoming.store.copy,
+        bucket,
+        key,
+        incoming.bucket,
+        incoming.key,
+        _kept(incoming, source),
+        forbid_overwrite=incoming.forbids_overwrite(),
+    )
+    content = [("ETag", f'"{copied.etag}"'), ("LastModified", timestamp(copied.modified))]
+    return document("CopyObjectResult", content, stored_headers(copied))
+
+
+async def upload_part_copy(incoming: Incoming, upload_id: str, number: int) -> Response:
+    """UploadPartCopy: a part from an object's bytes, all of them or a range.
+
+    A range that does not fit means the whole object, as for GetObject [inferred].
+    """
+    bucket, key = _source(incoming.request.headers[SOURCE_HEADER])
+    blob = await run_in_threadpool(_copied_bytes, incoming, bucket, key)
+    uploads = incoming.store.uploads
+    part = await run_in_threadpool(uploads.put_part, incoming.bucket, incoming.key, upload_id, number, blob)
+    content = [("LastModified", timestamp(part.modified)), ("ETag", f'"{part.etag}"')]
+    # oss2 takes the ETag from the header.
+    facts = {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)}
+    return document("CopyPartResult", content, facts)
+
+
+def _copied_bytes(incoming: Incoming, bucket: str, key: str) -> Blob:
+    headers = incoming.request.headers
+    stored, source = incoming.store.open(bucket, key)
+    with source:
+        check_conditions(headers, stored, _CONDITIONS)
+        asked = {"range": headers.get("x-oss-copy-source-range", "")}
+        start, end = resolve_range(asked, stored.size) or (0, stored.size)
+        source.seek(start)
+        with incoming.store.stage() as writer:
+            writer.fill(source, end - start)
+            return writer.finish()
+
+
+def _kept(incoming: Incoming, source: StoredObject) -> Mapping[str, str]:
+    """Return what is kept about a copy. Its ACL is not the source's, [inferred] even when it is copied onto itself.
+
+    OSS ignores the metadata directive when an object is copied onto itself: that is how metadata is changed.
+    """
+    headers = incoming.request.headers
+    onto_itself = (source.bucket, source.key) == (incoming.bucket, incoming.key)
+    kept = {name: value for name, value in source.headers.items() if name not in (OBJECT_ACL_HEADER, TAGGING_HEADER)}
+    if onto_itself or headers.get("x-oss-metadata-directive", "").upper() == _REPLACE:
+        kept = incoming.described()
+    if headers.get("x-oss-tagging-directive", "").upper() == _REPLACE:
+        tagging = incoming.tagging()
+    else:
+        tagging = {name: value for name, value in source.headers.items() if name == TAGGING_HEADER}
+    return {**kept, **incoming.object_acl(), **tagging}
+
+
+def _source(value: str) -> tuple[str, str]:
+    path, _, query = value.partition("?")
+    if not path.startswith("/"):
+        raise invalid_argument("The copy source must begin with a slash", SOURCE_HEADER, value)
+    if query:
+        raise not_implemented("copying a version of an object")
+    bucket, _, key = path.removeprefix("/").partition("/")
+    return check_bucket(unquote(bucket)), check_key(unquote(key))

@@ -1,0 +1,87 @@
+"""Lets Airflow 3.3 and newer retry only what can get better."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+
+from airflow_provider_pai.errors import APIError, JobError
+from airflow_provider_pai.model.diagnosis import retry_of
+from airflow_provider_pai.model.reasons import Retry
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+try:
+    # Not through common.compat: older versions of it know nothing of retry policies, on any Airflow.
+    from airflow.sdk import RetryAction, RetryDecision, RetryPolicy
+except ImportError:
+    HAS_RETRY_POLICIES = False
+    RetryPolicy = object  # type: ignore[assignment,misc]
+else:
+    HAS_RETRY_POLICIES = True
+
+
+class PAIRetryPolicy(RetryPolicy):
+    """Decides by the diagnosis of a job how its task is retried; give it to the task as ``retry_policy``.
+
+    - What would end the same way fails at once: the command failed, there is no such image, a permission is missing,
+      a person stopped the job, the time was over and there are no checkpoints to go on from, PAI refuses the arguments.
+    - What waits for quota or machines is retried after ``capacity_delay``.
+    - All else is retried as the task says, with its own delay.
+
+    The task's ``retries`` stay the limit. Errors of other origin are left to Airflow, so that the policy can be one of
+    several in a ``ChainRetryPolicy``.
+
+    Args:
+        capacity_delay: wait before a job that found no capacity is tried again; the task's ``retry_delay``, when that
+            is longer. Default 15 minutes.
+
+    Raises:
+        AirflowOptionalProviderFeatureException: this Airflow is older than 3.3. ``fail_fast=True`` of the operator
+            fails the same tasks at once on every version.
+    """
+
+    def __init__(self, capacity_delay: timedelta = timedelta(minutes=15)) -> None:
+        if not HAS_RETRY_POLICIES:
+            raise AirflowOptionalProviderFeatureException(
+                "PAIRetryPolicy needs Airflow 3.3 or newer; on this version give the operator fail_fast=True instead"
+            )
+        self.capacity_delay = capacity_delay
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 - Airflow's interface
+        max_tries: int,  # noqa: ARG002
+        context: Context | None = None,
+    ) -> RetryDecision:
+        """Return what Airflow makes of a failed attempt; called in the task's own process."""
+        retry = retry_of(exception)
+        if retry is Retry.NEVER:
+            return RetryDecision.fail(reason=f"another attempt would end the same way: {_why(exception)}")
+        if retry is Retry.LATER:
+            return RetryDecision.retry(delay=self._delay(context), reason=_why(exception))
+        return RetryDecision(RetryAction.DEFAULT)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"capacity_delay": self.capacity_delay.total_seconds()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> PAIRetryPolicy:
+        """Read what :meth:`serialize` wrote."""
+        return cls(timedelta(seconds=data["capacity_delay"]))
+
+    def _delay(self, context: Context | None) -> timedelta:
+        task = context.get("task") if context else None
+        return max(self.capacity_delay, getattr(task, "retry_delay", self.capacity_delay))
+
+
+def _why(error: BaseException) -> str:
+    """Return an error in one line."""
+    if isinstance(error, JobError) and error.diagnosis:
+        return error.diagnosis.cause
+    return f"{error.operation} was refused: {error.code}" if isinstance(error, APIError) else type(error).__name__
