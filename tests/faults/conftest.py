@@ -32,12 +32,14 @@ SETTINGS = {
 }
 CONNECTIONS = (
     "pai_default", "pai_held_before", "pai_held_during", "pai_held_after", "pai_outage", "pai_deletion", "pai_expiry",
-    "pai_last_try", "pai_token", "pai_detached", "pai_no_triggerer", "pai_chaos",
+    "pai_last_try", "pai_token", "pai_detached", "pai_dead_triggerer", "pai_chaos",
 )  # fmt: skip
 """Each leads to a cloud of its own: where one fails, or where the janitor must find exactly one job."""
 TOKEN_CONNECTIONS = ("pai_expiry", "pai_token")
 """These hold temporary credentials."""
 AT_A_TIME = int(os.environ.get("FAULTS_AT_A_TIME", "8"))
+
+OUTCOME = pytest.StashKey[Future[None]]()
 
 
 @pytest.fixture(scope="package")
@@ -96,11 +98,18 @@ def together(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[str,
         }
 
 
+@pytest.fixture(autouse=True)
+def _beside(request: pytest.FixtureRequest) -> None:
+    """Let a test that runs beside others know where its outcome comes from."""
+    if request.node.get_closest_marker("together"):
+        request.node.stash[OUTCOME] = request.getfixturevalue("together")[request.node.nodeid]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Take the outcome of a test that runs beside others; such a test takes the fixture ``stage`` and no other."""
-    if pyfuncitem.get_closest_marker("together") is None:
+    """Take the outcome of a test that runs beside others, instead of running it now."""
+    outcome = pyfuncitem.stash.get(OUTCOME, None)
+    if outcome is None:
         return None
-    running: dict[str, Future[None]] = pyfuncitem._request.getfixturevalue("together")
-    running[pyfuncitem.nodeid].result()
+    outcome.result()
     return True

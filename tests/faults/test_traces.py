@@ -55,7 +55,7 @@ def test_no_trigger_holds_a_secret(stage: Stage, deferred: Life, hidden: set[byt
     fernet = Fernet(stage.airflow.home.environment(0, (0, 0))["AIRFLOW__CORE__FERNET_KEY"])
     engine = create_engine(stage.database)
     with engine.connect() as connection:
-        rows = connection.execute(text("select encrypted_kwargs from trigger")).scalars()
+        rows = connection.execute(text("select kwargs from trigger")).scalars()
         arguments = [fernet.decrypt(row.encode()) for row in rows]
     engine.dispose()
     assert any(deferred.jobs[0].job_id.encode() in each for each in arguments)
