@@ -74,7 +74,7 @@ $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 	@touch $@
 
 test-airflow2: $(INSTALLED2)
-	$(VENV2)/bin/python -m pytest tests/airflow tests/unit/hooks tests/unit/client -m "not cluster"
+	$(VENV2)/bin/python -m pytest tests/airflow tests/chaos tests/unit/hooks tests/unit/client -m "not cluster"
 
 clean:
 	rm -rf $(VENV) $(VENV2) $(VENV_ALIPAI) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -32,7 +32,7 @@ SETTINGS = {
 }
 CONNECTIONS = (
     "pai_default", "pai_held_before", "pai_held_during", "pai_held_after", "pai_outage", "pai_deletion", "pai_expiry",
-    "pai_last_try", "pai_token", "pai_detached", "pai_dead_triggerer", "pai_chaos",
+    "pai_last_try", "pai_token", "pai_detached", "pai_dead_triggerer", "pai_no_triggerer", "pai_chaos",
 )  # fmt: skip
 """Each leads to a cloud of its own: where one fails, or where the janitor must find exactly one job."""
 TOKEN_CONNECTIONS = ("pai_expiry", "pai_token")

@@ -56,7 +56,8 @@ def test_no_trigger_holds_a_secret(stage: Stage, deferred: Life, hidden: set[byt
     engine = create_engine(stage.database)
     with engine.connect() as connection:
         rows = connection.execute(text("select kwargs from trigger")).scalars()
-        arguments = [fernet.decrypt(row.encode()) for row in rows]
+        # Airflow stores most of them encrypted, and those of a deferral as they are.
+        arguments = [row.encode() if row.startswith("{") else fernet.decrypt(row.encode()) for row in rows]
     engine.dispose()
     assert any(deferred.jobs[0].job_id.encode() in each for each in arguments)
     assert [each for each in arguments if any(secret in each for secret in hidden)] == []

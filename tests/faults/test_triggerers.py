@@ -127,7 +127,7 @@ def dark(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> WithoutTrigg
     gate = tmp_path_factory.mktemp("dark") / "go"
     lives = WithoutTriggerers(
         stage.start("deferred", held(gate)),
-        stage.start("deferred", LONG),
+        stage.start("deferred", LONG, connection="pai_no_triggerer"),
         stage.start("deferred", LONG),
         gate,
     )
@@ -155,6 +155,10 @@ def test_the_task_is_cleared_while_no_triggerer_runs(dark: WithoutTriggerers) ->
     dark.cleared.assert_succeeded_with("Terminated", "Succeed")
 
 
-def test_the_task_is_marked_failed_while_no_triggerer_runs(dark: WithoutTriggerers) -> None:
+def test_the_task_is_marked_failed_while_no_triggerer_runs(stage: Stage, dark: WithoutTriggerers) -> None:
     assert dark.marked.wait_end() == "failed"
+    # Seen on 3.3.2, each at times: the next triggerer takes the trigger up, only to end it, and tells it; or it
+    # ends it before it has run, and nobody is told.
+    time.sleep(GRACE)
+    assert {orphan["job_id"] for orphan in stage.swept("pai_no_triggerer")} <= {dark.marked.jobs[0].job_id}
     dark.marked.wait_statuses("Terminated")
