@@ -50,6 +50,19 @@ class LinePage:
     total: int
 
 
+@dataclass(frozen=True)
+class MetricPage:
+    """One page of the points of a job's metrics.
+
+    Attributes:
+        points: the points, with ``Name``, ``Timestamp`` and ``Value``.
+        total: number of points on all pages.
+    """
+
+    points: tuple[Mapping[str, Any], ...]
+    total: int
+
+
 def create_training_job(body: Mapping[str, Any]) -> Call[str]:
     """CreateTrainingJob; answers the job's id. Not idempotent: PAI has no client token."""
     return Call(PAI_STUDIO, "CreateTrainingJob", "POST", JOBS, _job_id, body=body, idempotent=False)
@@ -129,10 +142,10 @@ def list_training_job_events(job_id: str, *, page: int = 1, page_size: int = LOG
 
 def list_training_job_metrics(
     job_id: str, *, name: str | None = None, page: int = 1, page_size: int = LOG_PAGE_SIZE
-) -> Call[tuple[Mapping[str, Any], ...]]:
-    """ListTrainingJobMetrics: points with ``Name``, ``Timestamp`` and ``Value``."""
+) -> Call[MetricPage]:
+    """ListTrainingJobMetrics: the points of one metric, or of all."""
     query = {"PageNumber": str(page), "PageSize": str(page_size), **({"Name": name} if name else {})}
-    return Call(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_path(job_id)}/metrics", _metrics, query)
+    return Call(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_path(job_id)}/metrics", _metric_page, query)
 
 
 def get_training_job_error_info(job_id: str) -> Call[ErrorInfo]:
@@ -177,8 +190,9 @@ def _line_page(member: str, body: Mapping[str, Any]) -> LinePage:
     return LinePage(tuple(str(line) for line in body.get(member) or ()), int(body.get("TotalCount") or 0))
 
 
-def _metrics(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    return tuple(body.get("Metrics") or ())
+def _metric_page(body: Mapping[str, Any]) -> MetricPage:
+    points = tuple(point for point in body.get("Metrics") or () if isinstance(point, Mapping))
+    return MetricPage(points, int(body.get("TotalCount") or 0))
 
 
 def _error_info(body: Mapping[str, Any]) -> ErrorInfo:

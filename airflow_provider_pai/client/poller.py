@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_pai.api.training import PAGE_SIZE, get_training_job, list_training_jobs
+from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.keys import Keys
-from airflow_provider_pai.client.logs import LogReader
+from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, LOG_GOES_ON
+from airflow_provider_pai.client.watch import Progress, Watch
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.status import JobSnapshot, moment
 
@@ -27,31 +30,9 @@ SINGLE_LOOKS = 5
 _THREADS = 4
 _GATHERING = 0.2
 _LIST_MARGIN = timedelta(minutes=5)
+LOG_PAGES_PER_ROUND = 200
+"""Pages of logs that a round reads at most, of all jobs together, so that their statuses don't wait for long."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a round found out about one job.
-
-    Attributes:
-        snapshot: the job.
-        lines: log lines since the last progress.
-    """
-
-    snapshot: JobSnapshot
-    lines: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class _Watch:
-    job_id: str
-    interval: float
-    patience: Patience
-    logs: LogReader | None
-    looked_at: bool = False
-    ended: bool = False
-    queue: asyncio.Queue[Progress | PAIError] = field(default_factory=asyncio.Queue)
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientConfig, StatusPoller]] = WeakKeyDictionary()
@@ -66,6 +47,7 @@ async def watch(
     outage_limit: float,
     logs: bool = True,
     keys: Keys | None = None,
+    bookmark: Bookmark | None = None,
 ) -> AsyncIterator[Progress]:
     """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
 
@@ -77,42 +59,50 @@ async def watch(
         outage_limit: seconds that PAI may be unreachable.
         logs: whether to read the job's log.
         keys: what the rounds sign with when this watch is their first; default are the configuration's.
+        bookmark: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`Patience`.
     """
     warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
+    bookmark = bookmark or Bookmark()
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
-    watched = poller.add(job_id, interval, Patience(warn, outage_limit), warn if logs else None)
+    reader = LogReader(poller.client, job_id, warn) if logs else None
+    watched = Watch(job_id, interval, Patience(warn, outage_limit), TaskLog(reader, bookmark))
+    poller.add(watched)
     try:
-        while True:
-            progress = await watched.queue.get()
-            if isinstance(progress, PAIError):
-                raise progress
+        async for progress in _until_end(poller, watched):
             yield progress
-            if progress.snapshot.is_terminal:
-                break
-        async for lines in _last_lines(poller, watched):
-            yield Progress(progress.snapshot, lines)
+            # Whoever asks for more has shown this.
+            bookmark.move(progress.snapshot, progress.cursor)
+            if not progress.snapshot.is_terminal and bookmark.falls_due():
+                poller.keep(bookmark)
     finally:
         if poller.remove(watched):
             pollers.pop(config, None)
             await poller.close()
 
 
-async def _last_lines(poller: StatusPoller, watched: _Watch) -> AsyncIterator[tuple[str, ...]]:
-    """Yield what an ended job's log still holds, and what comes after the job's end."""
-    if watched.logs is None:
-        return
-    for pause in FINAL_PAUSES:
+async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Progress]:
+    """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end."""
+    while True:
+        progress = await watched.queue.get()
+        if isinstance(progress, PAIError):
+            raise progress
+        yield progress
+        if progress.snapshot.is_terminal:
+            break
+    job, log = progress.snapshot, watched.log
+    for pause in FINAL_PAUSES if log.is_read else ():
         await asyncio.sleep(pause)
         for _ in range(FINAL_READS):
-            yield await poller.lines(watched)
-            if not watched.logs.behind:
+            lines = await poller.lines(watched, job, PAGES_PER_READ)
+            yield Progress(job, tuple(lines), log.cursor)
+            if not log.behind:
                 break
-    if watched.logs.behind:
-        yield (LOG_GOES_ON,)
+    goes_on = [LOG_GOES_ON] if log.behind else []
+    yield Progress(job, (*goes_on, *log.end(job)), log.cursor)
 
 
 def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:
@@ -128,42 +118,47 @@ class StatusPoller:
     """
 
     def __init__(self, client: PAIClient) -> None:
-        self._client = client
-        self._watches: set[_Watch] = set()
+        self.client = client
+        self._watches: set[Watch] = set()
+        self._pace = Pace()
+        self._rounds = 0
         self._created: dict[str, datetime] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pai-poller")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="pai-bookmarks")
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, job_id: str, interval: float, patience: Patience, warn: Callable[..., None] | None) -> _Watch:
-        """Begin to ask for a job; its log is read when ``warn`` is given."""
-        reader = LogReader(self._client, job_id, warn) if warn else None
-        added = _Watch(job_id, interval, patience, reader)
-        self._watches.add(added)
+    def add(self, watched: Watch) -> None:
+        """Begin to ask for a job."""
+        self._watches.add(watched)
         self._news.set()
         if self._task is None or self._task.done():
             # An empty context: the rounds serve everybody and must not log into the first watcher's task log.
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._run(), name="pai-poller", context=contextvars.Context())
             self._task.add_done_callback(self._stopped)
-        return added
 
-    def remove(self, watched: _Watch) -> bool:
+    def remove(self, watched: Watch) -> bool:
         """End a watch; True when it was the last one."""
         self._watches.discard(watched)
         return not self._watches
 
-    async def lines(self, watched: _Watch) -> tuple[str, ...]:
+    async def lines(self, watched: Watch, job: JobSnapshot, pages: int) -> list[str]:
         """Return a job's new log lines."""
-        return tuple(await self._in_thread(watched.logs.read)) if watched.logs else ()
+        return await self._in_thread(partial(watched.log.lines, job, pages))
+
+    def keep(self, bookmark: Bookmark) -> None:
+        """Keep a place soon: one after the other, so that very many never delay the rounds."""
+        self._keeper.submit(bookmark.keep, self.client)
 
     async def close(self) -> None:
         """End the rounds and give back threads and connections."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        for threads in (self._threads, self._keeper):
+            threads.shutdown(wait=False, cancel_futures=True)
+        self.client.close()
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -173,7 +168,8 @@ class StatusPoller:
             self._news.clear()
             await self._round(due)
             interval = min((each.interval for each in self._active()), default=None)
-            left = None if interval is None else max(0.0, last + max(interval, _GATHERING) - clock())
+            pause = None if interval is None else self._pace.pause(max(interval, _GATHERING))
+            left = None if pause is None else max(0.0, last + pause - clock())
             try:
                 await asyncio.wait_for(self._news.wait(), left)
                 # Watches come in crowds when a triggerer starts; one look serves them all, and none of the others.
@@ -188,16 +184,36 @@ class StatusPoller:
             for each in self._active():
                 each.queue.put_nowait(PAIError(f"the poller broke down: {error!r}"))
 
-    def _active(self) -> tuple[_Watch, ...]:
+    def _active(self) -> tuple[Watch, ...]:
         return tuple(each for each in self._watches if not each.ended)
 
-    async def _round(self, watches: Sequence[_Watch]) -> None:
+    async def _round(self, watches: Sequence[Watch]) -> None:
         for each in watches:
             each.looked_at = True
         found = await self._statuses({each.job_id for each in watches})
-        await asyncio.gather(*(self._deliver(each, found[each.job_id]) for each in watches if each in self._watches))
+        self._keep_pace(found.values())
+        waiting = [each for each in watches if each in self._watches]
+        pages = self._pages(waiting)
+        await asyncio.gather(*(self._deliver(each, found[each.job_id], pages.get(each, 0)) for each in waiting))
 
-    async def _deliver(self, watched: _Watch, found: JobSnapshot | PAIError) -> None:
+    def _keep_pace(self, found: Collection[JobSnapshot | PAIError]) -> None:
+        """An outage is everybody's: the rounds slow down when none of the jobs could be seen."""
+        errors = [each for each in found if isinstance(each, PAIError)]
+        if found and len(errors) == len(found):
+            self._pace.failed(errors[0])
+        elif found:
+            self._pace.answered()
+
+    def _pages(self, watches: Sequence[Watch]) -> Mapping[Watch, int]:
+        """Share out the log pages of a round; of very many watches, those get some that have waited longest."""
+        self._rounds += 1
+        waiting = sorted((each for each in watches if each.log.is_read), key=lambda each: each.last_read)
+        reading = waiting[:LOG_PAGES_PER_ROUND]
+        for each in reading:
+            each.last_read = self._rounds
+        return dict.fromkeys(reading, min(PAGES_PER_READ, LOG_PAGES_PER_ROUND // max(1, len(reading))))
+
+    async def _deliver(self, watched: Watch, found: JobSnapshot | PAIError, pages: int) -> None:
         if isinstance(found, PAIError):
             try:
                 watched.patience.failed(found)
@@ -207,7 +223,9 @@ class StatusPoller:
             return
         watched.patience.answered()
         watched.ended = found.is_terminal
-        watched.queue.put_nowait(Progress(found, await self.lines(watched)))
+        news = watched.log.news(found)
+        lines = await self.lines(watched, found, pages) if pages else []
+        watched.queue.put_nowait(Progress(found, (*news, *lines), watched.log.cursor))
 
     async def _statuses(self, job_ids: set[str]) -> Mapping[str, JobSnapshot | PAIError]:
         found: dict[str, JobSnapshot | PAIError] = {}
@@ -232,9 +250,9 @@ class StatusPoller:
         page = 1
         while True:
             call = list_training_jobs(
-                self._client.config.workspace_id, start_time=oldest - _LIST_MARGIN, page=page, page_size=PAGE_SIZE
+                self.client.config.workspace_id, start_time=oldest - _LIST_MARGIN, page=page, page_size=PAGE_SIZE
             )
-            answer = await self._in_thread(lambda call=call: self._client.send(call, attempts=1))  # type: ignore[misc]
+            answer = await self._in_thread(lambda call=call: self.client.send(call, attempts=1))  # type: ignore[misc]
             found.update((job.job_id, job) for job in answer.jobs if job.job_id in job_ids)
             if len(found) == len(job_ids) or page * PAGE_SIZE >= answer.total or page >= len(job_ids):
                 return found
@@ -242,7 +260,7 @@ class StatusPoller:
 
     async def _get(self, job_id: str) -> JobSnapshot | PAIError:
         try:
-            return await self._in_thread(lambda: self._client.send(get_training_job(job_id), attempts=1))
+            return await self._in_thread(lambda: self.client.send(get_training_job(job_id), attempts=1))
         except PAIError as error:
             return error
 

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 
 from airflow_provider_pai.api.training import get_training_job
-from airflow_provider_pai.client.logs import LogReader, Sender
+from airflow_provider_pai.client.logs import Sender
+from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.status import JobSnapshot
 
@@ -24,10 +26,11 @@ def wait_for_end(
     *,
     interval: float,
     patience: Patience,
-    logs: LogReader,
+    log: TaskLog,
     show: Callable[[Iterable[str]], None],
-    changed: Callable[[JobSnapshot], None],
+    tell: Callable[[Iterable[str]], None],
     sleep: Callable[[float], None] = time.sleep,
+    pace: Pace | None = None,
 ) -> JobSnapshot:
     """Ask for the job until it has ended.
 
@@ -36,47 +39,48 @@ def wait_for_end(
         job_id: the job.
         interval: seconds between two looks.
         patience: decides how long errors are borne.
-        logs: reads the job's log.
+        log: says what goes into the task's log.
         show: is given new log lines.
-        changed: is given the job whenever its status is another than before; its end after its last log lines.
+        tell: is given what else is new of the job; its end after its last log lines.
         sleep: waits, in seconds.
+        pace: makes the looks of an outage rarer; by default as :class:`Pace` does.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`Patience`.
     """
-    last = ""
+    pace = pace or Pace()
     while True:
-        snapshot = _look(client, job_id, patience)
+        snapshot = _look(client, job_id, patience, pace)
         if snapshot is not None:
-            if snapshot.status != last and not snapshot.is_terminal:
-                changed(snapshot)
-            last = snapshot.status
-            show(logs.read())
+            tell(log.news(snapshot))
+            show(log.lines(snapshot))
             if snapshot.is_terminal:
                 break
-        sleep(interval)
+        sleep(pace.pause(interval))
     for pause in FINAL_PAUSES:
         sleep(pause)
-        _catch_up(logs, show)
-    if logs.behind:
+        _catch_up(snapshot, log, show)
+    if log.behind:
         show([LOG_GOES_ON])
-    changed(snapshot)
+    tell(log.end(snapshot))
     return snapshot
 
 
-def _catch_up(logs: LogReader, show: Callable[[Iterable[str]], None]) -> None:
+def _catch_up(snapshot: JobSnapshot, log: TaskLog, show: Callable[[Iterable[str]], None]) -> None:
     """Show what a talkative job has left behind."""
     for _ in range(FINAL_READS):
-        show(logs.read())
-        if not logs.behind:
+        show(log.lines(snapshot))
+        if not log.behind:
             return
 
 
-def _look(client: Sender, job_id: str, patience: Patience) -> JobSnapshot | None:
+def _look(client: Sender, job_id: str, patience: Patience, pace: Pace) -> JobSnapshot | None:
     try:
         snapshot = client.send(get_training_job(job_id), attempts=1)
     except PAIError as error:
         patience.failed(error)
+        pace.failed(error)
         return None
     patience.answered()
+    pace.answered()
     return snapshot

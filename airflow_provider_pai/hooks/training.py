@@ -11,10 +11,14 @@ from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
+from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.client.http import is_passing, utc_now
-from airflow_provider_pai.client.logs import LogReader, log_tail
+from airflow_provider_pai.client.log_end import log_tail
+from airflow_provider_pai.client.logs import LogReader
+from airflow_provider_pai.client.metrics import whole_metrics
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT, Patience
+from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import wait_for_end
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
@@ -22,6 +26,7 @@ from airflow_provider_pai.hooks.deployment import deployment_name, task_state
 from airflow_provider_pai.hooks.preparation import JobPreparation
 from airflow_provider_pai.hooks.submission import EarlierImage, Submission
 from airflow_provider_pai.model.create_body import create_body
+from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.identity import (
     DEPLOYMENT_LABEL,
@@ -33,7 +38,7 @@ from airflow_provider_pai.model.identity import (
 from airflow_provider_pai.model.masking import masked
 from airflow_provider_pai.model.orphans import MIN_AGE, Orphan, StateOf, find_orphans
 from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot, moment
+from airflow_provider_pai.model.status import JobSnapshot
 
 PREVIEW_KEY = "preview"
 """Stands in the outputs of a preview for what tells a task's jobs from those of others."""
@@ -198,6 +203,8 @@ class PAITrainingHook(PAIBaseHook):
         interval: float,
         show: Callable[[Iterable[str]], None],
         outage_limit: float = OUTAGE_LIMIT,
+        try_number: int | None = None,
+        shown: Mapping[str, Any] | None = None,
     ) -> JobSnapshot:
         """Wait in this process until a job has ended.
 
@@ -206,21 +213,36 @@ class PAITrainingHook(PAIBaseHook):
             interval: seconds between two looks.
             show: is given the job's log lines as they come.
             outage_limit: seconds that PAI may be unreachable.
+            try_number: the try of the task whose log it is.
+            shown: what the task's log shows already, as a trigger's event tells. Default: what a triggerer has kept of
+                this try, if any did.
         """
+        reader = LogReader(self.client, job_id, self.log.warning)
+        bookmark = Bookmark(try_number, LogCursor.from_json(shown))
         return wait_for_end(
             self.client,
             job_id,
             interval=interval,
             patience=Patience(self.log.warning, outage_limit),
-            logs=LogReader(self.client, job_id, self.log.warning),
+            log=TaskLog(reader, bookmark),
             show=show,
-            changed=lambda job: self.log.info("Job %s is %s", job_id, describe(job)),
+            tell=self._tell,
             sleep=self._sleep,
         )
 
-    def log_tail(self, job_id: str, count: int = _TAIL_LINES) -> tuple[str, ...]:
-        """Return a job's last log lines, oldest first; empty when they can't be read."""
-        return log_tail(self.client, job_id, count)
+    def log_tail(self, job_id: str, count: int = _TAIL_LINES, instances: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return a job's last log lines, oldest first; empty when they can't be read.
+
+        Args:
+            job_id: the job.
+            count: how many lines.
+            instances: names of the instances whose lines are wanted. Default: the job's own log.
+        """
+        return log_tail(self.client, job_id, count, instances)
+
+    def with_metrics(self, job: JobSnapshot) -> JobSnapshot:
+        """Return a job that has ended with all its metrics, those too that only its log has; tell how each went."""
+        return replace(job, metrics=whole_metrics(self.client, job, lambda text: self._tell([text]), self.log.warning))
 
     def diagnose(self, job: JobSnapshot, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
         """Find out why a job ended badly; what can't be read of it is left out.
@@ -230,7 +252,8 @@ class PAITrainingHook(PAIBaseHook):
             overdue: whether it was stopped because it did not end in the task's time.
             resumable: whether another job goes on where this one stopped, from checkpoints.
         """
-        evidence = gather(self.client, job, self.log_tail(job.job_id), self.log.warning)
+        failed = job.failed_instances if job.instance_count > 1 else ()
+        evidence = gather(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)
         return diagnose(evidence, overdue=overdue, resumable=resumable)
 
     def console_url(self, job_id: str) -> str:
@@ -244,6 +267,10 @@ class PAITrainingHook(PAIBaseHook):
         except PAIError as error:
             self.log.info("Job %s could not be labelled (%s)", job_id, error)
 
+    def _tell(self, news: Iterable[str]) -> None:
+        for text in news:
+            self.log.info("%s", text)
+
     @cached_property
     def _preparation(self) -> JobPreparation:
         return JobPreparation(self)
@@ -251,10 +278,3 @@ class PAITrainingHook(PAIBaseHook):
     @cached_property
     def _submission(self) -> Submission:
         return Submission(self, self._sleep)
-
-
-def describe(job: JobSnapshot) -> str:
-    """Return a job's status with its reason and, for a new status, since when."""
-    since = moment(job.transitions[-1].start) if job.transitions else None
-    details = [part for part in (job.reason, f"since {since:%H:%M:%S} UTC" if since else "") if part]
-    return f"{job.status} ({', '.join(details)})" if details else job.status

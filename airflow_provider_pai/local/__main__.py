@@ -13,9 +13,13 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.local.jobs.demand import Quota
 
 _NEEDED = ("starlette", "uvicorn")
 _SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
@@ -59,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="how a job gets its own /ml (default: the best that works)",
     )
+    serve.add_argument(
+        "--quota",
+        type=_quota,
+        metavar="CPU,GPU,GIB",
+        help="what jobs may share as a resource quota: CPU cores, GPUs, GiB of memory (default: 64,8,512)",
+    )
     serve.set_defaults(command=_serve)
     status = commands.add_parser(
         "status", help=f"tell whether it runs, and show its jobs; exit code {NOT_RUNNING} if not"
@@ -78,6 +88,15 @@ def _port(text: str) -> int:
     return number
 
 
+def _quota(text: str) -> Quota:
+    from airflow_provider_pai.local.jobs.demand import Amount, Quota
+
+    numbers = text.split(",")
+    if len(numbers) != len(fields(Amount)) or not all(number.isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is no quota; it must be three whole numbers such as 64,8,512")
+    return Quota(total=Amount(*map(int, numbers)))
+
+
 def _serve(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
@@ -91,6 +110,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         oss_port=chosen.oss_port,
         cache=chosen.cache,
         sandbox=Mode(sandbox) if sandbox else None,
+        quota=chosen.quota,
     )
     with _failing_in_one_line(chosen.home):
         server.start()

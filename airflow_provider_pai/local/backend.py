@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.demand import Quota, usage
+from airflow_provider_pai.local.jobs.directory import Directory
 from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
@@ -31,12 +34,22 @@ from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.local.services import images, machines, sts, workspaces
-from airflow_provider_pai.local.services.catalog import ImageCatalog
+from airflow_provider_pai.local.services import (
+    dataset_rows,
+    datasets,
+    experiments,
+    images,
+    machines,
+    quotas,
+    sts,
+    workspaces,
+)
+from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
+from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _CONFIGS, _CREATED = "images", "configs", "created"
+_IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,7 @@ class Settings:
         cache: folder of Python environments, which servers may share; None for one in its own folder.
         slots: how many jobs run at a time; None for as many as there are processors, at least 2.
         sandbox: how a job gets its own ``/ml``; None for the best way that works here.
+        quota: the resource quota that jobs without an instance type share.
     """
 
     region_id: str = "cn-hangzhou"
@@ -58,6 +72,7 @@ class Settings:
     cache: Path | None = None
     slots: int | None = None
     sandbox: Mode | None = None
+    quota: Quota = field(default_factory=Quota)
 
 
 class Backend:
@@ -94,11 +109,13 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
+            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
+            self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
+            self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
             self._runtime, workshop = self._workshop()
             self.runner = Runner(workshop, settings.slots)
             self._open = stack.pop_all()
-        self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep_images)
-        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep_configs)
+        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
     def start(self) -> None:
@@ -113,11 +130,15 @@ class Backend:
 
     def routes(self) -> list[Route]:
         """Return the routes of all PAI services."""
-        settings, now = self._settings, self._clock.now
+        settings, now, workspace = self._settings, self._clock.now, self._settings.workspace_id
+        storage = partial(workspaces.default_storage, self._workspace, self._configs)
         return [
             *training.routes(self._jobs, self.runner, self._checks(), now, region_id=settings.region_id, user_id=OWNER),
-            *images.routes(self._catalog, settings.workspace_id, now),
+            *images.routes(self._catalog, workspace, now),
+            *datasets.routes(self._datasets, workspace, now),
+            *experiments.routes(self._experiments, workspace, storage, now),
             *workspaces.routes(self._workspace, self._configs, now),
+            *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
             *sts.routes(self._keys),
         ]
@@ -127,11 +148,13 @@ class Backend:
         return Controls(self._clock, self._faults, self.health, self.job_table, self.reset, self._lag, self._move)
 
     def health(self) -> dict[str, Any]:
-        """Tell version, how jobs are kept apart, and how many jobs are in which status."""
+        """Tell version, how jobs are kept apart, the resource quota, and how many jobs are in which status."""
+        quota = self._settings.quota
         return {
             "version": __version__,
             "mode": str(self._runtime.mode),
             "note": self._runtime.note,
+            "quota": f"{quota.quota_id}: {quota.total}",
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
         }
 
@@ -147,6 +170,8 @@ class Backend:
         self._clock.move_to(self._clock.offset * 0)
         self.runner.reset()
         self._configs.clear()
+        self._datasets.clear()
+        self._experiments.clear()
         self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
@@ -159,15 +184,30 @@ class Backend:
             ecs_spec_known=machines.is_known,
             bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()},
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
-            image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog.rows(self._settings.workspace_id)},
+            image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
+            directory=Directory(
+                partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
+            ),
         )
+
+    def _images(self) -> list[dict[str, Any]]:
+        return self._catalog.rows(self._settings.workspace_id)
 
     def _workshop(self) -> tuple[ProcessRuntime, Workshop]:
         cache = self._settings.cache or self._home.path / "cache"
         environments = Environments(cache, Interpreter.at(), dict(os.environ))
         runtime = ProcessRuntime(Sandbox(self._home.path, environments.folders, self._settings.sandbox))
         region_id, now = self._settings.region_id, self._clock.now
-        return runtime, Workshop(self._jobs, self.objects, runtime, environments, region_id, now)
+        return runtime, Workshop(
+            self._jobs,
+            self.objects,
+            runtime,
+            environments,
+            region_id,
+            now,
+            image_exists=lambda uri: can_be_pulled(uri, self._images()),
+            quota=self._settings.quota,
+        )
 
     def _lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds
@@ -188,11 +228,8 @@ class Backend:
         self._home.remember(_CREATED, created)
         return datetime.fromisoformat(created)
 
-    def _keep_images(self, rows: list[dict[str, Any]]) -> None:
-        self._home.remember(_IMAGES, rows)
-
-    def _keep_configs(self, items: Mapping[str, Any]) -> None:
-        self._home.remember(_CONFIGS, items)
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        return partial(self._home.remember, name)
 
 
 def _empty(objects: ObjectStore) -> None:

@@ -22,6 +22,7 @@ from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
 from airflow_provider_pai.local.gate.gateway import pai_app
 from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
@@ -54,6 +55,7 @@ class LocalPAI:
         credentials: KeyPair | None = None,
         slots: int | None = None,
         sandbox: Mode | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -68,13 +70,14 @@ class LocalPAI:
             credentials: the key pair it lets in; by default one made at random and kept in ``home``.
             slots: how many jobs run at a time; by default as many as there are processors, at least 2.
             sandbox: how a job gets its own ``/ml``; by default the best way that works here.
+            quota: the resource quota that jobs without an instance type share.
         """
         self.clock = Clock()
         self.faults = Faults()
         self._path = home
         self._ports = port, oss_port
         self._credentials = credentials
-        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox)
+        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox, quota or Quota())
         self._backend: Backend | None = None
         self._ready: Ready | None = None
         self._open = ExitStack()

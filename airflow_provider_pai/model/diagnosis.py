@@ -8,6 +8,7 @@ hint to read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -41,6 +42,8 @@ from airflow_provider_pai.model.reasons import (
 )
 from airflow_provider_pai.model.status import JobStatus
 
+_INSTANCE = re.compile(r"^\[[\w.-]+\] ")
+"""What a line begins with when a job has several instances."""
 _HINTED = (JobCommandError, JobDataError, JobFailedError)
 """Kinds of ends that the log may explain, exactly these: a job without a machine has no log that could."""
 _WRONG_BODY = ("Missing", "Invalid", "BadRequest")
@@ -160,7 +163,8 @@ def _by_status(evidence: Evidence) -> Reason:
 def _hint(log_tail: tuple[str, ...]) -> str:
     """Return what the last telling line of a log adds."""
     for line in reversed(log_tail):
+        text = _INSTANCE.sub("", line)
         for pattern, hint in HINTS:
-            if found := pattern.search(line):
+            if found := pattern.search(text):
                 return hint.format(*found.groups())
     return ""

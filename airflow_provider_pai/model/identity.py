@@ -25,7 +25,7 @@ DETACHED_LABEL = "airflow.detached"
 DEPLOYMENT_LABEL = "airflow.deployment"
 LOOK_BACK = timedelta(days=30)
 """How far back a task looks for a job of its own; no job should run longer, or its task would not find it."""
-_READABLE_BYTES = 128
+LABEL_BYTES = 128
 """Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 
 
@@ -171,4 +171,4 @@ def identity_in(job: JobSnapshot, deployment: str) -> JobIdentity | None:
 def readable(text: str) -> str:
     """Cut to the longest value a label may have; ``=`` and ``,`` are PAI's own separators in filters."""
     cleaned = text.replace("=", "-").replace(",", "-")
-    return cleaned.encode()[:_READABLE_BYTES].decode("utf-8", "ignore")
+    return cleaned.encode()[:LABEL_BYTES].decode("utf-8", "ignore")

@@ -32,6 +32,7 @@ ACTIVE_STATUSES = (
     JobStatus.RUNNING,
 )
 TERMINAL_STATUSES = frozenset(JobStatus) - frozenset(ACTIVE_STATUSES)
+_LISTS = ("instances", "failed_instances")
 
 
 def moment(text: str) -> datetime | None:
@@ -61,6 +62,11 @@ class Transition:
     reason_code: str = ""
     reason_message: str = ""
 
+    @property
+    def reason(self) -> str:
+        """The reason as one phrase, code first; empty when there is none."""
+        return _phrase(self.reason_code, self.reason_message)
+
 
 @dataclass(frozen=True)
 class JobSnapshot:
@@ -81,7 +87,15 @@ class JobSnapshot:
         image_uri: image it runs in; empty when the answer does not tell (list items don't).
         code_uri: where its source code lies; empty when the answer does not tell.
         metrics: last value of each metric.
-        instances: names of its instances, the ids of log streams.
+        metric_regexes: regular expression of each metric that is read from the log; empty when the answer does not
+            tell (list items don't).
+        progress: how far it is, in the unit its algorithm counts in; None when the answer does not tell (list items
+            don't).
+        remaining_s: seconds it still needs by its own account; None when the answer does not tell.
+        instance_count: number of instances it was asked for.
+        instances: names of its instances, the ids of log streams; empty when the answer does not tell (list items
+            don't), or while there are none.
+        failed_instances: those of them that have failed.
         transitions: statuses it went through, oldest first.
     """
 
@@ -98,7 +112,12 @@ class JobSnapshot:
     image_uri: str = ""
     code_uri: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    metric_regexes: Mapping[str, str] = field(default_factory=dict)
+    progress: float | None = None
+    remaining_s: int | None = None
+    instance_count: int = 1
     instances: Sequence[str] = ()
+    failed_instances: Sequence[str] = ()
     transitions: Sequence[Transition] = ()
 
     @property
@@ -114,12 +133,12 @@ class JobSnapshot:
     @property
     def reason(self) -> str:
         """The reason as one phrase, code first; empty when there is none."""
-        return ": ".join(part for part in (self.reason_code, self.reason_message) if part)
+        return _phrase(self.reason_code, self.reason_message)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, for a trigger's event."""
         value = asdict(self)
-        lists = {name: list(value[name]) for name in ("instances", "transitions")}
+        lists = {name: list(value[name]) for name in (*_LISTS, "transitions")}
         return {**value, **lists, "status": str(self.status)}
 
     @classmethod
@@ -127,7 +146,12 @@ class JobSnapshot:
         """Read what :meth:`to_json` wrote; members of a newer version are ignored."""
         known = _members(cls, value)
         transitions = tuple(Transition(**_members(Transition, item)) for item in known.get("transitions", ()))
-        return cls(**{**known, "instances": tuple(known.get("instances", ())), "transitions": transitions})
+        lists = {name: tuple(known.get(name, ())) for name in _LISTS}
+        return cls(**{**known, **lists, "transitions": transitions})
+
+
+def _phrase(code: str, message: str) -> str:
+    return ": ".join(part for part in (code, message) if part)
 
 
 def _members(kind: type[JobSnapshot] | type[Transition], value: Mapping[str, Any]) -> dict[str, Any]:

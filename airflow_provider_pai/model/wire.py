@@ -6,12 +6,15 @@ Names and types are those of ``alibabacloud-paistudio20220112`` 2.6.2.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.spec import CodeLocation
 from airflow_provider_pai.model.status import JobSnapshot, Transition
 
+FAILED_INSTANCE = "Failed"
+"""Status of an instance whose command failed [inferred: statuses follow those of Kubernetes' pods]."""
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
@@ -34,6 +37,7 @@ def snapshot(item: Mapping[str, Any]) -> JobSnapshot:
 
 def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     algorithm = item.get("AlgorithmSpec") or {}
+    instances = [each for each in item.get("Instances") or () if each.get("Name")]
     return JobSnapshot(
         job_id=str(item["TrainingJobId"]),
         status=str(item["Status"]),
@@ -42,13 +46,18 @@ def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
         reason_code=str(item.get("ReasonCode") or ""),
         reason_message=str(item.get("ReasonMessage") or ""),
         created=str(item.get("GmtCreateTime") or ""),
-        duration_s=int(duration) if (duration := _number(item.get("Duration"))) is not None else None,
+        duration_s=_whole(item.get("Duration")),
         labels=named_values("Key", item.get("Labels")),
         outputs={item["Name"]: address(item, "OutputUri") for item in item.get("OutputChannels") or ()},
         image_uri=str(algorithm.get("Image") or ""),
         code_uri=_code_uri(algorithm.get("CodeDir")),
         metrics=latest_metrics(item.get("LatestMetrics") or ()),
-        instances=tuple(str(each["Name"]) for each in item.get("Instances") or () if each.get("Name")),
+        metric_regexes=_metric_regexes(algorithm.get("MetricDefinitions")),
+        progress=_finite(_at(item, "LatestProgress", "OverallProgress", "Value")),
+        remaining_s=_whole(_at(item, "LatestProgress", "RemainingTime", "Value")),
+        instance_count=_instance_count(item),
+        instances=tuple(str(each["Name"]) for each in instances),
+        failed_instances=tuple(str(each["Name"]) for each in instances if each.get("Status") == FAILED_INSTANCE),
         transitions=tuple(_transition(entry) for entry in item.get("StatusTransitions") or ()),
     )
 
@@ -70,6 +79,24 @@ def _code_uri(location: Mapping[str, Any] | None) -> str:
     """Only code in OSS has a bucket and a key; another job's may lie elsewhere."""
     value = (location or {}).get("LocationValue") or {}
     return CodeLocation(value["Bucket"], value["Key"], "").uri if value.get("Bucket") and value.get("Key") else ""
+
+
+def _metric_regexes(definitions: object) -> dict[str, str]:
+    listed = definitions if isinstance(definitions, list | tuple) else ()
+    pairs = [(_at(each, "Name"), _at(each, "Regex")) for each in listed]
+    return {str(name): str(regex) for name, regex in pairs if name and regex}
+
+
+def _instance_count(item: Mapping[str, Any]) -> int:
+    """Machines are counted by ``EcsCount``, shares of a quota by ``InstanceCount``."""
+    return max(1, *(_whole(_at(item, "ComputeResource", name)) or 0 for name in ("EcsCount", "InstanceCount")))
+
+
+def _at(value: object, *path: str) -> object:
+    """Return a member of a member; None when there is none, or when what should have members doesn't."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _transition(entry: Mapping[str, Any]) -> Transition:
@@ -94,3 +121,13 @@ def _number(value: object) -> float | None:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
+
+
+def _finite(value: object) -> float | None:
+    number = _number(value)
+    return number if number is not None and isfinite(number) else None
+
+
+def _whole(value: object) -> int | None:
+    number = _finite(value)
+    return None if number is None else int(number)

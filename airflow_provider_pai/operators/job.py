@@ -115,7 +115,7 @@ class PAIJobOperator(BaseOperator):
                 return self._finish(context, self._ended_in_time(job_id))
             if event["error"]:
                 self.log.warning("The triggerer can't watch job %s (%s); watching it here", job_id, event["error"])
-                return self._wait(context, job_id)
+                return self._wait(context, job_id, event.get("shown"))
             return self._finish(context, JobSnapshot.from_json(event["snapshot"]))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -168,6 +168,7 @@ class PAIJobOperator(BaseOperator):
             outage_limit=self.outage_limit,
             stop_on_kill=self._on_kill == "stop",
             deadline=deadline.isoformat() if deadline else None,
+            try_number=context["ti"].try_number,
         )
         # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
         timeout = deadline - datetime.now(UTC) + _DEFER_PADDING if deadline else None
@@ -181,11 +182,16 @@ class PAIJobOperator(BaseOperator):
             self._defer(context, job)
         return self._wait(context, job.job_id)
 
-    def _wait(self, context: Context, job_id: str) -> dict[str, Any]:
-        return self._finish(
-            context,
-            self.hook.wait(job_id, interval=self.poll_interval, show=self._show, outage_limit=self.outage_limit),
+    def _wait(self, context: Context, job_id: str, shown: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        job = self.hook.wait(
+            job_id,
+            interval=self.poll_interval,
+            show=self._show,
+            outage_limit=self.outage_limit,
+            try_number=context["ti"].try_number,
+            shown=shown,
         )
+        return self._finish(context, job)
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -196,11 +202,22 @@ class PAIJobOperator(BaseOperator):
         job = self._complete(seen)
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
+            if twin := self._twin(context, job):
+                return self._take_on(context, twin, existed=True)
             raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
         context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
         return value
+
+    def _twin(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:
+        """Return the job to go on with when a live copy of this attempt has kept its own and stopped this one's."""
+        from airflow_provider_pai.model.identity import STOPPING_LABEL
+        from airflow_provider_pai.model.status import JobStatus
+
+        if job.status != JobStatus.TERMINATED or STOPPING_LABEL not in job.labels:
+            return None
+        return self.hook.adopt(self._identity_in(context))
 
     def _complete(self, seen: JobSnapshot) -> JobSnapshot:
         """Return the whole job: what a list told lacks image, metrics and duration."""
@@ -209,7 +226,7 @@ class PAIJobOperator(BaseOperator):
         except PAIError as error:
             self.log.warning("Details of job %s can't be read (%s)", seen.job_id, error)
             return seen
-        return job if job.is_terminal else seen
+        return self.hook.with_metrics(job) if job.is_terminal else seen
 
     def _ended_in_time(self, job_id: str) -> JobSnapshot:
         """Return a job that has just ended by itself; stop any other."""

@@ -1,4 +1,4 @@
-"""A deferred task in ``dag.test()``, which is how a DAG's author tries it: no scheduler, no triggerer, on 2.11 and 3.x."""
+"""A deferred task in ``dag.test()``, as a DAG's author tries it: no scheduler, no triggerer; on Airflow 2.11, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from airflow_provider_pai.local.server import LocalPAI
 
-DAG_FILE = '''
+DAG_FILE = """
 import json
 
 from airflow.providers.common.compat.sdk import DAG, task
@@ -36,7 +36,7 @@ with DAG("tried", schedule=None) as dag:
 
 if __name__ == "__main__":
     print("STATE", dag.test().state)
-'''
+"""
 
 
 def test_a_deferred_task_runs_to_its_end_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:

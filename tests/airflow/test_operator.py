@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -38,7 +37,8 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "train.py").write_text(
-        "import os, sys\n"
+        "import os, sys, time\n"
+        "time.sleep(0.7)  # long enough to be deferred\n"
         "print('training with', sys.argv[1:])\n"
         "print('accuracy=0.75')\n"
         "open(os.environ['PAI_OUTPUT_MODEL'] + 'model.txt', 'w').write('a model')\n"
@@ -54,18 +54,6 @@ def trained(source: Path, **arguments: Any) -> Any:
         metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
         **arguments,
     )
-
-
-@pytest.fixture
-def task_log(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What the task's log would show: outside of a task runner, Airflow 3 prints it and 2.11 hands it to logging."""
-    caplog.set_level("INFO", logger="airflow.task")
-
-    def lines() -> list[str]:
-        printed = re.finditer(r"\[info +\] (.*?)(?=  +\[|$)", capsys.readouterr().out, re.MULTILINE)
-        return [line[1].rstrip() for line in printed] or [record.getMessage() for record in caplog.records]
-
-    return lines
 
 
 def run_trigger(deferred: TaskDeferred) -> dict[str, Any]:

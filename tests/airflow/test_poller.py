@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
 
+from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.poller import watch
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.status import JobSnapshot
 from tests.support.attempt import Attempt, training
 
@@ -109,3 +113,16 @@ def test_refused_credentials_are_told_at_once(pai: LocalPAI) -> None:
     with pytest.raises(AuthError):
         asyncio.run(last(config, job_id))
     PAITrainingHook().stop(job_id)
+
+
+def test_the_place_in_the_log_is_kept_while_a_job_talks(pai: LocalPAI) -> None:
+    config = PAITrainingHook().config
+    job_id = submit("for i in $(seq 1 100); do echo line $i; sleep 0.02; done")
+    # A clock on which a long time passes between any two looks.
+    bookmark = Bookmark(1, clock=partial(next, count(step=1000.0)))
+    shown: list[str] = []
+    asyncio.run(last(config, job_id, shown.append, bookmark=bookmark))
+    kept = LogCursor.from_labels(PAITrainingHook().get(job_id).labels, 1)
+    assert pai.faults.counts()["UpdateTrainingJobLabels"] > 1
+    assert 0 < kept.lines[""] <= bookmark.cursor.lines[""]
+    assert bookmark.cursor == LogCursor(6, {"": len([line for line in shown if not line.startswith("Job train")])})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import requests
+from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_pai.api.training import create_training_job
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.arguments import checked_spec
+from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.identity import JobIdentity
 from airflow_provider_pai.model.spec import TrainingJobSpec
 from airflow_provider_pai.model.status import JobSnapshot
@@ -61,11 +65,33 @@ def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalP
         before=once("CreateTrainingJob", lambda: other.append(submit(PAITrainingHook(), identity, name="other"))),
     )
     mine = submit(hook, identity, name="mine")
-    assert [mine] == other
-    assert [job.job_id for job in active(identity)] == other
+    # Whichever it is: the one who did not get it finds it, see the next test.
+    assert [job.job_id for job in active(identity)] == [mine]
+    assert len(jobs(identity)) == 2
+    assert len(other) == 1
 
 
-def test_a_copy_that_settles_before_the_other_creates_keeps_its_job_and_the_other_takes_it(
+def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_the_copy(pai: LocalPAI) -> None:
+    attempt = Attempt()
+    operator = training(command="sleep 60", deferrable=True)
+    with pytest.raises(TaskDeferred):
+        operator.execute(attempt.context)
+    mine, identity = attempt.xcoms["job_id"], operator._identity_in(attempt.context)
+    hook = PAITrainingHook()
+    body = create_body(replace(SPEC, labels=identity.labels(), command="sleep 2", job_name="twin"), "12345")
+    twin = hook.client.send(create_training_job(body))
+    hook.stop(mine)
+    stopped = hook.wait(mine, interval=0.1, show=list)
+    event = {"job_id": mine, "snapshot": stopped.to_json(), "error": None, "timeout": False}
+    with pytest.raises(TaskDeferred):
+        operator.execute_complete(attempt.context, event)
+    assert attempt.xcoms["job_id"] == twin
+    ended = hook.wait(twin, interval=0.1, show=list)
+    done = {"job_id": twin, "snapshot": ended.to_json(), "error": None, "timeout": False}
+    assert operator.execute_complete(attempt.context, done)["job_id"] == twin
+
+
+def test_a_copy_that_creates_after_a_later_try_has_settled_ends_with_one_job_too(
     pai: LocalPAI, identity: JobIdentity
 ) -> None:
     later = JobIdentity(identity.deployment, identity.dag_id, identity.run_id, identity.task_id, try_number=2)
@@ -74,10 +100,9 @@ def test_a_copy_that_settles_before_the_other_creates_keeps_its_job_and_the_othe
         before=once("CreateTrainingJob", lambda: jobs_of_later.append(submit(PAITrainingHook(), later))),
     )
     jobs_of_later: list[str] = []
-    assert [submit(zombie, identity, name="late")] == jobs_of_later
-    assert [job.job_id for job in active(identity)] == jobs_of_later
-    zombie.stop_own(identity)
-    assert [job.job_id for job in active(identity)] == jobs_of_later, "the later try's job is not the zombie's to stop"
+    kept = submit(zombie, identity, name="late")
+    assert [job.job_id for job in active(identity)] == [kept]
+    assert len(jobs_of_later) == 1
 
 
 def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(

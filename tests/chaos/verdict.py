@@ -10,7 +10,7 @@ from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.operators.attempt import identity_of
 from tests.chaos.trial import Trial
-from tests.support.jobs import doubles, wrong_value
+from tests.support.exactly_one import doubles, wrong_value
 
 _PATIENCE = 15.0
 

@@ -11,6 +11,8 @@ from alibabacloud_pai_dlc20201203.client import Client as DlcClient
 from alibabacloud_paistudio20220112.client import Client as TrainingClient
 from alibabacloud_tea_openapi.models import Config
 
+from tests.support.jobs import Jobs
+
 if TYPE_CHECKING:
     from airflow_provider_pai.local.ready import Ready
     from airflow_provider_pai.local.server import LocalPAI
@@ -42,3 +44,8 @@ def bucket(local_pai: LocalPAI) -> oss2.Bucket:
     ready = local_pai.ready
     auth = oss2.Auth(ready.access_key_id, ready.access_key_secret)
     return oss2.Bucket(auth, ready.oss, ready.bucket)
+
+
+@pytest.fixture(scope="session")
+def jobs(local_pai: LocalPAI, training: TrainingClient) -> Jobs:
+    return Jobs(local_pai, training)

@@ -18,13 +18,13 @@ from devtools.runs import RUN_ENDED, TASK_ENDED
 from devtools.waits import WaitTimeoutError, wait_for
 from tests.faults.stage import STOP_SECONDS, Stage
 from tests.faults.weather import Weather
-from tests.support.jobs import doubles, wrong_value
+from tests.support.exactly_one import doubles, wrong_value
 
 _DAGS = ("sync_retried", "sync_retried", "deferred_retried", "deferred_retried", "sync", "deferred")
 _SHORT = ("sleep 1", "sleep 5", "sleep 15", "exit 3")
 _GATED = "until [ -e {gate} ]; do sleep 0.5; done"
 """A job that doesn't end by itself before its gate is opened: if it ends, it was stopped."""
-_LATEST = 15.0
+_LATEST = 25.0
 """Seconds after which an event comes, at most."""
 _LATE = 90.0
 """Seconds in which an older job must have been stopped."""

@@ -1,45 +1,62 @@
-"""What must hold of the jobs of one task, whatever has happened to it."""
+"""Training jobs that tests create and wait for through the vendor's own client."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.model.identity import GENERATION_LABEL, KEY_LABEL, number
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
+import alibabacloud_paistudio20220112.models as models
 
+from airflow_provider_pai.model.status import TERMINAL_STATUSES
 
-def doubles(jobs: Sequence[JobSnapshot], *, calm: bool) -> Iterator[str]:
-    """Two jobs of one generation must not both run to their own end at the same time, nor both succeed.
+if TYPE_CHECKING:
+    from alibabacloud_paistudio20220112.client import Client as TrainingClient
 
-    Args:
-        jobs: the task's, newest first.
-        calm: whether no two copies of the task were alive at a time and none was told to end.
-    """
-    # The list has the newest first, also of those of one second.
-    for one, other in combinations(reversed(jobs), 2):
-        if number(one, GENERATION_LABEL) != number(other, GENERATION_LABEL):
-            continue
-        pair = f"{one.job_id} ({one.status}) and {other.job_id} ({other.status})"
-        if one.is_success and other.is_success:
-            yield f"paid twice: {pair} both succeeded"
-        elif JobStatus.TERMINATED not in (one.status, other.status) and _overlap(one, other):
-            yield f"paid twice: {pair} ran at the same time"
-        elif calm and _overlap(one, other):
-            yield f"two jobs at a time, though only one copy was ever alive: {pair}"
+    from airflow_provider_pai.local.server import LocalPAI
+
+PATIENCE = 60
+IMAGE = "registry.cn-hangzhou.aliyuncs.com/pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04"
+"""An image of local PAI's catalog."""
 
 
-def _overlap(older: JobSnapshot, newer: JobSnapshot) -> bool:
-    return newer.created < (older.transitions[-1].end or "9")
+class Jobs:
+    """Creates jobs, and waits for them."""
 
+    def __init__(self, pai: LocalPAI, client: TrainingClient) -> None:
+        self._workspace_id = pai.ready.workspace_id
+        self._client = client
 
-def wrong_value(value: Mapping[str, Any], jobs: Sequence[JobSnapshot]) -> Iterator[str]:
-    """The result must name a job that has succeeded, of the newest generation, and that job's model."""
-    named = next((job for job in jobs if job.job_id == value["job_id"]), None)
-    if named is None or not named.is_success:
-        yield f"the result names {value['job_id']}, which is {named.status if named else 'unknown'}"
-    elif number(named, GENERATION_LABEL) != max(number(job, GENERATION_LABEL) for job in jobs):
-        yield f"the result names {value['job_id']}, which is of an older generation"
-    elif value["model_uri"] != named.outputs["model"]:
-        yield f"the result's model is not that of {named.job_id} ({KEY_LABEL} {named.labels[KEY_LABEL]})"
+    def create(self, command: str, *, algorithm: Mapping[str, Any] | None = None, **members: Any) -> str:
+        """Create a job and return its id; members replace those of a body that has only what it must have."""
+        body = {
+            "WorkspaceId": self._workspace_id,
+            "TrainingJobName": "contract",
+            "AlgorithmSpec": {
+                "Command": ["sh", "-c", command],
+                "Image": IMAGE,
+                "JobType": "PyTorchJob",
+                **(algorithm or {}),
+            },
+            "ComputeResource": {"EcsSpec": "ecs.c6.large", "EcsCount": 1},
+            **members,
+        }
+        request = models.CreateTrainingJobRequest().from_map(body)
+        return str(self._client.create_training_job(request).body.training_job_id)
+
+    def get(self, job_id: str) -> models.GetTrainingJobResponseBody:
+        return self._client.get_training_job(job_id).body
+
+    def until(self, job_id: str, *statuses: str) -> models.GetTrainingJobResponseBody:
+        """Wait until a job has one of these statuses, or has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            job = self.get(job_id)
+            if job.status in TERMINAL_STATUSES or job.status in statuses:
+                return job
+            assert time.monotonic() < deadline, f"{job_id} is still {job.status}"
+            time.sleep(0.05)
+
+    def run(self, command: str, **members: Any) -> models.GetTrainingJobResponseBody:
+        """Create a job and wait for its end."""
+        return self.until(self.create(command, **members))

@@ -36,6 +36,8 @@ class Operation:
 _RPC_METHODS = ("GET", "POST")
 _JOBS = "/api/v1/trainingjobs"
 _WORKSPACES = "/api/v1/workspaces"
+_DATASETS = "/api/v1/datasets"
+_EXPERIMENTS = "/api/v1/experiments"
 
 OPERATIONS = (
     *(Operation(STS, action, method, "/") for action in ("AssumeRole", "GetCallerIdentity") for method in _RPC_METHODS),
@@ -54,6 +56,8 @@ OPERATIONS = (
     Operation(PAI_STUDIO, "ListTrainingJobOutputModels", "GET", f"{_JOBS}/{{}}/outputmodels"),
     Operation(PAI_STUDIO, "UpdateTrainingJobLabels", "POST", f"{_JOBS}/{{}}/labels"),
     Operation(PAI_STUDIO, "DeleteTrainingJobLabels", "DELETE", f"{_JOBS}/{{}}/labels"),
+    Operation(PAI_STUDIO, "ListQuotas", "GET", "/api/v1/quotas/"),
+    Operation(PAI_STUDIO, "GetQuota", "GET", "/api/v1/quotas/{}"),
     Operation(AI_WORKSPACE, "ListImages", "GET", "/api/v1/images"),
     Operation(AI_WORKSPACE, "AddImage", "POST", "/api/v1/images"),
     Operation(AI_WORKSPACE, "GetImage", "GET", "/api/v1/images/{}"),
@@ -64,6 +68,18 @@ OPERATIONS = (
     Operation(AI_WORKSPACE, "GetDefaultWorkspace", "GET", "/api/v1/defaultWorkspaces"),
     Operation(AI_WORKSPACE, "ListConfigs", "GET", f"{_WORKSPACES}/{{}}/configs"),
     Operation(AI_WORKSPACE, "UpdateConfigs", "PUT", f"{_WORKSPACES}/{{}}/configs"),
+    Operation(AI_WORKSPACE, "CreateDataset", "POST", _DATASETS),
+    Operation(AI_WORKSPACE, "ListDatasets", "GET", _DATASETS),
+    Operation(AI_WORKSPACE, "GetDataset", "GET", f"{_DATASETS}/{{}}"),
+    Operation(AI_WORKSPACE, "DeleteDataset", "DELETE", f"{_DATASETS}/{{}}"),
+    Operation(AI_WORKSPACE, "CreateDatasetVersion", "POST", f"{_DATASETS}/{{}}/versions"),
+    Operation(AI_WORKSPACE, "ListDatasetVersions", "GET", f"{_DATASETS}/{{}}/versions"),
+    Operation(AI_WORKSPACE, "GetDatasetVersion", "GET", f"{_DATASETS}/{{}}/versions/{{}}"),
+    Operation(AI_WORKSPACE, "CreateExperiment", "POST", _EXPERIMENTS),
+    Operation(AI_WORKSPACE, "ListExperiment", "GET", _EXPERIMENTS),
+    Operation(AI_WORKSPACE, "GetExperiment", "GET", f"{_EXPERIMENTS}/{{}}"),
+    Operation(AI_WORKSPACE, "UpdateExperiment", "PUT", f"{_EXPERIMENTS}/{{}}"),
+    Operation(AI_WORKSPACE, "DeleteExperiment", "DELETE", f"{_EXPERIMENTS}/{{}}"),
     Operation(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs"),
 )
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.local.jobs.create_form import form_problems
+from airflow_provider_pai.local.gate.form import form_problems, means_something
+from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
+from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
+from airflow_provider_pai.local.jobs.compute_checks import compute_problems, contradictions, required_members
+from airflow_provider_pai.local.jobs.create_form import FORM
+from airflow_provider_pai.local.jobs.directory import Directory
+from airflow_provider_pai.local.jobs.labels import label_problems
+from airflow_provider_pai.local.jobs.places import dataset_places, located
 from airflow_provider_pai.local.jobs.refusals import invalid, missing
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.model.create_body import read_create_body
-from airflow_provider_pai.model.spec import CodeLocation, MetricDefinition, TrainingJobSpec, variable_name
-from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
+from airflow_provider_pai.model.spec import TrainingJobSpec, variable_name
+from airflow_provider_pai.model.uri import OssUri
 
 Body = Mapping[str, Any]
 Known = Callable[[str], bool]
@@ -26,7 +33,6 @@ _REQUIRED = (
     "AlgorithmSpec.Image",
     "AlgorithmSpec.JobType",
     "ComputeResource",
-    "ComputeResource.EcsSpec",
 )
 _CANNOT: Mapping[str, str] = {
     "AlgorithmName": "has no registered algorithms; send AlgorithmSpec",
@@ -34,35 +40,19 @@ _CANNOT: Mapping[str, str] = {
     "AlgorithmProvider": "has no registered algorithms; send AlgorithmSpec",
     "CodeDir": "has no registered algorithms; put CodeDir into AlgorithmSpec",
     "AlgorithmSpec.ComputeResource": "has no compute policies",
-    "AlgorithmSpec.ProgressDefinitions": "does not read the progress from the log",
     "AlgorithmSpec.ResourceRequirements": "does not choose machines",
     "AssignNodeSpec": "has no nodes to choose from",
-    "ComputeResource.ResourceId": "has no resource quotas; send EcsSpec and EcsCount",
-    "ComputeResource.InstanceCount": "has no resource quotas; send EcsSpec and EcsCount",
-    "ComputeResource.InstanceSpec": "has no resource quotas; send EcsSpec and EcsCount",
     "CredentialConfig": "has no RAM roles and injects no credentials",
-    "ExperimentConfig.ExperimentId": "has no experiments",
-    "Priority": "has no resource quotas, and so no priorities",
-    "ResourceType": "has no Lingjun resources",
     "RoleArn": "has no RAM roles",
     "Settings": "has none of the settings",
     "UserVpc": "has no VPCs",
 }
-"""Members that mean something local PAI does not have. UseSpotInstance and SpotSpec are not among them: they decide
-what a job costs, and change nothing that it sees."""
-_KIND_WORDS = {
-    DataKind.NAS: "NAS file systems",
-    DataKind.CPFS: "CPFS file systems",
-    DataKind.LINGJUN_CPFS: "Lingjun CPFS file systems",
-    DataKind.MAXCOMPUTE: "MaxCompute tables",
-    DataKind.DATASET: "datasets",
-}
-_MAX_INSTANCES = 64
-"""All instances of a job run on this one machine."""
+"""Members that mean something local PAI does not have; empty, false and zero values in them mean nothing."""
+_MAX_NAME = 256
+"""Characters of a job's name [inferred]: the limit that DLC documents for its jobs."""
 _IMAGE = re.compile(
     r"[a-z0-9][a-z0-9._-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-_CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -74,14 +64,16 @@ class Checks:
         ecs_spec_known: tells whether an instance type exists.
         bucket_exists: tells whether an OSS bucket exists.
         workspace_exists: tells whether a workspace exists.
-        image_known: tells whether an image is in the catalog. Others are taken when their URI is well formed: no image
-            is pulled.
+        image_known: tells whether an image is in the catalog. Others are taken when their URI is well formed: whether
+            a job can have its image turns out when it is made ready.
+        directory: where datasets, experiments and the quota are looked up.
     """
 
     ecs_spec_known: Known
     bucket_exists: Known
     workspace_exists: Known
     image_known: Known
+    directory: Directory = field(default_factory=Directory)
 
     def checked(self, value: object) -> dict[str, Any]:
         """Return the body of a request when it is one.
@@ -92,48 +84,51 @@ class Checks:
         Raises:
             Refusal: 400 MissingParameter or InvalidParameter; the message names the member.
         """
-        for problem in form_problems(value):
+        for problem in form_problems(value, FORM):
             raise invalid(problem + ".")
         body = cast(Body, value)
-        for path in _CANNOT:
-            if _member(body, path) not in (None, "", {}, [], 0):
-                raise self._cannot(body, path)
+        for path, why in _CANNOT.items():
+            if means_something(_member(body, path)):
+                raise invalid(f"{path} is not supported: local PAI {why}.")
         for path in _REQUIRED:
             if not _member(body, path):
                 raise missing(path)
+        compute = body["ComputeResource"]
+        for problem in contradictions(compute):
+            raise invalid(problem + ".")
+        for path in required_members(compute):
+            if not _member(compute, path):
+                raise missing(f"ComputeResource.{path}")
         for problem in self._problems(body):
             raise invalid(problem + ".")
         return dict(body)
 
-    def _cannot(self, body: Body, path: str) -> Exception:
-        if path == "ComputeResource.ResourceId" and _member(body, "ComputeResource.EcsSpec"):
-            return invalid("ComputeResource.EcsSpec and ComputeResource.ResourceId contradict each other.")
-        return invalid(f"{path} is not supported: local PAI {_CANNOT[path]}.")
-
     def _problems(self, body: Body) -> Iterator[str]:
         """Yield problems, the first ones such that the later ones can be looked for."""
         yield from _pair_problems(body)
-        yield from _data_problems(body)
-        yield from _location_problems(_member(body, "AlgorithmSpec.CodeDir"))
+        yield from channel_problems(body, self.directory.dataset_place)
+        yield from code_problems(_member(body, "AlgorithmSpec.CodeDir"))
+        yield from self._service_problems(body)
+        yield from compute_problems(body, self.directory.quota, self.ecs_spec_known)
+        yield from algorithm_problems(body)
+        yield from label_problems(body.get("Labels", ()))
         try:
-            spec = read_create_body(body)
+            spec = read_create_body(located(body, dataset_places(body, self.directory.dataset_place)))
         except ProtocolError as error:
             yield f"AlgorithmSpec is invalid: {error}"
             return
-        if not self.workspace_exists(body["WorkspaceId"]):
-            yield f"WorkspaceId is invalid: there is no workspace {body['WorkspaceId']}"
-        yield from self._compute_problems(spec, body["ComputeResource"])
         yield from _name_problems(spec)
         yield from _text_problems(spec)
-        yield from _metric_problems(spec.metric_definitions)
+        yield from _limit_problems(body.get("Scheduler", {}))
         yield from self._bucket_problems(spec)
 
-    def _compute_problems(self, spec: TrainingJobSpec, compute: Body) -> Iterator[str]:
-        if not self.ecs_spec_known(spec.instance_type):
-            yield f"ComputeResource.EcsSpec is invalid: there is no instance type {spec.instance_type}"
-        if not 1 <= compute.get("EcsCount", 1) <= _MAX_INSTANCES:
-            yield f"ComputeResource.EcsCount is invalid: local PAI runs 1 to {_MAX_INSTANCES} instances of a job"
-        image = spec.image_uri or ""
+    def _service_problems(self, body: Body) -> Iterator[str]:
+        if not self.workspace_exists(body["WorkspaceId"]):
+            yield f"WorkspaceId is invalid: there is no workspace {body['WorkspaceId']}"
+        experiment = _member(body, "ExperimentConfig.ExperimentId")
+        if experiment and self.directory.experiment(experiment) is None:
+            yield f"ExperimentConfig.ExperimentId is invalid: there is no experiment {experiment}"
+        image = body["AlgorithmSpec"]["Image"]
         if not self.image_known(image) and not _IMAGE.fullmatch(image):
             yield f"AlgorithmSpec.Image is invalid: {image!r} is no image URI"
 
@@ -167,46 +162,10 @@ def _pair_problems(body: Body) -> Iterator[str]:
             seen.add(item.get(key))
 
 
-def _data_problems(body: Body) -> Iterator[str]:
-    for where, key in (("InputChannels", "InputUri"), ("OutputChannels", "OutputUri")):
-        for item in body.get(where, ()):
-            name = f"{where} {item['Name']}"
-            if item.get("DatasetId") or item.get("VersionName"):
-                yield f"{name} is not supported: local PAI has no datasets"
-            if item.get("RoleArn") or item.get("Options"):
-                yield f"{name} is not supported: local PAI has no RAM roles and no mount options"
-            if item.get(key):
-                yield from _uri_problems(f"{name}: {key}", item[key])
-            else:
-                yield f"{name}: {key} is required"
-
-
-def _uri_problems(where: str, uri: str) -> Iterator[str]:
-    try:
-        kind = data_kind(uri)
-    except ValueError as error:
-        yield f"{where} is invalid: {error}"
-        return
-    if kind is not DataKind.OSS:
-        yield f"{where} is not supported: local PAI has no {_KIND_WORDS[kind]}"
-
-
-def _location_problems(location: Body | None) -> Iterator[str]:
-    if not location:
-        return
-    kind, value = location.get("LocationType", ""), location.get("LocationValue") or {}
-    key = value.get("Key") or ""
-    if kind.lower() != "oss":
-        yield f"AlgorithmSpec.CodeDir.LocationType is not supported: local PAI reads code from OSS, not from {kind!r}"
-    if not key.endswith(("/", ".tar.gz")):
-        yield f"AlgorithmSpec.CodeDir.LocationValue.Key is invalid: {key!r} is no folder (ending in /) and no .tar.gz"
-    yield from _uri_problems(
-        "AlgorithmSpec.CodeDir.LocationValue", CodeLocation(value.get("Bucket") or "", key, "").uri
-    )
-
-
 def _name_problems(spec: TrainingJobSpec) -> Iterator[str]:
     """Names become variables and folders; two that become one would hide each other."""
+    if len(spec.job_name) > _MAX_NAME or not spec.job_name.isprintable():
+        yield f"TrainingJobName is invalid: it must be at most {_MAX_NAME} printable characters"
     named: list[tuple[str, Sequence[str]]] = [
         ("HyperParameters", [*spec.hyperparameters]),
         ("InputChannels", [*spec.inputs]),
@@ -215,8 +174,6 @@ def _name_problems(spec: TrainingJobSpec) -> Iterator[str]:
     for where, names in named:
         seen: dict[str, str] = {}
         for name in names:
-            if where != "HyperParameters" and not _CHANNEL.fullmatch(name):
-                yield f"{where} is invalid: {name!r} is no channel name (letters, digits, '_', '.', '-')"
             variable = variable_name(name)
             if variable in seen:
                 yield f"{where} is invalid: {seen[variable]!r} and {name!r} would become one variable"
@@ -233,17 +190,11 @@ def _text_problems(spec: TrainingJobSpec) -> Iterator[str]:
     for line in spec.requirements:
         if problem := requirement_problem(line):
             yield f"PythonRequirements is invalid: {line!r} {problem}"
-    if (spec.max_run_time or 0) < 0:
+
+
+def _limit_problems(scheduler: Mapping[str, int]) -> Iterator[str]:
+    minutes, seconds = scheduler.get("MaxRunningTimeInMinutes", 0), scheduler.get("MaxRunningTimeInSeconds", 0)
+    if min(minutes, seconds) < 0:
         yield "Scheduler is invalid: a limit can't be negative"
-
-
-def _metric_problems(definitions: Sequence[MetricDefinition]) -> Iterator[str]:
-    where = "AlgorithmSpec.MetricDefinitions is invalid"
-    for definition in definitions:
-        try:
-            groups = re.compile(definition.regex).groups
-        except re.error as error:
-            yield f"{where}: the regex of {definition.name!r} can't be read: {error}"
-            continue
-        if groups != 1:
-            yield f"{where}: the regex of {definition.name!r} must have one group, the value, not {groups}"
+    elif minutes and seconds and 60 * minutes != seconds:
+        yield "Scheduler is invalid: MaxRunningTimeInMinutes and MaxRunningTimeInSeconds contradict each other"

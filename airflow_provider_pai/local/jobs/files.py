@@ -48,6 +48,36 @@ class WorkFolder:
             folder.mkdir(parents=True, exist_ok=True)
 
 
+class Points:
+    """Named numbers that were read at some time, in a file; any thread may call it.
+
+    Args:
+        path: the file; made by the first point.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = LineFile(path)
+        self._lock = threading.Lock()
+        self._latest: dict[str, dict[str, Any]] = {}
+        self._read = 0
+
+    def add(self, time: str, name: str, value: float) -> None:
+        """Keep a point."""
+        self._file.append(json.dumps({"Name": name, "Timestamp": time, "Value": value}))
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return all points of all names, oldest first."""
+        return list(_objects(self._file, 0))
+
+    def latest(self) -> list[dict[str, Any]]:
+        """Return the last point of each name."""
+        with self._lock:
+            for point in _objects(self._file, self._read):
+                self._read += 1
+                self._latest[point["Name"]] = point
+            return list(self._latest.values())
+
+
 class JobFiles:
     """Files of one job.
 
@@ -56,6 +86,8 @@ class JobFiles:
 
     Attributes:
         log: all lines of all instances, in the order they came.
+        metrics: points of its metrics.
+        progress: points of its progress.
         work: where it runs.
     """
 
@@ -64,9 +96,8 @@ class JobFiles:
         self._lock = threading.Lock()
         self._instances: dict[str, LineFile] = {}
         self._events = LineFile(folder / "events.jsonl")
-        self._metrics = LineFile(folder / "metrics.jsonl")
-        self._latest: dict[str, dict[str, Any]] = {}
-        self._metrics_read = 0
+        self.metrics = Points(folder / "metrics.jsonl")
+        self.progress = Points(folder / "progress.jsonl")
         self.log = LineFile(folder / "log.txt", keep_open=True)
         self.work = WorkFolder(folder / "work")
 
@@ -91,22 +122,6 @@ class JobFiles:
         for event in _objects(self._events, 0):
             if not instance or event["Instance"] == instance:
                 yield event["Time"], event["Text"]
-
-    def add_metric(self, time: str, name: str, value: float) -> None:
-        """Keep a point of a metric."""
-        self._metrics.append(json.dumps({"Name": name, "Timestamp": time, "Value": value}))
-
-    def metrics(self) -> list[dict[str, Any]]:
-        """Return all points of all metrics, oldest first."""
-        return list(_objects(self._metrics, 0))
-
-    def latest_metrics(self) -> list[dict[str, Any]]:
-        """Return the last point of each metric."""
-        with self._lock:
-            for point in _objects(self._metrics, self._metrics_read):
-                self._metrics_read += 1
-                self._latest[point["Name"]] = point
-            return list(self._latest.values())
 
 
 def _objects(file: LineFile, start: int) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from airflow_provider_pai.local.jobs.files import JobFiles
-from airflow_provider_pai.local.jobs.metrics import MetricReader
+from airflow_provider_pai.local.jobs.metrics import MetricReader, ProgressDefinition
 from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.spec import MetricDefinition
 
@@ -24,7 +24,7 @@ class Journal:
     Args:
         files: where to.
         instances: names of the job's instances.
-        metrics: what is read from the command's lines.
+        metrics: what is read from the command's lines, metrics and progress.
         now: the server's time, in UTC.
     """
 
@@ -60,8 +60,9 @@ class Journal:
         """Write a line that the command printed, and keep the metrics in it."""
         self.line(instance, line)
         with self._lossy():
-            for name, value in self._metrics.values(line):
-                self._files.add_metric(wire_time(self._now()), name, value)
+            for definition, value in self._metrics.values(line):
+                points = self._files.progress if isinstance(definition, ProgressDefinition) else self._files.metrics
+                points.add(wire_time(self._now()), definition.name, value)
 
     def event(self, text: str, instance: str = "") -> None:
         """Keep an event of the job, or of one of its instances."""

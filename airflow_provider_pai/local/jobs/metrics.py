@@ -1,4 +1,4 @@
-"""Metrics that are read from a job's log lines."""
+"""Metrics, and a job's progress, that are read from its log lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from airflow_provider_pai.model.spec import MetricDefinition
 
@@ -26,6 +27,20 @@ for request in sys.stdin:
 """
 """Nothing can interrupt Python's ``re``, and it stops all threads of its process. So it has a process of its own, which
 the system itself ends when one line takes too much of the processor's time, even when the server is gone by then."""
+
+
+class ProgressDefinition(MetricDefinition):
+    """How a job's progress is read from its log: like a metric, but it is none."""
+
+
+def progress_definitions(algorithm: Mapping[str, Any]) -> list[ProgressDefinition]:
+    """Return what is read as a job's progress.
+
+    Args:
+        algorithm: the job's AlgorithmSpec.
+    """
+    definitions = algorithm.get("ProgressDefinitions", {})
+    return [ProgressDefinition(name, definition["Regex"]) for name, definition in definitions.items()]
 
 
 class MetricReader:
@@ -50,8 +65,8 @@ class MetricReader:
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = threading.Event()
 
-    def values(self, line: str) -> Iterator[tuple[str, float]]:
-        """Yield name and value of each metric in a line; what is no finite number is no value.
+    def values(self, line: str) -> Iterator[tuple[MetricDefinition, float]]:
+        """Yield each metric in a line with its value; what is no finite number is no value.
 
         Raises:
             OSError: there can't be a child process now.
@@ -60,7 +75,7 @@ class MetricReader:
             for text in self._found(definition, line[:LONGEST_MATCHED]):
                 value = _number(text)
                 if value is not None:
-                    yield definition.name, value
+                    yield definition, value
 
     def close(self) -> None:
         """End the child process; no values are found any more."""

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_pai.local.gate.page import Page, descending
+from airflow_provider_pai.local.gate.parameters import flag
 from airflow_provider_pai.local.jobs.refusals import invalid
 from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.model.status import JobStatus
 
 MAX_PAGE_SIZE = 100
 """[inferred]: no maximum is public, examples go to 100."""
@@ -29,7 +31,7 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     Args:
         records: all jobs.
         query: the request's parameters.
-        now: the server's time; StartTime is 7 days before it unless given.
+        now: the server's time; StartTime is 7 days before it unless given, EndTime is it.
 
     Raises:
         Refusal: 400 InvalidParameter, naming the parameter that can't be read.
@@ -68,16 +70,16 @@ def time_range(query: Mapping[str, str]) -> tuple[str, str]:
 
 def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
     start, end = time_range(query)
-    first = start or wire_time(now - _WINDOW)
-    tests: list[Test] = [lambda record: first <= record["GmtCreateTime"]]
-    if end:
-        tests.append(lambda record: record["GmtCreateTime"] <= end)
+    first, last = start or wire_time(now - _WINDOW), end or wire_time(now)
+    tests: list[Test] = [lambda record: first <= record["GmtCreateTime"] <= last]
+    if query.get("Status") and query["Status"] not in list(JobStatus):
+        raise invalid(f"The parameter Status is invalid: it must be one of {', '.join(JobStatus)}.")
     tests.extend(_equals(name, query[name]) for name in _EXACT if query.get(name))
     if name := query.get("TrainingJobName", "").lower():
         # [inferred] from DLC's sibling filter, which is a substring in any case.
         tests.append(lambda record: name in record["TrainingJobName"].lower())
     if query.get("IsTempAlgo"):
-        wanted = _boolean(query, "IsTempAlgo")
+        wanted = flag(query, "IsTempAlgo")
         tests.append(lambda record: record["IsTempAlgo"] is wanted)
     if labels := _labels(query):
         tests.append(lambda record: labels <= {(item["Key"], item["Value"]) for item in record.get("Labels", ())})
@@ -86,13 +88,6 @@ def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
 
 def _equals(name: str, value: str) -> Test:
     return lambda record: record.get(name) == value
-
-
-def _boolean(query: Mapping[str, str], name: str) -> bool:
-    text = query[name].lower()
-    if text not in ("true", "false"):
-        raise invalid(f"The parameter {name} is invalid: it must be true or false.")
-    return text == "true"
 
 
 def _labels(query: Mapping[str, str]) -> set[tuple[str, str]]:

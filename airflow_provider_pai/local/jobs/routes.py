@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from anyio import from_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.api.training import JOBS
+from airflow_provider_pai.local.gate.form import checked_body, json_body
 from airflow_provider_pai.local.gate.page import descending
 from airflow_provider_pai.local.gate.reply import answer
-from airflow_provider_pai.local.jobs import refusals, views
+from airflow_provider_pai.local.jobs import labels, refusals, views
 from airflow_provider_pai.local.jobs.checks import Checks
-from airflow_provider_pai.local.jobs.create_form import form_problems, without_nulls
+from airflow_provider_pai.local.jobs.labels import Label
+from airflow_provider_pai.local.jobs.places import dataset_places
 from airflow_provider_pai.local.jobs.query import asked_page, time_range
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.jobs.transitions import is_terminal
@@ -28,7 +27,6 @@ from airflow_provider_pai.model.contract import instance_name
 _DEFAULT_PAGE_SIZE = 100
 _ERROR_LINES = 20
 _CONSOLE = "https://pai.console.aliyun.com/?regionId={region}&workspaceId={{workspace}}#/training/jobs/{{job}}"
-_LABELS_FORM = {"Labels": [{"Key": str, "Value": str}]}
 
 
 def routes(
@@ -77,8 +75,10 @@ class _Jobs:
     user_id: str
 
     def create(self, request: Request) -> Response:
-        body = self.checks.checked(_json_body(request))
-        job_id = self.store.create({**body, "UserId": self.user_id})["TrainingJobId"]
+        body, directory = self.checks.checked(json_body(request)), self.checks.directory
+        places = dataset_places(body, directory.dataset_place)
+        record = self.store.create({**body, "UserId": self.user_id}, directory.completed, Places=places)
+        job_id = record["TrainingJobId"]
         self.runner.submit(job_id)
         return answer({"TrainingJobId": job_id})
 
@@ -88,8 +88,9 @@ class _Jobs:
 
     def get(self, request: Request) -> Response:
         record = self._existing(request)
-        latest = self.store.files(record["TrainingJobId"]).latest_metrics()
-        return answer(views.detailed(record, latest, self.now(), self.console))
+        files = self.store.files(record["TrainingJobId"])
+        latest, progress = files.metrics.latest(), files.progress.latest()
+        return answer(views.detailed(record, latest, progress, self.now(), self.console))
 
     def delete(self, request: Request) -> Response:
         record = self._existing(request)
@@ -129,7 +130,7 @@ class _Jobs:
         start, end = time_range(query)
         points = [
             point
-            for point in self.store.files(record["TrainingJobId"]).metrics()
+            for point in self.store.files(record["TrainingJobId"]).metrics.all()
             if (not name or point["Name"] == name) and start <= point["Timestamp"] <= (end or "~")
         ]
         if descending(query):
@@ -140,7 +141,7 @@ class _Jobs:
         record = self._existing(request)
         # [inferred] that the names are separated by commas.
         names = {name for name in request.query_params.get("Names", "").split(",") if name}
-        latest = self.store.files(record["TrainingJobId"]).latest_metrics()
+        latest = self.store.files(record["TrainingJobId"]).metrics.latest()
         return answer({"Metrics": [point for point in latest if not names or point["Name"] in names]})
 
     def instance_metrics(self, request: Request) -> Response:
@@ -164,13 +165,12 @@ class _Jobs:
 
     def update_labels(self, request: Request) -> Response:
         record = self._existing(request)
-        body: Any = _json_body(request)
-        for problem in form_problems(body, _LABELS_FORM):
+        body = checked_body(request, labels.FORM)
+        if "Labels" not in body:
+            raise refusals.missing("Labels")
+        for problem in labels.label_problems(body["Labels"]):
             raise refusals.invalid(problem + ".")
-        if "Labels" not in body or not all(label.get("Key") for label in body["Labels"]):
-            raise refusals.missing("Labels, each with a Key,")
-        added = {label["Key"]: label.get("Value", "") for label in body["Labels"]}
-        self._change_labels(record, lambda labels: {**labels, **added})
+        self._change_labels(record, lambda current: labels.merged(current, body["Labels"]))
         return answer({})
 
     def delete_labels(self, request: Request) -> Response:
@@ -178,15 +178,11 @@ class _Jobs:
         keys = {key for key in request.query_params.get("Keys", "").split(",") if key}
         if not keys:
             raise refusals.missing("Keys")
-        self._change_labels(record, lambda labels: {key: labels[key] for key in labels if key not in keys})
+        self._change_labels(record, lambda current: labels.without(current, keys))
         return answer({})
 
-    def _change_labels(self, record: Record, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
-        def changed(current: Record) -> dict[str, Any]:
-            labels = change({item["Key"]: item.get("Value", "") for item in current.get("Labels", ())})
-            return {"Labels": [{"Key": key, "Value": value} for key, value in labels.items()]}
-
-        self.store.change(record["TrainingJobId"], changed)
+    def _change_labels(self, record: Record, change: Callable[[Sequence[Label]], Sequence[Label]]) -> None:
+        self.store.change(record["TrainingJobId"], lambda job: {"Labels": [*change(job.get("Labels", ()))]})
 
     def _events(self, request: Request, record: Record, instance: str) -> Response:
         page = asked_page(request.query_params, _DEFAULT_PAGE_SIZE)
@@ -209,18 +205,3 @@ def _check_instance(record: Record, instance: str) -> None:
         raise refusals.no_such_instance(job_id)
     if instance and instance not in [instance_name(job_id, rank) for rank in range(len(record["Instances"]))]:
         raise refusals.no_such_instance(job_id, instance)
-
-
-def _json_body(request: Request) -> object:
-    content = from_thread.run(request.body)
-    try:
-        value: object = without_nulls(json.loads(content, parse_constant=_no_constant))
-        # A lone surrogate is JSON, but no text that can be written anywhere.
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise refusals.invalid("The body is invalid: it must be JSON.") from error
-    return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")

@@ -69,23 +69,30 @@ class JobStore:
             for files in self._files.values():
                 files.close()
 
-    def create(self, body: Mapping[str, Any]) -> Record:
+    def create(
+        self,
+        body: Mapping[str, Any],
+        complete: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = lambda body, _: body,
+        **local: Any,
+    ) -> Record:
         """Keep a new job, in status Creating.
 
         Args:
             body: the checked body of CreateTrainingJob.
+            complete: gets the body and the job's id, returns the body as it is to be kept.
+            local: members that are ours and never shown.
         """
         now = self._now()
         with self._lock:
             job_id = self._free_id()
             self._number += 1
             record = {
-                **body,
+                **complete(body, job_id),
                 "TrainingJobId": job_id,
                 "IsTempAlgo": True,
                 "GmtCreateTime": wire_time(now),
                 **transitions.first_entry(now),
-                LOCAL: {"CreatedAt": now.isoformat(), "Number": self._number},
+                LOCAL: {**local, "CreatedAt": now.isoformat(), "Number": self._number},
             }
             return self._write(record, now)
 

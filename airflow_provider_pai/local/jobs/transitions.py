@@ -1,8 +1,8 @@
 """The one table of how a local job may move between statuses, and the one table of reasons.
 
-Statuses and their order are PAI's (``pai-api.md`` 2.7). Of the reasons only ``TrainingJobSucceed`` (PaiStudio) and
-``StoppedByUser`` (DLC) are public; all others, and which status a broken limit leads to, are [inferred] and stand here
-only.
+Statuses and their order are PAI's (``pai-api.md`` 2.7). Of the reasons only ``TrainingJobSucceed`` (PaiStudio),
+``StoppedByUser`` and ``ResourceAllocateFailed`` (DLC) are public; all others, and which status a broken limit, a quota
+or an image leads to, are [inferred] and stand here only.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ class Reason(StrEnum):
     STOPPED = "StoppedByUser"
     COMMAND_FAILED = "UserCommandFailed"
     TIMEOUT = "MaxRunningTimeExceeded"
+    OVER_QUOTA = "ResourceAllocateFailed"
+    IMAGE_FAILED = "ImagePullFailed"
+    CODE_FAILED = "CodeUnavailable"
+    DATA_FAILED = "DataUnavailable"
+    REQUIREMENTS_FAILED = "RequirementsFailed"
     PREPARATION_FAILED = "PreparationFailed"
     OUTPUT_FAILED = "OutputUploadFailed"
     START_FAILED = "StartFailed"
@@ -87,9 +92,25 @@ def timed_out(seconds: int) -> Outcome:
     return Outcome(JobStatus.FAILED, Reason.TIMEOUT, f"The training job ran longer than its limit of {seconds} seconds")
 
 
-def preparation_failed(why: str) -> Outcome:
+def over_quota(quota_id: str, asked: object, total: object) -> Outcome:
+    """Return the end of a job that asks for more than its quota has in total: it would wait for ever."""
+    message = f"The training job asks for {asked}, but the resource quota {quota_id} has {total} in total"
+    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.OVER_QUOTA, message)
+
+
+def image_failed(why: str) -> Outcome:
+    """Return the end of a job whose image can't be had."""
+    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.IMAGE_FAILED, why)
+
+
+def image_missing(image: str) -> Outcome:
+    """Return the end of a job whose image is none that PAI has."""
+    return image_failed(f"The image {image} can't be pulled: there is no such image in PAI's registry")
+
+
+def preparation_failed(why: str, code: Reason = Reason.PREPARATION_FAILED) -> Outcome:
     """Return the end of a job whose code, data or environment can't be made ready."""
-    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.PREPARATION_FAILED, why)
+    return Outcome(JobStatus.INITIALIZE_FAILED, code, why)
 
 
 def not_started(why: str) -> Outcome:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_pai.local.jobs.places import located, own_places
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.model.spec import MODEL_CHANNEL
 from airflow_provider_pai.model.status import JobStatus
@@ -41,22 +42,27 @@ _SPOT = ("UseSpotInstance", "SpotSpec")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
+Points = Sequence[Mapping[str, Any]]
+
+
 def detailed(
-    record: Record, latest_metrics: Sequence[Mapping[str, Any]], now: datetime, console: str
+    record: Record, latest_metrics: Points, latest_progress: Points, now: datetime, console: str
 ) -> dict[str, Any]:
     """Return a job as GetTrainingJob answers it.
 
     Args:
         record: the job.
         latest_metrics: the last point of each of its metrics.
+        latest_progress: the last point of each thing that its progress is known by.
         now: the server's time, for how long it has been running.
         console: the address of the page about a job; ``{workspace}`` and ``{job}`` are replaced.
     """
-    names = (*_SHARED, "AlgorithmSpec", "ComputeResource", "Instances")
+    names = (*_SHARED, "AlgorithmSpec", "ComputeResource", "Instances", "Priority")
     view = {name: record[name] for name in names if name in record}
     view["Scheduler"] = {name: str(value) for name, value in record.get("Scheduler", {}).items()}
     view["Duration"] = duration(record, now)
     view["LatestMetrics"] = list(latest_metrics)
+    view["LatestProgress"] = _progress(latest_progress)
     view["OutputModel"] = output_model(record)
     view["TrainingJobUrl"] = console.format(workspace=record["WorkspaceId"], job=record["TrainingJobId"])
     return {name: value for name, value in view.items() if value is not None}
@@ -85,10 +91,22 @@ def duration(record: Record, now: datetime) -> int | None:
 
 def output_model(record: Record) -> dict[str, str] | None:
     """Return where the model of a job that succeeded is; None when there is none."""
-    for channel in record.get("OutputChannels", ()):
+    for channel in located(record, own_places(record)).get("OutputChannels", ()):
         if channel["Name"] == MODEL_CHANNEL and record["Status"] == JobStatus.SUCCEED:
             return {"OutputChannelName": MODEL_CHANNEL, "Uri": channel["OutputUri"]}
     return None
+
+
+def _progress(points: Points) -> dict[str, dict[str, Any]] | None:
+    """The time that remains is in whole seconds, as its type on the wire is."""
+    progress = {
+        point["Name"]: {
+            "Timestamp": point["Timestamp"],
+            "Value": int(point["Value"]) if point["Name"] == "RemainingTime" else point["Value"],
+        }
+        for point in points
+    }
+    return progress or None
 
 
 def error_info(record: Record, log_tail: Sequence[str]) -> dict[str, str]:

@@ -7,16 +7,20 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.local.jobs import transitions
+from airflow_provider_pai.local.jobs.algorithm_checks import with_defaults
+from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.jobs.journal import Journal
+from airflow_provider_pai.local.jobs.metrics import progress_definitions
+from airflow_provider_pai.local.jobs.places import located, own_places
 from airflow_provider_pai.local.jobs.store import JobStore
-from airflow_provider_pai.local.jobs.transitions import Outcome
+from airflow_provider_pai.local.jobs.transitions import Outcome, Reason
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.ports import LOOPBACK, MasterPorts
 from airflow_provider_pai.local.running.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
@@ -45,6 +49,8 @@ class Workshop:
         now: the server's time, in UTC.
         gpus: GPUs that an instance is told it has.
         grace_seconds: from SIGTERM to SIGKILL.
+        image_exists: tells whether the image of a job can be had.
+        quota: the resource quota that jobs may name.
     """
 
     store: JobStore
@@ -55,6 +61,8 @@ class Workshop:
     now: Callable[[], datetime]
     gpus: int = 0
     grace_seconds: float = 5.0
+    image_exists: Callable[[str], bool] = bool
+    quota: Quota = field(default_factory=Quota)
 
 
 class Halt:
@@ -96,10 +104,12 @@ class Life:
         self._halt = halt
         self._ports = ports
         self._files = workshop.store.files(job_id)
-        self._spec = read_create_body(workshop.store.existing(job_id))
+        job = workshop.store.existing(job_id)
+        self._spec = read_create_body(located(with_defaults(job), own_places(job)))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
         self._instances: list[dict[str, str]] = []
-        self._journal = Journal(self._files, self._names, self._spec.metric_definitions, workshop.now)
+        measured = [*self._spec.metric_definitions, *progress_definitions(job["AlgorithmSpec"])]
+        self._journal = Journal(self._files, self._names, measured, workshop.now)
 
     def run(self) -> None:
         """Live; returns when the job has ended."""
@@ -123,6 +133,15 @@ class Life:
             OSError: its record can't be written.
         """
         self._move(JobStatus.CREATED)
+
+    def reject(self, outcome: Outcome) -> None:
+        """Move the job, which is in the queue, to the end of one that can't be made ready.
+
+        Raises:
+            OSError: its record can't be written.
+        """
+        self._move(JobStatus.INITIALIZING)
+        self.end(outcome)
 
     def end(self, outcome: Outcome) -> None:
         """Move the job to its end.
@@ -167,12 +186,16 @@ class Life:
     def _outcome(self, plans: Sequence[RunPlan]) -> Outcome:
         self._set_instances(["Pending"] * len(self._names))
         self._move(JobStatus.INITIALIZING)
+        if not self._shop.image_exists(image := self._spec.image_uri or ""):
+            outcome = transitions.image_missing(image)
+            self._journal.say(outcome.message)
+            return outcome
         try:
             environment = self._prepare(plans)
         except (PreparationFailed, EnvironmentFailed, OSError) as error:
             self._journal.say(f"Preparation failed: {error}")
             self._discard()
-            return transitions.preparation_failed(str(error))
+            return transitions.preparation_failed(str(error), self._reason(error))
         if environment is None:
             self._discard()
             return self._asked()
@@ -188,6 +211,12 @@ class Life:
         finally:
             self._end_instances(instances)
         return self.save_outputs(outcome)
+
+    def _reason(self, error: Exception) -> Reason:
+        if isinstance(error, PreparationFailed):
+            return error.code
+        of_requirements = isinstance(error, EnvironmentFailed) and self._spec.requirements
+        return Reason.REQUIREMENTS_FAILED if of_requirements else Reason.PREPARATION_FAILED
 
     def _prepare(self, plans: Sequence[RunPlan]) -> Path | None:
         """Return the Python environment of a job that is ready to start; None when it was asked to end."""

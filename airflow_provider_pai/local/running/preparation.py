@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
+from airflow_provider_pai.local.jobs.transitions import Reason
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
 from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
@@ -30,7 +31,15 @@ class Objects(Protocol):
 
 
 class PreparationFailed(Exception):
-    """A job can't be made ready; the text names what is wrong."""
+    """A job can't be made ready; the text names what is wrong.
+
+    Attributes:
+        code: the reason, short.
+    """
+
+    def __init__(self, code: Reason, why: str) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class OutputsLost(Exception):
@@ -62,7 +71,8 @@ def steps(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
     for mount in plan.inputs:
         count = _fetched(objects, f"input channel {mount.channel}", mount, work)
         if not count:
-            raise PreparationFailed(f"The input channel {mount.channel} is empty: there is no object below {mount.uri}")
+            why = f"The input channel {mount.channel} is empty: there is no object below {mount.uri}"
+            raise PreparationFailed(Reason.DATA_FAILED, why)
         yield f"Input channel {mount.channel}: {count} files of {mount.uri}"
     for mount in plan.outputs:
         count = _fetched(objects, f"output channel {mount.channel}", mount, work)
@@ -130,11 +140,13 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
             shutil.rmtree(target)
             count = sum(1 for path in folder.rglob("*") if path.is_file())
     except (OSSRefusal, OSError) as error:
-        raise PreparationFailed(f"The source code can't be read from {code.uri}: {error}") from error
+        why = f"The source code can't be read from {code.uri}: {error}"
+        raise PreparationFailed(Reason.CODE_FAILED, why) from error
     except BadArchive as error:
-        raise PreparationFailed(f"The source code archive {code.uri} is refused: {error}") from error
+        why = f"The source code archive {code.uri} is refused: {error}"
+        raise PreparationFailed(Reason.CODE_FAILED, why) from error
     if not count:
-        raise PreparationFailed(f"There is no source code: no object below {code.uri}")
+        raise PreparationFailed(Reason.CODE_FAILED, f"There is no source code: no object below {code.uri}")
     return count
 
 
@@ -144,4 +156,5 @@ def _fetched(objects: Objects, what: str, mount: Mount, work: WorkFolder) -> int
     try:
         return objects.download(mount.uri.bucket, mount.uri.key, folder)
     except (OSSRefusal, OSError) as error:
-        raise PreparationFailed(f"The {what} can't be read from {mount.uri}: {error}") from error
+        why = f"The {what} can't be read from {mount.uri}: {error}"
+        raise PreparationFailed(Reason.DATA_FAILED, why) from error

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs import transitions
+from airflow_provider_pai.local.jobs.demand import Amount, demand
 from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
 from airflow_provider_pai.local.running.life import Halt, Life, Workshop
 from airflow_provider_pai.local.running.ports import MasterPorts
 from airflow_provider_pai.local.running.processes import kill_survivors
+from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.model.status import JobStatus
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ _SPARE_SECONDS = 30.0
 
 
 class Runner:
-    """Runs jobs, a limited number at a time, in the order they were created. Any thread may call it.
+    """Runs jobs, a limited number at a time, in the order of their queue. Any thread may call it.
 
     Args:
         workshop: what jobs are run with.
@@ -36,7 +37,7 @@ class Runner:
         self._slots = slots or max(2, os.cpu_count() or 1)
         self._ports = MasterPorts()
         self._lock = threading.RLock()
-        self._queue: deque[str] = deque()
+        self._queue = Queue(workshop.quota.total)
         self._halts: dict[str, Halt] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._open = False
@@ -63,15 +64,16 @@ class Runner:
             if self._shop.store.get(job_id) is None:
                 # A reset came between its creation and now.
                 return
-            life = self._life(job_id, Halt())
-            if self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING:
-                try:
-                    life.accept()
-                except OSError:
+            created = self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING
+            try:
+                if created:
+                    self._life(job_id, Halt()).accept()
+                self._enqueue(job_id)
+            except OSError:
+                if created:
                     # Whoever creates it learns that there is none; it must not stay behind as one that never begins.
                     self._shop.store.delete(job_id)
-                    raise
-            self._queue.append(job_id)
+                raise
             self._fill()
 
     def stop(self, job_id: str) -> bool:
@@ -110,8 +112,7 @@ class Runner:
             halt = Halt()
             halt.ask(outcome)
             self._life(job_id, halt).end(outcome)
-            if job_id in self._queue:
-                self._queue.remove(job_id)
+            self._queue.remove(job_id)
             return True
 
     def reset(self) -> None:
@@ -136,9 +137,20 @@ class Runner:
             threads = self._halt_all(transitions.SERVER_STOPPED)
         self._join(threads)
 
+    def _enqueue(self, job_id: str) -> None:
+        """Let a job wait; one that asks for more than its quota has would do so for ever, and ends."""
+        job, quota = self._shop.store.existing(job_id), self._shop.quota
+        share = demand(job)
+        if share is None or share.fits(Amount(), quota.total):
+            self._queue.put(job_id, job)
+        else:
+            self._life(job_id, Halt()).reject(transitions.over_quota(quota.quota_id, share, quota.total))
+
     def _fill(self) -> None:
-        while self._open and not self._resets and self._queue and len(self._halts) < self._slots:
-            job_id = self._queue.popleft()
+        while self._open and not self._resets and len(self._halts) < self._slots:
+            job_id = self._queue.take()
+            if job_id is None:
+                return
             halt = self._halts[job_id] = Halt()
             # The thread lives as long as its job: bubblewrap kills a job whose starter is gone.
             thread = threading.Thread(target=self._live, args=(job_id, halt), name=job_id, daemon=True)
@@ -151,6 +163,7 @@ class Runner:
         finally:
             with self._lock:
                 del self._halts[job_id], self._threads[job_id]
+                self._queue.give_back(job_id)
                 self._fill()
 
     def _bury(self, record: Record) -> None:

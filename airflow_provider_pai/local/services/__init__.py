@@ -1,1 +1,1 @@
-"""PAI's services beside training jobs: image catalog, workspaces, instance types."""
+"""PAI's services beside training jobs: images, datasets, experiments, workspaces, quotas, instance types."""

@@ -8,6 +8,7 @@ stumbles over one without. Names, sizes, times and ids are made up in PAI's form
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -50,6 +51,10 @@ _REGISTRIES: tuple[tuple[ImageKind, str, tuple[tuple[str, str], ...]], ...] = (
     ("inference", "eas-registry-vpc.{}.cr.aliyuncs.com/pai-eas", _INFERENCE),
     ("develop", "dsw-registry-vpc.{}.cr.aliyuncs.com/pai", _DEVELOP),
 )
+_PAI_IMAGE = re.compile(
+    r"(dsw-|eas-)?registry(?:-vpc)?\.[a-z0-9-]+(?:\.cr)?\.aliyuncs\.com/((?:pai-dlc|pai-eas|pai)/.+)", re.ASCII
+)
+"""An image of PAI's own: which registry (DLC's, DSW's or EAS's), and which namespace, name and tag."""
 _GIB = 1024**3
 
 
@@ -114,6 +119,24 @@ class ImageCatalog:
     def _store(self) -> None:
         if self._keep is not None:
             self._keep(list(self._added.values()))
+
+
+def can_be_pulled(uri: str, catalog: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether the image of a job can be had.
+
+    PAI's own registries have what the catalog has, in every region and from inside and outside a VPC. What other
+    registries have, and other namespaces of those, nobody here knows; their images count as there, because local PAI
+    pulls none to run a job's command as a process.
+
+    Args:
+        uri: image URI.
+        catalog: rows of the catalog.
+    """
+    wanted = _PAI_IMAGE.fullmatch(uri)
+    if wanted is None:
+        return True
+    uris = [str(row["ImageUri"]) for row in catalog]
+    return uri in uris or wanted.groups() in [each.groups() for each in map(_PAI_IMAGE.fullmatch, uris) if each]
 
 
 def is_official(row: Mapping[str, Any]) -> bool:

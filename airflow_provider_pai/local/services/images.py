@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-import string
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from anyio import from_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_pai.local.gate.form import json_body
+from airflow_provider_pai.local.gate.page import Page
+from airflow_provider_pai.local.gate.parameters import flag, invalid, one_of
 from airflow_provider_pai.local.gate.reply import Refusal, answer
 from airflow_provider_pai.local.services.catalog import ImageCatalog, Row, is_official, label_values, with_labels
+from airflow_provider_pai.local.services.shelf import new_id, wire_time
 from airflow_provider_pai.model.image import OFFICIAL_LABEL
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,49}")
 _ID = re.compile(r"image-[0-9A-Za-z]{18}")
-_ID_CHARACTERS = string.ascii_lowercase + string.digits
 _GIB = 1024**3
+_PAGE_SIZE = 20
 
 
 def routes(catalog: ImageCatalog, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
@@ -55,9 +56,8 @@ class _Images:
 
     def list(self, request: Request) -> Response:
         query = request.query_params
-        number, size = _positive(query, "PageNumber", 1), _positive(query, "PageSize", 20)
         rows = _sorted(_matching(self.catalog.rows(self._workspace(query)), query), query)
-        page = [_shown(row, query) for row in rows[(number - 1) * size : number * size]]
+        page = [_shown(row, query) for row in Page.asked(query, _PAGE_SIZE).of(rows)]
         return answer({"Images": page, "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
@@ -71,7 +71,9 @@ class _Images:
         return answer({"Labels": labels, "TotalCount": len(labels)})
 
     def add(self, request: Request) -> Response:
-        body = _json_object(request)
+        body = json_body(request)
+        if not isinstance(body, dict):
+            raise Refusal(400, "InvalidParameter", "The body must be an object.")
         row = _added_row(body, self._workspace(body), self.now())
         if not self.catalog.add(row):
             raise Refusal(409, "ImageAlreadyExists", f"The image {row['Name']} already exists in the workspace.")
@@ -94,14 +96,10 @@ class _Images:
         return row
 
 
-def _invalid(name: str, what: str) -> Refusal:
-    return Refusal(400, "InvalidParameter", f"The parameter {name} is invalid: {what}.")
-
-
 def _matching(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     """Filter as ListImages does; ``Accessibility`` concerns added images only."""
     name, text, uri = query.get("Name", ""), query.get("Query", "").lower(), query.get("ImageUri")
-    accessibility = _one_of(query, "Accessibility", ("PUBLIC", "PRIVATE"), "")
+    accessibility = one_of(query, "Accessibility", ("PUBLIC", "PRIVATE"), "")
     exact = _exact_name(query)
     return [
         row
@@ -115,14 +113,14 @@ def _matching(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
 
 def _sorted(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     """Sort by creation time when asked to; ``Order`` without ``SortBy`` has no effect."""
-    descending = _one_of(query, "Order", ("ASC", "DESC"), "ASC") == "DESC"
-    if not _one_of(query, "SortBy", ("GmtCreateTime",), ""):
+    descending = one_of(query, "Order", ("ASC", "DESC"), "ASC") == "DESC"
+    if not one_of(query, "SortBy", ("GmtCreateTime",), ""):
         return rows
     return sorted(rows, key=lambda row: str(row["GmtCreateTime"]), reverse=descending)
 
 
 def _shown(row: Row, query: Mapping[str, str]) -> Row:
-    if _one_of({"Verbose": query.get("Verbose", "").lower()}, "Verbose", ("true", "false"), "false") == "true":
+    if flag(query, "Verbose"):
         return row
     return {name: value for name, value in row.items() if name != "Labels"}
 
@@ -132,7 +130,7 @@ def _label_filter(query: Mapping[str, str], parameter: str) -> dict[str, str]:
     text = query.get(parameter)
     pairs = [piece.partition("=") for piece in text.split(",")] if text else []
     if not all(key and sign for key, sign, _ in pairs):
-        raise _invalid(parameter, "it must be key=value pairs joined by commas")
+        raise invalid(parameter, "it must be key=value pairs joined by commas")
     return {key: value for key, _, value in pairs}
 
 
@@ -146,46 +144,20 @@ def _exact_name(query: Mapping[str, str]) -> bool:
     except ValueError:
         options = None
     if not isinstance(options, dict):
-        raise _invalid("Options", "it must be ExactMatchName or a JSON object")
+        raise invalid("Options", "it must be ExactMatchName or a JSON object")
     return options.get("ExactMatchName") in (True, "true")
-
-
-def _one_of(query: Mapping[str, str], name: str, values: Collection[str], default: str) -> str:
-    value = query.get(name) or default
-    if value != default and value not in values:
-        raise _invalid(name, f"it must be one of {', '.join(values)}")
-    return value
-
-
-def _positive(query: Mapping[str, str], name: str, default: int) -> int:
-    value = query.get(name, str(default))
-    if not re.fullmatch(r"0{0,3}[1-9][0-9]{0,8}", value):
-        raise _invalid(name, "it must be a positive integer")
-    return int(value)
-
-
-def _json_object(request: Request) -> dict[str, Any]:
-    # Handlers run in worker threads, where only the event loop can hand over the body.
-    content = from_thread.run(request.body)
-    try:
-        body = json.loads(content)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refusal(400, "InvalidParameter", "The body must be a JSON object.")
-    return body
 
 
 def _added_row(body: Mapping[str, Any], workspace_id: str, now: datetime) -> Row:
     """Build the row of AddImage."""
-    time = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = wire_time(now)
     row = {
         "ImageId": _image_id(body),
         "Name": _name(body),
         "ImageUri": _uri(body),
         "Description": body.get("Description"),
-        "Accessibility": _one_of(body, "Accessibility", ("PUBLIC", "PRIVATE"), "PUBLIC"),
-        "SourceType": _one_of(body, "SourceType", ("Import", "Build"), "Import"),
+        "Accessibility": one_of(body, "Accessibility", ("PUBLIC", "PRIVATE"), "PUBLIC"),
+        "SourceType": one_of(body, "SourceType", ("Import", "Build"), "Import"),
         "SourceId": body.get("SourceId"),
         "Size": _size(body),
         "UserId": body.get("UserId"),
@@ -200,14 +172,14 @@ def _added_row(body: Mapping[str, Any], workspace_id: str, now: datetime) -> Row
 def _name(body: Mapping[str, Any]) -> str:
     name = body.get("Name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise _invalid("Name", "1 to 50 lower-case letters, digits and hyphens, beginning with a letter")
+        raise invalid("Name", "1 to 50 lower-case letters, digits and hyphens, beginning with a letter")
     return name
 
 
 def _uri(body: Mapping[str, Any]) -> str:
     uri = body.get("ImageUri")
     if not isinstance(uri, str) or not re.fullmatch(r"\S+", uri):
-        raise _invalid("ImageUri", "it must be an image's URI")
+        raise invalid("ImageUri", "it must be an image's URI")
     return uri
 
 
@@ -215,14 +187,14 @@ def _size(body: Mapping[str, Any]) -> int | None:
     """Return bytes: AddImage takes GB, rows have bytes, as documented."""
     size = body.get("Size")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-        raise _invalid("Size", "it must be a number of GB")
+        raise invalid("Size", "it must be a number of GB")
     return None if size is None else size * _GIB
 
 
 def _image_id(body: Mapping[str, Any]) -> str:
-    image_id = body.get("ImageId") or "image-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(18))
+    image_id = body.get("ImageId") or new_id("image-")
     if not isinstance(image_id, str) or not _ID.fullmatch(image_id):
-        raise _invalid("ImageId", "it must be image- and 18 letters or digits")
+        raise invalid("ImageId", "it must be image- and 18 letters or digits")
     return image_id
 
 
@@ -232,8 +204,8 @@ def _own_labels(labels: object) -> list[dict[str, str]]:
     for label in labels if isinstance(labels, list) else [labels] if labels else []:
         key, value = (label.get("Key"), label.get("Value")) if isinstance(label, dict) else (None, None)
         if not isinstance(key, str) or not isinstance(value, str):
-            raise _invalid("Labels", "it must be a list of objects with Key and Value")
+            raise invalid("Labels", "it must be a list of objects with Key and Value")
         own[key] = value
     if own[OFFICIAL_LABEL] != "false":
-        raise _invalid("Labels", f"{OFFICIAL_LABEL} is kept for PAI's own images")
+        raise invalid("Labels", f"{OFFICIAL_LABEL} is kept for PAI's own images")
     return [{"Key": key, "Value": value} for key, value in own.items()]

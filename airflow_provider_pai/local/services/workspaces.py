@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +20,7 @@ from starlette.routing import Route
 from airflow_provider_pai.api.workspaces import DEFAULT_STORAGE_KEY
 from airflow_provider_pai.local.gate.page import Page, descending
 from airflow_provider_pai.local.gate.reply import Refusal, answer
+from airflow_provider_pai.local.services.shelf import wire_time
 
 _PAGE_SIZE = 20
 OWNER = "1000000000000001"
@@ -42,7 +43,7 @@ class Workspace:
 
     def item(self) -> dict[str, Any]:
         """Return the workspace as ListWorkspaces shows it."""
-        time = _time(self.created)
+        time = wire_time(self.created)
         return {
             "WorkspaceId": self.workspace_id,
             "WorkspaceName": "local_pai",
@@ -89,6 +90,11 @@ class Configs:
         with self._lock:
             self._items = {}
             self._keep(self._items)
+
+
+def default_storage(workspace: Workspace, configs: Configs) -> str:
+    """Return the OSS URI of the workspace's default storage, as it is configured now."""
+    return str(configs.items().get(DEFAULT_STORAGE_KEY, {}).get("ConfigValue") or workspace.default_storage)
 
 
 def routes(workspace: Workspace, configs: Configs, now: Callable[[], datetime]) -> list[Route]:
@@ -144,13 +150,13 @@ class _Workspaces:
 
     async def configure(self, request: Request) -> Response:
         self._check(request)
-        items = _read_configs(await request.body(), _time(self.now()))
+        items = _read_configs(await request.body(), wire_time(self.now()))
         await run_in_threadpool(self.stored.update, items)
         return answer({})
 
     def _default_items(self) -> dict[str, dict[str, Any]]:
         item = {"ConfigKey": DEFAULT_STORAGE_KEY, "ConfigValue": self.workspace.default_storage}
-        return {DEFAULT_STORAGE_KEY: _config(item, _time(self.workspace.created))}
+        return {DEFAULT_STORAGE_KEY: _config(item, wire_time(self.workspace.created))}
 
     def _check(self, request: Request) -> None:
         workspace_id = request.path_params["WorkspaceId"]
@@ -190,7 +196,3 @@ def _config(item: Mapping[str, Any], time: str) -> dict[str, Any]:
         "GmtCreateTime": time,
         "GmtModifiedTime": time,
     }
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

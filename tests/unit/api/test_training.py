@@ -10,7 +10,7 @@ from airflow_provider_pai.api import machines, training, workspaces
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO
 from airflow_provider_pai.api.machines import Machine, list_ecs_specs
-from airflow_provider_pai.api.training import JobPage, LinePage
+from airflow_provider_pai.api.training import JobPage, LinePage, MetricPage
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.evidence import ErrorInfo
@@ -155,8 +155,8 @@ def test_no_lines_is_an_empty_page() -> None:
 
 def test_metrics_are_points() -> None:
     point = {"Name": "acc", "Timestamp": "2026-01-01T00:00Z", "Value": 0.5}
-    assert read(training.list_training_job_metrics("j"), Metrics=[point]) == (point,)
-    assert read(training.list_training_job_metrics("j")) == ()
+    assert read(training.list_training_job_metrics("j"), Metrics=[point], TotalCount=1) == MetricPage((point,), 1)
+    assert read(training.list_training_job_metrics("j")) == MetricPage((), 0)
 
 
 def test_an_error_info_may_be_empty() -> None:

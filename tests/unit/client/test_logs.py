@@ -1,55 +1,19 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE, NO_INSTANCE_YET
-from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader, log_tail
-from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, TransportError
+from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.errors import APIError, NotFoundError, TransportError
+from airflow_provider_pai.model.cursor import LogCursor
+from tests.support.log_server import JOB, LogServer
 
 NO_ANSWER = TransportError("no answer", sent=True)
-
-
-class LogServer:
-    """A log that grows, read in pages.
-
-    Args:
-        lines: how many lines there are.
-        cap: the most lines the service puts on a page, whatever it is asked for.
-        growth: lines that come during each further request: after the page was taken, before the total is counted.
-        errors: for each further request the error it ends with; None for an answer.
-    """
-
-    def __init__(
-        self, lines: int = 0, *, cap: int = 1000, growth: Iterable[int] = (), errors: Iterable[PAIError | None] = ()
-    ) -> None:
-        self.lines = [f"line {number}" for number in range(lines)]
-        self.requests: list[dict[str, str]] = []
-        self._cap = cap
-        self._growth = iter(growth)
-        self._errors = iter(errors)
-
-    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
-        assert (call.action, call.path) == ("ListTrainingJobLogs", "/api/v1/trainingjobs/train1/logs")
-        assert attempts is not None
-        self.requests.append(dict(call.query))
-        if error := next(self._errors, None):
-            self.grow(next(self._growth, 0))
-            raise error
-        number, size = int(call.query["PageNumber"]), min(int(call.query["PageSize"]), self._cap)
-        page = self.lines[(number - 1) * size : number * size]
-        self.grow(next(self._growth, 0))
-        body = {"Logs": page, "TotalCount": str(len(self.lines)), "RequestId": "ID"}
-        return decode_answer(call, 200, {}, json.dumps(body).encode())
-
-    def grow(self, count: int) -> None:
-        self.lines += [f"line {number}" for number in range(len(self.lines), len(self.lines) + count)]
 
 
 class Warnings(list[str]):
@@ -57,15 +21,32 @@ class Warnings(list[str]):
         self.append(text % values)
 
 
-def reader(server: LogServer, warnings: Warnings | None = None) -> LogReader:
-    return LogReader(server, "train1", Warnings() if warnings is None else warnings)
+class Reads:
+    """A reader of a server's job that is asked for one job at a time."""
+
+    def __init__(
+        self, server: LogServer, warnings: Warnings | None = None, shown: dict[str, int] | None = None
+    ) -> None:
+        self.server = server
+        self.reader = LogReader(server, "train1", Warnings() if warnings is None else warnings, shown)
+
+    def read(self, pages: int = PAGES_PER_READ) -> list[str]:
+        return self.reader.read(self.server.got(), pages)
+
+    @property
+    def behind(self) -> bool:
+        return self.reader.behind
 
 
-def until_caught_up(reads: LogReader) -> Iterator[str]:
+reader = Reads
+
+
+def until_caught_up(reads: Reads) -> Iterator[str]:
     while lines := reads.read():
         yield from lines
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 350),
     st.sampled_from([1, 2, 7, 20, 50, 99, 100, 101, 1000]),
@@ -85,6 +66,7 @@ def test_every_line_is_returned_once_and_in_order(lines: int, cap: int, growth: 
     assert seen == server.lines
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 250), max_size=8), st.sampled_from([1, 20, 100, 1000]))
 def test_each_read_returns_what_came_since_the_last(growth: list[int], cap: int) -> None:
     server = LogServer(cap=cap)
@@ -176,22 +158,149 @@ def test_a_job_without_an_instance_yet_is_nothing_to_warn_of(kind: type[APIError
     assert reads.read() == server.lines
 
 
-@given(st.integers(0, 450), st.integers(0, 400), st.sampled_from([1, 20, 50, 100, 1000]))
-def test_the_tail_is_the_last_lines(lines: int, count: int, cap: int) -> None:
-    server = LogServer(lines, cap=cap)
-    assert log_tail(server, "train1", count) == tuple(server.lines[max(0, lines - count) :])
+def test_each_line_names_its_instance_when_there_are_several() -> None:
+    server = LogServer(2, instances=2)
+    assert reader(server).read() == [
+        "[master-0] line 0",
+        "[master-0] line 1",
+        "[worker-0] line 0",
+        "[worker-0] line 1",
+    ]
 
 
-def test_the_tail_of_a_long_log_costs_few_requests() -> None:
-    server = LogServer(100_050)
-    assert log_tail(server, "train1", 50) == tuple(server.lines[-50:])
-    assert [int(request["PageNumber"]) for request in server.requests] == [1, 1001]
+def test_the_only_instance_is_not_named() -> None:
+    server = LogServer(1)
+    assert reader(server).read() == ["line 0"]
+    assert server.requests == [{"PageNumber": "1", "PageSize": str(LOG_PAGE_SIZE)}]
 
 
-@pytest.mark.parametrize("errors", [[NO_ANSWER], [None, NO_ANSWER]], ids=["first page", "last page"])
-def test_a_tail_that_cannot_be_read_is_empty(errors: list[PAIError | None]) -> None:
-    assert log_tail(LogServer(300, errors=errors), "train1", 50) == ()
+def test_instances_that_a_list_does_not_name_are_asked_for_once() -> None:
+    server = LogServer(1, instances=3)
+    reads = LogReader(server, JOB, Warnings())
+    for _ in range(3):
+        reads.read(server.listed())
+    assert server.actions.count("GetTrainingJob") == 1
 
 
-def test_a_job_without_a_log_has_an_empty_tail() -> None:
-    assert log_tail(LogServer(), "train1", 50) == ()
+def test_a_job_that_has_not_begun_is_not_asked_for_its_instances() -> None:
+    server = LogServer(0, instances=3)
+    server.status = "Submitted"
+    assert LogReader(server, JOB, Warnings()).read(server.listed()) == []
+    assert server.actions == []
+
+
+def test_a_job_that_ended_before_its_instances_came_still_has_a_log() -> None:
+    server = LogServer(1, instances=2)
+    server.status = "InitializeFailed"
+    server.members = {"Instances": []}
+    assert LogReader(server, JOB, Warnings()).read(server.listed()) == ["line 0"]
+
+
+def test_an_instance_that_comes_late_is_read_from_its_beginning() -> None:
+    server = LogServer(1, instances=2)
+    reads = reader(server)
+    server.members = {"Instances": [{"Name": f"{JOB}-worker-0"}]}
+    assert reads.read() == ["[worker-0] line 0"]
+    server.members = {}
+    assert reads.read() == ["[master-0] line 0"]
+
+
+def test_a_talkative_instance_does_not_hold_up_the_others() -> None:
+    server = LogServer(0, instances=4)
+    server.grow(50 * LOG_PAGE_SIZE, f"{JOB}-master-0")
+    for name in list(server.logs)[1:]:
+        server.grow(1, name)
+    reads = reader(server)
+    lines = reads.read(pages=4)
+    assert [line for line in lines if "master" not in line] == [f"[worker-{number}] line 0" for number in range(3)]
+    assert reads.behind
+
+
+def test_with_more_instances_than_pages_each_gets_its_turn() -> None:
+    server = LogServer(1, instances=7)
+    reads = reader(server)
+    came = [reads.read(pages=3) for _ in range(3)]
+    assert [len(lines) for lines in came] == [3, 3, 1]
+    assert len({line for lines in came for line in lines}) == 7
+
+
+def test_an_instance_whose_log_cannot_be_read_does_not_hold_up_the_others() -> None:
+    server = LogServer(1, instances=3)
+    refused = APIError("ListTrainingJobLogs", 400, "Gone", "no such instance")
+
+    class Refusing:
+        def send(self, call: Any, *, attempts: int | None = None) -> Any:
+            if call.query.get("InstanceId", "").endswith("worker-0"):
+                raise refused
+            return server.send(call, attempts=attempts)
+
+    warnings = Warnings()
+    reads = LogReader(Refusing(), JOB, warnings)
+    lines = [line for _ in range(4) for line in reads.read(server.got())]
+    assert sorted(lines) == ["[master-0] line 0", "[worker-1] line 0"]
+    assert len(warnings) == 1
+
+
+def test_whoever_goes_on_finds_out_the_size_of_pages_first() -> None:
+    server = LogServer(130, cap=20)
+    reads = reader(server, shown={"": 110})
+    assert list(until_caught_up(reads)) == server.lines[110:]
+    assert [int(request["PageNumber"]) for request in server.requests][:4] == [1, 2, 1, 6]
+
+
+def test_whoever_goes_on_near_the_beginning_asks_for_nothing_more() -> None:
+    server = LogServer(60)
+    assert reader(server, shown={"": 50}).read() == server.lines[50:]
+    assert len(server.requests) == 1
+
+
+def test_whoever_goes_on_is_not_confused_by_an_answer_older_than_what_was_shown() -> None:
+    server = LogServer(150)
+    newest, server.lines = server.lines, server.lines[:30]
+    reads = reader(server, shown={"": 140})
+    assert reads.read() == []
+    server.lines = newest
+    assert reads.read() == newest[140:]
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("grow"), st.integers(0, 2), st.integers(0, 250)),
+    st.tuples(st.just("read"), st.integers(1, 5), st.booleans()),
+    st.tuples(st.just("restart"), st.just(0), st.just(0)),
+    st.tuples(st.just("fail"), st.integers(1, 3), st.just(0)),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 3),
+    st.sampled_from([1, 7, 50, 100, 1000]),
+    st.lists(STEPS, max_size=20),
+    st.lists(st.integers(0, 90)),
+)
+def test_over_restarts_every_line_of_every_instance_is_returned_once_and_in_order(
+    instances: int, cap: int, steps: list[tuple[str, int, int]], growth: list[int]
+) -> None:
+    failing: list[Any] = []
+    server = LogServer(instances=instances, cap=cap, growth=growth, errors=iter(lambda: failing and failing.pop(), 0))
+    reads = LogReader(server, JOB, Warnings())
+    seen: list[str] = []
+    for kind, number, more in steps:
+        if kind == "grow":
+            server.grow(more, list(server.logs)[number % instances])
+        elif kind == "fail":
+            failing += [NO_ANSWER] * number
+        elif kind == "restart":
+            labels = LogCursor(0, reads.shown).labels(1)
+            reads = LogReader(server, JOB, Warnings(), LogCursor.from_labels(labels, 1).lines)
+        else:
+            seen += reads.read(server.listed() if more else server.got(), number)
+    # Each read asks at least once, so after so many without a line nothing grows and nothing fails any more.
+    silent, most = 0, len(growth) + len(failing)
+    while silent <= most:
+        came = reads.read(server.got())
+        seen += came
+        silent = 0 if came else silent + 1
+    for name, log in server.logs.items():
+        mark = f"[{name.removeprefix(JOB + '-')}] " if instances > 1 else ""
+        assert [line for line in seen if line.startswith(mark)] == [mark + line for line in log]

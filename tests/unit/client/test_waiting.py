@@ -8,8 +8,11 @@ import pytest
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE
+from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, wait_for_end
 from airflow_provider_pai.errors import AuthError, PAIError, TransportError
 from airflow_provider_pai.model.status import JobSnapshot
@@ -31,7 +34,7 @@ class Job:
         self.now = 0.0
         self.slept: list[float] = []
         self.shown: list[str] = []
-        self.changes: list[str] = []
+        self.told: list[str] = []
 
     def send(self, call: Call[T], *, attempts: int | None = None) -> T:
         assert attempts == 1
@@ -59,10 +62,11 @@ class Job:
             "train1",
             interval=10.0,
             patience=Patience(lambda *_: None, limit, clock=lambda: self.now),
-            logs=LogReader(self, "train1", lambda *_: None),
+            log=TaskLog(LogReader(self, "train1", lambda *_: None), Bookmark()),
             show=self.shown.extend,
-            changed=lambda job: self.changes.append(job.status),
+            tell=self.told.extend,
             sleep=self.sleep,
+            pace=Pace(chance=lambda: 0.0),
         )
 
 
@@ -82,7 +86,7 @@ def test_a_job_that_has_ended_already_is_looked_at_once() -> None:
 def test_each_change_of_status_is_told_once() -> None:
     job = Job("Creating", "Running", "Running", "Running", "Pausing", "Running", "Succeed")
     job.waited_for()
-    assert job.changes == ["Creating", "Running", "Pausing", "Running", "Succeed"]
+    assert job.told == [f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running", "Succeed")]
 
 
 def test_a_status_nobody_knows_is_waited_through() -> None:
@@ -118,7 +122,7 @@ def test_an_endless_log_does_not_hold_up_the_task() -> None:
 def test_a_passing_error_is_waited_through() -> None:
     job = Job("Running", NO_ANSWER, NO_ANSWER, "Succeed")
     assert job.waited_for().is_success
-    assert job.changes == ["Running", "Succeed"]
+    assert job.told == ["Job train1: Running", "Job train1: Succeed"]
     assert job.slept == [10.0, 10.0, 10.0, *FINAL_PAUSES]
 
 
@@ -134,3 +138,10 @@ def test_an_error_that_stays_ends_the_waiting_at_once() -> None:
     with pytest.raises(AuthError):
         job.waited_for()
     assert job.slept == [10.0]
+
+
+@pytest.mark.parametrize("minutes", [10, 59])
+def test_minutes_of_outage_fail_nothing(minutes: int) -> None:
+    job = Job("Running", *[NO_ANSWER] * (minutes * 6), "Running", "Succeed")
+    assert job.waited_for(limit=3600.0).is_success
+    assert job.now >= minutes * 60

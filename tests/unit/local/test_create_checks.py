@@ -8,13 +8,29 @@ import pytest
 
 from airflow_provider_pai.local.gate.reply import Refusal
 from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.demand import Quota
+from airflow_provider_pai.local.jobs.directory import Directory
+
+DATASETS = {"d-known": "oss://bkt/known/", "d-file": "oss://bkt/file.csv", "d-lost": "oss://lost/x/"}
+
+
+def dataset_place(dataset_id: str, version: str) -> str:
+    if dataset_id not in DATASETS:
+        raise LookupError(f"there is no dataset {dataset_id}")
+    return DATASETS[dataset_id]
+
 
 CHECKS = Checks(
     ecs_spec_known={"ecs.c6.large"}.__contains__,
     bucket_exists={"bkt"}.__contains__,
     workspace_exists={"12345"}.__contains__,
     image_known={"Odd Name From The Catalog"}.__contains__,
+    directory=Directory(dataset_place, {"exp-known": {"Name": "known"}}.get, Quota("quota1")),
 )
+SHARE: dict[str, Any] = {"ResourceId": "quota1", "InstanceCount": 1, "InstanceSpec": {"CPU": "0.5", "Memory": "8"}}
+PRICE: dict[str, Any] = {"SpotStrategy": "SpotWithPriceLimit", "SpotDiscountLimit": 0.5}
+FLOAT: dict[str, Any] = {"Name": "lr", "Type": "Float"}
+STRING: dict[str, Any] = {"Name": "lr", "Type": "String"}
 ALIPAI: dict[str, Any] = {
     "AlgorithmSpec": {
         "CodeDir": {
@@ -79,9 +95,38 @@ def test_the_body_that_alipai_sends_is_taken_unchanged() -> None:
         {"AlgorithmSpec.CodeDir.LocationType": "OSS", "AlgorithmSpec.CodeDir.LocationValue.Key": "x/source.tar.gz"},
         {"ComputeResource.UseSpotInstance": True, "ComputeResource.SpotSpec": {"SpotStrategy": "SpotAsPriceGo"}},
         {"Scheduler": {"MaxRunningTimeInMinutes": 5}, "Labels": []},
+        {"Scheduler": {"MaxRunningTimeInMinutes": 5, "MaxRunningTimeInSeconds": 300}},
+        {"ComputeResource.SpotSpec": {"SpotStrategy": "SpotWithPriceLimit", "SpotDiscountLimit": 1}},
+        {"ComputeResource.SpotSpec": {"SpotStrategy": "SpotWithPriceLimit", "SpotDiscountLimit": 0.29}},
+        {"ComputeResource": SHARE, "Priority": 9, "ResourceType": "General"},
+        {"ComputeResource": SHARE | {"EcsSpec": "", "EcsCount": 0, "UseSpotInstance": False, "SpotSpec": {}}},
+        {"InputChannels": [{"Name": "train", "DatasetId": "d-known", "Options": "{}", "RoleArn": ""}]},
+        {"OutputChannels": [{"Name": "model", "DatasetId": "d-known", "VersionName": "v1"}]},
+        {"ExperimentConfig": {"ExperimentId": "exp-known"}},
+        {"AlgorithmSpec.ProgressDefinitions": {"OverallProgress": {"Regex": "(.*)%", "Description": "percent"}}},
+        {"AlgorithmSpec.JobType": "TFJob", "AlgorithmSpec.SupportedInstanceTypes": ["ecs.c6.large"]},
+        {"AlgorithmSpec.InputChannels": [{"Name": "train", "SupportedChannelTypes": ["OSS", "nas"]}]},
+        {"AlgorithmSpec.HyperParameters": [FLOAT | {"Range": {"Minimum": "0.1", "Maximum": "0.1"}}]},
+        {"AlgorithmSpec.HyperParameters": [{"Name": "lr", "Type": "String", "Range": {"Enum": ["0.1", "x"]}}]},
+        {"TrainingJobName": "x" * 256, "Labels": [{"Key": "é" * 64, "Value": "v" * 128}, {"Key": "b"}]},
     ],
 )
 def test_good_bodies_are_taken(changes: Mapping[str, Any]) -> None:
+    assert CHECKS.checked(body(changes)) == body(changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"UserVpc": {"VpcId": "", "ExtendedCIDRs": []}},
+        {"Settings": {"EnableRDMA": False, "Tags": {}, "JobReservedMinutes": 0}},
+        {"RoleArn": "", "CredentialConfig": {"EnableCredentialInject": False, "CredentialConfigItems": []}},
+        {"AssignNodeSpec": {"EnableAssignNode": False, "NodeNames": ""}},
+        {"AlgorithmName": "", "AlgorithmVersion": "", "CodeDir": {}},
+        {"AlgorithmSpec.ResourceRequirements": [{}], "AlgorithmSpec.ComputeResource": {"Policy": {}}},
+    ],
+)
+def test_members_that_mean_nothing_are_taken(changes: Mapping[str, Any]) -> None:
     assert CHECKS.checked(body(changes)) == body(changes)
 
 
@@ -120,7 +165,6 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"ComputeResource.EcsCount": 1000}, "EcsCount is invalid"),
         ({"ComputeResource.EcsSpec": "ecs.none"}, "no instance type ecs.none"),
         ({"ComputeResource.ResourceId": "quota1"}, "EcsSpec and ComputeResource.ResourceId contradict"),
-        ({"ComputeResource": {"ResourceId": "quota1", "InstanceCount": 1}}, "no resource quotas"),
         ({"AlgorithmSpec.Command": "python train.py"}, "Command must be a list"),
         ({"AlgorithmSpec.Image": "not an image"}, "no image URI"),
         ({"AlgorithmSpec.CodeDir.LocationType": "NAS"}, "reads code from OSS"),
@@ -131,7 +175,7 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"AlgorithmSpec.MetricDefinitions": [{"Name": "a", "Regex": "a"}]}, "one group"),
         ({"InputChannels": [{"Name": "a", "InputUri": NAS}]}, "local PAI has no NAS"),
         ({"InputChannels": [{"Name": "a", "InputUri": "odps://p/tables/t"}]}, "local PAI has no MaxCompute"),
-        ({"InputChannels": [{"Name": "a", "DatasetId": "d-1"}]}, "local PAI has no datasets"),
+        ({"InputChannels": [{"Name": "a", "DatasetId": "d-1"}]}, "there is no dataset d-1"),
         ({"InputChannels": [{"Name": "a", "InputUri": "http://x"}]}, "InputChannels a: InputUri is invalid"),
         ({"InputChannels": [{"Name": "a", "InputUri": "oss://none/x"}]}, "there is no bucket none"),
         ({"InputChannels": [{"Name": "../a", "InputUri": "oss://bkt/x"}]}, "no channel name"),
@@ -150,9 +194,64 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"UserVpc": {"VpcId": "vpc-1"}}, "local PAI has no VPCs"),
         ({"RoleArn": "acs:ram::1:role/x"}, "RoleArn is not supported"),
         ({"AlgorithmName": "x", "AlgorithmSpec": ABSENT}, "no registered algorithms"),
-        ({"ExperimentConfig": {"ExperimentId": "e"}}, "no experiments"),
+        ({"ExperimentConfig": {"ExperimentId": "e"}}, "there is no experiment e"),
         ({"Settings": {"EnableRDMA": True}}, "Settings is not supported"),
         ({"WorkspaceId": "9"}, "no workspace 9"),
+        ({"Scheduler": {"MaxRunningTimeInMinutes": 5, "MaxRunningTimeInSeconds": 301}}, "contradict each other"),
+        ({"TrainingJobName": "x" * 257}, "at most 256 printable characters"),
+        ({"TrainingJobName": "a\nb"}, "at most 256 printable characters"),
+        ({"Labels": [{"Key": "k" * 129, "Value": ""}]}, "at most 128 bytes"),
+        ({"Labels": [{"Key": "k", "Value": "é" * 65}]}, "at most 128 bytes"),
+        ({"Labels": [{"Value": "v"}]}, "Labels[0].Key is required"),
+        ({"Labels": [{"Key": "a"}, {"Key": "a"}]}, "'a' twice"),
+        ({"AlgorithmSpec.JobType": "pytorchjob"}, "JobType is invalid"),
+        ({"AlgorithmSpec.JobType": "TFJob", "ComputeResource.EcsCount": 2}, "several instances of a PyTorchJob only"),
+        ({"AlgorithmSpec.SupportsDistributedTraining": False, "ComputeResource.EcsCount": 2}, "is false"),
+        ({"AlgorithmSpec.SupportedInstanceTypes": ["ecs.g6.large"]}, "SupportedInstanceTypes are ecs.g6.large"),
+        ({"AlgorithmSpec.CodeDir.LocationType": "FTP"}, "must be OSS or NAS, not 'FTP'"),
+        ({"AlgorithmSpec.ResourceRequirements": [{"Key": "GPU"}]}, "does not choose machines"),
+        ({"AlgorithmSpec.OutputChannels": [{"Name": "logs", "Required": True}]}, "OutputChannels logs is required"),
+        ({"AlgorithmSpec.InputChannels": [{"Required": True}]}, "InputChannels: Name is required"),
+        (
+            {"AlgorithmSpec.InputChannels": [{"Name": "train", "SupportedChannelTypes": ["nas"]}]},
+            "supports nas, not oss",
+        ),
+        ({"AlgorithmSpec.ProgressDefinitions": {"OverallProgress": {"Regex": "x"}}}, "OverallProgress must have one"),
+        ({"AlgorithmSpec.ProgressDefinitions": {"RemainingTime": {}}}, "RemainingTime has no Regex"),
+        ({"AlgorithmSpec.ProgressDefinitions": {"Speed": {"Regex": "(x)"}}}, "ProgressDefinitions.Speed is no member"),
+        ({"AlgorithmSpec.HyperParameters": [{"Name": "lr"}]}, "Name and Type are required"),
+        ({"AlgorithmSpec.HyperParameters": [{"Name": "lr", "Type": "float"}]}, "Type is invalid"),
+        ({"AlgorithmSpec.HyperParameters": [{"Name": "lr", "Type": "Int"}]}, "'0.1' is no value of its type, Int"),
+        ({"AlgorithmSpec.HyperParameters": [{"Name": "lr", "Type": "Boolean"}]}, "no value of its type, Boolean"),
+        ({"AlgorithmSpec.HyperParameters": [FLOAT | {"Name": "x", "Required": True}]}, "HyperParameters x is required"),
+        ({"AlgorithmSpec.HyperParameters": [FLOAT | {"Range": {"Maximum": "0.01"}}]}, "out of the range"),
+        (
+            {"AlgorithmSpec.HyperParameters": [FLOAT | {"Range": {"Minimum": "0.1", "ExclusiveMinimum": True}}]},
+            "out of",
+        ),
+        ({"AlgorithmSpec.HyperParameters": [FLOAT | {"Range": {"Minimum": "low"}}]}, "Minimum is invalid"),
+        ({"AlgorithmSpec.HyperParameters": [FLOAT | {"Range": {"Enum": ["1"]}}]}, "out of the range"),
+        ({"AlgorithmSpec.HyperParameters": [FLOAT | {"Range": {"Pattern": "x"}}]}, "Pattern is not supported"),
+        ({"AlgorithmSpec.HyperParameters": [STRING | {"Range": {"MaxLength": 2}}]}, "out of the range"),
+        ({"ComputeResource.SpotSpec": {"SpotStrategy": "SpotWithPriceLimit"}}, "SpotDiscountLimit is required"),
+        ({"ComputeResource.SpotSpec": {"SpotDiscountLimit": 0.5}}, "SpotStrategy is invalid"),
+        ({"ComputeResource.SpotSpec": {"SpotStrategy": "Cheap"}}, "SpotStrategy is invalid"),
+        (
+            {"ComputeResource.SpotSpec": PRICE | {"SpotStrategy": "SpotAsPriceGo"}},
+            "only SpotWithPriceLimit has a limit",
+        ),
+        ({"ComputeResource.SpotSpec": PRICE | {"SpotDiscountLimit": 0}}, "must be above 0, at most 1"),
+        ({"ComputeResource.SpotSpec": PRICE | {"SpotDiscountLimit": 1.01}}, "must be above 0, at most 1"),
+        ({"ComputeResource.SpotSpec": PRICE | {"SpotDiscountLimit": 0.123}}, "at most 2 decimal places"),
+        ({"ComputeResource.SpotSpec": PRICE, "ComputeResource.UseSpotInstance": False}, "contradict each other"),
+        ({"ResourceType": "Lingjun"}, "local PAI has no Lingjun resources"),
+        ({"ResourceType": "lingjun"}, "ResourceType is invalid"),
+        ({"InputChannels": [{"Name": "a", "InputUri": "oss://bkt/x", "Options": '{"a":1}'}]}, "no mount options"),
+        ({"InputChannels": [{"Name": "a", "InputUri": "oss://bkt/x", "RoleArn": "acs:ram::1:role/x"}]}, "no RAM roles"),
+        ({"OutputChannels": [{"Name": "a", "DatasetId": "d-file"}]}, "dataset d-file is a file"),
+        ({"InputChannels": [{"Name": "a", "DatasetId": "d-lost"}]}, "there is no bucket lost"),
+        ({"CredentialConfig": {"EnableCredentialInject": True}}, "injects no credentials"),
+        ({"AssignNodeSpec": {"NodeNames": "a"}}, "no nodes to choose from"),
     ],
 )
 def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any], said: str) -> None:

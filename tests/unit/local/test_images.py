@@ -202,7 +202,6 @@ def test_a_page_has_twenty_rows_unless_asked_otherwise(server: Server) -> None:
         {"PageNumber": "one"},
         {"PageSize": "0"},
         {"PageSize": "1.5"},
-        {"PageSize": ""},
         {"Verbose": "maybe"},
         {"Accessibility": "SECRET"},
         {"Labels": "system.official"},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.journal import Journal
-from airflow_provider_pai.local.jobs.metrics import LONGEST_MATCHED, MetricReader
+from airflow_provider_pai.local.jobs.metrics import LONGEST_MATCHED, MetricReader, progress_definitions
 from airflow_provider_pai.model.spec import MetricDefinition
 
 LOSS = MetricDefinition("loss", r"loss=([^ ]*)")
@@ -31,22 +31,23 @@ def test_values_come_by_definition_and_then_as_they_stand_in_the_line() -> None:
     accuracy = MetricDefinition("accuracy", r"acc(?:=([0-9.]+))?")
     with reader(LOSS, accuracy) as metrics:
         found = list(metrics.values("é acc=0.5 loss=1e-3 acc loss=nan loss=2 loss=much"))
-        assert found == [("loss", 0.001), ("loss", 2.0), ("accuracy", 0.5)]
+        assert found == [(LOSS, 0.001), (LOSS, 2.0), (accuracy, 0.5)]
         assert list(metrics.values("nothing")) == []
 
 
 def test_a_line_is_searched_up_to_its_4096th_character() -> None:
     assert LONGEST_MATCHED == 4096
     with reader(LOSS) as metrics:
-        assert list(metrics.values("loss=1".rjust(4096))) == [("loss", 1.0)]
+        assert list(metrics.values("loss=1".rjust(4096))) == [(LOSS, 1.0)]
         assert list(metrics.values("x" * 4096 + "loss=1")) == []
 
 
 def test_a_regex_that_takes_too_long_is_dropped_with_one_line_and_the_others_go_on() -> None:
     said: list[str] = []
-    with reader(LOSS, ENDLESS, MetricDefinition("last", "(7)"), say=said.append) as metrics:
+    last = MetricDefinition("last", "(7)")
+    with reader(LOSS, ENDLESS, last, say=said.append) as metrics:
         for _ in range(3):
-            assert list(metrics.values("loss=3 7 " + "a" * 60)) == [("loss", 3.0), ("last", 7.0)]
+            assert list(metrics.values("loss=3 7 " + "a" * 60)) == [(LOSS, 3.0), (last, 7.0)]
     assert said == ["Metric endless is not read any more: its regex takes too long"]
 
 
@@ -79,7 +80,22 @@ def test_metrics_of_a_line_are_kept_when_the_line_is(tmp_path: Path) -> None:
     journal = Journal(files, ["job-master-0"], [LOSS], lambda: datetime(2026, 1, 2, tzinfo=UTC))
     for number in range(3):
         journal.command_line("job-master-0", f"loss={number}")
-    assert [point["Value"] for point in files.metrics()] == [0.0, 1.0, 2.0]
+    assert [point["Value"] for point in files.metrics.all()] == [0.0, 1.0, 2.0]
+    journal.close_metrics()
+    files.close()
+
+
+def test_progress_is_read_from_the_lines_and_is_no_metric(tmp_path: Path) -> None:
+    definitions = progress_definitions({"ProgressDefinitions": {"OverallProgress": {"Regex": r"(\d+)%"}}})
+    files = JobFiles(tmp_path)
+    # A metric may have the same name and regex.
+    twin = MetricDefinition("OverallProgress", r"(\d+)%")
+    journal = Journal(files, ["job-master-0"], [*definitions, twin], lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    for percent in (10, 20):
+        journal.command_line("job-master-0", f"{percent}% done")
+    (progress,) = files.progress.latest()
+    assert progress == {"Name": "OverallProgress", "Timestamp": "2026-01-02T00:00:00Z", "Value": 20.0}
+    assert [point["Value"] for point in files.metrics.all()] == [10.0, 20.0]
     journal.close_metrics()
     files.close()
 

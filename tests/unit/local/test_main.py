@@ -87,6 +87,21 @@ def test_serve_prints_one_line_of_json_when_it_answers(serve: Start) -> None:
     assert ready["access_key_secret"] not in log
 
 
+def test_the_quota_of_a_server_is_chosen(serve: Start) -> None:
+    ready = ready_line(serve("--sandbox", "none", "--quota", "2,0,4"))
+    health = requests.get(ready["api"] + "/_local/health", timeout=5).json()
+    assert health["quota"] == "quotalocalpai01: 2 CPU, 0 GPU, 4 GiB of memory"
+
+
+@pytest.mark.parametrize("quota", ["2,0", "2,0,4,1", "2,0,4Gi", "-1,0,4", ""])
+def test_a_quota_that_can_not_be_is_an_error_of_the_command_line(
+    home: Path, quota: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--home", str(home), f"--quota={quota}"])
+    assert f"{quota!r} is no quota" in capsys.readouterr().err
+
+
 def test_serve_ends_on_sigint_as_well(serve: Start) -> None:
     process = serve("--sandbox", "none")
     ready_line(process)

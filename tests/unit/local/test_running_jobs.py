@@ -378,7 +378,7 @@ def test_a_job_that_runs_too_long_is_ended_and_fails(house: House) -> None:
     job = house.run("echo started; sleep 60", max_run_time=1)
     assert (job["Status"], job["ReasonCode"]) == ("Failed", "MaxRunningTimeExceeded")
     assert house.printed(job) == ["started"]
-    view = detailed(job, [], now(), "{workspace}{job}")
+    view = detailed(job, [], [], now(), "{workspace}{job}")
     assert 1 <= view["Duration"] < 20
 
 
@@ -456,22 +456,22 @@ def test_an_archive_is_unpacked_into_the_working_directory(house: House) -> None
 
 
 @pytest.mark.parametrize(
-    ("members", "why"),
+    ("members", "reason", "why"),
     [
-        ({"code": "nothing/"}, "oss://bkt/nothing/"),
-        ({"code": "nothing/source.tar.gz"}, "oss://bkt/nothing/source.tar.gz"),
-        ({"code": "code/broken.tar.gz"}, "code/broken.tar.gz is refused"),
-        ({"code": "code/hostile.tar.gz"}, "'../evil' leads out"),
-        ({"inputs": {"train": "oss://bkt/none.csv"}}, "input channel train"),
-        ({"inputs": {"train": "oss://bkt/none/"}}, "input channel train is empty"),
-        ({"inputs": {"train": "oss://none/x/"}}, "NoSuchBucket"),
+        ({"code": "nothing/"}, "CodeUnavailable", "oss://bkt/nothing/"),
+        ({"code": "nothing/source.tar.gz"}, "CodeUnavailable", "oss://bkt/nothing/source.tar.gz"),
+        ({"code": "code/broken.tar.gz"}, "CodeUnavailable", "code/broken.tar.gz is refused"),
+        ({"code": "code/hostile.tar.gz"}, "CodeUnavailable", "'../evil' leads out"),
+        ({"inputs": {"train": "oss://bkt/none.csv"}}, "DataUnavailable", "input channel train"),
+        ({"inputs": {"train": "oss://bkt/none/"}}, "DataUnavailable", "input channel train is empty"),
+        ({"inputs": {"train": "oss://none/x/"}}, "DataUnavailable", "NoSuchBucket"),
     ],
 )
-def test_failed_preparation_says_what_was_wrong(house: House, members: dict[str, Any], why: str) -> None:
+def test_failed_preparation_says_what_was_wrong(house: House, members: dict[str, Any], reason: str, why: str) -> None:
     house.put("code/broken.tar.gz", b"no archive")
     house.put("code/hostile.tar.gz", packed((tarfile.TarInfo("../evil"), b"x")))
     job = house.run("echo never", **members)
-    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "PreparationFailed")
+    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", reason)
     assert why in job["ReasonMessage"]
     assert why in "\n".join(house.log(job))
     assert "echo never" not in house.log(job)
@@ -508,7 +508,7 @@ def test_requirements_are_installed_once_for_one_content(house: House, tmp_path:
 
 def test_requirements_that_can_not_be_installed_fail_the_preparation(house: House, tmp_path: Path) -> None:
     job = house.run("true", requirements=(f"{tmp_path}/absent-1.0-py3-none-any.whl",))
-    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "PreparationFailed")
+    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "RequirementsFailed")
     assert "absent-1.0" in job["ReasonMessage"]
     assert any("ERROR" in line for line in house.log(job))
 
@@ -550,19 +550,19 @@ def test_metrics_are_read_from_the_commands_lines(house: House) -> None:
         "echo loss=0.5; echo loss=nan; echo acc: 0.9; echo acc: bad; echo loss=0.25", metric_definitions=definitions
     )
     files = house.store.files(job["TrainingJobId"])
-    assert [(point["Name"], point["Value"]) for point in files.metrics()] == [
+    assert [(point["Name"], point["Value"]) for point in files.metrics.all()] == [
         ("loss", 0.5),
         ("acc", 0.9),
         ("loss", 0.25),
     ]
-    assert {point["Name"]: point["Value"] for point in files.latest_metrics()} == {"loss": 0.25, "acc": 0.9}
+    assert {point["Name"]: point["Value"] for point in files.metrics.latest()} == {"loss": 0.25, "acc": 0.9}
 
 
 def test_metrics_are_not_read_from_the_launchers_lines(house: House) -> None:
     definition = MetricDefinition("x", r"SEED=(\d+)")
     job = house.run("true", environments={"SEED": "7"}, metric_definitions=(definition,))
     assert "SEED=7" in house.log(job)
-    assert house.store.files(job["TrainingJobId"]).metrics() == []
+    assert house.store.files(job["TrainingJobId"]).metrics.all() == []
 
 
 def test_strange_output_becomes_lines(house: House) -> None:

@@ -70,7 +70,12 @@ SNAPSHOTS = st.builds(
     labels=st.dictionaries(TEXTS, TEXTS),
     outputs=st.dictionaries(TEXTS, TEXTS),
     metrics=st.dictionaries(TEXTS, st.floats(allow_nan=False)),
+    metric_regexes=st.dictionaries(TEXTS, TEXTS),
+    progress=st.none() | st.floats(allow_nan=False),
+    remaining_s=st.none() | st.integers(),
+    instance_count=st.integers(1),
     instances=st.lists(TEXTS).map(tuple),
+    failed_instances=st.lists(TEXTS).map(tuple),
     transitions=st.lists(TRANSITIONS).map(tuple),
 )
 

@@ -25,9 +25,18 @@ def test_a_job_is_read_in_full() -> None:
         "AlgorithmSpec": {
             "Image": "registry/image:1",
             "CodeDir": {"LocationType": "oss", "LocationValue": {"Bucket": "bkt", "Key": "code/", "Endpoint": "host"}},
+            "MetricDefinitions": [{"Name": "acc", "Regex": "acc=(.*)"}],
         },
+        "ComputeResource": {"EcsSpec": "ecs.c6.large", "EcsCount": 2},
         "LatestMetrics": [{"Name": "acc", "Timestamp": "2024-07-10T11:50:00Z", "Value": 0.5}],
-        "Instances": [{"Name": "train1oug3yehan4-master-0", "Role": "master", "Status": "Running"}],
+        "LatestProgress": {
+            "OverallProgress": {"Timestamp": "2024-07-10T11:50:00Z", "Value": 0.25},
+            "RemainingTime": {"Timestamp": "2024-07-10T11:50:00Z", "Value": 600},
+        },
+        "Instances": [
+            {"Name": "train1oug3yehan4-master-0", "Role": "master", "Status": "Running"},
+            {"Name": "train1oug3yehan4-worker-0", "Role": "worker", "Status": "Failed"},
+        ],
         "StatusTransitions": [
             {"Status": "Creating", "StartTime": "2024-07-10T11:49:47Z", "EndTime": "2024-07-10T11:49:48Z"},
             {"Status": "Running", "StartTime": "2024-07-10T11:49:48Z", "ReasonCode": "C", "ReasonMessage": "M"},
@@ -49,7 +58,12 @@ def test_a_job_is_read_in_full() -> None:
         image_uri="registry/image:1",
         code_uri="oss://bkt/code/",
         metrics={"acc": 0.5},
-        instances=("train1oug3yehan4-master-0",),
+        metric_regexes={"acc": "acc=(.*)"},
+        progress=0.25,
+        remaining_s=600,
+        instance_count=2,
+        instances=("train1oug3yehan4-master-0", "train1oug3yehan4-worker-0"),
+        failed_instances=("train1oug3yehan4-worker-0",),
         transitions=(
             Transition("Creating", "2024-07-10T11:49:47Z", "2024-07-10T11:49:48Z"),
             Transition("Running", "2024-07-10T11:49:48Z", "", "C", "M"),
@@ -89,6 +103,12 @@ def test_a_job_without_id_or_status_is_a_protocol_error(name: str, value: object
         },
         {"AlgorithmSpec": {"CodeDir": {"LocationType": "NAS", "LocationValue": {"Path": "/code"}}}},
         {"Instances": [{"Role": "master"}]},
+        {"LatestProgress": "half"},
+        {"LatestProgress": {"OverallProgress": {"Value": "NaN"}, "RemainingTime": 5}},
+        {"ComputeResource": ["ecs.c6.large"]},
+        {"ComputeResource": {"EcsCount": None}},
+        {"AlgorithmSpec": {"MetricDefinitions": {"acc": "acc=(.*)"}}},
+        {"AlgorithmSpec": {"MetricDefinitions": ["acc", {"Name": "acc"}]}},
     ],
 )
 def test_what_only_decorates_a_job_does_not_hide_its_status(members: dict[str, Any]) -> None:
@@ -105,6 +125,10 @@ def test_a_job_of_another_form_is_a_protocol_error(members: dict[str, Any]) -> N
 
 def test_a_status_that_is_new_is_kept_as_it_is() -> None:
     assert snapshot({**JOB, "Status": "Pausing"}).status == "Pausing"
+
+
+def test_shares_of_a_quota_count_as_instances() -> None:
+    assert snapshot({**JOB, "ComputeResource": {"InstanceCount": "4", "ResourceId": "quota1"}}).instance_count == 4
 
 
 def test_a_duration_may_come_as_text() -> None:

@@ -1,0 +1,46 @@
+"""How long until the next look at jobs: the asked-for interval, longer and uneven while PAI gives no usable answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from airflow_provider_pai.errors import PAIError
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two looks in a long outage, unless the interval itself is longer."""
+_MOST_DOUBLINGS = 16
+
+
+class Pace:
+    """Slows down with every look that fails, so that an outage is not made worse; one good answer ends that.
+
+    Args:
+        chance: a number from 0 to 1, so that many who wait don't ask at the same moment.
+    """
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self._chance = chance
+        self._failures = 0
+        self._asked_for = 0.0
+
+    def answered(self) -> None:
+        """Take note of a good answer."""
+        self._failures = 0
+        self._asked_for = 0.0
+
+    def failed(self, error: PAIError) -> None:
+        """Take note of an error; a service that says when to come back is obeyed."""
+        self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
+        self._asked_for = getattr(error, "retry_after", None) or 0.0
+
+    def pause(self, interval: float) -> float:
+        """Return the seconds until the next look.
+
+        Args:
+            interval: seconds between two looks while all is well.
+        """
+        if not self._failures:
+            return interval
+        longest = max(interval, min(LONGEST_PAUSE, interval * (1 << self._failures)))
+        return max(interval + self._chance() * (longest - interval), min(self._asked_for, LONGEST_PAUSE))

@@ -1,0 +1,62 @@
+"""What goes from a job into its task's log: statuses, progress and log lines, each once and in order."""
+
+from __future__ import annotations
+
+from airflow_provider_pai.client.bookmark import Bookmark
+from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.model.cursor import LogCursor
+from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.story import JobStory
+
+
+class TaskLog:
+    """Goes on where the task's log stopped, as soon as the job is seen for the first time.
+
+    Args:
+        reader: reads the job's log; None for not at all.
+        bookmark: knows where the task's log stopped.
+    """
+
+    def __init__(self, reader: LogReader | None, bookmark: Bookmark) -> None:
+        self._reader = reader
+        self._bookmark = bookmark
+        self._story = JobStory()
+        self._opened = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the job's log is read."""
+        return self._reader is not None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last read stopped because it had taken enough; there may be more lines at once."""
+        return self._reader is not None and self._reader.behind
+
+    @property
+    def cursor(self) -> LogCursor:
+        """What the task's log shows when it shows everything that was returned."""
+        return LogCursor(self._story.told, self._reader.shown if self._reader else {})
+
+    def news(self, job: JobSnapshot) -> list[str]:
+        """Return what is new about a job, but for its log lines and its end."""
+        if not self._opened:
+            self._opened = True
+            stopped = self._bookmark.open(job)
+            self._story = JobStory(stopped.told)
+            if self._reader:
+                self._reader.resume(stopped.lines)
+        return self._story.news(job)
+
+    def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
+        """Return new log lines.
+
+        Args:
+            job: the job as it was just seen.
+            pages: the most pages to take.
+        """
+        return self._reader.read(job, pages) if self._reader else []
+
+    def end(self, job: JobSnapshot) -> list[str]:
+        """Return the end of a job, which comes after its last log lines."""
+        return self._story.end(job)

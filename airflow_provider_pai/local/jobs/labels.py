@@ -1,0 +1,33 @@
+"""Labels of training jobs: which ones can be, and how a request changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from airflow_provider_pai.local.gate.form import Form
+
+MAX_BYTES = 128
+"""Of a key and of a value [inferred]: the limit that AIWorkSpace documents for the labels of models."""
+FORM: dict[str, Form] = {"Labels": [{"Key": str, "Value": str}]}
+"""The body of UpdateTrainingJobLabels."""
+
+Label = Mapping[str, str]
+
+
+def label_problems(labels: Sequence[Label]) -> Iterator[str]:
+    """Yield what is wrong with labels of the right form."""
+    for label in labels:
+        key, value = label.get("Key", ""), label.get("Value", "")
+        if not key or max(len(key.encode()), len(value.encode())) > MAX_BYTES:
+            yield f"Labels is invalid: {key!r} must have a Key, and Key and Value at most {MAX_BYTES} bytes each"
+
+
+def merged(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:
+    """Return labels with others added; one of the same key is replaced."""
+    values = {label["Key"]: label.get("Value", "") for label in (*labels, *added)}
+    return [{"Key": key, "Value": value} for key, value in values.items()]
+
+
+def without(labels: Sequence[Label], keys: set[str]) -> list[Label]:
+    """Return labels without those of some keys."""
+    return [label for label in labels if label["Key"] not in keys]

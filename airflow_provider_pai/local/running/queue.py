@@ -1,0 +1,81 @@
+"""The order in which local jobs begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_pai.local.jobs.demand import DEFAULT_PRIORITY, Amount, demand
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    job_id: str
+    place: int
+    share: Amount | None
+    priority: int
+
+
+class Queue:
+    """Jobs that wait, and the shares of the resource quota that jobs have. One thread at a time may call it.
+
+    Jobs with an instance type begin in the order they came. Jobs of the quota begin by priority, and among equals in
+    the order they came; one whose share is not free holds up those behind it: they could keep it waiting for ever.
+
+    Args:
+        total: what all jobs of the quota may have at a time.
+    """
+
+    def __init__(self, total: Amount) -> None:
+        self._total = total
+        self._places = 0
+        self._waiting: dict[str, _Waiting] = {}
+        self._shares: dict[str, Amount] = {}
+
+    def put(self, job_id: str, job: Mapping[str, Any]) -> None:
+        """Let a job wait.
+
+        Args:
+            job_id: its id.
+            job: the stored job; its share is not more than there is in total.
+        """
+        self._places += 1
+        priority = job.get("Priority", DEFAULT_PRIORITY)
+        self._waiting[job_id] = _Waiting(job_id, self._places, demand(job), priority)
+
+    def take(self) -> str | None:
+        """Let the next job begin, and have its share; None when there is none that can."""
+        of_quota = [entry for entry in self._waiting.values() if entry.share is not None]
+        others = [entry for entry in self._waiting.values() if entry.share is None]
+        heads = [min(group, key=_order) for group in (of_quota, others) if group]
+        ready = [entry for entry in heads if entry.share is None or entry.share.fits(self._used(), self._total)]
+        if not ready:
+            return None
+        chosen = min(ready, key=lambda entry: entry.place)
+        del self._waiting[chosen.job_id]
+        if chosen.share is not None:
+            self._shares[chosen.job_id] = chosen.share
+        return chosen.job_id
+
+    def give_back(self, job_id: str) -> None:
+        """Free the share of a job that has ended, if it had one."""
+        self._shares.pop(job_id, None)
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job that does not wait any more, if it did."""
+        self._waiting.pop(job_id, None)
+
+    def clear(self) -> None:
+        """Forget all jobs that wait."""
+        self._waiting.clear()
+
+    def _used(self) -> Amount:
+        used = Amount()
+        for share in self._shares.values():
+            used += share
+        return used
+
+
+def _order(entry: _Waiting) -> tuple[int, int]:
+    return -entry.priority, entry.place
