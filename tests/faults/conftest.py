@@ -74,7 +74,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(stack.enter_context(cluster), clouds, database.url, frozenset(secrets))
 
 
-ORDER = ("test_people", "test_tasks", "test_cloud", "test_scheduler", "test_triggerers", "test_chaos", "test_traces")
+ORDER = (
+    "test_database",
+    "test_cloud",
+    "test_tasks",
+    "test_people",
+    "test_scheduler",
+    "test_triggerers",
+    "test_chaos",
+    "test_traces",
+)
 """First what runs side by side and disturbs nobody, last what looks at the traces of all."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +17,15 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.status import JobSnapshot
 from devtools.cluster import AirflowCluster
 from devtools.rest import AirflowAPIError
-from devtools.runs import DagRun, TaskInstance, TaskRef
+from devtools.runs import RUN_ENDED, DagRun, TaskInstance, TaskRef
 from devtools.waits import wait_for
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 180.0
 """Seconds for what a busy machine may delay."""
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at Airflow: its one API server also serves the tasks."""
 STOP_SECONDS = 60.0
 """Within so many seconds a job must be stopped."""
 
@@ -63,15 +69,20 @@ class Stage:
 
 @dataclass(frozen=True)
 class Life:
-    """One task instance, through all of its tries, and its jobs."""
+    """One task instance, through all of its tries, and its jobs; ``map_index`` is -1 when it isn't mapped."""
 
     stage: Stage
     run: DagRun
     cloud: LocalPAI
+    map_index: int = -1
 
     @property
     def task(self) -> TaskRef:
-        return self.run.task("train")
+        return self.run.task("train", self.map_index)
+
+    def mapped(self, count: int) -> list[Life]:
+        """Return the lives of the task's mapped instances."""
+        return [replace(self, map_index=index) for index in range(count)]
 
     @property
     def now(self) -> TaskInstance:
@@ -79,11 +90,35 @@ class Life:
 
     def wait(self, *states: str, try_number: int = 0, timeout: float = PATIENCE) -> TaskInstance:
         """Wait until the task is in one of these states."""
-        return self.stage.airflow.api.wait_task(self.task, frozenset(states), try_number=try_number, timeout=timeout)
+        return wait_for(
+            lambda: self.now,
+            lambda seen: seen.state in states and seen.try_number >= try_number,
+            f"task of {self.run.run_id} to be {' or '.join(states)}",
+            timeout=timeout,
+            interval=LOOK_SECONDS,
+        )
 
     def wait_end(self) -> str:
         """Wait until the run has ended and return how."""
-        return self.stage.airflow.api.wait_run(self.run, timeout=PATIENCE).state
+        return wait_for(
+            lambda: self.stage.airflow.api.dag_run(self.run).state,
+            RUN_ENDED.__contains__,
+            f"the end of {self.run.run_id}",
+            timeout=PATIENCE,
+            interval=LOOK_SECONDS,
+        )
+
+    def mark(self, state: str) -> None:
+        """Mark the task, as a person does."""
+        _insist(lambda: self.stage.airflow.api.set_state(self.task, state))
+
+    def mark_run(self, state: str) -> None:
+        """Mark the whole run, as a person does."""
+        _insist(lambda: self.stage.airflow.api.set_run_state(self.run, state))
+
+    def clear(self) -> None:
+        """Clear the task, as a person does."""
+        _insist(lambda: self.stage.airflow.api.clear(self.task))
 
     def watched(self, try_number: int = 1) -> Life:
         """Wait until the job runs and somebody watches it: its output is in the task's log."""
@@ -92,7 +127,7 @@ class Life:
             lambda log: "begun" in log,
             f"the job's output in {self.run.run_id}",
             timeout=PATIENCE,
-            interval=0.5,
+            interval=LOOK_SECONDS,
         )
         return self
 
@@ -110,9 +145,8 @@ class Life:
         """The jobs of all tries, oldest first."""
         config = config_of(self.cloud)
         since = datetime.now(UTC) - timedelta(hours=12)
-        page = PAIClient(config).send(
-            list_training_jobs(config.workspace_id, start_time=since, labels={"airflow.run_id": self.run.run_id})
-        )
+        labels = {"airflow.run_id": self.run.run_id, "airflow.map_index": str(self.map_index)}
+        page = PAIClient(config).send(list_training_jobs(config.workspace_id, start_time=since, labels=labels))
         return list(reversed(page.jobs))
 
     @property
@@ -122,8 +156,9 @@ class Life:
 
     def wait_statuses(self, *statuses: str, timeout: float = STOP_SECONDS) -> None:
         """Wait until the jobs, oldest first, are in these statuses."""
-        expected = list(statuses)
+        expected, begin = list(statuses), time.monotonic()
         wait_for(lambda: self.statuses, lambda seen: seen == expected, f"jobs {expected}", timeout=timeout)
+        logger.info("%s: jobs %s after %.1f s", self.run.run_id, expected, time.monotonic() - begin)
 
     def stop(self) -> None:
         """Stop all of its jobs, as a person does in PAI's console."""
@@ -141,6 +176,19 @@ class Life:
         assert self.statuses == list(statuses)
         assert self.result()["job_id"] == self.jobs[-1].job_id
         assert self.jobs[-1].is_success
+
+
+def _insist(ask: Callable[[], None]) -> None:
+    """Ask again after a refusal: 3.3.2 answers 500 when its database ends a deadlock with the scheduler."""
+    for last in (False, False, True):
+        try:
+            ask()
+        except AirflowAPIError as error:
+            if last or error.status < 500:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 def config_of(cloud: LocalPAI) -> ClientConfig:

@@ -30,7 +30,7 @@ def deferred(stage: Stage) -> Iterator[Life]:
     """A life whose trigger waits with temporary credentials."""
     life = stage.start("deferred", "echo begun; sleep 600", connection="pai_token").watched()
     yield life
-    stage.airflow.api.set_state(life.task, "failed")
+    life.mark("failed")
     life.wait_statuses("Terminated")
 
 

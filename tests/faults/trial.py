@@ -142,18 +142,17 @@ class Trial:
     def _happen(self, event: Event) -> None:
         task = self.life.now
         self.history.append(f"{event}, at try {task.try_number} ({task.state})")
-        api = self.stage.airflow.api
         if event in (Event.KILLED, Event.TERMINATED):
             self._kill(signal.SIGKILL if event is Event.KILLED else signal.SIGTERM)
         elif event is not Event.NOTHING:
             self.calm = False
             self._note_unwatched(task.state, task.try_number)
             if event in _MARKS:
-                api.set_state(self.life.task, _MARKS[event])
+                self.life.mark(_MARKS[event])
             elif event is Event.RUN_FAILED:
-                api.set_run_state(self.life.run, "failed")
+                self.life.mark_run("failed")
             else:
-                api.clear(self.life.task)
+                self.life.clear()
 
     def _kill(self, number: signal.Signals) -> None:
         task = self.life.now

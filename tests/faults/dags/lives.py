@@ -23,18 +23,23 @@ LIVES: dict[str, dict[str, Any]] = {
     "left": {"deferrable": True, "on_kill": "leave"},
 }
 
-for name, arguments in LIVES.items():
-    with DAG(name, schedule=None, params=PARAMS, max_active_runs=100, max_active_tasks=100):
-        PAITrainingOperator(
-            task_id="train",
-            command=COMMAND,
-            image_uri="registry/image:1",
-            instance_type="ecs.c6.large",
-            poll_interval=1,
-            pai_conn_id="{{ params.connection }}",
-            retry_delay=timedelta(seconds=5),
-            **arguments,
-        )
+COMMON: dict[str, Any] = {
+    "task_id": "train",
+    "command": COMMAND,
+    "image_uri": "registry/image:1",
+    "instance_type": "ecs.c6.large",
+    "poll_interval": 1,
+    "pai_conn_id": "{{ params.connection }}",
+    "retry_delay": timedelta(seconds=5),
+}
+MANY: dict[str, Any] = {"schedule": None, "params": PARAMS, "max_active_runs": 100, "max_active_tasks": 100}
 
-with DAG("janitor", schedule=None, params=PARAMS, max_active_runs=100, max_active_tasks=100):
+for name, arguments in LIVES.items():
+    with DAG(name, **MANY):
+        PAITrainingOperator(**COMMON, **arguments)
+
+with DAG("mapped", **MANY):
+    PAITrainingOperator.partial(**COMMON, deferrable=True).expand(description=["one", "two"])
+
+with DAG("janitor", **MANY):
     PAIJanitorOperator(task_id="sweep", stop=True, min_age=timedelta(0), pai_conn_id="{{ params.connection }}")
