@@ -17,6 +17,8 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRF
     del os.environ[_name]
 
 from airflow_provider_pai.local.server import LocalPAI  # noqa: E402
+from tests.support.docker_engine import DockerImage, docker_engine  # noqa: E402
+from tests.support.python_image import python_image  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,17 @@ def pai(local_pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalP
     local_pai.faults.reset_counts()
     yield local_pai
     local_pai.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def docker_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerImage]:
+    """A Docker engine that answers, with an image in it that has Python."""
+    with docker_engine() as address, python_image(address, tmp_path_factory.mktemp("image")) as name:
+        yield DockerImage(address, name)
+
+
+@pytest.fixture
+def docker(docker_image: DockerImage, monkeypatch: pytest.MonkeyPatch) -> DockerImage:
+    """The engine as ``DOCKER_HOST`` names it, and its image."""
+    monkeypatch.setenv("DOCKER_HOST", docker_image.address)
+    return docker_image

@@ -42,6 +42,8 @@ class JobPreparation:
         found = source_problems(spec.source_dir) + _input_problems(spec)
         named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
         try:
+            if spec.is_local:
+                return found
             if spec.instance_type and "instance_type" not in named:
                 found += self._machine_problems(spec.instance_type)
             if spec.image and not spec.image_uri and "image" not in named:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _NEEDED = ("starlette", "uvicorn")
 _SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
+_RUNTIMES = ("auto", "process", "docker")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 NOT_RUNNING = 3
 """Exit code of ``status`` when no server runs, as for init scripts."""
@@ -64,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         help="how a job gets its own /ml (default: the best that works)",
     )
     serve.add_argument(
+        "--runtime",
+        choices=_RUNTIMES,
+        default="process",
+        help="what runs jobs: processes of this machine, or Docker containers (auto: where an engine answers)",
+    )
+    serve.add_argument(
         "--quota",
         type=_quota,
         metavar="CPU,GPU,GIB",
@@ -98,6 +105,7 @@ def _quota(text: str) -> Quota:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
+    from airflow_provider_pai.local.running.choice import RuntimeKind
     from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
 
@@ -110,6 +118,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         oss_port=chosen.oss_port,
         cache=chosen.cache,
         sandbox=Mode(sandbox) if sandbox else None,
+        runtime=RuntimeKind(chosen.runtime),
         quota=chosen.quota,
     )
     with _failing_in_one_line(chosen.home):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,11 +28,12 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.environments import Environments, Interpreter
+from airflow_provider_pai.local.running.bound import BoundObjects, Place
+from airflow_provider_pai.local.running.choice import RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import ProcessRuntime
-from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.running.runtime import Runtime
+from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.services import (
     dataset_rows,
     datasets,
@@ -63,6 +63,9 @@ class Settings:
         cache: folder of Python environments, which servers may share; None for one in its own folder.
         slots: how many jobs run at a time; None for as many as there are processors, at least 2.
         sandbox: how a job gets its own ``/ml``; None for the best way that works here.
+        runtime: what runs jobs.
+        gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
+        places: what jobs find in the place of further buckets; no request can read them.
         quota: the resource quota that jobs without an instance type share.
     """
 
@@ -72,6 +75,9 @@ class Settings:
     cache: Path | None = None
     slots: int | None = None
     sandbox: Mode | None = None
+    runtime: RuntimeKind = RuntimeKind.PROCESS
+    gpus: int = 0
+    places: Mapping[str, Place] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
 
 
@@ -97,7 +103,7 @@ class Backend:
             oss_host: host and port that OSS answers on.
 
         Raises:
-            RuntimeError: the sandbox insisted on does not work on this machine.
+            RuntimeError: the sandbox or the runtime insisted on does not work on this machine.
         """
         self._home = home
         self._settings = settings
@@ -112,15 +118,22 @@ class Backend:
             self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
             self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
             self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
-            self._runtime, workshop = self._workshop()
-            self.runner = Runner(workshop, settings.slots)
+            self._runtime = self._chosen_runtime()
+            stack.callback(self._runtime.close)
+            self.runner = Runner(self._workshop(), settings.slots)
             self._open = stack.pop_all()
         self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
+    @property
+    def mode(self) -> str:
+        """How jobs are kept apart."""
+        return str(self._runtime.mode)
+
     def start(self) -> None:
         """Make the default bucket and begin to run jobs."""
         self.objects.create_bucket(self._settings.bucket)
+        self._runtime.sweep()
         self._open.callback(self.runner.close)
         self.runner.start()
 
@@ -152,7 +165,7 @@ class Backend:
         quota = self._settings.quota
         return {
             "version": __version__,
-            "mode": str(self._runtime.mode),
+            "mode": self.mode,
             "note": self._runtime.note,
             "quota": f"{quota.quota_id}: {quota.total}",
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
@@ -180,9 +193,10 @@ class Backend:
 
     def _checks(self) -> Checks:
         """Return what decides whether a job can be created."""
+        places = self._settings.places
         return Checks(
             ecs_spec_known=machines.is_known,
-            bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()},
+            bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()} | places.keys(),
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
             image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
             directory=Directory(
@@ -193,20 +207,28 @@ class Backend:
     def _images(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)
 
-    def _workshop(self) -> tuple[ProcessRuntime, Workshop]:
-        cache = self._settings.cache or self._home.path / "cache"
-        environments = Environments(cache, Interpreter.at(), dict(os.environ))
-        runtime = ProcessRuntime(Sandbox(self._home.path, environments.folders, self._settings.sandbox))
-        region_id, now = self._settings.region_id, self._clock.now
-        return runtime, Workshop(
-            self._jobs,
-            self.objects,
-            runtime,
-            environments,
-            region_id,
-            now,
+    def _chosen_runtime(self) -> Runtime:
+        settings = self._settings
+        return choose(
+            settings.runtime,
+            self._home.path,
+            settings.cache or self._home.path / "cache",
+            settings.sandbox,
             image_exists=lambda uri: can_be_pulled(uri, self._images()),
-            quota=self._settings.quota,
+            gpus=bool(settings.gpus),
+        )
+
+    def _workshop(self) -> Workshop:
+        settings, objects = self._settings, BoundObjects(self.objects, self._settings.places)
+        return Workshop(
+            self._jobs,
+            objects,
+            self._runtime,
+            settings.region_id,
+            self._clock.now,
+            gpus=settings.gpus,
+            quota=settings.quota,
+            shown=objects.shown,
         )
 
     def _lag(self, seconds: float) -> None:

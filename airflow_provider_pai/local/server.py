@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
+from airflow_provider_pai.local.running.bound import Place
+from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 
 logger = logging.getLogger(__name__)
@@ -55,6 +58,9 @@ class LocalPAI:
         credentials: KeyPair | None = None,
         slots: int | None = None,
         sandbox: Mode | None = None,
+        runtime: RuntimeKind = Settings.runtime,
+        gpus: int = 0,
+        places: Mapping[str, Place] | None = None,
         quota: Quota | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
@@ -70,6 +76,9 @@ class LocalPAI:
             credentials: the key pair it lets in; by default one made at random and kept in ``home``.
             slots: how many jobs run at a time; by default as many as there are processors, at least 2.
             sandbox: how a job gets its own ``/ml``; by default the best way that works here.
+            runtime: what runs jobs; by default processes of this machine.
+            gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
+            places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
         """
         self.clock = Clock()
@@ -77,7 +86,9 @@ class LocalPAI:
         self._path = home
         self._ports = port, oss_port
         self._credentials = credentials
-        self._settings = Settings(region_id, workspace_id, bucket, cache, slots, sandbox, quota or Quota())
+        self._settings = Settings(
+            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota()
+        )
         self._backend: Backend | None = None
         self._ready: Ready | None = None
         self._open = ExitStack()
@@ -93,6 +104,17 @@ class LocalPAI:
             raise RuntimeError("this local PAI is not started")
         return self._ready
 
+    @property
+    def mode(self) -> str:
+        """How jobs are kept apart; see the modes of :class:`Sandbox`, and ``docker``.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        if self._backend is None:
+            raise RuntimeError("this local PAI is not started")
+        return self._backend.mode
+
     def start(self) -> None:
         """Start; returns when requests are answered.
 
@@ -102,7 +124,7 @@ class LocalPAI:
             EnvironmentFailed: there is no Python that jobs can run.
             sqlite3.Error: the index of the objects can't be read.
             OSError: a port is taken.
-            RuntimeError: it is started already, or the sandbox insisted on does not work here.
+            RuntimeError: it is started already, or the sandbox or runtime insisted on does not work here.
         """
         if self._ready is not None:
             raise RuntimeError("this local PAI is started already")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.model.spec import TrainingJobSpec
 
+_LOCAL_POLL_SECONDS = 1.0
+
 
 class PAITrainingOperator(PAIJobOperator):
     """Submits a PAI training job, waits for it and returns where its model lies.
@@ -43,7 +45,10 @@ class PAITrainingOperator(PAIJobOperator):
         algorithm_provider: who registered it, for example ``pai``. Default: the account itself.
         job_type: ``PyTorchJob`` (default), ``TFJob``, ``XGBoostJob`` or ``MPIJob``; it decides what instances of a
             distributed job are told about each other.
-        instance_type: ECS instance type, for example ``ecs.c6.large``.
+        instance_type: ECS instance type, for example ``ecs.c6.large``. ``local`` runs the job on this worker instead,
+            in a container of ``image_uri`` where a Docker engine answers, else as a process; ``local_gpu`` with all of
+            its GPUs. Then image and connection are needed only for what is in the cloud, local inputs are shown
+            read-only, all outputs are local folders, and the job ends with the task.
         instance_count: number of instances. Default 1.
         instance_spec: what each instance takes of the quota ``resource_id``, instead of ``instance_type``: ``cpu``
             (vCPUs), ``memory`` (GiB), and optionally ``gpu``, ``gpu_type``, ``shared_memory`` (GiB).
@@ -64,7 +69,8 @@ class PAITrainingOperator(PAIJobOperator):
             CPFS, MaxCompute or a dataset id (``d-...`` or ``d-.../v1``).
         outputs: folder of output channels; each of ``model``, ``checkpoints`` and ``tensorboard`` that is not named
             gets one below ``output_path``.
-        output_path: OSS folder for outputs. Default: the workspace's default storage.
+        output_path: OSS folder for outputs. Default: the workspace's default storage; for a local job
+            ``pai-local/outputs`` in Airflow's home.
         checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to go on where a job stopped.
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
         max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else 30 days.
@@ -174,6 +180,8 @@ class PAITrainingOperator(PAIJobOperator):
         with airflow_errors(fail_fast=self.fail_fast):
             spec = self._checked_spec()
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
+            if spec.is_local:
+                return self._train_here(context, spec, name)
             self._identity = self._identity_in(context)
             if self._dry_run:
                 return self._previewed(self.hook.preview(spec, name, self._identity))
@@ -203,6 +211,32 @@ class PAITrainingOperator(PAIJobOperator):
         detached = not self.wait_for_completion or self._on_kill == "leave"
         labels = {**spec.labels, DETACHED_LABEL: "true"} if detached else spec.labels
         return replace(spec, labels=labels, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
+
+    def _train_here(self, context: Context, spec: TrainingJobSpec, name: str) -> dict[str, Any]:
+        """Run the job on this worker; it ends with this task, however that ends."""
+        from airflow_provider_pai.operators.local_run import local_problems
+
+        waits = {"wait_for_completion": self.wait_for_completion, "on_kill": self._on_kill}
+        if problems := local_problems(spec.instance_type, **waits, dry_run=self._dry_run):
+            raise SpecError(problems)
+        if self.deferrable:
+            self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
+        # Loaded here: only such a task needs a server.
+        from airflow_provider_pai.hooks.local_mode import local_mode
+
+        identity = self._identity_in(context)
+        with local_mode(self.hook, spec, name, identity.key) as here:
+            self.hook, self._identity = here.hook, identity
+            job, _ = here.hook.submit_or_adopt(here.spec, identity, name)
+            self._job_id = job.job_id
+            # A look costs nothing here.
+            self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
+            context["ti"].xcom_push(key="job_id", value=job.job_id)
+            self.log.info("Job %s runs on this worker (%s)", job.job_id, here.mode)
+            try:
+                return {**self._wait(context, job.job_id), "console_url": None}
+            finally:
+                self._identity = None
 
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))

@@ -108,6 +108,19 @@ def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: D
     assert [path for path in files if secret in path.read_bytes()] == []
 
 
+def test_local_mode_needs_no_cloud_and_leaves_its_model_on_the_worker(
+    airflow: AirflowCluster, config: ClientConfig
+) -> None:
+    run = airflow.api.wait_run(start(airflow, "local_mode"), timeout=120)
+    assert run.state == "success"
+    assert jobs_of(config, run) == []
+    model_uri = Path(str(airflow.api.xcom(run.task("train"), "model_uri")))
+    assert model_uri.is_relative_to(airflow.home.path / "pai-local" / "outputs")
+    assert (model_uri / "model.json").is_file()
+    assert airflow.api.xcom(run.task("check")) > 0.9
+    assert list((airflow.home.path / "pai-local" / "running").iterdir()) == []
+
+
 def deferred(airflow: AirflowCluster, try_number: int = 1, run: DagRun | None = None) -> DagRun:
     """A run of the DAG whose job nobody waits out, when its trigger runs in the triggerer.
 

@@ -102,6 +102,8 @@ class Listener:
             loop="asyncio",
             lifespan="off",
             log_config=None,
+            # It would announce both servers' coming and going in a task's log.
+            log_level="warning",
             # A line of the access log would hold the signature of a presigned URL.
             access_log=False,
             date_header=False,

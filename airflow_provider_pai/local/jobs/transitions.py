@@ -98,16 +98,6 @@ def over_quota(quota_id: str, asked: object, total: object) -> Outcome:
     return Outcome(JobStatus.INITIALIZE_FAILED, Reason.OVER_QUOTA, message)
 
 
-def image_failed(why: str) -> Outcome:
-    """Return the end of a job whose image can't be had."""
-    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.IMAGE_FAILED, why)
-
-
-def image_missing(image: str) -> Outcome:
-    """Return the end of a job whose image is none that PAI has."""
-    return image_failed(f"The image {image} can't be pulled: there is no such image in PAI's registry")
-
-
 def preparation_failed(why: str, code: Reason = Reason.PREPARATION_FAILED) -> Outcome:
     """Return the end of a job whose code, data or environment can't be made ready."""
     return Outcome(JobStatus.INITIALIZE_FAILED, code, why)

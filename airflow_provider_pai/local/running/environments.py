@@ -40,6 +40,11 @@ _KEPT_IN_ANY_CASE = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PRO
 _KEPT_PREFIXES = ("PIP_", "LC_")
 _MISLEADING = frozenset({"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"})
 """Variables that would make pip install elsewhere."""
+_INDEX = frozenset(
+    {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_NO_INDEX"}
+    | {"PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_PRE"}
+)
+"""What holds for another machine's pip as well: no paths of this one."""
 _PIP_SETTINGS = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_INPUT": "1",
@@ -221,6 +226,12 @@ class Environments:
         watch.join()
         if process.returncode and not halted.is_set():
             raise EnvironmentFailed(f"{failure}: " + " | ".join(last))
+
+
+def index_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a pip in a container needs of this machine's variables: its index and its proxies."""
+    kept = {name: value for name, value in environment.items() if name in _INDEX or name.upper() in _KEPT_IN_ANY_CASE}
+    return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
 
 
 def _is_for_pip(name: str) -> bool:

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,12 +22,18 @@ from airflow_provider_pai.local.jobs.metrics import progress_definitions
 from airflow_provider_pai.local.jobs.places import located, own_places
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome, Reason
-from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
+from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.ports import LOOPBACK, MasterPorts
-from airflow_provider_pai.local.running.preparation import Objects, OutputsLost, PreparationFailed, steps, store_outputs
-from airflow_provider_pai.local.running.processes import kill_survivors
-from airflow_provider_pai.local.running.runtime import RunningInstance, Runtime
-from airflow_provider_pai.model.contract import RunPlan, instance_name, launch_lines, run_plan, start_lines
+from airflow_provider_pai.local.running.preparation import (
+    Objects,
+    OutputsLost,
+    PreparationFailed,
+    input_path,
+    steps,
+    store_outputs,
+)
+from airflow_provider_pai.local.running.runtime import ImageFailed, Ready, RunningInstance, Runtime, Workplace
+from airflow_provider_pai.model.contract import ROOT, RunPlan, instance_name, launch_lines, run_plan, start_lines
 from airflow_provider_pai.model.create_body import read_create_body
 from airflow_provider_pai.model.status import JobStatus
 
@@ -44,24 +51,22 @@ class Workshop:
         store: where jobs are kept.
         objects: where code, data and outputs are.
         runtime: runs their commands.
-        environments: their Python environments.
         region_id: the region the server claims to be.
         now: the server's time, in UTC.
         gpus: GPUs that an instance is told it has.
         grace_seconds: from SIGTERM to SIGKILL.
-        image_exists: tells whether the image of a job can be had.
+        shown: returns the file or folder of this machine that a job can be shown in the place of an input.
         quota: the resource quota that jobs may name.
     """
 
     store: JobStore
     objects: Objects
     runtime: Runtime
-    environments: Environments
     region_id: str
     now: Callable[[], datetime]
     gpus: int = 0
     grace_seconds: float = 5.0
-    image_exists: Callable[[str], bool] = bool
+    shown: Callable[[str, str], Path | None] = lambda *_: None
     quota: Quota = field(default_factory=Quota)
 
 
@@ -186,22 +191,22 @@ class Life:
     def _outcome(self, plans: Sequence[RunPlan]) -> Outcome:
         self._set_instances(["Pending"] * len(self._names))
         self._move(JobStatus.INITIALIZING)
-        if not self._shop.image_exists(image := self._spec.image_uri or ""):
-            outcome = transitions.image_missing(image)
-            self._journal.say(outcome.message)
-            return outcome
         try:
-            environment = self._prepare(plans)
-        except (PreparationFailed, EnvironmentFailed, OSError) as error:
+            place = self._prepare(plans)
+        except (PreparationFailed, EnvironmentFailed, ImageFailed, OSError) as error:
             self._journal.say(f"Preparation failed: {error}")
             self._discard()
             return transitions.preparation_failed(str(error), self._reason(error))
-        if environment is None:
+        if place is None:
             self._discard()
             return self._asked()
+        with closing(place):
+            return self._ran(plans, place)
+
+    def _ran(self, plans: Sequence[RunPlan], place: Workplace) -> Outcome:
         self._move(JobStatus.SUBMITTED)
         try:
-            instances = self._start(plans, environment)
+            instances = self._start(plans, place)
         except OSError as error:
             return self.save_outputs(transitions.not_started(str(error)))
         try:
@@ -215,39 +220,45 @@ class Life:
     def _reason(self, error: Exception) -> Reason:
         if isinstance(error, PreparationFailed):
             return error.code
+        if isinstance(error, ImageFailed):
+            return Reason.IMAGE_FAILED
         of_requirements = isinstance(error, EnvironmentFailed) and self._spec.requirements
         return Reason.REQUIREMENTS_FAILED if of_requirements else Reason.PREPARATION_FAILED
 
-    def _prepare(self, plans: Sequence[RunPlan]) -> Path | None:
-        """Return the Python environment of a job that is ready to start; None when it was asked to end."""
-        for event in steps(plans[0], self._files.work, self._shop.objects):
+    def _prepare(self, plans: Sequence[RunPlan]) -> Workplace | None:
+        """Return where a job that is ready starts its instances; None when it was asked to end."""
+        shown = self._shown(plans[0])
+        for event in steps(plans[0], self._files.work, self._shop.objects, shown):
             self._journal.event(event)
             if self._halt.event.is_set():
                 return None
         for plan, name in zip(plans, self._names, strict=True):
             for line in launch_lines(plan):
                 self._journal.line(name, line)
-        environments = self._shop.environments
-        environment = environments.ready(self._spec.requirements, self._journal.say, self._halt.event)
-        if environment is None:
+        runtime, halted = self._shop.runtime, self._halt.event
+        job = Ready(plans[0], self._spec.image_uri or "", self._files.work, shown)
+        place = runtime.prepare(job, self._journal.say, halted)
+        if place is not None and halted.is_set():
+            place.close()
             return None
-        environments.for_job(environment, self._files.work.python)
-        version = environments.interpreter.version
-        self._journal.say(
-            f"Image {self._spec.image_uri} is not pulled: the command runs with this machine's Python {version}"
-        )
-        if self._shop.runtime.note:
-            self._journal.say(self._shop.runtime.note)
-        return None if self._halt.event.is_set() else environment
+        if place is not None and runtime.note:
+            self._journal.say(runtime.note)
+        return place
 
-    def _start(self, plans: Sequence[RunPlan], environment: Path) -> list[RunningInstance]:
+    def _shown(self, plan: RunPlan) -> dict[str, Path]:
+        """Return what the job sees of this machine, by path below its root; where it has no own, it gets copies."""
+        if self._shop.runtime.root(self._files.work) != ROOT:
+            return {}
+        found = {input_path(mount): self._shop.shown(mount.uri.bucket, mount.uri.key) for mount in plan.inputs}
+        return {target: path for target, path in found.items() if path is not None}
+
+    def _start(self, plans: Sequence[RunPlan], place: Workplace) -> list[RunningInstance]:
         instances: list[RunningInstance] = []
         try:
             for plan, name in zip(plans, self._names, strict=True):
                 for line in start_lines():
                     self._journal.line(name, line)
-                sink = partial(self._journal.command_line, name)
-                instances.append(self._shop.runtime.start(plan, self._files.work, environment, sink))
+                instances.append(place.start(plan, partial(self._journal.command_line, name)))
                 identities = [list(instance.identity) for instance in instances]
                 self._shop.store.change_local(self._id, Processes=identities)
                 self._journal.event(f"Instance {name} started", name)
@@ -280,8 +291,7 @@ class Life:
             time.sleep(_LOOK_SECONDS)
         for instance in running:
             instance.kill()
-        # What left the session of its instance still has the job's variable.
-        kill_survivors((), f"PAI_TRAINING_JOB_ID={self._id}")
+        self._shop.runtime.end_survivors(self._id, ())
         for instance in instances:
             instance.close()
         # Of several instances, those behind one that couldn't be started never were.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -46,13 +46,19 @@ class OutputsLost(Exception):
     """Outputs of a job can't be stored; the text names them."""
 
 
-def steps(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
+def input_path(mount: Mount) -> str:
+    """Return where an input channel's file or folder lies below the root."""
+    return f"{mount.folder}/{mount.uri.name}".rstrip("/")
+
+
+def steps(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Mapping[str, Path]) -> Iterator[str]:
     """Prepare a job's folder, one step after the other, so that it can be stopped in between.
 
     Args:
         plan: what the job sees.
         work: the job's folder; what an earlier try left there is removed.
         objects: where code and data come from.
+        shown: what the runtime shows of this machine instead, by path below the root.
 
     Yields:
         What was done, for the job's events.
@@ -69,6 +75,10 @@ def steps(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
     if plan.code:
         yield f"Source code: {_fetch_code(plan.code, work, objects)} files of {plan.code.uri}"
     for mount in plan.inputs:
+        if source := shown.get(input_path(mount)):
+            _hold_a_place(work.ml / input_path(mount), source)
+            yield f"Input channel {mount.channel}: {source} is shown, read-only"
+            continue
         count = _fetched(objects, f"input channel {mount.channel}", mount, work)
         if not count:
             why = f"The input channel {mount.channel} is empty: there is no object below {mount.uri}"
@@ -148,6 +158,14 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
     if not count:
         raise PreparationFailed(Reason.CODE_FAILED, f"There is no source code: no object below {code.uri}")
     return count
+
+
+def _hold_a_place(target: Path, path: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        target.mkdir()
+    else:
+        target.touch()
 
 
 def _fetched(objects: Objects, what: str, mount: Mount, work: WorkFolder) -> int:

@@ -53,6 +53,11 @@ def signal_session(session: int, number: signal.Signals, *, spared: Collection[i
                 os.kill(process.pid, number)
 
 
+def has_others(session: int) -> bool:
+    """Tell whether processes of a session live but for the one that began it."""
+    return any(process.session == session and process.pid != session for process in _processes())
+
+
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to a process group; one that is gone is no error."""
     with suppress(ProcessLookupError, PermissionError):

@@ -14,7 +14,6 @@ from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
 from airflow_provider_pai.local.running.life import Halt, Life, Workshop
 from airflow_provider_pai.local.running.ports import MasterPorts
-from airflow_provider_pai.local.running.processes import kill_survivors
 from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.model.status import JobStatus
 
@@ -170,9 +169,8 @@ class Runner:
         """Bring a job to its end that was under way when the server ended."""
         job_id = record["TrainingJobId"]
         local: Mapping[str, Any] = record[LOCAL]
-        recorded = [(int(pid), str(started)) for pid, started in local.get("Processes", ())]
-        killed = kill_survivors(recorded, f"PAI_TRAINING_JOB_ID={job_id}")
-        logger.warning("training job %s was under way when the server ended; %d processes killed", job_id, killed)
+        ended = self._shop.runtime.end_survivors(job_id, local.get("Processes", ()))
+        logger.warning("training job %s was under way when the server ended; %d survivors ended", job_id, ended)
         outcome = transitions.STOPPED if local.get("StopRequested") else transitions.SERVER_DIED
         life = self._life(job_id, Halt())
         if record["Status"] in (JobStatus.SUBMITTED, JobStatus.RUNNING):

@@ -1,41 +1,50 @@
-"""What runs the command of one instance of a job."""
+"""What runs the instances of jobs: the one seam between the life of a job and the machine."""
 
 from __future__ import annotations
 
-import io
-import os
-import select
-import signal
-import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.running import processes
-from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.contract import RunPlan
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-LONGEST_LINE = 64 * 1024
-"""Bytes of a log line; what comes behind is cut off."""
-_CUT = " [cut: the line is longer than 64 KiB]"
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_LAST_LINES_SECONDS = 2.0
-_RELEASE_MILLISECONDS = 200
 
 LineSink = Callable[[str], None]
 
+Identity = Sequence[int | str]
+"""JSON values that find an instance again after a restart of the server; what they mean only its runtime knows."""
+
+
+class ImageFailed(Exception):
+    """A job's image can't be had; the text names it and says why."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A job whose folder is ready.
+
+    Attributes:
+        plan: what its first instance sees.
+        image_uri: the image it asks for; empty for none.
+        work: its folder, with its code and data.
+        shown: files and folders of this machine that it sees read-only, by path below its root; empty where it has no
+            ``/ml`` of its own.
+    """
+
+    plan: RunPlan
+    image_uri: str
+    work: WorkFolder
+    shown: Mapping[str, Path] = field(default_factory=dict)
+
 
 class RunningInstance(Protocol):
-    """The processes of one instance."""
+    """One instance of a job: all its processes."""
 
     @property
-    def identity(self) -> tuple[int, str]:
-        """Process id of the leader and when it was started, to find it again after a restart of the server."""
+    def identity(self) -> Identity:
+        """What finds it again after a restart of the server."""
 
     def exit_code(self) -> int | None:
         """Return the command's exit code as a shell reports it; None while it runs."""
@@ -50,8 +59,26 @@ class RunningInstance(Protocol):
         """Wait for the last log lines of an instance that has ended, and free what it held."""
 
 
+class Workplace(Protocol):
+    """What the instances of one job run in, ready to start them."""
+
+    def start(self, plan: RunPlan, line: LineSink) -> RunningInstance:
+        """Start an instance.
+
+        Args:
+            plan: what it sees.
+            line: gets each line of its output as it comes.
+
+        Raises:
+            OSError: it can't be started.
+        """
+
+    def close(self) -> None:
+        """Free what was made for this job only; its instances have ended."""
+
+
 class Runtime(Protocol):
-    """Runs instances."""
+    """Runs jobs."""
 
     @property
     def mode(self) -> str:
@@ -64,165 +91,36 @@ class Runtime(Protocol):
     def root(self, work: WorkFolder) -> str:
         """Return the path under which a job finds its root folder."""
 
-    def start(self, plan: RunPlan, work: WorkFolder, environment: Path, line: LineSink) -> RunningInstance:
-        """Start an instance.
+    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> Workplace | None:
+        """Make ready what a job needs beside its folder: its image, its requirements.
 
         Args:
-            plan: what it sees.
-            work: the job's folder.
-            environment: the shared Python environment below the job's own.
-            line: gets each line of its output as it comes.
+            job: the job.
+            say: gets lines for the job's log.
+            halted: gives up when it is set.
+
+        Returns:
+            Where its instances are started; None when the work was given up.
 
         Raises:
-            OSError: it can't be started.
+            ImageFailed: the image can't be had.
+            EnvironmentFailed: the requirements can't be installed.
+            OSError: anything else that is needed can't be had.
         """
 
+    def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:
+        """End at once whatever still runs of a job whose instances should have ended.
 
-class ProcessRuntime:
-    """Runs instances as processes of this machine. See :class:`Sandbox` for what they see of it.
+        Args:
+            job_id: the job.
+            recorded: its instances, as far as they were recorded.
 
-    Args:
-        sandbox: gives each job its own ``/ml``.
-    """
+        Returns:
+            How many processes or containers were ended.
+        """
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    @property
-    def mode(self) -> Mode:
-        """How jobs are kept apart."""
-        return self._sandbox.mode
-
-    @property
-    def note(self) -> str:
-        """What a job's author must know about this mode; empty when there is nothing."""
-        return self._sandbox.note()
-
-    def root(self, work: WorkFolder) -> str:
-        """Return the path under which a job finds its root folder."""
-        return self._sandbox.root(work)
-
-    def start(self, plan: RunPlan, work: WorkFolder, environment: Path, line: LineSink) -> RunningInstance:
-        """Start the command in a session of its own. See :meth:`Runtime.start`."""
-        home = str(work.home.absolute())
-        command = self._sandbox.wrap(["/bin/sh", "-c", plan.command], work, plan.working_dir or home)
-        base = {
-            "PATH": f"{work.python.absolute() / 'bin'}:{environment / 'bin'}:{_SYSTEM_PATH}",
-            "HOME": home,
-            "LANG": "C.UTF-8",
-            "TMPDIR": self._sandbox.temporary(work),
-        }
-        process = subprocess.Popen(
-            command,
-            env={**base, **plan.environment},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        # Bubblewrap and unshare must survive SIGTERM: when they end, all that is in them is killed without grace.
-        return ProcessInstance(process, line, wrapped=self._sandbox.mode is not Mode.PLAIN)
-
-
-class ProcessInstance:
-    """Processes of one instance: a session, led by the process that was started.
-
-    Args:
-        process: the leader, its output a pipe.
-        line: gets each line of the output.
-        wrapped: the leader is not the command but what runs it, and gets no SIGTERM.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes], line: LineSink, *, wrapped: bool) -> None:
-        found = processes.facts(process.pid)
-        self._process = process
-        self._started = found.started if found else ""
-        self._wrapped = wrapped
-        self._released = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(line,), daemon=True)
-        self._reader.start()
-
-    @property
-    def identity(self) -> tuple[int, str]:
-        """Process id of the leader and when it was started."""
-        return self._process.pid, self._started
-
-    def exit_code(self) -> int | None:
-        """Return the command's exit code; None while it runs. Leftovers of a command that ended are killed."""
-        if self._process.returncode is None:
-            if not _has_ended(self._process):
-                return None
-            # Not reaped yet, so its id can't belong to anybody else.
-            self.kill()
-            self._process.wait()
-        code = int(self._process.returncode)
-        return 128 - code if code < 0 else code
-
-    def terminate(self) -> None:
-        """Ask all processes of the command to end."""
-        spared = (self._process.pid,) if self._wrapped else ()
-        processes.signal_session(self._process.pid, signal.SIGTERM, spared=spared)
-
-    def kill(self) -> None:
-        """End all processes at once."""
-        if self._process.returncode is None:
-            processes.signal_session(self._process.pid, signal.SIGKILL)
-            processes.signal_group(self._process.pid, signal.SIGKILL)
+    def sweep(self) -> None:
+        """Remove what killed servers left, as far as no record tells of it; called before the first job."""
 
     def close(self) -> None:
-        """Wait for the last log lines, but not for a process that left the session and keeps the pipe open.
-
-        Such a process gets SIGPIPE when it writes on.
-        """
-        self._process.wait()
-        self._reader.join(_LAST_LINES_SECONDS)
-        self._released.set()
-        self._reader.join(_LAST_LINES_SECONDS)
-
-    def _read(self, line: LineSink) -> None:
-        pipe = self._process.stdout
-        if pipe is None:
-            return
-        with pipe, io.BufferedReader(_Pipe(pipe.fileno(), self._released)) as output:
-            while raw := output.readline(LONGEST_LINE):
-                text = raw.decode("utf-8", "replace")
-                if not raw.endswith(b"\n") and len(raw) == LONGEST_LINE and _skip_line(output):
-                    text += _CUT
-                line(text.removesuffix("\n").removesuffix("\r"))
-
-
-class _Pipe(io.RawIOBase):
-    """The read end of a pipe that also ends when it is released: a plain read could not be interrupted."""
-
-    def __init__(self, number: int, released: threading.Event) -> None:
-        self._number = number
-        self._released = released
-        self._poll = select.poll()
-        self._poll.register(number, select.POLLIN)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        while not self._released.is_set():
-            if self._poll.poll(_RELEASE_MILLISECONDS):
-                return os.readv(self._number, [buffer])
-        return 0
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a child has ended, and leave it to be reaped where the system can (macOS can't)."""
-    if hasattr(os, "waitid"):
-        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    return process.poll() is not None
-
-
-def _skip_line(output: IO[bytes]) -> bool:
-    """Drop the rest of a line and tell whether there was any."""
-    skipped = False
-    while rest := output.readline(LONGEST_LINE):
-        skipped = skipped or rest != b"\n"
-        if rest.endswith(b"\n"):
-            break
-    return skipped
+        """Free what it held; no job runs any more."""

@@ -8,11 +8,12 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
+from airflow_provider_pai.local.running.lingering import LINGER
 from airflow_provider_pai.model.contract import ROOT
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,13 @@ logger = logging.getLogger(__name__)
 _PROBE_SECONDS = 10
 _REPLACED = frozenset({"proc", "dev", "tmp", ROOT.strip("/")})
 _GPU_DEVICES = ("nvidia*", "dri", "kfd")
-_RUN = 'cd "$1" && shift || exit; "$@"; exit $?'
+_RUN = f"""
+cd "$1" && shift || exit
+trap : TERM
+exec 3>&2 2>/dev/null
+(exec 2>&3 3>&-; exec "$@")
+{LINGER}
+"""
 """Runs the command as a child: a first process of a pid namespace would not get SIGTERM."""
 
 
@@ -94,24 +101,30 @@ class Sandbox:
             )
         return ""
 
-    def wrap(self, command: Sequence[str], work: WorkFolder, directory: str) -> list[str]:
+    def wrap(
+        self, command: Sequence[str], work: WorkFolder, directory: str, shown: Mapping[str, Path] | None = None
+    ) -> list[str]:
         """Return the command line that runs a command for a job.
 
         Args:
             command: what to run.
             work: the job's folder.
             directory: folder to run it in, as the job sees it.
+            shown: files and folders that it sees read-only, by path below ``/ml``, where something takes their place;
+                not plain.
         """
+        shown = shown or {}
         if self.mode is Mode.BUBBLEWRAP:
-            return [*_program("bwrap"), *self._view(work), "--chdir", directory, "--", *command]
+            run = ["/bin/sh", "-c", _RUN, "sh", directory]
+            return [*_program("bwrap"), *self._view(work, shown), "--", *run, *command]
         if self.mode is Mode.UNSHARE:
             unshare = [*_program("unshare"), "--mount", "--propagation", "private"]
             unshare += ["--pid", "--fork", "--kill-child", "--mount-proc"]
-            script = "\n".join(["set -e", *self._mounts(work), "set +e", _RUN])
+            script = "\n".join(["set -e", *self._mounts(work, shown), "set +e", _RUN])
             return [*unshare, "/bin/sh", "-c", script, "sh", directory, *command]
         return ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", directory, *command]
 
-    def _view(self, work: WorkFolder) -> Iterator[str]:
+    def _view(self, work: WorkFolder, shown: Mapping[str, Path]) -> Iterator[str]:
         yield from ("--unshare-pid", "--die-with-parent", "--cap-drop", "ALL")
         yield from _machine()
         yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")  # noqa: S108
@@ -123,8 +136,10 @@ class Sandbox:
             yield from ("--ro-bind-try", str(path), str(path))
         folder = str(work.path.absolute())
         yield from ("--bind", folder, folder, "--bind", str(work.ml.absolute()), ROOT)
+        for target, source in shown.items():
+            yield from ("--ro-bind", str(source), f"{ROOT}/{target}")
 
-    def _mounts(self, work: WorkFolder) -> Iterator[str]:
+    def _mounts(self, work: WorkFolder, shown: Mapping[str, Path]) -> Iterator[str]:
         """Yield shell commands that hide the server's folder, but for what the job needs of it."""
         within = (path for path in self._visible if path.is_relative_to(self._hidden) and path.exists())
         # Once hidden it can't be named any more, so it waits under the root folder.
@@ -139,6 +154,9 @@ class Sandbox:
             yield shlex.join(["mount", "--bind", waiting, path])
         yield shlex.join(["umount", "-R", ROOT])
         yield shlex.join(["mount", "--bind", str(work.ml.absolute()), ROOT])
+        for target, source in shown.items():
+            yield shlex.join(["mount", "--bind", str(source), f"{ROOT}/{target}"])
+            yield shlex.join(["mount", "-o", "remount,bind,ro", f"{ROOT}/{target}"])
 
     def _works(self) -> bool:
         """Really run something once: a program that is installed may still be forbidden to do this."""

@@ -18,9 +18,9 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.processes import facts, kill_survivors
 from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.spec import TrainingJobSpec
@@ -34,8 +34,8 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
     store = JobStore(home, lambda: datetime.now(UTC))
     objects = ObjectStore(home / "oss")
     environments = Environments(home / "cache", Interpreter.at(), os.environ)
-    runtime = ProcessRuntime(Sandbox(home, environments.folders, mode))
-    shop = Workshop(store, objects, runtime, environments, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3)
+    runtime = ProcessRuntime(Sandbox(home, environments.folders, mode), environments)
+    shop = Workshop(store, objects, runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3)
     return store, objects, Runner(shop, slots=1)
 
 

@@ -6,34 +6,28 @@ import io
 import os
 import signal
 import tarfile
-import textwrap
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_pai.local.jobs import transitions
-from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.jobs.views import detailed
-from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.life import Halt, Life, Workshop
+from airflow_provider_pai.local.running.life import Halt, Life
 from airflow_provider_pai.local.running.ports import MasterPorts
-from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import ProcessRuntime
+from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import CodeLocation, MetricDefinition, TrainingJobSpec
+from airflow_provider_pai.model.spec import MetricDefinition
 from airflow_provider_pai.model.status import JobStatus
+from tests.support.house import House, now, wait_until
 from tests.support.machine import missing
 
-ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
 SEEN = [
     "TrainingJob launch starting",
     "Change to Working Directory, /ml/usercode/",
@@ -42,83 +36,9 @@ SEEN = [
 ]
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-class House:
-    """A local PAI without its HTTP server."""
-
-    def __init__(self, home: Path, cache: Path, mode: Mode | None, slots: int, grace: float) -> None:
-        home.mkdir(parents=True, exist_ok=True)
-        self.environments = Environments(cache, Interpreter.at(), os.environ)
-        # First: where the machine lacks the mode, nothing is open yet.
-        sandbox = Sandbox(home, self.environments.folders, mode)
-        self.objects = ObjectStore(home / "oss")
-        self.objects.create_bucket("bkt")
-        self.store = JobStore(home, now)
-        self.workshop = Workshop(
-            self.store,
-            self.objects,
-            ProcessRuntime(sandbox),
-            self.environments,
-            "cn-hangzhou",
-            now,
-            grace_seconds=grace,
-        )
-        self.runner = Runner(self.workshop, slots)
-        self.runner.start()
-
-    def close(self) -> None:
-        self.runner.close()
-        self.store.close()
-        self.objects.close()
-
-    def put(self, key: str, text: str | bytes) -> None:
-        content = text if isinstance(text, bytes) else textwrap.dedent(text).encode()
-        self.objects.put("bkt", key, io.BytesIO(content))
-
-    def get(self, key: str) -> str:
-        return self.objects.read("bkt", key).decode()
-
-    def submit(self, command: str, *, code: str | None = None, **members: Any) -> str:
-        spec = TrainingJobSpec(
-            command=textwrap.dedent(command),
-            instance_type="ecs.c6.large",
-            image_uri="registry/image:1",
-            job_name="a job",
-            code=CodeLocation("bkt", code, "oss") if code else None,
-            **members,
-        )
-        job_id = str(self.store.create(create_body(spec, "1"))["TrainingJobId"])
-        self.runner.submit(job_id)
-        return job_id
-
-    def run(self, command: str, **members: Any) -> Mapping[str, Any]:
-        return self.ended(self.submit(command, **members))
-
-    def ended(self, job_id: str, seconds: float = 30) -> Mapping[str, Any]:
-        wait_until(lambda: self.store.existing(job_id)["Status"] in ENDED, seconds)
-        return self.store.existing(job_id)
-
-    def log(self, job: Mapping[str, Any]) -> list[str]:
-        return self.store.files(job["TrainingJobId"]).log.tail(10_000)
-
-    def printed(self, job: Mapping[str, Any]) -> list[str]:
-        """What the command itself printed."""
-        lines = self.log(job)
-        return lines[lines.index("-" * 65) + 1 :]
-
-    def says(self, job_id: str, line: str) -> None:
-        """Wait until the job has printed a line."""
-        wait_until(lambda: line in self.store.files(job_id).log.tail(10_000), 20)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+def processes(home: Path, cache: Path, mode: Mode | None = None, slots: int = 2, grace: float = 0.5) -> House:
+    environments = Environments(cache, Interpreter.at(), os.environ)
+    return House(home, ProcessRuntime(Sandbox(home, environments.folders, mode), environments), slots, grace)
 
 
 def alive(pid: int) -> bool:
@@ -140,7 +60,7 @@ def build(tmp_path: Path, cache: Path) -> Iterator[Callable[..., House]]:
 
     def new(mode: Mode | None = None, slots: int = 2, grace: float = 0.5, home: Path = tmp_path / "home") -> House:
         try:
-            houses.append(House(home, cache, mode, slots, grace))
+            houses.append(processes(home, cache, mode, slots, grace))
         except RuntimeError as error:
             missing(str(mode), str(error))
         return houses[-1]
@@ -152,7 +72,7 @@ def build(tmp_path: Path, cache: Path) -> Iterator[Callable[..., House]]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("home"), cache, None, 2, 0.5)
+    house = processes(tmp_path_factory.mktemp("home"), cache)
     yield house
     house.close()
 
@@ -226,7 +146,7 @@ def test_the_log_begins_as_pais_and_the_statuses_are_all_recorded(house: House) 
 
 
 def test_the_log_says_that_the_image_is_not_pulled(house: House) -> None:
-    version = house.environments.interpreter.version
+    version = Interpreter.at().version
     line = f"Image registry/image:1 is not pulled: the command runs with this machine's Python {version}"
     assert line in house.log(house.run("true"))
 
@@ -342,6 +262,32 @@ def test_stop_asks_first_and_then_kills_children_that_will_not_listen(
     assert "asked" in house.printed(job)
     assert house.get("c/last").strip() == "saved"
     wait_until(lambda: not running_with(marker), 3)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_script_may_take_its_time_to_end_although_its_shell_does_not(build: Callable[..., House], mode: Mode) -> None:
+    house = build(mode, grace=5.0)
+    house.put(
+        "code/train.py",
+        """
+        import os, signal, sys, time
+        def asked(number, frame):
+            time.sleep(0.4)
+            open(os.environ["PAI_OUTPUT_CHECKPOINTS"] + "last", "w").write("saved")
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, asked)
+        print("ready", flush=True)
+        while True:
+            time.sleep(0.1)
+        """,
+    )
+    job_id = house.submit("python train.py; true", code="code/", outputs={"checkpoints": "oss://bkt/last/"})
+    house.says(job_id, "ready")
+    began = time.monotonic()
+    house.runner.stop(job_id)
+    assert house.ended(job_id)["Status"] == "Terminated"
+    assert time.monotonic() - began < 4
+    assert house.get("last/last") == "saved"
 
 
 def running_with(word: str) -> list[int]:

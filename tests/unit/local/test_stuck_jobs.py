@@ -17,8 +17,8 @@ from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.spec import TrainingJobSpec
@@ -50,10 +50,8 @@ class House:
         self.store = FullStore(home, lambda: datetime.now(UTC))
         self.objects = ObjectStore(home / "oss")
         environments = Environments(home / "cache", Interpreter.at(), os.environ)
-        runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN))
-        self.shop = Workshop(
-            self.store, self.objects, runtime, environments, "r", lambda: datetime.now(UTC), grace_seconds=0.7
-        )
+        runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN), environments)
+        self.shop = Workshop(self.store, self.objects, runtime, "r", lambda: datetime.now(UTC), grace_seconds=0.7)
         self.runner = Runner(self.shop, slots)
         self.runner.start()
 

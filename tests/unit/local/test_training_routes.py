@@ -25,8 +25,8 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.spec import MetricDefinition, TrainingJobSpec
@@ -47,8 +47,8 @@ class Server:
         self.objects.create_bucket("bkt")
         self.store = JobStore(home, now)
         environments = Environments(cache, Interpreter.at(), os.environ)
-        runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN))
-        shop = Workshop(self.store, self.objects, runtime, environments, "cn-hangzhou", now, grace_seconds=0.3)
+        runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN), environments)
+        shop = Workshop(self.store, self.objects, runtime, "cn-hangzhou", now, grace_seconds=0.3)
         self.runner = Runner(shop, slots=1)
         self.runner.start()
         checks = Checks("ecs.c6.large".__eq__, "bkt".__eq__, "1".__eq__, lambda image: True)

@@ -1,0 +1,229 @@
+"""Jobs as processes of this machine."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_pai.local.jobs.files import WorkFolder
+from airflow_provider_pai.local.running import processes
+from airflow_provider_pai.local.running.environments import Environments
+from airflow_provider_pai.local.running.output import each_line
+from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, Ready
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.model.contract import RunPlan
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LAST_LINES_SECONDS = 2.0
+_RELEASE_MILLISECONDS = 200
+
+
+class ProcessRuntime:
+    """Runs instances as processes of this machine, with its Python instead of the job's image.
+
+    See :class:`Sandbox` for what they see of it.
+
+    Args:
+        sandbox: gives each job its own ``/ml``.
+        environments: the Python environments of jobs.
+        reason: why a job's image is not used; empty when nobody needs to know.
+        image_exists: tells whether the image of a job could be had; a job with another one fails.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        environments: Environments,
+        reason: str = "",
+        image_exists: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._image_exists = image_exists
+        self._sandbox = sandbox
+        self._environments = environments
+        self._reason = reason
+
+    @property
+    def mode(self) -> Mode:
+        """How jobs are kept apart."""
+        return self._sandbox.mode
+
+    @property
+    def note(self) -> str:
+        """What a job's author must know about this mode; empty when there is nothing."""
+        return self._sandbox.note()
+
+    def root(self, work: WorkFolder) -> str:
+        """Return the path under which a job finds its root folder."""
+        return self._sandbox.root(work)
+
+    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> ProcessPlace | None:
+        """Make the job's Python environment. See :meth:`Runtime.prepare`."""
+        if not self._image_exists(job.image_uri):
+            raise ImageFailed(f"The image {job.image_uri} can't be pulled: there is no such image in PAI's registry")
+        environment = self._environments.ready(job.plan.requirements, say, halted)
+        if environment is None:
+            return None
+        self._environments.for_job(environment, job.work.python)
+        version = self._environments.interpreter.version
+        image = f"Image {job.image_uri} is not pulled" if job.image_uri else "No image is needed"
+        reason = f" ({self._reason})" if self._reason else ""
+        say(f"{image}: the command runs with this machine's Python {version}{reason}")
+        return ProcessPlace(self._sandbox, environment, job)
+
+    def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:
+        """Kill processes that left their session, or that an earlier run of the server left."""
+        leaders = [(int(pid), str(started)) for pid, started in recorded]
+        return processes.kill_survivors(leaders, f"PAI_TRAINING_JOB_ID={job_id}")
+
+    def sweep(self) -> None:
+        """Nothing is left but processes, and jobs' records tell of them."""
+
+    def close(self) -> None:
+        """Nothing was held."""
+
+
+class ProcessPlace:
+    """A job's folder and its Python environment.
+
+    Args:
+        sandbox: gives the job its own ``/ml``.
+        environment: the shared environment below the job's own.
+        job: the job.
+    """
+
+    def __init__(self, sandbox: Sandbox, environment: Path, job: Ready) -> None:
+        self._sandbox = sandbox
+        self._environment = environment
+        self._job = job
+
+    def start(self, plan: RunPlan, line: LineSink) -> ProcessInstance:
+        """Start the command in a session of its own. See :meth:`Workplace.start`."""
+        work, home = self._job.work, str(self._job.work.home.absolute())
+        shell, directory = ["/bin/sh", "-c", plan.command], plan.working_dir or home
+        command = self._sandbox.wrap(shell, work, directory, self._job.shown)
+        base = {
+            "PATH": f"{work.python.absolute() / 'bin'}:{self._environment / 'bin'}:{_SYSTEM_PATH}",
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            "TMPDIR": self._sandbox.temporary(work),
+        }
+        process = subprocess.Popen(
+            command,
+            env={**base, **plan.environment},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        # Bubblewrap and unshare must survive SIGTERM: when they end, all that is in them is killed without grace.
+        return ProcessInstance(process, line, wrapped=self._sandbox.mode is not Mode.PLAIN)
+
+    def close(self) -> None:
+        """Nothing was made but what lies in the job's folder."""
+
+
+class ProcessInstance:
+    """Processes of one instance: a session, led by the process that was started.
+
+    Args:
+        process: the leader, its output a pipe.
+        line: gets each line of the output.
+        wrapped: the leader is not the command but what runs it, and gets no SIGTERM.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], line: LineSink, *, wrapped: bool) -> None:
+        found = processes.facts(process.pid)
+        self._process = process
+        self._started = found.started if found else ""
+        self._wrapped = wrapped
+        self._asked = self._killed = False
+        self._released = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(line,), daemon=True)
+        self._reader.start()
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """Process id of the leader and when it was started."""
+        return self._process.pid, self._started
+
+    def exit_code(self) -> int | None:
+        """Return the command's exit code; None while it runs. Leftovers of a command that ended are killed."""
+        if self._process.returncode is None:
+            if not _has_ended(self._process) or self._lingers():
+                return None
+            # Not reaped yet, so its id can't belong to anybody else.
+            self.kill()
+            self._process.wait()
+        code = int(self._process.returncode)
+        return 128 - code if code < 0 else code
+
+    def terminate(self) -> None:
+        """Ask all processes of the command to end."""
+        self._asked = True
+        spared = (self._process.pid,) if self._wrapped else ()
+        processes.signal_session(self._process.pid, signal.SIGTERM, spared=spared)
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        if self._process.returncode is None:
+            self._killed = True
+            processes.signal_session(self._process.pid, signal.SIGKILL)
+            processes.signal_group(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Wait for the last log lines, but not for a process that left the session and keeps the pipe open.
+
+        Such a process gets SIGPIPE when it writes on.
+        """
+        self._process.wait()
+        self._reader.join(_LAST_LINES_SECONDS)
+        self._released.set()
+        self._reader.join(_LAST_LINES_SECONDS)
+
+    def _lingers(self) -> bool:
+        """Tell whether a command that was asked to end has left a script behind that still does so."""
+        return self._asked and not self._killed and processes.has_others(self._process.pid)
+
+    def _read(self, line: LineSink) -> None:
+        pipe = self._process.stdout
+        if pipe is None:
+            return
+        with pipe, io.BufferedReader(_Pipe(pipe.fileno(), self._released)) as output:
+            each_line(output, line)
+
+
+class _Pipe(io.RawIOBase):
+    """The read end of a pipe that also ends when it is released: a plain read could not be interrupted."""
+
+    def __init__(self, number: int, released: threading.Event) -> None:
+        self._number = number
+        self._released = released
+        self._poll = select.poll()
+        self._poll.register(number, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        while not self._released.is_set():
+            if self._poll.poll(_RELEASE_MILLISECONDS):
+                return os.readv(self._number, [buffer])
+        return 0
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a child has ended, and leave it to be reaped where the system can (macOS can't)."""
+    if hasattr(os, "waitid"):
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return process.poll() is not None

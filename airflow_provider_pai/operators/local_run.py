@@ -1,0 +1,25 @@
+"""What a task whose job runs on its own worker can't do."""
+
+from __future__ import annotations
+
+import importlib.util
+
+_NEEDED = ("starlette", "uvicorn")
+_PROMISES = {"wait_for_completion": True, "on_kill": "stop", "dry_run": False}
+"""Arguments that only a job with a life of its own could do otherwise."""
+
+
+def local_problems(instance_type: str, **arguments: object) -> list[str]:
+    """Return why a job can't run on the worker as it is asked for.
+
+    Args:
+        instance_type: ``local`` or ``local_gpu``.
+        arguments: ``wait_for_completion``, ``on_kill`` and ``dry_run`` of the operator.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    found = [f"instance_type {instance_type!r} needs: pip install 'airflow-provider-pai[local]'"] if missing else []
+    return found + [
+        f"{name}={given!r} has no meaning with instance_type {instance_type!r}; leave it out"
+        for name, given in arguments.items()
+        if given != _PROMISES[name]
+    ]

@@ -1,0 +1,156 @@
+"""Files of this machine that stand in the place of buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.errors import APIError, NotFoundError
+from airflow_provider_pai.local.oss.trees import stamps
+from airflow_provider_pai.local.running.bound import LocalPlace
+from airflow_provider_pai.local.running.choice import RuntimeKind, choose
+from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.create_body import create_body
+from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.uri import OssUri
+from tests.support.house import House
+from tests.support.machine import missing
+
+LOOK = """
+    cat $PAI_INPUT_TABLE; ls $PAI_INPUT_ALL
+    echo x > $PAI_INPUT_TABLE; echo x > $PAI_INPUT_ALL/new
+    cat $PAI_INPUT_TABLE > $PAI_OUTPUT_MODEL/copy
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "rows.csv").write_text("1,2\n")
+    (tmp_path / "data" / "deep" / "more.csv").write_text("3,4\n")
+    return tmp_path / "data"
+
+
+@pytest.fixture(params=[*Mode, "docker"])
+def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """A house, in every way that jobs can be run."""
+    houses: list[House] = []
+    docker = request.getfixturevalue("docker") if request.param == "docker" else None
+
+    def new(**options: Any) -> House:
+        home = tmp_path / "home"
+        kind = RuntimeKind.DOCKER if docker else RuntimeKind.PROCESS
+        try:
+            runtime = choose(kind, home, tmp_path / "cache", None if docker else Mode(request.param))
+        except RuntimeError as error:
+            missing(request.param, str(error))
+        houses.append(House(home, runtime, **options))
+        return houses[-1]
+
+    yield new
+    for house in houses:
+        house.close()
+
+
+def test_a_job_sees_files_and_folders_of_this_machine_and_can_not_change_them(
+    build: Callable[..., House], data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    places = {"a-file": data / "rows.csv", "a-folder": data, "an-output": tmp_path / "made" / "here"}
+    house = build(places={bucket: LocalPlace(path) for bucket, path in places.items()})
+    mode = house.workshop.runtime.mode
+    image = request.getfixturevalue("docker").name if mode == "docker" else "registry/image:1"
+    job = house.run(
+        LOOK,
+        image=image,
+        inputs={"table": "oss://a-file/rows.csv", "all": "oss://a-folder/"},
+        outputs={"model": "oss://an-output/"},
+    )
+    assert job["Status"] == "Succeed", house.log(job)
+    assert house.printed(job)[:3] == ["1,2", "deep", "rows.csv"]
+    assert sorted(path.name for path in data.rglob("*")) == ["deep", "more.csv", "rows.csv"]
+    assert (data / "rows.csv").read_text() == "1,2\n"
+    copied = "x\n" if mode == Mode.PLAIN else "1,2\n"
+    assert (tmp_path / "made" / "here" / "copy").read_text() == copied
+
+
+# Outputs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    (tmp_path / "work" / "out").mkdir(parents=True)
+    return tmp_path / "work"
+
+
+def test_only_what_a_job_changed_is_written_and_what_it_deleted_goes(tmp_path: Path, work: Path) -> None:
+    place, target, folder = LocalPlace(tmp_path / "kept"), tmp_path / "kept", work / "out"
+    target.mkdir()
+    for name in ("same", "changed", "gone"):
+        (target / name).write_text(name)
+    assert place.download("", folder) == 3
+    before = stamps(folder, work)
+    (target / "same").write_text("by another job")
+    (target / "by-another-job").write_text("new")
+    (folder / "changed").write_text("changed twice")
+    (folder / "gone").unlink()
+    (folder / "deep").mkdir()
+    (folder / "deep" / "new").write_text("made")
+    assert place.upload_tree("", folder, work, before) == 2
+    assert {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()} == {
+        "same": "by another job",
+        "by-another-job": "new",
+        "changed": "changed twice",
+        "deep/new": "made",
+    }
+
+
+def test_a_link_out_of_the_outputs_publishes_nothing(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "secret").write_text("of the machine")
+    (work / "out" / "link").symlink_to(tmp_path / "secret")
+    assert LocalPlace(tmp_path / "kept").upload_tree("", work / "out", work, {}) == 0
+    assert list((tmp_path / "kept").iterdir()) == []
+    (work / "other").symlink_to(tmp_path)
+    with pytest.raises(NotADirectoryError):
+        LocalPlace(tmp_path / "kept").upload_tree("", work / "other", work, {})
+
+
+# Who can ask for them -------------------------------------------------------------------------------------------------
+
+
+def clients(pai: LocalPAI) -> tuple[PAIClient, ObjectStorage]:
+    ready = pai.ready
+    keys = KeyPair(ready.access_key_id, ready.access_key_secret)
+    config = ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)
+    return PAIClient(config), ObjectStorage(config)
+
+
+def job(uri: str) -> TrainingJobSpec:
+    return TrainingJobSpec("true", "ecs.c6.large", image_uri="a/b:1", job_name="job", inputs={"data": uri})
+
+
+def test_no_request_can_read_what_is_bound(tmp_path: Path, data: Path) -> None:
+    with LocalPAI(tmp_path / "home", places={"a-folder": LocalPlace(data)}) as pai:
+        client, oss = clients(pai)
+        with pytest.raises(NotFoundError, match="NoSuchBucket"):
+            oss.read(OssUri("a-folder", "rows.csv"))
+        assert client.send(create_training_job(create_body(job("oss://a-folder/"), pai.ready.workspace_id)))
+        client.close()
+        oss.close()
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/", "/etc/", "oss://a-folder/"])
+def test_an_ordinary_server_reads_no_file_of_its_machine(pai: LocalPAI, uri: str) -> None:
+    client, oss = clients(pai)
+    with pytest.raises(APIError, match="InvalidParameter"):
+        client.send(create_training_job(create_body(job(uri), pai.ready.workspace_id)))
+    client.close()
+    oss.close()
