@@ -16,12 +16,13 @@ SEED ?= 0
 VENV_ALIPAI := .venv-alipai
 INSTALLED_ALIPAI := $(shell $(PYTHON) -c 'import sys; print("$(VENV_ALIPAI)/.installed" * (sys.version_info < (3, 13)))')
 
-.PHONY: demo test lint types layers unit chaos test-airflow2 clean help
+.PHONY: demo test lint types layers unit chaos chaos-cluster test-airflow2 clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI"
 	@echo "make test   lint, types, layers and all tests"
 	@echo "make chaos  randomised lives of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
+	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make clean  remove what these commands made"
 
@@ -62,6 +63,10 @@ $(VENV_ALIPAI)/.installed: constraints-alipai.txt
 	@$(VENV_ALIPAI)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-alipai.txt alipai setuptools
 	@touch $@
 
+chaos-cluster: TRIALS = 50
+chaos-cluster: $(INSTALLED)
+	FAULT_TRIALS=$(TRIALS) FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/test_chaos.py --show-capture=no
+
 $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 	@$(PYTHON) -m venv $(VENV2)
 	@$(VENV2)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
@@ -69,7 +74,7 @@ $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 	@touch $@
 
 test-airflow2: $(INSTALLED2)
-	$(VENV2)/bin/python -m pytest tests/airflow tests/unit/hooks tests/unit/client -m "not cluster"
+	$(VENV2)/bin/python -m pytest tests/airflow tests/chaos tests/unit/hooks tests/unit/client -m "not cluster"
 
 clean:
 	rm -rf $(VENV) $(VENV2) $(VENV_ALIPAI) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -110,6 +110,10 @@ class AirflowCluster:
             self._processes.end(*schedulers)
             self._processes.end(*others, patience=_SHORT_PATIENCE)
 
+    def job_id(self, name: str) -> int:
+        """Return the id of a component's job, which tells one triggerer from another; it must have got ready."""
+        return self._jobs[name]
+
     def start_component(self, name: str) -> Child:
         """Start a component, again or one more; :meth:`wait_ready` waits for it.
 

@@ -170,6 +170,10 @@ class AirflowAPI:
         """Mark a task instance ``success``, ``failed`` or ``skipped``, as a person does."""
         self._send("PATCH", ref.indexed_path, {"new_state": state})
 
+    def set_run_state(self, run: DagRun, state: str) -> None:
+        """Mark a whole run ``success`` or ``failed``, as a person does."""
+        self._send("PATCH", run.path, {"state": state})
+
     def clear(self, ref: TaskRef) -> None:
         """Clear a task instance, whatever its state, so that it runs again.
 

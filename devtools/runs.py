@@ -66,7 +66,18 @@ class DagRun:
 
 @dataclass(frozen=True)
 class TaskInstance:
-    """A task instance when it was asked for; the state is None before it is scheduled."""
+    """A task instance when it was asked for.
+
+    Attributes:
+        ref: which one.
+        state: None before it is scheduled.
+        try_number: the try; 0 before the first.
+        max_tries: the last try it may have.
+        start_date: when the try began.
+        end_date: when it ended.
+        pid: process of the running try, or of the last one.
+        triggerer_id: id of the triggerer's job that runs its trigger; None when it isn't deferred, or nobody does yet.
+    """
 
     ref: TaskRef
     state: str | None
@@ -74,12 +85,23 @@ class TaskInstance:
     max_tries: int
     start_date: str | None
     end_date: str | None
+    pid: int | None = None
+    triggerer_id: int | None = None
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
         """Read the API's form."""
         ref = TaskRef(body["dag_id"], body["dag_run_id"], body["task_id"], body["map_index"])
-        return cls(ref, body["state"], body["try_number"], body["max_tries"], body["start_date"], body["end_date"])
+        return cls(
+            ref,
+            body["state"],
+            body["try_number"],
+            body["max_tries"],
+            body["start_date"],
+            body["end_date"],
+            body["pid"],
+            (body["trigger"] or {}).get("triggerer_id"),
+        )
 
 
 def dag_path(dag_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from airflow_provider_pai.client.http import is_passing
+from airflow_provider_pai.client.http import may_repeat
 from airflow_provider_pai.errors import NotFoundError, PAIError, ProtocolError
 
 OUTAGE_LIMIT = 3600.0
@@ -52,6 +52,6 @@ class Patience:
             raise error
 
     def _limit_of(self, error: PAIError) -> float:
-        if is_passing(error) or isinstance(error, ProtocolError):
+        if may_repeat(idempotent=True, error=error) or isinstance(error, ProtocolError):
             return self._limit
         return min(UNSEEN_LIMIT, self._limit) if isinstance(error, NotFoundError) else 0.0

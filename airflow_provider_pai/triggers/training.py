@@ -38,6 +38,7 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
+        stop_on_kill: whether the job is stopped when a person marks or clears its task.
         try_number: the try of the task whose log it is; None for a log that always begins at the beginning.
         newer: arguments of a newer version, ignored.
     """
@@ -52,6 +53,7 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: str | None = None,
         outage_limit: float | None = None,
         show_logs: bool = True,
+        stop_on_kill: bool = True,
         try_number: int | None = None,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
@@ -64,6 +66,7 @@ class PAITrainingTrigger(BaseTrigger):
         self.deadline = deadline
         self.outage_limit = outage_limit
         self.show_logs = show_logs
+        self.stop_on_kill = stop_on_kill
         self.try_number = try_number
         self._bookmark: Bookmark | None = None
         self._keeper: PAITrainingHook | None = None
@@ -78,6 +81,7 @@ class PAITrainingTrigger(BaseTrigger):
             "deadline": None,
             "outage_limit": None,
             "show_logs": True,
+            "stop_on_kill": True,
             "try_number": None,
         }
         changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
@@ -109,6 +113,9 @@ class PAITrainingTrigger(BaseTrigger):
         the difference. When the state can't be learnt the job goes on: PAI's own time limit, or the next attempt, ends
         it.
         """
+        if not self.stop_on_kill:
+            self.log.info("Job %s goes on: this trigger was told to leave it", self.job_id)
+            return
         # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
         # second time. The stop goes on all the same.
         stopping = asyncio.create_task(self._stop_unless_deferred(), name=f"stop-{self.job_id}")

@@ -133,6 +133,20 @@ def test_trigger_row_and_event_hold_no_secret(pai: LocalPAI, source: Path) -> No
     assert "not for the event" not in everything
 
 
+def test_a_trigger_that_leaves_its_job_does_so_when_it_is_killed(pai: LocalPAI, hook: PAITrainingHook) -> None:
+    attempt = Attempt()
+    with pytest.raises(TaskDeferred) as deferred:
+        training(command="sleep 60", deferrable=True, on_kill="leave").execute(attempt.context)
+    _, arguments = deferred.value.trigger.serialize()
+    assert arguments["stop_on_kill"] is False
+    pai.faults.reset_counts()
+    asyncio.run(PAITrainingTrigger(**json.loads(json.dumps(arguments))).on_kill())
+    assert pai.faults.counts() == {}
+    job_id = attempt.xcoms["job_id"]
+    assert not hook.get(job_id).is_terminal
+    hook.stop(job_id)
+
+
 def test_without_waiting_the_task_returns_at_once(pai: LocalPAI, hook: PAITrainingHook) -> None:
     value = training(command="sleep 60", wait_for_completion=False).execute(Attempt().context)
     assert value["status"] not in ("Succeed", "Failed")

@@ -1,0 +1,80 @@
+"""``dag.test()``, as a DAG's author tries it: no scheduler, no triggerer; on Airflow 2.11, too."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_pai.hooks.deployment import deployment_name
+from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.identity import JobIdentity
+from airflow_provider_pai.model.status import JobStatus
+from tests.support.attempt import training
+
+DAG_FILE = """
+import json
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_pai.operators.janitor import PAIJanitorOperator
+from airflow_provider_pai.operators.training import PAITrainingOperator
+
+
+@task
+def tell(**values):
+    print("TOLD", json.dumps({name: values[name] for name in ("job_id", "model_uri", "orphans")}))
+
+
+with DAG("tried", schedule=None) as dag:
+    train = PAITrainingOperator(
+        task_id="train",
+        deferrable=True,
+        command="sleep 2; echo trained",
+        image_uri="registry/image:1",
+        instance_type="ecs.c6.large",
+        poll_interval=0.5,
+    )
+    janitor = PAIJanitorOperator(task_id="sweep", stop=True, min_age=timedelta(0))
+    tell(job_id=train.output["job_id"], model_uri=train.output["model_uri"], orphans=janitor.output)
+
+if __name__ == "__main__":
+    dag.test()
+"""
+
+
+def tried(pai: LocalPAI, home: Path) -> tuple[dict[str, Any], str]:
+    """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
+    dags = home / "dags"
+    dags.mkdir()
+    (dags / "tried.py").write_text(DAG_FILE)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_PAI_DEFAULT": pai.ready.airflow_conn_uri,
+    }
+    for command in (["-m", "airflow", "db", "migrate"], [str(dags / "tried.py")]):
+        done = subprocess.run(
+            [sys.executable, *command], env=environment, check=True, capture_output=True, text=True, timeout=300
+        )
+    told: dict[str, Any] = json.loads(done.stdout.split("TOLD ")[1].splitlines()[0])
+    return told, done.stdout + done.stderr
+
+
+def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:
+    hook = PAITrainingHook()
+    nobody = JobIdentity(deployment_name(), "tried", "a run that was deleted", "train")
+    orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec(), nobody, "orphan")[0].job_id
+    told, output = tried(pai, tmp_path)
+    assert "trained" in output
+    assert hook.get(told["job_id"]).is_success
+    assert told["model_uri"] == hook.get(told["job_id"]).outputs["model"]
+    assert {found["job_id"]: found["state"] for found in told["orphans"]}[orphan] == "gone"
+    assert hook.wait(orphan, interval=0.2, show=list).status == JobStatus.TERMINATED

@@ -1,0 +1,77 @@
+"""What happens to my job when PAI fails, or somebody else touches the job."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_pai.api.training import delete_training_job
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.local.gate.faults import ANY, Fault, FaultKind
+from tests.faults.stage import Stage, config_of
+
+pytestmark = [pytest.mark.cluster, pytest.mark.together]
+
+LONG = "echo begun; sleep 600"
+
+
+def test_pai_is_unreachable_for_a_while(stage: Stage) -> None:
+    cloud = stage.clouds["pai_outage"]
+    lives = [stage.start(dag_id, "echo begun; sleep 20", connection="pai_outage") for dag_id in ("sync", "deferred")]
+    for life in lives:
+        life.watched()
+    cloud.faults.add(Fault(ANY, FaultKind.DROP_BEFORE, times=1_000_000))
+    time.sleep(30)
+    cloud.faults.clear()
+    for life in lives:
+        life.assert_succeeded_with("Succeed")
+        assert life.now.try_number == 1
+        assert life.log().count("PAI gives no usable answer") == 1
+        assert life.log().count("PAI answers again") == 1
+
+
+@pytest.mark.parametrize("dag_id", ["sync_retried", "deferred_retried"])
+def test_the_job_is_stopped_in_pais_console(stage: Stage, dag_id: str) -> None:
+    life = stage.start(dag_id, LONG).watched()
+    life.stop()
+    life.assert_succeeded_with("Terminated", "Succeed")
+    assert "JobStoppedError" in life.log(1)
+
+
+def test_the_job_is_deleted_in_pais_console(stage: Stage) -> None:
+    lives = [
+        stage.start(dag_id, LONG, connection="pai_deletion").watched()
+        for dag_id in ("sync_retried", "deferred_retried")
+    ]
+    cloud = stage.clouds["pai_deletion"]
+    # Nobody sees the job between its stop and its deletion: PAI deletes only what has ended.
+    cloud.faults.add(Fault("GetTrainingJob", FaultKind.ERROR, times=1_000_000))
+    for life in lives:
+        (job,) = life.jobs
+        life.stop()
+        life.wait_statuses("Terminated")
+        PAIClient(config_of(cloud)).send(delete_training_job(job.job_id))
+    cloud.faults.clear()
+    for life in lives:
+        life.assert_succeeded_with("Succeed")
+        assert life.now.try_number == 2
+        assert "NotFoundError" in life.log(1)
+
+
+def test_the_token_of_the_connection_expires(stage: Stage) -> None:
+    cloud = stage.clouds["pai_expiry"]
+    dags = ("sync_retried", "deferred_retried")
+    lives = [stage.start(dag_id, LONG, connection="pai_expiry").watched() for dag_id in dags]
+    # A trigger that fires within seconds of its deferral can fail the task on 3.3.2, before ours is asked.
+    time.sleep(10)
+    cloud.clock.move_to(timedelta(hours=2))
+    for life in lives:
+        assert life.wait_end() == "failed"
+        assert life.now.try_number == 1
+        assert life.statuses == ["Running"], "with this token nobody could stop it"
+    found = stage.swept("pai_expiry_renewed")
+    assert sorted(orphan["job_id"] for orphan in found) == sorted(life.jobs[0].job_id for life in lives)
+    for life in lives:
+        life.wait_statuses("Terminated")

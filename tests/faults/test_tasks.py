@@ -1,0 +1,140 @@
+"""What happens to my job when its task's process dies, or its time is over."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.server import LocalPAI
+from devtools.waits import wait_for
+from tests.faults.stage import PATIENCE, Life, Stage
+
+pytestmark = [pytest.mark.cluster, pytest.mark.together]
+
+LONG = "echo begun; sleep 600"
+SHORT = "echo begun; sleep 20"
+HELD = 60.0
+
+
+def asked(cloud: LocalPAI, operation: str) -> int:
+    return cloud.faults.counts().get(operation, 0)
+
+
+def await_true(what: str, seen: Callable[[], bool]) -> None:
+    wait_for(seen, bool, what, timeout=PATIENCE, interval=0.1)
+
+
+def kill(life: Life, number: signal.Signals = signal.SIGKILL) -> None:
+    pid = life.now.pid
+    assert pid is not None
+    os.kill(pid, number)
+
+
+def test_the_task_process_is_killed_before_the_create(stage: Stage) -> None:
+    cloud = stage.clouds["pai_held_before"]
+    cloud.faults.add(Fault("ListTrainingJobs", FaultKind.SLOW, delay_s=HELD))
+    life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_before")
+    await_true("the first look", lambda: asked(cloud, "ListTrainingJobs") > 0)
+    kill(life)
+    life.assert_succeeded_with("Succeed")
+    assert asked(cloud, "CreateTrainingJob") == 1
+
+
+def test_the_task_process_is_killed_in_the_middle_of_the_create(stage: Stage) -> None:
+    cloud = stage.clouds["pai_held_during"]
+    cloud.faults.add(Fault("CreateTrainingJob", FaultKind.SLOW, delay_s=2))
+    life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_during")
+    await_true("the create", lambda: asked(cloud, "CreateTrainingJob") > 0)
+    kill(life)
+    assert life.jobs == []
+    # Whether PAI carries out what it has half read is its own affair; there is one job in either case.
+    life.assert_succeeded_with("Succeed")
+
+
+def test_the_task_process_is_killed_after_the_create_before_anybody_knows_of_the_job(stage: Stage) -> None:
+    cloud = stage.clouds["pai_held_after"]
+    cloud.faults.add(Fault("CreateTrainingJob", FaultKind.SLOW, delay_s=2))
+    life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_after")
+    await_true("the create", lambda: asked(cloud, "CreateTrainingJob") > 0)
+    looks = asked(cloud, "ListTrainingJobs")
+    cloud.faults.add(Fault("ListTrainingJobs", FaultKind.SLOW, delay_s=HELD))
+    await_true("the look after the create", lambda: asked(cloud, "ListTrainingJobs") > looks)
+    kill(life)
+    life.assert_succeeded_with("Succeed")
+    assert asked(cloud, "CreateTrainingJob") == 1
+
+
+def test_the_task_process_is_killed_while_it_waits(stage: Stage) -> None:
+    life = stage.start("sync_retried", SHORT).watched()
+    kill(life)
+    life.assert_succeeded_with("Succeed")
+    assert life.now.try_number == 2
+
+
+def test_the_task_process_is_killed_at_its_last_try(stage: Stage) -> None:
+    life = stage.start("sync", LONG, connection="pai_last_try").watched()
+    kill(life)
+    assert life.wait_end() == "failed"
+    assert life.statuses == ["Running"], "nobody of ours is left"
+    assert [orphan["job_id"] for orphan in stage.swept("pai_last_try")] == [life.jobs[0].job_id]
+    life.wait_statuses("Terminated")
+
+
+def test_the_task_process_gets_sigterm(stage: Stage) -> None:
+    life = stage.start("sync_retried", LONG).watched()
+    kill(life, signal.SIGTERM)
+    life.wait_statuses("Terminated")
+    life.assert_succeeded_with("Terminated", "Succeed")
+
+
+def test_the_worker_is_killed_and_its_task_process_lives_on(stage: Stage) -> None:
+    life = stage.start("sync_retried", "echo begun; sleep 60").watched()
+    copy = life.now.pid
+    assert copy is not None
+    os.kill(parent(copy), signal.SIGKILL)
+    life.wait("running", "success", try_number=2)
+    life.assert_succeeded_with("Succeed")
+
+
+def test_the_job_fails_and_the_task_is_retried(stage: Stage) -> None:
+    life = stage.start("deferred_retried", "exit 3")
+    life.assert_succeeded_with("Failed", "Succeed")
+
+
+def test_execution_timeout_passes_while_the_task_runs(stage: Stage) -> None:
+    life = stage.start("sync_timeout", LONG)
+    assert life.wait_end() == "failed"
+    life.wait_statuses("Terminated")
+
+
+def test_execution_timeout_passes_while_the_task_is_deferred(stage: Stage) -> None:
+    life = stage.start("deferred_timeout", LONG)
+    assert life.wait_end() == "failed"
+    life.wait_statuses("Terminated")
+    assert "JobTimeoutError" in life.log() or "JobStoppedError" in life.log()
+
+
+def test_the_deferral_times_out(stage: Stage) -> None:
+    life = stage.start("deferred_patient", LONG).watched()
+    expire_deferral(stage, life)
+    assert life.wait_end() == "failed"
+    life.wait_statuses("Terminated")
+
+
+def expire_deferral(stage: Stage, life: Life) -> None:
+    """What an hour without any triggerer makes of the deferral, without the hour."""
+    engine = create_engine(stage.database)
+    statement = "update task_instance set trigger_timeout = now() where run_id = :run and state = 'deferred'"
+    with engine.begin() as connection:
+        assert connection.execute(text(statement), {"run": life.run.run_id}).rowcount == 1
+    engine.dispose()
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
