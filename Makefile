@@ -56,16 +56,16 @@ unit: $(INSTALLED) $(INSTALLED_ALIPAI)
 chaos: $(INSTALLED)
 	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos --show-capture=no
 
+chaos-cluster: TRIALS = 50
+chaos-cluster: $(INSTALLED)
+	FAULT_TRIALS=$(TRIALS) FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/test_chaos.py --show-capture=no
+
 $(VENV_ALIPAI)/.installed: constraints-alipai.txt
 	@echo "Installing alipai into $(VENV_ALIPAI) (about a minute)"
 	@$(PYTHON) -m venv $(VENV_ALIPAI)
 	@$(VENV_ALIPAI)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
 	@$(VENV_ALIPAI)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-alipai.txt alipai setuptools
 	@touch $@
-
-chaos-cluster: TRIALS = 50
-chaos-cluster: $(INSTALLED)
-	FAULT_TRIALS=$(TRIALS) FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/test_chaos.py --show-capture=no
 
 $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 	@$(PYTHON) -m venv $(VENV2)
