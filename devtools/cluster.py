@@ -111,7 +111,10 @@ class AirflowCluster:
             self._processes.end(*others, patience=_SHORT_PATIENCE)
 
     def job_id(self, name: str) -> int:
-        """Return the id of a component's job, which tells one triggerer from another; it must have got ready."""
+        """Return the id of a component's job, which tells one triggerer from another; it must have got ready.
+
+        Of two of a kind that were started at the same time it may be the other's: start one after the other.
+        """
         return self._jobs[name]
 
     def start_component(self, name: str) -> Child:

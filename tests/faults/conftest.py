@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from devtools.cluster import COMPONENTS, AirflowCluster
+from devtools.cluster import AirflowCluster
 from devtools.postgres import PostgreSQL, find_programs
 from tests.faults.stage import Stage
 from tests.faults.tokens import connection_uri, temporary_keys
@@ -68,10 +68,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             {f"AIRFLOW_CONN_{name.upper()}": uri for name, uri in uris.items()},
             settings=SETTINGS,
             sql_alchemy_conn=database.url,
-            components=(*COMPONENTS, TRIGGERERS[1]),
             timeout=300,
         )
-        yield Stage(stack.enter_context(cluster), clouds, database.url, frozenset(secrets))
+        stack.enter_context(cluster)
+        # One after the other: the jobs of two that start at the same time can't be told apart.
+        cluster.start_component(TRIGGERERS[1])
+        cluster.wait_ready(TRIGGERERS[1])
+        yield Stage(cluster, clouds, database.url, frozenset(secrets))
 
 
 ORDER = (

@@ -35,7 +35,7 @@ def both(stage: Stage) -> Iterator[Callable[[], None]]:
                 cluster.kill(name)
             if name not in cluster.children:
                 cluster.start_component(name)
-        cluster.wait_ready(*TRIGGERERS)
+                cluster.wait_ready(name)
 
     yield run
     run()
@@ -147,7 +147,7 @@ def dark(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> WithoutTrigg
     time.sleep(HEALTH_SECONDS)
     for name in TRIGGERERS:
         stage.airflow.start_component(name)
-    stage.airflow.wait_ready(*TRIGGERERS)
+        stage.airflow.wait_ready(name)
     return lives
 
 
