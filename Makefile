@@ -16,7 +16,7 @@ SEED ?= 0
 VENV_ALIPAI := .venv-alipai
 INSTALLED_ALIPAI := $(shell $(PYTHON) -c 'import sys; print("$(VENV_ALIPAI)/.installed" * (sys.version_info < (3, 13)))')
 
-.PHONY: demo test lint types layers unit chaos chaos-cluster test-airflow2 clean help
+.PHONY: demo test lint types layers unit faults chaos chaos-cluster test-airflow2 clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI"
@@ -38,7 +38,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	@$(BIN)/python -m devtools.demo
 
-test: lint types layers unit
+test: lint types layers unit faults
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -51,7 +51,12 @@ layers: $(INSTALLED)
 	$(BIN)/lint-imports
 
 unit: $(INSTALLED) $(INSTALLED_ALIPAI)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/faults
+
+# Airflow 3.3 itself at times fails a task whose trigger fires within seconds of its deferral, or misses a mark: what
+# failed is tried once more, on a new Airflow.
+faults: $(INSTALLED)
+	$(BIN)/python -m pytest tests/faults --show-capture=no || $(BIN)/python -m pytest tests/faults --last-failed
 
 chaos: $(INSTALLED)
 	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos --show-capture=no
