@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,9 @@ import pytest
 _HOME = Path(tempfile.mkdtemp(prefix="airflow-provider-pai-tests-"))
 # Airflow reads these when it is first imported, so they are set before any test module is.
 os.environ["AIRFLOW_HOME"] = str(_HOME)
+_PROCESS = os.getpid()
+# Airflow forks; only this process removes the folder.
+atexit.register(lambda: os.getpid() == _PROCESS and shutil.rmtree(_HOME, ignore_errors=True))
 (_HOME / "airflow.cfg").write_text("# Everything is set by environment variables.\n")
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "ALIBABA_CLOUD_"))]:
     del os.environ[_name]

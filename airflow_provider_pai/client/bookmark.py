@@ -75,7 +75,7 @@ class Bookmark:
             cursor, self._kept_at, self._asked = self.cursor, self._clock(), False
             if self._job is None or self._try_number is None or cursor is None or cursor == self._kept:
                 return
-            labels = {**_constant(self._job), **cursor.labels(self._try_number)}
+            labels = {**constant_labels(self._job), **cursor.labels(self._try_number)}
             try:
                 client.send(update_training_job_labels(self._job.job_id, labels), attempts=1)
             except PAIError:
@@ -83,7 +83,7 @@ class Bookmark:
             self._kept = cursor
 
 
-def _constant(job: JobSnapshot) -> dict[str, str]:
+def constant_labels(job: JobSnapshot) -> dict[str, str]:
     """Return the labels that nobody changes while a job runs.
 
     They are sent along in case an update replaces all labels [inferred: it merges, since another operation deletes

@@ -101,7 +101,7 @@ class LookedUpKeys:
     def __init__(self, keys: KeyPair, look_up: Callable[[], KeyPair]) -> None:
         self._keys = keys
         self._look_up = look_up
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def current(self) -> KeyPair:
         """Return the key pair as it was last looked up."""
@@ -129,7 +129,7 @@ class LeasedKeys:
     def __init__(self, ask: Callable[[], Lease], now: Callable[[], float] = time.time) -> None:
         self._ask = ask
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._lease: Lease | None = None
         self._due = 0.0
         self._failure: tuple[PAIError, float] | None = None

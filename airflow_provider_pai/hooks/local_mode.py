@@ -187,7 +187,17 @@ def _home(running: Path, files: Mapping[str, Path]) -> Iterator[Path]:
     try:
         yield home
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        _remove(home)
+
+
+def _remove(home: Path) -> None:
+    """Remove a server's folder, unless it has the only copy of a job's outputs."""
+    # Both are there exactly while the outputs of a job that ran are not stored.
+    kept = [note.parent for note in home.glob("jobs/*/downloaded.json") if (note.parent / "work/ml/output").exists()]
+    if kept:
+        logger.error("Outputs of a local job could not be stored; they are kept in %s", ", ".join(map(str, kept)))
+        return
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _remove_left(running: Path, prefix: str) -> None:
@@ -200,6 +210,12 @@ def _remove_left(running: Path, prefix: str) -> None:
             # Its start ends the processes of jobs that were under way, and saves their outputs.
             with LocalPAI(home, cache=running.parent / "cache", runtime=RuntimeKind.AUTO, places=local_places(files)):
                 pass
-        except (*_START_FAILURES, ValueError) as error:
-            logger.warning("%s can't be opened, and is removed: %s", home, error)
-        shutil.rmtree(home, ignore_errors=True)
+        except HomeInUse:
+            # Another task tidies it up at this moment.
+            continue
+        except (HomeDamaged, sqlite3.Error, ValueError) as error:
+            logger.warning("%s can't be read: %s", home, error)
+        except (EnvironmentFailed, OSError, RuntimeError) as error:
+            logger.warning("%s can't be opened now, and stays: %s", home, error)
+            continue
+        _remove(home)

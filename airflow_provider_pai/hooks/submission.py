@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.client.bookmark import constant_labels
 from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.model.create_body import create_body
@@ -32,8 +33,9 @@ LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each further look for a job that may just have been created: a list may lag behind [inferred]."""
 
 
-STOP_LOOKS, STOP_PAUSE = 30, 2.0
-"""How often, and every how many seconds, a job that is being stopped is looked at before another one is submitted."""
+STOP_LOOKS, STOP_PAUSE, STOP_AGAIN = 30, 2.0, 10
+"""How often, and every how many seconds, a job that is being stopped is looked at before another one is submitted; and
+after how many looks it is stopped once more."""
 TWIN_WINDOW = timedelta(hours=1)
 """How much older a copy's job may be than this attempt's; an older success is of a deleted run."""
 LOOK_AGAIN_SECONDS = 1.0
@@ -49,13 +51,14 @@ class Submission:
         sleep: waits, in seconds.
 
     Attributes:
-        unanswered: whether a create was sent whose outcome is not known: there may be a job that nobody has seen.
+        unsettled: whether a create was sent and its job given to nobody yet: there may be one that nobody looks after.
     """
 
     def __init__(self, hook: PAITrainingHook, sleep: Callable[[float], None]) -> None:
         self._hook = hook
         self._sleep = sleep
-        self.unanswered = False
+        self._over: set[JobIdentity] = set()
+        self.unsettled = False
 
     def submit_or_adopt(
         self, identity: JobIdentity, prepared: Callable[[EarlierImage], TrainingJobSpec]
@@ -79,7 +82,8 @@ class Submission:
             # While the code was uploaded, or this process slept, another copy of the attempt was quicker.
             return adopted, True
         created = self._create(replace(spec, labels={**spec.labels, **identity.labels()}), identity)
-        settled = self._settle(created, identity, known)
+        settled = self._settled(created, identity, known)
+        self.unsettled = False
         return settled, settled.job_id != created.job_id
 
     def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
@@ -106,15 +110,21 @@ class Submission:
             identity: the attempt.
             job_id: its job, when it is known; a list may lag behind its creation.
         """
+        self._over.add(identity)
+        if job_id is not None:
+            # First, since a list may be slow, and Airflow gives little time.
+            self._stop_held(identity, [self._hook.get(job_id)])
         jobs = self.jobs_of(identity)
-        if job_id is not None and job_id not in {job.job_id for job in jobs}:
-            jobs.append(self._hook.get(job_id))
-        own = held(identity, jobs)
-        if not own and self.unanswered:
+        if not self._stop_held(identity, jobs) and self.unsettled:
             # Killed in the middle of a create, which PAI may carry out all the same.
-            own = next(filter(None, (held(identity, jobs) for jobs in self._later_looks(identity))), [])
+            any(self._stop_held(identity, later) for later in self._later_looks(identity))
+
+    def _stop_held(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> bool:
+        """Stop those of the jobs that are this attempt's; tell whether there were any."""
+        own = held(identity, jobs)
         for job in own:
             self._hook.stop(job.job_id)
+        return bool(own)
 
     def jobs_of(self, identity: JobIdentity) -> list[JobSnapshot]:
         """Return the jobs of a task instance, of all generations."""
@@ -126,14 +136,24 @@ class Submission:
         Until then both would be paid for, and the one that is being stopped may still be quicker and succeed.
         """
         jobs = self.jobs_of(identity)
-        for _ in range(STOP_LOOKS):
+        for look in range(STOP_LOOKS):
             leaving = ending(identity, jobs)
             if not leaving:
                 break
-            self._hook.log.info("Waiting until job %s, which is being stopped, has ended", leaving[0].job_id)
+            if look % STOP_AGAIN == 0:
+                self._stop_again(leaving)
             self._sleep(STOP_PAUSE)
             jobs = self.jobs_of(identity)
         return jobs
+
+    def _stop_again(self, jobs: Sequence[JobSnapshot]) -> None:
+        """Stop jobs that are marked as being stopped: the mark may be all that has arrived."""
+        for job in jobs:
+            self._hook.log.info("Waiting until job %s, which is being stopped, has ended", job.job_id)
+            try:
+                self._hook.stop(job.job_id)
+            except PAIError as error:
+                self._hook.log.warning("Job %s could not be stopped (%s)", job.job_id, error)
 
     def _adopt_new(self, identity: JobIdentity, known: Collection[str]) -> JobSnapshot | None:
         return self._adopt(identity, self.jobs_of(identity), known)
@@ -151,7 +171,9 @@ class Submission:
             raise PAIError(f"this attempt is over: the task was cleared since, and job {newer.job_id} is the new one's")
         if decision.adopt and number(decision.adopt, TRY_LABEL) < identity.try_number:
             # From now on an earlier try that is still alive leaves the job alone.
-            self._hook.label(decision.adopt.job_id, {TRY_LABEL: str(identity.try_number)})
+            # All constant labels go along, should an update replace what was there.
+            labels = constant_labels(decision.adopt)
+            self._hook.label(decision.adopt.job_id, {**labels, TRY_LABEL: str(identity.try_number)})
         return decision.adopt
 
     def _earlier_image(self, identity: JobIdentity, jobs: Sequence[JobSnapshot]) -> str | None:
@@ -166,15 +188,18 @@ class Submission:
             return None
 
     def _create(self, spec: TrainingJobSpec, identity: JobIdentity) -> JobSnapshot:
-        self.unanswered = True
+        self.unsettled = True
+        # Looked at after that, so that whoever ends the attempt from now on looks for the job.
+        if identity in self._over:
+            self.unsettled = False
+            raise PAIError("the task is being ended; nothing was submitted")
         try:
             job_id = self._hook.client.send(create_training_job(create_body(spec, self._hook.config.workspace_id)))
         except PAIError as error:
             if not may_have_happened(error):
-                self.unanswered = False
+                self.unsettled = False
                 raise
             return self._found_after(error, identity, spec.job_name)
-        self.unanswered = False
         return JobSnapshot(
             job_id,
             JobStatus.CREATING,
@@ -194,9 +219,18 @@ class Submission:
         self._hook.log.warning("No usable answer to CreateTrainingJob (%s); looking whether the job exists", error)
         for jobs in self._later_looks(identity):
             if created := next((job for job in jobs if job.name == job_name), None):
-                self.unanswered = False
                 return created
         raise error
+
+    def _settled(self, created: JobSnapshot, identity: JobIdentity, known: Collection[str]) -> JobSnapshot:
+        try:
+            return self._settle(created, identity, known)
+        except PAIError as error:
+            if not may_have_happened(error):
+                raise
+            # The job is there; that PAI can't be asked for others now is no reason to give it up.
+            self._hook.log.warning("Can't look for copies of job %s (%s)", created.job_id, error)
+            return created
 
     def _settle(self, created: JobSnapshot, identity: JobIdentity, known: Collection[str]) -> JobSnapshot:
         """Look once more: two live copies of one attempt may both have looked before either created its job.

@@ -124,9 +124,9 @@ class PAITrainingHook(PAIBaseHook):
         return self._submission.submit_or_adopt(identity, prepared)
 
     @property
-    def create_is_unanswered(self) -> bool:
-        """Whether a create was sent whose outcome is not known: there may be a job that nobody has seen."""
-        return self._submission.unanswered
+    def is_unsettled(self) -> bool:
+        """Whether a create was sent and its job given to nobody yet: there may be one that nobody looks after."""
+        return self._submission.unsettled
 
     def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""

@@ -44,7 +44,8 @@ class Home:
         Raises:
             HomeInUse: another server has it.
         """
-        self.path = path.absolute()
+        # Resolved: a sandbox can't hide a folder under the name of a link to it.
+        self.path = path.resolve()
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock: BinaryIO = (self.path / _LOCK).open("ab")
         if not _locked(self._lock):

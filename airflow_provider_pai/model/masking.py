@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "***"
-_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|(?<![A-Z])(?:PASS|PWD)(?![A-Z])|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE",
+    re.IGNORECASE,
+)
+_IN_URL = re.compile(r"(://)[^/\s@]+@")
 _NAME_MEMBERS = ("Name", "Key")
 
 
@@ -17,7 +21,7 @@ def looks_secret(name: str) -> bool:
 
 
 def masked(value: Any) -> Any:
-    """Return a JSON value with every text, number or flag replaced whose name looks secret.
+    """Return a JSON value with every text, number or flag replaced whose name looks secret, and users in URLs.
 
     A name is a member's, or that of a pair ``{"Name": ..., "Value": ...}`` or ``{"Key": ..., "Value": ...}``. Objects
     and lists below such a name stay, so that one sees what is sent.
@@ -25,10 +29,12 @@ def masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         named = next((str(value[name]) for name in _NAME_MEMBERS if name in value and "Value" in value), "")
         return {name: _masked_member(item, name if name != "Value" else named or name) for name, item in value.items()}
-    return [masked(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return _IN_URL.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def _masked_member(value: Any, name: str) -> Any:
-    if isinstance(value, Mapping | list):
+    if isinstance(value, Mapping | list) or not looks_secret(name):
         return masked(value)
-    return MASK if looks_secret(name) and value not in (None, "") else value
+    return value if value in (None, "") else MASK

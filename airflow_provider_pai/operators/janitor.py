@@ -14,6 +14,9 @@ from airflow_provider_pai.operators.outcome import airflow_errors
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_pai.errors import PAIError
+    from airflow_provider_pai.hooks.training import PAITrainingHook
+
 
 class PAIJanitorOperator(BaseOperator):
     """Lists, and on request stops, this deployment's active jobs whose task instance is over.
@@ -65,9 +68,11 @@ class PAIJanitorOperator(BaseOperator):
                     *(orphan.job.job_id, orphan.job.name, orphan.job.status, orphan.owner.task_id),
                     *(orphan.owner.dag_id, orphan.owner.run_id, orphan.state, "; stopping it" if self.stop else ""),
                 )
-                if self.stop:
-                    hook.stop(orphan.job.job_id)
+            failures = [self._stopped(hook, orphan.job.job_id) for orphan in found] if self.stop else []
             self.log.info("%d orphaned jobs", len(found))
+            for failure in filter(None, failures):
+                # Only now, so that one job that can't be stopped does not keep the others running.
+                raise failure
             return [
                 {
                     "job_id": orphan.job.job_id,
@@ -83,3 +88,14 @@ class PAIJanitorOperator(BaseOperator):
                 }
                 for orphan in found
             ]
+
+    def _stopped(self, hook: PAITrainingHook, job_id: str) -> PAIError | None:
+        """Stop a job; return why it could not be."""
+        from airflow_provider_pai.errors import PAIError
+
+        try:
+            hook.stop(job_id)
+        except PAIError as error:
+            self.log.warning("Job %s could not be stopped (%s)", job_id, error)
+            return error
+        return None

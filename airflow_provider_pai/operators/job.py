@@ -94,7 +94,7 @@ class PAIJobOperator(BaseOperator):
         try:
             yield
         except PAIError as error:
-            if self.hook.create_is_unanswered:
+            if self.hook.is_unsettled:
                 self._abandon(context, None, error)
             raise
 

@@ -139,7 +139,7 @@ def test_a_create_that_was_refused_is_not_looked_for(pai: LocalPAI, identity: Jo
     hook = PAITrainingHook()
     with pytest.raises(PAIError, match="InvalidParameter"):
         submit(hook, identity)
-    assert not hook.create_is_unanswered
+    assert not hook.is_unsettled
     assert pai.faults.counts()["ListTrainingJobs"] == 1
 
 
@@ -191,7 +191,8 @@ def test_a_job_that_succeeds_although_it_is_being_stopped_is_not_paid_for_twice(
             _end_well(pai, job_id)
 
     retry = training(command="sleep 60", wait_for_completion=False, retries=1)
-    retry.hook = PAITrainingHook(sleep=sleep)
+    pai.faults.add(Fault("StopTrainingJob", FaultKind.ERROR, status=503, times=5))
+    retry.hook = interrupted(PAITrainingHook(sleep=sleep), sleep=lambda _: None)
     assert retry.execute(first.retried().context)["job_id"] == job_id
     assert sleeps == [2.0]
     assert pai.faults.counts()["CreateTrainingJob"] == 1
@@ -201,3 +202,36 @@ def _end_well(pai: LocalPAI, job_id: str) -> None:
     body = {"Status": "Succeed", "ReasonCode": "TrainingJobSucceed", "ReasonMessage": "by hand"}
     requests.post(f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, timeout=10).raise_for_status()
     PAITrainingHook().wait(job_id, interval=0.1, show=list)
+
+
+def test_a_stop_that_was_lost_is_sent_again_before_another_job_is_submitted(pai: LocalPAI) -> None:
+    first = Attempt(max_tries=1)
+    operator = training(command="sleep 60", wait_for_completion=False, retries=1)
+    old = operator.execute(first.context)["job_id"]
+    # All that has arrived of a stop.
+    PAITrainingHook().label(old, {"airflow.stopping": "true"})
+    new = training(command="sleep 60", wait_for_completion=False, retries=1).execute(first.retried().context)["job_id"]
+    hook = PAITrainingHook()
+    assert hook.get(old).status == "Terminated"
+    assert not hook.get(new).is_terminal
+    hook.stop(new)
+
+
+def test_a_job_is_not_given_up_because_its_copies_could_not_be_looked_for(pai: LocalPAI, identity: JobIdentity) -> None:
+    hook = PAITrainingHook(sleep=lambda _: None)
+
+    def outage() -> None:
+        pai.faults.add(Fault("ListTrainingJobs", FaultKind.DROP_BEFORE, times=5))
+
+    job_id = submit(interrupted(hook, after=once("CreateTrainingJob", outage), sleep=lambda _: None), identity)
+    assert [job.job_id for job in active(identity)] == [job_id]
+    assert not hook.is_unsettled
+
+
+def test_a_task_that_is_ended_while_it_prepares_submits_nothing(pai: LocalPAI) -> None:
+    attempt = Attempt()
+    operator = training(command="sleep 60")
+    operator.hook = interrupted(PAITrainingHook(), after=once("ListEcsSpecs", operator.on_kill))
+    with pytest.raises(PAIError, match="the task is being ended"):
+        operator.execute(attempt.context)
+    assert "CreateTrainingJob" not in pai.faults.counts()

@@ -62,13 +62,15 @@ def _started(daemon: str) -> Iterator[str]:
         options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--host", address]
         options += ["--data-root", f"{home}/data", "--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
         child = processes.start("dockerd", [daemon, *options], log=home / "log", env={"PATH": _PATH, "HOME": folder})
-        with _client(address) as client:
-            _wait(client, child)
-        yield address
-        processes.end(child, patience=_START_SECONDS)
-        for mounted in _mounted_in(folder):
-            # It leaves its network namespace mounted.
-            subprocess.run(["umount", mounted], check=True)
+        try:
+            with _client(address) as client:
+                _wait(client, child)
+            yield address
+        finally:
+            processes.end(child, patience=_START_SECONDS)
+            for mounted in _mounted_in(folder):
+                # It leaves its network namespace mounted.
+                subprocess.run(["umount", mounted], check=True)
 
 
 def _wait(client: docker.DockerClient, child: Child) -> None:

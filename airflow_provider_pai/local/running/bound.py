@@ -6,7 +6,9 @@ its machine away.
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Protocol
 
 from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.preparation import Objects
+
+logger = logging.getLogger(__name__)
 
 _PART = ".part"
 
@@ -94,18 +98,40 @@ class LocalPlace:
         return self._path if self._path.exists() else None
 
     def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
-        """Copy new and changed files, and delete those that the job deleted. See :meth:`Place.upload_tree`."""
+        """Copy new and changed files, and delete those that the job deleted. See :meth:`Place.upload_tree`.
+
+        What somebody else has written since stays: another job may have gone on from there.
+        """
         found = stamps(folder, root)
         self._path.mkdir(parents=True, exist_ok=True)
+        for relative, (_, modified) in before.items():
+            left = folder / relative
+            if (left.is_dir() or not os.path.lexists(left)) and not self._is_newer(relative, modified):
+                (self._path / relative).unlink(missing_ok=True)
         changed = [relative for relative, stamp in found.items() if before.get(relative) != stamp]
-        for relative in changed:
-            target = self._path / relative
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all: the next job may read a checkpoint while this one's is being written.
-            part = target.with_name(target.name + _PART)
+        stored = [relative for relative in changed if self._store(relative, folder, found[relative][1])]
+        return len(stored)
+
+    def _store(self, relative: str, folder: Path, modified: int) -> bool:
+        """Copy one file, whole or not at all: the next job may read a checkpoint while this one's is being written."""
+        if self._is_newer(relative, modified):
+            logger.warning("%s was changed by somebody else meanwhile, and stays as it is", self._path / relative)
+            return False
+        target = self._path / relative
+        if target.is_dir() and not target.is_symlink():
+            # The job has put a file in the folder's place. Somebody else's files in it are an error, and stay.
+            for below in sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True):
+                below.rmdir()
+            target.rmdir()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{secrets.token_hex(8)}{_PART}")
+        try:
             shutil.copy(folder / relative, part)
             part.replace(target)
-        for relative in before:
-            if not os.path.lexists(folder / relative):
-                (self._path / relative).unlink(missing_ok=True)
-        return len(changed)
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
+    def _is_newer(self, relative: str, modified: int) -> bool:
+        path = self._path / relative
+        return path.is_file() and path.stat().st_mtime_ns > modified

@@ -19,7 +19,9 @@ from airflow_provider_pai.model.contract import ROOT
 logger = logging.getLogger(__name__)
 
 _PROBE_SECONDS = 10
-_REPLACED = frozenset({"proc", "dev", "tmp", ROOT.strip("/")})
+_REPLACED = frozenset({"proc", "dev", "tmp", "run", ROOT.strip("/")})
+_RUN_SHOWN = ("systemd/resolve", "NetworkManager", "resolvconf", "nvidia-persistenced")
+"""What jobs need of ``/run``: names of hosts, and GPUs. Its sockets would let a job ask the machine's services."""
 _GPU_DEVICES = ("nvidia*", "dri", "kfd")
 _RUN = f"""
 cd "$1" && shift || exit
@@ -63,7 +65,7 @@ class Sandbox:
     """
 
     def __init__(self, hidden: Path, visible: Sequence[Path], mode: Mode | None = None) -> None:
-        self._hidden = hidden.absolute()
+        self._hidden = hidden.resolve()
         self._hidden.mkdir(parents=True, exist_ok=True)
         self._visible = tuple(dict.fromkeys(path.absolute() for path in visible))
         self.mode = mode or Mode.PLAIN
@@ -127,7 +129,9 @@ class Sandbox:
     def _view(self, work: WorkFolder, shown: Mapping[str, Path]) -> Iterator[str]:
         yield from ("--unshare-pid", "--die-with-parent", "--cap-drop", "ALL")
         yield from _machine()
-        yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")  # noqa: S108
+        yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run")  # noqa: S108
+        for name in _RUN_SHOWN:
+            yield from ("--ro-bind-try", f"/run/{name}", f"/run/{name}")
         for pattern in _GPU_DEVICES:
             for device in sorted(Path("/dev").glob(pattern)):
                 yield from ("--dev-bind-try", str(device), str(device))

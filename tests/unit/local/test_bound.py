@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,3 +157,52 @@ def test_an_ordinary_server_reads_no_file_of_its_machine(pai: LocalPAI, uri: str
         client.send(create_training_job(create_body(job(uri), pai.ready.workspace_id)))
     client.close()
     oss.close()
+
+
+def stored(place: LocalPlace, work: Path, before: dict[str, tuple[int, int]]) -> int:
+    return place.upload_tree("", work / "out", work, before)
+
+
+def test_a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_stored(tmp_path: Path, work: Path) -> None:
+    target = tmp_path / "target"
+    (target / "was_folder").mkdir(parents=True)
+    (target / "was_file").write_text("old")
+    (target / "was_folder" / "x").write_text("old")
+    place = LocalPlace(target)
+    place.download("", work / "out")
+    before = stamps(work / "out", work)
+    (work / "out" / "was_file").unlink()
+    (work / "out" / "was_file").mkdir()
+    (work / "out" / "was_file" / "y").write_text("new")
+    shutil.rmtree(work / "out" / "was_folder")
+    (work / "out" / "was_folder").write_text("new")
+    assert stored(place, work, before) == 2
+    assert (target / "was_file" / "y").read_text() == "new"
+    assert (target / "was_folder").read_text() == "new"
+
+
+def test_what_somebody_else_has_written_since_is_neither_overwritten_nor_deleted(tmp_path: Path, work: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "gone").write_text("old")
+    (target / "last").write_text("old")
+    place = LocalPlace(target)
+    place.download("", work / "out")
+    before = stamps(work / "out", work)
+    (work / "out" / "last").write_text("ours")
+    (work / "out" / "gone").unlink()
+    later = time.time() + 60
+    for name in ("gone", "last"):
+        (target / name).write_text("theirs")
+        os.utime(target / name, (later, later))
+    assert stored(place, work, before) == 0
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"gone": "theirs", "last": "theirs"}
+
+
+def test_a_file_of_the_users_that_looks_like_half_a_copy_is_left_alone(tmp_path: Path, work: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "m.bin.part").write_text("mine")
+    (work / "out" / "m.bin").write_text("new")
+    stored(LocalPlace(target), work, {})
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"m.bin.part": "mine", "m.bin": "new"}

@@ -22,3 +22,15 @@ def test_values_whose_names_look_secret_are_masked_wherever_they_stand() -> None
 
 def test_nothing_is_made_of_what_is_empty() -> None:
     assert masked({"Environments": {"TOKEN": ""}, "a": None}) == {"Environments": {"TOKEN": ""}, "a": None}
+
+
+def test_users_and_passwords_in_urls_are_masked_in_lists_and_commands_too() -> None:
+    body = {
+        "PythonRequirements": ["--extra-index-url https://user:abc@host/simple"],
+        "Environments": {"DATABASE_URL": "postgres://user:abc@host/db", "DB_PASS": "abc", "COMPASS": "north"},
+        "Command": ["sh", "-c", "git clone https://abc@host/x oss://bucket/key"],
+    }
+    shown = masked(body)
+    assert "abc" not in str(shown)
+    assert "oss://bucket/key" in shown["Command"][2]
+    assert shown["Environments"]["COMPASS"] == "north"
