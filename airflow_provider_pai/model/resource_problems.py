@@ -102,11 +102,11 @@ def _share_problems(share: InstanceSpec) -> Iterator[str]:
         if value and (not _AMOUNT.fullmatch(value) or not float(value)):
             unit = "vCPUs" if name == "cpu" else "GiB, without a unit"
             yield f"instance_spec[{name!r}] must be a number of {unit}, not {value!r}"
-    if share.gpu and not _COUNT.fullmatch(share.gpu):
+    if not _COUNT.fullmatch(share.gpu):
         yield f"instance_spec['gpu'] must be a whole number of GPUs, not {share.gpu!r}"
     if share.gpu_type and not _GPU_TYPE.fullmatch(share.gpu_type):
         yield f"instance_spec['gpu_type'] {share.gpu_type!r} is no type of GPU; they look like 'Tesla-V100-16G'"
-    if share.gpu_type and share.gpu in ("", "0"):
+    if share.gpu_type and share.gpu == "0":
         yield "instance_spec['gpu_type'] is given without 'gpu'; say how many GPUs"
 
 

@@ -40,14 +40,14 @@ class InstanceSpec:
     Attributes:
         cpu: number of vCPUs.
         memory: memory in GiB.
-        gpu: number of GPUs; empty for none.
+        gpu: number of GPUs. ``alipai`` 0.4.13 can't read a job that does not name it, so none is said, too.
         gpu_type: their type; empty for the quota's only one.
         shared_memory: shared memory in GiB; empty for PAI's default.
     """
 
     cpu: str
     memory: str
-    gpu: str = ""
+    gpu: str = "0"
     gpu_type: str = ""
     shared_memory: str = ""
 

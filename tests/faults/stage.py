@@ -160,6 +160,10 @@ class Life:
         wait_for(lambda: self.statuses, lambda seen: seen == expected, f"jobs {expected}", timeout=timeout)
         logger.info("%s: jobs %s after %.1f s", self.run.run_id, expected, time.monotonic() - begin)
 
+    def wait_ended(self, timeout: float = STOP_SECONDS) -> None:
+        """Wait until all jobs have ended, in whatever way."""
+        wait_for(lambda: [job.is_terminal for job in self.jobs], all, "the jobs to end", timeout=timeout)
+
     def stop(self) -> None:
         """Stop all of its jobs, as a person does in PAI's console."""
         client = PAIClient(config_of(self.cloud))

@@ -116,7 +116,9 @@ def test_execution_timeout_passes_while_the_task_runs(stage: Stage) -> None:
 def test_execution_timeout_passes_while_the_task_is_deferred(stage: Stage) -> None:
     life = stage.start("deferred_timeout", LONG)
     assert life.wait_end() == "failed"
-    life.wait_statuses("Terminated")
+    # PAI was given the same limit, and either may be quicker.
+    life.wait_ended()
+    assert life.statuses in (["Terminated"], ["Failed"])
     assert "JobTimeoutError" in life.log() or "JobStoppedError" in life.log()
 
 

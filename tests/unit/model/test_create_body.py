@@ -45,7 +45,7 @@ PUBLIC = st.fixed_dictionaries(
 QUOTA = st.fixed_dictionaries(
     {
         "resource_id": NAMES,
-        "instance_spec": st.none() | st.builds(InstanceSpec, NAMES, NAMES, TEXTS, TEXTS, TEXTS),
+        "instance_spec": st.none() | st.builds(InstanceSpec, NAMES, NAMES, NAMES, TEXTS, TEXTS),
         "priority": st.none() | st.integers(1, 9),
     }
 )
@@ -266,3 +266,8 @@ def test_a_registered_algorithm_brings_its_own_image_and_command() -> None:
     assert "AlgorithmSpec" not in body
     assert (body["AlgorithmName"], body["AlgorithmProvider"]) == ("llm", "pai")
     assert body["CodeDir"]["LocationValue"]["Bucket"] == "bkt"
+
+
+def test_a_share_without_gpus_says_so_since_alipai_cant_read_it_otherwise() -> None:
+    quota = replace(SPEC, instance_type="", resource_id="quota1", instance_spec=InstanceSpec(cpu="4", memory="16"))
+    assert create_body(quota, "1")["ComputeResource"]["InstanceSpec"] == {"CPU": "4", "Memory": "16", "GPU": "0"}
