@@ -52,7 +52,7 @@ def test_the_task_process_is_killed_in_the_middle_of_the_create(stage: Stage) ->
     life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_during")
     await_true("the create", lambda: asked(cloud, "CreateTrainingJob") > 0)
     kill(life)
-    # Whether PAI carries out what it has half read, or has just done so, is its own affair; there is one job in any case.
+    # Whether PAI carries out what it has half read, or has just done so: there is one job in any case.
     life.assert_succeeded_with("Succeed")
 
 
