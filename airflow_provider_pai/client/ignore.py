@@ -102,5 +102,6 @@ def _rules(line: str) -> list[_Rule]:
         bare = text.rstrip("/")
         name = bare.rstrip(" ")
         text = name + "\\ " * (len(bare) - len(name))
-    patterns = GitIgnoreSpec.from_lines([text]).patterns
+    # Other back ends, of libraries that may be there, refuse names that are no text.
+    patterns = GitIgnoreSpec.from_lines([text], backend="simple").patterns
     return [_Rule(pattern, folders_only) for pattern in patterns if pattern.include is not None]

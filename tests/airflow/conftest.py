@@ -15,6 +15,9 @@ def task_log(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtur
 
     def lines() -> list[str]:
         printed = re.finditer(r"\[info +\] (.*?)(?=  +\[|$)", capsys.readouterr().out, re.MULTILINE)
-        return [line[1].rstrip() for line in printed] or [record.getMessage() for record in caplog.records]
+        found = [line[1].rstrip() for line in printed] or [record.getMessage() for record in caplog.records]
+        # Each line is told once, as by capsys.
+        caplog.clear()
+        return found
 
     return lines

@@ -75,7 +75,7 @@ def statuses(log: Iterable[str]) -> list[str]:
 def test_every_status_of_a_job_is_told_once_with_its_time(pai: LocalPAI, task_log: TaskLog, deferrable: bool) -> None:
     attempt = Attempt()
     if deferrable:
-        event = deferred(attempt).event()
+        event = deferred(attempt, command="sleep 1").event()
         training(deferrable=True).execute_complete(attempt.context, event)
     else:
         training().execute(attempt.context)
@@ -92,7 +92,7 @@ def test_lines_of_several_instances_name_them_and_appear_once(
     arguments = {"command": "for i in $(seq 1 250); do echo line $i of $RANK; done", "instance_count": 2}
     attempt = Attempt()
     if deferrable:
-        deferred(attempt, **arguments).event()
+        deferred(attempt, **{**arguments, "command": f"sleep 1; {arguments['command']}"}).event()
     else:
         training(**arguments).execute(attempt.context)
     log = task_log()
