@@ -1,0 +1,110 @@
+"""Services on disk and in memory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from airflow_provider_pai.local.eas.record import Event, Service
+
+logger = logging.getLogger(__name__)
+
+_KEPT_EVENTS = 500
+
+
+class ServiceStore:
+    """Services: one JSON file each, all of them in memory. Any thread may call it.
+
+    Records are values: a reader keeps what it got, a change replaces record and file, the file by renaming.
+
+    Args:
+        folder: ``<folder>/<name>/service.json``; what runs services keeps its own files beside it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._services = {service.name: service for path in sorted(folder.iterdir()) if (service := _read(path))}
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a service's files."""
+        return self._folder / name
+
+    def get(self, name: str) -> Service | None:
+        """Return a service as it is now; None when there is none of this name."""
+        with self._lock:
+            return self._services.get(name)
+
+    def all(self) -> list[Service]:
+        """Return all services, oldest first."""
+        with self._lock:
+            return sorted(self._services.values(), key=lambda service: (service.created, service.service_id))
+
+    def add(self, service: Service) -> bool:
+        """Keep a new service; False when the name is taken."""
+        with self._lock:
+            if service.name in self._services:
+                return False
+            # What a deleted service of the name left is none of this one's.
+            shutil.rmtree(self.folder(service.name), ignore_errors=True)
+            self._write(service)
+            return True
+
+    def change(self, name: str, change: Callable[[Service], Service]) -> Service:
+        """Replace a service; no other change comes between reading and writing.
+
+        Args:
+            name: an existing service.
+            change: gets it and returns what takes its place; what it raises is raised here, and nothing is changed.
+
+        Raises:
+            KeyError: there is no such service.
+        """
+        with self._lock:
+            changed = change(self._services[name])
+            if changed != self._services[name]:
+                self._write(changed)
+            return changed
+
+    def tell(self, name: str, event: Event) -> None:
+        """Add to what happened to a service; nothing when it is gone."""
+        with self._lock:
+            if name in self._services:
+                self.change(name, lambda service: replace(service, events=(*service.events, event)[-_KEPT_EVENTS:]))
+
+    def forget(self, name: str) -> None:
+        """Forget a service and its files; its instances have ended."""
+        with self._lock:
+            if self._services.pop(name, None):
+                (self.folder(name) / "service.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder(name), ignore_errors=True)
+
+    def _write(self, service: Service) -> None:
+        folder = self.folder(service.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / "service.json.new"
+        with temporary.open("w", encoding="utf-8") as opened:
+            opened.write(json.dumps(service.to_json()))
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(folder / "service.json")
+        self._services[service.name] = service
+
+
+def _read(folder: Path) -> Service | None:
+    path = folder / "service.json"
+    if not path.exists():
+        return None
+    try:
+        service = Service.from_json(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        logger.warning("%s can't be read; this service is left out", path)
+        return None
+    return service if service.name == folder.name else None
