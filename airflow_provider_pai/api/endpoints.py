@@ -33,6 +33,7 @@ class Service:
 PAI_STUDIO = Service("PaiStudio", "2022-01-12", "pai", "pai-vpc")
 AI_WORKSPACE = Service("AIWorkSpace", "2021-02-04", "aiworkspace", "aiworkspace-vpc")
 DLC = Service("pai-dlc", "2020-12-03", "pai-dlc", "pai-dlc-vpc")
+EAS = Service("eas", "2021-07-01", "pai-eas", "pai-eas-manage-vpc")
 STS = Service("Sts", "2015-04-01", "sts", "sts-vpc")
 
 
