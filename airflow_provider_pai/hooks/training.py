@@ -113,15 +113,17 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
+        # As a rule only a later try finds a job to adopt, and has no need of anything else then.
+        with self._preparation.begun(spec, ask=identity.is_first_try) as begun:
 
-        def prepared(earlier_image: EarlierImage) -> TrainingJobSpec:
-            wanted = spec
-            if spec.image and (image_uri := earlier_image()):
-                self.log.info("The image of the earlier try is kept: %s", image_uri)
-                wanted = replace(spec, image_uri=image_uri, image=None)
-            return self._preparation.prepared(wanted, job_name, identity.key)
+            def prepared(earlier_image: EarlierImage) -> TrainingJobSpec:
+                wanted = spec
+                if spec.image and (image_uri := earlier_image()):
+                    self.log.info("The image of the earlier try is kept: %s", image_uri)
+                    wanted = replace(spec, image_uri=image_uri, image=None)
+                return self._preparation.prepared(wanted, job_name, identity.key, begun=begun)
 
-        return self._submission.submit_or_adopt(identity, prepared)
+            return self._submission.submit_or_adopt(identity, prepared)
 
     @property
     def is_unsettled(self) -> bool:
