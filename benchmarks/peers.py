@@ -49,7 +49,7 @@ class Environment(Enum):
         return subprocess.run([self.python, "-c", program], capture_output=True, check=True, text=True).stdout.strip()
 
     def variables(self) -> dict[str, str]:
-        """Return the variables of a process in it: this process's, without what is set for Airflow and Alibaba Cloud."""
+        """Return the variables of a process in it: this process's, but for what is set for Airflow and Alibaba."""
         dropped = ("AIRFLOW", "ALIBABA_CLOUD_", "PYTHONDONTWRITEBYTECODE")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         kept["PYTHONPATH"] = str(ROOT)
