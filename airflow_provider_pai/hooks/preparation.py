@@ -42,7 +42,7 @@ class Begun:
     machine: Future[list[str]] | None = None
 
 
-_NOTHING = Begun()
+NOTHING_BEGUN = Begun()
 
 
 class JobPreparation:
@@ -58,14 +58,13 @@ class JobPreparation:
         self._artifacts: dict[str, str] = {}
 
     @contextmanager
-    def begun(self, spec: TrainingJobSpec, *, ask: bool) -> Iterator[Begun]:
+    def begun(self, spec: TrainingJobSpec) -> Iterator[Begun]:
         """Prepare a job in other threads as far as it needs no answer to any other question.
 
-        Its source code is read, and nothing of it is sent anywhere.
+        Its source code is read, and nothing of it is sent anywhere; PAI is asked whether it has the instance type.
 
         Args:
             spec: the job.
-            ask: whether to ask PAI already whether it has the instance type.
         """
         # The threads must not be the first to need the connection.
         self._hook.client  # noqa: B018
@@ -73,11 +72,11 @@ class JobPreparation:
         with Crew(2) as crew:
             if spec.source_dir and not spec.source_dir.startswith("oss://"):
                 source = crew.begin(partial(read_source, spec.source_dir, crew.check))
-            if ask and spec.instance_type and not spec.is_local:
+            if spec.instance_type and not spec.is_local:
                 machine = crew.begin(partial(self._machine_problems, spec.instance_type))
             yield Begun(source, machine)
 
-    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = (), begun: Begun = _NOTHING) -> list[str]:
+    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = (), begun: Begun = NOTHING_BEGUN) -> list[str]:
         """Return what is wrong with a job beyond its spec: connection, files, instance type, image, experiment.
 
         Args:
@@ -101,7 +100,7 @@ class JobPreparation:
         return found
 
     def prepared(
-        self, spec: TrainingJobSpec, job_name: str, key: str, *, upload: bool = True, begun: Begun = _NOTHING
+        self, spec: TrainingJobSpec, job_name: str, key: str, *, upload: bool = True, begun: Begun = NOTHING_BEGUN
     ) -> TrainingJobSpec:
         """Return a job with nothing left to fill in. Uploads its source code and local inputs.
 
