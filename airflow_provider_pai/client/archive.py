@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import tarfile
 from collections.abc import Iterable, Iterator
+from functools import cache
 from io import BufferedReader
 from typing import IO
 
@@ -15,6 +16,8 @@ from airflow_provider_pai.client.files import LocalFile, unchanging
 Piece = bytes | memoryview
 """Some bytes of an archive; a view is good until the next is asked for."""
 _PIECE = 1024 * 1024
+_ORDINARY_SIZE = 8**11 - 1
+"""Bytes of the largest file whose size a plain header can tell."""
 # Measured on source code and on random words: level 1 is a tenth quicker and 2-8 % larger, level 3 takes twice as long
 # for 1-3 %; zlib's level 6 takes six times as long.
 _COMPRESSION = 2
@@ -60,10 +63,7 @@ class TarStream:
     def _member(self, file: LocalFile, buffer: memoryview) -> Iterator[Piece]:
         with unchanging(file) as (stream, status):
             size = status.st_size
-            member = tarfile.TarInfo(file.name)
-            member.size = size
-            member.mode = 0o755 if status.st_mode & 0o100 else 0o644
-            yield member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+            yield _header(file.name, size, 0o755 if status.st_mode & 0o100 else 0o644)
             yield from _contents(stream, size, buffer)
             yield bytes(-size % tarfile.BLOCKSIZE)
         self.sizes.append(size)
@@ -75,6 +75,30 @@ def compress(pieces: Iterable[Piece], content: IO[bytes]) -> None:
     for piece in pieces:
         content.write(compressor.compress(piece))
     content.write(compressor.flush())
+
+
+def _header(name: str, size: int, mode: int) -> bytes:
+    """Return what stands before a file's contents; of an ordinary file ten times as quick as the library."""
+    if not name.isascii() or len(name) > tarfile.LENGTH_NAME or size > _ORDINARY_SIZE:
+        return _header_of_library(name, size, mode)
+    block = bytearray(_nameless(mode))
+    block[: len(name)] = name.encode()
+    block[124:135] = b"%011o" % size
+    # The sum of all bytes, with blanks in its own place.
+    block[148:156] = b" " * 8
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block)
+
+
+def _header_of_library(name: str, size: int, mode: int) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, mode
+    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+@cache
+def _nameless(mode: int) -> bytes:
+    return _header_of_library("", 0, mode)
 
 
 def _contents(stream: BufferedReader, size: int, buffer: memoryview) -> Iterator[memoryview]:

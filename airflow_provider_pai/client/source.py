@@ -25,7 +25,7 @@ LARGE = 100 * 1000 * 1000
 SMALL = 128 * 1024
 """Bytes of an unpacked archive up to which sending it, perhaps in vain, costs less than asking whether it is there."""
 _LARGEST = 5
-_IN_MEMORY = 8 * 1024 * 1024
+_IN_MEMORY = 1024 * 1024
 
 
 @dataclass(frozen=True)

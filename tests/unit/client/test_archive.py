@@ -17,7 +17,18 @@ from airflow_provider_pai.client.archive import TarStream, compress
 from airflow_provider_pai.client.files import LocalFile, local_files
 
 NAMES = st.sampled_from(
-    ["train.py", "é.py", "a/x", "a/b/x", "x" * 99, "x" * 100, "x" * 101, "d/" * 100 + "x", "\udcff"]
+    [
+        "train.py",
+        "é.py",
+        "a/x",
+        "a/b/x",
+        "x" * 99,
+        "x" * 100,
+        "x" * 101,
+        "d/" * 100 + "x",
+        "d/" * 40 + "x" * 20,
+        "\udcff",
+    ]
 )
 FILES = st.dictionaries(NAMES, st.tuples(st.binary(max_size=2000), st.booleans()))
 
