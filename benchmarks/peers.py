@@ -1,6 +1,6 @@
 """Modules run in another process, in the environment of a peer or in ours: asked with JSON, answering with JSON.
 
-Both sides are here, and nothing but the standard library, so that this module can be imported in all environments.
+Both sides are here, and need nothing but the standard library, so that this module can be imported in all environments.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from devtools.waits import wait_for
+
 ROOT = Path(__file__).resolve().parent.parent
 _ALIPAI_SCRIPTS = ROOT / "tests" / "alipai" / "scripts"
-_RESULT = "BENCHMARK_RESULT"
+_FOLDER = "BENCHMARK_FOLDER"
+_RESULT = "result.json"
+_READY = "ready"
 _LAST_LINES = 20
 
 
@@ -71,7 +75,27 @@ class Errand:
 
     process: subprocess.Popen[bytes]
     log: Path
-    _result: Path
+
+    def ask(self, question: Mapping[str, Any], timeout: float = 120) -> None:
+        """Wait until it has imported what it needs, that is until it calls :func:`asked`, and ask it; only once.
+
+        Args:
+            question: what :func:`asked` returns in it.
+            timeout: seconds to wait at most.
+
+        Raises:
+            WaitTimeoutError: it did not get ready in time.
+        """
+        wait_for(
+            lambda: self.log.with_name(_READY).exists() or self.process.poll() is not None,
+            bool,
+            f"{self.process.args!r} to be ready",
+            timeout=timeout,
+            interval=0.02,
+        )
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError), self.process.stdin as pipe:
+                pipe.write(json.dumps(dict(question)).encode())
 
     def answer(self, timeout: float = 600) -> dict[str, Any]:
         """Wait for its end and return what it answered.
@@ -84,10 +108,11 @@ class Errand:
             subprocess.TimeoutExpired: it did not end in time.
         """
         code = self.process.wait(timeout)
-        if code or not self._result.exists():
+        result = self.log.with_name(_RESULT)
+        if code or not result.exists():
             last = "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
             raise RuntimeError(f"{self.process.args!r} ended with exit code {code}:\n{last}")
-        found: dict[str, Any] = json.loads(self._result.read_text())
+        found: dict[str, Any] = json.loads(result.read_text())
         return found
 
 
@@ -95,57 +120,54 @@ class Errand:
 def started(
     environment: Environment,
     module: str,
-    asked: Mapping[str, Any],
     *,
     variables: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[Errand]:
-    """Run a module in an environment; it has an empty home folder and no Airflow of its own, and ends with the block.
+    """Start a module in an environment; it has an empty home folder and no Airflow of its own, and ends with the block.
 
     Args:
         environment: where.
         module: its name, for example ``benchmarks.logs_ours``.
-        asked: what :func:`asked` returns in it.
         variables: further environment variables.
         options: options of the interpreter.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        home = Path(folder)
-        own = {"HOME": folder, "AIRFLOW_HOME": folder, _RESULT: str(home / "result.json")}
-        with (home / "log.txt").open("wb") as log:
+        own = {"HOME": folder, "AIRFLOW_HOME": folder, _FOLDER: folder}
+        log = Path(folder) / "log.txt"
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 [environment.python, *options, "-m", module],
                 stdin=subprocess.PIPE,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**environment.variables(), **own, **(variables or {})},
                 cwd=folder,
             )
         try:
-            if process.stdin is not None:
-                with process.stdin as pipe:
-                    pipe.write(json.dumps(dict(asked)).encode())
-            yield Errand(process, home / "log.txt", home / "result.json")
+            yield Errand(process, log)
         finally:
             process.kill()
             process.wait()
 
 
-def run(environment: Environment, module: str, asked: Mapping[str, Any], **options: Any) -> dict[str, Any]:
-    """Run a module and return what it answered; the arguments are those of :func:`started`."""
-    with started(environment, module, asked, **options) as errand:
+def run(environment: Environment, module: str, question: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """Run a module, ask it and return what it answered; the other arguments are those of :func:`started`."""
+    with started(environment, module, **options) as errand:
+        errand.ask(question)
         return errand.answer()
 
 
 def asked() -> dict[str, Any]:
-    """Return what this process, run by :func:`started`, was asked."""
+    """Return what this process was asked; called when everything is imported."""
+    (Path(os.environ[_FOLDER]) / _READY).touch()
     question: dict[str, Any] = json.load(sys.stdin)
     return question
 
 
 def answer(**found: Any) -> None:
     """Answer whoever ran this process."""
-    Path(os.environ[_RESULT]).write_text(json.dumps(found))
+    (Path(os.environ[_FOLDER]) / _RESULT).write_text(json.dumps(found))
 
 
 def now() -> float:

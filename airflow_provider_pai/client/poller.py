@@ -75,7 +75,7 @@ async def watch(
     watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
     poller.add(watched)
     try:
-        async for progress in _until_end(poller, watched):
+        async for progress in until_end(poller, watched):
             yield progress
             # Whoever asks for more has shown this.
             bookmark.move(progress.snapshot, progress.cursor)
@@ -87,7 +87,7 @@ async def watch(
             await poller.close()
 
 
-async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Progress]:
+async def until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Progress]:
     """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end."""
     while True:
         progress = await watched.queue.get()

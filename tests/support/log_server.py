@@ -100,6 +100,9 @@ class LogServer:
             body = self._log_page(call.query)
         return decode_answer(call, 200, {}, json.dumps(body).encode())
 
+    def close(self) -> None:
+        """There is nothing to give back."""
+
     def _log_page(self, query: Any) -> dict[str, Any]:
         self.requests.append(dict(query))
         name = query.get("InstanceId", f"{JOB}-master-0")
