@@ -1,14 +1,16 @@
-"""A few threads that do many small works together, and all stop when one fails."""
+"""A few threads that work for one caller, and all stop when one of them fails or the caller is done."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from airflow_provider_pai.errors import PAIError
+
+T = TypeVar("T")
 
 
 class Crew:
@@ -20,8 +22,12 @@ class Crew:
         Args:
             size: how many work at a time.
         """
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="pai-upload")
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="pai-crew")
         self._over = threading.Event()
+
+    def begin(self, work: Callable[[], T]) -> Future[T]:
+        """Do a work while the caller does another."""
+        return self._pool.submit(work)
 
     def work(self, works: Iterable[Callable[[], None]]) -> None:
         """Do all works; raise what the first that fails raises, and begin no other then."""
@@ -33,10 +39,10 @@ class Crew:
         """Called by a long work from time to time.
 
         Raises:
-            PAIError: it is to end, for another one failed or the task ends.
+            PAIError: it is to end, for another one failed, nobody needs it any more, or the task ends.
         """
         if self._over.is_set():
-            raise PAIError("given up, for another part of the work failed")
+            raise PAIError("given up: another part of the work failed, or nobody needs it any more")
 
     def __enter__(self) -> Self:
         return self

@@ -21,8 +21,8 @@ from airflow_provider_pai.client.inputs import InputFile, read_input
 from airflow_provider_pai.client.keys import Keys, keys_of, with_current
 from airflow_provider_pai.client.oss_errors import oss_errors
 from airflow_provider_pai.client.progress import Progress
-from airflow_provider_pai.client.source import packed
-from airflow_provider_pai.client.uploads import PART_SIZE, Upload
+from airflow_provider_pai.client.source import SourceCode
+from airflow_provider_pai.client.uploads import FILE_PART_SIZE, PART_SIZE, Upload
 from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.model.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
@@ -45,6 +45,7 @@ class ObjectStorage:
         config: who asks, and where OSS is.
         keys: what to sign with; default are the configuration's.
         part_size: bytes of an object that are in memory at a time; a larger object is sent in parts.
+        file_part_size: the same for what is read from a file while it is sent.
         page_size: how many objects are listed at a time, at most 1,000.
         sleep: waits a number of seconds before a request is repeated.
     """
@@ -55,12 +56,14 @@ class ObjectStorage:
         *,
         keys: Keys | None = None,
         part_size: int = PART_SIZE,
+        file_part_size: int = FILE_PART_SIZE,
         page_size: int = 1000,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
         self._keys = keys or keys_of(config.credentials)
         self._part_size = part_size
+        self._file_part_size = file_part_size
         self._page_size = page_size
         self._sleep = sleep
         self._session = oss2.Session()
@@ -144,25 +147,41 @@ class ObjectStorage:
             if not item.is_folder
         ]
 
-    def upload_source(self, source_dir: str, storage: OssUri, log: Log) -> CodeLocation:
-        """Upload source code once per content: what is there already is not sent again.
+    def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
+        """Upload source code once per content: what is there already is not sent again, unless it is very little.
+
+        Of very little, OSS is asked to keep what is there: then one request does it, whether it is there or not. (A
+        bucket with versions takes no notice of that, and keeps one more version of these few bytes.)
 
         Args:
-            source_dir: local folder or file.
+            source: the source code.
             storage: the workspace's default storage.
             log: called as a logger's ``info``.
+
+        Raises:
+            PAIError: a file changed since the source code was read.
         """
-        with packed(source_dir) as package:
-            target = package.uri(storage)
-            for hint in package.hints:
-                log("%s", hint)
-            if self.exists(target):
-                log("Source code of %s is in OSS already (%s): %s", source_dir, package, target)
-            else:
-                log("Uploading source code of %s (%s) to %s", source_dir, package, target)
-                progress = Progress("the source code", package.size, log)
-                self._to(target, progress.add, keep=True).write(package.content, package.size)
+        target = source.uri(storage)
+        if not source.is_small and self.exists(target):
+            log("Source code of %s is in OSS already (%s): %s", source.path, source, target)
+        else:
+            self._send_source(source, target, log)
         return CodeLocation(target.bucket, target.key, self._config.code_endpoint)
+
+    def _send_source(self, source: SourceCode, target: OssUri, log: Log) -> None:
+        with source.packed() as (content, size):
+            for hint in source.hints(size):
+                log("%s", hint)
+            what = source.path, source, f"{size:,}", target
+            progress = Progress("the source code", size, log)
+            upload = Upload(self._ask, target, progress.add, part_size=self._file_part_size, keep=True)
+            if not source.is_small:
+                log("Uploading source code of %s (%s, packed %s) to %s", *what)
+                upload.write_file(content, size)
+            elif upload.write(content, size):
+                log("Uploaded source code of %s (%s, packed %s) to %s", *what)
+            else:
+                log("Source code of %s is in OSS already (%s, packed %s): %s", *what)
 
     def upload_input(self, path: Path, storage: OssUri, log: Log) -> OssUri:
         """Upload input data once per content: what is there already is not sent again, what is missing is.
@@ -214,8 +233,8 @@ class ObjectStorage:
         with path.open("rb") as stream:
             self._to(uri).write(stream, os.fstat(stream.fileno()).st_size)
 
-    def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None, *, keep: bool = False) -> Upload:
-        return Upload(self._ask, uri, sent, part_size=self._part_size, keep=keep)
+    def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None) -> Upload:
+        return Upload(self._ask, uri, sent, part_size=self._part_size)
 
     def _download_file(self, uri: OssUri, folder: Path, name: str) -> Path:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,11 +17,12 @@ from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.keys import Keys
+from airflow_provider_pai.client.log_pages import LogPages
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, LOG_GOES_ON
+from airflow_provider_pai.client.waiting import FINAL_READS, LOG_GOES_ON
 from airflow_provider_pai.client.watch import Progress, Watch
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.status import JobSnapshot, moment
@@ -68,11 +70,12 @@ async def watch(
     bookmark = bookmark or Bookmark()
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
-    reader = LogReader(poller.client, job_id, warn) if logs else None
-    watched = Watch(job_id, interval, Patience(warn, outage_limit), TaskLog(reader, bookmark))
+    reader = LogReader(poller.client, job_id, warn, pages=poller.log_pages) if logs else None
+    log = TaskLog(reader, bookmark, config.log_delay)
+    watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
     poller.add(watched)
     try:
-        async for progress in _until_end(poller, watched):
+        async for progress in until_end(poller, watched):
             yield progress
             # Whoever asks for more has shown this.
             bookmark.move(progress.snapshot, progress.cursor)
@@ -84,7 +87,7 @@ async def watch(
             await poller.close()
 
 
-async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Progress]:
+async def until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Progress]:
     """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end."""
     while True:
         progress = await watched.queue.get()
@@ -94,7 +97,8 @@ async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Prog
         if progress.snapshot.is_terminal:
             break
     job, log = progress.snapshot, watched.log
-    for pause in FINAL_PAUSES if log.is_read else ():
+    # At once, too: a round may have left out lines that are there, or all of them.
+    for pause in chain([0.0] if log.is_read else [], log.last_pauses()):
         await asyncio.sleep(pause)
         for _ in range(FINAL_READS):
             lines = await poller.lines(watched, job, PAGES_PER_READ)
@@ -115,10 +119,15 @@ class StatusPoller:
 
     Args:
         client: sends the calls, from a few threads; closed with the poller.
+
+    Attributes:
+        client: the same.
+        log_pages: what is known of the pages of logs.
     """
 
     def __init__(self, client: PAIClient) -> None:
         self.client = client
+        self.log_pages = LogPages()
         self._watches: set[Watch] = set()
         self._pace = Pace()
         self._rounds = 0

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from airflow_provider_pai.api.experiments import get_experiment
 from airflow_provider_pai.api.machines import list_ecs_specs
+from airflow_provider_pai.client.crew import Crew
 from airflow_provider_pai.client.inputs import input_problems, read_input
-from airflow_provider_pai.client.source import source_location, source_problems, source_requirements
+from airflow_provider_pai.client.source import (
+    SourceCode,
+    read_source,
+    source_location,
+    source_problems,
+    source_requirements,
+)
 from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.model.image import Image, ImageQuery
 from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri, local_path, may_be_folder
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What other threads do for a job already.
+
+    Attributes:
+        source: its source code as it is read.
+        machine: what is wrong with its instance type.
+    """
+
+    source: Future[SourceCode] | None = None
+    machine: Future[list[str]] | None = None
+
+
+NOTHING_BEGUN = Begun()
 
 
 class JobPreparation:
@@ -32,12 +57,32 @@ class JobPreparation:
         self._images: dict[ImageQuery, Image] = {}
         self._artifacts: dict[str, str] = {}
 
-    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
+    @contextmanager
+    def begun(self, spec: TrainingJobSpec) -> Iterator[Begun]:
+        """Prepare a job in other threads as far as it needs no answer to any other question.
+
+        Its source code is read, and nothing of it is sent anywhere; PAI is asked whether it has the instance type.
+
+        Args:
+            spec: the job.
+        """
+        # The threads must not be the first to need the connection.
+        self._hook.client  # noqa: B018
+        source = machine = None
+        with Crew(2) as crew:
+            if spec.source_dir and not spec.source_dir.startswith("oss://"):
+                source = crew.begin(partial(read_source, spec.source_dir, crew.check))
+            if spec.instance_type and not spec.is_local:
+                machine = crew.begin(partial(self._machine_problems, spec.instance_type))
+            yield Begun(source, machine)
+
+    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = (), begun: Begun = NOTHING_BEGUN) -> list[str]:
         """Return what is wrong with a job beyond its spec: connection, files, instance type, image, experiment.
 
         Args:
             spec: the job.
             known: problems of the spec itself; what they name isn't looked at again.
+            begun: what is done already.
         """
         found = source_problems(spec.source_dir) + _input_problems(spec)
         named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
@@ -45,7 +90,7 @@ class JobPreparation:
             if spec.is_local:
                 return found
             if spec.instance_type and "instance_type" not in named:
-                found += self._machine_problems(spec.instance_type)
+                found += begun.machine.result() if begun.machine else self._machine_problems(spec.instance_type)
             if spec.image and not spec.image_uri and "image" not in named:
                 self._image_of(spec.image)
             if spec.experiment_config and not spec.output_path and "experiment_config" not in named:
@@ -54,7 +99,9 @@ class JobPreparation:
             found += error.problems
         return found
 
-    def prepared(self, spec: TrainingJobSpec, job_name: str, key: str, *, upload: bool = True) -> TrainingJobSpec:
+    def prepared(
+        self, spec: TrainingJobSpec, job_name: str, key: str, *, upload: bool = True, begun: Begun = NOTHING_BEGUN
+    ) -> TrainingJobSpec:
         """Return a job with nothing left to fill in. Uploads its source code and local inputs.
 
         Args:
@@ -62,11 +109,12 @@ class JobPreparation:
             job_name: its name.
             key: keeps its outputs apart from those of other jobs of the name.
             upload: False leaves everything where it is and only tells where it would go.
+            begun: what is done already.
 
         Raises:
             SpecError: the job can't work; nothing was uploaded.
         """
-        if found := self.problems(spec):
+        if found := self.problems(spec, begun=begun):
             raise SpecError(found)
         self._warn(spec)
         if spec.image and not spec.image_uri:
@@ -79,7 +127,7 @@ class JobPreparation:
         return replace(
             spec.located(job_name, storage, key),
             inputs={name: self._input(uri, upload=upload) for name, uri in spec.inputs.items()},
-            code=self._code(spec, upload=upload),
+            code=self._code(spec, begun.source, upload=upload),
             requirements=tuple(dict.fromkeys(requirements)),
         )
 
@@ -125,7 +173,7 @@ class JobPreparation:
                 ) from error
         return self._artifacts[experiment_id]
 
-    def _code(self, spec: TrainingJobSpec, *, upload: bool) -> CodeLocation | None:
+    def _code(self, spec: TrainingJobSpec, source: Future[SourceCode] | None, *, upload: bool) -> CodeLocation | None:
         if not spec.source_dir:
             return None
         hook = self._hook
@@ -133,7 +181,8 @@ class JobPreparation:
             uri = OssUri.parse(spec.source_dir)
             return CodeLocation(uri.bucket, uri.key, uri.endpoint or hook.config.code_endpoint)
         if upload:
-            return hook.oss.upload_source(spec.source_dir, hook.storage, hook.log.info)
+            code = source.result() if source else read_source(spec.source_dir)
+            return hook.oss.upload_source(code, hook.storage, hook.log.info)
         return source_location(spec.source_dir, hook.storage, hook.config.code_endpoint)
 
     def _input(self, uri: str, *, upload: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -23,7 +24,7 @@ from airflow_provider_pai.client.waiting import wait_for_end
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.deployment import deployment_name, task_state
-from airflow_provider_pai.hooks.preparation import JobPreparation
+from airflow_provider_pai.hooks.preparation import NOTHING_BEGUN, JobPreparation
 from airflow_provider_pai.hooks.submission import EarlierImage, Submission
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.cursor import LogCursor
@@ -113,15 +114,17 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
+        # A later try may find a job to adopt, and then has no need of anything else.
+        with self._preparation.begun(spec) if identity.is_first_try else nullcontext(NOTHING_BEGUN) as begun:
 
-        def prepared(earlier_image: EarlierImage) -> TrainingJobSpec:
-            wanted = spec
-            if spec.image and (image_uri := earlier_image()):
-                self.log.info("The image of the earlier try is kept: %s", image_uri)
-                wanted = replace(spec, image_uri=image_uri, image=None)
-            return self._preparation.prepared(wanted, job_name, identity.key)
+            def prepared(earlier_image: EarlierImage) -> TrainingJobSpec:
+                wanted = spec
+                if spec.image and (image_uri := earlier_image()):
+                    self.log.info("The image of the earlier try is kept: %s", image_uri)
+                    wanted = replace(spec, image_uri=image_uri, image=None)
+                return self._preparation.prepared(wanted, job_name, identity.key, begun=begun)
 
-        return self._submission.submit_or_adopt(identity, prepared)
+            return self._submission.submit_or_adopt(identity, prepared)
 
     @property
     def is_unsettled(self) -> bool:
@@ -233,7 +236,7 @@ class PAITrainingHook(PAIBaseHook):
             job_id,
             interval=interval,
             patience=Patience(self.log.warning, outage_limit),
-            log=TaskLog(reader, bookmark),
+            log=TaskLog(reader, bookmark, self.config.log_delay),
             show=show,
             tell=self._tell,
             sleep=self._sleep,

@@ -10,15 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.names import MODEL_CHANNEL, TENSORBOARD_CHANNEL
 from airflow_provider_pai.model.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
-from airflow_provider_pai.model.spec import (
-    DEFAULT_JOB_TYPE,
-    MODEL_CHANNEL,
-    TENSORBOARD_CHANNEL,
-    CodeLocation,
-    MetricDefinition,
-    TrainingJobSpec,
-)
+from airflow_provider_pai.model.spec import DEFAULT_JOB_TYPE, CodeLocation, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.uri import dataset_parts, is_dataset
 from airflow_provider_pai.model.wire import MALFORMED, address, named_values
 

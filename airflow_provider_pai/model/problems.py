@@ -7,16 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from airflow_provider_pai.model.identity import RESERVED_PREFIX
+from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.resource_problems import resource_problems
 from airflow_provider_pai.model.resources import JOB_TYPES
-from airflow_provider_pai.model.spec import (
-    CHECKPOINTS_CHANNEL,
-    DEFAULT_JOB_TYPE,
-    DEFAULT_OUTPUT_CHANNELS,
-    MetricDefinition,
-    TrainingJobSpec,
-    variable_name,
-)
+from airflow_provider_pai.model.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

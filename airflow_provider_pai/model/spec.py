@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ LOCAL_INSTANCE_TYPES = ("local", "local_gpu")
 """Instance types that stand for the worker's own machine, as in the PAI SDK."""
 DEFAULT_JOB_TYPE = "PyTorchJob"
 """What the PAI SDK sends for every estimator, whatever the framework."""
-MODEL_CHANNEL = "model"
-CHECKPOINTS_CHANNEL = "checkpoints"
-TENSORBOARD_CHANNEL = "tensorboard"
-DEFAULT_OUTPUT_CHANNELS = (MODEL_CHANNEL, CHECKPOINTS_CHANNEL, TENSORBOARD_CHANNEL)
 
 _UNSUPPORTED = re.compile(r"[^A-Za-z0-9_]")
 
@@ -172,7 +169,3 @@ class TrainingJobSpec:
 
 def _folder(uri: str) -> str:
     return str(OssUri.parse(uri).folder()) if data_kind(uri) is DataKind.OSS else uri
-
-
-ARGUMENTS = tuple(each.name for each in fields(TrainingJobSpec) if each.name not in ("code", "job_name"))
-"""Names of what an author says of a job; the rest is filled in on the way."""

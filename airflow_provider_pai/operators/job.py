@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
-from airflow_provider_pai.model.spec import MODEL_CHANNEL
+from airflow_provider_pai.model.names import MODEL_CHANNEL
 from airflow_provider_pai.operators.attempt import deadline_of, identity_of, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError, shortened
-from airflow_provider_pai.model.spec import MODEL_CHANNEL
+from airflow_provider_pai.model.names import MODEL_CHANNEL
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.diagnosis import Diagnosis

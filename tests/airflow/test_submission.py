@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import requests
 
 from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.client.source import SMALL
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
@@ -55,6 +59,73 @@ def active(identity: JobIdentity) -> list[JobSnapshot]:
 
 def submit(hook: PAITrainingHook, identity: JobIdentity, spec: TrainingJobSpec = SPEC, name: str = "job") -> str:
     return hook.submit_or_adopt(spec, identity, name)[0].job_id
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    for name in ("train.py", "model.py", "config.yaml"):
+        (tmp_path / name).write_text(f"# {name}, of test {tmp_path}\n")
+    return tmp_path
+
+
+def with_bucket(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the bucket in the connection, so that PAI need not be asked for it."""
+    uri = f"{pai.ready.airflow_conn_uri}&bucket={pai.ready.bucket}"
+    monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", uri)
+
+
+def test_little_code_and_its_job_take_four_requests_and_a_look_for_copies(
+    pai: LocalPAI, identity: JobIdentity, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_bucket(pai, monkeypatch)
+    hook = PAITrainingHook()
+    submit(hook, identity, replace(SPEC, source_dir=str(source)))
+    assert pai.faults.counts() == {
+        "ListTrainingJobs": 2,
+        "ListEcsSpecs": 1,
+        "oss:PUT": 1,
+        "CreateTrainingJob": 1,
+    }
+
+
+def test_unchanged_code_takes_no_more_and_is_not_sent(
+    pai: LocalPAI, identity: JobIdentity, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_bucket(pai, monkeypatch)
+    (source / "table.bin").write_bytes(os.urandom(SMALL))
+    spec = replace(SPEC, source_dir=str(source))
+    submit(PAITrainingHook(), replace(identity, run_id=f"{identity.run_id} before"), spec)
+    pai.faults.reset_counts()
+    submit(PAITrainingHook(), identity, spec)
+    assert pai.faults.counts() == {
+        "ListTrainingJobs": 2,
+        "ListEcsSpecs": 1,
+        "oss:HEAD": 1,
+        "CreateTrainingJob": 1,
+    }
+
+
+def test_a_later_try_that_adopts_needs_nothing_but_the_look(pai: LocalPAI, identity: JobIdentity, source: Path) -> None:
+    spec = replace(SPEC, source_dir=str(source))
+    job_id = submit(PAITrainingHook(), identity, spec)
+    pai.faults.reset_counts()
+    assert submit(PAITrainingHook(), replace(identity, try_number=2), spec) == job_id
+    assert pai.faults.counts() == {"ListTrainingJobs": 1, "UpdateTrainingJobLabels": 1}
+
+
+def test_the_instance_type_is_looked_up_while_jobs_are(pai: LocalPAI, identity: JobIdentity) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def meet() -> None:
+        both.wait()
+
+    first, second = once("ListTrainingJobs", meet), once("ListEcsSpecs", meet)
+
+    def before(action: str) -> None:
+        first(action)
+        second(action)
+
+    submit(interrupted(PAITrainingHook(), before=before), identity)
 
 
 def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalPAI, identity: JobIdentity) -> None:

@@ -27,7 +27,8 @@ def below(modules: set[str], parents: tuple[str, ...]) -> set[str]:
 
 def test_reading_a_dag_file_with_the_operator_is_cheap() -> None:
     added = loaded(BASE, "from airflow_provider_pai.operators.training import PAITrainingOperator") - loaded(BASE)
-    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
+    # What a job is takes half of the time an import may take.
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS, "airflow_provider_pai.model.spec")) == set()
     assert len(added) <= MOST_MODULES, sorted(added)
 
 

@@ -132,7 +132,8 @@ class _Admin:
         return answer({})
 
     def counters(self, _: Request) -> Response:
-        return answer({"counters": self.controls.faults.counts()})
+        faults = self.controls.faults
+        return answer({"counters": faults.counts(), "bytes": faults.sizes()})
 
     def clear_counters(self, _: Request) -> Response:
         self.controls.faults.reset_counts()

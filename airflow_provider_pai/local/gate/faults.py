@@ -73,6 +73,7 @@ class Faults:
         self._lock = threading.Lock()
         self._pending: list[Fault] = []
         self._counts: Counter[str] = Counter()
+        self._sizes: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
         """Let the next answers suffer; faults of one operation come one after the other."""
@@ -94,15 +95,22 @@ class Faults:
         with self._lock:
             return dict(self._counts)
 
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes the bodies of each operation's requests had, by what the requests said of them."""
+        with self._lock:
+            return dict(+self._sizes)
+
     def reset_counts(self) -> None:
         """Count from zero."""
         with self._lock:
             self._counts.clear()
+            self._sizes.clear()
 
-    def meet(self, operation: str) -> Fault | None:
-        """Count one request; return the fault that it meets, None for none."""
+    def meet(self, operation: str, size: int = 0) -> Fault | None:
+        """Count one request, with a body of so many bytes; return the fault that it meets, None for none."""
         with self._lock:
             self._counts[operation] += 1
+            self._sizes[operation] += size
             for index, fault in enumerate(self._pending):
                 if fault.operation in (operation, ANY):
                     left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
@@ -162,7 +170,8 @@ class FaultyApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail to in the way that was asked for."""
-        fault = self._faults.meet(self._manners.operation(scope))
+        size = Headers(scope=scope).get("content-length", "")
+        fault = self._faults.meet(self._manners.operation(scope), int(size) if size.isdecimal() else 0)
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind is FaultKind.SLOW:

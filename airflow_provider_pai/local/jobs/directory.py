@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.jobs.places import Body, DatasetPlace, located
-from airflow_provider_pai.model.spec import TENSORBOARD_CHANNEL
+from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
 from airflow_provider_pai.model.uri import OssUri
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from airflow_provider_pai.local.gate.page import Page, descending
@@ -15,6 +16,8 @@ from airflow_provider_pai.model.status import JobStatus
 
 MAX_PAGE_SIZE = 100
 """[inferred]: no maximum is public, examples go to 100."""
+MAX_LOG_PAGE_SIZE = 1000
+"""[inferred]: no maximum is public, and lines are shorter than jobs."""
 _DEFAULT_PAGE_SIZE = 10
 """[inferred]: no default is public."""
 _WINDOW = timedelta(days=7)
@@ -29,7 +32,7 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     """Return one page of the matching jobs and the number of all of them.
 
     Args:
-        records: all jobs.
+        records: all jobs, oldest first.
         query: the request's parameters.
         now: the server's time; StartTime is 7 days before it unless given, EndTime is it.
 
@@ -41,21 +44,26 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     sort_by = query.get("SortBy") or "GmtCreateTime"
     if sort_by not in _SORTABLE:
         raise invalid(f"The parameter SortBy is invalid: it must be one of {', '.join(_SORTABLE)}.")
-    found = [record for record in records if all(test(record) for test in tests)]
-    # Times have whole seconds; the number keeps jobs of one second in the order they were created.
-    found.sort(key=lambda r: (r[sort_by], r["Local"]["Number"]), reverse=descending(query, default=True))
+    found = list(records)
+    for test in tests:
+        found = [record for record in found if test(record)]
+    newest_first = descending(query, default=True)
+    if newest_first:
+        # Times have whole seconds, and sorting leaves jobs of one second in the order they come in.
+        found.reverse()
+    found.sort(key=itemgetter(sort_by), reverse=newest_first)
     return list(page.of(found)), len(found)
 
 
-def asked_page(query: Mapping[str, str], default_size: int) -> Page:
+def asked_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE_SIZE) -> Page:
     """Read PageNumber and PageSize.
 
     Raises:
-        Refusal: 400 InvalidParameter, one is no positive integer or the size is above 100.
+        Refusal: 400 InvalidParameter, one is no positive integer or the size is above ``most``.
     """
     page = Page.asked(query, default_size)
-    if page.size > MAX_PAGE_SIZE:
-        raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {MAX_PAGE_SIZE}.")
+    if page.size > most:
+        raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {most}.")
     return page
 
 
@@ -81,8 +89,7 @@ def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
     if query.get("IsTempAlgo"):
         wanted = flag(query, "IsTempAlgo")
         tests.append(lambda record: record["IsTempAlgo"] is wanted)
-    if labels := _labels(query):
-        tests.append(lambda record: labels <= {(item["Key"], item["Value"]) for item in record.get("Labels", ())})
+    tests.extend(_has(label) for label in _labels(query))
     return tests
 
 
@@ -90,17 +97,21 @@ def _equals(name: str, value: str) -> Test:
     return lambda record: record.get(name) == value
 
 
-def _labels(query: Mapping[str, str]) -> set[tuple[str, str]]:
+def _has(label: Mapping[str, str]) -> Test:
+    return lambda record: label in record.get("Labels", ())
+
+
+def _labels(query: Mapping[str, str]) -> list[dict[str, str]]:
     text = query.get("Labels")
     if not text:
-        return set()
+        return []
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise invalid('The parameter Labels is invalid: it must be a JSON object of texts such as {"key":"value"}.')
-    return set(value.items())
+    return [{"Key": key, "Value": value} for key, value in value.items()]
 
 
 def _time(query: Mapping[str, str], name: str) -> str:

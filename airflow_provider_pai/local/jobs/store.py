@@ -113,7 +113,8 @@ class JobStore:
     def all(self) -> list[Record]:
         """Return all jobs, oldest first."""
         with self._lock:
-            return sorted(self._records.values(), key=_number)
+            # A job keeps its place when it changes.
+            return list(self._records.values())
 
     def change(self, job_id: str, change: Callable[[Record], Mapping[str, Any]]) -> Record:
         """Replace members of a job; no other change comes between reading and writing.
@@ -162,8 +163,7 @@ class JobStore:
         """
         now = self._now()
         visible = now - timedelta(seconds=self.lag_seconds)
-        with self._lock:
-            records = list(self._records.values())
+        records = self.all()
         if self.lag_seconds > 0:
             records = [r for r in records if datetime.fromisoformat(r[LOCAL]["CreatedAt"]) <= visible]
         return query.page_of(records, parameters, now)

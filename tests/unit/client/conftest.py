@@ -77,7 +77,9 @@ def bench(pai: LocalPAI) -> Iterator[OssBench]:
     keys = KeyPair(ready.access_key_id, ready.access_key_secret)
     config = ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)
     waits: list[float] = []
-    with closing(ObjectStorage(config, part_size=PART, page_size=PAGE, sleep=waits.append)) as storage:
+    with closing(
+        ObjectStorage(config, part_size=PART, file_part_size=PART, page_size=PAGE, sleep=waits.append)
+    ) as storage:
         home = OssUri(ready.bucket, f"tests/{secrets.token_hex(8)}/")
         yield OssBench(pai, config, storage, home, waits)
         assert not pai.faults.pending(), "a fault was asked for that never came"

@@ -61,3 +61,23 @@ def test_an_interruption_of_the_one_who_waits_ends_all_works() -> None:
     with pytest.raises(KeyboardInterrupt), Crew(1) as crew:
         crew.work(interrupted())
     assert ended.is_set()
+
+
+def test_what_was_begun_is_given_up_when_the_caller_is_done() -> None:
+    working = threading.Event()
+
+    def long() -> None:
+        working.set()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            crew.check()
+            time.sleep(0.001)
+
+    start = time.monotonic()
+    with Crew(2) as crew:
+        quick, slow = crew.begin(lambda: 7), crew.begin(long)
+        assert quick.result() == 7
+        assert working.wait(10)
+    assert time.monotonic() - start < 10
+    with pytest.raises(PAIError, match="nobody needs it"):
+        slow.result()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_pai.client.ignore import NO_SOURCE_CODE, IgnoreRules
-from airflow_provider_pai.client.source import packed, source_problems
+from airflow_provider_pai.client.source import read_source, source_problems
 from tests.support.machine import missing
 
 TREE = (
@@ -48,7 +48,7 @@ def ignoring(folder: Path, text: str | bytes) -> Path:
 
 
 def included(folder: Path) -> list[str]:
-    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+    with read_source(str(folder)).packed() as (content, _), tarfile.open(fileobj=content, mode="r:gz") as files:
         return files.getnames()
 
 

@@ -9,8 +9,8 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -18,9 +18,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_pai.client.source import LARGE, packed, source_location, source_problems, source_requirements
+from airflow_provider_pai.client.source import (
+    LARGE,
+    SMALL,
+    read_source,
+    source_location,
+    source_problems,
+    source_requirements,
+)
 from airflow_provider_pai.errors import ConflictError, PAIError, TransportError
 from airflow_provider_pai.local.gate.faults import FaultKind
+from airflow_provider_pai.model.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 from tests.unit.client.conftest import PART, PASSING, OssBench
 
@@ -41,23 +49,29 @@ def write(path: Path, text: str = "x") -> Path:
 
 
 def archive(folder: Path) -> bytes:
-    with packed(str(folder)) as package:
-        content = package.content.read()
-    assert package.size == len(content)
-    assert package.digest == hashlib.sha256(gzip.decompress(content)).hexdigest()
+    source = read_source(str(folder))
+    with source.packed() as (packed, size):
+        content = packed.read()
+    assert size == len(content)
+    assert source.digest == hashlib.sha256(gzip.decompress(content)).hexdigest()
+    assert source.archived == len(gzip.decompress(content))
     return content
 
 
 def digest(folder: Path) -> str:
-    with packed(str(folder)) as package:
-        return package.digest
+    return read_source(str(folder)).digest
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[tarfile.TarFile]:
+    with read_source(str(folder)).packed() as (content, _), tarfile.open(fileobj=content, mode="r:gz") as files:
+        yield files
 
 
 def unpacked(folder: Path) -> dict[str, str]:
-    """Text of each packed file by its name; the number of files is what the package says."""
-    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+    """Text of each packed file by its name."""
+    with opened(folder) as files:
         members = files.getmembers()
-        assert package.files == len(members)
         assert all(member.isreg() for member in members)
         return {member.name: read(files, member) for member in members}
 
@@ -107,7 +121,7 @@ def test_whether_its_owner_may_run_a_file_matters(folder: Path) -> None:
     before = digest(folder)
     (folder / "train.py").chmod(0o744)
     assert digest(folder) != before
-    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+    with opened(folder) as files:
         assert {member.name: member.mode for member in files}["train.py"] == 0o755
 
 
@@ -126,7 +140,7 @@ def test_files_lie_in_the_archive_in_the_order_of_their_names(folder: Path) -> N
 
 
 def test_an_archive_names_nobody(folder: Path) -> None:
-    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+    with opened(folder) as files:
         owners = {(member.uid, member.gid, member.uname, member.gname, member.mtime) for member in files}
     assert owners == {(0, 0, "", "", 0)}
     # The time in gzip's own header.
@@ -165,7 +179,7 @@ def test_a_name_of_any_alphabet_and_length_is_kept(folder: Path, name: str) -> N
 def test_a_big_file_is_packed_whole(folder: Path) -> None:
     content = os.urandom(1 << 20) * 12
     (folder / "weights.bin").write_bytes(content)
-    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+    with opened(folder) as files:
         file = files.extractfile("weights.bin")
         assert file is not None
         assert file.read() == content
@@ -195,8 +209,8 @@ def test_a_link_that_leads_out_is_refused_and_named(folder: Path, tmp_path: Path
     link = folder / place
     link.symlink_to(os.path.relpath(tmp_path / target[3:], link.parent) if target.startswith("..") else target)
     assert f": the symbolic link {place} leads out of the folder; copy the file in" in only_problem(folder)
-    with pytest.raises(ValueError, match=place), packed(str(folder)):
-        pass
+    with pytest.raises(ValueError, match=place):
+        read_source(str(folder))
 
 
 def test_a_folder_whose_name_begins_alike_is_not_inside(folder: Path, tmp_path: Path) -> None:
@@ -232,9 +246,9 @@ def test_pipes_and_sockets_are_left_out_and_do_not_hang(folder: Path, monkeypatc
     (folder / "link").symlink_to("pipe")
     monkeypatch.chdir(folder)
     program = (
-        "from airflow_provider_pai.client.source import packed, source_problems\n"
+        "from airflow_provider_pai.client.source import read_source, source_problems\n"
         "assert source_problems('.') == []\n"
-        "with packed('.') as package: print(package.digest)"
+        "print(read_source('.').digest)"
     )
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
@@ -286,8 +300,8 @@ def test_what_is_neither_a_file_nor_a_folder_is_no_source_code(tmp_path: Path, s
     assert "is neither a file nor a folder; give the folder that holds the script" in only_problem(
         tmp_path / "train.py"
     )
-    with pytest.raises(FileNotFoundError), packed(str(tmp_path / "train.py")):
-        pass
+    with pytest.raises(FileNotFoundError):
+        read_source(str(tmp_path / "train.py"))
 
 
 @pytest.mark.parametrize("contents", [[], ["__pycache__/x.py"], ["a.pyc"], [".git/config"]], ids=str)
@@ -454,27 +468,32 @@ def test_archives_are_equal_when_names_contents_and_executable_bits_are(
 def test_a_name_comes_out_of_the_archive_byte_by_byte(folder: Path, tmp_path: Path, name: bytes) -> None:
     write(folder / os.fsdecode(name))
     target = tmp_path / "unpacked"
-    with packed(str(folder)) as package, tarfile.open(fileobj=package.content, mode="r:gz") as files:
+    with opened(folder) as files:
         files.extractall(target, filter="data")
     assert (target / os.fsdecode(name)).is_file()
 
 
 def test_a_package_tells_its_sizes(folder: Path) -> None:
     write(folder / "notes.txt", "x" * 1_000_000)
-    with packed(str(folder)) as package:
-        assert package.unpacked == 1_000_000 + len("print('training')\n") + len("x = 1\n")
-        assert package.size < 10_000
-        assert package.largest[:2] == ((1_000_000, "notes.txt"), (18, "train.py"))
-        assert str(package) == f"4 file(s), 1,000,024 bytes, packed {package.size:,}"
-        assert package.hints == []
+    source = read_source(str(folder))
+    assert str(source) == "4 file(s), 1,000,024 bytes"
+    assert {file.name: size for file, size in zip(source.files, source.sizes, strict=True)} == {
+        "notes.txt": 1_000_000,
+        "train.py": 18,
+        "package/__init__.py": 0,
+        "package/model.py": 6,
+    }
+    with source.packed() as (_, size):
+        assert size < 10_000
+        assert source.hints(size) == []
 
 
 def test_a_large_package_names_its_largest_files(folder: Path) -> None:
     for number in range(1, 8):
         write(folder / f"weights {number}", "x" * number * 1000)
-    with packed(str(folder)) as package:
-        (hint,) = replace(package, size=LARGE).hints
-        assert replace(package, size=LARGE - 1).hints == []
+    source = read_source(str(folder))
+    (hint,) = source.hints(LARGE)
+    assert source.hints(LARGE - 1) == []
     assert hint == (
         "The source code is large; a file .paiignore can leave out the largest: 'weights 7' (7,000 bytes), "
         "'weights 6' (6,000 bytes), 'weights 5' (5,000 bytes), 'weights 4' (4,000 bytes), 'weights 3' (3,000 bytes)"
@@ -484,8 +503,9 @@ def test_a_large_package_names_its_largest_files(folder: Path) -> None:
 def test_what_can_not_be_packed_is_named(folder: Path) -> None:
     os.mkfifo(folder / "package" / "pipe")
     (folder / ".#train.py").symlink_to("me@host.1234:5678")
-    with packed(str(folder)) as package:
-        assert package.hints == ["Not packed, for they are neither files nor folders: '.#train.py', 'package/pipe'"]
+    assert read_source(str(folder)).hints(0) == [
+        "Not packed, for they are neither files nor folders: '.#train.py', 'package/pipe'"
+    ]
 
 
 def test_a_file_that_is_written_to_while_it_is_packed_is_named(folder: Path) -> None:
@@ -502,38 +522,69 @@ def test_a_file_that_is_written_to_while_it_is_packed_is_named(folder: Path) -> 
     writer = threading.Thread(target=append)
     writer.start()
     try:
-        with pytest.raises(PAIError, match=r"run\.log changed while it was read.*\.paiignore"), packed(str(folder)):
-            pass
+        with pytest.raises(PAIError, match=r"run\.log changed while it was read.*\.paiignore"):
+            read_source(str(folder))
     finally:
         over.set()
         writer.join()
 
 
+def upload(bench: OssBench, folder: Path) -> CodeLocation:
+    return bench.storage.upload_source(read_source(str(folder)), bench.home, bench.log)
+
+
+def test_a_file_that_changes_after_it_was_read_is_noticed(folder: Path) -> None:
+    source = read_source(str(folder))
+    status = (folder / "train.py").stat()
+    write(folder / "train.py", "print('TRAINING')\n")
+    # Its size and time tell nothing.
+    os.utime(folder / "train.py", ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(PAIError, match=rf"a file of {folder} changed while it was packed"), source.packed():
+        pass
+
+
+def test_reading_ends_when_nobody_needs_it(folder: Path) -> None:
+    def check() -> None:
+        raise PAIError("enough")
+
+    with pytest.raises(PAIError, match="enough"):
+        read_source(str(folder), check)
+
+
 class TestUpload:
     def test_the_archive_lies_under_the_digest(self, bench: OssBench, folder: Path) -> None:
-        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        code = upload(bench, folder)
         name = f"pai/training_src/{digest(folder)}/source.tar.gz"
         assert (code.bucket, code.key) == (bench.home.bucket, bench.home.key + name)
         assert bench.there() == {name: archive(folder)}
         assert len(bench.lines) == 1
-        assert bench.lines[0].startswith(f"Uploading source code of {folder} (3 file(s), 24 bytes, packed ")
+        assert bench.lines[0].startswith(f"Uploaded source code of {folder} (3 file(s), 24 bytes, packed ")
 
     def test_the_place_is_known_before_anything_is_sent(self, bench: OssBench, folder: Path) -> None:
         location = source_location(str(folder), bench.home, bench.config.code_endpoint)
         assert bench.counts() == {}
-        assert bench.storage.upload_source(str(folder), bench.home, bench.log) == location
+        assert upload(bench, folder) == location
 
     def test_unchanged_code_sends_no_body(self, bench: OssBench, folder: Path) -> None:
-        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        (folder / "table.bin").write_bytes(os.urandom(SMALL))
+        code = upload(bench, folder)
         bench.counts()
         os.utime(folder / "train.py", (1, 1))
-        assert bench.storage.upload_source(str(folder), bench.home, bench.log) == code
+        assert upload(bench, folder) == code
         assert bench.counts() == {"HEAD": 1}
-        assert bench.lines[-1].startswith(f"Source code of {folder} is in OSS already (3 file(s), ")
+        assert bench.lines[-1].startswith(f"Source code of {folder} is in OSS already (4 file(s), ")
+
+    def test_very_little_code_takes_one_request_whether_it_is_there_or_not(self, bench: OssBench, folder: Path) -> None:
+        code = upload(bench, folder)
+        assert bench.counts() == {"PUT": 1}
+        assert upload(bench, folder) == code
+        assert bench.counts() == {"PUT": 1}
+        assert bench.lines[-1].startswith(f"Source code of {folder} is in OSS already (3 file(s), 24 bytes, packed ")
+        assert list(bench.there().values()) == [archive(folder)]
 
     def test_a_large_archive_is_sent_in_parts(self, bench: OssBench, folder: Path) -> None:
         (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
-        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        code = upload(bench, folder)
         assert bench.counts() == {"HEAD": 1, "PUT": 4, "POST": 2}
         assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
 
@@ -542,9 +593,10 @@ class TestUpload:
         (folder / "weights.bin").write_bytes(os.urandom(size))
         target = bench.home.child("pai", "training_src", digest(folder), "source.tar.gz")
         bench.storage.write(target, b"theirs")
-        # The look that came before they were done.
-        bench.fail("HEAD", FaultKind.ERROR, status=404, code="NoSuchKey")
-        bench.storage.upload_source(str(folder), bench.home, bench.log)
+        if size:
+            # The look that came before they were done.
+            bench.fail("HEAD", FaultKind.ERROR, status=404, code="NoSuchKey")
+        upload(bench, folder)
         assert bench.storage.read(target) == b"theirs"
         assert bench.unfinished() == []
 
@@ -553,28 +605,31 @@ class TestUpload:
         (folder / "weights.bin").write_bytes(os.urandom(size))
         bench.fail("PUT", FaultKind.ERROR, status=409, code="FileImmutable")
         with pytest.raises(ConflictError, match="FileImmutable"):
-            bench.storage.upload_source(str(folder), bench.home, bench.log)
+            upload(bench, folder)
 
     @pytest.mark.parametrize("kind", PASSING)
     @pytest.mark.parametrize("method", ["HEAD", "PUT", "POST"])
     def test_a_passing_failure_stops_nothing(self, bench: OssBench, folder: Path, kind: FaultKind, method: str) -> None:
         (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
         bench.fail(method, kind, times=2)
-        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        code = upload(bench, folder)
         assert len(bench.waits) == 2
         assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
 
     def test_an_upload_that_fails_half_way_does_not_count(self, bench: OssBench, folder: Path) -> None:
         (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
         bench.pass_by("PUT", 2)
-        bench.fail("PUT", FaultKind.DROP_BEFORE, times=4)
+        # As many as the parts that are sent at a time can meet before one of them is given up.
+        bench.fail("PUT", FaultKind.DROP_BEFORE, times=16)
         with pytest.raises(TransportError):
-            bench.storage.upload_source(str(folder), bench.home, bench.log)
+            upload(bench, folder)
+        bench.pai.faults.clear()
         assert bench.there() == {}
-        code = bench.storage.upload_source(str(folder), bench.home, bench.log)
+        code = upload(bench, folder)
         assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
 
     def test_hints_are_logged_before_the_upload(self, bench: OssBench, folder: Path) -> None:
         os.mkfifo(folder / "pipe")
-        bench.storage.upload_source(str(folder), bench.home, bench.log)
+        (folder / "table.bin").write_bytes(os.urandom(SMALL))
+        upload(bench, folder)
         assert [line.split()[0] for line in bench.lines] == ["Not", "Uploading"]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
+from airflow_provider_pai.client.body import Body, checksum
 from airflow_provider_pai.client.oss_errors import oss_errors
 from airflow_provider_pai.client.uploads import Upload
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ServerError, TransportError
@@ -163,18 +164,21 @@ class NoBucket:
 
     def __init__(self) -> None:
         self.parts: list[int] = []
+        self.wrong: list[int] = []
         self.completed: list[int] = []
         self.given_up = False
 
     def ask(self, verb: str, uri: OssUri, request: Callable[[Any], T]) -> T:
-        return request(self)
+        with oss_errors(verb, uri):
+            return request(self)
 
     def init_multipart_upload(self, key: str) -> Any:
         return SimpleNamespace(upload_id="id")
 
-    def upload_part(self, key: str, upload_id: str, number: int, content: bytes, headers: dict[str, str]) -> Any:
-        self.parts.append(len(content))
-        return SimpleNamespace(etag="etag", crc=1)
+    def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Any:
+        self.parts.append(len(body))
+        crc = self.wrong.pop() if self.wrong else checksum(body)
+        return SimpleNamespace(etag="etag", crc=crc, request_id="id")
 
     def complete_multipart_upload(self, key: str, upload_id: str, parts: list[Any], headers: Any) -> Any:
         self.completed = [part.part_number for part in parts]
@@ -206,6 +210,34 @@ def test_memory_does_not_grow_with_the_file() -> None:
         tracemalloc.stop()
     assert sum(bucket.parts) == 1000 * PART
     assert peak < 10 * PART
+
+
+def test_memory_does_not_grow_with_a_file_either(tmp_path: Path) -> None:
+    bucket = NoBucket()
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(50 * 10 * PART)
+        tracemalloc.start()
+        try:
+            assert Upload(bucket.ask, OssUri("bucket", "key"), part_size=10 * PART).write_file(file, 50 * 10 * PART)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert bucket.parts == [10 * PART] * 50
+    assert bucket.completed == list(range(1, 51))
+    assert peak < 4 * 10 * PART
+
+
+@pytest.mark.parametrize("name", ["write", "write_file"])
+def test_a_part_that_arrived_otherwise_is_not_put_together(tmp_path: Path, name: str) -> None:
+    bucket = NoBucket()
+    bucket.wrong = [1]
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(3 * PART)
+        upload = Upload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
+        with pytest.raises(TransportError, match="other bytes arrived than were sent"):
+            getattr(upload, name)(file, 3 * PART)
+    assert bucket.completed == []
+    assert bucket.given_up
 
 
 @pytest.mark.parametrize(("parts", "size"), [(10_000, PART), (10_001, 2 * PART), (50_000, 8 * PART)])

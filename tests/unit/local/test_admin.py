@@ -139,9 +139,13 @@ def test_a_fault_that_can_not_be_understood_is_refused(server: Server, body: Any
 
 def test_counters_are_shown_and_cleared(server: Server) -> None:
     server.faults.meet("GetTrainingJob")
-    assert server.ask("GET", "counters").json()["counters"] == {"GetTrainingJob": 1}
+    server.faults.meet("oss:PUT", 7)
+    server.faults.meet("oss:PUT", 3)
+    shown = server.ask("GET", "counters").json()
+    assert shown["counters"] == {"GetTrainingJob": 1, "oss:PUT": 2}
+    assert shown["bytes"] == {"oss:PUT": 10}
     assert server.ask("DELETE", "counters").status_code == 200
-    assert server.faults.counts() == {}
+    assert server.faults.counts() == server.faults.sizes() == {}
 
 
 def test_the_clock_is_moved_from_real_time(server: Server) -> None:

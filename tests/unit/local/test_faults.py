@@ -70,6 +70,14 @@ def service(served: Service) -> Iterator[Service]:
     served.executed.clear()
 
 
+def test_the_bytes_of_bodies_are_counted_whatever_comes_of_them(service: Service) -> None:
+    service.faults.add(Fault(GET_JOB, FaultKind.ERROR))
+    for body in (b"12345", b"", b"678"):
+        service.send(body=body)
+    service.send_oss("GET")
+    assert service.faults.sizes() == {GET_JOB: 8}
+
+
 def test_without_a_fault_requests_are_answered(service: Service) -> None:
     assert service.send().json()["Done"] is True
 

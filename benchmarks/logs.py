@@ -1,0 +1,151 @@
+"""Waiting for a job with its log: how late lines are, whether all are there, what it costs; beside alipai."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.keys import keys_of
+from airflow_provider_pai.model.create_body import create_body
+from airflow_provider_pai.model.spec import TrainingJobSpec
+from benchmarks.peers import Environment, started
+from benchmarks.peers import run as run_module
+from benchmarks.report import Report
+from benchmarks.spread import Spread
+from devtools.local_pai import LocalServer
+from devtools.processes import Processes
+
+SECONDS = 20
+INTERVAL = 1.0
+"""Seconds between two looks of ours; alipai asks for lines every second, and for the status every 5."""
+LATEST = 2.0
+"""The bar: seconds from the job's end to its last line."""
+SHARE = 5
+"""The bar: ours makes at most one call where alipai makes so many."""
+MILLION = 1_000_000
+MOST_MEMORY = 64.0
+"""The bar: MiB that reading a million lines may take at its peak."""
+_LOUD = 10_000
+_PRINTS = """
+import sys, time
+count, seconds = int(sys.argv[1]), float(sys.argv[2])
+begun = time.monotonic()
+for number in range(count):
+    time.sleep(max(0.0, begun + seconds * (number + 1) / count - time.monotonic()))
+    print("line", number, time.monotonic(), flush=True)
+"""
+"""Each line ends with the moment it was printed at, on the clock that all processes of this machine share."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Somebody waits for a job.
+
+    Attributes:
+        name: what the table calls the job.
+        lines: how many lines it prints in :data:`SECONDS`.
+        who: who waits.
+        module: what does it.
+        environment: where.
+        question: what the module is asked beside the job.
+        small_pages: whether the service refuses pages of more than 100 lines.
+    """
+
+    name: str
+    lines: int
+    who: str
+    module: str
+    environment: Environment
+    question: Mapping[str, Any]
+    small_pages: bool = False
+
+
+def run() -> Report:
+    """Measure."""
+    report = Report("logs", "A job waited for, with its log")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Processes() as processes:
+        server = LocalServer(processes, Path(folder) / "pai", log=Path(folder) / "pai.log")
+        for each in _cases():
+            _measure(server, each, report)
+    _million(report)
+    report.notes += [
+        f"Ours looks every {INTERVAL:g} s, alipai as it does. The delay of a line is from its printing to its showing.",
+        "Local PAI gives up to 1,000 lines on a page; what the cloud gives is not public, and is found out.",
+    ]
+    return report
+
+
+def _cases() -> Sequence[Case]:
+    alipai = f"alipai {Environment.ALIPAI.version('alipai')}"
+    quiet, loud = f"10 lines/s for {SECONDS} s", f"{_LOUD:,} lines in {SECONDS} s"
+    watchers: list[tuple[str, str, Environment, dict[str, Any]]] = [
+        (alipai, "benchmarks.logs_alipai", Environment.ALIPAI, {}),
+        ("ours", "benchmarks.logs_ours", Environment.OURS, {"deferred": False}),
+        ("ours, deferred", "benchmarks.logs_ours", Environment.OURS, {"deferred": True}),
+    ]
+    cases = [Case(name, n, *each) for name, n in ((quiet, 10 * SECONDS), (loud, _LOUD)) for each in watchers]
+    return [*cases, Case(f"{loud}, pages of 100 at most", _LOUD, *watchers[1], small_pages=True)]
+
+
+def _measure(server: LocalServer, case: Case, report: Report) -> None:
+    with started(case.environment, case.module) as errand:
+        job_id = _submit(server, case.lines)
+        server.forget_counts()
+        if case.small_pages:
+            refusal = {"kind": "error", "status": 400, "code": "InvalidParameter", "times": 1}
+            server.control("POST", "faults", {"operation": "ListTrainingJobLogs", **refusal})
+        errand.ask({"ready": server.ready, "job_id": job_id, "interval": INTERVAL, **case.question})
+        found = errand.answer()
+    counts = server.counts()
+    shown = [(float(at), line.split()) for at, line in found["shown"] if line.startswith("line ")]
+    numbers = [int(words[1]) for _, words in shown]
+    delays = [at - float(words[2]) for at, words in shown]
+    barred = case.who.startswith("ours")
+
+    def add(measure: str, value: float, unit: str = "", bar: float | None = None) -> None:
+        report.add(case.name, measure, case.who, value, unit, bar=bar if barred else None)
+
+    wrong = sum(a != b for a, b in zip(numbers, range(case.lines), strict=False)) + abs(len(numbers) - case.lines)
+    add("lines lost, repeated or out of order", wrong, bar=0)
+    add("delay of the last line", delays[-1], "s", LATEST)
+    add("delay of lines, median", Spread.of(delays).p50, "s")
+    calls = sum(counts.values())
+    counted = barred and case.lines == _LOUD and not case.small_pages
+    add("calls", calls, bar=_calls_of_alipai(report, case.name) / SHARE if counted else None)
+    for operation in ("ListTrainingJobLogs", "GetTrainingJob"):
+        add(f"calls of {operation}", counts.get(operation, 0))
+    add("end of the waiting after the last line was printed", found["ended"] - float(shown[-1][1][2]), "s")
+    add("CPU", found["cpu_s"], "s")
+    add("memory, peak over before", found["peak_mib"], "MiB")
+
+
+def _calls_of_alipai(report: Report, case: str) -> float:
+    found = (figure for figure in report.figures if (figure.case, figure.measure) == (case, "calls"))
+    return next(figure.value for figure in found if figure.who.startswith("alipai"))
+
+
+def _million(report: Report) -> None:
+    for deferred in (False, True):
+        found = run_module(Environment.OURS, "benchmarks.logs_million", {"lines": MILLION, "deferred": deferred})
+        case, who = f"{MILLION:,} lines at once", "ours, deferred" if deferred else "ours"
+        report.add(case, "lines lost, repeated or out of order", who, found["wrong"], bar=0)
+        report.add(case, "calls", who, found["calls"])
+        report.add(case, "CPU", who, found["cpu_s"], "s")
+        report.add(case, "memory, peak over before", who, found["peak_mib"], "MiB", bar=MOST_MEMORY)
+
+
+def _submit(server: LocalServer, lines: int) -> str:
+    ready = server.ready
+    keys = KeyPair(ready["access_key_id"], ready["access_key_secret"])
+    config = ClientConfig(ready["region_id"], ready["workspace_id"], keys, ready["api"], ready["oss"])
+    command = shlex.join(["python3", "-c", _PRINTS, str(lines), str(SECONDS)])
+    spec = TrainingJobSpec(command=command, instance_type="ecs.c6.large", image_uri="none:1", job_name="prints")
+    return PAIClient(config, keys=keys_of(keys)).send(create_training_job(create_body(spec, config.workspace_id)))

@@ -1,0 +1,105 @@
+"""Waits for a job that has ended and left very many lines, from a service without a network; run by the logs benchmark.
+
+The lines are not kept: it is measured what reading them takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import cast
+
+from airflow_provider_pai.api.call import Call, T, decode_answer
+from airflow_provider_pai.client.bookmark import Bookmark
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.logs import LogReader
+from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.poller import StatusPoller, until_end
+from airflow_provider_pai.client.task_log import TaskLog
+from airflow_provider_pai.client.waiting import wait_for_end
+from airflow_provider_pai.client.watch import Watch
+from benchmarks.peers import answer, asked
+from benchmarks.usage import forget_peak, usage
+
+JOB = "train1"
+
+
+class EndedJob:
+    """A service with one job, which has ended."""
+
+    def __init__(self, lines: int) -> None:
+        self._lines = lines
+        self.calls = 0
+
+    def send(self, call: Call[T], *, attempts: int | None = None) -> T:  # noqa: ARG002
+        """Answer, as text that is then read."""
+        self.calls += 1
+        body: dict[str, object] = {"TrainingJobId": JOB, "Status": "Succeed"}
+        if call.action == "ListTrainingJobLogs":
+            size = int(call.query["PageSize"])
+            begin = (int(call.query["PageNumber"]) - 1) * size
+            body = {"Logs": [f"line {n}" for n in range(begin, min(begin + size, self._lines))]}
+            body["TotalCount"] = self._lines
+        return decode_answer(call, 200, {}, json.dumps(body).encode())
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+class Counting:
+    """Takes lines and keeps none of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.wrong = 0
+
+    def __call__(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if line.startswith("line "):
+                self.wrong += line != f"line {self.count}"
+                self.count += 1
+
+
+def main() -> None:
+    """Answer how many lines were wrong, and what they took."""
+    question = asked()
+    service, counting = EndedJob(question["lines"]), Counting()
+    log = TaskLog(LogReader(service, JOB, print), Bookmark(), delay=0.0)
+    forget_peak()
+    before = usage()
+    if question["deferred"]:
+        asyncio.run(_deferred(service, log, counting))
+    else:
+        _synchronous(service, log, counting)
+    after = usage()
+    wrong = counting.wrong + abs(question["lines"] - counting.count)
+    peak = after.peak_rss_mib - before.rss_mib
+    answer(wrong=wrong, calls=service.calls, cpu_s=after.cpu_s - before.cpu_s, peak_mib=peak)
+
+
+def _synchronous(service: EndedJob, log: TaskLog, counting: Counting) -> None:
+    wait_for_end(
+        service,
+        JOB,
+        interval=1.0,
+        patience=Patience(print),
+        log=log,
+        show=counting,
+        tell=counting,
+        sleep=lambda _: None,
+    )
+
+
+async def _deferred(service: EndedJob, log: TaskLog, counting: Counting) -> None:
+    poller = StatusPoller(cast("PAIClient", service))
+    watched = Watch(JOB, 0.1, Patience(print), log)
+    poller.add(watched)
+    async for progress in until_end(poller, watched):
+        counting(progress.lines)
+    poller.remove(watched)
+    await poller.close()
+
+
+if __name__ == "__main__":
+    main()

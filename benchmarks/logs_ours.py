@@ -1,0 +1,64 @@
+"""Waits for a job as the operator does, in this thread or deferred; run by :mod:`benchmarks.logs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_pai.client.config import LOG_DELAY
+from airflow_provider_pai.client.poller import watch
+from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
+from airflow_provider_pai.hooks.training import PAITrainingHook
+from benchmarks.peers import answer, asked, now
+from benchmarks.usage import forget_peak, usage
+
+Shown = list[tuple[float, str]]
+
+
+class Waiter:
+    """Waits for a job of a local PAI, which it takes for the cloud: its log may grow after its end."""
+
+    def __init__(self, question: dict[str, Any]) -> None:
+        ready = question["ready"]
+        names = {"region_id": "region_id", "workspace_id": "workspace_id", "api": "endpoint", "oss": "oss_endpoint"}
+        extra = {name: ready[key] for key, name in names.items()} | {"log_delay": LOG_DELAY}
+        self._fields = ConnectionFields("benchmark", ready["access_key_id"], ready["access_key_secret"], extra)
+        self._job_id = question["job_id"]
+        self._interval = question["interval"]
+        self.shown: Shown = []
+
+    def wait(self) -> None:
+        """Wait in this thread."""
+        hook = PAITrainingHook("benchmark")
+        hook.config = read_config(self._fields)
+        hook.wait(self._job_id, interval=self._interval, show=self._show)
+
+    async def wait_deferred(self) -> None:
+        """Wait on this event loop, as the trigger does."""
+        config = read_config(self._fields)
+        watching = watch(config, self._job_id, interval=self._interval, warn=print, outage_limit=60.0)
+        async for progress in watching:
+            self._show(progress.lines)
+
+    def _show(self, lines: Iterable[str]) -> None:
+        self.shown += [(now(), line) for line in lines]
+
+
+def main() -> None:
+    """Answer what was shown when."""
+    question = asked()
+    waiter = Waiter(question)
+    forget_peak()
+    before = usage()
+    if question["deferred"]:
+        asyncio.run(waiter.wait_deferred())
+    else:
+        waiter.wait()
+    after, ended = usage(), now()
+    peak = after.peak_rss_mib - before.rss_mib
+    answer(shown=waiter.shown, ended=ended, cpu_s=after.cpu_s - before.cpu_s, peak_mib=peak)
+
+
+if __name__ == "__main__":
+    main()

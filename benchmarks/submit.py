@@ -1,0 +1,217 @@
+"""Submitting a job with its source code: seconds, requests, bytes and memory; beside alipai."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import string
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_pai.model.status import TERMINAL_STATUSES
+from benchmarks.peers import Environment
+from benchmarks.peers import run as run_module
+from benchmarks.report import OURS, Report
+from devtools.local_pai import LocalServer
+from devtools.processes import Processes
+from devtools.waits import wait_for
+
+LATE = 0.05
+"""Seconds by which each answer of a distant service is late."""
+FEW_REQUESTS, MANY_REQUESTS = 4, 12
+"""The bars: requests until a job exists, of little or unchanged code, and of much."""
+SHARE = 50
+"""The bar: of alipai's time for much code ours takes so small a part."""
+MORE_MEMORY = 32.0
+"""The bar: MiB that ours may take more than alipai, much code or little."""
+_FILES, _FILE_SIZE = 2000, 50_000
+_TIMES = 3
+_JOB = {"command": "true", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"}
+_numbers = count(1)
+_NOTES = (
+    "Ours looks for a job of the task before the create, and whether PAI has the instance type; alipai does neither.",
+    "After the create ours looks for copies of the task, and sees the job's first status; alipai asks for the job.",
+    "Each is told its bucket beforehand.",
+    f"The {_FILES:,} files are words. Seconds are from the call to its return, without imports.",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A submission.
+
+    Attributes:
+        code: what the table calls the source code.
+        files: how many files it has.
+        late: whether the service is distant.
+        again: whether the code is that of the case before.
+        times: how often it is measured; the median counts, of seconds.
+    """
+
+    code: str
+    files: int
+    late: bool
+    again: bool = False
+    times: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        return f"{self.code}{', again unchanged' * self.again}, {1000 * LATE * self.late:g} ms a request"
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What one submission took.
+
+    Attributes:
+        found: what the submitting process answered.
+        counts: requests by operation.
+        sent: bytes of the bodies sent to OSS.
+    """
+
+    found: Mapping[str, Any]
+    counts: Mapping[str, int]
+    sent: int
+
+    @property
+    def requests(self) -> int:
+        """All requests."""
+        return sum(self.counts.values())
+
+
+def run() -> Report:
+    """Measure."""
+    report = Report("submit", "A job submitted with its source code")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Processes() as processes:
+        server = LocalServer(processes, Path(folder) / "pai", log=Path(folder) / "pai.log")
+        for case in _cases():
+            _compare(server, case, Path(folder) / f"code-{case.files}", report)
+    report.notes += _NOTES
+    return report
+
+
+def _cases() -> Iterator[Case]:
+    for late in (False, True):
+        yield Case("3 files", 3, late, times=_TIMES)
+        yield Case("3 files", 3, late, again=True)
+        yield Case(f"{_FILES:,} files / 100 MB", _FILES, late)
+        yield Case(f"{_FILES:,} files / 100 MB", _FILES, late, again=True)
+
+
+def _compare(server: LocalServer, case: Case, code: Path, report: Report) -> None:
+    if not code.exists():
+        _write_code(code, case.files)
+    alipai = f"alipai {Environment.ALIPAI.version('alipai')}"
+    theirs = None
+    # What alipai does again is what it did before; at 50 ms a request it takes minutes.
+    if not case.again or not case.late or case.files < _FILES:
+        theirs = _submitted(server, case, code, Environment.ALIPAI, "benchmarks.submit_alipai")
+        _tell(report, case, alipai, theirs, {})
+    ours = _submitted(server, case, code, Environment.OURS, "benchmarks.submit_ours")
+    _tell(report, case, OURS, ours, _bars(case, theirs))
+
+
+def _bars(case: Case, theirs: Sequence[Submitted] | None) -> dict[str, float]:
+    many = case.files == _FILES and not case.again
+    bars: dict[str, float] = {"requests until the job exists": MANY_REQUESTS if many else FEW_REQUESTS}
+    if many:
+        bars["requests in all"] = MANY_REQUESTS
+    if case.again and case.files == _FILES:
+        bars["bytes sent to OSS"] = 0
+    if theirs is not None and case.late and not case.again:
+        bars["until it returns"] = _seconds(theirs) / (SHARE if many else 1)
+    if theirs is not None and many:
+        bars["memory, peak"] = _most(theirs, "peak_mib") + MORE_MEMORY
+    return bars
+
+
+def _tell(report: Report, case: Case, who: str, done: Sequence[Submitted], bars: Mapping[str, float]) -> None:
+    one = done[-1]
+
+    def add(measure: str, value: float, unit: str = "") -> None:
+        report.add(case.name, measure, who, value, unit, bar=bars.get(measure))
+
+    add("until it returns", _seconds(done), "s")
+    if "to_create_s" in one.found:
+        add("until the job exists", statistics.median(each.found["to_create_s"] for each in done), "s")
+    add("requests in all", one.requests)
+    looks = one.found.get("after_create", one.counts.get("GetTrainingJob", 0))
+    add("requests until the job exists", one.requests - looks)
+    # How late the answers are doesn't change what is asked.
+    for operation, number in sorted(one.counts.items()) if not case.late else ():
+        add(f"requests: {operation}", number)
+    add("bytes sent to OSS", one.sent)
+    add("CPU", statistics.median(each.found["cpu_s"] for each in done), "s")
+    add("memory, peak", _most(done, "peak_mib"), "MiB")
+    add("memory, peak over before", _most(done, "grown_mib"), "MiB")
+
+
+def _seconds(done: Sequence[Submitted]) -> float:
+    return statistics.median(float(each.found["seconds"]) for each in done)
+
+
+def _most(done: Sequence[Submitted], name: str) -> float:
+    return max(float(each.found[name]) for each in done)
+
+
+def _submitted(
+    server: LocalServer, case: Case, code: Path, environment: Environment, module: str
+) -> Sequence[Submitted]:
+    def once() -> Submitted:
+        question = {"ready": server.ready, "job": {**_JOB, "source_dir": str(code)}, "name": f"run_{next(_numbers)}"}
+        with _distance(server, late=case.late):
+            found = run_module(environment, module, question)
+            counters = server.control("GET", "counters")
+        _wait_for_jobs(server)
+        return Submitted(found, counters["counters"], counters["bytes"].get("oss:PUT", 0))
+
+    measured = []
+    for _ in range(case.times):
+        if not case.again:
+            _change(code)
+        measured.append(once())
+    return measured
+
+
+@contextmanager
+def _distance(server: LocalServer, *, late: bool) -> Iterator[None]:
+    """Let all answers be late, those of OSS, too; requests are counted from here on."""
+    server.forget_counts()
+    if late:
+        server.control("POST", "faults", {"operation": "*", "kind": "slow", "times": 1_000_000, "delay_s": LATE})
+    try:
+        yield
+    finally:
+        server.control("DELETE", "faults")
+
+
+def _wait_for_jobs(server: LocalServer) -> None:
+    """Let nothing go on that would slow down what is measured next."""
+
+    def running() -> list[dict[str, str]]:
+        jobs: list[dict[str, str]] = server.control("GET", "jobs")["jobs"]
+        return [job for job in jobs if job["Status"] not in TERMINAL_STATUSES]
+
+    wait_for(running, lambda found: not found, "the jobs to end", timeout=120)
+
+
+def _write_code(folder: Path, files: int) -> None:
+    """Write files of words, which gzip makes half as large; always the same."""
+    chance = random.Random(0)
+    words = ["".join(chance.choices(string.ascii_lowercase, k=chance.randint(2, 12))) for _ in range(5000)]
+    for number in range(files):
+        file = folder / f"package_{number % 50:02}" / f"module_{number:04}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        size = _FILE_SIZE if files == _FILES else 1000
+        file.write_text(" ".join(chance.choices(words, k=size // 7))[:size])
+
+
+def _change(folder: Path) -> None:
+    """Make it code that was never submitted before."""
+    (folder / "package_00" / "module_0000.py").write_text(f"# version {next(_numbers)}\n")
