@@ -18,7 +18,8 @@ from airflow_provider_pai.model.status import JobSnapshot
 
 JOBS = "/api/v1/trainingjobs"
 PAGE_SIZE = 50
-"""Items on a page of a list; PAI's maximum is not public [inferred: examples go to 100]."""
+LARGEST_PAGE_SIZE = 100
+"""Jobs on a page of a list; PAI's maximum is not public [inferred: examples go to 100]."""
 LOG_PAGE_SIZE = 100
 NO_INSTANCE_YET = "TRAINING_JOB_INSTANCE_NOT_FOUND"
 """Code of the refusal to list logs before the job's first instance exists; the only one ``alipai`` knows."""
@@ -77,6 +78,7 @@ def list_training_jobs(
     workspace_id: str,
     *,
     start_time: datetime,
+    end_time: datetime | None = None,
     labels: Mapping[str, str] | None = None,
     name: str | None = None,
     status: str | None = None,
@@ -90,6 +92,7 @@ def list_training_jobs(
         workspace_id: the workspace.
         start_time: jobs created since then, aware of its zone. Explicit, because PAI's own default hides jobs older
             than 7 days.
+        end_time: jobs created until then. Default: now.
         labels: labels that a job must all have.
         name: PAI's name filter; may match more than the exact name [inferred].
         status: only jobs in this status.
@@ -105,6 +108,8 @@ def list_training_jobs(
         "PageNumber": str(page),
         "PageSize": str(page_size),
     }
+    if end_time:
+        query["EndTime"] = _time(end_time)
     if labels:
         query["Labels"] = json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     if name:

@@ -15,11 +15,14 @@ class TaskLog:
     Args:
         reader: reads the job's log; None for not at all.
         bookmark: knows where the task's log stopped.
+
+    Attributes:
+        bookmark: the same.
     """
 
     def __init__(self, reader: LogReader | None, bookmark: Bookmark) -> None:
         self._reader = reader
-        self._bookmark = bookmark
+        self.bookmark = bookmark
         self._story = JobStory()
         self._opened = False
 
@@ -42,7 +45,7 @@ class TaskLog:
         """Return what is new about a job, but for its log lines and its end."""
         if not self._opened:
             self._opened = True
-            stopped = self._bookmark.open(job)
+            stopped = self.bookmark.open(job)
             self._story = JobStory(stopped.told)
             if self._reader:
                 self._reader.resume(stopped.lines)
