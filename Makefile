@@ -16,7 +16,12 @@ SEED ?= 0
 VENV_ALIPAI := .venv-alipai
 INSTALLED_ALIPAI := $(shell $(PYTHON) -c 'import sys; print("$(VENV_ALIPAI)/.installed" * (sys.version_info < (3, 13)))')
 
-.PHONY: demo test lint types layers unit faults chaos chaos-cluster test-airflow2 clean help
+# What ours is compared with: the providers of Amazon and Databricks, beside this package.
+VENV_PEERS := .venv-peers
+PEERS := apache-airflow-providers-amazon apache-airflow-providers-databricks aiobotocore
+BENCH ?=
+
+.PHONY: demo test lint types layers unit faults chaos chaos-cluster test-airflow2 bench clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI"
@@ -24,6 +29,7 @@ help:
 	@echo "make chaos  randomised lives of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
+	@echo "make bench  measure, beside peers, what is promised (BENCH=\"imports logs\" for some only)"
 	@echo "make clean  remove what these commands made"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -83,5 +89,15 @@ TESTS2 := tests/airflow tests/chaos tests/unit/hooks tests/unit/client -m "not c
 test-airflow2: $(INSTALLED2)
 	$(VENV2)/bin/python -m pytest $(TESTS2) || $(VENV2)/bin/python -m pytest $(TESTS2) --last-failed
 
+$(VENV_PEERS)/.installed: pyproject.toml constraints-peers.txt
+	@echo "Installing the peers into $(VENV_PEERS) (about a minute)"
+	@$(PYTHON) -m venv $(VENV_PEERS)
+	@$(VENV_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(VENV_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-peers.txt -e '.[local]' $(PEERS)
+	@touch $@
+
+bench: $(INSTALLED) $(INSTALLED_ALIPAI) $(VENV_PEERS)/.installed
+	$(BIN)/python -m benchmarks $(BENCH)
+
 clean:
-	rm -rf $(VENV) $(VENV2) $(VENV_ALIPAI) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) $(VENV_ALIPAI) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

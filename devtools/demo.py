@@ -5,8 +5,6 @@ Everything is kept in a new folder below ``.demo``; nothing that was started is 
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import sys
 import time
@@ -16,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtools.cluster import AirflowCluster
+from devtools.local_pai import LocalServer
 from devtools.processes import Processes
-from devtools.waits import wait_for
 
 if TYPE_CHECKING:
-    from devtools.processes import Child
     from devtools.rest import AirflowAPI
     from devtools.runs import DagRun
 
@@ -47,7 +44,9 @@ def main() -> int:
 
 def _demonstrate(home: Path, stack: ExitStack) -> int:
     _say("Starting local PAI")
-    ready = _local_pai(home, stack.enter_context(Processes()))
+    cache = str(DEMO / "cache" / "environments")
+    processes = stack.enter_context(Processes())
+    ready = LocalServer(processes, home / "pai", log=home / "pai-local.log", options=["--cache", cache]).ready
     _say(f"Local PAI answers on {ready['api']} (OSS on {ready['oss']})")
     _say("Starting Airflow (API server, scheduler, DAG processor, triggerer)")
     cluster = stack.enter_context(
@@ -65,26 +64,6 @@ def _demonstrate(home: Path, stack: ExitStack) -> int:
     run = _follow(cluster.api, run)
     _summary(home, cluster.api, run)
     return 0 if run.state == "success" else 1
-
-
-def _local_pai(home: Path, processes: Processes) -> dict[str, str]:
-    folder = home / "pai"
-    log = home / "pai-local.log"
-    command = [sys.executable, "-m", "airflow_provider_pai.local", "serve", "--home", str(folder)]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    child = processes.start(
-        "local PAI", [*command, "--cache", str(DEMO / "cache" / "environments")], log=log, env=environment
-    )
-    wait_for(lambda: _ready_line(child), bool, f"local PAI to be ready, see {log}", timeout=30)
-    ready: dict[str, str] = json.loads(_ready_line(child))
-    return ready
-
-
-def _ready_line(child: Child) -> str:
-    if not child.alive:
-        raise RuntimeError(f"local PAI has ended:\n{child.log_tail()}")
-    complete = [line for line in child.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return next((line for line in complete if line.startswith("{")), "")
 
 
 def _follow(api: AirflowAPI, run: DagRun) -> DagRun:

@@ -21,6 +21,9 @@ PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 100
 """Jobs on a page of a list; PAI's maximum is not public [inferred: examples go to 100]."""
 LOG_PAGE_SIZE = 100
+"""Lines on a page of a log, as in the example of PAI's documentation; every service is taken to allow so many."""
+LARGEST_LOG_PAGE = 1000
+"""Lines to ask for when many are to come [inferred: the maximum is not public; a smaller one is found out]."""
 NO_INSTANCE_YET = "TRAINING_JOB_INSTANCE_NOT_FOUND"
 """Code of the refusal to list logs before the job's first instance exists; the only one ``alipai`` knows."""
 

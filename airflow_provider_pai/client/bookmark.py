@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from airflow_provider_pai.api.training import update_training_job_labels
-from airflow_provider_pai.client.logs import Sender
+from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.cursor import LogCursor, is_log_label
 from airflow_provider_pai.model.identity import STOPPING_LABEL, TRY_LABEL

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from airflow_provider_pai.api.call import Call, T
-from airflow_provider_pai.client.logs import Sender
+from airflow_provider_pai.client.sender import Sender
 
 CALLS_PER_SECOND = 5.0
 """Calls of one poller in the long run [inferred: PAI's own limit is not public; a sibling takes 100 of an account]."""

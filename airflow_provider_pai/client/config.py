@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 from airflow_provider_pai.api.endpoints import Network, Service, oss_url, service_url
 from airflow_provider_pai.client.credentials import CredentialsConfig
 
+LOG_DELAY = 3.0
+"""Seconds for which lines of a job's log may still come after its end [inferred: PAI's SDK waits for 10]."""
+
 
 @dataclass(frozen=True)
 class ClientConfig:
@@ -25,6 +28,7 @@ class ClientConfig:
         connect_timeout: seconds to wait for a connection.
         read_timeout: seconds to wait for the next byte of an answer.
         attempts: how often a call that may be repeated is tried.
+        log_delay: seconds for which lines of a job's log may still come after its end; 0 where a log is complete then.
     """
 
     region_id: str
@@ -37,6 +41,7 @@ class ClientConfig:
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     attempts: int = 5
+    log_delay: float = LOG_DELAY
 
     def url(self, service: Service) -> str:
         """Return the base URL of a service, without a trailing slash."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE, list_training_job_logs
-from airflow_provider_pai.client.logs import Sender, short_name
+from airflow_provider_pai.client.log_stream import short_name
+from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.errors import PAIError
 
 _MOST_INSTANCES = 4

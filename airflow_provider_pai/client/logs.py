@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
-from airflow_provider_pai.api.call import Call, T
-from airflow_provider_pai.api.training import (
-    LOG_PAGE_SIZE,
-    NO_INSTANCE_YET,
-    LinePage,
-    get_training_job,
-    list_training_job_logs,
-)
+from airflow_provider_pai.api.training import NO_INSTANCE_YET, get_training_job
+from airflow_provider_pai.client.log_pages import LogPages
+from airflow_provider_pai.client.log_stream import LogStream, short_name
+from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.errors import APIError, PAIError
 from airflow_provider_pai.model.status import JobSnapshot, JobStatus
 
 PAGES_PER_READ = 20
 """Pages one read takes at most, of all instances together, so that a talkative job doesn't hold up the others."""
+CHARACTERS_PER_READ = 4 * 1024 * 1024
+"""Length of the lines after which one read takes no further page, so that it never holds much."""
 _BEFORE_INSTANCES = (JobStatus.CREATING, JobStatus.CREATED, JobStatus.INITIALIZING, JobStatus.SUBMITTED)
-
-
-class Sender(Protocol):
-    """What sends calls; :class:`~airflow_provider_pai.client.http.PAIClient` does."""
-
-    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
-        """Send a call and return its value."""
-        ...
 
 
 class LogReader:
@@ -40,22 +29,31 @@ class LogReader:
         job_id: whose log.
         warn: called as a logger's ``warning`` when lines can't be read.
         shown: number of lines of each instance that were read already, by whoever read before.
+        pages: what is known of the service's pages; readers of one service share it.
 
     Attributes:
         behind: whether the last read stopped because it had taken enough; there may be more lines at once.
+        failed: whether the last read stopped because of an error.
     """
 
     def __init__(
-        self, client: Sender, job_id: str, warn: Callable[..., None], shown: Mapping[str, int] | None = None
+        self,
+        client: Sender,
+        job_id: str,
+        warn: Callable[..., None],
+        shown: Mapping[str, int] | None = None,
+        pages: LogPages | None = None,
     ) -> None:
         self._client = client
         self._job_id = job_id
         self._warn = warn
         self._warned = False
         self._shown = dict(shown or {})
-        self._streams: dict[str, _Stream] = {}
-        self._turns: deque[_Stream] = deque()
+        self._pages = pages or LogPages()
+        self._streams: dict[str, LogStream] = {}
+        self._turns: deque[LogStream] = deque()
         self.behind = False
+        self.failed = False
 
     @property
     def shown(self) -> dict[str, int]:
@@ -76,11 +74,12 @@ class LogReader:
             pages: the most pages to take.
         """
         lines: list[str] = []
-        self.behind = False
+        room = CHARACTERS_PER_READ
+        self.behind = self.failed = False
         try:
             self._meet(job)
             waiting = deque(self._turns)
-            while waiting and pages > 0:
+            while waiting and pages > 0 and room > 0:
                 pages -= 1
                 stream = waiting.popleft()
                 # Before it is asked: one that always fails must not keep the others from their turn.
@@ -88,6 +87,7 @@ class LogReader:
                 self._turns.append(stream)
                 new, more = stream.next_page()
                 lines += [stream.prefix + line for line in new]
+                room -= sum(map(len, new))
                 if more:
                     waiting.append(stream)
             self.behind = bool(waiting)
@@ -112,79 +112,14 @@ class LogReader:
     def _add(self, instance: str) -> None:
         name = short_name(self._job_id, instance)
         if name not in self._streams:
-            stream = _Stream(self._client, self._job_id, instance, self._shown.get(name, 0))
+            stream = LogStream(self._client, self._job_id, instance, self._shown.get(name, 0), self._pages)
             self._streams[name] = stream
             self._turns.append(stream)
 
     def _tell(self, error: PAIError) -> None:
         if isinstance(error, APIError) and error.code == NO_INSTANCE_YET:
             return
+        self.failed = True
         if not self._warned:
             self._warned = True
             self._warn("The log of job %s can't be read now (%s); trying again", self._job_id, error)
-
-
-class _Stream:
-    """The log of one instance, or of a job that has only one: reads on, page by page.
-
-    Args:
-        client: sends the calls.
-        job_id: whose log.
-        instance: name of the instance; empty for a job's only one.
-        read: number of lines that were read already.
-
-    Attributes:
-        read: number of lines read.
-        prefix: what each of its lines begins with.
-    """
-
-    def __init__(self, client: Sender, job_id: str, instance: str, read: int) -> None:
-        self._client = client
-        self._job_id = job_id
-        self._instance = instance
-        self._size = LOG_PAGE_SIZE
-        # The size of pages is measured on the first one, which whoever goes on behind it hasn't seen.
-        self._measured = read < LOG_PAGE_SIZE
-        self.read = read
-        self.prefix = f"[{short_name(job_id, instance)}] " if instance else ""
-
-    def next_page(self) -> tuple[tuple[str, ...], bool]:
-        """Return new lines of the page that reading stopped on, and whether there may be more on the next."""
-        if not self._measured and not self._measure():
-            return (), False
-        number, seen = divmod(self.read, self._size)
-        page = self._get(number + 1)
-        if number == 0 and len(page.lines) < min(page.total, self._size):
-            page = self._complete(page)
-        lines = page.lines[: self._size]
-        # An answer may be older than the one before; its missing end was read all the same.
-        self.read = number * self._size + max(seen, len(lines))
-        return lines[seen:], len(lines) == self._size
-
-    def _measure(self) -> bool:
-        """Find out how many lines the service gives on a page; False when the answers don't tell."""
-        first = self._get(1)
-        if len(first.lines) < self._size:
-            first = self._complete(first)
-        self._measured = len(first.lines) >= self._size
-        return self._measured
-
-    def _complete(self, first: LinePage) -> LinePage:
-        """Find out whether the first page is short because the service gives fewer lines than were asked for.
-
-        It is when there is a second page; then the first is complete, and has the service's size.
-        """
-        if not self._get(2).lines:
-            return first
-        first = self._get(1)
-        self._size = min(self._size, len(first.lines) or self._size)
-        return first
-
-    def _get(self, number: int) -> LinePage:
-        call = list_training_job_logs(self._job_id, page=number, instance=self._instance or None)
-        return self._client.send(call, attempts=1)
-
-
-def short_name(job_id: str, instance: str) -> str:
-    """Return what tells an instance from the others of its job, for example ``worker-0``."""
-    return instance.removeprefix(f"{job_id}-")

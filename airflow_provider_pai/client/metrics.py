@@ -7,8 +7,8 @@ from itertools import islice
 
 from airflow_provider_pai.api.training import list_training_job_metrics
 from airflow_provider_pai.client.log_end import pages_from_end
-from airflow_provider_pai.client.logs import Sender
 from airflow_provider_pai.client.matching import last_values
+from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.series import Series, series_of
 from airflow_provider_pai.model.status import JobSnapshot

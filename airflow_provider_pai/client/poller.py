@@ -19,6 +19,7 @@ from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.budget import CALLS_PER_SECOND, Budget, Metered
 from airflow_provider_pai.client.http import PAIClient, utc_now
 from airflow_provider_pai.client.job_list import JobList
+from airflow_provider_pai.client.log_pages import LogPages
 from airflow_provider_pai.client.log_turns import LogTurns
 from airflow_provider_pai.client.pace import UNEVEN, Pace
 from airflow_provider_pai.client.round import SINGLE_LOOKS, Desk, Round
@@ -45,6 +46,10 @@ class StatusPoller:
         budget: says how many calls may be made.
         chance: a number from 0 to 1, which makes pauses uneven.
         now: the time, in UTC.
+
+    Attributes:
+        sender: sends and counts calls; for whoever reads logs.
+        log_pages: what is known of the pages of logs.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class StatusPoller:
         self._client = client
         self._budget = budget
         self.sender = Metered(client, budget)
+        self.log_pages = LogPages()
         self._clock = asyncio.get_running_loop().time
         self._statuses = ThreadPoolExecutor(_STATUS_THREADS, thread_name_prefix="pai-statuses")
         self._logs = ThreadPoolExecutor(_LOG_THREADS, thread_name_prefix="pai-logs")

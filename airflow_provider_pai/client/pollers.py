@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 from airflow_provider_pai.client.bookmark import Bookmark
@@ -16,7 +17,7 @@ from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.poller import StatusPoller
 from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, LOG_GOES_ON
+from airflow_provider_pai.client.waiting import FINAL_READS, LOG_GOES_ON
 from airflow_provider_pai.client.watch import Progress, Watch
 from airflow_provider_pai.errors import PAIError
 
@@ -58,8 +59,9 @@ async def watch(
     bookmark = bookmark or Bookmark()
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
-    reader = LogReader(poller.sender, job_id, warn) if logs else None
-    watched = Watch(job_id, interval, Patience(warn, outage_limit), TaskLog(reader, bookmark))
+    reader = LogReader(poller.sender, job_id, warn, pages=poller.log_pages) if logs else None
+    log = TaskLog(reader, bookmark, config.log_delay)
+    watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
     poller.add(watched)
     try:
         async for progress in _until_end(poller, watched):
@@ -84,9 +86,12 @@ async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncGenerator[Pro
         if progress.snapshot.is_terminal:
             break
     job, log, shown = progress.snapshot, watched.log, progress.cursor
+    # What is waited for on purpose is no sign that too many wait.
     deadline = asyncio.get_running_loop().time() + TAIL_LIMIT
-    for pause in FINAL_PAUSES if log.is_read else ():
+    # At once, too: rounds may have left out lines that are there, or all of them.
+    for pause in chain([0.0] if log.is_read else [], log.last_pauses()):
         await asyncio.sleep(pause)
+        deadline += pause
         for _ in range(FINAL_READS):
             try:
                 async with asyncio.timeout_at(deadline):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from airflow_provider_pai.client.bookmark import Bookmark
+from airflow_provider_pai.client.config import LOG_DELAY
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.model.story import JobStory
+
+_LAST_LOOKS = (1 / 3, 2 / 3)
 
 
 class TaskLog:
@@ -15,14 +20,16 @@ class TaskLog:
     Args:
         reader: reads the job's log; None for not at all.
         bookmark: knows where the task's log stopped.
+        delay: seconds for which lines may still come after the job's end.
 
     Attributes:
         bookmark: the same.
     """
 
-    def __init__(self, reader: LogReader | None, bookmark: Bookmark) -> None:
+    def __init__(self, reader: LogReader | None, bookmark: Bookmark, delay: float = LOG_DELAY) -> None:
         self._reader = reader
         self.bookmark = bookmark
+        self._delay = delay
         self._story = JobStory()
         self._opened = False
 
@@ -35,6 +42,15 @@ class TaskLog:
     def behind(self) -> bool:
         """Whether the last read stopped because it had taken enough; there may be more lines at once."""
         return self._reader is not None and self._reader.behind
+
+    def last_pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait before each of the last looks at the log, which come after the job's end.
+
+        Where no line comes late a look is needed only when the one before failed.
+        """
+        for part in _LAST_LOOKS:
+            if self._reader and (self._delay or self._reader.failed):
+                yield part * (self._delay or LOG_DELAY)
 
     @property
     def cursor(self) -> LogCursor:

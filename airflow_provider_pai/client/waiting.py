@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Iterable
 
 from airflow_provider_pai.api.training import get_training_job
-from airflow_provider_pai.client.logs import Sender
 from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.status import JobSnapshot
 
-FINAL_PAUSES = (1.0, 2.0)
-"""Seconds before each of the last looks at the log: lines may arrive after the job's end."""
 FINAL_READS = 50
-"""Reads of the log at each last look, at most: about 100,000 lines."""
+"""Reads of the log at each of the last looks, at most: a million lines, where pages are large."""
 LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
 
 
@@ -56,8 +54,12 @@ def wait_for_end(
             show(log.lines(snapshot))
             if snapshot.is_terminal:
                 break
+            if log.behind:
+                continue
         sleep(pace.pause(interval))
-    for pause in FINAL_PAUSES:
+    if log.behind:
+        _catch_up(snapshot, log, show)
+    for pause in log.last_pauses():
         sleep(pause)
         _catch_up(snapshot, log, show)
     if log.behind:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import STS, Network, service_url
-from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.config import LOG_DELAY, ClientConfig
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.credentials import CREDENTIAL_FORMS, credentials_problems, read_credentials
 from airflow_provider_pai.model.uri import OssUri
@@ -27,7 +27,7 @@ class ConnectionFields:
         login: access key id; an ``alibaba_cloud`` connection has it in ``extra`` as ``access_key_id``.
         password: access key secret; likewise ``access_key_secret``.
         extra: ``region_id`` (or ``region``), ``workspace_id``, ``network``, ``endpoint``, ``oss_endpoint``,
-            ``sts_endpoint``, ``bucket``, and the fields of the credentials.
+            ``sts_endpoint``, ``bucket``, ``log_delay``, and the fields of the credentials.
     """
 
     conn_id: str
@@ -74,6 +74,7 @@ def read_config(
         oss_endpoint=extra.get("oss_endpoint"),
         network=network,
         bucket=extra.get("bucket"),
+        log_delay=float(extra.get("log_delay", LOG_DELAY)),
     )
 
 
@@ -117,5 +118,6 @@ _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "oss_endpoint": (_is_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com'"),
     "sts_endpoint": (_is_url, "a URL such as 'https://sts.cn-hangzhou.aliyuncs.com'"),
     "credentials_uri": (_is_url, "a URL such as 'http://localhost:8080/credentials'"),
+    "log_delay": (re.compile(r"\d{1,3}(?:\.\d+)?").fullmatch, "seconds, from 0 to 999"),
     "bucket": (_is_bucket, "a bucket's name such as 'my-bucket'"),
 }

@@ -59,6 +59,9 @@ FIELDS = {
     "role_name": FormField("ECS role name", "For ecs_ram_role; by default the one that the instance has."),
     "disable_imdsv1": FormField("Only IMDSv2", "For ecs_ram_role: refuse the older metadata service.", "boolean"),
     "credentials_uri": FormField("Credentials URI", "For credentials_uri: the service that hands out access keys."),
+    "log_delay": FormField(
+        "Log delay", "Seconds for which lines of a job's log may still come after its end, by default 3.", "integer"
+    ),
     "endpoint": FormField("Endpoint", "URL in place of the region's."),
     "oss_endpoint": FormField("OSS endpoint", "URL in place of the region's."),
     "sts_endpoint": FormField("STS endpoint", "URL in place of the region's."),

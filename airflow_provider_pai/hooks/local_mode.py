@@ -64,8 +64,7 @@ class LocalTrainingHook(PAITrainingHook):
     def __init__(self, server: LocalPAI, bindings: Bindings, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__("local", sleep=sleep)
         ready, self._bindings = server.ready, bindings
-        extra = {"region_id": ready.region_id, "workspace_id": ready.workspace_id, "bucket": ready.bucket}
-        extra |= {"endpoint": ready.api, "oss_endpoint": ready.oss}
+        extra = {**ready.extra, "bucket": ready.bucket}
         self.config = read_config(ConnectionFields("local", ready.access_key_id, ready.access_key_secret, extra))
 
     def get(self, job_id: str) -> JobSnapshot:

@@ -233,7 +233,7 @@ class PAITrainingHook(PAIBaseHook):
             job_id,
             interval=interval,
             patience=Patience(self.log.warning, outage_limit),
-            log=TaskLog(reader, bookmark),
+            log=TaskLog(reader, bookmark, self.config.log_delay),
             show=show,
             tell=self._tell,
             sleep=self._sleep,

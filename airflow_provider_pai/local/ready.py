@@ -29,16 +29,22 @@ class Ready:
     bucket: str
 
     @property
-    def airflow_conn_uri(self) -> str:
-        """The connection as Airflow reads it from ``AIRFLOW_CONN_PAI_DEFAULT``; it holds the secret."""
-        extra = {
+    def extra(self) -> dict[str, str]:
+        """Members of the Extra of an Airflow connection to it."""
+        return {
             "region_id": self.region_id,
             "workspace_id": self.workspace_id,
             "endpoint": self.api,
             "oss_endpoint": self.oss,
+            # A job's log is complete before its end is told.
+            "log_delay": "0",
         }
+
+    @property
+    def airflow_conn_uri(self) -> str:
+        """The connection as Airflow reads it from ``AIRFLOW_CONN_PAI_DEFAULT``; it holds the secret."""
         login, password = quote(self.access_key_id, safe=""), quote(self.access_key_secret, safe="")
-        return f"pai://{login}:{password}@/?{urlencode(extra, quote_via=quote, safe='')}"
+        return f"pai://{login}:{password}@/?{urlencode(self.extra, quote_via=quote, safe='')}"
 
     def to_json(self) -> dict[str, str]:
         """Return plain JSON values; they hold the secret."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import APIError, PAIError
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.model.wire import snapshot
 
@@ -21,10 +21,16 @@ class LogServer:
         lines: how many lines there are, of each instance.
         instances: number of instances.
         cap: the most lines the service puts on a page, whatever it is asked for.
+        refused_above: the largest page that may be asked for; None for any.
         growth: lines that come during each further request for lines: after the page was taken, before the total is
             counted.
         errors: for each further request for lines the error it ends with; None for an answer.
         points: what is known of the job's metrics.
+
+    Attributes:
+        requests: queries of the requests for lines.
+        answered: number of lines in each answer to them.
+        totals: whether the answers tell how many lines there are.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class LogServer:
         *,
         instances: int = 1,
         cap: int = 1000,
+        refused_above: int | None = None,
         growth: Iterable[int] = (),
         errors: Iterable[PAIError | None] = (),
         points: Sequence[dict[str, Any]] = (),
@@ -44,7 +51,10 @@ class LogServer:
         self.members: dict[str, Any] = {}
         self.requests: list[dict[str, str]] = []
         self.actions: list[str] = []
+        self.answered: list[int] = []
+        self.totals = True
         self._cap = cap
+        self._refused_above = refused_above
         self._growth = iter(growth)
         self._errors = iter(errors)
         self._points = points
@@ -96,9 +106,13 @@ class LogServer:
         if error := next(self._errors, None):
             self.grow(next(self._growth, 0), name)
             raise error
+        if self._refused_above and int(query["PageSize"]) > self._refused_above:
+            raise APIError("ListTrainingJobLogs", 400, "InvalidParameter", "The parameter PageSize is invalid.")
         page = self._page(self.logs[name], query)
+        self.answered.append(len(page))
         self.grow(next(self._growth, 0), name)
-        return {"Logs": page, "TotalCount": str(len(self.logs[name])), "RequestId": "ID"}
+        total = {"TotalCount": str(len(self.logs[name]))} if self.totals else {}
+        return {"Logs": page, **total, "RequestId": "ID"}
 
     def _page(self, items: list[Any], query: Any) -> list[Any]:
         number, size = int(query["PageNumber"]), min(int(query["PageSize"]), self._cap)

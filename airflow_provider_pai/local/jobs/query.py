@@ -15,6 +15,8 @@ from airflow_provider_pai.model.status import JobStatus
 
 MAX_PAGE_SIZE = 100
 """[inferred]: no maximum is public, examples go to 100."""
+MAX_LOG_PAGE_SIZE = 1000
+"""[inferred]: no maximum is public, and lines are shorter than jobs."""
 _DEFAULT_PAGE_SIZE = 10
 """[inferred]: no default is public."""
 _WINDOW = timedelta(days=7)
@@ -47,15 +49,15 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     return list(page.of(found)), len(found)
 
 
-def asked_page(query: Mapping[str, str], default_size: int) -> Page:
+def asked_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE_SIZE) -> Page:
     """Read PageNumber and PageSize.
 
     Raises:
-        Refusal: 400 InvalidParameter, one is no positive integer or the size is above 100.
+        Refusal: 400 InvalidParameter, one is no positive integer or the size is above ``most``.
     """
     page = Page.asked(query, default_size)
-    if page.size > MAX_PAGE_SIZE:
-        raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {MAX_PAGE_SIZE}.")
+    if page.size > most:
+        raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {most}.")
     return page
 
 

@@ -18,7 +18,7 @@ from airflow_provider_pai.local.jobs import labels, refusals, views
 from airflow_provider_pai.local.jobs.checks import Checks
 from airflow_provider_pai.local.jobs.labels import Label
 from airflow_provider_pai.local.jobs.places import dataset_places
-from airflow_provider_pai.local.jobs.query import asked_page, time_range
+from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, asked_page, time_range
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.local.running.runner import Runner
@@ -107,7 +107,7 @@ class _Jobs:
 
     def logs(self, request: Request) -> Response:
         record, query = self._existing(request), request.query_params
-        page = asked_page(query, _DEFAULT_PAGE_SIZE)
+        page = asked_page(query, _DEFAULT_PAGE_SIZE, MAX_LOG_PAGE_SIZE)
         job_id, instance = record["TrainingJobId"], query.get("InstanceId") or ""
         _check_instance(record, instance)
         files = self.store.files(job_id)

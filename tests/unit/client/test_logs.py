@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_pai.api.training import LOG_PAGE_SIZE, NO_INSTANCE_YET
-from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.api.training import LARGEST_LOG_PAGE, LOG_PAGE_SIZE, NO_INSTANCE_YET
+from airflow_provider_pai.client.log_pages import LogPages
+from airflow_provider_pai.client.logs import CHARACTERS_PER_READ, PAGES_PER_READ, LogReader
 from airflow_provider_pai.errors import APIError, NotFoundError, TransportError
 from airflow_provider_pai.model.cursor import LogCursor
 from tests.support.log_server import JOB, LogServer
@@ -67,6 +68,84 @@ def test_every_line_is_returned_once_and_in_order(lines: int, cap: int, growth: 
 
 
 @settings(deadline=None)
+@given(st.lists(st.integers(0, 400), max_size=12), st.integers(0, 2000))
+def test_hardly_a_line_comes_twice(growth: list[int], lines: int) -> None:
+    """But for the first lines, while nothing is known of the service, and at most one page more than once."""
+    server = LogServer(lines)
+    reads = reader(server)
+    for count in (0, *growth):
+        server.grow(count)
+        list(until_caught_up(reads))
+    assert sum(server.answered) <= len(server.lines) * 1.1 + 2 * LARGEST_LOG_PAGE
+
+
+def test_a_quiet_log_is_read_in_small_pages_and_a_loud_one_in_large_ones() -> None:
+    server = LogServer(20_000)
+    reads = reader(server)
+    reads.read()
+    assert {int(request["PageSize"]) for request in server.requests} == {LARGEST_LOG_PAGE}
+    # Until it is seen to be quiet.
+    reads.read()
+    for _ in range(10):
+        server.requests.clear()
+        server.grow(7)
+        assert len(reads.read()) == 7
+        assert [int(request["PageSize"]) <= 2 * LOG_PAGE_SIZE for request in server.requests] == [True]
+
+
+def test_ten_thousand_lines_that_come_in_twenty_seconds_take_a_call_a_second() -> None:
+    server = LogServer()
+    reads = reader(server)
+    for _ in range(20):
+        server.grow(500)
+        assert len(list(until_caught_up(reads))) == 500
+    assert len(server.requests) <= 3 * 20
+
+
+def test_a_service_that_refuses_large_pages_is_asked_for_small_ones_from_then_on() -> None:
+    server = LogServer(2500, refused_above=100)
+    reads = reader(server)
+    assert list(until_caught_up(reads)) == server.lines
+    assert sum(int(request["PageSize"]) > 100 for request in server.requests) == 1
+
+
+def test_what_one_reader_finds_out_of_a_service_the_others_know() -> None:
+    pages = LogPages()
+    server = LogServer(2500, refused_above=100)
+    for _ in range(2):
+        reads = LogReader(server, JOB, Warnings(), pages=pages)
+        assert len(reads.read(server.got(), pages=100)) == 2500
+    assert sum(int(request["PageSize"]) > 100 for request in server.requests) == 1
+
+
+def test_a_refusal_for_another_reason_does_not_make_pages_small() -> None:
+    pages = LogPages()
+    refusal = APIError("ListTrainingJobLogs", 400, "InvalidParameter", "no")
+    server = LogServer(2500, errors=[refusal, refusal])
+    reads = LogReader(server, JOB, Warnings(), pages=pages)
+    assert reads.read(server.got()) == []
+    assert reads.failed
+    assert len(reads.read(server.got())) == 2500
+    assert pages.most == LARGEST_LOG_PAGE
+
+
+def test_a_log_whose_number_of_lines_is_not_told_is_read_to_its_end() -> None:
+    server = LogServer(2500, cap=40)
+    server.totals = False
+    assert list(until_caught_up(reader(server))) == server.lines
+
+
+def test_long_lines_end_a_read_before_they_fill_the_memory() -> None:
+    server = LogServer()
+    server.lines = ["x" * 10_000] * 3000
+    reads = reader(server)
+    lines = reads.read()
+    assert CHARACTERS_PER_READ <= sum(map(len, lines)) < CHARACTERS_PER_READ + LARGEST_LOG_PAGE * 10_000
+    assert reads.behind
+    assert len(lines) + len(list(until_caught_up(reads))) == 3000
+
+
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 250), max_size=8), st.sampled_from([1, 20, 100, 1000]))
 def test_each_read_returns_what_came_since_the_last(growth: list[int], cap: int) -> None:
     server = LogServer(cap=cap)
@@ -98,8 +177,10 @@ def test_a_log_without_news_costs_one_request() -> None:
     reads = reader(server)
     reads.read()
     server.requests.clear()
+    server.answered.clear()
     assert reads.read() == []
-    assert server.requests == [{"PageNumber": "3", "PageSize": str(LOG_PAGE_SIZE)}]
+    assert len(server.requests) == 1
+    assert server.answered == [0]
 
 
 def test_a_service_with_smaller_pages_is_measured_only_once() -> None:
@@ -107,7 +188,7 @@ def test_a_service_with_smaller_pages_is_measured_only_once() -> None:
     reads = reader(server)
     assert reads.read() == server.lines
     first = [int(request["PageNumber"]) for request in server.requests]
-    assert first == [1, 2, 1, 2, 3]
+    assert first == [1, 2, 1, 2]
     server.grow(120)
     server.requests.clear()
     assert reads.read() == server.lines[100:]
@@ -115,17 +196,17 @@ def test_a_service_with_smaller_pages_is_measured_only_once() -> None:
 
 
 def test_a_talkative_job_does_not_hold_up_the_others() -> None:
-    server = LogServer((PAGES_PER_READ + 5) * LOG_PAGE_SIZE)
+    server = LogServer((PAGES_PER_READ + 5) * LARGEST_LOG_PAGE)
     reads = reader(server)
-    assert len(reads.read()) == PAGES_PER_READ * LOG_PAGE_SIZE
+    assert len(reads.read()) == PAGES_PER_READ * LARGEST_LOG_PAGE
     assert len(server.requests) == PAGES_PER_READ
     assert reads.behind
-    assert len(reads.read()) == 5 * LOG_PAGE_SIZE
+    assert len(reads.read()) == 5 * LARGEST_LOG_PAGE
     assert not reads.behind
 
 
 def test_a_reader_that_failed_is_not_behind() -> None:
-    server = LogServer((PAGES_PER_READ + 5) * LOG_PAGE_SIZE, errors=[*[None] * PAGES_PER_READ, NO_ANSWER])
+    server = LogServer((PAGES_PER_READ + 5) * LARGEST_LOG_PAGE, errors=[*[None] * PAGES_PER_READ, NO_ANSWER])
     reads = reader(server)
     reads.read()
     assert reads.behind
@@ -134,10 +215,10 @@ def test_a_reader_that_failed_is_not_behind() -> None:
 
 
 def test_lines_of_the_pages_before_an_error_are_returned() -> None:
-    server = LogServer(250, errors=[None, None, NO_ANSWER])
+    server = LogServer(2500, errors=[None, None, NO_ANSWER])
     reads = reader(server)
-    assert len(reads.read()) == 200
-    assert reads.read() == server.lines[200:]
+    assert len(reads.read()) == 2000
+    assert reads.read() == server.lines[2000:]
 
 
 def test_an_error_is_told_once() -> None:
@@ -171,7 +252,7 @@ def test_each_line_names_its_instance_when_there_are_several() -> None:
 def test_the_only_instance_is_not_named() -> None:
     server = LogServer(1)
     assert reader(server).read() == ["line 0"]
-    assert server.requests == [{"PageNumber": "1", "PageSize": str(LOG_PAGE_SIZE)}]
+    assert server.requests == [{"PageNumber": "1", "PageSize": str(LARGEST_LOG_PAGE)}]
 
 
 def test_instances_that_a_list_does_not_name_are_asked_for_once() -> None:

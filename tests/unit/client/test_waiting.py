@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -13,10 +13,12 @@ from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.pace import Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import FINAL_PAUSES, FINAL_READS, wait_for_end
+from airflow_provider_pai.client.waiting import FINAL_READS, wait_for_end
 from airflow_provider_pai.errors import AuthError, PAIError, TransportError
 from airflow_provider_pai.model.status import JobSnapshot
 
+FINAL_PAUSES = (1.0, 2.0)
+"""Seconds before each of the last looks at the log, where lines may come for three seconds."""
 NO_ANSWER = TransportError("no answer", sent=True)
 
 
@@ -35,6 +37,8 @@ class Job:
         self.slept: list[float] = []
         self.shown: list[str] = []
         self.told: list[str] = []
+        self.log_errors: list[PAIError] = []
+        self.pausing: Callable[[], None] = lambda: None
 
     def send(self, call: Call[T], *, attempts: int | None = None) -> T:
         assert attempts == 1
@@ -46,23 +50,27 @@ class Job:
             self.log.append(f"{now} at {self.now:g}")
             body = {"TrainingJobId": "train1", "Status": now}
         else:
-            first, size = (int(call.query["PageNumber"]) - 1) * LOG_PAGE_SIZE, int(call.query["PageSize"])
+            if self.log_errors:
+                raise self.log_errors.pop()
+            size = min(int(call.query["PageSize"]), LOG_PAGE_SIZE)
+            first = (int(call.query["PageNumber"]) - 1) * size
             body = {"Logs": self.log[first : first + size], "TotalCount": len(self.log)}
         return decode_answer(call, 200, {}, json.dumps(body).encode())
 
     def sleep(self, seconds: float) -> None:
+        self.pausing()
         self.slept.append(seconds)
         self.now += seconds
         if self.slept[-len(FINAL_PAUSES) :] == list(FINAL_PAUSES):
             self.log += self._late
 
-    def waited_for(self, limit: float = 100.0) -> JobSnapshot:
+    def waited_for(self, limit: float = 100.0, log_delay: float = sum(FINAL_PAUSES)) -> JobSnapshot:
         return wait_for_end(
             self,
             "train1",
             interval=10.0,
             patience=Patience(lambda *_: None, limit, clock=lambda: self.now),
-            log=TaskLog(LogReader(self, "train1", lambda *_: None), Bookmark()),
+            log=TaskLog(LogReader(self, "train1", lambda *_: None), Bookmark(), log_delay),
             show=self.shown.extend,
             tell=self.told.extend,
             sleep=self.sleep,
@@ -111,11 +119,41 @@ def test_the_log_of_a_talkative_job_is_shown_to_its_end() -> None:
     assert job.shown == job.log
 
 
+def test_what_is_there_when_a_job_ends_is_shown_at_once() -> None:
+    job = Job("Succeed", lines=5 * PAGES_PER_READ * LOG_PAGE_SIZE)
+    shown: list[int] = []
+    job.pausing = lambda: shown.append(len(job.shown))
+    job.waited_for()
+    assert shown == [len(job.log)] * len(FINAL_PAUSES)
+
+
+def test_a_log_that_is_behind_is_read_on_without_a_pause() -> None:
+    job = Job("Running", "Running", "Running", "Succeed", lines=3 * PAGES_PER_READ * LOG_PAGE_SIZE)
+    job.waited_for()
+    assert job.shown == job.log
+    assert job.slept == list(FINAL_PAUSES)
+
+
+def test_where_a_log_is_complete_at_the_end_no_time_is_lost() -> None:
+    job = Job("Running", "Succeed", lines=3)
+    job.waited_for(log_delay=0.0)
+    assert job.slept == [10.0]
+    assert job.shown == job.log
+
+
+def test_a_last_look_that_fails_is_repeated_even_there() -> None:
+    job = Job("Succeed", lines=3)
+    job.log_errors = [NO_ANSWER]
+    job.waited_for(log_delay=0.0)
+    assert job.slept == [FINAL_PAUSES[0]]
+    assert job.shown == job.log
+
+
 def test_an_endless_log_does_not_hold_up_the_task() -> None:
-    job = Job("Succeed", lines=(2 * FINAL_READS + 3) * PAGES_PER_READ * LOG_PAGE_SIZE)
+    job = Job("Succeed", lines=(3 * FINAL_READS + 3) * PAGES_PER_READ * LOG_PAGE_SIZE)
     job.waited_for()
     assert job.shown[:-1] == job.log[: len(job.shown) - 1]
-    assert len(job.shown) == (2 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE + 1
+    assert len(job.shown) == (3 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE + 1
     assert "console" in job.shown[-1]
 
 

@@ -35,6 +35,7 @@ def test_every_field_arrives_in_its_place() -> None:
         "endpoint": "http://127.0.0.1:8001",
         "oss_endpoint": "https://oss.example",
         "bucket": "my-bucket",
+        "log_delay": "7.5",
     }
     assert read_config(fields(**extra)) == ClientConfig(
         "cn-hangzhou",
@@ -44,7 +45,13 @@ def test_every_field_arrives_in_its_place() -> None:
         oss_endpoint="https://oss.example",
         network="vpc",
         bucket="my-bucket",
+        log_delay=7.5,
     )
+
+
+@pytest.mark.parametrize("number", [0, "0", 0.0])
+def test_a_log_may_be_complete_at_a_jobs_end(number: object) -> None:
+    assert read_config(fields(log_delay=number)).log_delay == 0.0
 
 
 def test_an_alibaba_cloud_connection_has_its_keys_in_extra() -> None:
@@ -109,6 +116,8 @@ def test_an_empty_field_of_extra_is_as_if_absent(nothing: str | None) -> None:
         (fields(endpoint="http://[::1"), "endpoint must be a URL"),
         (fields(endpoint="http://host:port"), "endpoint must be a URL"),
         (fields(endpoint="http://my host"), "endpoint must be a URL"),
+        (fields(log_delay="-1"), "log_delay must be seconds, from 0 to 999, not '-1'"),
+        (fields(log_delay="soon"), "log_delay must be seconds, from 0 to 999, not 'soon'"),
         (fields(oss_endpoint="oss-cn-hangzhou.aliyuncs.com"), "oss_endpoint must be a URL such as 'https://oss-cn-"),
         (
             fields(bucket="oss://my-bucket/"),

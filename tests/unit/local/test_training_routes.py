@@ -155,7 +155,8 @@ def test_logs_are_pages_of_lines(server: Server, finished: str) -> None:
     named = server.get(f"{finished}/logs", InstanceId=f"{finished[1:]}-master-0")
     assert named["Logs"] == everything["Logs"]
     assert server.refused("GET", f"{finished}/logs", InstanceId="other") == (404, "TRAINING_JOB_INSTANCE_NOT_FOUND")
-    assert server.refused("GET", f"{finished}/logs", PageSize="0") == (400, "InvalidParameter")
+    for size in ("0", "1001"):
+        assert server.refused("GET", f"{finished}/logs", PageSize=size) == (400, "InvalidParameter")
 
 
 def test_events_of_job_and_instance(server: Server, finished: str) -> None:

@@ -1,0 +1,61 @@
+"""Run benchmarks: all, or those named. Prints tables, keeps JSON; exit code 1 when a bar was not held."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import Machine
+from benchmarks.report import Report, saved
+
+NAMES = ("imports", "submit", "logs", "triggers", "local_cost")
+"""The benchmarks: modules of this package with a function ``run() -> Report``."""
+HERE = Path(__file__).resolve().parent
+README = HERE / "README.md"
+_BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line names; this process's by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(NAMES)}")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the JSON (default: %(default)s)")
+    parser.add_argument(
+        "--readme", action="store_true", help="run nothing; write the tables of the last runs into README.md"
+    )
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.names) - set(NAMES):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if chosen.readme:
+        return _write_readme(chosen.out)
+    machine = Machine.this()
+    print(f"{machine}\n")
+    broken = [name for name in chosen.names or NAMES if _run(name, chosen.out, machine).broken]
+    if broken:
+        print(f"Bars that were not held: see {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _run(name: str, out: Path, machine: Machine) -> Report:
+    begun = time.monotonic()
+    report: Report = importlib.import_module(f"benchmarks.{name}").run()
+    file = report.save(out, machine)
+    print(f"{report.text()}\n  {time.monotonic() - begun:.0f} s; {file}\n", flush=True)
+    return report
+
+
+def _write_readme(out: Path) -> int:
+    found = list(saved(out, NAMES))
+    machines = dict.fromkeys(str(machine) for _, machine in found)
+    tables = "\n".join([*(f"{machine}.\n" for machine in machines), *(report.markdown() for report, _ in found)])
+    before, _, rest = README.read_text().partition(_BEGIN)
+    README.write_text(f"{before}{_BEGIN}\n{tables}{_END}{rest.partition(_END)[2]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
