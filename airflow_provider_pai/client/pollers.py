@@ -37,6 +37,7 @@ async def watch(
     logs: bool = True,
     keys: Keys | None = None,
     bookmark: Bookmark | None = None,
+    tail_limit: float = TAIL_LIMIT,
 ) -> AsyncGenerator[Progress, None]:
     """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
 
@@ -51,6 +52,7 @@ async def watch(
         logs: whether to read the job's log.
         keys: what the rounds sign with when this watch is their first; default are the configuration's.
         bookmark: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
+        tail_limit: seconds that the job's last log lines may take; see :attr:`Progress.unread`.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`Patience`.
@@ -64,7 +66,7 @@ async def watch(
     watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
     poller.add(watched)
     try:
-        async for progress in _until_end(poller, watched):
+        async for progress in _until_end(poller, watched, tail_limit):
             yield progress
             # Whoever asks for more has shown this.
             bookmark.move(progress.snapshot, progress.cursor)
@@ -76,7 +78,7 @@ async def watch(
             await poller.close()
 
 
-async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncGenerator[Progress, None]:
+async def _until_end(poller: StatusPoller, watched: Watch, tail_limit: float) -> AsyncGenerator[Progress, None]:
     """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end."""
     while True:
         progress = await watched.queue.get()
@@ -87,7 +89,7 @@ async def _until_end(poller: StatusPoller, watched: Watch) -> AsyncGenerator[Pro
             break
     job, log, shown = progress.snapshot, watched.log, progress.cursor
     # What is waited for on purpose is no sign that too many wait.
-    deadline = asyncio.get_running_loop().time() + TAIL_LIMIT
+    deadline = asyncio.get_running_loop().time() + tail_limit
     # At once, too: rounds may have left out lines that are there, or all of them.
     for pause in chain([0.0] if log.is_read else [], log.last_pauses()):
         await asyncio.sleep(pause)

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.client.bookmark import Bookmark
+from airflow_provider_pai.client.budget import MOST_SAVED
+from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.logs import LogReader
+from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.poller import StatusPoller
+from airflow_provider_pai.client.round import SINGLE_LOOKS
+from airflow_provider_pai.client.task_log import TaskLog
+from airflow_provider_pai.client.watch import Progress, Watch
+from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
+from tests.support.many_jobs import BEGIN, ManyJobs
+
+LOST = TransportError("no answer", sent=True)
+THROTTLED = ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down")
+FORBIDDEN = AuthError("ListTrainingJobs", 403, "Forbidden.RAM", "no")
+
+
+class Crowd:
+    """Watches of one poller, and what their task logs warn of."""
+
+    def __init__(self, cloud: ManyJobs, interval: float, *, logs: bool = False) -> None:
+        self.warnings: list[str] = []
+        self.poller = StatusPoller(cast("PAIClient", cloud), chance=lambda: 0.0, now=lambda: BEGIN)
+        self._interval = interval
+        self._logs = logs
+
+    def add(self, job_id: str) -> Watch:
+        reader = LogReader(self.poller.sender, job_id, self._warn) if self._logs else None
+        patience = Patience(self._warn, 600.0)
+        watched = Watch(job_id, self._interval, patience, TaskLog(reader, Bookmark()))
+        self.poller.add(watched)
+        return watched
+
+    def _warn(self, text: str, *values: object) -> None:
+        self.warnings.append(text % values)
+
+
+@asynccontextmanager
+async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIterator[tuple[Crowd, list[Watch]]]:
+    crowd = Crowd(cloud, interval, **options)
+    try:
+        yield crowd, [crowd.add(job_id) for job_id in cloud.jobs]
+    finally:
+        await crowd.poller.close()
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    async def with_limit() -> None:
+        await asyncio.wait_for(work, 60)
+        assert [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+    asyncio.run(with_limit())
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():
+        await asyncio.sleep(0.02)
+
+
+async def looks(cloud: ManyJobs, count: int) -> None:
+    """Wait until so many lists were read to the end, and another one has begun."""
+    await until(lambda: len(cloud.pages) > count)
+
+
+def told(watched: Watch) -> list[Progress | PAIError]:
+    return [watched.queue.get_nowait() for _ in range(watched.queue.qsize())]
+
+
+def statuses(watched: Watch) -> list[str]:
+    return [each.snapshot.status for each in told(watched) if isinstance(each, Progress)]
+
+
+@pytest.mark.parametrize("jobs", [SINGLE_LOOKS + 1, 1_000, 10_000])
+def test_a_round_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+        async with watching(cloud, 0.5):
+            await looks(cloud, 2)
+        assert cloud.pages[:2] == [-(-jobs // 100)] * 2
+        assert cloud.got == []
+
+    run(work())
+
+
+def test_a_job_without_news_is_passed_on_once_whatever_the_number_of_looks() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(50)
+        async with watching(cloud, 0.2) as (_, watches):
+            await looks(cloud, 4)
+            cloud.jobs["train7"] = "Succeed"
+            await looks(cloud, 6)
+        for each in watches:
+            assert statuses(each) == (["Running", "Succeed"] if each.job_id == "train7" else ["Running"])
+
+    run(work())
+
+
+def test_a_thousand_jobs_that_end_at_once_are_all_seen_in_one_list() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1000)
+        async with watching(cloud, 0.5) as (_, watches):
+            await looks(cloud, 1)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+            lists = len(cloud.pages)
+            await asyncio.sleep(1.0)
+            # Nobody waits for a job that has ended.
+            assert len(cloud.pages) == lists <= 3
+        assert cloud.got == []
+        assert all(statuses(each)[-1] == "Succeed" for each in watches)
+
+    run(work())
+
+
+def test_few_jobs_are_asked_for_one_by_one() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(SINGLE_LOOKS)
+        async with watching(cloud, 0.2):
+            await until(lambda: len(cloud.got) >= 3 * SINGLE_LOOKS)
+        assert "ListTrainingJobs" not in cloud.calls
+
+    run(work())
+
+
+def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20, labels={"airflow.deployment": "here"})
+        async with watching(cloud, 0.2):
+            await looks(cloud, 2)
+        first, second, *_ = cloud.queries
+        assert (first["StartTime"], first.get("Labels"), first.get("EndTime")) == ("2026-10-25T00:00:00Z", None, None)
+        assert second["StartTime"], second["EndTime"] == ("2026-11-23T23:55:00Z", "2026-11-24T00:05:19Z")
+        assert second["Labels"] == '{"airflow.deployment":"here"}'
+
+    run(work())
+
+
+def test_jobs_that_no_list_shows_are_each_looked_at_in_turn_and_not_all_at_once() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(600)
+        cloud.hidden = set(list(cloud.jobs)[::2])
+        async with watching(cloud, 0.3) as (_, watches):
+            await looks(cloud, 1)
+            assert len(cloud.got) <= MOST_SAVED
+            await until(lambda: all(each.job for each in watches))
+        assert len(set(cloud.got)) == len(cloud.hidden)
+        # Nobody has a second turn before all have had their first.
+        assert set(cloud.got[:300]) == cloud.hidden
+
+    run(work())
+
+
+def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
+    async def work() -> None:
+        cloud, going_on = ManyJobs(20), threading.Event()
+        cloud.trouble = lambda _: going_on.wait(10) and None
+        async with watching(cloud, 30.0) as (crowd, _):
+            await until(lambda: cloud.calls)
+            cloud.created |= {"late": cloud.created["train0"]}
+            cloud.jobs["late"] = "Running"
+            late = crowd.add("late")
+            going_on.set()
+            await until(lambda: late.job)
+            assert statuses(late) == ["Running"]
+
+    run(work())
+
+
+def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_others_all() -> None:
+    async def work() -> None:
+        cloud, going_on = ManyJobs(20), threading.Event()
+        cloud.trouble = lambda _: going_on.wait(10) and None
+        async with watching(cloud, 30.0) as (crowd, watches):
+            await until(lambda: cloud.calls)
+            gone, *others = watches
+            assert not crowd.poller.remove(gone)
+            going_on.set()
+            await until(lambda: all(each.job for each in others))
+        assert told(gone) == []
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [1, 20])
+def test_a_poller_that_is_closed_while_a_round_is_under_way_leaves_nothing_behind(jobs: int) -> None:
+    async def work() -> None:
+        cloud, going_on = ManyJobs(jobs), threading.Event()
+        cloud.trouble = lambda _: going_on.wait(10) and None
+        async with watching(cloud, 30.0) as (crowd, watches):
+            await until(lambda: cloud.calls)
+            assert [crowd.poller.remove(each) for each in watches] == [False] * (jobs - 1) + [True]
+        going_on.set()
+        assert cloud.closed
+
+    run(work())
+
+
+def test_two_watches_of_one_job_both_hear_of_its_end() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1)
+        async with watching(cloud, 0.2) as (crowd, [first]):
+            second = crowd.add("train0")
+            await until(lambda: first.job and second.job)
+            cloud.jobs["train0"] = "Failed"
+            await until(lambda: first.ended and second.ended)
+            assert statuses(first)[-1] == statuses(second)[-1] == "Failed"
+
+    run(work())
+
+
+def test_nobody_waits_for_a_poller_that_was_cancelled() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
+            task.cancel()
+            await until(lambda: all(each.ended for each in watches))
+            assert all(isinstance(told(each)[-1], PAIError) for each in watches)
+            # Who comes later is looked after all the same.
+            late = crowd.add("train3")
+            await until(lambda: late.job)
+
+    run(work())
+
+
+def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def down(_: Call[Any]) -> None:
+            raise LOST
+
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            before = cloud.calls.total()
+            cloud.trouble = down
+            await until(lambda: len(crowd.warnings) == len(watches))
+            await asyncio.sleep(1.0)
+            assert len(crowd.warnings) == len(watches)
+            assert cloud.calls.total() - before <= 4 + 6
+            cloud.trouble = lambda _: None
+            await until(lambda: len(crowd.warnings) == 2 * len(watches))
+            assert crowd.warnings[-1].startswith("PAI answers again")
+            assert cloud.got == []
+
+    run(work())
+
+
+def test_who_may_not_list_asks_for_each() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+
+        def no_list(call: Call[Any]) -> None:
+            if call.action == "ListTrainingJobs":
+                raise FORBIDDEN
+
+        cloud.trouble = no_list
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
+
+    run(work())
+
+
+def test_a_throttled_look_ends_the_single_looks_of_its_round() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(200)
+        cloud.hidden = set(cloud.jobs)
+
+        def throttled(call: Call[Any]) -> None:
+            if call.action == "GetTrainingJob":
+                raise THROTTLED
+
+        cloud.trouble = throttled
+        async with watching(cloud, 5.0) as (crowd, watches):
+            await until(lambda: len(crowd.warnings) == len(watches))
+            assert cloud.calls["GetTrainingJob"] <= 8
+
+    run(work())
+
+
+def test_logs_are_read_with_what_looking_leaves_and_never_hold_it_up() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1000)
+        async with watching(cloud, 0.5, logs=True) as (_, watches):
+            begun = time.monotonic()
+            await looks(cloud, 4)
+            read = cloud.calls["ListTrainingJobLogs"]
+            assert 0 < read <= MOST_SAVED + 5 * (time.monotonic() - begun) + 3
+            assert all(each.job for each in watches)
+
+    run(work())
