@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
@@ -38,6 +38,48 @@ class JobPage:
     """
 
     jobs: tuple[JobSnapshot, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job on a list, which is read when somebody wants to: of very many, most are as they were.
+
+    Attributes:
+        item: the job as the list has it.
+    """
+
+    item: Mapping[str, Any]
+
+    @property
+    def job_id(self) -> str:
+        """Its id; empty when it can't be read."""
+        return str(self.item.get("TrainingJobId") or "")
+
+    @property
+    def mark(self) -> wire.Mark:
+        """Another one when the job has changed."""
+        return wire.mark(self.item)
+
+    def read(self) -> JobSnapshot:
+        """Return the job.
+
+        Raises:
+            ProtocolError: it can't be read.
+        """
+        return wire.snapshot(self.item)
+
+
+@dataclass(frozen=True)
+class ListedPage:
+    """One page of a list of jobs that were not read yet.
+
+    Attributes:
+        jobs: the jobs of this page.
+        total: number of jobs on all pages.
+    """
+
+    jobs: tuple[ListedJob, ...]
     total: int
 
 
@@ -122,6 +164,11 @@ def list_training_jobs(
     return Call(PAI_STUDIO, "ListTrainingJobs", "GET", JOBS, _job_page, query)
 
 
+def unread(call: Call[JobPage]) -> Call[ListedPage]:
+    """Return a call for a list that leaves its jobs unread, so that one that can't be read spoils no other."""
+    return replace(call, parse=_listed_page)  # type: ignore[arg-type, return-value]
+
+
 def stop_training_job(job_id: str) -> Call[None]:
     """StopTrainingJob; asynchronous, the status changes later."""
     return Call(PAI_STUDIO, "StopTrainingJob", "PUT", f"{_path(job_id)}/stop", _nothing)
@@ -183,6 +230,11 @@ def _job_id(body: Mapping[str, Any]) -> str:
     if not body.get("TrainingJobId"):
         raise ProtocolError("CreateTrainingJob: the answer has no TrainingJobId", str(dict(body)))
     return str(body["TrainingJobId"])
+
+
+def _listed_page(body: Mapping[str, Any]) -> ListedPage:
+    jobs = tuple(ListedJob(item) for item in body.get("TrainingJobs") or () if isinstance(item, Mapping))
+    return ListedPage(jobs, int(body.get("TotalCount") or 0))
 
 
 def _job_page(body: Mapping[str, Any]) -> JobPage:

@@ -12,7 +12,7 @@ from airflow_provider_pai.client.sender import Sender
 CALLS_PER_SECOND = 5.0
 """Calls of one poller in the long run [inferred: PAI's own limit is not public; a sibling takes 100 of an account]."""
 MOST_SAVED = 150
-"""Calls that may be saved up, or owed."""
+"""Calls that may be saved up, or owed: those of half a minute."""
 LONGEST_WAIT = 30.0
 """Seconds after which something that can wait is done all the same, so that nothing waits for ever."""
 
@@ -22,9 +22,13 @@ class Budget:
 
     Args:
         clock: a clock that never goes back, in seconds.
+
+    Attributes:
+        reserve: calls that are kept for what can't wait.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.reserve = 0
         self._clock = clock
         self._lock = threading.Lock()
         self._left = float(MOST_SAVED)
@@ -37,9 +41,9 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """Calls that may be made now; below 0 when more were made than should be."""
+        """Calls that may be made now beside the reserve; below 0 when more were made than should be."""
         with self._lock:
-            return int(self._now_left())
+            return int(self._now_left()) - self.reserve
 
     def wait(self) -> float:
         """Return the seconds until a call that can wait may be made."""
@@ -47,7 +51,9 @@ class Budget:
 
     def _now_left(self) -> float:
         now = self._clock()
-        self._left = min(MOST_SAVED, self._left + (now - self._counted_at) * CALLS_PER_SECOND)
+        # What is saved beside a large reserve would come on top of what is spent of the reserve.
+        most = max(self.reserve, MOST_SAVED - self.reserve)
+        self._left = min(most, self._left + (now - self._counted_at) * CALLS_PER_SECOND)
         self._counted_at = now
         return self._left
 

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, JobPage, list_training_jobs
+from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage, list_training_jobs, unread
 from airflow_provider_pai.client.http import may_repeat
 from airflow_provider_pai.errors import APIError
-from airflow_provider_pai.model.status import JobSnapshot
 
 _AHEAD = 4
 """Pages that are asked for at the same time."""
 _SMALLEST_PAGE = 10
 
-Met = Callable[[Sequence[JobSnapshot], int], Awaitable[int]]
+Met = Callable[[Sequence[ListedJob], int], Awaitable[int]]
 """Is given the jobs of a page and the number of pages, and returns how many jobs are still looked for."""
 
 
@@ -47,7 +46,7 @@ class JobList:
         send: sends a call from a thread.
     """
 
-    def __init__(self, workspace_id: str, send: Callable[[Call[JobPage]], Future[JobPage]]) -> None:
+    def __init__(self, workspace_id: str, send: Callable[[Call[ListedPage]], Future[ListedPage]]) -> None:
         self._workspace_id = workspace_id
         self._send = send
         self._size = LARGEST_PAGE_SIZE
@@ -74,7 +73,7 @@ class JobList:
         # A service may give fewer than it was asked for; then its own number counts.
         last = -(-first.total // len(first.jobs)) if first.jobs else 1
         missing = await met(first.jobs, last)
-        ahead: deque[Future[JobPage]] = deque()
+        ahead: deque[Future[ListedPage]] = deque()
         number = 1
         try:
             while True:
@@ -90,7 +89,7 @@ class JobList:
                 # One that has failed already must not be called forgotten.
                 _ = each.cancel() or each.exception()
 
-    async def _first(self, window: Window) -> JobPage:
+    async def _first(self, window: Window) -> ListedPage:
         """Read the first page; of a size that the service takes, if it refuses the usual one."""
         asked = self._size
         while True:
@@ -104,7 +103,7 @@ class JobList:
                     raise
                 self._size = max(_SMALLEST_PAGE, self._size // 2)
 
-    def _page(self, window: Window, number: int) -> Future[JobPage]:
+    def _page(self, window: Window, number: int) -> Future[ListedPage]:
         call = list_training_jobs(
             self._workspace_id,
             start_time=window.start,
@@ -113,4 +112,4 @@ class JobList:
             page=number,
             page_size=self._size,
         )
-        return self._send(call)
+        return self._send(unread(call))

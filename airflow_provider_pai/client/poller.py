@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.budget import CALLS_PER_SECOND, Budget, Metered
+from airflow_provider_pai.client.budget import CALLS_PER_SECOND, MOST_SAVED, Budget, Metered
 from airflow_provider_pai.client.http import PAIClient, utc_now
 from airflow_provider_pai.client.job_list import JobList
 from airflow_provider_pai.client.log_pages import LogPages
@@ -175,6 +175,7 @@ class StatusPoller:
         round_ = Round(self._desk, due, now, 1 - UNEVEN * self._chance())
         error = await round_.look()
         if round_.listed:
+            self._budget.reserve = min(round_.cost, MOST_SAVED)
             self._list_again = now + min(interval, round_.cost / CALLS_PER_SECOND)
         if error:
             # An outage is everybody's: the rounds slow down, for those too who come now.

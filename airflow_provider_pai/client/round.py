@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.api.training import ListedJob, get_training_job
 from airflow_provider_pai.client.budget import Budget
 from airflow_provider_pai.client.http import may_repeat
 from airflow_provider_pai.client.job_list import JobList, Window
@@ -17,6 +17,7 @@ from airflow_provider_pai.client.watch import Watch
 from airflow_provider_pai.errors import PAIError, ProtocolError, ThrottledError
 from airflow_provider_pai.model.identity import DEPLOYMENT_LABEL, LOOK_BACK
 from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.wire import Mark
 
 SINGLE_LOOKS = 5
 """Up to so many jobs are asked for one by one; more are listed."""
@@ -98,29 +99,50 @@ class Round:
         name = deployments.pop() if len(deployments) == 1 else None
         return Window(start, end, {DEPLOYMENT_LABEL: name} if name else {})
 
-    async def _met(self, jobs: Sequence[JobSnapshot], pages: int) -> int:
+    async def _met(self, jobs: Sequence[ListedJob], pages: int) -> int:
         """Take note of a page of the list; all that is awaited on it counts, whether it is due or not."""
         self.cost = max(self.cost, pages)
         news = 0
-        for job in jobs:
-            news += self._see(job)
+        for listed in jobs:
+            news += self._meet(listed)
             if news >= _SLICE:
                 news = 0
                 await asyncio.sleep(0)
         return len(self.missing)
 
-    def _see(self, job: JobSnapshot) -> int:
-        """Pass on what is new of a job; return to how many watches."""
+    def _meet(self, listed: ListedJob) -> int:
+        """Take note of a job on a list; return how many watches have news of it."""
+        watches = self.desk.awaited.get(listed.job_id)
+        if not watches:
+            return 0
+        mark = listed.mark
+        if any(each.mark != mark for each in watches):
+            try:
+                return self._see(listed.read(), mark)
+            except ProtocolError:
+                # It is asked for like one that is missing, which tells more.
+                return 0
+        self.missing.discard(listed.job_id)
+        for each in watches:
+            each.see_unchanged(self.started)
+            self._rest(each)
+        return 0
+
+    def _see(self, job: JobSnapshot, mark: Mark | None = None) -> int:
+        """Pass on what is new of a job; return how many watches have news of it."""
         self.missing.discard(job.job_id)
         news = 0
         for each in tuple(self.desk.awaited.get(job.job_id, ())):
-            new = each.see(job, self.started)
-            each.rest(self.started, self.cost, self.evenness)
+            new = each.see(job, self.started, mark)
             if new:
                 each.publish()
-            self.desk.seen(each)
+            self._rest(each)
             news += new
         return news
+
+    def _rest(self, watched: Watch) -> None:
+        watched.rest(self.started, self.cost, self.evenness)
+        self.desk.seen(watched)
 
     async def _look_singly(self) -> PAIError | None:
         """Ask for each job that was not listed, those first that have waited longest, and as many as may be."""

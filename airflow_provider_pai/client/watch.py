@@ -12,6 +12,7 @@ from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.status import WAITING_STATUSES, JobSnapshot, moment
+from airflow_provider_pai.model.wire import Mark
 
 _EARLY = 0.2
 """The part of a pause that may be left out when others are looked at anyway."""
@@ -44,6 +45,7 @@ class Watch:
         patience: decides how long errors are borne.
         log: says what goes into the task's log.
         job: the job as it was last seen; None before.
+        mark: what a list showed then, to see whether it has changed; None when it was not listed.
         created: when it was created; None while that is unknown.
         changed: when it was last seen in another status than before, or when the waiting began.
         looked: when it was last seen, or asked for.
@@ -62,6 +64,7 @@ class Watch:
     patience: Patience
     log: TaskLog
     job: JobSnapshot | None = None
+    mark: Mark | None = None
     created: datetime | None = None
     changed: float = 0.0
     looked: float = 0.0
@@ -91,10 +94,10 @@ class Watch:
         self.due = now + pause
         self.early = now + pause * (1 - _EARLY)
 
-    def see(self, job: JobSnapshot, now: float) -> bool:
+    def see(self, job: JobSnapshot, now: float, mark: Mark | None = None) -> bool:
         """Take note of the job as it is now; whether anything about it is new."""
-        self.looked = now
-        self.patience.answered()
+        self.see_unchanged(now)
+        self.mark = mark
         if job == self.job:
             return False
         if self.job is None or job.status != self.job.status:
@@ -102,6 +105,11 @@ class Watch:
         self.created = self.created or moment(job.created)
         self.job, self.ended = job, job.is_terminal
         return True
+
+    def see_unchanged(self, now: float) -> None:
+        """Take note that the job is as it was."""
+        self.looked = now
+        self.patience.answered()
 
     def publish(self, *lines: str) -> None:
         """Pass on what is new of the job; not while its log is read, since what that shows is not known then."""

@@ -28,6 +28,7 @@ class ManyJobs:
         calls: number of calls of each operation.
         pages: number of pages of each list, in order.
         got: ids that were asked for singly, in order.
+        got_before: how many these were when each list began.
         queries: of all lists.
         closed: whether it was closed.
         created: when each job was created.
@@ -45,6 +46,7 @@ class ManyJobs:
         self.calls: Counter[str] = Counter()
         self.pages: list[int] = []
         self.got: list[str] = []
+        self.got_before: list[int] = []
         self.queries: list[dict[str, str]] = []
         self.closed = False
         self.config = self
@@ -86,6 +88,7 @@ class ManyJobs:
             raise APIError("ListTrainingJobs", 400, "InvalidParameter", "PageSize is too large")
         if number == 1:
             self.pages.append(0)
+            self.got_before.append(len(self.got))
         self.pages[-1] += 1
         wanted = json.loads(query.get("Labels", "{}")).items()
         first, last = query["StartTime"], query.get("EndTime", "~")

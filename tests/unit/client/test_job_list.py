@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.training import ListedJob
 from airflow_provider_pai.client.job_list import JobList, Window
 from airflow_provider_pai.errors import APIError, PAIError, ThrottledError, TransportError
-from airflow_provider_pai.model.status import JobSnapshot
 from tests.support.many_jobs import BEGIN, ManyJobs
 
 ALL = Window(BEGIN)
@@ -30,7 +30,7 @@ class Reader:
         """Return the ids that were not found."""
         missing = set(wanted)
 
-        async def met(jobs: Sequence[JobSnapshot], pages: int) -> int:
+        async def met(jobs: Sequence[ListedJob], pages: int) -> int:
             self.expected_pages.append(pages)
             self.met += [job.job_id for job in jobs]
             missing.difference_update(job.job_id for job in jobs)
