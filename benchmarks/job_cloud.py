@@ -193,4 +193,11 @@ class JobCloud:
 
 
 if __name__ == "__main__":
-    uvicorn.run(JobCloud(), host="127.0.0.1", port=asked()["port"], log_level="warning", access_log=False)
+    uvicorn.run(
+        JobCloud(),
+        host="127.0.0.1",
+        port=asked()["port"],
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=120,
+    )

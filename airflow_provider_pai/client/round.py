@@ -24,8 +24,8 @@ SINGLE_LOOKS = 5
 LEAST_SINGLE_LOOKS = 10
 """Jobs that are asked for one by one after a list, even when there were many calls already."""
 _AT_ONCE = 8
-_SLICE = 20
-"""Watches that hear of something before others on this event loop have their turn."""
+_SLICE = 4
+"""Watches that hear of something before others on this event loop have their turn: each writes lines into a log."""
 _LIST_MARGIN = timedelta(minutes=5)
 
 
