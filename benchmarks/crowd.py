@@ -17,7 +17,7 @@ from benchmarks.spread import Spread
 from benchmarks.usage import Usage, usage
 
 _POLL = 0.2
-_STEADY_LIMIT = 300.0
+_MARGIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Observed:
     """What was seen of a crowd.
 
     Attributes:
-        calls_per_second: requests between steadiness and the first end.
-        largest_round: the most requests from one first page of a list to the next, since steadiness.
+        calls_per_second: requests in the last interval before the first end.
+        largest_round: the most requests from one first page of a list to the next.
         connections: connections opened.
-        cpu_to_steady: seconds of processor time until each job was asked for once.
-        cpu_per_second: the same for each second between steadiness and the first end.
+        cpu_to_steady: seconds of processor time that the beginning took beyond what the last interval did.
+        cpu_per_second: seconds of processor time in a second of the last interval.
         memory: MiB by which the process had grown just before the first end.
         lag: of the event loop, in seconds.
         delays: seconds from a job's end to its event, of each event.
@@ -102,23 +102,25 @@ def observed(crowd: Crowd, environment: Environment, url: str) -> Observed:
     """Run a crowd and return what was seen.
 
     Raises:
-        RuntimeError: its process ended badly, or did not become steady.
+        RuntimeError: its process ended badly.
     """
-    with started(
-        environment, "benchmarks.deferred", {"url": url, **asdict(crowd)}, variables=_variables(url)
-    ) as errand:
-        steady = _steady(errand, url, crowd.count)
-        time.sleep(max(0.0, steady.state["first_end"] - now() - 1))
-        ending = _moment(errand, url)
+    question = {"url": url, **asdict(crowd)}
+    with started(environment, "benchmarks.deferred", question, variables=_variables(url)) as errand:
+        begun = _begun(errand, url, crowd.count)
+        steady = _moment(errand, url, begun + crowd.first - crowd.interval - _MARGIN)
+        ending = _moment(errand, url, begun + crowd.first - _MARGIN)
         answer = errand.answer()
+    if steady.state["seen"] < crowd.count:
+        answer["failures"].append(f"only {steady.state['seen']} jobs were asked for in {steady.at - begun:.0f} s")
     ends, state = _ask(url, "ends"), _ask(url, "state")
     seconds, before = ending.at - steady.at, Usage(**answer["before"])
+    rate = (ending.usage.cpu_s - steady.usage.cpu_s) / seconds
     return Observed(
         calls_per_second=(ending.calls - steady.calls) / seconds,
-        largest_round=max(state["rounds"][len(steady.state["rounds"]) - 1 :], default=0),
+        largest_round=max(state["rounds"]),
         connections=state["connections"],
-        cpu_to_steady=steady.usage.cpu_s - before.cpu_s,
-        cpu_per_second=(ending.usage.cpu_s - steady.usage.cpu_s) / seconds,
+        cpu_to_steady=steady.usage.cpu_s - before.cpu_s - rate * (steady.at - begun),
+        cpu_per_second=rate,
         memory=ending.usage.rss_mib - before.rss_mib,
         lag=Spread(**answer["lag"]),
         delays=[at - ends[name] for name, at in answer["events"].items()],
@@ -132,19 +134,17 @@ def idle_memory(count: int, environment: Environment, url: str) -> float:
     return float(answer["after"]["rss_mib"] - answer["before"]["rss_mib"])
 
 
-def _steady(errand: Errand, url: str, count: int) -> _Moment:
-    deadline = now() + _STEADY_LIMIT
-    while now() < deadline:
-        moment = _moment(errand, url)
-        if moment.state["seen"] == count:
-            return moment
+def _begun(errand: Errand, url: str, count: int) -> float:
+    """Wait until the tasks are deferred, and return when that was."""
+    while (state := _ask(url, "state"))["count"] != count:
         if errand.process.poll() is not None:
             errand.answer()
         time.sleep(_POLL)
-    raise RuntimeError(f"only {moment.state['seen']} of {count} jobs were asked for in {_STEADY_LIMIT:.0f} s")
+    return float(state["begun"])
 
 
-def _moment(errand: Errand, url: str) -> _Moment:
+def _moment(errand: Errand, url: str, at: float) -> _Moment:
+    time.sleep(max(0.0, at - now()))
     return _Moment(now(), usage(errand.process.pid), _ask(url, "state"))
 
 

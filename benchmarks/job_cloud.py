@@ -44,6 +44,7 @@ class Jobs:
         calls: requests of each operation.
         rounds: requests since each first page of a list.
         connections: who has asked.
+        begun: when they were made.
     """
 
     ends: dict[str, float] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Jobs:
     calls: Counter[str] = field(default_factory=Counter)
     rounds: list[int] = field(default_factory=list)
     connections: set[Any] = field(default_factory=set)
+    begun: float = field(default_factory=now)
 
     @classmethod
     def planned(cls, count: int, first: float, last: float) -> Jobs:
@@ -63,7 +65,7 @@ class Jobs:
             first: seconds from now until the first may end.
             last: seconds until all have ended.
         """
-        begun, chance = now(), random.Random(count)
+        chance = random.Random(count)
         total = count + count // _OTHERS
         oldest = datetime.now(UTC) - timedelta(seconds=total)
         made = cls()
@@ -72,7 +74,7 @@ class Jobs:
             made.ids.append(f"other{number:011d}" if mine is None else job_id(mine))
             made.created.append(f"{oldest + timedelta(seconds=number):%Y-%m-%dT%H:%M:%SZ}")
             if mine is not None:
-                made.ends[job_id(mine)] = begun + chance.uniform(first, last)
+                made.ends[job_id(mine)] = made.begun + chance.uniform(first, last)
         return made
 
     def count(self, operation: str, client: Any, *, first_page: bool = False) -> None:
@@ -188,7 +190,8 @@ class JobCloud:
             "calls": jobs.calls,
             "rounds": jobs.rounds,
             "connections": len(jobs.connections),
-            "first_end": min(jobs.ends.values(), default=0.0),
+            "count": len(jobs.ends),
+            "begun": jobs.begun,
         }
 
 

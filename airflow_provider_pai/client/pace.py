@@ -11,7 +11,7 @@ LONGEST_PAUSE = 60.0
 """Seconds between two looks in a long outage, unless the interval itself is longer."""
 QUICKEST = 2.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
-QUICK_CALLS_PER_SECOND = 2.0
+QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
