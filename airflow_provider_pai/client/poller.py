@@ -147,14 +147,16 @@ class StatusPoller:
         while True:
             await self._sleep()
             now = self._clock()
-            due = {each.job_id for each in self._each() if each.early <= now}
-            if len(due) > SINGLE_LOOKS and now < self._list_again:
+            due = [each for each in self._each() if each.early <= now]
+            jobs = {each.job_id for each in due}
+            crowd_waits = min([self._list_again, *(each.looked + each.interval for each in due)])
+            if len(jobs) > SINGLE_LOOKS and now < crowd_waits:
                 # A crowd that comes one by one has one list for all of it.
-                self._next = self._hold = self._list_again
+                self._next = self._hold = crowd_waits
                 continue
             # Until the round has ended, nobody needs to wake it.
             self._next = -inf
-            await self._round(due, now)
+            await self._round(jobs, now)
             self._next = max(self._hold, min((each.due for each in self._each()), default=inf))
 
     async def _sleep(self) -> None:
@@ -170,9 +172,9 @@ class StatusPoller:
             self._next = when
             self._news.set()
 
-    async def _round(self, due: set[str], now: float) -> None:
+    async def _round(self, jobs: set[str], now: float) -> None:
         interval = min((each.interval for each in self._each()), default=0.0)
-        round_ = Round(self._desk, due, now, 1 - UNEVEN * self._chance())
+        round_ = Round(self._desk, jobs, now, 1 - UNEVEN * self._chance())
         error = await round_.look()
         if round_.listed:
             self._budget.reserve = min(round_.cost, MOST_SAVED)
@@ -181,7 +183,7 @@ class StatusPoller:
             # An outage is everybody's: the rounds slow down, for those too who come now.
             self._pace.failed(error)
             self._hold = now + self._pace.pause(max(interval, GATHERING))
-        elif due:
+        else:
             self._pace.answered()
 
     def _seen(self, watched: Watch) -> None:

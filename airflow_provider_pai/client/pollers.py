@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
 from itertools import chain
 from weakref import WeakKeyDictionary
@@ -66,12 +67,13 @@ async def watch(
     watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
     poller.add(watched)
     try:
-        async for progress in _until_end(poller, watched, tail_limit):
-            yield progress
-            # Whoever asks for more has shown this.
-            bookmark.move(progress.snapshot, progress.cursor)
-            if not progress.snapshot.is_terminal and bookmark.falls_due():
-                poller.keep(bookmark)
+        async with aclosing(_until_end(poller, watched, tail_limit)) as found:
+            async for progress in found:
+                yield progress
+                # Whoever asks for more has shown this.
+                bookmark.move(progress.snapshot, progress.cursor)
+                if not progress.snapshot.is_terminal and bookmark.falls_due():
+                    poller.keep(bookmark)
     finally:
         if poller.remove(watched):
             pollers.pop(config, None)

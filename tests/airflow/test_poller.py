@@ -131,6 +131,7 @@ def test_the_place_in_the_log_is_kept_while_a_job_talks(pai: LocalPAI) -> None:
 def test_last_lines_that_take_too_long_are_left_unread_and_not_counted_as_shown(pai: LocalPAI) -> None:
     config = PAITrainingHook().config
     job_id = submit("echo line 1")
+    PAITrainingHook().wait(job_id, interval=0.2, show=lambda _: None)
 
     async def to_the_end() -> tuple[Progress, Bookmark]:
         bookmark = Bookmark(1)
