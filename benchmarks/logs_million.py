@@ -11,11 +11,14 @@ from collections.abc import Iterable
 from typing import cast
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
+from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.bookmark import Bookmark
+from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
-from airflow_provider_pai.client.poller import StatusPoller, until_end
+from airflow_provider_pai.client.poller import StatusPoller
+from airflow_provider_pai.client.pollers import until_end
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import wait_for_end
 from airflow_provider_pai.client.watch import Watch
@@ -31,6 +34,7 @@ class EndedJob:
     def __init__(self, lines: int) -> None:
         self._lines = lines
         self.calls = 0
+        self.config = ClientConfig("cn-hangzhou", "12345", KeyPair("key", "secret"))
 
     def send(self, call: Call[T], *, attempts: int | None = None) -> T:  # noqa: ARG002
         """Answer, as text that is then read."""

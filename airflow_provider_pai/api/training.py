@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
@@ -18,7 +18,8 @@ from airflow_provider_pai.model.status import JobSnapshot
 
 JOBS = "/api/v1/trainingjobs"
 PAGE_SIZE = 50
-"""Items on a page of a list; PAI's maximum is not public [inferred: examples go to 100]."""
+LARGEST_PAGE_SIZE = 100
+"""Jobs on a page of a list; PAI's maximum is not public [inferred: examples go to 100]."""
 LOG_PAGE_SIZE = 100
 """Lines on a page of a log, as in the example of PAI's documentation; every service is taken to allow so many."""
 LARGEST_LOG_PAGE = 1000
@@ -37,6 +38,48 @@ class JobPage:
     """
 
     jobs: tuple[JobSnapshot, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job on a list, which is read when somebody wants to: of very many, most are as they were.
+
+    Attributes:
+        item: the job as the list has it.
+    """
+
+    item: Mapping[str, Any]
+
+    @property
+    def job_id(self) -> str:
+        """Its id; empty when it can't be read."""
+        return str(self.item.get("TrainingJobId") or "")
+
+    @property
+    def mark(self) -> wire.Mark:
+        """Another one when the job has changed."""
+        return wire.mark(self.item)
+
+    def read(self) -> JobSnapshot:
+        """Return the job.
+
+        Raises:
+            ProtocolError: it can't be read.
+        """
+        return wire.snapshot(self.item)
+
+
+@dataclass(frozen=True)
+class ListedPage:
+    """One page of a list of jobs that were not read yet.
+
+    Attributes:
+        jobs: the jobs of this page.
+        total: number of jobs on all pages.
+    """
+
+    jobs: tuple[ListedJob, ...]
     total: int
 
 
@@ -80,6 +123,7 @@ def list_training_jobs(
     workspace_id: str,
     *,
     start_time: datetime,
+    end_time: datetime | None = None,
     labels: Mapping[str, str] | None = None,
     name: str | None = None,
     status: str | None = None,
@@ -93,6 +137,7 @@ def list_training_jobs(
         workspace_id: the workspace.
         start_time: jobs created since then, aware of its zone. Explicit, because PAI's own default hides jobs older
             than 7 days.
+        end_time: jobs created until then. Default: now.
         labels: labels that a job must all have.
         name: PAI's name filter; may match more than the exact name [inferred].
         status: only jobs in this status.
@@ -108,6 +153,8 @@ def list_training_jobs(
         "PageNumber": str(page),
         "PageSize": str(page_size),
     }
+    if end_time:
+        query["EndTime"] = _time(end_time)
     if labels:
         query["Labels"] = json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     if name:
@@ -115,6 +162,11 @@ def list_training_jobs(
     if status:
         query["Status"] = status
     return Call(PAI_STUDIO, "ListTrainingJobs", "GET", JOBS, _job_page, query)
+
+
+def unread(call: Call[JobPage]) -> Call[ListedPage]:
+    """Return a call for a list that leaves its jobs unread, so that one that can't be read spoils no other."""
+    return replace(call, parse=_listed_page)  # type: ignore[arg-type, return-value]
 
 
 def stop_training_job(job_id: str) -> Call[None]:
@@ -178,6 +230,11 @@ def _job_id(body: Mapping[str, Any]) -> str:
     if not body.get("TrainingJobId"):
         raise ProtocolError("CreateTrainingJob: the answer has no TrainingJobId", str(dict(body)))
     return str(body["TrainingJobId"])
+
+
+def _listed_page(body: Mapping[str, Any]) -> ListedPage:
+    jobs = tuple(ListedJob(item) for item in body.get("TrainingJobs") or () if isinstance(item, Mapping))
+    return ListedPage(jobs, int(body.get("TotalCount") or 0))
 
 
 def _job_page(body: Mapping[str, Any]) -> JobPage:

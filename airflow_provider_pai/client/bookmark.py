@@ -64,7 +64,7 @@ class Bookmark:
 
     def falls_due(self) -> bool:
         """Whether to keep the place now; then not again until it was kept and a while has passed."""
-        if self._asked or not self.is_news or self._clock() - self._kept_at < KEEP_INTERVAL:
+        if self._asked or self._clock() - self._kept_at < KEEP_INTERVAL or not self.is_news:
             return False
         self._asked = True
         return True

@@ -10,13 +10,12 @@ from airflow_provider_pai.client.log_pages import LogPages
 from airflow_provider_pai.client.log_stream import LogStream, short_name
 from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.errors import APIError, PAIError
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
+from airflow_provider_pai.model.status import WAITING_STATUSES, JobSnapshot
 
 PAGES_PER_READ = 20
 """Pages one read takes at most, of all instances together, so that a talkative job doesn't hold up the others."""
 CHARACTERS_PER_READ = 4 * 1024 * 1024
 """Length of the lines after which one read takes no further page, so that it never holds much."""
-_BEFORE_INSTANCES = (JobStatus.CREATING, JobStatus.CREATED, JobStatus.INITIALIZING, JobStatus.SUBMITTED)
 
 
 class LogReader:
@@ -100,7 +99,7 @@ class LogReader:
         if job.instance_count <= 1 or "" in self._streams:
             return self._add("")
         names = job.instances
-        if not names and len(self._streams) < job.instance_count and job.status not in _BEFORE_INSTANCES:
+        if not names and len(self._streams) < job.instance_count and job.status not in WAITING_STATUSES:
             names = self._client.send(get_training_job(self._job_id), attempts=1).instances
         for name in names:
             self._add(name)

@@ -1,4 +1,4 @@
-"""How long until the next look at jobs: the asked-for interval, longer and uneven while PAI gives no usable answer."""
+"""How long until the next look at jobs: soon while they change, the asked-for interval at most, longer in an outage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,28 @@ from airflow_provider_pai.errors import PAIError
 
 LONGEST_PAUSE = 60.0
 """Seconds between two looks in a long outage, unless the interval itself is longer."""
+QUICKEST = 2.0
+"""Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
+QUICK_CALLS_PER_SECOND = 1.5
+"""Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
+UNEVEN = 0.1
+"""The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
+_QUIET_SHARE = 0.25
 _MOST_DOUBLINGS = 16
+
+
+def cadence(interval: float, quiet: float, calls: float = 1.0) -> float:
+    """Return the seconds until the next look at a job while PAI answers.
+
+    A job that has just begun, or has just changed, is looked at again soon: what is short should be noticed soon. The
+    longer it stays as it is, the longer the pauses.
+
+    Args:
+        interval: the longest pause that was promised, in seconds.
+        quiet: seconds since the job last changed, or since the waiting began.
+        calls: what the look costs.
+    """
+    return min(interval, max(QUICKEST, quiet * _QUIET_SHARE, calls / QUICK_CALLS_PER_SECOND))
 
 
 class Pace:

@@ -1,146 +1,93 @@
-"""One poller per event loop and identity: a round asks once for all jobs that anybody here waits for."""
+"""Looks at jobs, round after round: one round asks once for all jobs that anybody here waits for."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+import random
+from asyncio import Future
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import chain
+from math import inf
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
-from airflow_provider_pai.api.training import PAGE_SIZE, get_training_job, list_training_jobs
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.keys import Keys
+from airflow_provider_pai.client.budget import CALLS_PER_SECOND, MOST_SAVED, Budget, Metered
+from airflow_provider_pai.client.http import PAIClient, utc_now
+from airflow_provider_pai.client.job_list import JobList
 from airflow_provider_pai.client.log_pages import LogPages
-from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
-from airflow_provider_pai.client.pace import Pace
-from airflow_provider_pai.client.patience import Patience
+from airflow_provider_pai.client.log_turns import LogTurns
+from airflow_provider_pai.client.pace import UNEVEN, Pace
+from airflow_provider_pai.client.round import SINGLE_LOOKS, Desk, Round
 from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import FINAL_READS, LOG_GOES_ON
-from airflow_provider_pai.client.watch import Progress, Watch
+from airflow_provider_pai.client.watch import Watch
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.status import JobSnapshot, moment
+from airflow_provider_pai.model.status import JobSnapshot
 
-SINGLE_LOOKS = 5
-"""Up to so many jobs are asked for one by one; more are listed."""
-_THREADS = 4
-_GATHERING = 0.2
-_LIST_MARGIN = timedelta(minutes=5)
-LOG_PAGES_PER_ROUND = 200
-"""Pages of logs that a round reads at most, of all jobs together, so that their statuses don't wait for long."""
+GATHERING = 0.2
+"""Seconds until the first look at a job: watches come in crowds when a triggerer starts, and one look serves many."""
+_STATUS_THREADS, _LOG_THREADS = 4, 3
+"""Together with the keeper of bookmarks no more than the client keeps connections."""
 T = TypeVar("T")
 
 
-_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientConfig, StatusPoller]] = WeakKeyDictionary()
-
-
-async def watch(
-    config: ClientConfig,
-    job_id: str,
-    *,
-    interval: float,
-    warn: Callable[..., None],
-    outage_limit: float,
-    logs: bool = True,
-    keys: Keys | None = None,
-    bookmark: Bookmark | None = None,
-) -> AsyncIterator[Progress]:
-    """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
-
-    Args:
-        config: who asks, and where.
-        job_id: the job.
-        interval: seconds between two rounds; the shortest of all watches counts.
-        warn: called as a logger's ``warning``.
-        outage_limit: seconds that PAI may be unreachable.
-        logs: whether to read the job's log.
-        keys: what the rounds sign with when this watch is their first; default are the configuration's.
-        bookmark: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
-
-    Raises:
-        PAIError: asking on makes no sense, see :class:`Patience`.
-    """
-    warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
-    bookmark = bookmark or Bookmark()
-    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
-    poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
-    reader = LogReader(poller.client, job_id, warn, pages=poller.log_pages) if logs else None
-    log = TaskLog(reader, bookmark, config.log_delay)
-    watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
-    poller.add(watched)
-    try:
-        async for progress in until_end(poller, watched):
-            yield progress
-            # Whoever asks for more has shown this.
-            bookmark.move(progress.snapshot, progress.cursor)
-            if not progress.snapshot.is_terminal and bookmark.falls_due():
-                poller.keep(bookmark)
-    finally:
-        if poller.remove(watched):
-            pollers.pop(config, None)
-            await poller.close()
-
-
-async def until_end(poller: StatusPoller, watched: Watch) -> AsyncIterator[Progress]:
-    """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end."""
-    while True:
-        progress = await watched.queue.get()
-        if isinstance(progress, PAIError):
-            raise progress
-        yield progress
-        if progress.snapshot.is_terminal:
-            break
-    job, log = progress.snapshot, watched.log
-    # At once, too: a round may have left out lines that are there, or all of them.
-    for pause in chain([0.0] if log.is_read else [], log.last_pauses()):
-        await asyncio.sleep(pause)
-        for _ in range(FINAL_READS):
-            lines = await poller.lines(watched, job, PAGES_PER_READ)
-            yield Progress(job, tuple(lines), log.cursor)
-            if not log.behind:
-                break
-    goes_on = [LOG_GOES_ON] if log.behind else []
-    yield Progress(job, (*goes_on, *log.end(job)), log.cursor)
-
-
-def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:
-    """Warn in the watcher's own context, which tells Airflow whose log it is; a copy, since two threads may warn."""
-    context.copy().run(warn, *arguments)
-
-
 class StatusPoller:
-    """Asks for the jobs of its watches, round after round; idle without watches.
+    """Asks for the jobs of its watches; idle without watches. Made and used in one running event loop.
+
+    How often a job is looked at is :func:`cadence`'s decision; a round looks at those that are due. Their logs are read
+    beside the rounds, which never wait for that.
 
     Args:
         client: sends the calls, from a few threads; closed with the poller.
+        budget: says how many calls may be made.
+        chance: a number from 0 to 1, which makes pauses uneven.
+        now: the time, in UTC.
 
     Attributes:
-        client: the same.
+        sender: sends and counts calls; for whoever reads logs.
         log_pages: what is known of the pages of logs.
     """
 
-    def __init__(self, client: PAIClient) -> None:
-        self.client = client
+    def __init__(
+        self,
+        client: PAIClient,
+        *,
+        budget: Budget | None = None,
+        chance: Callable[[], float] = random.random,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        budget = budget or Budget()
+        self._client = client
+        self._budget = budget
+        self.sender = Metered(client, budget)
         self.log_pages = LogPages()
+        self._clock = asyncio.get_running_loop().time
+        self._statuses = ThreadPoolExecutor(_STATUS_THREADS, thread_name_prefix="pai-statuses")
+        self._logs = ThreadPoolExecutor(_LOG_THREADS, thread_name_prefix="pai-logs")
+        self._turns = LogTurns(budget, self.lines)
+        self._bookmarks: asyncio.Queue[Bookmark] = asyncio.Queue()
+        self._pace = Pace(chance)
+        self._chance = chance
         self._watches: set[Watch] = set()
-        self._pace = Pace()
-        self._rounds = 0
-        self._created: dict[str, datetime] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pai-poller")
-        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="pai-bookmarks")
+        self._awaited: dict[str, list[Watch]] = {}
+        jobs = JobList(client.config.workspace_id, self._send)
+        self._desk = Desk(self._awaited, self._send, jobs, budget, now, self._seen, self._forget)
+        self._next = inf
+        self._hold = self._list_again = -inf
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def add(self, watched: Watch) -> None:
-        """Begin to ask for a job."""
+        """Begin to look at a job."""
         self._watches.add(watched)
-        self._news.set()
+        self._awaited.setdefault(watched.job_id, []).append(watched)
+        watched.begin(self._clock(), GATHERING)
+        self._wake(max(watched.due, self._hold))
         if self._task is None or self._task.done():
             # An empty context: the rounds serve everybody and must not log into the first watcher's task log.
             loop = asyncio.get_running_loop()
@@ -150,136 +97,121 @@ class StatusPoller:
     def remove(self, watched: Watch) -> bool:
         """End a watch; True when it was the last one."""
         self._watches.discard(watched)
+        watched.ended = True
+        self._forget(watched)
         return not self._watches
 
-    async def lines(self, watched: Watch, job: JobSnapshot, pages: int) -> list[str]:
-        """Return a job's new log lines."""
-        return await self._in_thread(partial(watched.log.lines, job, pages))
+    async def lines(self, log: TaskLog, job: JobSnapshot, pages: int) -> list[str]:
+        """Return a job's new log lines.
+
+        Args:
+            log: the task's log.
+            job: the job as it was just seen.
+            pages: the most pages to read.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._logs, log.lines, job, pages)
 
     def keep(self, bookmark: Bookmark) -> None:
         """Keep a place soon: one after the other, so that very many never delay the rounds."""
-        self._keeper.submit(bookmark.keep, self.client)
+        self._bookmarks.put_nowait(bookmark)
 
     async def close(self) -> None:
         """End the rounds and give back threads and connections."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        for threads in (self._threads, self._keeper):
-            threads.shutdown(wait=False, cancel_futures=True)
-        self.client.close()
+        self._closed = True
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
+        finally:
+            for threads in (self._statuses, self._logs):
+                threads.shutdown(wait=False, cancel_futures=True)
+            self._client.close()
 
     async def _run(self) -> None:
-        clock = asyncio.get_running_loop().time
-        last = clock()
-        due = self._active()
-        while True:
-            self._news.clear()
-            await self._round(due)
-            interval = min((each.interval for each in self._active()), default=None)
-            pause = None if interval is None else self._pace.pause(max(interval, _GATHERING))
-            left = None if pause is None else max(0.0, last + pause - clock())
-            try:
-                await asyncio.wait_for(self._news.wait(), left)
-                # Watches come in crowds when a triggerer starts; one look serves them all, and none of the others.
-                await asyncio.sleep(_GATHERING)
-                due = tuple(each for each in self._active() if not each.looked_at)
-            except TimeoutError:
-                last, due = clock(), self._active()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._rounds(), name="pai-rounds")
+            group.create_task(self._keep_places(), name="pai-bookmarks")
+            for _ in range(_LOG_THREADS):
+                group.create_task(self._turns.serve(), name="pai-logs")
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Nobody may wait for rounds that no longer come."""
-        if not task.cancelled() and (error := task.exception()):
-            for each in self._active():
-                each.queue.put_nowait(PAIError(f"the poller broke down: {error!r}"))
+        if self._closed:
+            return
+        error = "it was cancelled" if task.cancelled() else repr(task.exception())
+        for each in list(self._each()):
+            self._forget(each)
+            each.give_up(PAIError(f"the poller broke down: {error}"))
 
-    def _active(self) -> tuple[Watch, ...]:
-        return tuple(each for each in self._watches if not each.ended)
+    async def _rounds(self) -> None:
+        while True:
+            await self._sleep()
+            now = self._clock()
+            due = [each for each in self._each() if each.early <= now]
+            jobs = {each.job_id for each in due}
+            crowd_waits = min([self._list_again, *(each.looked + each.interval for each in due)])
+            if len(jobs) > SINGLE_LOOKS and now < crowd_waits:
+                # A crowd that comes one by one has one list for all of it.
+                self._next = self._hold = crowd_waits
+                continue
+            # Until the round has ended, nobody needs to wake it.
+            self._next = -inf
+            await self._round(jobs, now)
+            self._next = max(self._hold, min((each.due for each in self._each()), default=inf))
 
-    async def _round(self, watches: Sequence[Watch]) -> None:
-        for each in watches:
-            each.looked_at = True
-        found = await self._statuses({each.job_id for each in watches})
-        self._keep_pace(found.values())
-        waiting = [each for each in watches if each in self._watches]
-        pages = self._pages(waiting)
-        await asyncio.gather(*(self._deliver(each, found[each.job_id], pages.get(each, 0)) for each in waiting))
+    async def _sleep(self) -> None:
+        while (left := self._next - self._clock()) > 0:
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), None if left == inf else left)
+            except TimeoutError:
+                return
 
-    def _keep_pace(self, found: Collection[JobSnapshot | PAIError]) -> None:
-        """An outage is everybody's: the rounds slow down when none of the jobs could be seen."""
-        errors = [each for each in found if isinstance(each, PAIError)]
-        if found and len(errors) == len(found):
-            self._pace.failed(errors[0])
-        elif found:
+    def _wake(self, when: float) -> None:
+        if when < self._next:
+            self._next = when
+            self._news.set()
+
+    async def _round(self, jobs: set[str], now: float) -> None:
+        interval = min((each.interval for each in self._each()), default=0.0)
+        round_ = Round(self._desk, jobs, now, 1 - UNEVEN * self._chance())
+        error = await round_.look()
+        if round_.listed:
+            self._budget.reserve = min(round_.cost, MOST_SAVED)
+            self._list_again = now + min(interval, round_.cost / CALLS_PER_SECOND)
+        if error:
+            # An outage is everybody's: the rounds slow down, for those too who come now.
+            self._pace.failed(error)
+            self._hold = now + self._pace.pause(max(interval, GATHERING))
+        else:
             self._pace.answered()
 
-    def _pages(self, watches: Sequence[Watch]) -> Mapping[Watch, int]:
-        """Share out the log pages of a round; of very many watches, those get some that have waited longest."""
-        self._rounds += 1
-        waiting = sorted((each for each in watches if each.log.is_read), key=lambda each: each.last_read)
-        reading = waiting[:LOG_PAGES_PER_ROUND]
-        for each in reading:
-            each.last_read = self._rounds
-        return dict.fromkeys(reading, min(PAGES_PER_READ, LOG_PAGES_PER_ROUND // max(1, len(reading))))
-
-    async def _deliver(self, watched: Watch, found: JobSnapshot | PAIError, pages: int) -> None:
-        if isinstance(found, PAIError):
-            try:
-                watched.patience.failed(found)
-            except PAIError as error:
-                watched.ended = True
-                watched.queue.put_nowait(error)
+    def _seen(self, watched: Watch) -> None:
+        if watched.ended:
+            self._forget(watched)
             return
-        watched.patience.answered()
-        watched.ended = found.is_terminal
-        news = watched.log.news(found)
-        lines = await self.lines(watched, found, pages) if pages else []
-        watched.queue.put_nowait(Progress(found, (*news, *lines), watched.log.cursor))
+        self._turns.want(watched)
+        if watched.log.bookmark.falls_due():
+            self.keep(watched.log.bookmark)
 
-    async def _statuses(self, job_ids: set[str]) -> Mapping[str, JobSnapshot | PAIError]:
-        found: dict[str, JobSnapshot | PAIError] = {}
-        known = [self._created[job_id] for job_id in job_ids if job_id in self._created]
-        if len(job_ids) > SINGLE_LOOKS and known:
-            try:
-                found.update(await self._listed(job_ids, min(known)))
-            except PAIError as error:
-                # The list says nothing now: asking for each would only make it worse.
-                return dict.fromkeys(job_ids, error)
-        missing = [job_id for job_id in job_ids if job_id not in found]
-        found.update(zip(missing, await asyncio.gather(*map(self._get, missing)), strict=True))
-        self._remember(found)
-        return found
-
-    async def _listed(self, job_ids: set[str], oldest: datetime) -> dict[str, JobSnapshot]:
-        """Read pages of the list, newest job first, until all awaited jobs were seen or the pages end.
-
-        Never more pages than jobs are awaited: in a workspace full of others' jobs it is cheaper to ask for each.
-        """
-        found: dict[str, JobSnapshot] = {}
-        page = 1
+    async def _keep_places(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            call = list_training_jobs(
-                self.client.config.workspace_id, start_time=oldest - _LIST_MARGIN, page=page, page_size=PAGE_SIZE
-            )
-            answer = await self._in_thread(lambda call=call: self.client.send(call, attempts=1))  # type: ignore[misc]
-            found.update((job.job_id, job) for job in answer.jobs if job.job_id in job_ids)
-            if len(found) == len(job_ids) or page * PAGE_SIZE >= answer.total or page >= len(job_ids):
-                return found
-            page += 1
+            bookmark = await self._bookmarks.get()
+            while pause := self._budget.wait():
+                await asyncio.sleep(pause)
+            await loop.run_in_executor(self._logs, bookmark.keep, self.sender)
 
-    async def _get(self, job_id: str) -> JobSnapshot | PAIError:
-        try:
-            return await self._in_thread(lambda: self.client.send(get_training_job(job_id), attempts=1))
-        except PAIError as error:
-            return error
+    def _send(self, call: Call[T]) -> Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._statuses, partial(self.sender.send, call, attempts=1))
 
-    def _remember(self, found: Mapping[str, JobSnapshot | PAIError]) -> None:
-        """Keep creation times: the list needs to know how far back to look."""
-        for job_id, job in found.items():
-            if isinstance(job, JobSnapshot) and job_id not in self._created and (created := moment(job.created)):
-                self._created[job_id] = created
-        for job_id in self._created.keys() - found.keys():
-            del self._created[job_id]
+    def _each(self) -> Iterator[Watch]:
+        return chain.from_iterable(self._awaited.values())
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    def _forget(self, watched: Watch) -> None:
+        """Look at a job no more for this watch."""
+        watches = self._awaited.get(watched.job_id, [])
+        if watched in watches:
+            watches.remove(watched)
+        if not watches:
+            self._awaited.pop(watched.job_id, None)

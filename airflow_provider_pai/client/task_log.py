@@ -21,11 +21,14 @@ class TaskLog:
         reader: reads the job's log; None for not at all.
         bookmark: knows where the task's log stopped.
         delay: seconds for which lines may still come after the job's end.
+
+    Attributes:
+        bookmark: the same.
     """
 
     def __init__(self, reader: LogReader | None, bookmark: Bookmark, delay: float = LOG_DELAY) -> None:
         self._reader = reader
-        self._bookmark = bookmark
+        self.bookmark = bookmark
         self._delay = delay
         self._story = JobStory()
         self._opened = False
@@ -58,7 +61,7 @@ class TaskLog:
         """Return what is new about a job, but for its log lines and its end."""
         if not self._opened:
             self._opened = True
-            stopped = self._bookmark.open(job)
+            stopped = self.bookmark.open(job)
             self._story = JobStory(stopped.told)
             if self._reader:
                 self._reader.resume(stopped.lines)

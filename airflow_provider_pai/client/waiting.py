@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from airflow_provider_pai.api.training import get_training_job
-from airflow_provider_pai.client.pace import Pace
+from airflow_provider_pai.client.pace import Pace, cadence
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.client.task_log import TaskLog
@@ -35,7 +35,7 @@ def wait_for_end(
     Args:
         client: sends the calls.
         job_id: the job.
-        interval: seconds between two looks.
+        interval: seconds between two looks, at most, while PAI answers; see :func:`cadence`.
         patience: decides how long errors are borne.
         log: says what goes into the task's log.
         show: is given new log lines.
@@ -47,6 +47,7 @@ def wait_for_end(
         PAIError: asking on makes no sense, see :class:`Patience`.
     """
     pace = pace or Pace()
+    status, quiet = "", 0.0
     while True:
         snapshot = _look(client, job_id, patience, pace)
         if snapshot is not None:
@@ -54,9 +55,13 @@ def wait_for_end(
             show(log.lines(snapshot))
             if snapshot.is_terminal:
                 break
+            if snapshot.status != status:
+                status, quiet = snapshot.status, 0.0
             if log.behind:
                 continue
-        sleep(pace.pause(interval))
+        pause = pace.pause(cadence(interval, quiet))
+        sleep(pause)
+        quiet += pause
     if log.behind:
         _catch_up(snapshot, log, show)
     for pause in log.last_pauses():

@@ -31,6 +31,8 @@ ACTIVE_STATUSES = (
     JobStatus.SUBMITTED,
     JobStatus.RUNNING,
 )
+WAITING_STATUSES = frozenset(ACTIVE_STATUSES) - {JobStatus.RUNNING}
+"""Before the job's command runs; there is no log worth reading yet."""
 TERMINAL_STATUSES = frozenset(JobStatus) - frozenset(ACTIVE_STATUSES)
 _LISTS = ("instances", "failed_instances")
 

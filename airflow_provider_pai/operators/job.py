@@ -34,7 +34,8 @@ class PAIJobOperator(BaseOperator):
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
-        poll_interval: seconds between two looks at the job. Default 10.
+        poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
+            just begun or changed is looked at sooner. Default 10.
         outage_limit: seconds that PAI may be unreachable before waiting is given up. Default 3600.
         on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
             A later attempt of the task stops or adopts it all the same.

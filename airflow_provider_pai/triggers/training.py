@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import closing, suppress
+from contextlib import aclosing, closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
 _KEEPING_SECONDS = 8.0
+_UNREAD = "too many jobs ended at once to read the last log lines of each"
+"""The worker reads them, as after any other error."""
 _stopping: set[asyncio.Task[None]] = set()
 """Stops under way; the event loop itself keeps no hold on its tasks."""
 
@@ -34,7 +36,8 @@ class PAITrainingTrigger(BaseTrigger):
         pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
-        poll_interval: seconds between two looks.
+        poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
+            just begun or changed is looked at sooner.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
@@ -137,7 +140,7 @@ class PAITrainingTrigger(BaseTrigger):
         limit = asyncio.timeout(self._seconds_left())
         try:
             async with limit:
-                return self._event(snapshot=await self._ended())
+                return await self._ended()
         except Exception as error:
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
             if limit.expired():
@@ -162,7 +165,7 @@ class PAITrainingTrigger(BaseTrigger):
     async def _ended(self) -> dict[str, Any]:
         from airflow_provider_pai.client.bookmark import Bookmark
         from airflow_provider_pai.client.patience import OUTAGE_LIMIT
-        from airflow_provider_pai.client.poller import watch
+        from airflow_provider_pai.client.pollers import watch
 
         hook = self._hook()
         config = await hook.aconfig()
@@ -177,10 +180,11 @@ class PAITrainingTrigger(BaseTrigger):
             logs=self.show_logs,
             bookmark=self._bookmark,
         )
-        async for progress in watching:
-            for line in progress.lines:
-                self.log.info("%s", line)
-        return progress.snapshot.to_json()
+        async with aclosing(watching):
+            async for progress in watching:
+                for line in progress.lines:
+                    self.log.info("%s", line)
+        return self._event(snapshot=progress.snapshot.to_json(), error=_UNREAD if progress.unread else None)
 
     def _hook(self) -> PAITrainingHook:
         from airflow_provider_pai.hooks.training import PAITrainingHook

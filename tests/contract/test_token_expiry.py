@@ -19,7 +19,7 @@ from airflow_provider_pai.client.credentials import AssumedRole, CredentialsUri
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.keys import FixedKeys, Lease, LeasedKeys, keys_of
 from airflow_provider_pai.client.oss import ObjectStorage
-from airflow_provider_pai.client.poller import watch
+from airflow_provider_pai.client.pollers import watch
 from airflow_provider_pai.client.uploads import PART_SIZE
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.local.server import LocalPAI

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.errors import APIError, PAIError
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.model.wire import snapshot
@@ -51,6 +53,7 @@ class LogServer:
         self.members: dict[str, Any] = {}
         self.requests: list[dict[str, str]] = []
         self.actions: list[str] = []
+        self.config = ClientConfig("cn-hangzhou", "12345", KeyPair("key", "secret"))
         self.answered: list[int] = []
         self.totals = True
         self._cap = cap

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_pai.client.pace import LONGEST_PAUSE, Pace
+from airflow_provider_pai.client.pace import LONGEST_PAUSE, QUICKEST, Pace, cadence
 from airflow_provider_pai.errors import ThrottledError, TransportError
 
 LOST = TransportError("no answer", sent=True)
@@ -56,3 +56,24 @@ def test_an_outage_of_an_hour_is_asked_through_about_once_a_minute() -> None:
         seconds += pace.pause(10.0)
         looks += 1
     assert 60 <= looks <= 200
+
+
+def test_a_job_that_has_just_changed_is_looked_at_soon_and_a_quiet_one_at_the_interval() -> None:
+    assert [cadence(30.0, quiet) for quiet in (0.0, 4.0, 20.0, 60.0, 120.0, 86_400.0)] == [
+        2.0,
+        2.0,
+        5.0,
+        15.0,
+        30.0,
+        30.0,
+    ]
+
+
+def test_no_pause_is_longer_than_the_interval() -> None:
+    assert cadence(0.5, 0.0) == 0.5
+    assert cadence(5.0, 3600.0, calls=100) == 5.0
+
+
+@pytest.mark.parametrize(("calls", "pause"), [(1, QUICKEST), (6, 4.0), (30, 20.0), (100, 30.0)])
+def test_looks_that_are_dear_are_not_made_before_their_time(calls: int, pause: float) -> None:
+    assert cadence(30.0, 0.0, calls) == pause

@@ -1,126 +1,304 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import threading
 import time
-from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from airflow_provider_pai.api.call import Call, T, decode_answer
-from airflow_provider_pai.api.training import LARGEST_LOG_PAGE, PAGE_SIZE
+import pytest
+
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.config import LOG_DELAY
+from airflow_provider_pai.client.budget import MOST_SAVED
 from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
-from airflow_provider_pai.client.poller import LOG_PAGES_PER_ROUND, StatusPoller, until_end
+from airflow_provider_pai.client.poller import StatusPoller
+from airflow_provider_pai.client.round import SINGLE_LOOKS
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.watch import Progress, Watch
-from tests.support.log_server import JOB, LogServer
+from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
+from tests.support.many_jobs import BEGIN, ManyJobs
+
+LOST = TransportError("no answer", sent=True)
+THROTTLED = ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down")
+FORBIDDEN = AuthError("ListTrainingJobs", 403, "Forbidden.RAM", "no")
 
 
-class Cloud:
-    """Many jobs that run and never stop talking; remembers whose log was read in which round."""
+class Crowd:
+    """Watches of one poller, and what their task logs warn of."""
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = [f"train{number}" for number in range(jobs)]
-        self.rounds: list[Counter[str]] = []
-        self.config = self
-        self.workspace_id = "12345"
+    def __init__(self, cloud: ManyJobs, interval: float, *, logs: bool = False) -> None:
+        self.warnings: list[str] = []
+        self.poller = StatusPoller(cast("PAIClient", cloud), chance=lambda: 0.0, now=lambda: BEGIN)
+        self._interval = interval
+        self._logs = logs
 
-    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
-        body: dict[str, Any]
-        if call.action == "ListTrainingJobLogs":
-            self.rounds[-1][call.path.split("/")[-2]] += 1
-            body = {"Logs": ["line"] * int(call.query["PageSize"]), "TotalCount": 10**6}
-        elif call.action == "GetTrainingJob":
-            self.rounds = self.rounds or [Counter()]
-            body = self._job(call.path.split("/")[-1])
-        else:
-            page = int(call.query["PageNumber"]) - 1
-            if page == 0:
-                self.rounds.append(Counter())
-            listed = self.jobs[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
-            body = {"TrainingJobs": [self._job(job_id) for job_id in listed], "TotalCount": len(self.jobs)}
-        return decode_answer(call, 200, {}, json.dumps(body).encode())
+    def add(self, job_id: str) -> Watch:
+        reader = LogReader(self.poller.sender, job_id, self._warn) if self._logs else None
+        patience = Patience(self._warn, 600.0)
+        watched = Watch(job_id, self._interval, patience, TaskLog(reader, Bookmark()))
+        self.poller.add(watched)
+        return watched
 
-    def close(self) -> None:
-        pass
-
-    def _job(self, job_id: str) -> dict[str, Any]:
-        return {"TrainingJobId": job_id, "Status": "Running", "GmtCreateTime": "2026-11-24T03:21:30Z"}
+    def _warn(self, text: str, *values: object) -> None:
+        self.warnings.append(text % values)
 
 
-def watched(jobs: int, rounds: int) -> tuple[Cloud, list[Watch]]:
-    cloud = Cloud(jobs)
-    client = cast("PAIClient", cloud)
+@asynccontextmanager
+async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIterator[tuple[Crowd, list[Watch]]]:
+    crowd = Crowd(cloud, interval, **options)
+    try:
+        yield crowd, [crowd.add(job_id) for job_id in cloud.jobs]
+    finally:
+        await crowd.poller.close()
 
-    def warn(*_: object) -> None:
-        raise AssertionError("nothing is wrong")
 
-    watches = [
-        Watch(job_id, 0.2, Patience(warn), TaskLog(LogReader(client, job_id, warn), Bookmark()))
-        for job_id in cloud.jobs
-    ]
+def run(work: Coroutine[Any, Any, None]) -> None:
+    async def with_limit() -> None:
+        await asyncio.wait_for(work, 60)
+        assert [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
-    async def for_some_rounds() -> None:
-        poller = StatusPoller(client)
+    asyncio.run(with_limit())
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():
+        await asyncio.sleep(0.02)
+
+
+async def looks(cloud: ManyJobs, count: int) -> None:
+    """Wait until so many lists were read to the end, and another one has begun."""
+    await until(lambda: len(cloud.pages) > count)
+
+
+def told(watched: Watch) -> list[Progress | PAIError]:
+    return [watched.queue.get_nowait() for _ in range(watched.queue.qsize())]
+
+
+def statuses(watched: Watch) -> list[str]:
+    return [each.snapshot.status for each in told(watched) if isinstance(each, Progress)]
+
+
+@pytest.mark.parametrize("jobs", [SINGLE_LOOKS + 1, 1_000, 10_000])
+def test_a_round_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+        async with watching(cloud, 0.5):
+            await looks(cloud, 2)
+        assert cloud.pages[:2] == [-(-jobs // 100)] * 2
+        assert cloud.got == []
+
+    run(work())
+
+
+def test_a_job_without_news_is_passed_on_once_whatever_the_number_of_looks() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(50)
+        async with watching(cloud, 0.2) as (_, watches):
+            await looks(cloud, 4)
+            cloud.jobs["train7"] = "Succeed"
+            await looks(cloud, 6)
         for each in watches:
-            poller.add(each)
-        while len(cloud.rounds) <= rounds:
-            await asyncio.sleep(0.05)
-        await poller.close()
+            assert statuses(each) == (["Running", "Succeed"] if each.job_id == "train7" else ["Running"])
 
-    asyncio.run(asyncio.wait_for(for_some_rounds(), 60))
-    return cloud, watches
+    run(work())
 
 
-def test_a_round_reads_a_bounded_number_of_log_pages_and_every_job_gets_its_turn() -> None:
-    jobs = LOG_PAGES_PER_ROUND + 100
-    cloud, watches = watched(jobs, rounds=3)
-    complete = cloud.rounds[:3]
-    assert [each.total() for each in complete] == [LOG_PAGES_PER_ROUND] * 3
-    assert len(sum(complete[:2], Counter())) == jobs
-    for each in watches:
-        progress = [each.queue.get_nowait() for _ in range(3)]
-        assert all(isinstance(item, Progress) and item.snapshot.status == "Running" for item in progress)
+def test_a_thousand_jobs_that_end_at_once_are_all_seen_in_one_list() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1000)
+        async with watching(cloud, 0.5) as (_, watches):
+            await looks(cloud, 1)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+            lists = len(cloud.pages)
+            await asyncio.sleep(1.0)
+            # Nobody waits for a job that has ended.
+            assert len(cloud.pages) == lists <= 3
+        assert cloud.got == []
+        assert all(statuses(each)[-1] == "Succeed" for each in watches)
+
+    run(work())
 
 
-def test_few_jobs_share_the_pages_of_a_round() -> None:
-    cloud, _ = watched(20, rounds=1)
-    assert set(cloud.rounds[0].values()) == {LOG_PAGES_PER_ROUND // 20}
+def test_few_jobs_are_asked_for_one_by_one() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(SINGLE_LOOKS)
+        async with watching(cloud, 0.2):
+            await until(lambda: len(cloud.got) >= 3 * SINGLE_LOOKS)
+        assert "ListTrainingJobs" not in cloud.calls
+
+    run(work())
 
 
-def handed_on(server: LogServer, delay: float) -> list[Progress]:
-    """Return what a watch gets of a job that has ended, after a round that read nothing of its log."""
-    server.status = "Succeed"
-    job = server.got()
-    log = TaskLog(LogReader(server, JOB, print), Bookmark(), delay)
-    watched = Watch(JOB, 10.0, Patience(print), log)
-    watched.queue.put_nowait(Progress(job, tuple(log.news(job)), log.cursor))
+def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20, labels={"airflow.deployment": "here"})
+        async with watching(cloud, 0.2):
+            await looks(cloud, 2)
+        first, second, *_ = cloud.queries
+        assert (first["StartTime"], first.get("Labels"), first.get("EndTime")) == ("2026-10-25T00:00:00Z", None, None)
+        assert second["StartTime"], second["EndTime"] == ("2026-11-23T23:55:00Z", "2026-11-24T00:05:19Z")
+        assert second["Labels"] == '{"airflow.deployment":"here"}'
 
-    async def collected() -> list[Progress]:
-        poller = StatusPoller(cast("PAIClient", server))
-        found = [progress async for progress in until_end(poller, watched)]
-        await poller.close()
-        return found
-
-    return asyncio.run(collected())
+    run(work())
 
 
-def test_what_the_rounds_left_of_a_log_is_handed_on_in_parts() -> None:
-    server = LogServer(3 * PAGES_PER_READ * LARGEST_LOG_PAGE)
-    parts = [progress.lines for progress in handed_on(server, delay=0.0)]
-    assert [line for lines in parts for line in lines] == [*server.lines, "Job train1: Succeed"]
-    assert max(map(len, parts)) <= PAGES_PER_READ * LARGEST_LOG_PAGE
+def test_jobs_that_no_list_shows_are_each_looked_at_in_turn_and_not_all_at_once() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(600)
+        cloud.hidden = set(list(cloud.jobs)[::2])
+        async with watching(cloud, 0.3) as (_, watches):
+            await until(lambda: all(each.job for each in watches))
+        assert cloud.got_before[1] <= MOST_SAVED
+        assert len(set(cloud.got)) == len(cloud.hidden)
+        # Nobody has a second turn before all have had their first.
+        assert set(cloud.got[:300]) == cloud.hidden
+
+    run(work())
 
 
-def test_where_a_log_is_complete_at_the_end_no_time_is_lost() -> None:
-    begun = time.monotonic()
-    assert handed_on(LogServer(3), delay=0.0)[-1].snapshot.is_success
-    assert time.monotonic() - begun < LOG_DELAY
+def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
+    async def work() -> None:
+        cloud, going_on = ManyJobs(20), threading.Event()
+        cloud.trouble = lambda _: going_on.wait(10) and None
+        async with watching(cloud, 30.0) as (crowd, _):
+            await until(lambda: cloud.calls)
+            cloud.created |= {"late": cloud.created["train0"]}
+            cloud.jobs["late"] = "Running"
+            late = crowd.add("late")
+            going_on.set()
+            await until(lambda: late.job)
+            assert statuses(late) == ["Running"]
+
+    run(work())
 
 
-def test_a_log_is_looked_at_again_while_lines_may_still_come() -> None:
-    server = LogServer(3, growth=[2])
-    assert [len(progress.lines) for progress in handed_on(server, delay=0.3)] == [0, 3, 2, 0, 1]
+def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_others_all() -> None:
+    async def work() -> None:
+        cloud, going_on = ManyJobs(20), threading.Event()
+        cloud.trouble = lambda _: going_on.wait(10) and None
+        async with watching(cloud, 30.0) as (crowd, watches):
+            await until(lambda: cloud.calls)
+            gone, *others = watches
+            assert not crowd.poller.remove(gone)
+            going_on.set()
+            await until(lambda: all(each.job for each in others))
+        assert told(gone) == []
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [1, 20])
+def test_a_poller_that_is_closed_while_a_round_is_under_way_leaves_nothing_behind(jobs: int) -> None:
+    async def work() -> None:
+        cloud, going_on = ManyJobs(jobs), threading.Event()
+        cloud.trouble = lambda _: going_on.wait(10) and None
+        async with watching(cloud, 30.0) as (crowd, watches):
+            await until(lambda: cloud.calls)
+            assert [crowd.poller.remove(each) for each in watches] == [False] * (jobs - 1) + [True]
+        going_on.set()
+        assert cloud.closed
+
+    run(work())
+
+
+def test_two_watches_of_one_job_both_hear_of_its_end() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1)
+        async with watching(cloud, 0.2) as (crowd, [first]):
+            second = crowd.add("train0")
+            await until(lambda: first.job and second.job)
+            cloud.jobs["train0"] = "Failed"
+            await until(lambda: first.ended and second.ended)
+            assert statuses(first)[-1] == statuses(second)[-1] == "Failed"
+
+    run(work())
+
+
+def test_nobody_waits_for_a_poller_that_was_cancelled() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
+            task.cancel()
+            await until(lambda: all(each.ended for each in watches))
+            assert all(isinstance(told(each)[-1], PAIError) for each in watches)
+            # Who comes later is looked after all the same.
+            late = crowd.add("train3")
+            await until(lambda: late.job)
+
+    run(work())
+
+
+def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def down(_: Call[Any]) -> None:
+            raise LOST
+
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            before = cloud.calls.total()
+            cloud.trouble = down
+            await until(lambda: len(crowd.warnings) == len(watches))
+            await asyncio.sleep(1.0)
+            assert len(crowd.warnings) == len(watches)
+            assert cloud.calls.total() - before <= 4 + 6
+            cloud.trouble = lambda _: None
+            await until(lambda: len(crowd.warnings) == 2 * len(watches))
+            assert crowd.warnings[-1].startswith("PAI answers again")
+            assert cloud.got == []
+
+    run(work())
+
+
+def test_who_may_not_list_asks_for_each() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+
+        def no_list(call: Call[Any]) -> None:
+            if call.action == "ListTrainingJobs":
+                raise FORBIDDEN
+
+        cloud.trouble = no_list
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
+
+    run(work())
+
+
+def test_a_throttled_look_ends_the_single_looks_of_its_round() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(200)
+        cloud.hidden = set(cloud.jobs)
+
+        def throttled(call: Call[Any]) -> None:
+            if call.action == "GetTrainingJob":
+                raise THROTTLED
+
+        cloud.trouble = throttled
+        async with watching(cloud, 5.0) as (crowd, watches):
+            await until(lambda: len(crowd.warnings) == len(watches))
+            assert cloud.calls["GetTrainingJob"] <= 8
+
+    run(work())
+
+
+def test_logs_are_read_with_what_looking_leaves_and_never_hold_it_up() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1000)
+        async with watching(cloud, 0.5, logs=True) as (_, watches):
+            begun = time.monotonic()
+            await looks(cloud, 4)
+            read = cloud.calls["ListTrainingJobLogs"]
+            assert 0 < read <= MOST_SAVED + 5 * (time.monotonic() - begun) + 3
+            assert all(each.job for each in watches)
+
+    run(work())

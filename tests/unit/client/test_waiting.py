@@ -10,7 +10,7 @@ from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE
 from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
-from airflow_provider_pai.client.pace import Pace
+from airflow_provider_pai.client.pace import QUICKEST, Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.waiting import FINAL_READS, wait_for_end
@@ -19,6 +19,8 @@ from airflow_provider_pai.model.status import JobSnapshot
 
 FINAL_PAUSES = (1.0, 2.0)
 """Seconds before each of the last looks at the log, where lines may come for three seconds."""
+INTERVAL = QUICKEST
+"""So that every pause is as long as the first."""
 NO_ANSWER = TransportError("no answer", sent=True)
 
 
@@ -64,11 +66,13 @@ class Job:
         if self.slept[-len(FINAL_PAUSES) :] == list(FINAL_PAUSES):
             self.log += self._late
 
-    def waited_for(self, limit: float = 100.0, log_delay: float = sum(FINAL_PAUSES)) -> JobSnapshot:
+    def waited_for(
+        self, limit: float = 100.0, log_delay: float = sum(FINAL_PAUSES), interval: float = INTERVAL
+    ) -> JobSnapshot:
         return wait_for_end(
             self,
             "train1",
-            interval=10.0,
+            interval=interval,
             patience=Patience(lambda *_: None, limit, clock=lambda: self.now),
             log=TaskLog(LogReader(self, "train1", lambda *_: None), Bookmark(), log_delay),
             show=self.shown.extend,
@@ -82,7 +86,16 @@ class Job:
 def test_waiting_ends_with_any_end_of_the_job(status: str) -> None:
     job = Job("Creating", "Running", status)
     assert job.waited_for() == JobSnapshot("train1", status)
-    assert job.slept == [10.0, 10.0, *FINAL_PAUSES]
+    assert job.slept == [INTERVAL, INTERVAL, *FINAL_PAUSES]
+
+
+def test_looks_are_rarer_while_nothing_changes_and_never_rarer_than_promised() -> None:
+    job = Job("Creating", *["Running"] * 15, "Succeed")
+    job.waited_for(interval=10.0)
+    pauses = job.slept[: -len(FINAL_PAUSES)]
+    assert pauses[0] == pauses[1] == QUICKEST
+    assert pauses[1:] == sorted(pauses[1:])
+    assert pauses[-1] == 10.0
 
 
 def test_a_job_that_has_ended_already_is_looked_at_once() -> None:
@@ -104,7 +117,7 @@ def test_a_status_nobody_knows_is_waited_through() -> None:
 def test_log_lines_are_shown_as_they_come() -> None:
     job = Job("Creating", "Running", "Succeed")
     job.waited_for()
-    assert job.shown == job.log == ["Creating at 0", "Running at 10", "Succeed at 20"]
+    assert job.shown == job.log == ["Creating at 0", "Running at 2", "Succeed at 4"]
 
 
 def test_log_lines_that_come_after_the_end_are_shown() -> None:
@@ -137,7 +150,7 @@ def test_a_log_that_is_behind_is_read_on_without_a_pause() -> None:
 def test_where_a_log_is_complete_at_the_end_no_time_is_lost() -> None:
     job = Job("Running", "Succeed", lines=3)
     job.waited_for(log_delay=0.0)
-    assert job.slept == [10.0]
+    assert job.slept == [INTERVAL]
     assert job.shown == job.log
 
 
@@ -161,25 +174,25 @@ def test_a_passing_error_is_waited_through() -> None:
     job = Job("Running", NO_ANSWER, NO_ANSWER, "Succeed")
     assert job.waited_for().is_success
     assert job.told == ["Job train1: Running", "Job train1: Succeed"]
-    assert job.slept == [10.0, 10.0, 10.0, *FINAL_PAUSES]
+    assert job.slept == [INTERVAL, INTERVAL, INTERVAL, *FINAL_PAUSES]
 
 
 def test_an_outage_that_lasts_ends_the_waiting() -> None:
     job = Job("Running", NO_ANSWER)
     with pytest.raises(TransportError):
         job.waited_for(limit=60)
-    assert job.now == 70
+    assert job.now == 62
 
 
 def test_an_error_that_stays_ends_the_waiting_at_once() -> None:
     job = Job("Running", AuthError("GetTrainingJob", 403, "Forbidden", "no"))
     with pytest.raises(AuthError):
         job.waited_for()
-    assert job.slept == [10.0]
+    assert job.slept == [INTERVAL]
 
 
 @pytest.mark.parametrize("minutes", [10, 59])
 def test_minutes_of_outage_fail_nothing(minutes: int) -> None:
-    job = Job("Running", *[NO_ANSWER] * (minutes * 6), "Running", "Succeed")
+    job = Job("Running", *[NO_ANSWER] * (minutes * 30), "Running", "Succeed")
     assert job.waited_for(limit=3600.0).is_success
     assert job.now >= minutes * 60

@@ -1,0 +1,115 @@
+"""Many jobs at once: pages of one filtered list, as many as it takes."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage, list_training_jobs, unread
+from airflow_provider_pai.client.http import may_repeat
+from airflow_provider_pai.errors import APIError
+
+_AHEAD = 4
+"""Pages that are asked for at the same time."""
+_SMALLEST_PAGE = 10
+
+Met = Callable[[Sequence[ListedJob], int], Awaitable[int]]
+"""Is given the jobs of a page and the number of pages, and returns how many jobs are still looked for."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which jobs are listed.
+
+    Attributes:
+        start: those created since then.
+        end: those created until then; None for now.
+        labels: those with all of these.
+    """
+
+    start: datetime
+    end: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class JobList:
+    """Reads a list, newest job first. It learns what the service takes.
+
+    A job may be missing: the list may lag, and jobs move on it while its pages are read.
+
+    Args:
+        workspace_id: the workspace.
+        send: sends a call from a thread.
+    """
+
+    def __init__(self, workspace_id: str, send: Callable[[Call[ListedPage]], Future[ListedPage]]) -> None:
+        self._workspace_id = workspace_id
+        self._send = send
+        self._size = LARGEST_PAGE_SIZE
+        self._filtered = True
+
+    async def read(self, window: Window, wanted: int, met: Met) -> None:
+        """Read pages until no job is missing, or until it is cheaper to ask for each that is.
+
+        Args:
+            window: which jobs are listed.
+            wanted: how many jobs are looked for.
+            met: is told of each page, in order.
+
+        Raises:
+            PAIError: a page could not be read.
+        """
+        missing = await self._read(window, wanted, met)
+        if missing == wanted and window.labels:
+            # Each of them has these labels: a filter that finds none of them doesn't work.
+            self._filtered = False
+
+    async def _read(self, window: Window, missing: int, met: Met) -> int:
+        first = await self._first(window)
+        # A service may give fewer than it was asked for; then its own number counts.
+        last = -(-first.total // len(first.jobs)) if first.jobs else 1
+        missing = await met(first.jobs, last)
+        ahead: deque[Future[ListedPage]] = deque()
+        number = 1
+        try:
+            while True:
+                while len(ahead) < _AHEAD and missing > last - number > 0:
+                    number += 1
+                    ahead.append(self._page(window, number))
+                if not ahead:
+                    return missing
+                page = await ahead.popleft()
+                missing = await met(page.jobs, last)
+        finally:
+            for each in ahead:
+                # One that has failed already must not be called forgotten.
+                _ = each.cancel() or each.exception()
+
+    async def _first(self, window: Window) -> ListedPage:
+        """Read the first page; of a size that the service takes, if it refuses the usual one."""
+        asked = self._size
+        while True:
+            try:
+                return await self._page(window, 1)
+            except APIError as error:
+                refused = type(error) is APIError and not may_repeat(idempotent=True, error=error)
+                if not refused or self._size <= _SMALLEST_PAGE:
+                    # Then it isn't the size that it refuses, or not for good.
+                    self._size = asked
+                    raise
+                self._size = max(_SMALLEST_PAGE, self._size // 2)
+
+    def _page(self, window: Window, number: int) -> Future[ListedPage]:
+        call = list_training_jobs(
+            self._workspace_id,
+            start_time=window.start,
+            end_time=window.end,
+            labels=window.labels if self._filtered else None,
+            page=number,
+            page_size=self._size,
+        )
+        return self._send(unread(call))

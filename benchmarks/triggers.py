@@ -1,0 +1,122 @@
+"""What very many deferred tasks cost the process they wait in, and how late they hear of their jobs' ends.
+
+``python -m benchmarks.triggers --quick`` takes a minute and leaves out the peers and the largest case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.crowd import Crowd, cloud, idle_memory, observed
+from benchmarks.peers import Environment
+from benchmarks.report import OURS, Report
+from benchmarks.spread import Spread
+
+_DISTRIBUTIONS = {
+    "sagemaker": "apache-airflow-providers-amazon",
+    "databricks": "apache-airflow-providers-databricks",
+}
+_CALLS, _ROUND, _MEMORY, _GROWTH = "calls", "calls of a round, most", "RSS over an idle trigger", "RSS growth"
+_STEADY, _MISSING, _LAG, _DELAY = "CPU until steady", "events missing", "loop lag", "end to event"
+
+
+@dataclass(frozen=True)
+class Case:
+    """So many deferred tasks.
+
+    Attributes:
+        crowd: the tasks.
+        bars: the most that figures may be, by measure.
+    """
+
+    crowd: Crowd
+    bars: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the case is called."""
+        logs = ", with logs" if self.crowd.logs else ""
+        return f"{self.crowd.count:,} deferred, {self.crowd.interval:g} s{logs}"
+
+
+_500 = Case(Crowd(500, 5, 25, 35), {_CALLS: 2, _MEMORY: 0.03, _STEADY: 1, f"{_LAG}, worst": 0.1, _MISSING: 0})
+CASES = (
+    Case(Crowd(100, 5, 15, 20)),
+    _500,
+    Case(Crowd(500, 5, 35, 45, "sagemaker")),
+    Case(Crowd(500, 5, 35, 45, "databricks")),
+    Case(Crowd(500, 5, 15, 20, logs=True)),
+    Case(Crowd(2_000, 5, 15, 25)),
+    Case(
+        Crowd(10_000, 30, 85, 115),
+        {_MISSING: 0, f"{_DELAY}, p99": 32, _ROUND: 150, _GROWTH: 400, f"{_LAG}, p99": 0.05},
+    ),
+)
+QUICK = (_500, Case(Crowd(2_000, 5, 12, 17)))
+
+
+def run(cases: Sequence[Case] = CASES) -> Report:
+    """Measure: about five minutes."""
+    report = Report("triggers", "Deferred tasks in one process")
+    report.notes += [
+        "All wait in one process for jobs of a server in another, which end at random times.",
+        "Calls a second and the processor time of an interval are those of the last interval before the first end;",
+        "until steady is what the time before took beyond that. A round begins with the first page of a list.",
+        "What Airflow has loaded before is frozen: the garbage collector's walk over it is nobody's cost here.",
+        "Peers read no logs in their triggers; but for the case that says so, ours don't here either.",
+    ]
+    with cloud() as url:
+        for case in cases:
+            crowd = case.crowd
+            environment = Environment.OURS if crowd.who == OURS else Environment.PEERS
+            if environment.is_there:
+                _add(report, case, environment, url)
+            else:
+                report.notes.append(f"{crowd.who} was left out: there is no {environment.value}")
+    return report
+
+
+def _add(report: Report, case: Case, environment: Environment, url: str) -> None:
+    crowd = case.crowd
+    seen = observed(crowd, environment, url)
+    idle = idle_memory(crowd.count, environment, url)
+    who = OURS if crowd.who == OURS else f"{crowd.who} {environment.version(_DISTRIBUTIONS[crowd.who])}"
+    lag, delay = seen.lag, Spread.of(seen.delays)
+    figures = [
+        (_CALLS, seen.calls_per_second, "1/s"),
+        (_ROUND, seen.largest_round, ""),
+        ("connections", seen.connections, ""),
+        (_STEADY, seen.cpu_to_steady, "s"),
+        ("CPU of an interval", seen.cpu_per_second * crowd.interval, "s"),
+        (_MEMORY, (seen.memory - idle) / crowd.count, "MiB"),
+        (_GROWTH, seen.memory, "MiB"),
+        *((f"{_LAG}, {name}", value, "s") for name, value in _named(lag)),
+        *((f"{_DELAY}, {name}", value, "s") for name, value in _named(delay)),
+        (_MISSING, crowd.count - delay.count, ""),
+    ]
+    for measure, value, unit in figures:
+        report.add(case.name, measure, who, value, unit, bar=case.bars.get(measure))
+    report.notes += [f"{who}, {case.name}: {failure}" for failure in seen.failures]
+
+
+def _named(spread: Spread) -> list[tuple[str, float]]:
+    return [("p50", spread.p50), ("p99", spread.p99), ("worst", spread.most)]
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.triggers", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a minute instead of five")
+    parser.add_argument("--case", action="append", type=int, metavar="N", help="only the N-th case (from 1)")
+    chosen = parser.parse_args()
+    cases = QUICK if chosen.quick else CASES
+    report = run([cases[number - 1] for number in chosen.case] if chosen.case else cases)
+    print(report.text())
+    print(json.dumps({figure.measure: figure.value for figure in report.broken}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.training import ListedJob
+from airflow_provider_pai.client.job_list import JobList, Window
+from airflow_provider_pai.errors import APIError, PAIError, ThrottledError, TransportError
+from tests.support.many_jobs import BEGIN, ManyJobs
+
+ALL = Window(BEGIN)
+
+
+class Reader:
+    """Reads a list as a round does, and remembers what it met."""
+
+    def __init__(self, cloud: ManyJobs) -> None:
+        self.met: list[str] = []
+        self.expected_pages: list[int] = []
+        loop = asyncio.get_running_loop()
+        self._jobs = JobList("12345", lambda call: loop.run_in_executor(None, cloud.send, call))
+
+    async def read(self, wanted: set[str], window: Window = ALL) -> set[str]:
+        """Return the ids that were not found."""
+        missing = set(wanted)
+
+        async def met(jobs: Sequence[ListedJob], pages: int) -> int:
+            self.expected_pages.append(pages)
+            self.met += [job.job_id for job in jobs]
+            missing.difference_update(job.job_id for job in jobs)
+            return len(missing)
+
+        await self._jobs.read(window, len(missing), met)
+        return missing
+
+
+def test_many_jobs_are_read_in_the_largest_pages_and_each_once() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(1050)
+        reader = Reader(cloud)
+        assert await reader.read(set(cloud.jobs)) == set()
+        assert cloud.calls == {"ListTrainingJobs": 11}
+        assert reader.met == list(cloud.jobs)[::-1]
+        assert set(reader.expected_pages) == {11}
+
+    asyncio.run(reading())
+
+
+@pytest.mark.parametrize("cap", [50, 30])
+def test_a_service_that_gives_fewer_jobs_than_asked_for_is_read_to_the_end(cap: int) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(300)
+        cloud.cap = cap
+        assert await Reader(cloud).read(set(cloud.jobs)) == set()
+        assert cloud.calls == {"ListTrainingJobs": 300 // cap}
+
+    asyncio.run(reading())
+
+
+def test_a_service_that_refuses_large_pages_is_asked_for_smaller_ones_from_then_on() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(300)
+        cloud.refused = 40
+        reader = Reader(cloud)
+        for _ in range(2):
+            assert await reader.read(set(cloud.jobs)) == set()
+        assert [query["PageSize"] for query in cloud.queries] == ["100", "50", *["25"] * 24]
+
+    asyncio.run(reading())
+
+
+def test_a_list_that_is_refused_whatever_the_size_is_an_error_and_the_size_stays() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(300)
+        cloud.refused = 0
+        reader = Reader(cloud)
+        with pytest.raises(APIError):
+            await reader.read(set(cloud.jobs))
+        cloud.refused = None
+        await reader.read(set(cloud.jobs))
+        assert cloud.queries[-1]["PageSize"] == "100"
+
+    asyncio.run(reading())
+
+
+@pytest.mark.parametrize("error", [TransportError("lost", sent=True), ThrottledError("X", 400, "Throttling", "slow")])
+def test_an_outage_says_nothing_about_the_size_of_pages(error: PAIError) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(300)
+
+        def down(_: Call[Any]) -> None:
+            raise error
+
+        cloud.trouble = down
+        with pytest.raises(type(error)):
+            await Reader(cloud).read(set(cloud.jobs))
+        assert cloud.calls == {"ListTrainingJobs": 1}
+
+    asyncio.run(reading())
+
+
+def test_pages_end_where_asking_for_each_is_cheaper() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(2000)
+        jobs = list(cloud.jobs)
+        old, new = set(jobs[:6]), set(jobs[-150:])
+        assert await Reader(cloud).read(old | new) == old
+        # Two pages hold the new ones; four more were asked for at the same time, at most.
+        assert cloud.calls["ListTrainingJobs"] <= 6
+
+    asyncio.run(reading())
+
+
+def test_jobs_created_between_two_pages_hide_none_that_is_waited_for() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(500)
+        wanted = set(cloud.jobs)
+
+        def create(call: Call[Any]) -> None:
+            if call.query["PageNumber"] != "1":
+                cloud.add(*(f"new{len(cloud.jobs)}-{number}" for number in range(7)))
+
+        cloud.trouble = create
+        assert len(await Reader(cloud).read(wanted)) <= 4 * 7
+
+    asyncio.run(reading())
+
+
+def test_a_window_and_labels_narrow_the_list() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(500, labels={"airflow.deployment": "here"})
+        narrow = Window(BEGIN + timedelta(seconds=100), BEGIN + timedelta(seconds=149), {"airflow.deployment": "here"})
+        reader = Reader(cloud)
+        await reader.read({"train120"}, narrow)
+        assert reader.met == [f"train{number}" for number in range(149, 99, -1)]
+        assert cloud.calls == {"ListTrainingJobs": 1}
+
+    asyncio.run(reading())
+
+
+def test_a_filter_that_finds_nothing_is_not_used_again() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(20)
+        reader = Reader(cloud)
+        filtered = Window(BEGIN, labels={"airflow.deployment": "here"})
+        assert await reader.read(set(cloud.jobs), filtered) == set(cloud.jobs)
+        assert await reader.read(set(cloud.jobs), filtered) == set()
+        assert ["Labels" in query for query in cloud.queries] == [True, False]
+
+    asyncio.run(reading())
+
+
+def test_a_page_that_fails_ends_the_reading_and_forgets_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(1000)
+
+        def down(call: Call[Any]) -> None:
+            if call.query["PageNumber"] != "1":
+                raise TransportError("lost", sent=True)
+
+        cloud.trouble = down
+        with pytest.raises(TransportError):
+            await Reader(cloud).read(set(cloud.jobs))
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(reading())
+    assert caplog.records == []
