@@ -9,12 +9,14 @@ from collections.abc import Callable
 from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.sender import Sender
 
-CALLS_PER_SECOND = 5.0
+CALLS_PER_SECOND = 4.5
 """Calls of one poller in the long run [inferred: PAI's own limit is not public; a sibling takes 100 of an account]."""
 MOST_SAVED = 150
-"""Calls that may be saved up, or owed: those of half a minute."""
+"""Calls that may be saved up, or owed."""
 LONGEST_WAIT = 30.0
 """Seconds after which something that can wait is done all the same, so that nothing waits for ever."""
+_FLOWING = 5
+"""Calls that may be saved beside any reserve, so that they can be made at all."""
 
 
 class Budget:
@@ -52,7 +54,7 @@ class Budget:
     def _now_left(self) -> float:
         now = self._clock()
         # What is saved beside a large reserve would come on top of what is spent of the reserve.
-        most = max(self.reserve, MOST_SAVED - self.reserve)
+        most = max(self.reserve + _FLOWING, MOST_SAVED - self.reserve)
         self._left = min(most, self._left + (now - self._counted_at) * CALLS_PER_SECOND)
         self._counted_at = now
         return self._left

@@ -41,7 +41,7 @@ class LogTurns:
         """Read one log after the other, for ever; several may do so."""
         while True:
             watched, since = await self._waiting.get()
-            while watched.talking and (pause := self._budget.wait()):
+            if watched.talking and (pause := self._budget.wait()):
                 await asyncio.sleep(pause)
             watched.waiting_for_log = False
             if job := watched.talking:

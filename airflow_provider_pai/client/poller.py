@@ -179,6 +179,8 @@ class StatusPoller:
         if round_.listed:
             self._budget.reserve = min(round_.cost, MOST_SAVED)
             self._list_again = now + min(interval, round_.cost / CALLS_PER_SECOND)
+        elif len(self._awaited) <= SINGLE_LOOKS:
+            self._budget.reserve = 0
         if error:
             # An outage is everybody's: the rounds slow down, for those too who come now.
             self._pace.failed(error)
@@ -198,8 +200,7 @@ class StatusPoller:
         loop = asyncio.get_running_loop()
         while True:
             bookmark = await self._bookmarks.get()
-            while pause := self._budget.wait():
-                await asyncio.sleep(pause)
+            await asyncio.sleep(self._budget.wait())
             await loop.run_in_executor(self._logs, bookmark.keep, self.sender)
 
     def _send(self, call: Call[T]) -> Future[T]:

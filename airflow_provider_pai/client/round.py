@@ -62,6 +62,7 @@ class Round:
         started: when it began, in the event loop's time.
         evenness: the part of each pause that is made until the next look.
         cost: calls that it takes to look at these jobs.
+        pages: pages of a list that it read.
         listed: whether it asked for a list.
     """
 
@@ -70,6 +71,7 @@ class Round:
     started: float
     evenness: float = 1.0
     cost: int = field(default=0, init=False)
+    pages: int = field(default=0, init=False)
     listed: bool = field(default=False, init=False)
 
     async def look(self) -> PAIError | None:
@@ -102,6 +104,7 @@ class Round:
     async def _met(self, jobs: Sequence[ListedJob], pages: int) -> int:
         """Take note of a page of the list; all that is awaited on it counts, whether it is due or not."""
         self.cost = max(self.cost, pages)
+        self.pages += 1
         news = 0
         for listed in jobs:
             news += self._meet(listed)
@@ -147,8 +150,9 @@ class Round:
     async def _look_singly(self) -> PAIError | None:
         """Ask for each job that was not listed, those first that have waited longest, and as many as may be."""
         missing = sorted(self.missing & self.desk.awaited.keys(), key=self._looked)
-        allowed = max(LEAST_SINGLE_LOOKS, self.desk.budget.left)
-        self.cost += min(allowed, len(missing))
+        # As many as the rest of the list would have cost, which was left out because this is cheaper.
+        allowed = max(LEAST_SINGLE_LOOKS, self.cost - self.pages, self.desk.budget.left + self.desk.budget.reserve)
+        self.cost = self.pages + min(allowed, len(missing))
         for first in range(0, min(allowed, len(missing)), _AT_ONCE):
             chosen = missing[first : min(first + _AT_ONCE, allowed)]
             answers = await asyncio.gather(*map(self._get, chosen))

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.budget import MOST_SAVED
+from airflow_provider_pai.client.budget import MOST_SAVED, Budget
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
@@ -30,9 +30,10 @@ FORBIDDEN = AuthError("ListTrainingJobs", 403, "Forbidden.RAM", "no")
 class Crowd:
     """Watches of one poller, and what their task logs warn of."""
 
-    def __init__(self, cloud: ManyJobs, interval: float, *, logs: bool = False) -> None:
+    def __init__(self, cloud: ManyJobs, interval: float, *, logs: bool = False, budget: Budget | None = None) -> None:
         self.warnings: list[str] = []
-        self.poller = StatusPoller(cast("PAIClient", cloud), chance=lambda: 0.0, now=lambda: BEGIN)
+        client = cast("PAIClient", cloud)
+        self.poller = StatusPoller(client, chance=lambda: 0.0, now=lambda: BEGIN, budget=budget)
         self._interval = interval
         self._logs = logs
 
@@ -124,6 +125,24 @@ def test_a_thousand_jobs_that_end_at_once_are_all_seen_in_one_list() -> None:
     run(work())
 
 
+def test_the_last_of_many_are_all_asked_for_where_that_is_cheaper_than_the_list() -> None:
+    async def work() -> None:
+        cloud, broke = ManyJobs(2000), Budget(lambda: 0.0)
+        for _ in range(2 * MOST_SAVED):
+            broke.take()
+        async with watching(cloud, 1.0, budget=broke) as (_, watches):
+            await until(lambda: all(each.job for each in watches))
+            last = list(cloud.jobs)[:1900:130]
+            cloud.jobs |= {job_id: "Succeed" for job_id in cloud.jobs if job_id not in last}
+            await until(lambda: sum(not each.ended for each in watches) == len(last))
+            lists = len(cloud.pages)
+            await looks(cloud, lists + 1)
+            assert cloud.pages[lists] <= 1 + 4
+            assert set(cloud.got[: cloud.got_before[lists + 1]]) == set(last)
+
+    run(work())
+
+
 def test_few_jobs_are_asked_for_one_by_one() -> None:
     async def work() -> None:
         cloud = ManyJobs(SINGLE_LOOKS)
@@ -141,7 +160,7 @@ def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed()
             await looks(cloud, 2)
         first, second, *_ = cloud.queries
         assert (first["StartTime"], first.get("Labels"), first.get("EndTime")) == ("2026-10-25T00:00:00Z", None, None)
-        assert second["StartTime"], second["EndTime"] == ("2026-11-23T23:55:00Z", "2026-11-24T00:05:19Z")
+        assert (second["StartTime"], second["EndTime"]) == ("2026-11-23T23:55:00Z", "2026-11-24T00:05:19Z")
         assert second["Labels"] == '{"airflow.deployment":"here"}'
 
     run(work())
