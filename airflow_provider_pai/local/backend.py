@@ -15,6 +15,11 @@ from starlette.routing import Route
 
 from airflow_provider_pai import __version__
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.control import ControlPlane
+from airflow_provider_pai.local.eas.control import Place as ServicePlace
+from airflow_provider_pai.local.eas.fleet import Fleet
+from airflow_provider_pai.local.eas.groups import Groups
+from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.gate.admin import Controls
 from airflow_provider_pai.local.gate.faults import Faults
 from airflow_provider_pai.local.home import Home
@@ -50,6 +55,7 @@ from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Works
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
 _IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
+_GROUPS = "service-groups"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Settings:
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
         places: what jobs find in the place of further buckets; no request can read them.
         quota: the resource quota that jobs without an instance type share.
+        fleet: makes what runs services, from their store; None for a server without EAS.
     """
 
     region_id: str = "cn-hangzhou"
@@ -79,6 +86,7 @@ class Settings:
     gpus: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
+    fleet: Callable[[ServiceStore], Fleet] | None = None
 
 
 class Backend:
@@ -90,7 +98,7 @@ class Backend:
     """
 
     def __init__(
-        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, oss_host: str
+        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, api_url: str, oss_host: str
     ) -> None:
         """Open what is in the folder.
 
@@ -100,6 +108,7 @@ class Backend:
             clock: its clock.
             faults: the faults to come; a reset forgets them.
             keys: the access keys that are let in; a reset forgets the temporary ones.
+            api_url: URL that PAI's services answer at, without a trailing slash.
             oss_host: host and port that OSS answers on.
 
         Raises:
@@ -110,6 +119,7 @@ class Backend:
         self._clock = clock
         self._faults = faults
         self._keys = keys
+        self._api_url = api_url
         with ExitStack() as stack:
             self.objects = ObjectStore(home.path / "oss", clock.timestamp)
             stack.callback(self.objects.close)
@@ -154,6 +164,7 @@ class Backend:
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
             *sts.routes(self._keys),
+            *self._service_routes(),
         ]
 
     def controls(self) -> Controls:
@@ -203,6 +214,17 @@ class Backend:
                 partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
             ),
         )
+
+    def _service_routes(self) -> list[Route]:
+        settings = self._settings
+        if settings.fleet is None:
+            return []
+        store = ServiceStore(self._home.path / "services")
+        groups = Groups(store, self._home.recall(_GROUPS, []), self._keep(_GROUPS))
+        place = ServicePlace(settings.region_id, settings.workspace_id, OWNER, self._api_url)
+        checks = self._checks()
+        plane = ControlPlane(store, groups, settings.fleet(store), place, checks.bucket_exists, self._clock.now)
+        return plane.routes()
 
     def _images(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)

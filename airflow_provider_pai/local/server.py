@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,8 @@ from starlette.routing import Mount
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.backend import Backend, Settings
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.fleet import Fleet
+from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.gate.admin import admin_route
 from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
 from airflow_provider_pai.local.gate.gateway import pai_app
@@ -62,6 +64,7 @@ class LocalPAI:
         gpus: int = 0,
         places: Mapping[str, Place] | None = None,
         quota: Quota | None = None,
+        fleet: Callable[[ServiceStore], Fleet] | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -80,6 +83,7 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
+            fleet: makes what runs services, from their store; by default there is no EAS.
         """
         self.clock = Clock()
         self.faults = Faults()
@@ -87,7 +91,7 @@ class LocalPAI:
         self._ports = port, oss_port
         self._credentials = credentials
         self._settings = Settings(
-            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota()
+            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota(), fleet
         )
         self._backend: Backend | None = None
         self._ready: Ready | None = None
@@ -134,7 +138,7 @@ class LocalPAI:
             own = self._credentials or home.key_pair()
             keys = KeyRing(own, self.clock.now, home.recall(KEPT, []), partial(home.remember, KEPT))
             api, oss = self._listeners(stack)
-            backend = Backend(home, self._settings, self.clock, self.faults, keys, urlsplit(oss.url).netloc)
+            backend = Backend(home, self._settings, self.clock, self.faults, keys, api.url, urlsplit(oss.url).netloc)
             stack.callback(backend.close)
             backend.start()
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
