@@ -33,4 +33,4 @@ def label_problems(labels: Mapping[str, str], member: str = "labels") -> Iterato
         yield f"{member} is invalid: a service has at most {_MAX_LABELS} labels"
     for key, value in labels.items():
         if not key or max(len(key), len(value)) > _MAX_LABEL:
-            yield f"{member} is invalid: {key!r} must have a key, and key and value at most {_MAX_LABEL} characters each"
+            yield f"{member} is invalid: {key!r} must be a key, and key and value at most {_MAX_LABEL} characters each"

@@ -14,6 +14,7 @@ Body = Mapping[str, Any]
 MAX_INSTANCES = 64
 """All instances of a service run on this one machine."""
 TRAFFIC_STATES = (STANDALONE, GROUPING)
+_POSITIVE = ("shm_size", "eas.termination_grace_period", "rpc.keepalive", "rpc.max_queue_size")
 _SIZE = re.compile(r"[1-9][0-9]{0,6}(?:Mi|Gi|Ti)?")
 _SHARE = re.compile(r"(?:100|[1-9]?[0-9])%")
 
@@ -57,25 +58,32 @@ def metadata_problems(metadata: Body, workspace_id: str) -> Iterator[str]:
         yield f"metadata.type is not supported with {metadata['type']!r}: local PAI has Standard services only"
     if str(metadata.get("workspace_id") or workspace_id) != workspace_id:
         yield f"metadata.workspace_id is invalid: there is no workspace {metadata['workspace_id']}"
-    if metadata.get("group"):
-        yield from name_problems("metadata.group", metadata["group"])
-    if (traffic := metadata.get("traffic_state", STANDALONE)) not in TRAFFIC_STATES:
-        yield f"metadata.traffic_state is invalid: it must be one of {', '.join(TRAFFIC_STATES)}"
-    elif traffic == GROUPING and not metadata.get("group"):
-        yield f"metadata.traffic_state is invalid: {GROUPING} needs metadata.group"
+    yield from _group_problems(metadata)
     for member, value in metadata.get("rolling_strategy", {}).items():
         if not _is_amount(value):
             yield f"metadata.rolling_strategy.{member} is invalid: it must be a whole number or a share such as '50%'"
     if not _SIZE.fullmatch(metadata.get("disk", "30Gi")):
         yield "metadata.disk is invalid: it must be a size such as 30Gi"
-    numbers = {
-        "shm_size": metadata.get("shm_size", 1),
-        "eas.termination_grace_period": metadata.get("eas", {}).get("termination_grace_period", 1),
-        "rpc.keepalive": metadata.get("rpc", {}).get("keepalive", 1),
-    }
-    for member, value in numbers.items():
-        if value < 1:
-            yield f"metadata.{member} is invalid: it must be at least 1"
+    for path in _POSITIVE:
+        if _number(metadata, path) < 1:
+            yield f"metadata.{path} is invalid: it must be at least 1"
+
+
+def _group_problems(metadata: Body) -> Iterator[str]:
+    group, traffic = metadata.get("group"), metadata.get("traffic_state", STANDALONE)
+    if group:
+        yield from name_problems("metadata.group", group)
+    if traffic not in TRAFFIC_STATES:
+        yield f"metadata.traffic_state is invalid: it must be one of {', '.join(TRAFFIC_STATES)}"
+    elif traffic == GROUPING and not group:
+        yield f"metadata.traffic_state is invalid: {GROUPING} needs metadata.group"
+
+
+def _number(metadata: Body, path: str) -> int:
+    value: Any = metadata
+    for name in path.split("."):
+        value = value.get(name, {})
+    return 1 if value == {} else int(value)
 
 
 def _is_amount(value: object) -> bool:

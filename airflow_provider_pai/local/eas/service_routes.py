@@ -102,8 +102,7 @@ class _Services:
         body = self.checks.well_formed(json_body(request))
 
         def update(service: Service, now: str) -> Service:
-            latest = service.versions[-1].config
-            config = changes.merged(latest, body) if kind == _MERGE else body
+            config = changes.merged(service.config, body) if kind == _MERGE else body
             return changes.updated(service, self.checks.checked(config), now)
 
         return self.desk.change(request, update, "updating")
