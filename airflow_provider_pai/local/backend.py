@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from airflow_provider_pai import __version__
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.gate.admin import Controls
 from airflow_provider_pai.local.gate.faults import Faults
 from airflow_provider_pai.local.home import Home
@@ -29,7 +30,7 @@ from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound import BoundObjects, Place
-from airflow_provider_pai.local.running.choice import RuntimeKind, choose
+from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
@@ -47,6 +48,11 @@ from airflow_provider_pai.local.services import (
 from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
 from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
+from airflow_provider_pai.local.serving.door import Door
+from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.keeper import ServiceKeeper
+from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
 _IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
@@ -87,6 +93,8 @@ class Backend:
     Attributes:
         objects: the objects of OSS.
         runner: runs the jobs.
+        services: the services of EAS.
+        keeper: runs them.
     """
 
     def __init__(
@@ -118,9 +126,13 @@ class Backend:
             self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
             self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
             self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
-            self._runtime = self._chosen_runtime()
+            machine = Machine.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
+            self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
             self.runner = Runner(self._workshop(), settings.slots)
+            self.services = ServiceStore(home.path / "services")
+            self._upstreams = Upstreams()
+            self.keeper = self._service_keeper(machine)
             self._open = stack.pop_all()
         self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
@@ -136,6 +148,8 @@ class Backend:
         self._runtime.sweep()
         self._open.callback(self.runner.close)
         self.runner.start()
+        self._open.callback(self.keeper.close)
+        self.keeper.start()
 
     def close(self) -> None:
         """End running jobs and close the stores."""
@@ -155,6 +169,10 @@ class Backend:
             *machines.routes(),
             *sts.routes(self._keys),
         ]
+
+    def door(self) -> Door:
+        """Return what passes requests on to services."""
+        return Door(self.services, self._upstreams)
 
     def controls(self) -> Controls:
         """Return what the admin routes act on."""
@@ -207,19 +225,25 @@ class Backend:
     def _images(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)
 
-    def _chosen_runtime(self) -> Runtime:
+    def _chosen_runtime(self, machine: Machine) -> Runtime:
         settings = self._settings
         return choose(
-            settings.runtime,
-            self._home.path,
-            settings.cache or self._home.path / "cache",
-            settings.sandbox,
-            image_exists=lambda uri: can_be_pulled(uri, self._images()),
-            gpus=bool(settings.gpus),
+            settings.runtime, self._home.path, machine, image_exists=self._image_exists, gpus=bool(settings.gpus)
         )
 
+    def _image_exists(self, uri: str) -> bool:
+        return can_be_pulled(uri, self._images())
+
+    def _bound_objects(self) -> BoundObjects:
+        return BoundObjects(self.objects, self._settings.places)
+
+    def _service_keeper(self, machine: Machine) -> ServiceKeeper:
+        ground = Ground(machine.sandbox, machine.environments, self._upstreams, self._clock.now)
+        stores = Stores(self._bound_objects(), machine.environments, self._image_exists)
+        return ServiceKeeper(self.services, stores, ground)
+
     def _workshop(self) -> Workshop:
-        settings, objects = self._settings, BoundObjects(self.objects, self._settings.places)
+        settings, objects = self._settings, self._bound_objects()
         return Workshop(
             self._jobs,
             objects,

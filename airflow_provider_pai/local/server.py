@@ -30,6 +30,7 @@ from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.bound import Place
 from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.serving import door
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +173,9 @@ class LocalPAI:
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
         region_id = self._settings.region_id
         services = FaultyApp(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
-        api_app = Starlette(routes=[admin_route(backend.controls()), Mount("/", services)])
+        # Not signed: whoever calls a service shows its token.
+        predictions = Mount(door.PATH, backend.door())
+        api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultyApp(oss_service, self.faults, OSS), self.clock.now)
