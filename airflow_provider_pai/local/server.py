@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,12 @@ from starlette.routing import Mount
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.backend import Backend, Settings
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.eas.fleet import Fleet
-from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.gate.admin import admin_route
 from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
 from airflow_provider_pai.local.gate.gateway import pai_app
 from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.inference import FleetOf
 from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
@@ -32,6 +31,7 @@ from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.bound import Place
 from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.serving import door
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class LocalPAI:
         gpus: int = 0,
         places: Mapping[str, Place] | None = None,
         quota: Quota | None = None,
-        fleet: Callable[[ServiceStore], Fleet] | None = None,
+        fleet: FleetOf | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -83,7 +83,7 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
-            fleet: makes what runs services, from their store; by default there is no EAS.
+            fleet: makes what runs services; by default processes of this machine.
         """
         self.clock = Clock()
         self.faults = Faults()
@@ -156,7 +156,7 @@ class LocalPAI:
         self._open.close()
 
     def reset(self) -> None:
-        """End and forget all jobs; forget all that was added or configured, objects, faults, counts, lag and offset.
+        """End and forget all jobs and services; forget all that was added or configured, objects, faults, lag, offset.
 
         Raises:
             RuntimeError: it is not started.
@@ -176,7 +176,9 @@ class LocalPAI:
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
         region_id = self._settings.region_id
         services = FaultyApp(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
-        api_app = Starlette(routes=[admin_route(backend.controls()), Mount("/", services)])
+        # Not signed: whoever calls a service shows its token.
+        predictions = Mount(door.PATH, backend.inference.door)
+        api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultyApp(oss_service, self.faults, OSS), self.clock.now)
