@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from airflow_provider_pai.local.eas.config import group_of
+
 STANDALONE, GROUPING = "standalone", "grouping"
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -126,7 +128,7 @@ class Service:
     @property
     def group(self) -> str:
         """Its service group; empty for none."""
-        return str((self.config.get("metadata") or {}).get("group") or "")
+        return group_of(self.config)
 
     def version(self, number: int) -> Version:
         """Return a version.
