@@ -18,12 +18,12 @@ class Version:
 
     Attributes:
         number: from 1.
-        config: the service JSON, complete.
+        config: the service JSON, complete; it may hold secrets, so no repr shows it.
         built: when it was made, as on the wire.
     """
 
     number: int
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     built: str
 
 

@@ -21,7 +21,6 @@ Row = dict[str, Any]
 CONTAINER = "worker0"
 """Name of an instance's only container."""
 LOCAL_IP = "127.0.0.1"
-_SETTLED = ("Running", "Failed", "Stopped", "DeleteFailed")
 _REASONS = {"Running": "RUNNING", "Stopped": "STOPPED"}
 _PREDICT = "/api/predict"
 
@@ -128,13 +127,12 @@ def status(service: Service) -> str:
     wanted, seen = service.wanted, service.seen
     if wanted.deleted:
         return seen.status if seen.status == "DeleteFailed" else "Deleting"
-    if seen.status not in _SETTLED:
-        return seen.status
     if not wanted.running:
         return "Stopped" if seen.status == "Stopped" else "Stopping"
-    if seen.status == "Stopped":
+    if seen.status in ("Stopped", "Stopping"):
         return "Starting"
-    return seen.status if seen.settled == wanted.round else "Updating"
+    is_over = seen.status in ("Running", "Failed") and seen.settled != wanted.round
+    return "Updating" if is_over else seen.status
 
 
 def version(service: Service, version: Version) -> Row:
