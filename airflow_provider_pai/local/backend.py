@@ -49,7 +49,7 @@ from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pul
 from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.local.serving.door import Door
-from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.ground import Ground
 from airflow_provider_pai.local.serving.keeper import ServiceKeeper
 from airflow_provider_pai.local.serving.preparation import Stores
 from airflow_provider_pai.local.serving.upstreams import Upstreams
@@ -199,6 +199,7 @@ class Backend:
         self._faults.reset_counts()
         self._lag(0)
         self._clock.move_to(self._clock.offset * 0)
+        self.keeper.reset()
         self.runner.reset()
         self._configs.clear()
         self._datasets.clear()
