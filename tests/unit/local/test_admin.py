@@ -36,6 +36,7 @@ class Server:
         return (
             lambda: {"version": "1.2.3"},
             lambda: [{"TrainingJobId": "train1"}],
+            lambda: [{"ServiceName": "score"}],
             lambda: self.done.append(("reset",)),
             lambda seconds: self.done.append(("lag", seconds)),
             move,
@@ -68,6 +69,10 @@ def test_health_is_answered_without_a_signature(server: Server) -> None:
 
 def test_jobs_are_listed_in_short(server: Server) -> None:
     assert server.ask("GET", "jobs").json()["jobs"] == [{"TrainingJobId": "train1"}]
+
+
+def test_services_are_listed_in_short(server: Server) -> None:
+    assert server.ask("GET", "services").json()["services"] == [{"ServiceName": "score"}]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:80", "localhost:8080", "[::1]:8080"])

@@ -1,0 +1,180 @@
+"""One running copy of a service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_pai.local.eas.fleet import Instance
+from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.local.running.process import ProcessInstance
+from airflow_provider_pai.local.serving.ground import Ground
+from airflow_provider_pai.local.serving.health import Check, Watch
+from airflow_provider_pai.local.serving.place import Place
+from airflow_provider_pai.local.serving.plan import Plan
+from airflow_provider_pai.local.serving.preparation import Prepared
+from airflow_provider_pai.local.serving.upstreams import Upstream
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told of an instance.
+
+    Attributes:
+        line: gets each line of its output.
+        normal: gets reason and text of what went as it should.
+        warning: gets those of what did not.
+    """
+
+    line: Callable[[str], None]
+    normal: Callable[[str, str], None]
+    warning: Callable[[str, str], None]
+
+
+class ServiceInstance:
+    """An instance: started, watched, started again when it ends, until it is to end itself.
+
+    The thread that calls it must live as long as the instance: bubblewrap kills what its starter leaves behind.
+
+    Args:
+        name: its name.
+        service_uid: its service's id.
+        plan: what it is to be.
+        prepared: what it shares.
+        folder: its folder.
+        ground: what it stands on.
+        listener: who is told.
+
+    Attributes:
+        upstream: where requests to it go.
+        failed_starts: how often in a row it ended before it could have requests.
+        restarts: how often it was started again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        service_uid: str,
+        plan: Plan,
+        prepared: Prepared,
+        folder: Path,
+        ground: Ground,
+        listener: Listener,
+    ) -> None:
+        self.name = name
+        self.failed_starts = self.restarts = 0
+        self._plan = plan
+        self._ground = ground
+        self._listener = listener
+        self._place = Place(name, service_uid, plan, prepared, folder, ground)
+        self.upstream = Upstream(name, self._place.reach)
+        self._process: ProcessInstance | None = None
+        self._watch: Watch | None = None
+        self._start_at = self._begun = time.monotonic()
+        self._started = ""
+        self._answered = False
+        self._fading_since: float | None = None
+        self._asked = self._hurried = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can have requests."""
+        return self._process is not None and self._watch is not None and self._watch.ready
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have answered by now."""
+        limit = self._plan.startup.limit if self._plan.startup else self._ground.pace.startup
+        started = self._watch is not None and self._watch.started and self._plan.startup
+        return not self._answered and not started and time.monotonic() - self._begun > limit
+
+    def shown(self, version: int) -> Instance:
+        """Return what is told about it.
+
+        Args:
+            version: the version it counts as.
+        """
+        if self._process is None and self.restarts:
+            status, reason = "CrashLoopBackOff", "CrashLoopBackOff"
+        else:
+            status, reason = ("Running", "") if self._answered else ("Pending", "ContainerCreating")
+        return Instance(self.name, version, status, reason, self.is_ready, self.restarts, self._started)
+
+    def look(self) -> None:
+        """See to it that it runs."""
+        if self._process is None:
+            if time.monotonic() >= self._start_at:
+                self._start()
+            return
+        code = self._process.exit_code()
+        if code is not None:
+            self._ended(code)
+        elif self._watch and self._watch.dead:
+            self._watch.dead = False
+            self._listener.warning("Unhealthy", f"Liveness probe failed: instance {self.name} will be restarted")
+            self._process.kill()
+        elif self.is_ready:
+            self._answered, self.failed_starts = True, 0
+
+    def has_faded(self) -> bool:
+        """Do the next step towards its end; True when it has ended. It must not be offered requests any more."""
+        if self._process is None:
+            self._place.close()
+            return True
+        now, pace = time.monotonic(), self._ground.pace
+        if self._fading_since is None:
+            self._fading_since = now
+        waited = now - self._fading_since
+        if not self._asked:
+            if self._hurried or waited > pace.drain or self._ground.upstreams.is_idle(self.upstream):
+                self._process.terminate()
+                self._asked, self._fading_since = True, now
+        elif waited > pace.grace:
+            self._process.kill()
+        if self._process.exit_code() is None:
+            return False
+        self._let_go()
+        self._place.close()
+        self._listener.normal("Killing", f"Instance {self.name} has ended")
+        return True
+
+    def hurry(self) -> None:
+        """Wait for no requests when it ends."""
+        self._hurried = True
+
+    def _start(self) -> None:
+        try:
+            self._process = self._place.start(self._listener.line)
+        except OSError as error:
+            self._listener.warning("Failed", f"Instance {self.name} can't be started: {error}")
+            self._wait()
+            return
+        self._started = wire_time(self._ground.now())
+        health = self._plan.health or Check.of_port(self._plan.port)
+        self._watch = Watch(self._place.reach, self._plan.startup, self._plan.liveness, health)
+        self._listener.normal("Started", f"Instance {self.name} was started")
+
+    def _ended(self, code: int) -> None:
+        self._let_go()
+        self._listener.line(f"[instance ended with exit code {code}]")
+        self._wait()
+        text = f"Back-off restarting failed container: instance {self.name} ended with exit code {code}"
+        self._listener.warning("BackOff", text)
+
+    def _wait(self) -> None:
+        """Have it started again a little later."""
+        pace = self._ground.pace
+        self._start_at = time.monotonic() + min(pace.backoff * 2**self.failed_starts, pace.longest_backoff)
+        self.failed_starts += 1
+        self.restarts += 1
+
+    def _let_go(self) -> None:
+        """Forget the processes, which have ended."""
+        if self._watch:
+            self._watch.end()
+        if self._process:
+            self._place.sweep()
+            self._process.close()
+        self._watch = self._process = None
