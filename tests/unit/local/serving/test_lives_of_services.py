@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -210,6 +211,24 @@ def test_the_end_of_the_server_does_not_wait_for_requests(build: Build) -> None:
     slow.join()
     assert codes == [503]
     assert house.service("svc").seen.settled == 1
+
+
+def test_a_start_after_a_crash_that_hangs_is_tried_again(build: Build, tmp_path: Path) -> None:
+    house = build(Mode.PLAIN)
+    hangs_the_second_time = f"""
+import pathlib, time
+starts = pathlib.Path({str(tmp_path / "starts")!r})
+starts.open("a").write("x")
+starts.read_text() == "xx" and time.sleep(600)
+"""
+    check = {"tcp_socket": {"port": 8000}, "period_seconds": 0.2, "failure_threshold": 25}
+    house.create("svc", house.config(hangs_the_second_time + SERVER, startup_check=check))
+    house.until("svc", "Running")
+    house.ask("svc", "/crash")
+    wait_until(lambda: house.keeper.instances("svc")[0].restarts == 2)
+    wait_until(lambda: house.service("svc").seen.status == "Running", house.account("svc"))
+    assert "Startup probe failed" in " ".join(event.message for event in house.service("svc").events)
+    assert house.ask("svc").status_code == 200
 
 
 def test_a_reset_leaves_no_service(house: ServingHouse) -> None:

@@ -195,6 +195,7 @@ except OSError as error:
          "pip could not install"),
         ({"prepare": {"pythonRequirements": ["-r /etc/passwd"]}}, "PrepareFailed", "option of pip"),
         ({"prepare": {"pythonRequirementsPath": "/ml/usercode/requirements.txt"}}, "PrepareFailed", "no file"),
+        ({"command": ["no-such-program"]}, "CrashLoopBackOff", "no-such-program: No such file or directory"),
         ({"script": "echo it is broken; exit 3"}, "CrashLoopBackOff", "it is broken"),
         ({"script": "sleep 60", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
          "StartupProbeFailed", "did not answer"),
