@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_provider_pai.model.service_body import NO_VERSION
-from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
+from airflow_provider_pai.model.service_status import FAILED_STATUSES, ServiceSnapshot, ServiceStatus
 
 
 class Move(StrEnum):
@@ -88,7 +88,7 @@ def _is_reached(service: ServiceSnapshot) -> bool:
 
 
 class Verdict(StrEnum):
-    """What a look at a service says to somebody who waits for a version."""
+    """What a look at a service says to somebody who waits for it."""
 
     PENDING = "pending"
     REACHED = "reached"
@@ -99,25 +99,39 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Awaited:
-    """What somebody waits for.
+    """What somebody waits for: a version, else a status, else any status that stays.
 
     Attributes:
-        version: the version that is to answer.
+        version: the version that is to answer; 0 for any.
         back: whether it is an older one, gone back to.
+        status: the status it is to have; empty for any that stays.
     """
 
-    version: int
+    version: int = NO_VERSION
     back: bool = False
+    status: str = ""
 
     def verdict(self, service: ServiceSnapshot) -> Verdict:
-        """Judge a service that is to answer in this version."""
+        """Judge a service."""
+        if self.version:
+            return self._of_version(service)
+        if self.status:
+            return self._of_status(service)
+        return Verdict.REACHED if service.is_settled else Verdict.PENDING
+
+    def _of_version(self, service: ServiceSnapshot) -> Verdict:
         if not service.is_settled:
             return Verdict.PENDING
         if service.status == ServiceStatus.RUNNING:
             return Verdict.REACHED if self._answers(service) else Verdict.STALE
-        if service.status == ServiceStatus.STOPPED or self.back or service.latest_version < self.version:
+        if service.status != ServiceStatus.FAILED or self.back or service.latest_version < self.version:
             return Verdict.STALE
         return Verdict.FAILED
+
+    def _of_status(self, service: ServiceSnapshot) -> Verdict:
+        if service.status == self.status:
+            return Verdict.REACHED
+        return Verdict.FAILED if service.status in FAILED_STATUSES else Verdict.PENDING
 
     def _answers(self, service: ServiceSnapshot) -> bool:
         # A number noted beforehand may be too small when two asked at the same time, never too large.

@@ -22,7 +22,7 @@ from airflow_provider_pai.model.service import (
     ServiceSpec,
     slot_name,
 )
-from airflow_provider_pai.model.uri import OssUri, local_path
+from airflow_provider_pai.model.uri import OssUri
 
 _NAME = re.compile(r"[a-z0-9_]{3,63}")
 _WORD = re.compile(r"\w+")
@@ -155,7 +155,7 @@ def _source_problems(source_dir: str) -> Iterator[str]:
         yield from _address_problems("source_dir", source_dir)
         if source_dir.endswith((".tar.gz", ".tgz", ".zip")):
             yield f"source_dir {source_dir!r} is an archive, which a service can't mount; give a folder"
-    elif source_dir and (local_path(source_dir) is None or not source_dir.strip()):
+    elif source_dir and ("://" in source_dir or not source_dir.strip()):
         yield f"source_dir {source_dir!r} is neither a local folder nor an OSS folder; give one of them"
 
 
