@@ -81,7 +81,7 @@ class Rollout:
 
     def _is_refusal(self, error: PAIError, move: Move) -> bool:
         """Whether a create was refused for another reason than that the name is taken."""
-        refused = isinstance(error, APIError) and not isinstance(error, ConflictError) and not is_passing(error)
+        refused = isinstance(error, APIError) and not is_passing(error)
         return move is Move.CREATE and refused and self._hook.find(self._name) is None
 
     def _act(self, wanted: Plan) -> None:

@@ -17,7 +17,9 @@ import requests
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.image import ImageQuery
+from airflow_provider_pai.model.rollout import Awaited, Verdict
 from airflow_provider_pai.model.service_status import ServiceSnapshot
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 
@@ -39,8 +41,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["rows"]
-        status, answer = model.get("status", 200), {"model": model["name"], "predictions": [predict(row) for row in rows]}
-        self.reply(status, answer)
+        model["patience"] -= 1
+        status = model["status"] if model["patience"] >= 0 else 500
+        self.reply(status, {"model": model["name"], "predictions": [predict(row) for row in rows]})
 
     def do_GET(self):
         self.reply(200, {"model": model["name"]})
@@ -59,19 +62,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
 print("it serves", flush=True)
 http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
 """
+WRITES = (
+    *("CreateService", "UpdateService", "UpdateServiceVersion", "ReleaseService", "StartService", "StopService"),
+    "DeleteService",
+)
 ROWS = [[1.0, 2.0], [0.5, -3.0], [0.0, 0.0]]
 SMOKE = {"json": {"rows": ROWS}, "expect_status": 200, "timeout": 5}
 
 
 @dataclass(frozen=True)
 class Model:
-    """A linear model; computed here, and by the service from its file."""
+    """A linear model; computed here, and by the service from its file.
+
+    Attributes:
+        name: its name, told with each answer.
+        weights: one for each value of a row.
+        bias: added to each prediction.
+        crash: whether the server ends at its start.
+        status: status of answers.
+        patience: after how many requests answers get the status 500.
+    """
 
     name: str
     weights: tuple[float, float] = (2.0, -1.0)
     bias: float = 0.5
     crash: bool = False
     status: int = 200
+    patience: int = 1_000_000
 
     def predictions(self, rows: Sequence[Sequence[float]] = ROWS) -> list[float]:
         return [sum(w * v for w, v in zip(self.weights, row, strict=True)) + self.bias for row in rows]
@@ -82,6 +99,9 @@ class Model:
         text = json.dumps({**self.__dict__, "weights": list(self.weights)})
         PAIOSSHook().write(f"{uri}model.json", text.encode())
         return uri
+
+
+OLD, NEW = Model("old"), Model("new", weights=(1.0, 3.0), bias=-2.0)
 
 
 def source(folder: Path) -> str:
@@ -121,6 +141,18 @@ def ask(name: str, rows: Sequence[Sequence[float]] = ROWS) -> dict[str, Any]:
     answer.raise_for_status()
     read: dict[str, Any] = answer.json()
     return read
+
+
+def writes(pai: LocalPAI) -> dict[str, int]:
+    """How many requests have changed something."""
+    return {action: count for action, count in pai.faults.counts().items() if action in WRITES}
+
+
+def gone(name: str) -> None:
+    """Wait until there is no service of this name."""
+    _, verdict = PAIServiceHook().wait(name, Awaited(status="Deleted"), interval=0.1, limit=20)
+    assert verdict is Verdict.REACHED
+    assert services(name) == []
 
 
 def services(contains: str) -> list[ServiceSnapshot]:
