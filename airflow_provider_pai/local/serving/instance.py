@@ -141,7 +141,7 @@ class ServiceInstance:
         self._work = WorkFolder(folder)
         folder.mkdir(parents=True, mode=0o700)
         self._own_network = ground.sandbox.mode is not Mode.PLAIN
-        self._port = plan.port if self._own_network else ground.ports.take(plan.port)
+        self._port = plan.port if self._own_network else ground.ports.take(plan.port, reuse=True)
         self._reach: Reach = RelayReach(folder, plan.port) if self._own_network else PortReach(plan.port, self._port)
         self.upstream = Upstream(name, self._reach)
         self._process: ProcessInstance | None = None
@@ -185,12 +185,12 @@ class ServiceInstance:
         code = self._process.exit_code()
         if code is not None:
             self._ended(code)
-        elif self.is_ready:
-            self._answered, self.failed_starts = True, 0
         elif self._watch and self._watch.dead:
             self._watch.dead = False
             self._listener.warning("Unhealthy", f"Liveness probe failed: instance {self.name} will be restarted")
             self._process.kill()
+        elif self.is_ready:
+            self._answered, self.failed_starts = True, 0
 
     def has_faded(self) -> bool:
         """Do the next step towards its end; True when it has ended. It must not be offered requests any more."""
