@@ -17,6 +17,8 @@ from airflow_provider_pai.model.smoke import Answer, SmokeTest
 ROUTING_LIMIT = 120.0
 """Seconds that EAS's gateway may take until it leads to a service that runs; ``alipai`` waits as long."""
 _PAUSE = 2.0
+_TRIES = 3
+"""How often a request is sent that nobody answers: a connection may break, and a good model must not go for that."""
 
 
 class _Token(AuthBase):
@@ -94,13 +96,20 @@ class EndpointClient:
             pause: seconds between two requests.
 
         Raises:
-            TransportError: no answer came.
+            TransportError: no answer came, and that three times.
         """
         began = self._clock()
+        unanswered = 0
         while True:
-            answer = self.ask(endpoint, token, test)
-            if answer.is_routed or self._clock() - began >= limit:
-                return answer
+            try:
+                answer = self.ask(endpoint, token, test)
+            except TransportError:
+                unanswered += 1
+                if unanswered >= _TRIES:
+                    raise
+            else:
+                if answer.is_routed or self._clock() - began >= limit:
+                    return answer
             self._sleep(pause)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -15,23 +14,18 @@ from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT
 from airflow_provider_pai.client.predict import EndpointClient
 from airflow_provider_pai.client.service_watch import ServiceWatch
-from airflow_provider_pai.errors import NotFoundError, PAIError, ServiceError
+from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.hooks.served_model import served_model
 from airflow_provider_pai.hooks.service_preparation import ServicePreparation
 from airflow_provider_pai.model.rollout import Awaited, Verdict
 from airflow_provider_pai.model.service import BLUE, GREEN, ServiceSpec, slot_name
 from airflow_provider_pai.model.service_status import (
     GROUPING,
     ServiceSnapshot,
-    ServiceStatus,
-    model_uri,
 )
 from airflow_provider_pai.model.slots import Slots
 from airflow_provider_pai.model.smoke import Answer, SmokeTest
-from airflow_provider_pai.model.uri import OssUri
-
-METRICS_FILE = "metrics.json"
-"""Name of the file beside a model that holds its metrics."""
 
 
 class PAIServiceHook(PAIBaseHook):
@@ -270,41 +264,11 @@ class PAIServiceHook(PAIBaseHook):
 
         Returns:
             ``service_name`` (of the service itself), ``version``, ``model_uri``, and ``metrics``: what the file
-            ``metrics.json`` in the model's folder says, empty without one. None when nothing answers.
+            ``metrics.json`` in the model's folder says, empty without one. None when no version has answered yet; one
+            that has failed or was stopped since still counts, so that the next model is compared with it.
         """
-        service = self.find(service_name) or self.slots(service_name).serving
-        if service is None or not service.current_version or service.status == ServiceStatus.STOPPED:
-            return None
-        uri = self._model_of(service)
-        return {
-            "service_name": service.name,
-            "version": service.current_version,
-            "model_uri": uri,
-            "metrics": self._metrics(uri),
-        }
+        return served_model(self, service_name)
 
     def console_url(self, service_name: str) -> str:
         """Return the page of a service in PAI's console."""
         return service_page(self.config.region_id, self.config.workspace_id, service_name)
-
-    def _model_of(self, service: ServiceSnapshot) -> str:
-        """Return the model of the version that answers, which after a failed update is not the wanted one."""
-        if service.current_version == service.version:
-            return service.model_uri
-        numbered = {version.number: version for version in self.versions(service.name)}
-        found = numbered.get(service.current_version)
-        if found is None:
-            raise ServiceError(f"which model version {service.current_version} of {service.name} has can't be told")
-        return model_uri(found.config)
-
-    def _metrics(self, uri: str) -> dict[str, Any]:
-        if not uri.startswith("oss://"):
-            return {}
-        place = OssUri.parse(uri).folder().child(METRICS_FILE)
-        if not self.oss.exists(place):
-            return {}
-        try:
-            read = json.loads(self.oss.read(place))
-        except ValueError as error:
-            raise PAIError(f"{place} is no JSON ({error})") from error
-        return read if isinstance(read, dict) else {}

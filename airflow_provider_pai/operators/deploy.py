@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.rollout import Verdict
     from airflow_provider_pai.model.service import ServiceSpec
     from airflow_provider_pai.model.service_status import ServiceSnapshot
-    from airflow_provider_pai.operators.deployment import Deployment, State, Wishes
+    from airflow_provider_pai.model.strategy import Wishes
+    from airflow_provider_pai.operators.deployment import Deployment, State
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -68,7 +69,7 @@ class PAIDeployServiceOperator(BaseOperator):
             served beside the old one, in the same group, and then gets all traffic. ``canary``: it gets it by steps.
         steps: percentages of traffic to stop at, for ``canary``. Default 10, 50, 100.
         step_pause: seconds between a step and its check: the service runs without trouble, and passes the smoke test.
-            Default 0.
+            The worker waits, a deferrable task's too. Default 0.
         keep_old: with ``blue_green`` and ``canary``: whether the old service goes on without traffic, so that the way
             back is short. Default True; False stops it.
         smoke_test: one request to the service, and what its answer must be: ``method``, ``path`` below the endpoint,
@@ -210,26 +211,19 @@ class PAIDeployServiceOperator(BaseOperator):
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
         from airflow_provider_pai.model.service_problems import read_service, slot_problems
-        from airflow_provider_pai.model.smoke import read_smoke_test
-        from airflow_provider_pai.model.strategy import LEAVE, ROLLING, strategy_problems, traffic_steps
-        from airflow_provider_pai.operators.deployment import Wishes
+        from airflow_provider_pai.model.strategy import WISHES, read_wishes
 
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
-        smoke_test, wrong = read_smoke_test(self.smoke_test)
-        problems += wrong
-        problems += strategy_problems(self.strategy, self.steps, self.step_pause, self.on_failure, self.startup_timeout)
-        problems += waiting_problems(self.poll_interval, self.outage_limit, "leave")
-        slots = self.strategy != ROLLING
-        if slots:
+        wishes, wrong = read_wishes({name: getattr(self, name) for name in WISHES})
+        problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
+        if wishes.slots:
             problems += slot_problems(spec)
             spec = replace(spec, group=spec.service_name)
         if in_cloud:
             problems += self.hook.problems(spec, problems)
         if problems:
             raise SpecError(problems)
-        steps = traffic_steps(self.strategy, self.steps)
-        leave = self.on_failure == LEAVE
-        return spec, Wishes(smoke_test, slots, steps, self.step_pause, self.keep_old, leave)
+        return spec, wishes
 
     def _deployment(self, context: Context, spec: ServiceSpec, wishes: Wishes) -> Deployment:
         from airflow_provider_pai.operators.deployment import Deployment

@@ -15,6 +15,7 @@ from airflow_provider_pai.model.rollout import Awaited, Move, Verdict
 from airflow_provider_pai.model.service_body import NO_VERSION, digest
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
 from airflow_provider_pai.model.smoke import SmokeTest, complaint
+from airflow_provider_pai.model.strategy import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,27 +63,6 @@ class State:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a task wants of its deployment.
-
-    Attributes:
-        smoke_test: request that the service must answer rightly; None for none.
-        slots: whether two services take turns in a group.
-        steps: percentages of traffic to stop at; the last is 100.
-        step_pause: seconds between two steps.
-        keep_old: whether the service that had the traffic before goes on.
-        leave: whether what has failed stays as it is.
-    """
-
-    smoke_test: SmokeTest | None = None
-    slots: bool = False
-    steps: tuple[int, ...] = (100,)
-    step_pause: float = 0.0
-    keep_old: bool = True
-    leave: bool = False
 
 
 class Deployment:
@@ -139,7 +119,10 @@ class Deployment:
             seen: the service as it was last seen; None when it could not be.
             verdict: what that means.
         """
-        if state.phase == SETTLE and verdict is not Verdict.PENDING:
+        status = seen.status if seen else "not to be seen"
+        if state.phase == SETTLE and verdict is Verdict.PENDING:
+            raise ServiceError(f"service {state.name} is still {status}: what is under way there does not end", seen)
+        if state.phase == SETTLE:
             return self.begin(beginnings=state.beginnings + 1, changed=state.changed)
         if state.phase == BACK:
             raise self._gone_back(state, seen, verdict)
@@ -148,7 +131,6 @@ class Deployment:
         if seen is not None and seen.status == ServiceStatus.STOPPED:
             # An update alone does not start what was stopped [inferred].
             return self.begin(beginnings=state.beginnings + 1, changed=state.changed)
-        status = seen.status if seen else "not to be seen"
         if verdict is Verdict.PENDING:
             return self._give_up(state, f"it did not come up in time; it is {status}")
         return self._give_up(state, f"it is {status}{f' ({seen.why})' if seen and seen.why else ''}")
@@ -225,6 +207,20 @@ class Deployment:
         state = replace(state, failure="\n".join(lines))
         if self._wishes.leave:
             raise self._failed(state, "it is left as it is (on_failure='leave')")
+        try:
+            state = self._on_the_way_back(state)
+        except ServiceError:
+            raise
+        except PAIError as error:
+            raise self._failed(state, f"the way back was not possible, so the service is as it was: {error}") from error
+        return self._await(state)
+
+    def _on_the_way_back(self, state: State) -> State:
+        """Go back, and return what is to be waited for.
+
+        Raises:
+            ServiceError: there is nothing to wait for.
+        """
         if self._wishes.slots:
             raise self._retreated(state)
         if not state.changed:
@@ -236,7 +232,7 @@ class Deployment:
             raise self._failed(state, "there was no version before it; the service was deleted")
         self._hook.log.warning("%s\nGoing back to version %d", state.failure, state.previous)
         self._go_back(state.name, state.previous)
-        return self._await(replace(state, phase=BACK, version=state.previous))
+        return replace(state, phase=BACK, version=state.previous)
 
     def _go_back(self, name: str, version: int) -> None:
         try:

@@ -69,8 +69,10 @@ class PAIServiceSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
         awaited = self._awaited()
-        if not self.deferrable or self.poke(context):
-            return super().execute(context) if not self.deferrable else None
+        if not self.deferrable:
+            return super().execute(context)
+        if self.poke(context):
+            return None
         from airflow_provider_pai.triggers.services import PAIServiceTrigger
 
         limit = timedelta(seconds=self.timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -15,6 +16,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.rollout import Awaited
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, gone, services, writes
+from tests.support.interrupted import interrupted, once
 
 
 def test_a_deployed_model_predicts_what_the_model_predicts(pai: LocalPAI, name: str, code: str) -> None:
@@ -211,5 +213,32 @@ def test_a_lost_answer_to_the_way_back_is_no_failure_of_it(pai: LocalPAI, name: 
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     pai.faults.add(Fault("UpdateServiceVersion", FaultKind.DROP_AFTER))
     with pytest.raises(ServiceError, match="version 1 answers again"):
+        deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
+    assert ask(name)["model"] == "old"
+
+
+@pytest.mark.parametrize("action", ["CreateService", "UpdateService"])
+def test_two_copies_that_look_before_either_acts_end_with_one_service_and_the_model(
+    pai: LocalPAI, name: str, code: str, action: str
+) -> None:
+    uri, attempt = NEW.stored(), Attempt(max_tries=1)
+    if action == "UpdateService":
+        deploying(name, OLD.stored(), code).execute(Attempt().context)
+    later = deploying(name, uri, code, retries=1)
+    operator = deploying(name, uri, code, retries=1)
+    happening = once(action, lambda: results.append(later.execute(attempt.retried().context)))
+    operator.hook = interrupted(PAIServiceHook(), before=happening)
+    results: list[dict[str, Any]] = []
+    results.append(operator.execute(attempt.context))
+    assert len(results) == 2
+    assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
+    [service] = services(name)
+    assert service.status == "Running"
+
+
+def test_a_way_back_that_eas_refuses_does_not_hide_what_was_wrong(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    pai.faults.add(Fault("UpdateServiceVersion", FaultKind.ERROR, status=403, code="NoPermission"))
+    with pytest.raises(ServiceError, match=r"CrashLoopBackOff(?s:.*)the way back was not possible(?s:.*)NoPermission"):
         deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
     assert ask(name)["model"] == "old"

@@ -49,7 +49,7 @@ def test_a_canary_gets_its_traffic_by_steps(pai: LocalPAI, name: str, code: str)
     deploying(name, OLD.stored(), code, strategy="canary").execute(Attempt().context)
     seen: list[dict[str, Any]] = []
     operator = deploying(name, NEW.stored(), code, strategy="canary", steps=[20, 60], step_pause=0.25)
-    operator.hook.sleep = lambda seconds: seen.append(shares(name)) if seconds == 0.25 else None  # type: ignore[method-assign]
+    operator.hook = PAIServiceHook(sleep=lambda seconds: seen.append(shares(name)) if seconds == 0.25 else None)
     operator.execute(Attempt().context)
     assert [(each["blue"][1], each["green"][1]) for each in seen] == [(80, 20), (40, 60), (0, 100)]
 

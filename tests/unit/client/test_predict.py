@@ -103,6 +103,14 @@ def test_waiting_for_the_gateway_has_an_end(gateway: Gateway, client: EndpointCl
     assert len(naps) == 3
 
 
+def test_a_connection_that_breaks_is_made_again(gateway: Gateway, client: EndpointClient) -> None:
+    gateway.answers = [(0, ""), (0, ""), (200, "fine")]
+    assert client.ask_until_routed(gateway.url, "t", SmokeTest()) == Answer(200, "fine")
+    gateway.answers = [(0, "")] * 3
+    with pytest.raises(TransportError):
+        client.ask_until_routed(gateway.url, "t", SmokeTest())
+
+
 def test_no_answer_is_told_without_the_token(gateway: Gateway, client: EndpointClient) -> None:
     gateway.answers = [(0, "")]
     with pytest.raises(TransportError, match="no answer from http://127") as failure:
