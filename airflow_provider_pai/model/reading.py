@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_NAME = re.compile(r"\w+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -162,6 +163,12 @@ class Reader:
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
         self.problems.append(f"{name}[{key!r}] must be a text, a number or a boolean, not {kind(value)}{advice}")
         return None
+
+
+def argument_of(problem: str) -> str:
+    """Return the argument that a problem is about: every one begins with its name."""
+    found = _NAME.match(problem)
+    return found[0] if found else ""
 
 
 def kind(value: object) -> str:

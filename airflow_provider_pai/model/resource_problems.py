@@ -18,7 +18,7 @@ from airflow_provider_pai.model.resources import (
 )
 from airflow_provider_pai.model.spec import TrainingJobSpec
 
-_INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _AMOUNT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _COUNT = re.compile(r"[0-9]{1,4}")
 _GPU_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
@@ -69,7 +69,7 @@ def _public_problems(spec: TrainingJobSpec) -> Iterator[str]:
             "instance_type is missing: give an ECS instance type such as 'ecs.c6.large', "
             "or resource_id and instance_spec for a share of a quota"
         )
-    elif not _INSTANCE_TYPE.fullmatch(spec.instance_type):
+    elif not INSTANCE_TYPE.fullmatch(spec.instance_type):
         yield f"instance_type {spec.instance_type!r} is no ECS instance type; they look like 'ecs.c6.large'"
     if spec.priority is not None:
         yield "priority orders the queue of a quota; give resource_id and instance_spec, too, or leave it out"

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.reading import Reader
-from airflow_provider_pai.model.resource_problems import vpc_problems
+from airflow_provider_pai.model.problems import character_problems, environment_problems
+from airflow_provider_pai.model.reading import Reader, argument_of
+from airflow_provider_pai.model.resource_problems import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.resources import UserVpcConfig
 from airflow_provider_pai.model.service import (
     BLUE,
@@ -27,11 +28,7 @@ from airflow_provider_pai.model.service import (
 from airflow_provider_pai.model.uri import OssUri
 
 _NAME = re.compile(r"[a-z0-9_]{3,63}")
-_WORD = re.compile(r"\w+")
-_INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _RESERVED_PREFIX = "airflow."
 _CHECK_NUMBERS = (
     "initial_delay_seconds",
@@ -74,7 +71,7 @@ def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[str]]:
         extra_config=reader.json("extra_config"),
     )
     found = [*reader.problems, *_empty_problems(texts)]
-    return spec, [*found, *(text for text in service_problems(spec) if _argument(text) not in reader.unread)]
+    return spec, [*found, *(text for text in service_problems(spec) if argument_of(text) not in reader.unread)]
 
 
 def _empty_problems(texts: Mapping[str, str | None]) -> Iterator[str]:
@@ -188,7 +185,7 @@ def _resource_problems(spec: ServiceSpec) -> Iterator[str]:
                 "instance_type is missing: give an ECS instance type such as 'ecs.c6.large', or resource_id, cpu and "
                 "memory for a resource group"
             )
-        elif not _INSTANCE_TYPE.fullmatch(spec.instance_type):
+        elif not INSTANCE_TYPE.fullmatch(spec.instance_type):
             yield f"instance_type {spec.instance_type!r} is no ECS instance type; they look like 'ecs.c6.large'"
         for name in ("cpu", "memory", "gpu"):
             if getattr(spec, name) is not None:
@@ -229,15 +226,10 @@ def _check_problems(check: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _line_problems(spec: ServiceSpec) -> Iterator[str]:
-    for name in spec.environments:
-        if not _ENVIRONMENT_NAME.fullmatch(name):
-            yield f"environments: {name!r} is no name of an environment variable; use letters, digits and '_'"
+    yield from environment_problems(spec.environments, spec.requirements)
     for name in spec.labels:
         if not name or name.startswith(_RESERVED_PREFIX):
             yield f"labels: {name!r} must be a name that does not begin with {_RESERVED_PREFIX!r}"
-    for line in spec.requirements:
-        if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
-            yield f"requirements: {line!r} is no requirement; EAS takes lines such as 'numpy==2.1.0', no pip options"
     if {"name", "labels"} & set(spec.extra_config):
         yield "extra_config can't have 'name' or 'labels': there are arguments for them"
     metadata = spec.extra_config.get("metadata")
@@ -246,7 +238,6 @@ def _line_problems(spec: ServiceSpec) -> Iterator[str]:
 
 
 def _character_problems(spec: ServiceSpec) -> Iterator[str]:
-    """Neither JSON in UTF-8 nor a process' arguments and variables can carry every Python text."""
     texts = {name: getattr(spec, name) for name in _TEXTS}
     texts |= {f"requirements[{number}]": line for number, line in enumerate(spec.requirements)}
     texts |= {
@@ -255,18 +246,8 @@ def _character_problems(spec: ServiceSpec) -> Iterator[str]:
         for key, value in getattr(spec, name).items()
     }
     texts |= {name: json.dumps(getattr(spec, name), ensure_ascii=False) for name in ("health_check", "extra_config")}
-    for argument, text in texts.items():
-        if "\0" in text:
-            yield f"{argument} holds a NUL character; remove it"
-        if _LONE_SURROGATE.search(text):
-            yield f"{argument} holds bytes that are no text ({text!r:.60}); read it with the right encoding"
+    yield from character_problems(texts)
 
 
 def _number(value: int | None, default: int) -> int:
     return default if value is None else value
-
-
-def _argument(problem: str) -> str:
-    """Every problem begins with the name of its argument."""
-    found = _WORD.match(problem)
-    return found[0] if found else ""

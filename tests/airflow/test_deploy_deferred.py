@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -14,24 +13,10 @@ from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.triggers.services import PAIServiceTrigger
 from tests.support.attempt import Attempt
-from tests.support.deploying import NEW, OLD, Model, ask, deploying
+from tests.support.deploying import NEW, OLD, Model, ask, deploying, run_trigger
 
 SECRET = "not-for-anybody's-eyes"
-
-
-def run_trigger(deferred: TaskDeferred) -> dict[str, Any]:
-    """What the triggerer does: make the trigger again from its row, run it, hand on its event as JSON."""
-    _, arguments = deferred.trigger.serialize()
-    trigger = PAIServiceTrigger(**json.loads(json.dumps(arguments)))
-
-    async def events() -> list[Any]:
-        return [event.payload async for event in trigger.run()]
-
-    [event] = asyncio.run(events())
-    read: dict[str, Any] = json.loads(json.dumps(event))
-    return read
 
 
 class Deferred:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -17,9 +16,8 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.rollout import Awaited
 from airflow_provider_pai.operators.services import PAIDeleteServiceOperator
 from airflow_provider_pai.sensors.services import PAIServiceSensor
-from airflow_provider_pai.triggers.services import PAIServiceTrigger
 from tests.support.attempt import Attempt
-from tests.support.deploying import NEW, OLD, Model, ask, constant_client, deploying, gone, services
+from tests.support.deploying import NEW, OLD, Model, ask, constant_client, deploying, gone, run_trigger, services
 
 
 def deploy(name: str, model: Model, code: str, **arguments: Any) -> str:
@@ -116,13 +114,7 @@ def sensor(name: str, **arguments: Any) -> PAIServiceSensor:
 def run_deferred(waiting: PAIServiceSensor) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         waiting.execute(Attempt().context)
-    _, arguments = deferred.value.trigger.serialize()
-
-    async def events() -> list[Any]:
-        return [event.payload async for event in PAIServiceTrigger(**json.loads(json.dumps(arguments))).run()]
-
-    [event] = asyncio.run(events())
-    waiting.execute_complete(Attempt().context, json.loads(json.dumps(event)))
+    waiting.execute_complete(Attempt().context, run_trigger(deferred.value))
 
 
 def test_the_sensor_sees_a_service_that_runs_at_once(pai: LocalPAI, name: str, code: str) -> None:

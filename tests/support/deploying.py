@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.hooks.oss import PAIOSSHook
@@ -22,6 +24,7 @@ from airflow_provider_pai.model.image import ImageQuery
 from airflow_provider_pai.model.rollout import Awaited, Verdict
 from airflow_provider_pai.model.service_status import ServiceSnapshot
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
+from airflow_provider_pai.triggers.services import PAIServiceTrigger
 
 SERVE = """
 import http.server, json, os, pathlib, sys, time
@@ -158,6 +161,19 @@ def gone(name: str) -> None:
 def services(contains: str) -> list[ServiceSnapshot]:
     """All services whose names contain a text."""
     return PAIServiceHook().services(name_contains=contains)
+
+
+def run_trigger(deferred: TaskDeferred) -> dict[str, Any]:
+    """What the triggerer does: make the trigger again from its row, run it, hand on its event as JSON."""
+    _, arguments = deferred.trigger.serialize()
+    trigger = PAIServiceTrigger(**json.loads(json.dumps(arguments)))
+
+    async def events() -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    [event] = asyncio.run(events())
+    read: dict[str, Any] = json.loads(json.dumps(event))
+    return read
 
 
 @dataclass
