@@ -188,13 +188,13 @@ class PAIDeployServiceOperator(BaseOperator):
             spec, wishes = self._checked(in_cloud=True)
             return self._done(context, self._deployment(context, spec, wishes).begin())
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
         from airflow_provider_pai.model.rollout import Verdict
         from airflow_provider_pai.model.service_status import ServiceSnapshot
         from airflow_provider_pai.operators.deployment import state_of
 
-        waited = state_of(state)
+        waited = state_of(event["state"])
         with airflow_errors():
             spec, wishes = self._checked(in_cloud=False)
             deployment = self._deployment(context, spec, wishes)
@@ -277,7 +277,8 @@ class PAIDeployServiceOperator(BaseOperator):
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
+            state=state.to_json(),
         )
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
         timeout = deadline - datetime.now(UTC) + _DEFER_PADDING
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"state": state.to_json()}, timeout=timeout)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

@@ -18,8 +18,9 @@ class PAIServiceTrigger(BaseTrigger):
     """Fires one event when what is awaited of a service has come, or can't come any more.
 
     The event is plain JSON: ``service_name``, ``snapshot`` (without anything secret; None when the service could not
-    be seen), ``verdict`` (``reached``, ``failed``, or ``pending`` after the deadline) and ``error`` (text, None when
-    all is well). Nothing is stopped when the task is killed: a service goes on, and the next attempt goes on with it.
+    be seen), ``verdict`` (``reached``, ``failed``, or ``pending`` after the deadline), ``error`` (text, None when all
+    is well) and ``state``. Nothing is stopped when the task is killed: a service goes on, and the next attempt goes on
+    with it.
 
     Args:
         service_name: the service.
@@ -30,6 +31,8 @@ class PAIServiceTrigger(BaseTrigger):
         poll_interval: seconds between two looks.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that EAS may be unreachable; None for the client's default.
+        state: what the task goes on with; handed back in the event as it is. (``dag.test()`` loses what a task gives to
+            its resume method otherwise; seen on 3.3.2.)
         newer: arguments of a newer version, ignored.
     """
 
@@ -43,6 +46,7 @@ class PAIServiceTrigger(BaseTrigger):
         poll_interval: float = 10.0,
         deadline: str | None = None,
         outage_limit: float | None = None,
+        state: Mapping[str, Any] | None = None,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -54,6 +58,7 @@ class PAIServiceTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.outage_limit = outage_limit
+        self.state = state
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
@@ -65,6 +70,7 @@ class PAIServiceTrigger(BaseTrigger):
             "poll_interval": 10.0,
             "deadline": None,
             "outage_limit": None,
+            "state": None,
         }
         changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
         return f"{type(self).__module__}.{type(self).__qualname__}", {"service_name": self.service_name, **changed}
@@ -108,4 +114,5 @@ class PAIServiceTrigger(BaseTrigger):
         self, *, snapshot: ServiceSnapshot | None = None, verdict: str | None = None, error: str | None = None
     ) -> dict[str, Any]:
         seen = snapshot.to_json() if snapshot else None
-        return {"service_name": self.service_name, "snapshot": seen, "verdict": verdict, "error": error}
+        event = {"service_name": self.service_name, "snapshot": seen, "verdict": verdict, "error": error}
+        return {**event, "state": self.state}

@@ -23,7 +23,7 @@ class Deferred:
     """A deployment whose waits are in the triggerer; each part of it is a process of its own.
 
     Attributes:
-        rows: what lies in Airflow's database meanwhile: triggers, events, what the task goes on with.
+        rows: what lies in Airflow's database meanwhile: triggers and events.
     """
 
     def __init__(self, make: Callable[[], Any], attempt: Attempt) -> None:
@@ -38,9 +38,8 @@ class Deferred:
                 return step()
             except TaskDeferred as deferred:
                 event = run_trigger(deferred)
-                kwargs = json.loads(json.dumps(deferred.kwargs))
-                self.rows += [deferred.trigger.serialize(), event, kwargs]
-                step = lambda: self._make().execute_complete(self._attempt.context, event, **kwargs)  # noqa: B023, E731
+                self.rows += [deferred.trigger.serialize(), event]
+                step = lambda: self._make().execute_complete(self._attempt.context, event)  # noqa: B023, E731
 
 
 def deferred(name: str, uri: str, code: str, attempt: Attempt | None = None, **arguments: Any) -> Deferred:
@@ -54,7 +53,7 @@ def test_a_deployment_that_waits_in_the_triggerer_ends_like_any_other(pai: Local
     result = second.run()
     assert (result["version"], result["changed"]) == (2, True)
     assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
-    assert len(first.rows) == len(second.rows) == 3
+    assert len(first.rows) == len(second.rows) == 2
 
 
 def test_what_is_served_already_is_not_waited_for(pai: LocalPAI, name: str, code: str) -> None:
@@ -71,7 +70,7 @@ def test_a_bad_model_is_rolled_back_from_the_triggerer_too(pai: LocalPAI, name: 
     deployment = deferred(name, broken.stored(), code)
     with pytest.raises(ServiceError, match=r"is no good in version 2(?s:.*)version 1 answers again"):
         deployment.run()
-    assert len(deployment.rows) == 6
+    assert len(deployment.rows) == 4
     assert ask(name)["model"] == "old"
 
 
@@ -107,7 +106,7 @@ def test_what_the_triggerer_can_not_watch_the_worker_does(pai: LocalPAI, name: s
     event = run_trigger(waiting.value)
     assert "NoPermission" in event["error"]
     operator = deploying(name, uri, code, deferrable=True)
-    assert operator.execute_complete(Attempt().context, event, **waiting.value.kwargs)["version"] == 1
+    assert operator.execute_complete(Attempt().context, event)["version"] == 1
 
 
 def test_neither_token_nor_environment_is_in_any_row_event_xcom_or_log(
