@@ -84,9 +84,11 @@ class ServiceStore:
     def forget(self, name: str) -> None:
         """Forget a service and its files; its instances have ended."""
         with self._lock:
-            if self._services.pop(name, None):
+            # Before the name is free: the files of the next service of this name are none of this one's.
+            if name in self._services:
                 (self.folder(name) / "service.json").unlink(missing_ok=True)
-        shutil.rmtree(self.folder(name), ignore_errors=True)
+                shutil.rmtree(self.folder(name), ignore_errors=True)
+                del self._services[name]
 
     def _write(self, service: Service) -> None:
         folder = self.folder(service.name)

@@ -22,6 +22,8 @@ from airflow_provider_pai.local.serving.preparation import Stores
 logger = logging.getLogger(__name__)
 
 _AFTER_AN_ERROR_SECONDS = 1.0
+_RUNNING = {"status": "Running", "reason": "RUNNING", "message": "Service start successfully"}
+_STOPPED = frozenset({"Stopped", "Stopping", "Starting"})
 
 
 class Caretaker:
@@ -90,21 +92,29 @@ class Caretaker:
         service = self._store.get(self._name)
         if service is None:
             return False
-        if service.wanted.deleted or not service.wanted.running:
-            self._wind_up(service)
+        winds_up = service.wanted.deleted or not service.wanted.running
+        if winds_up:
+            self._wind_up()
         else:
             self._serve(service)
+        # Before anybody is told: who reads that a version runs is answered by it.
         self._offer()
+        if winds_up:
+            self._tell_of_the_end(service)
+        else:
+            self._tell_how_it_is(service)
         self._fade()
         if service.wanted.deleted and not self._fading:
             self._store.forget(self._name)
             return False
         return True
 
-    def _wind_up(self, service: Service) -> None:
+    def _wind_up(self) -> None:
         self._dismiss(self._candidate, self._serving)
         self._candidate = self._serving = None
         self._round = 0
+
+    def _tell_of_the_end(self, service: Service) -> None:
         if service.wanted.deleted:
             self._see(status="Deleting", reason="DELETING", message="The service is deleted", running=0, pending=0)
         elif self._fading:
@@ -120,13 +130,14 @@ class Caretaker:
             self._begin(service)
         if self._candidate:
             self._candidate.look()
-            if self._candidate.failure:
-                self._fail(service, self._candidate.failure)
+            if failure := self._candidate.failure:
+                self._dismiss(self._candidate)
+                self._candidate = None
+                self._fail(service, failure)
             elif self._candidate.is_up:
                 self._switch(service)
         if self._serving:
             self._fading += [(None, surplus)] if (surplus := self._serving.look()) else []
-        self._tell_how_it_is(service)
 
     def _begin(self, service: Service) -> None:
         """Begin what a new round asks for."""
@@ -135,10 +146,11 @@ class Caretaker:
         self._round, self._version = wanted.round, wanted.version
         self._dismiss(self._candidate)
         self._candidate = None
-        if first and seen.version and seen.status not in ("Stopped", "Stopping", "Starting"):
-            # The server was started again.
+        stopped = seen.status in _STOPPED
+        if first and seen.version and not stopped and (seen.running or seen.version == wanted.version):
+            # It answered when the server ended.
             self._serving = Crew(self._office, service, seen.version)
-        if seen.settled == wanted.round:
+        if seen.settled == wanted.round and not stopped:
             return
         if self._serving and self._is_scaled(service, self._serving):
             self._see(status="Scaling", reason="SCALING", message="The number of instances changes")
@@ -161,31 +173,26 @@ class Caretaker:
         self._tell(NORMAL, "Running", f"Version {service.wanted.version} answers")
 
     def _fail(self, service: Service, failure: Failure) -> None:
-        """Give a version up that does not come up; what answers goes on answering."""
-        self._dismiss(self._candidate)
-        self._candidate = None
-        self._tell(WARNING, failure.reason, f"Version {service.wanted.version} does not come up. {failure.message}")
+        """Say that what is wanted does not come up; what answers goes on answering."""
+        if service.seen.status != "Failed" or service.seen.settled != service.wanted.round:
+            text = f"Version {service.wanted.version} does not come up. {failure.message}"
+            self._tell(WARNING, failure.reason, text)
         self._see(status="Failed", reason=failure.reason, message=failure.message, settled=service.wanted.round)
 
     def _tell_how_it_is(self, service: Service) -> None:
-        """Write down what holds when nothing is brought up beside what serves."""
-        serving, wanted = self._serving, service.wanted
+        """Write down what is seen of what serves."""
+        serving, settled = self._serving, service.seen.settled == service.wanted.round
         latest = self._candidate or serving
-        running, pending = serving.ready if serving else 0, latest.pending if latest else 0
-        self._see(running=running, pending=pending)
-        if self._candidate or not serving:
-            return
-        if serving.version != wanted.version:
-            # The wanted one has failed.
+        self._see(running=serving.ready if serving else 0, pending=latest.pending if latest else 0)
+        if self._candidate or not serving or serving.version != service.wanted.version:
+            # What is wanted is still to come, or has failed.
             return
         if serving.is_up:
-            text = "Service start successfully"
-            self._see(status="Running", reason="RUNNING", message=text, version=serving.version, settled=wanted.round)
-        elif serving.failure and (not serving.ready or service.seen.settled != wanted.round):
-            failure = serving.failure
-            status = "Failed" if not serving.instances or service.seen.settled != wanted.round else "Waiting"
-            self._see(status=status, reason=failure.reason, message=failure.message, settled=wanted.round)
-        elif service.seen.settled == wanted.round and service.seen.status == "Running" and not serving.ready:
+            serving.failure = None
+            self._see(**_RUNNING, version=serving.version, settled=service.wanted.round)
+        elif serving.failure and not (settled and serving.instances):
+            self._fail(service, serving.failure)
+        elif settled and not serving.ready and service.seen.status == "Running":
             self._see(status="Waiting", reason="WAITING", message="No instance answers")
 
     def _offer(self) -> None:
@@ -233,7 +240,7 @@ class Caretaker:
 def _under_way(seen: Seen, version: int) -> dict[str, str | int]:
     """Return what is seen of a service of which a version is brought up."""
     message = f"Instances of version {version} are made"
-    if seen.status in ("Stopped", "Stopping", "Starting"):
+    if seen.status in _STOPPED:
         return {"status": "Starting", "reason": "STARTING", "message": message}
     if not seen.version:
         return {"status": "Waiting", "reason": "WAITING", "message": message}

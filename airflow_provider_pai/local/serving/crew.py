@@ -145,7 +145,7 @@ class Crew:
             self._prepared = office.stores.prepare(self._plan, self._shared, say, self._halted)
         except NotReady as error:
             self.failure = Failure(error.reason, str(error))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             self.failure = Failure("InvalidConfiguration", str(error))
         except OSError as error:
             self.failure = Failure("PrepareFailed", str(error))

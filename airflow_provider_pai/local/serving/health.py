@@ -99,7 +99,7 @@ class Watch:
     Attributes:
         started: whether it has started; once it has, this stays.
         ready: whether it can have requests.
-        dead: whether it must be started again.
+        failed: the check that says that it must be started again; empty as long as none does.
 
     Args:
         reach: how the instance is reached.
@@ -109,7 +109,8 @@ class Watch:
     """
 
     def __init__(self, reach: Reach, startup: Check | None, liveness: Check | None, health: Check) -> None:
-        self.started = self.ready = self.dead = False
+        self.started = self.ready = False
+        self.failed = ""
         self._reach = reach
         self._ended = threading.Event()
         self._threads = [
@@ -140,9 +141,14 @@ class Watch:
     def _has_started(self, startup: Check) -> bool:
         self._ended.wait(startup.delay)
         counter = _InARow(startup)
+        looks = 0
         while not self._ended.is_set():
             if counter.after(startup.succeeds(self._reach), before=False):
                 return True
+            looks += 1
+            if looks >= startup.failures:
+                self.failed = "Startup"
+                return False
             self._ended.wait(startup.period)
         return False
 
@@ -151,7 +157,7 @@ class Watch:
         counter, alive = _InARow(liveness), True
         while alive and not self._ended.is_set():
             alive = counter.after(liveness.succeeds(self._reach), before=True)
-            self.dead = not alive
+            self.failed = "" if alive else "Liveness"
             self._ended.wait(liveness.period)
 
 

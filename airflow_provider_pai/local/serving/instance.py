@@ -86,9 +86,13 @@ class ServiceInstance:
     @property
     def is_overdue(self) -> bool:
         """Whether it should have answered by now."""
-        limit = self._plan.startup.limit if self._plan.startup else self._ground.pace.startup
-        started = self._watch is not None and self._watch.started and self._plan.startup
-        return not self._answered and not started and time.monotonic() - self._begun > limit
+        if self._answered:
+            return False
+        waited, startup, patience = time.monotonic() - self._begun, self._plan.startup, self._ground.pace.startup
+        if startup is None:
+            return waited > patience
+        started = self._watch is not None and self._watch.started
+        return waited > startup.limit + (patience if started else 0)
 
     def shown(self, version: int) -> Instance:
         """Return what is told about it.
@@ -111,9 +115,9 @@ class ServiceInstance:
         code = self._process.exit_code()
         if code is not None:
             self._ended(code)
-        elif self._watch and self._watch.dead:
-            self._watch.dead = False
-            self._listener.warning("Unhealthy", f"Liveness probe failed: instance {self.name} will be restarted")
+        elif self._watch and (failed := self._watch.failed):
+            self._watch.failed = ""
+            self._listener.warning("Unhealthy", f"{failed} probe failed: instance {self.name} will be restarted")
             self._process.kill()
         elif self.is_ready:
             self._answered, self.failed_starts = True, 0

@@ -90,11 +90,14 @@ class ServiceKeeper:
     def _run(self, name: str, caretaker: Caretaker) -> None:
         try:
             caretaker.run()
-        finally:
+        except BaseException:
             with self._lock:
                 del self._caretakers[name]
-                # One of the same name may have been created since this one was deleted.
-                self.wake(name)
+            raise
+        with self._lock:
+            del self._caretakers[name]
+            # One of the same name may have been created since this one was deleted.
+            self.wake(name)
 
 
 def _deleted(service: Service) -> Service:

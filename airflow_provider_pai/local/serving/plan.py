@@ -14,8 +14,9 @@ from airflow_provider_pai.model.uri import OssUri
 
 _CODE = "/ml/usercode"
 _MODEL = "/eas/workspace/model"
+_SHARED_MEMORY = PurePosixPath("/dev/shm")  # noqa: S108
 _OWN_PLACES = frozenset({"proc", "dev", "sys"})
-"""Folders of the root that a place can't be made in."""
+"""Folders of the root that no other place can be made in."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ def _scratch(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _path(storage: Mapping[str, Any]) -> str:
     path = PurePosixPath(str(storage.get("mount_path") or ""))
-    if not path.is_absolute() or len(path.parts) == 1 or ".." in path.parts or path.parts[1] in _OWN_PLACES:
+    outside = not path.is_absolute() or len(path.parts) == 1 or ".." in path.parts
+    if outside or (path.parts[1] in _OWN_PLACES and path != _SHARED_MEMORY):
         raise ValueError(f"nothing can be mounted at {storage.get('mount_path')!r}")
     # The slash at the end stays: a script may put a file's name behind the variable.
     return str(storage["mount_path"])

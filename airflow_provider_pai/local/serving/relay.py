@@ -24,6 +24,7 @@ LISTENS, REFUSED = b"+", b"-"
 _LOOPBACK = "127.0.0.1"
 _CHUNK = 256 * 1024
 _BACKLOG = 1024
+_NOT_FOUND = 127
 _SIOCSIFFLAGS, _UP_AND_RUNNING = 0x8914, 0x41
 _INTERFACE = "16sh14x"
 
@@ -41,7 +42,11 @@ async def main(folder: str, command: list[str]) -> int:
     os.chdir(folder)
     server = await asyncio.start_unix_server(_connected, SOCKET, limit=_CHUNK, backlog=_BACKLOG)
     os.chdir(directory)
-    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        process = await asyncio.create_subprocess_exec(*command)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", flush=True)
+        return _NOT_FOUND
     # Both are asked to end at once; this one has to be there until the last answer is out. A handler, because a
     # command would inherit that a signal is ignored.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)

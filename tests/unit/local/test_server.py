@@ -130,6 +130,11 @@ def test_oss_meets_the_same_faults(server: LocalPAI) -> None:
     assert control(server.ready, "GET", "counters").json()["counters"] == {"oss:GET": 2}
 
 
+def test_services_are_called_without_a_signature(server: LocalPAI) -> None:
+    answer = requests.post(f"{server.ready.api}/api/predict/nobody/v1", data="x", timeout=5)
+    assert (answer.status_code, answer.content) == (404, b"")
+
+
 def test_admin_requests_meet_no_fault_and_are_not_counted(server: LocalPAI) -> None:
     server.faults.add(Fault("*", FaultKind.ERROR))
     assert control(server.ready, "GET", "health").ok

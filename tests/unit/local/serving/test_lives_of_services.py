@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_pai.local.eas.record import Wanted
 from airflow_provider_pai.local.running.sandbox import Mode
-from tests.support.serving import SERVER, Build, ServingHouse, wait_until
+from tests.support.serving import SERVER, Build, ServingHouse, free_port, wait_until
 from tests.unit.local.serving.test_running_services import environment
 
 FALLS_SICK = SERVER.replace(
@@ -24,13 +25,13 @@ def answering(house: ServingHouse, text: str, **more: object) -> dict[str, objec
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_an_instance_that_crashes_is_started_again(build: Build, mode: Mode) -> None:
-    house = build(mode, backoff=0.5)
+    house = build(mode, backoff=3.0)
     house.create("svc", house.config())
     house.until("svc", "Running")
     assert house.ask("svc", "/crash").status_code == 503
-    wait_until(lambda: house.service("svc").seen.status == "Waiting")
+    wait_until(lambda: house.keeper.instances("svc")[0].status == "CrashLoopBackOff")
     assert house.ask("svc").text == "no healthy upstream"
-    assert house.keeper.instances("svc")[0].status == "CrashLoopBackOff"
+    assert (house.service("svc").seen.status, house.service("svc").seen.running) == ("Waiting", 0)
     wait_until(lambda: house.service("svc").seen.status == "Running")
     assert house.ask("svc").status_code == 200
     instance = house.keeper.instances("svc")[0]
@@ -212,6 +213,24 @@ def test_the_end_of_the_server_does_not_wait_for_requests(build: Build) -> None:
     assert house.service("svc").seen.settled == 1
 
 
+def test_a_start_after_a_crash_that_hangs_is_tried_again(build: Build, tmp_path: Path) -> None:
+    house = build(Mode.PLAIN)
+    hangs_the_second_time = f"""
+import pathlib, time
+starts = pathlib.Path({str(tmp_path / "starts")!r})
+starts.open("a").write("x")
+starts.read_text() == "xx" and time.sleep(600)
+"""
+    check = {"tcp_socket": {"port": 8000}, "period_seconds": 0.2, "failure_threshold": 25}
+    house.create("svc", house.config(hangs_the_second_time + SERVER, startup_check=check))
+    house.until("svc", "Running")
+    house.ask("svc", "/crash")
+    wait_until(lambda: house.keeper.instances("svc")[0].restarts == 2)
+    wait_until(lambda: house.service("svc").seen.status == "Running", house.account("svc"))
+    assert "Startup probe failed" in " ".join(event.message for event in house.service("svc").events)
+    assert house.ask("svc").status_code == 200
+
+
 def test_a_reset_leaves_no_service(house: ServingHouse) -> None:
     house.create("one", answering(house, "one"))
     house.create("two", house.config(script="sleep 60"))
@@ -221,3 +240,27 @@ def test_a_reset_leaves_no_service(house: ServingHouse) -> None:
     assert list(house.store.folder("one").parent.iterdir()) == []
     house.create("one", answering(house, "again"))
     house.until("one", "Running")
+
+
+def test_a_scale_that_fails_says_so_and_leaves_what_answers(build: Build) -> None:
+    house = build(Mode.PLAIN)
+    port = free_port()
+    script = SERVER.replace('int(os.environ.get("PORT", 8000))', str(port))
+    house.create("svc", house.config(script, instances=1, port=port))
+    house.until("svc", "Running")
+    house.update("svc", house.config(script, instances=2, port=port))
+    failed = house.until("svc", "Failed")
+    assert (failed.seen.reason, failed.seen.running) == ("CrashLoopBackOff", 1)
+    assert "CrashLoopBackOff" in [event.reason for event in failed.events]
+    assert house.ask("svc").status_code == 200
+    house.update("svc", house.config(script, instances=1, port=port))
+    assert house.until("svc", "Running").seen.version == 3
+
+
+def test_what_has_started_but_never_answers_fails(build: Build) -> None:
+    house = build(startup=1.0)
+    check = {"tcp_socket": {"port": 8000}, "period_seconds": 0.1, "failure_threshold": 50}
+    never = {"http_get": {"path": "/", "port": 1}, "period_seconds": 0.1}
+    house.create("svc", house.config(startup_check=check, health_check=never))
+    failed = house.until("svc", "Failed")
+    assert failed.seen.reason == "StartupProbeFailed"
