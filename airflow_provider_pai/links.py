@@ -12,12 +12,23 @@ if TYPE_CHECKING:
 CONSOLE_URL_KEY = "console_url"
 
 
-class PAITrainingJobLink(BaseOperatorLink):
-    """From a task to its job in PAI's console; shown as soon as the job was submitted."""
+class _ConsoleLink(BaseOperatorLink):
+    """From a task to a page of PAI's console, whose address the task pushes as soon as it knows it."""
 
-    name = "PAI training job"
     xcom_key = CONSOLE_URL_KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """Return the console page of a task instance's job; empty before there is one."""
+        """Return the page that belongs to a task instance; empty before there is one."""
         return XCom.get_value(key=CONSOLE_URL_KEY, ti_key=ti_key) or ""
+
+
+class PAITrainingJobLink(_ConsoleLink):
+    """From a task to its job in PAI's console; shown as soon as the job was submitted."""
+
+    name = "PAI training job"
+
+
+class PAIServiceLink(_ConsoleLink):
+    """From a task to its service in PAI's console."""
+
+    name = "PAI service"

@@ -20,7 +20,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-pai",
         "name": _INTEGRATION,
-        "description": "Training jobs on Alibaba Cloud PAI, and on a laptop with local PAI.",
+        "description": "Training jobs and model services on Alibaba Cloud PAI, and on a laptop with local PAI.",
         "versions": [__version__],
         "integrations": [
             {
@@ -29,9 +29,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks", "training", "images", "oss")],
-        "operators": [_modules("operators", "training", "janitor")],
-        "triggers": [_modules("triggers", "training")],
+        "hooks": [_modules("hooks", "training", "images", "oss", "services")],
+        "operators": [_modules("operators", "training", "janitor", "deploy", "services")],
+        "sensors": [_modules("sensors", "services")],
+        "triggers": [_modules("triggers", "training", "services")],
         "connection-types": [
             {
                 "hook-class-name": "airflow_provider_pai.hooks.training.PAITrainingHook",
@@ -44,7 +45,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": ["airflow_provider_pai.links.PAITrainingJobLink"],
+        "extra-links": [f"airflow_provider_pai.links.{name}" for name in ("PAITrainingJobLink", "PAIServiceLink")],
         "config": {
             "pai": {
                 "description": "Alibaba Cloud PAI.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.image import ImageQuery
 from airflow_provider_pai.model.problems import problems
-from airflow_provider_pai.model.reading import Reader, kind
+from airflow_provider_pai.model.reading import Reader, argument_of, kind
 from airflow_provider_pai.model.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 from airflow_provider_pai.model.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec
 
@@ -17,7 +16,6 @@ _IMAGE_TEXTS = ("framework_name", "framework_version", "accelerator_type", "imag
 _IMAGE_MEMBERS = (*_IMAGE_TEXTS, "include_workspace")
 _ASKED_FOR = ImageQuery("-")
 """Stands for a query that can't be read, so that there is no second complaint about a missing image."""
-_NAME = re.compile(r"\w+")
 
 
 def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[str]]:
@@ -52,7 +50,7 @@ def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[str]]
         **resources,
     )
     # What could not be read is "missing" only to the spec, not to its author.
-    return spec, [*reader.problems, *(text for text in problems(spec) if _argument(text) not in reader.unread)]
+    return spec, [*reader.problems, *(text for text in problems(spec) if argument_of(text) not in reader.unread)]
 
 
 def checked_spec(arguments: Mapping[str, Any]) -> TrainingJobSpec:
@@ -123,12 +121,6 @@ def _metrics(reader: Reader) -> tuple[MetricDefinition, ...]:
         "[{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]"
     )
     return ()
-
-
-def _argument(problem: str) -> str:
-    """Every problem begins with the name of its argument."""
-    found = _NAME.match(problem)
-    return found[0] if found else ""
 
 
 def _is_metric(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from airflow_provider_pai.model.identity import RESERVED_PREFIX
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
@@ -148,12 +148,16 @@ def _name_problems(argument: str, prefix: str, values: Mapping[str, str]) -> Ite
 
 
 def _character_problems(spec: TrainingJobSpec) -> Iterator[str]:
-    """Neither JSON in UTF-8 nor a process' arguments and variables can carry every Python text."""
     texts = {name: getattr(spec, name) or "" for name in _TEXTS}
     texts |= {f"{name}[{key!r}]": key + value for name in _TEXTS_BY_NAME for key, value in getattr(spec, name).items()}
     texts |= {f"requirements[{number}]": line for number, line in enumerate(spec.requirements)}
     texts |= {f"metric_definitions[{number}]": m.regex + m.name for number, m in enumerate(spec.metric_definitions)}
     texts |= {name: json.dumps(getattr(spec, name), ensure_ascii=False) for name in ("settings", "credential_config")}
+    yield from character_problems(texts)
+
+
+def character_problems(texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield which texts, by argument, neither JSON in UTF-8 nor a process' arguments and variables can carry."""
     for argument, text in texts.items():
         if "\0" in text:
             yield f"{argument} holds a NUL character; remove it"
@@ -161,18 +165,23 @@ def _character_problems(spec: TrainingJobSpec) -> Iterator[str]:
             yield f"{argument} holds bytes that are no text ({text!r:.60}); read it with the right encoding"
 
 
-def _line_problems(spec: TrainingJobSpec) -> Iterator[str]:
-    for name in spec.environments:
+def environment_problems(environments: Mapping[str, str], requirements: Sequence[str]) -> Iterator[str]:
+    """Yield which environment variables and requirements a container can't be given."""
+    for name in environments:
         if not _ENVIRONMENT_NAME.fullmatch(name):
             yield f"environments: {name!r} is no name of an environment variable; use letters, digits and '_'"
+    for line in requirements:
+        if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
+            yield f"requirements: {line!r} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
+
+
+def _line_problems(spec: TrainingJobSpec) -> Iterator[str]:
+    yield from environment_problems(spec.environments, spec.requirements)
     for name, value in spec.labels.items():
         if name.startswith(RESERVED_PREFIX):
             yield f"labels: {name!r} is reserved for what identifies the task of a job; use another name"
         if not name or max(_size(name), _size(value)) > _MAX_LABEL_BYTES:
             yield f"labels: {name!r} must have a name, and name and value at most {_MAX_LABEL_BYTES} bytes each"
-    for line in spec.requirements:
-        if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
-            yield f"requirements: {line!r} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
     for metric in spec.metric_definitions:
         yield from _metric_problems(metric)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_NAME = re.compile(r"\w+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -54,6 +55,17 @@ class Reader:
             return value
         self.wrong(name, f"must be a whole number, not {value!r:.60}")
         return None
+
+    def number(self, name: str) -> float | None:
+        """Read a number; a templated argument arrives as text."""
+        value = self.value(name)
+        if value is None:
+            return None
+        if not _is_number(value):
+            self.wrong(name, f"must be a number, not {value!r:.60}")
+            return None
+        read = float(value)
+        return int(read) if read.is_integer() else read
 
     def texts(self, name: str) -> dict[str, str]:
         """Read a dict of texts, numbers and booleans; all become texts."""
@@ -151,6 +163,12 @@ class Reader:
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
         self.problems.append(f"{name}[{key!r}] must be a text, a number or a boolean, not {kind(value)}{advice}")
         return None
+
+
+def argument_of(problem: str) -> str:
+    """Return the argument that a problem is about: every one begins with its name."""
+    found = _NAME.match(problem)
+    return found[0] if found else ""
 
 
 def kind(value: object) -> str:

@@ -18,7 +18,7 @@ from airflow_provider_pai.model.resources import (
 )
 from airflow_provider_pai.model.spec import TrainingJobSpec
 
-_INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+INSTANCE_TYPE = re.compile(r"(?:ecs|ml)\.[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _AMOUNT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _COUNT = re.compile(r"[0-9]{1,4}")
 _GPU_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
@@ -59,7 +59,7 @@ def resource_problems(spec: TrainingJobSpec) -> Iterator[str]:
     if spec.spot_spec:
         yield from _spot_problems(spec.spot_spec)
     if spec.user_vpc_config:
-        yield from _vpc_problems(spec.user_vpc_config)
+        yield from vpc_problems(spec.user_vpc_config)
     yield from _belonging_problems(spec)
 
 
@@ -69,7 +69,7 @@ def _public_problems(spec: TrainingJobSpec) -> Iterator[str]:
             "instance_type is missing: give an ECS instance type such as 'ecs.c6.large', "
             "or resource_id and instance_spec for a share of a quota"
         )
-    elif not _INSTANCE_TYPE.fullmatch(spec.instance_type):
+    elif not INSTANCE_TYPE.fullmatch(spec.instance_type):
         yield f"instance_type {spec.instance_type!r} is no ECS instance type; they look like 'ecs.c6.large'"
     if spec.priority is not None:
         yield "priority orders the queue of a quota; give resource_id and instance_spec, too, or leave it out"
@@ -122,7 +122,8 @@ def _spot_problems(spot: SpotSpec) -> Iterator[str]:
         yield f"spot_spec['spot_discount_limit'] must be above 0, at most 1, with up to two decimals, not {limit}"
 
 
-def _vpc_problems(vpc: UserVpcConfig) -> Iterator[str]:
+def vpc_problems(vpc: UserVpcConfig) -> Iterator[str]:
+    """Yield what is wrong with a VPC."""
     for name in ("vpc_id", "security_group_id", "switch_id"):
         value = getattr(vpc, name)
         if value and not _ID.fullmatch(value):

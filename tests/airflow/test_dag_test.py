@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.hooks.deployment import deployment_name
+from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.identity import JobIdentity
 from airflow_provider_pai.model.status import JobStatus
 from tests.support.attempt import training
+from tests.support.deploying import OLD, image_uri
 
 DAG_FILE = """
 import json
@@ -48,11 +50,56 @@ if __name__ == "__main__":
 """
 
 
-def tried(pai: LocalPAI, home: Path) -> tuple[dict[str, Any], str]:
+DEPLOYING = """
+import json
+
+from airflow.providers.common.compat.sdk import DAG, redact, task
+
+from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
+from airflow_provider_pai.sensors.services import PAIServiceSensor
+
+
+@task
+def trained():
+    return {"model_uri": MODEL}
+
+
+@task
+def tell(deployed):
+    from airflow_provider_pai.hooks.services import PAIServiceHook
+
+    token = PAIServiceHook().token(deployed["service_name"])
+    print("SHOWN", redact(f"to callers: {token}"))
+    print("TOLD", json.dumps(deployed))
+
+
+with DAG("deploying", schedule=None) as dag:
+    model = trained()
+    deploy = PAIDeployServiceOperator(
+        task_id="deploy",
+        deferrable=True,
+        service_name=SERVICE,
+        model_uri="{{ ti.xcom_pull(task_ids='trained')['model_uri'] }}",
+        source_dir=SOURCE,
+        image_uri=IMAGE,
+        command="python serve.py",
+        instance_type="ecs.c6.large",
+        poll_interval=0.5,
+        smoke_test={"json": {"rows": [[1, 2]]}, "expect_json": {"model": "{{ 'old' }}"}},
+    )
+    running = PAIServiceSensor(task_id="running", service_name="{{ ti.xcom_pull('deploy')['service_name'] }}")
+    model >> deploy >> running >> tell(deploy.output)
+
+if __name__ == "__main__":
+    dag.test()
+"""
+
+
+def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str, Any], str]:
     """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
     dags = home / "dags"
     dags.mkdir()
-    (dags / "tried.py").write_text(DAG_FILE)
+    (dags / "tried.py").write_text(dag_file)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
         "AIRFLOW_HOME": str(home),
@@ -64,6 +111,7 @@ def tried(pai: LocalPAI, home: Path) -> tuple[dict[str, Any], str]:
         done = subprocess.run(
             [sys.executable, *command], env=environment, check=True, capture_output=True, text=True, timeout=300
         )
+    assert "TOLD " in done.stdout, done.stdout + done.stderr
     told: dict[str, Any] = json.loads(done.stdout.split("TOLD ")[1].splitlines()[0])
     return told, done.stdout + done.stderr
 
@@ -78,3 +126,15 @@ def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path
     assert told["model_uri"] == hook.get(told["job_id"]).outputs["model"]
     assert {found["job_id"]: found["state"] for found in told["orphans"]}[orphan] == "gone"
     assert hook.wait(orphan, interval=0.2, show=list).status == JobStatus.TERMINATED
+
+
+def test_a_model_is_deployed_in_dag_test_and_its_token_is_masked(
+    pai: LocalPAI, tmp_path: Path, name: str, code: str
+) -> None:
+    uri = OLD.stored()
+    values = {"MODEL": uri, "SERVICE": name, "SOURCE": code, "IMAGE": image_uri()}
+    head = "\n".join(f"{variable} = {value!r}" for variable, value in values.items())
+    told, output = tried(pai, tmp_path, head + DEPLOYING)
+    assert (told["service_name"], told["version"], told["model_uri"]) == (name, 1, uri)
+    assert "SHOWN to callers: ***" in output
+    assert PAIServiceHook().describe(name).token not in output

@@ -6,11 +6,15 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 BASE = "from airflow.sdk import DAG, BaseOperator"
 MOST_MODULES = 15
 """Modules that the operator adds to Airflow's own."""
 FORBIDDEN = ("requests", "oss2", "starlette", "uvicorn", "alibabacloud_credentials")
 FORBIDDEN_LAYERS = tuple(f"airflow_provider_pai.{layer}" for layer in ("api", "client", "hooks", "local", "triggers"))
+SLOW = "airflow_provider_pai.model.spec"
+"""What a job is takes half of the time an import may take."""
 
 
 def loaded(*statements: str) -> set[str]:
@@ -25,10 +29,24 @@ def below(modules: set[str], parents: tuple[str, ...]) -> set[str]:
     return {name for name in modules if name.startswith(tuple(f"{parent}." for parent in parents)) or name in parents}
 
 
-def test_reading_a_dag_file_with_the_operator_is_cheap() -> None:
-    added = loaded(BASE, "from airflow_provider_pai.operators.training import PAITrainingOperator") - loaded(BASE)
-    # What a job is takes half of the time an import may take.
-    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS, "airflow_provider_pai.model.spec")) == set()
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from airflow_provider_pai.operators.training import PAITrainingOperator",
+        "from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator",
+        "from airflow_provider_pai.operators.services import PAIDeleteServiceOperator",
+    ],
+)
+def test_reading_a_dag_file_with_an_operator_is_cheap(statement: str) -> None:
+    added = loaded(BASE, statement) - loaded(BASE)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS, SLOW)) == set()
+    assert len(added) <= MOST_MODULES, sorted(added)
+
+
+def test_reading_a_dag_file_with_the_sensor_adds_no_more_to_airflows_own_sensor() -> None:
+    base = "from airflow.sdk import DAG, BaseSensorOperator"
+    added = loaded(base, "from airflow_provider_pai.sensors.services import PAIServiceSensor") - loaded(base)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
     assert len(added) <= MOST_MODULES, sorted(added)
 
 
