@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from airflow_provider_pai.client.budget import CALLS_PER_SECOND, Budget
-from airflow_provider_pai.client.logs import PAGES_PER_READ
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.watch import Watch
 from airflow_provider_pai.model.status import JobSnapshot
 
+PAGES_PER_TURN = 5
+"""Pages that one turn takes at most: meanwhile nothing else of the job is passed on, its end neither."""
 LATE = 60.0
 """Seconds after which lines are so late that a reader of the task's log should know why."""
 
@@ -49,7 +50,7 @@ class LogTurns:
                 await self._serve(watched, job)
 
     async def _serve(self, watched: Watch, job: JobSnapshot) -> None:
-        pages = max(1, min(PAGES_PER_READ, self._budget.left // (self._waiting.qsize() + 1)))
+        pages = max(1, min(PAGES_PER_TURN, self._budget.left // (self._waiting.qsize() + 1)))
         watched.reading = True
         try:
             lines = await self._read(watched.log, job, pages)

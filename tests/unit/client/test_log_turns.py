@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.budget import CALLS_PER_SECOND, MOST_SAVED, Budget
-from airflow_provider_pai.client.log_turns import LATE, LogTurns
-from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.log_turns import LATE, PAGES_PER_TURN, LogTurns
+from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.watch import Progress, Watch
@@ -82,7 +82,7 @@ def test_who_is_alone_may_read_many_pages_and_many_share_them() -> None:
             reading.turns.want(watch(number))
         await reading.serve()
         pages = [pages for _, pages in reading.read]
-        assert pages[0] == PAGES_PER_READ
+        assert pages[0] == PAGES_PER_TURN
         assert pages[1] == 1
 
     run(work())
