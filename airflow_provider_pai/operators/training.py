@@ -26,8 +26,8 @@ class PAITrainingOperator(PAIJobOperator):
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
     ``job_id``, ``job_name``, ``status``, ``outputs``, ``metrics``, ``console_url``, ``image_uri``, ``code_uri``,
-    ``duration_s``. ``model_uri``, ``job_id`` and ``console_url`` are also pushed under keys of their own, the latter
-    two as soon as the job is submitted.
+    ``duration_s``. ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
+    the latter two as soon as the job is submitted.
 
     A retry of the task goes on with the job of the attempt before when that is still running or has succeeded.
 
