@@ -154,7 +154,7 @@ def judge(
         model_uri: where the model lies; a champion that lies there is this very model.
         unknown_passes: whether a champion's metric that is not known lets the model pass, instead of failing it.
     """
-    values = {item.metric: metrics[item.metric] for item in (*bars, *comparisons)}
+    values = {name: metrics[name] for name in names_of(bars, comparisons)}
     rival = champion if champion and not (model_uri and champion.model_uri == model_uri) else None
     known = rival.metrics or {} if rival else {}
     missing = [item.metric for item in comparisons if item.metric not in known] if rival else []
@@ -168,6 +168,11 @@ def judge(
     if not deciding:
         return Verdict(True, reason, None, None, values, champion)
     return Verdict(not failed, reason, deciding[0].metric, deciding[0].margin, values, champion)
+
+
+def names_of(bars: Iterable[Bar], comparisons: Iterable[Comparison]) -> list[str]:
+    """Return the metrics that are looked at, each once."""
+    return list(dict.fromkeys([*(bar.metric for bar in bars), *(item.metric for item in comparisons)]))
 
 
 def _bar_checks(metrics: Mapping[str, float], bars: Iterable[Bar]) -> list[Check]:

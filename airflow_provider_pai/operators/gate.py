@@ -124,11 +124,11 @@ class PAIModelGateOperator(BaseBranchOperator):
             SpecError: arguments are wrong, or metrics are missing.
         """
         from airflow_provider_pai.hooks.oss import PAIOSSHook
-        from airflow_provider_pai.model.gate import judge
+        from airflow_provider_pai.model.gate import judge, names_of
 
         bars, comparisons, folder = self._checked()
         with closing(PAIOSSHook(**self._connection)) as hook:
-            metrics = self._metrics(hook, folder, [item.metric for item in (*bars, *comparisons)])
+            metrics = self._metrics(hook, folder, names_of(bars, comparisons))
             champion = self._champion(hook) if comparisons else None
         return judge(
             metrics,
