@@ -48,11 +48,79 @@ if __name__ == "__main__":
 """
 
 
-def tried(pai: LocalPAI, home: Path) -> tuple[dict[str, Any], str]:
+GATES = """
+import json
+
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow.utils.session import create_session
+
+from airflow_provider_pai.operators.gate import PAIModelGateOperator
+from airflow_provider_pai.operators.training import PAITrainingOperator
+
+try:
+    from airflow.models.asset import AssetEvent
+except ImportError:
+    from airflow.models.dataset import DatasetEvent as AssetEvent
+
+
+@task
+def go_on():
+    pass
+
+
+@task(trigger_rule="none_failed_min_one_success")
+def join():
+    pass
+
+
+with DAG("tried", schedule=None) as dag:
+    train = PAITrainingOperator(
+        task_id="train",
+        deferrable=True,
+        command="sleep 2; echo accuracy=0.75; touch $PAI_OUTPUT_MODEL/model.txt",
+        metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
+        image_uri="registry/image:1",
+        instance_type="ecs.c6.large",
+        poll_interval=0.5,
+        model_asset="oss://models/tried",
+    )
+    metrics = train.output["metrics"]
+    for name, bar in (("good", 0.7), ("bad", 0.8)):
+        branches = {
+            "follow_task_ids_if_true": f"{name}_deploy",
+            "follow_task_ids_if_false": [f"{name}_report", f"{name}_keep"],
+        }
+        gate = PAIModelGateOperator(
+            task_id=f"{name}_branch", metrics=metrics, bars={"accuracy": bar}, on_fail="branch", **branches
+        )
+        ends = [go_on.override(task_id=f"{name}_{end}")() for end in ("deploy", "report", "keep")]
+        gate >> ends >> join.override(task_id=f"{name}_join")()
+
+        skip = PAIModelGateOperator(
+            task_id=f"{name}_skip", metrics=metrics, bars={"accuracy": bar}, on_fail="skip", model_uri=train.output["model_uri"]
+        )
+        skip >> go_on.override(task_id=f"{name}_next")() >> go_on.override(task_id=f"{name}_after_next")()
+
+if __name__ == "__main__":
+    run = dag.test()
+    with create_session() as session:
+        extras = [event.extra for event in session.query(AssetEvent)]
+    tasks = {ti.task_id: ti for ti in run.get_task_instances()}
+    told = {
+        "events": extras,
+        "states": {task_id: str(ti.state) for task_id, ti in tasks.items()},
+        "results": {task_id: ti.xcom_pull(task_ids=task_id) for task_id, ti in tasks.items() if task_id.endswith(("branch", "skip"))},
+        "model_uri": tasks["train"].xcom_pull(task_ids="train")["model_uri"],
+    }
+    print("TOLD", json.dumps(told))
+"""
+
+
+def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str, Any], str]:
     """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
     dags = home / "dags"
     dags.mkdir()
-    (dags / "tried.py").write_text(DAG_FILE)
+    (dags / "tried.py").write_text(dag_file)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
         "AIRFLOW_HOME": str(home),
@@ -78,3 +146,18 @@ def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path
     assert told["model_uri"] == hook.get(told["job_id"]).outputs["model"]
     assert {found["job_id"]: found["state"] for found in told["orphans"]}[orphan] == "gone"
     assert hook.wait(orphan, interval=0.2, show=list).status == JobStatus.TERMINATED
+
+
+def test_gates_lead_on_as_their_verdicts_want_and_the_model_is_news(pai: LocalPAI, tmp_path: Path) -> None:
+    told, _ = tried(pai, tmp_path, GATES)
+    assert {name for name, state in told["states"].items() if state == "skipped"} == {
+        "good_report", "good_keep", "bad_deploy", "bad_next", "bad_after_next",
+    }  # fmt: skip
+    assert set(told["states"].values()) == {"success", "skipped"}
+    assert {name: result["passed"] for name, result in told["results"].items()} == {
+        "good_branch": True, "good_skip": True, "bad_branch": False, "bad_skip": False,
+    }  # fmt: skip
+    assert told["results"]["bad_skip"]["model_uri"] == told["model_uri"]
+    (event,) = told["events"]
+    assert event["model_uri"] == told["model_uri"]
+    assert event["metrics"] == {"accuracy": 0.75}
