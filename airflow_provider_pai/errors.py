@@ -13,6 +13,7 @@
     │   ├── ConflictError        it exists already, or is in a state that forbids this
     │   ├── ThrottledError       too many requests; .retry_after in seconds, when the service said so
     │   └── ServerError          the service's own failure
+    ├── ServiceError             a service did not become what was wanted: .snapshot
     └── JobError                 the job ended badly: .snapshot, .log_tail, .diagnosis
         ├── JobFailedError           it failed by itself; as such: PAI's own failure, or PAI does not say why
         │   ├── JobCommandError      the command failed: the author mends the code
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow_provider_pai.model.diagnosis import Diagnosis
+    from airflow_provider_pai.model.service_status import ServiceSnapshot
     from airflow_provider_pai.model.status import JobSnapshot
 
 _BODY_SHOWN = 256
@@ -176,6 +178,18 @@ class ThrottledError(APIError):
 
 class ServerError(APIError):
     """The service's own failure."""
+
+
+class ServiceError(PAIError):
+    """A service did not become what was wanted of it; the message says why, and what answers now.
+
+    Attributes:
+        snapshot: the service as it was last seen; None when there is none.
+    """
+
+    def __init__(self, message: str, snapshot: ServiceSnapshot | None = None) -> None:
+        self.snapshot = snapshot
+        super().__init__(message)
 
 
 class JobError(PAIError):

@@ -16,3 +16,14 @@ class PAITrainingJobLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
         """Return the console page of a task instance's job; empty before there is one."""
         return XCom.get_value(key=CONSOLE_URL_KEY, ti_key=ti_key) or ""
+
+
+class PAIServiceLink(BaseOperatorLink):
+    """From a task to its service in PAI's console."""
+
+    name = "PAI service"
+    xcom_key = CONSOLE_URL_KEY
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Return the console page of the service; empty before the task knows it."""
+        return XCom.get_value(key=CONSOLE_URL_KEY, ti_key=ti_key) or ""

@@ -28,7 +28,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-pai",
         "name": _INTEGRATION,
-        "description": "Training jobs on Alibaba Cloud PAI, and on a laptop with local PAI.",
+        "description": "Training jobs and model services on Alibaba Cloud PAI, and on a laptop with local PAI.",
         "versions": [__version__],
         "integrations": [
             {
@@ -37,9 +37,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks", "training", "images", "oss")],
-        "operators": [_modules("operators", "training", "gate", "janitor")],
-        "triggers": [_modules("triggers", "training")],
+        "hooks": [_modules("hooks", "training", "images", "oss", "services")],
+        "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services")],
+        "sensors": [_modules("sensors", "services")],
+        "triggers": [_modules("triggers", "training", "services")],
         "connection-types": [
             {
                 "hook-class-name": "airflow_provider_pai.hooks.training.PAITrainingHook",
@@ -54,7 +55,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": _OSS_ASSETS,
         "dataset-uris": _OSS_ASSETS,
-        "extra-links": ["airflow_provider_pai.links.PAITrainingJobLink"],
+        "extra-links": [f"airflow_provider_pai.links.{name}" for name in ("PAITrainingJobLink", "PAIServiceLink")],
         "config": {
             "pai": {
                 "description": "Alibaba Cloud PAI.",

@@ -51,4 +51,13 @@ def oss_url(region_id: str, network: Network = "public") -> str:
 
 def console_url(region_id: str, workspace_id: str, job_id: str) -> str:
     """Return the page of a training job in PAI's console."""
-    return f"https://pai.console.aliyun.com/?regionId={region_id}&workspaceId={workspace_id}#/training/jobs/{job_id}"
+    return f"{_console(region_id, workspace_id)}#/training/jobs/{job_id}"
+
+
+def service_page(region_id: str, workspace_id: str, name: str) -> str:
+    """Return the page of a service in PAI's console."""
+    return f"{_console(region_id, workspace_id)}#/eas/serviceDetail/{name}/detail"
+
+
+def _console(region_id: str, workspace_id: str) -> str:
+    return f"https://pai.console.aliyun.com/?regionId={region_id}&workspaceId={workspace_id}"

@@ -91,7 +91,7 @@ class PAIClient:
         self._keys = keys or keys_of(config.credentials)
         self._now = now
         self._sleep = sleep
-        self._session = _session(config)
+        self._session = session_of(config)
         self._offset = timedelta()
 
     def close(self) -> None:
@@ -182,7 +182,8 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return tenacity.wait_random_exponential(multiplier=_WAIT_FIRST, max=_WAIT_MOST)(state)
 
 
-def _session(config: ClientConfig) -> requests.Session:
+def session_of(config: ClientConfig) -> requests.Session:
+    """Return a session that pools its connections, keeps no cookies, and uses no proxy for this machine."""
     session = requests.Session()
     session.headers["User-Agent"] = USER_AGENT
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

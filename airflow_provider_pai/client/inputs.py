@@ -92,8 +92,12 @@ def input_problems(name: str, path: str) -> list[str]:
     return found or [f"{label}: {problem}" for file in files for problem in _problems(file, somewhere.child(file.name))]
 
 
-def read_input(path: Path) -> LocalInput:
+def read_input(path: Path, *, source_code: bool = False) -> LocalInput:
     """Read the data at a path once, to learn what it is.
+
+    Args:
+        path: file or folder.
+        source_code: leave out what is no source code.
 
     Raises:
         ValueError: there are no files; a symbolic link leads out of the folder, or to a folder that holds it;
@@ -101,7 +105,7 @@ def read_input(path: Path) -> LocalInput:
         OSError: a file can't be read.
         PAIError: a file changed while it was read.
     """
-    found = local_files(path)
+    found = local_files(path, source_code=source_code)
     if not found.files:
         raise ValueError(f"there are no files in {path}")
     return LocalInput(tuple(_read(found.files)), path.is_dir(), tuple(found.left_out))

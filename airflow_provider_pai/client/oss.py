@@ -164,7 +164,7 @@ class ObjectStorage:
                 self._to(target, progress.add, keep=True).write(package.content, package.size)
         return CodeLocation(target.bucket, target.key, self._config.code_endpoint)
 
-    def upload_input(self, path: Path, storage: OssUri, log: Log) -> OssUri:
+    def upload_input(self, path: Path, storage: OssUri, log: Log, *, source_code: bool = False) -> OssUri:
         """Upload input data once per content: what is there already is not sent again, what is missing is.
 
         Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
@@ -174,6 +174,7 @@ class ObjectStorage:
             path: local file or folder.
             storage: the workspace's default storage.
             log: called as a logger's ``info``.
+            source_code: leave out what is no source code.
 
         Returns:
             The URI of the object, or of the folder, that holds the data.
@@ -183,7 +184,7 @@ class ObjectStorage:
             ValueError, OSError: the data can't be read; ``input_problems`` says why.
             PAIError: a file changed meanwhile.
         """
-        data = read_input(path)
+        data = read_input(path, source_code=source_code)
         target = data.uri(storage)
         there = dict(self.objects(data.folder(storage)))
         missing = {uri: item for uri, item in data.objects(storage).items() if there.get(uri) != item.size}

@@ -55,6 +55,17 @@ class Reader:
         self.wrong(name, f"must be a whole number, not {value!r:.60}")
         return None
 
+    def number(self, name: str) -> float | None:
+        """Read a number; a templated argument arrives as text."""
+        value = self.value(name)
+        if value is None:
+            return None
+        if not _is_number(value):
+            self.wrong(name, f"must be a number, not {value!r:.60}")
+            return None
+        read = float(value)
+        return int(read) if read.is_integer() else read
+
     def texts(self, name: str) -> dict[str, str]:
         """Read a dict of texts, numbers and booleans; all become texts."""
         value = self.value(name)

@@ -97,7 +97,11 @@ with DAG("tried", schedule=None) as dag:
         gate >> ends >> join.override(task_id=f"{name}_join")()
 
         skip = PAIModelGateOperator(
-            task_id=f"{name}_skip", metrics=metrics, bars={"accuracy": bar}, on_fail="skip", model_uri=train.output["model_uri"]
+            task_id=f"{name}_skip",
+            metrics=metrics,
+            model_uri=train.output["model_uri"],
+            bars={"accuracy": bar},
+            on_fail="skip",
         )
         skip >> go_on.override(task_id=f"{name}_next")() >> go_on.override(task_id=f"{name}_after_next")()
 
@@ -109,7 +113,11 @@ if __name__ == "__main__":
     told = {
         "events": extras,
         "states": {task_id: str(ti.state) for task_id, ti in tasks.items()},
-        "results": {task_id: ti.xcom_pull(task_ids=task_id) for task_id, ti in tasks.items() if task_id.endswith(("branch", "skip"))},
+        "results": {
+            task_id: ti.xcom_pull(task_ids=task_id)
+            for task_id, ti in tasks.items()
+            if task_id.endswith(("branch", "skip"))
+        },
         "model_uri": tasks["train"].xcom_pull(task_ids="train")["model_uri"],
     }
     print("TOLD", json.dumps(told))

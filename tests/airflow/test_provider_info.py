@@ -8,7 +8,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_pai.hooks.form import FIELDS
-from airflow_provider_pai.links import PAITrainingJobLink
+from airflow_provider_pai.links import PAIServiceLink, PAITrainingJobLink
 from airflow_provider_pai.provider_info import get_provider_info
 
 # Airflow 2.11 makes its form of libraries that warn of each other when they are imported.
@@ -41,8 +41,9 @@ def test_airflow_knows_the_fields_of_the_connections_form_and_which_are_secret()
     assert behaviour["hidden_fields"] == ["host", "schema", "port"]
 
 
-def test_airflow_knows_the_extra_link() -> None:
-    link = f"{PAITrainingJobLink.__module__}.{PAITrainingJobLink.__qualname__}"
+@pytest.mark.parametrize("kind", [PAITrainingJobLink, PAIServiceLink])
+def test_airflow_knows_the_extra_links(kind: type) -> None:
+    link = f"{kind.__module__}.{kind.__qualname__}"
     assert link in ProvidersManager().extra_links_class_names
 
 
@@ -51,7 +52,7 @@ def test_airflow_knows_the_option() -> None:
     assert "deployment_name" in options
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators", "triggers"])
+@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
 def test_every_module_that_is_named_exists(kind: str) -> None:
     modules = [name for group in get_provider_info()[kind] for name in group["python-modules"]]
     assert modules

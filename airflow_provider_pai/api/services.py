@@ -1,0 +1,270 @@
+"""Operations on services (EAS 2021-07-01): each function returns a :class:`Call`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_pai.api.call import Call, segment
+from airflow_provider_pai.api.endpoints import EAS
+from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.service_body import VERSION_LABEL
+from airflow_provider_pai.model.service_status import ServiceSnapshot, read_config, snapshot
+
+SERVICES = "/api/v2/services"
+GROUPS = "/api/v2/groups"
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True)
+class ServicePage:
+    """One page of a list of services.
+
+    Attributes:
+        services: the services of this page.
+        total: number of services on all pages.
+    """
+
+    services: tuple[ServiceSnapshot, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class ServiceVersion:
+    """One version of a service's configuration.
+
+    Attributes:
+        number: from 1, by the label of a version that this provider has made; 0 when the answer does not tell.
+        config: the service JSON.
+        built: when it was made.
+    """
+
+    number: int
+    config: Mapping[str, Any] = field(repr=False)
+    built: str
+
+
+@dataclass(frozen=True)
+class ServiceEvent:
+    """Something that happened to a service.
+
+    Attributes:
+        time: when, as EAS writes it.
+        type: ``Normal`` or ``Warning``.
+        reason: one word, such as ``CrashLoopBackOff``.
+        message: sentence for people.
+    """
+
+    time: str
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a service or a group is called, and what callers show.
+
+    Attributes:
+        internet: public address; empty for none.
+        intranet: address inside a VPC; empty for none.
+        token: what callers show.
+    """
+
+    internet: str
+    intranet: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ServiceMachine:
+    """An instance type that services run on.
+
+    Attributes:
+        instance_type: its name, such as ``ecs.c6.large``.
+        cpu: number of vCPUs.
+        memory_gib: memory in GiB.
+        gpu: number of GPUs.
+        available: whether EAS has it to offer now.
+    """
+
+    instance_type: str
+    cpu: int
+    memory_gib: float
+    gpu: int
+    available: bool
+
+
+def create_service(config: Mapping[str, Any], workspace_id: str) -> Call[None]:
+    """CreateService. Not idempotent: there is no client token, but a name can be taken only once."""
+    return Call(
+        EAS, "CreateService", "POST", SERVICES, _nothing, {"WorkspaceId": workspace_id}, config, idempotent=False
+    )
+
+
+def describe_service(region_id: str, name: str) -> Call[ServiceSnapshot]:
+    """DescribeService."""
+    return Call(EAS, "DescribeService", "GET", _path(region_id, name), snapshot)
+
+
+def list_services(
+    *, name_contains: str | None = None, group: str | None = None, workspace_id: str | None = None, page: int = 1
+) -> Call[ServicePage]:
+    """ListServices, the newest first.
+
+    Args:
+        name_contains: only services whose names contain this.
+        group: only services of this group.
+        workspace_id: only services of this workspace.
+        page: number of the page, from 1.
+    """
+    query = {
+        "Filter": name_contains,
+        "GroupName": group,
+        "WorkspaceId": workspace_id,
+        "PageNumber": str(page),
+        "PageSize": str(PAGE_SIZE),
+    }
+    return Call(EAS, "ListServices", "GET", SERVICES, _page, {key: value for key, value in query.items() if value})
+
+
+def update_service(region_id: str, name: str, config: Mapping[str, Any]) -> Call[None]:
+    """UpdateService with a complete configuration. Not idempotent: each makes a version."""
+    return Call(
+        *(EAS, "UpdateService", "PUT", _path(region_id, name), _nothing),
+        query={"UpdateType": "replace"},
+        body=config,
+        idempotent=False,
+    )
+
+
+def update_service_version(region_id: str, name: str, version: int) -> Call[None]:
+    """UpdateServiceVersion: bring an older version up again."""
+    return _put(region_id, name, "UpdateServiceVersion", "version", {"Version": version})
+
+
+def release_service(region_id: str, name: str, weight: int, traffic_state: str) -> Call[None]:
+    """ReleaseService: change a service's share of its group's traffic.
+
+    Args:
+        region_id: the region.
+        name: the service.
+        weight: from 0 to 1000; 0 is no traffic.
+        traffic_state: ``grouping`` or ``standalone``.
+    """
+    return _put(region_id, name, "ReleaseService", "release", {"Weight": weight, "TrafficState": traffic_state})
+
+
+def start_service(region_id: str, name: str) -> Call[None]:
+    """StartService."""
+    return _put(region_id, name, "StartService", "start")
+
+
+def stop_service(region_id: str, name: str) -> Call[None]:
+    """StopService."""
+    return _put(region_id, name, "StopService", "stop")
+
+
+def delete_service(region_id: str, name: str) -> Call[None]:
+    """DeleteService."""
+    return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), _nothing)
+
+
+def list_service_versions(region_id: str, name: str) -> Call[list[ServiceVersion]]:
+    """ListServiceVersions."""
+    return Call(EAS, "ListServiceVersions", "GET", f"{_path(region_id, name)}/versions", _versions)
+
+
+def describe_service_events(
+    region_id: str, name: str, *, event_type: str | None = None, since: str | None = None, page: int = 1
+) -> Call[list[ServiceEvent]]:
+    """DescribeServiceEvent.
+
+    Args:
+        region_id: the region.
+        name: the service.
+        event_type: ``Normal`` or ``Warning``; both when None.
+        since: only events since then, as EAS writes times; the last 7 days when None.
+        page: number of the page, from 1.
+    """
+    query = {
+        "EventType": event_type,
+        "StartTime": since,
+        "PageNum": str(page),
+        "PageSize": str(PAGE_SIZE),
+    }
+    present = {key: value for key, value in query.items() if value}
+    return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
+
+
+def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[list[str]]:
+    """DescribeServiceLog: lines of the service's instances."""
+    query = {"PageNum": str(page), "PageSize": str(page_size)}
+    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _lines, query)
+
+
+def describe_group(region_id: str, group: str) -> Call[Endpoints]:
+    """DescribeGroup: where a group of services is called."""
+    path = f"{GROUPS}/{segment(region_id)}/{segment(group)}"
+    return Call(EAS, "DescribeGroup", "GET", path, _endpoints)
+
+
+def describe_machine_spec() -> Call[list[ServiceMachine]]:
+    """DescribeMachineSpec: all instance types of public resources; the operation's filter is deprecated."""
+    return Call(EAS, "DescribeMachineSpec", "GET", "/api/v2/public/instance_types", _machines)
+
+
+def _path(region_id: str, name: str) -> str:
+    return f"{SERVICES}/{segment(region_id)}/{segment(name)}"
+
+
+def _put(region_id: str, name: str, action: str, last: str, body: Mapping[str, Any] | None = None) -> Call[None]:
+    return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", _nothing, body=body)
+
+
+def _page(body: Mapping[str, Any]) -> ServicePage:
+    if "Services" not in body and "TotalCount" not in body:
+        raise ProtocolError("ListServices: the answer is no list of services", str(sorted(body)))
+    services = tuple(snapshot(item) for item in body.get("Services") or ())
+    return ServicePage(services, int(body.get("TotalCount") or 0))
+
+
+def _versions(body: Mapping[str, Any]) -> list[ServiceVersion]:
+    return [_version(item) for item in body.get("Versions") or ()]
+
+
+def _version(item: Mapping[str, Any]) -> ServiceVersion:
+    config = read_config(item.get("ServiceConfig"))
+    number = str((config.get("labels") or {}).get(VERSION_LABEL, "0"))
+    return ServiceVersion(int(number) if number.isdecimal() else 0, config, str(item.get("BuildTime") or ""))
+
+
+def _events(body: Mapping[str, Any]) -> list[ServiceEvent]:
+    members = ("Time", "Type", "Reason", "Message")
+    return [ServiceEvent(*(str(item.get(name) or "") for name in members)) for item in body.get("Events") or ()]
+
+
+def _lines(body: Mapping[str, Any]) -> list[str]:
+    return [str(line) for line in body.get("Logs") or ()]
+
+
+def _endpoints(body: Mapping[str, Any]) -> Endpoints:
+    return Endpoints(*(str(body.get(name) or "") for name in ("InternetEndpoint", "IntranetEndpoint", "AccessToken")))
+
+
+def _machines(body: Mapping[str, Any]) -> list[ServiceMachine]:
+    return [
+        ServiceMachine(
+            instance_type=str(item.get("InstanceType") or ""),
+            cpu=int(item.get("CPU") or 0),
+            memory_gib=float(item.get("Memory") or 0),
+            gpu=int(item.get("GPUAmount") or 0),
+            available=bool(item.get("IsAvailable", True)),
+        )
+        for item in body.get("InstanceMetas") or ()
+    ]
+
+
+def _nothing(_: Mapping[str, Any]) -> None:
+    return None

@@ -1,0 +1,110 @@
+"""Brings one service to a configuration: look, decide, do the one next thing, look again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pai.client.http import is_passing
+from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
+from airflow_provider_pai.model.rollout import Move, Plan, plan
+from airflow_provider_pai.model.service_body import labelled
+from airflow_provider_pai.model.service_status import ServiceSnapshot
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.hooks.services import PAIServiceHook
+
+_ROUNDS = 4
+_PAUSE = 2.0
+
+
+class Rollout:
+    """Creates or updates one service, at most once for each configuration that is wanted.
+
+    Args:
+        hook: does what is done to the service.
+        body: the service JSON.
+        digest: tells it from others.
+        owner: the task instance that asks for it.
+
+    Attributes:
+        acted: whether anything was asked for.
+    """
+
+    def __init__(self, hook: PAIServiceHook, body: Mapping[str, Any], digest: str, owner: str) -> None:
+        self._hook = hook
+        self._name: str = body["name"]
+        self._body = body
+        self._digest = digest
+        self._owner = owner
+        self.acted = False
+
+    def advance(self) -> tuple[Plan, ServiceSnapshot | None]:
+        """Do what can be done now.
+
+        Returns:
+            What is left: to wait (``await``, ``settle``), or ``nothing``; and the service as it was seen before.
+
+        Raises:
+            PAIError: EAS refuses.
+        """
+        failure: PAIError | None = None
+        for _ in range(_ROUNDS):
+            existing = self._hook.find(self._name)
+            wanted = plan(existing, self._digest)
+            if wanted.move in (Move.AWAIT, Move.SETTLE, Move.NOTHING):
+                return wanted, existing
+            failure = self._done(wanted)
+            if failure is None:
+                return Plan(Move.AWAIT, wanted.version, wanted.previous), existing
+            self._hook.log.warning("%s: looking what has become of it", failure)
+            self._hook.sleep(_PAUSE)
+        raise failure or PAIError(f"service {self._name} can't be brought to its configuration")
+
+    def is_own(self, service: ServiceSnapshot | None) -> bool:
+        """Whether this task instance has asked for what a service is to be."""
+        return service is not None and service.digest == self._digest and service.owner == self._owner
+
+    def _done(self, wanted: Plan) -> PAIError | None:
+        """Do one thing; return the error after which only a look can tell whether it was done."""
+        self.acted = True
+        try:
+            self._act(wanted)
+        except PAIError as error:
+            if not _is_open(error, wanted.move) or self._is_refusal(error, wanted.move):
+                raise
+            return error
+        return None
+
+    def _is_refusal(self, error: PAIError, move: Move) -> bool:
+        """Whether a create was refused for another reason than that the name is taken."""
+        refused = isinstance(error, APIError) and not isinstance(error, ConflictError) and not is_passing(error)
+        return move is Move.CREATE and refused and self._hook.find(self._name) is None
+
+    def _act(self, wanted: Plan) -> None:
+        hook, name = self._hook, self._name
+        if wanted.move is Move.START:
+            hook.log.info("Starting service %s", name)
+            hook.start(name)
+            return
+        config = labelled(self._body, version=wanted.version, previous=wanted.previous, owner=self._owner)
+        if wanted.move is Move.CREATE:
+            hook.log.info("Creating service %s", name)
+            hook.create(config)
+        else:
+            hook.log.info("Updating service %s to version %d", name, wanted.version)
+            hook.update(name, config)
+
+
+def _is_open(error: PAIError, move: Move) -> bool:
+    """Whether only a look can tell if the change happened, or if somebody else was quicker.
+
+    How EAS refuses a name that is taken is not documented, so every refused create is looked after [inferred].
+    """
+    if isinstance(error, TransportError):
+        return error.sent
+    if isinstance(error, AuthError):
+        return False
+    if isinstance(error, ConflictError | ProtocolError) or is_passing(error):
+        return True
+    return move is Move.CREATE and isinstance(error, APIError)

@@ -1,0 +1,139 @@
+"""What to do about a service so that it becomes what is wanted: decided from what is seen of it, and from nothing else.
+
+So it makes no difference whether a deployment goes on, is resumed by another process or is tried again: each looks
+first. What a version is, whose it is and what was there before it is written into the version itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_provider_pai.model.service_body import NO_VERSION
+from airflow_provider_pai.model.service_status import FAILED_STATUSES, ServiceSnapshot, ServiceStatus
+
+
+class Move(StrEnum):
+    """The next thing to do."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    START = "start"
+    AWAIT = "await"
+    """The wanted version is being brought up."""
+    SETTLE = "settle"
+    """Something else is under way; look again when it is over."""
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do next.
+
+    Attributes:
+        move: the next thing to do.
+        version: the version that is wanted: its number, or the one it will get.
+        previous: the version to go back to; 0 when there was no service before, None when there is none.
+    """
+
+    move: Move
+    version: int = NO_VERSION
+    previous: int | None = None
+
+
+def plan(existing: ServiceSnapshot | None, digest: str) -> Plan:
+    """Decide what brings a service to a configuration.
+
+    Args:
+        existing: the service as it is; None when there is none.
+        digest: tells the configuration that is wanted.
+    """
+    if existing is None:
+        return Plan(Move.CREATE, 1, NO_VERSION)
+    if existing.digest != digest:
+        if not existing.is_settled:
+            return Plan(Move.SETTLE)
+        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing))
+    wanted = Plan(Move.AWAIT, existing.version, existing.previous)
+    if existing.status == ServiceStatus.RUNNING:
+        return Plan(Move.NOTHING if _is_reached(existing) else Move.AWAIT, wanted.version, wanted.previous)
+    if existing.status == ServiceStatus.STOPPED:
+        return Plan(Move.START, wanted.version, wanted.previous)
+    if existing.status in (ServiceStatus.STOPPING, ServiceStatus.DELETING):
+        return Plan(Move.SETTLE)
+    if existing.is_settled:
+        # It has failed. Whoever asks once more wants it tried once more.
+        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing))
+    return wanted
+
+
+def way_back(existing: ServiceSnapshot) -> int | None:
+    """Return the version to go back to when the next one is no good; see :class:`Plan`.
+
+    It is what answers now. When nothing does, because the only version has failed, it is what that one would have gone
+    back to.
+    """
+    answers = existing.current_version not in (NO_VERSION, existing.latest_version)
+    if existing.status != ServiceStatus.FAILED or answers:
+        return existing.current_version or existing.previous
+    return existing.previous
+
+
+def _is_reached(service: ServiceSnapshot) -> bool:
+    """Whether the version that answers is the wanted one.
+
+    After a way back the wanted version is older than the newest; then its label tells which it is.
+    """
+    return service.current_version in (service.latest_version, service.version)
+
+
+class Verdict(StrEnum):
+    """What a look at a service says to somebody who waits for it."""
+
+    PENDING = "pending"
+    REACHED = "reached"
+    FAILED = "failed"
+    STALE = "stale"
+    """It is as it was before the change was asked for; reads may lag behind [inferred], but not for long."""
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """What somebody waits for: a version, else a status, else any status that stays.
+
+    Attributes:
+        version: the version that is to answer; 0 for any.
+        back: whether it is an older one, gone back to.
+        status: the status it is to have; empty for any that stays.
+    """
+
+    version: int = NO_VERSION
+    back: bool = False
+    status: str = ""
+
+    def verdict(self, service: ServiceSnapshot) -> Verdict:
+        """Judge a service."""
+        if self.version:
+            return self._of_version(service)
+        if self.status:
+            return self._of_status(service)
+        return Verdict.REACHED if service.is_settled else Verdict.PENDING
+
+    def _of_version(self, service: ServiceSnapshot) -> Verdict:
+        if not service.is_settled:
+            return Verdict.PENDING
+        if service.status == ServiceStatus.RUNNING:
+            return Verdict.REACHED if self._answers(service) else Verdict.STALE
+        if service.status != ServiceStatus.FAILED or self.back or service.latest_version < self.version:
+            return Verdict.STALE
+        return Verdict.FAILED
+
+    def _of_status(self, service: ServiceSnapshot) -> Verdict:
+        if service.status == self.status:
+            return Verdict.REACHED
+        return Verdict.FAILED if service.status in FAILED_STATUSES else Verdict.PENDING
+
+    def _answers(self, service: ServiceSnapshot) -> bool:
+        # A number noted beforehand may be too small when two asked at the same time, never too large.
+        current = service.current_version
+        return current == self.version if self.back else current >= self.version

@@ -1,0 +1,153 @@
+"""A smoke test: one request to a service, and what its answer must be."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
+_SHOWN = 300
+NO_UPSTREAM = "no healthy upstream"
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """One request and what its answer must be.
+
+    Attributes:
+        method: HTTP method.
+        path: path below the service's endpoint, with its query; empty for the endpoint itself.
+        json: body as a JSON value; None for none.
+        data: body as a text; None for none.
+        headers: headers beside the token.
+        expect_status: HTTP status of the answer.
+        expect_json: part of the answer's JSON: members of objects it must have, items of lists in their places.
+        expect_contains: text that the answer must hold; empty for any.
+        timeout: seconds to wait for the answer.
+    """
+
+    method: str = "GET"
+    path: str = ""
+    json: Any = None
+    data: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expect_status: int = 200
+    expect_json: Any = None
+    expect_contains: str = ""
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service has answered.
+
+    Attributes:
+        status: HTTP status.
+        text: the body.
+    """
+
+    status: int
+    text: str
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether it comes from the service itself; until EAS leads to it, its gateway answers so (``alipai``)."""
+        body = self.text.strip()
+        return not ((self.status == 503 and (not body or NO_UPSTREAM in body)) or (self.status == 404 and not body))
+
+
+def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
+    """Read an author's smoke test and say everything that is wrong with it; None stands for "not given"."""
+    if value is None:
+        return None, []
+    if not isinstance(value, Mapping):
+        return None, [f"smoke_test must be a dict such as {{'path': '/health'}}, not {type(value).__name__}"]
+    problems = list(_problems(value))
+    if problems:
+        return None, problems
+    timeout = value.get("timeout")
+    given = {name: item for name, item in value.items() if item is not None}
+    if timeout is not None:
+        given["timeout"] = float(timeout)
+    if "method" not in given and ("json" in given or "data" in given):
+        given["method"] = "POST"
+    return SmokeTest(**given), []
+
+
+def complaint(test: SmokeTest, answer: Answer) -> str:
+    """Return what is wrong with an answer; empty when it is as it must be."""
+    said = f"; it says {answer.text[:_SHOWN]!r}" if answer.text else ""
+    if answer.status != test.expect_status:
+        return f"the answer's status is {answer.status}, not {test.expect_status}{said}"
+    if test.expect_contains and test.expect_contains not in answer.text:
+        return f"the answer does not hold {test.expect_contains!r}{said}"
+    if test.expect_json is None:
+        return ""
+    try:
+        read = json.loads(answer.text)
+    except ValueError:
+        return f"the answer is no JSON{said}"
+    return next((f"in the answer {found}{said}" for found in _differences("", test.expect_json, read)), "")
+
+
+def _differences(place: str, expected: Any, found: Any) -> Iterator[str]:
+    if isinstance(expected, Mapping) and isinstance(found, Mapping):
+        for name, item in expected.items():
+            if name not in found:
+                yield f"{place}[{name!r}] is missing"
+            else:
+                yield from _differences(f"{place}[{name!r}]", item, found[name])
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for number, (item, other) in enumerate(zip(expected, found, strict=True)):
+            yield from _differences(f"{place}[{number}]", item, other)
+    elif not _same(expected, found):
+        yield f"{place or 'as a whole'} is {found!r:.80}, not {expected!r:.80}"
+
+
+def _same(expected: Any, found: Any) -> bool:
+    if isinstance(expected, float) and isinstance(found, int | float) and not isinstance(found, bool):
+        # A number may have lost its last digits on its way through the model's JSON.
+        return math.isclose(expected, found, rel_tol=1e-9)
+    return bool(expected == found and isinstance(expected, bool) == isinstance(found, bool))
+
+
+def _problems(value: Mapping[str, Any]) -> Iterator[str]:
+    known = tuple(item.name for item in fields(SmokeTest))
+    for name in value:
+        if name not in known:
+            yield f"smoke_test has the unknown member {name!r}; it may have {', '.join(known)}"
+    yield from _request_problems(value)
+    status, timeout = value.get("expect_status", 200), value.get("timeout", 10.0)
+    if not _is_number(status) or status != int(status) or not 100 <= status < 600:
+        yield f"smoke_test['expect_status'] must be a status from 100 to 599, not {status!r}"
+    if timeout is not None and (not _is_number(timeout) or not math.isfinite(timeout) or timeout <= 0):
+        yield f"smoke_test['timeout'] must be a number of seconds above 0, not {timeout!r}"
+    if not isinstance(value.get("expect_contains") or "", str):
+        yield f"smoke_test['expect_contains'] must be a text, not {value['expect_contains']!r:.60}"
+
+
+def _request_problems(value: Mapping[str, Any]) -> Iterator[str]:
+    if value.get("method", "GET") not in METHODS:
+        yield f"smoke_test['method'] must be one of {', '.join(METHODS)}, not {value['method']!r:.60}"
+    path = value.get("path") or ""
+    if not isinstance(path, str) or (path and not path.startswith(("/", "?"))):
+        yield f"smoke_test['path'] must begin with a slash, not be {path!r:.60}"
+    if value.get("json") is not None and value.get("data") is not None:
+        yield "smoke_test: 'json' and 'data' contradict each other: give one of them"
+    if not isinstance(value.get("data") or "", str):
+        yield f"smoke_test['data'] must be a text, not {type(value['data']).__name__}; give 'json' for other values"
+    headers = value.get("headers") or {}
+    if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
+        yield "smoke_test['headers'] must be a dict of texts"
+    for name in ("json", "expect_json"):
+        try:
+            json.dumps(value.get(name), allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            yield f"smoke_test[{name!r}] must be a JSON value (texts, numbers, booleans, lists, dicts)"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

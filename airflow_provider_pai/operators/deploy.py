@@ -1,0 +1,289 @@
+"""Serves a model on EAS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
+from airflow_provider_pai.model.service import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
+from airflow_provider_pai.operators.attempt import deadline_of, identity_of, waiting_problems
+from airflow_provider_pai.operators.outcome import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_pai.hooks.services import PAIServiceHook
+    from airflow_provider_pai.model.rollout import Verdict
+    from airflow_provider_pai.model.service import ServiceSpec
+    from airflow_provider_pai.model.service_status import ServiceSnapshot
+    from airflow_provider_pai.operators.deployment import Deployment, State, Wishes
+
+_DEFER_PADDING = timedelta(minutes=5)
+
+
+class PAIDeployServiceOperator(BaseOperator):
+    """Creates a service, or gives an existing one the next model, waits until it answers, and goes back if it doesn't.
+
+    The task's result (XCom ``return_value``) is a dict: ``service_name``, ``version``, ``endpoint``,
+    ``intranet_endpoint``, ``group``, ``model_uri``, ``console_url``, ``changed`` (False when model and configuration
+    were served already). The token is not among it: ``PAIServiceHook().token(service_name)`` returns it, masked in
+    Airflow's logs.
+
+    The same model and configuration again change nothing. A retry goes on where the attempt before stopped. While a
+    service is updated, and when that fails, the version before goes on answering.
+
+    Args:
+        service_name: name of the service, unique in the region: lower-case letters, digits and underscores. With
+            ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and ``<name>_green``.
+        model_uri: OSS folder of the model, for example a training task's ``model_uri``.
+        model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
+        processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
+        image_uri: container image.
+        command: what the container runs, in a shell; it must listen on ``port``.
+        source_dir: local folder, which is uploaded once per content, or OSS folder; mounted at ``/ml/usercode/``.
+        port: port that the command listens on; 8080 and 9090 are EAS's own. Default 8000.
+        environments: environment variables. EAS shows them in its console: no secrets.
+        requirements: lines for pip, beside those of ``requirements.txt`` in a local ``source_dir``.
+        instance_type: ECS instance type of public resources, for example ``ecs.c6.large``.
+        resource_id: id of a dedicated resource group (``eas-r-...``), instead; with ``cpu`` and ``memory``.
+        cpu: vCPUs of each instance in a resource group.
+        memory: memory of each instance there, in GiB.
+        gpu: GPUs of each instance there. Default: none.
+        instance_count: number of instances. Default 1.
+        group: service group that the service joins when it is created. Default: none.
+        user_vpc_config: VPC to reach: ``vpc_id``, ``security_group_id``, and optionally ``switch_id``.
+        labels: labels of the service.
+        health_check: how EAS tells that an instance is well: ``path`` for an HTTP request (without it a connection is
+            enough), ``initial_delay_seconds``, ``period_seconds``, ``timeout_seconds``, ``success_threshold``,
+            ``failure_threshold``. Default: EAS's.
+        extra_config: more of the service JSON, under EAS's names. Objects are merged, lists of objects item by item.
+        strategy: ``rolling`` (default): EAS replaces the instances of the one service. ``blue_green``: the model is
+            served beside the old one, in the same group, and then gets all traffic. ``canary``: it gets it by steps.
+        steps: percentages of traffic to stop at, for ``canary``. Default 10, 50, 100.
+        step_pause: seconds between a step and its check: the service runs without trouble, and passes the smoke test.
+            Default 0.
+        keep_old: with ``blue_green`` and ``canary``: whether the old service goes on without traffic, so that the way
+            back is short. Default True; False stops it.
+        smoke_test: one request to the service, and what its answer must be: ``method``, ``path`` below the endpoint,
+            ``json`` or ``data``, ``headers``, ``expect_status`` (default 200), ``expect_json`` (a part of the answer),
+            ``expect_contains``, ``timeout`` (seconds, default 10). Default: none.
+        on_failure: ``rollback`` (default) goes back to the version before; a service that this task has created is
+            deleted. ``leave`` leaves everything as it is.
+        startup_timeout: seconds that a version may take until it answers; then it counts as failed. Default 1800.
+        poll_interval: seconds between two looks at the service. Default 10.
+        outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
+        deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+        pai_conn_id: Airflow connection. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of every operator.
+
+    Raises:
+        AirflowFailException: wrong arguments or wrong credentials; nothing was changed.
+        ServiceError: the new version is no good; the message says why, with its events, and what answers now.
+    """
+
+    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", "pai_conn_id", "region_id", "workspace_id")
+    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
+        "command": "bash",
+        **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
+    }
+    operator_extra_links = (PAIServiceLink(),)
+    ui_color = "#ffe6cc"
+
+    def __init__(
+        self,
+        *,
+        service_name: str,
+        model_uri: str | None = None,
+        model_mount_path: str = MODEL_MOUNT_PATH,
+        processor: str | None = None,
+        image_uri: str | None = None,
+        command: str | None = None,
+        source_dir: str | None = None,
+        port: int | None = None,
+        environments: Mapping[str, str] | None = None,
+        requirements: Sequence[str] | None = None,
+        instance_type: str | None = None,
+        resource_id: str | None = None,
+        cpu: float | None = None,
+        memory: float | None = None,
+        gpu: int | None = None,
+        instance_count: int = 1,
+        group: str | None = None,
+        user_vpc_config: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        health_check: Mapping[str, Any] | None = None,
+        extra_config: Mapping[str, Any] | None = None,
+        strategy: Literal["rolling", "blue_green", "canary"] = "rolling",
+        steps: Sequence[int] | None = None,
+        step_pause: float = 0.0,
+        keep_old: bool = True,
+        smoke_test: Mapping[str, Any] | None = None,
+        on_failure: Literal["rollback", "leave"] = "rollback",
+        startup_timeout: float = 1800.0,
+        poll_interval: float = 10.0,
+        outage_limit: float = 3600.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.service_name = service_name
+        self.model_uri = model_uri
+        self.model_mount_path = model_mount_path
+        self.processor = processor
+        self.image_uri = image_uri
+        self.command = command
+        self.source_dir = source_dir
+        self.port = port
+        self.environments = environments
+        self.requirements = requirements
+        self.instance_type = instance_type
+        self.resource_id = resource_id
+        self.cpu = cpu
+        self.memory = memory
+        self.gpu = gpu
+        self.instance_count = instance_count
+        self.group = group
+        self.user_vpc_config = user_vpc_config
+        self.labels = labels
+        self.health_check = health_check
+        self.extra_config = extra_config
+        self.strategy = strategy
+        self.steps = steps
+        self.step_pause = step_pause
+        self.keep_old = keep_old
+        self.smoke_test = smoke_test
+        self.on_failure = on_failure
+        self.startup_timeout = startup_timeout
+        self.poll_interval = poll_interval
+        self.outage_limit = outage_limit
+        self.deferrable = deferrable
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+
+    @cached_property
+    def hook(self) -> PAIServiceHook:
+        """Does what is done to the service."""
+        # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+
+        return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look at the service, and bring it to what is wanted."""
+        with airflow_errors():
+            spec, wishes = self._checked(in_cloud=True)
+            return self._done(context, self._deployment(context, spec, wishes).begin())
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the trigger's event."""
+        from airflow_provider_pai.model.rollout import Verdict
+        from airflow_provider_pai.model.service_status import ServiceSnapshot
+        from airflow_provider_pai.operators.deployment import state_of
+
+        waited = state_of(state)
+        with airflow_errors():
+            spec, wishes = self._checked(in_cloud=False)
+            deployment = self._deployment(context, spec, wishes)
+            if event["error"]:
+                self.log.warning("The triggerer can't watch %s (%s); watching it here", waited.name, event["error"])
+                return self._done(context, deployment.proceed(waited, *self._waited(waited)))
+            seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
+            return self._done(context, deployment.proceed(waited, seen, Verdict(event["verdict"])))
+
+    def _checked(self, *, in_cloud: bool) -> tuple[ServiceSpec, Wishes]:
+        """Return what the arguments describe.
+
+        Raises:
+            SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
+        """
+        from airflow_provider_pai.model.service_problems import read_service, slot_problems
+        from airflow_provider_pai.model.smoke import read_smoke_test
+        from airflow_provider_pai.model.strategy import LEAVE, ROLLING, strategy_problems, traffic_steps
+        from airflow_provider_pai.operators.deployment import Wishes
+
+        spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        smoke_test, wrong = read_smoke_test(self.smoke_test)
+        problems += wrong
+        problems += strategy_problems(self.strategy, self.steps, self.step_pause, self.on_failure)
+        problems += waiting_problems(self.poll_interval, self.outage_limit, "leave")
+        slots = self.strategy != ROLLING
+        if slots:
+            problems += slot_problems(spec)
+            spec = replace(spec, group=spec.service_name)
+        if problems or in_cloud:
+            problems += self.hook.problems(spec, problems) if in_cloud else []
+        if problems:
+            raise SpecError(problems)
+        steps = traffic_steps(self.strategy, self.steps)
+        leave = self.on_failure == LEAVE
+        return spec, Wishes(smoke_test, slots, steps, self.step_pause, self.keep_old, leave)
+
+    def _deployment(self, context: Context, spec: ServiceSpec, wishes: Wishes) -> Deployment:
+        from airflow_provider_pai.operators.deployment import Deployment
+
+        identity = identity_of(context["ti"], self.retries or 0)
+        owner = f"{identity.key}-{identity.generation}"
+
+        def wait(state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+            self._announce(context, state.name)
+            if self.deferrable:
+                self._defer(context, state)
+            return self._waited(state)
+
+        return Deployment(self.hook, spec, wishes, owner, wait, context["ti"].start_date)
+
+    def _done(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        self._announce(context, result["service_name"])
+        self.log.info("Service %s answers in version %s", result["service_name"], result["version"])
+        return result
+
+    def _announce(self, context: Context, name: str) -> None:
+        """Let a person see the service while it comes up."""
+        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=self.hook.console_url(name))
+
+    def _deadline(self, context: Context) -> datetime:
+        deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
+        end = deadline_of(context["ti"], self.execution_timeout)
+        return min(deadline, end) if end else deadline
+
+    def _waited(self, state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+        return self.hook.wait(
+            state.name,
+            state.awaited,
+            interval=self.poll_interval,
+            limit=self.startup_timeout,
+            outage_limit=self.outage_limit,
+        )
+
+    def _defer(self, context: Context, state: State) -> None:
+        from dataclasses import asdict
+
+        from airflow_provider_pai.triggers.services import PAIServiceTrigger
+
+        deadline = self._deadline(context)
+        trigger = PAIServiceTrigger(
+            service_name=state.name,
+            awaited=asdict(state.awaited),
+            pai_conn_id=self.pai_conn_id,
+            region_id=self.region_id,
+            workspace_id=self.workspace_id,
+            poll_interval=self.poll_interval,
+            deadline=deadline.isoformat(),
+            outage_limit=self.outage_limit,
+        )
+        # The trigger's own deadline comes first; this one is for a triggerer that is gone.
+        timeout = deadline - datetime.now(UTC) + _DEFER_PADDING
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"state": state.to_json()}, timeout=timeout)

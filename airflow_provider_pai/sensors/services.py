@@ -1,0 +1,143 @@
+"""Waits for a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, conf
+
+from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_pai.model.rollout import Awaited
+    from airflow_provider_pai.model.service_status import ServiceSnapshot
+
+_DEFER_PADDING = timedelta(minutes=5)
+
+
+class PAIServiceSensor(BaseSensorOperator):
+    """Waits until a service has a status.
+
+    A service that does not exist may still come, and is waited for.
+
+    Args:
+        service_name: the service.
+        target_status: EAS's word for the status, for example ``Running`` (default) or ``Stopped``; ``Deleted`` for one
+            that is gone.
+        outage_limit: seconds that EAS may be unreachable, in the triggerer. Default 3600.
+        deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+        pai_conn_id: Airflow connection. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of every sensor, ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
+
+    Raises:
+        AirflowFailException: wrong arguments.
+        ServiceError: the service has failed.
+    """
+
+    template_fields: Sequence[str] = ("service_name", "target_status", "pai_conn_id", "region_id", "workspace_id")
+    ui_color = "#ffe6cc"
+
+    def __init__(
+        self,
+        *,
+        service_name: str,
+        target_status: str = "Running",
+        outage_limit: float = 3600.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.service_name = service_name
+        self.target_status = target_status
+        self.outage_limit = outage_limit
+        self.deferrable = deferrable
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+
+    def execute(self, context: Context) -> Any:
+        """Wait here or in the triggerer."""
+        awaited = self._awaited()
+        if not self.deferrable or self.poke(context):
+            return super().execute(context) if not self.deferrable else None
+        from airflow_provider_pai.triggers.services import PAIServiceTrigger
+
+        limit = timedelta(seconds=self.timeout)
+        trigger = PAIServiceTrigger(
+            service_name=self.service_name,
+            awaited=asdict(awaited),
+            pai_conn_id=self.pai_conn_id,
+            region_id=self.region_id,
+            workspace_id=self.workspace_id,
+            poll_interval=float(self.poke_interval),
+            deadline=(datetime.now(UTC) + limit).isoformat(),
+            outage_limit=self.outage_limit,
+        )
+        return self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + _DEFER_PADDING)
+
+    def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
+        """Look once.
+
+        Raises:
+            ServiceError: the service has failed.
+        """
+        from airflow_provider_pai.client.http import is_passing
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+        from airflow_provider_pai.model.rollout import Verdict
+        from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
+
+        hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        with closing(hook):
+            try:
+                seen = hook.find(self.service_name) or ServiceSnapshot(self.service_name, ServiceStatus.DELETED)
+            except PAIError as error:
+                if not is_passing(error):
+                    raise
+                self.log.warning("EAS gives no usable answer (%s)", error)
+                return False
+        self.log.info("Service %s is %s", seen.name, seen.status)
+        verdict = self._awaited().verdict(seen)
+        if verdict is Verdict.FAILED:
+            raise self._failed(seen)
+        return verdict is Verdict.REACHED
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
+        """Go on after the trigger's event."""
+        from airflow_provider_pai.model.service_status import ServiceSnapshot
+
+        if event["error"]:
+            raise ServiceError(f"service {self.service_name} can't be watched: {event['error']}")
+        seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
+        if event["verdict"] == "failed" and seen:
+            raise self._failed(seen)
+        if event["verdict"] != "reached":
+            status = seen.status if seen else "not to be seen"
+            raise ServiceError(f"service {self.service_name} is {status}, not {self.target_status}, in time", seen)
+
+    def _failed(self, seen: ServiceSnapshot) -> ServiceError:
+        why = f" ({seen.why})" if seen.why else ""
+        return ServiceError(f"service {seen.name} is {seen.status}{why}; waited for {self.target_status}", seen)
+
+    def _awaited(self) -> Awaited:
+        from airflow_provider_pai.model.rollout import Awaited
+        from airflow_provider_pai.model.service_problems import name_problems
+        from airflow_provider_pai.model.service_status import SETTLED_STATUSES
+
+        problems = list(name_problems("service_name", self.service_name))
+        if self.target_status not in SETTLED_STATUSES:
+            stay = ", ".join(sorted(SETTLED_STATUSES))
+            problems.append(f"target_status must be a status that stays ({stay}), not {self.target_status!r}")
+        if problems:
+            raise AirflowFailException(str(SpecError(problems)))
+        return Awaited(status=self.target_status)

@@ -1,0 +1,111 @@
+"""Waits in the triggerer for a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.model.service_status import ServiceSnapshot
+
+
+class PAIServiceTrigger(BaseTrigger):
+    """Fires one event when what is awaited of a service has come, or can't come any more.
+
+    The event is plain JSON: ``service_name``, ``snapshot`` (without anything secret; None when the service could not
+    be seen), ``verdict`` (``reached``, ``failed``, or ``pending`` after the deadline) and ``error`` (text, None when
+    all is well). Nothing is stopped when the task is killed: a service goes on, and the next attempt goes on with it.
+
+    Args:
+        service_name: the service.
+        awaited: what is waited for, the members of :class:`~airflow_provider_pai.model.rollout.Awaited`.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        poll_interval: seconds between two looks.
+        deadline: ISO 8601 time at which to give up; None for never.
+        outage_limit: seconds that EAS may be unreachable; None for the client's default.
+        newer: arguments of a newer version, ignored.
+    """
+
+    def __init__(
+        self,
+        service_name: str,
+        awaited: Mapping[str, Any] | None = None,
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        poll_interval: float = 10.0,
+        deadline: str | None = None,
+        outage_limit: float | None = None,
+        **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.service_name = service_name
+        self.awaited = awaited
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.outage_limit = outage_limit
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and the arguments that differ from their defaults."""
+        defaults: dict[str, Any] = {
+            "awaited": None,
+            "pai_conn_id": "pai_default",
+            "region_id": None,
+            "workspace_id": None,
+            "poll_interval": 10.0,
+            "deadline": None,
+            "outage_limit": None,
+        }
+        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"service_name": self.service_name, **changed}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the one event."""
+        try:
+            event = await self._outcome()
+        except Exception as error:
+            # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
+            self.log.exception("Waiting for service %s failed", self.service_name)
+            event = self._event(error=f"{type(error).__name__}: {error}")
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _outcome(self) -> dict[str, Any]:
+        from airflow_provider_pai.client.patience import OUTAGE_LIMIT
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+        from airflow_provider_pai.model.rollout import Awaited, Verdict
+
+        awaited = Awaited(**(self.awaited or {}))
+        limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit
+        with closing(
+            PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        ) as hook:
+            await hook.aconfig()
+            watch = hook.watch(self.service_name, awaited, outage_limit=limit)
+            while (verdict := await asyncio.to_thread(watch.look)) is Verdict.PENDING:
+                left = self._seconds_left()
+                if left is not None and left <= 0:
+                    break
+                pause = watch.pause(self.poll_interval)
+                await asyncio.sleep(pause if left is None else min(pause, left))
+        return self._event(snapshot=watch.seen, verdict=str(verdict))
+
+    def _seconds_left(self) -> float | None:
+        if self.deadline is None:
+            return None
+        return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
+
+    def _event(
+        self, *, snapshot: ServiceSnapshot | None = None, verdict: str | None = None, error: str | None = None
+    ) -> dict[str, Any]:
+        seen = snapshot.to_json() if snapshot else None
+        return {"service_name": self.service_name, "snapshot": seen, "verdict": verdict, "error": error}
