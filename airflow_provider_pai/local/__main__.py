@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from airflow_provider_pai.local.jobs.demand import Quota
 
-_NEEDED = ("starlette", "uvicorn")
+_NEEDED = ("httpcore", "starlette", "uvicorn")
 _SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
 _RUNTIMES = ("auto", "process", "docker")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -78,10 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(command=_serve)
     status = commands.add_parser(
-        "status", help=f"tell whether it runs, and show its jobs; exit code {NOT_RUNNING} if not"
+        "status", help=f"tell whether it runs, and show its jobs and services; exit code {NOT_RUNNING} if not"
     )
     status.set_defaults(command=_status)
-    reset = commands.add_parser("reset", help="end and forget all jobs and objects")
+    reset = commands.add_parser("reset", help="end and forget all jobs, services and objects")
     reset.set_defaults(command=_reset)
     for command in (serve, status, reset):
         command.add_argument("--home", type=Path, required=True, metavar="DIR", help="folder of the server")
@@ -159,6 +159,8 @@ def _on_ending_signal() -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
+    from airflow_provider_pai.local.eas import table as service_table
+    from airflow_provider_pai.local.eas.store import FOLDER, saved_services
     from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.jobs import table
     from airflow_provider_pai.local.jobs.store import saved_records
@@ -168,11 +170,13 @@ def _status(chosen: argparse.Namespace) -> int:
     address = _address(chosen.home)
     if address:
         rows = _ask(chosen.home, address["api"], "GET", "jobs").get("jobs", [])
+        services = _ask(chosen.home, address["api"], "GET", "services").get("services", [])
         _say(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
         rows = table.rows(saved_records(chosen.home).values())
+        services = service_table.rows(saved_services(chosen.home / FOLDER))
         _say("not running")
-    _say(*table.lines(rows))
+    _say(*table.lines(rows), *service_table.lines(services))
     return 0 if address else NOT_RUNNING
 
 

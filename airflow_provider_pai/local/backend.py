@@ -15,9 +15,11 @@ from starlette.routing import Route
 
 from airflow_provider_pai import __version__
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.control import Place as ServicePlace
 from airflow_provider_pai.local.gate.admin import Controls
 from airflow_provider_pai.local.gate.faults import Faults
 from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.inference import FleetOf, Inference
 from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import Checks
@@ -29,7 +31,7 @@ from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound import BoundObjects, Place
-from airflow_provider_pai.local.running.choice import RuntimeKind, choose
+from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
@@ -47,6 +49,9 @@ from airflow_provider_pai.local.services import (
 from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
 from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
+from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
 
 _IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
@@ -67,6 +72,7 @@ class Settings:
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
         places: what jobs find in the place of further buckets; no request can read them.
         quota: the resource quota that jobs without an instance type share.
+        fleet: makes what runs services; None for processes of this machine.
     """
 
     region_id: str = "cn-hangzhou"
@@ -79,6 +85,7 @@ class Settings:
     gpus: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
+    fleet: FleetOf | None = None
 
 
 class Backend:
@@ -87,10 +94,11 @@ class Backend:
     Attributes:
         objects: the objects of OSS.
         runner: runs the jobs.
+        inference: the services of EAS.
     """
 
     def __init__(
-        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, oss_host: str
+        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, api_url: str, oss_host: str
     ) -> None:
         """Open what is in the folder.
 
@@ -100,6 +108,7 @@ class Backend:
             clock: its clock.
             faults: the faults to come; a reset forgets them.
             keys: the access keys that are let in; a reset forgets the temporary ones.
+            api_url: URL that PAI's services answer at, without a trailing slash.
             oss_host: host and port that OSS answers on.
 
         Raises:
@@ -118,9 +127,11 @@ class Backend:
             self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
             self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
             self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
-            self._runtime = self._chosen_runtime()
+            machine = Machine.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
+            self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
             self.runner = Runner(self._workshop(), settings.slots)
+            self.inference = self._inference(machine, api_url)
             self._open = stack.pop_all()
         self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
@@ -136,6 +147,8 @@ class Backend:
         self._runtime.sweep()
         self._open.callback(self.runner.close)
         self.runner.start()
+        self._open.callback(self.inference.close)
+        self.inference.start()
 
     def close(self) -> None:
         """End running jobs and close the stores."""
@@ -154,14 +167,24 @@ class Backend:
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
             *sts.routes(self._keys),
+            *self.inference.routes(),
         ]
 
     def controls(self) -> Controls:
         """Return what the admin routes act on."""
-        return Controls(self._clock, self._faults, self.health, self.job_table, self.reset, self._lag, self._move)
+        return Controls(
+            clock=self._clock,
+            faults=self._faults,
+            health=self.health,
+            jobs=self.job_table,
+            services=self.inference.table,
+            reset=self.reset,
+            lag=self._lag,
+            move=self._move,
+        )
 
     def health(self) -> dict[str, Any]:
-        """Tell version, how jobs are kept apart, the resource quota, and how many jobs are in which status."""
+        """Tell version, how jobs are kept apart, the quota, and how many jobs and services are in which status."""
         quota = self._settings.quota
         return {
             "version": __version__,
@@ -169,6 +192,7 @@ class Backend:
             "note": self._runtime.note,
             "quota": f"{quota.quota_id}: {quota.total}",
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
+            "services": dict(self.inference.counts()),
         }
 
     def job_table(self) -> list[dict[str, str]]:
@@ -176,12 +200,13 @@ class Backend:
         return table.rows(self._jobs.all())
 
     def reset(self) -> None:
-        """End and forget all jobs; forget all that was added or configured, objects, faults, counts, lag and offset."""
+        """End and forget all jobs and services, and all that was added or configured; see :meth:`LocalPAI.reset`."""
         self._faults.clear()
         self._faults.reset_counts()
         self._lag(0)
         self._clock.move_to(self._clock.offset * 0)
         self.runner.reset()
+        self.inference.reset()
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()
@@ -193,10 +218,9 @@ class Backend:
 
     def _checks(self) -> Checks:
         """Return what decides whether a job can be created."""
-        places = self._settings.places
         return Checks(
             ecs_spec_known=machines.is_known,
-            bucket_exists=lambda name: name in {bucket.name for bucket in self.objects.buckets()} | places.keys(),
+            bucket_exists=self._bucket_exists,
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
             image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
             directory=Directory(
@@ -204,22 +228,37 @@ class Backend:
             ),
         )
 
+    def _bucket_exists(self, name: str) -> bool:
+        return name in {bucket.name for bucket in self.objects.buckets()} | self._settings.places.keys()
+
     def _images(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)
 
-    def _chosen_runtime(self) -> Runtime:
+    def _chosen_runtime(self, machine: Machine) -> Runtime:
         settings = self._settings
         return choose(
-            settings.runtime,
-            self._home.path,
-            settings.cache or self._home.path / "cache",
-            settings.sandbox,
-            image_exists=lambda uri: can_be_pulled(uri, self._images()),
-            gpus=bool(settings.gpus),
+            settings.runtime, self._home.path, machine, image_exists=self._image_exists, gpus=bool(settings.gpus)
+        )
+
+    def _image_exists(self, uri: str) -> bool:
+        return can_be_pulled(uri, self._images())
+
+    def _bound_objects(self) -> BoundObjects:
+        return BoundObjects(self.objects, self._settings.places)
+
+    def _inference(self, machine: Machine, api_url: str) -> Inference:
+        settings = self._settings
+        return Inference(
+            self._home,
+            ServicePlace(settings.region_id, settings.workspace_id, OWNER, api_url),
+            Stores(self._bound_objects(), machine.environments, self._image_exists),
+            Ground(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
+            self._bucket_exists,
+            settings.fleet,
         )
 
     def _workshop(self) -> Workshop:
-        settings, objects = self._settings, BoundObjects(self.objects, self._settings.places)
+        settings, objects = self._settings, self._bound_objects()
         return Workshop(
             self._jobs,
             objects,

@@ -23,6 +23,7 @@ from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
 from airflow_provider_pai.local.gate.gateway import pai_app
 from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.inference import FleetOf
 from airflow_provider_pai.local.jobs.demand import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
@@ -30,6 +31,7 @@ from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.bound import Place
 from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.serving import door
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class LocalPAI:
         gpus: int = 0,
         places: Mapping[str, Place] | None = None,
         quota: Quota | None = None,
+        fleet: FleetOf | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -80,6 +83,7 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
+            fleet: makes what runs services; by default processes of this machine.
         """
         self.clock = Clock()
         self.faults = Faults()
@@ -87,7 +91,7 @@ class LocalPAI:
         self._ports = port, oss_port
         self._credentials = credentials
         self._settings = Settings(
-            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota()
+            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota(), fleet
         )
         self._backend: Backend | None = None
         self._ready: Ready | None = None
@@ -134,7 +138,7 @@ class LocalPAI:
             own = self._credentials or home.key_pair()
             keys = KeyRing(own, self.clock.now, home.recall(KEPT, []), partial(home.remember, KEPT))
             api, oss = self._listeners(stack)
-            backend = Backend(home, self._settings, self.clock, self.faults, keys, urlsplit(oss.url).netloc)
+            backend = Backend(home, self._settings, self.clock, self.faults, keys, api.url, urlsplit(oss.url).netloc)
             stack.callback(backend.close)
             backend.start()
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
@@ -152,7 +156,7 @@ class LocalPAI:
         self._open.close()
 
     def reset(self) -> None:
-        """End and forget all jobs; forget all that was added or configured, objects, faults, counts, lag and offset.
+        """End and forget all jobs and services; forget all that was added or configured, objects, faults, lag, offset.
 
         Raises:
             RuntimeError: it is not started.
@@ -172,7 +176,9 @@ class LocalPAI:
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
         region_id = self._settings.region_id
         services = FaultyApp(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
-        api_app = Starlette(routes=[admin_route(backend.controls()), Mount("/", services)])
+        # Not signed: whoever calls a service shows its token.
+        predictions = Mount(door.PATH, backend.inference.door)
+        api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultyApp(oss_service, self.faults, OSS), self.clock.now)

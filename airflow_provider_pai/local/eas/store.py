@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from airflow_provider_pai.local.eas.record import Event, Service
 
 logger = logging.getLogger(__name__)
 
+FOLDER = "services"
+"""Name of the folder of all services in a server's folder."""
 _KEPT_EVENTS = 500
 
 
@@ -31,7 +33,7 @@ class ServiceStore:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._services = {service.name: service for path in sorted(folder.iterdir()) if (service := _read(path))}
+        self._services = {service.name: service for service in saved_services(folder)}
 
     def folder(self, name: str) -> Path:
         """Return the folder of a service's files."""
@@ -45,7 +47,7 @@ class ServiceStore:
     def all(self) -> list[Service]:
         """Return all services, oldest first."""
         with self._lock:
-            return sorted(self._services.values(), key=lambda service: (service.created, service.service_id))
+            return _oldest_first(self._services.values())
 
     def add(self, service: Service) -> bool:
         """Keep a new service; False when the name is taken."""
@@ -96,6 +98,16 @@ class ServiceStore:
             os.fsync(opened.fileno())
         temporary.replace(folder / "service.json")
         self._services[service.name] = service
+
+
+def saved_services(folder: Path) -> list[Service]:
+    """Return the services in a store's folder, whether or not a server has it, oldest first; none without it."""
+    paths = sorted(folder.iterdir()) if folder.exists() else []
+    return _oldest_first(service for path in paths if (service := _read(path)))
+
+
+def _oldest_first(services: Iterable[Service]) -> list[Service]:
+    return sorted(services, key=lambda service: (service.created, service.service_id))
 
 
 def _read(folder: Path) -> Service | None:

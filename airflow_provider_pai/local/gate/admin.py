@@ -46,6 +46,7 @@ class Controls:
         faults: the faults to come, and the requests so far.
         health: how the server is doing, as a JSON object.
         jobs: all jobs in short, oldest first.
+        services: all services in short, oldest first.
         reset: forget everything, as after the first start.
         lag: let the list of jobs lag by some seconds.
         move: put a job into a status, with reason code and message; raises a refusal when that can't be.
@@ -55,6 +56,7 @@ class Controls:
     faults: Faults
     health: Callable[[], Mapping[str, Any]]
     jobs: Callable[[], Sequence[Mapping[str, str]]]
+    services: Callable[[], Sequence[Mapping[str, str]]]
     reset: Callable[[], None]
     lag: Callable[[float], None]
     move: Callable[[str, JobStatus, str, str], None]
@@ -99,6 +101,7 @@ def admin_route(controls: Controls) -> Mount:
         Route("/list-lag", admin.lag, methods=["POST"]),
         Route("/clock", admin.move_clock, methods=["POST"]),
         Route("/jobs", admin.jobs, methods=["GET"]),
+        Route("/services", admin.services, methods=["GET"]),
         Route("/jobs/{TrainingJobId}/status", admin.move_job, methods=["POST"]),
     ]
     handlers = {Refusal: _refused, HTTPException: _refused}
@@ -115,6 +118,9 @@ class _Admin:
 
     def jobs(self, _: Request) -> Response:
         return answer({"jobs": self.controls.jobs()})
+
+    def services(self, _: Request) -> Response:
+        return answer({"services": self.controls.services()})
 
     def reset(self, _: Request) -> Response:
         self.controls.reset()

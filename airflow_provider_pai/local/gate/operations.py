@@ -1,7 +1,7 @@
 """Which operation a method and a path are: PAI's API has one REST path per operation, STS has one path for all.
 
 Names, methods and paths are those of the vendor's SDKs (paistudio20220112 2.6.2, aiworkspace20210204 8.3.5,
-pai_dlc20201203 1.11.6, sts20150401 1.2.0). Operations that local PAI doesn't serve are not listed.
+pai_dlc20201203 1.11.6, sts20150401 1.2.0, eas20210701 7.0.0). Operations that local PAI doesn't serve are not listed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO, STS, Service
+from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, EAS, PAI_STUDIO, STS, Service
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ _JOBS = "/api/v1/trainingjobs"
 _WORKSPACES = "/api/v1/workspaces"
 _DATASETS = "/api/v1/datasets"
 _EXPERIMENTS = "/api/v1/experiments"
+_SERVICES = "/api/v2/services"
+_SERVICE = f"{_SERVICES}/{{}}/{{}}"
+_GROUPS = "/api/v2/groups"
 
 OPERATIONS = (
     *(Operation(STS, action, method, "/") for action in ("AssumeRole", "GetCallerIdentity") for method in _RPC_METHODS),
@@ -81,6 +84,28 @@ OPERATIONS = (
     Operation(AI_WORKSPACE, "UpdateExperiment", "PUT", f"{_EXPERIMENTS}/{{}}"),
     Operation(AI_WORKSPACE, "DeleteExperiment", "DELETE", f"{_EXPERIMENTS}/{{}}"),
     Operation(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs"),
+    Operation(EAS, "CreateService", "POST", _SERVICES),
+    Operation(EAS, "ListServices", "GET", _SERVICES),
+    Operation(EAS, "DescribeService", "GET", _SERVICE),
+    Operation(EAS, "UpdateService", "PUT", _SERVICE),
+    Operation(EAS, "DeleteService", "DELETE", _SERVICE),
+    Operation(EAS, "UpdateServiceVersion", "PUT", f"{_SERVICE}/version"),
+    Operation(EAS, "ReleaseService", "PUT", f"{_SERVICE}/release"),
+    Operation(EAS, "StartService", "PUT", f"{_SERVICE}/start"),
+    Operation(EAS, "StopService", "PUT", f"{_SERVICE}/stop"),
+    Operation(EAS, "RestartService", "PUT", f"{_SERVICE}/restart"),
+    Operation(EAS, "UpdateServiceLabel", "PUT", f"{_SERVICE}/label"),
+    Operation(EAS, "DeleteServiceLabel", "DELETE", f"{_SERVICE}/label"),
+    Operation(EAS, "ListServiceVersions", "GET", f"{_SERVICE}/versions"),
+    Operation(EAS, "ListServiceInstances", "GET", f"{_SERVICE}/instances"),
+    Operation(EAS, "ListServiceContainers", "GET", f"{_SERVICE}/instances/{{}}/containers"),
+    Operation(EAS, "DescribeServiceEvent", "GET", f"{_SERVICE}/events"),
+    Operation(EAS, "DescribeServiceLog", "GET", f"{_SERVICE}/logs"),
+    Operation(EAS, "DescribeServiceEndpoints", "GET", f"{_SERVICE}/endpoints"),
+    Operation(EAS, "ListGroups", "GET", _GROUPS),
+    Operation(EAS, "DescribeGroup", "GET", f"{_GROUPS}/{{}}/{{}}"),
+    Operation(EAS, "DescribeGroupEndpoints", "GET", f"{_GROUPS}/{{}}/{{}}/endpoints"),
+    Operation(EAS, "DescribeMachineSpec", "GET", "/api/v2/public/instance_types"),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_pai.local.columns import aligned
+
 COLUMNS = ("TrainingJobId", "Status", "GmtCreateTime", "TrainingJobName", "ReasonMessage")
 
 
@@ -15,12 +17,4 @@ def rows(records: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 def lines(table: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the table as text: a head and a line for each job; what a job's author wrote stays on its line."""
-    if not table:
-        return ["no training jobs"]
-    cells = [COLUMNS, *(tuple(_one_line(row[name]) for name in COLUMNS) for row in table)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
+    return aligned(COLUMNS, table) if table else ["no training jobs"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.process import ProcessRuntime
@@ -23,11 +25,39 @@ class RuntimeKind(StrEnum):
     DOCKER = "docker"
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What processes of this machine are run with.
+
+    Attributes:
+        sandbox: keeps them apart.
+        environments: their Python environments.
+    """
+
+    sandbox: Sandbox
+    environments: Environments
+
+    @classmethod
+    def of(cls, home: Path, cache: Path, mode: Mode | None) -> Self:
+        """Look at this machine.
+
+        Args:
+            home: the server's folder.
+            cache: folder of Python environments.
+            mode: how a process gets its own ``/ml``; None for the best way that works here.
+
+        Raises:
+            RuntimeError: what is asked for does not work on this machine.
+            EnvironmentFailed: there is no Python that can be run.
+        """
+        environments = Environments(cache, Interpreter.at(), dict(os.environ))
+        return cls(Sandbox(home, environments.folders, mode), environments)
+
+
 def choose(
     kind: RuntimeKind,
     home: Path,
-    cache: Path,
-    sandbox: Mode | None,
+    machine: Machine,
     *,
     image_exists: Callable[[str], bool] = lambda _: True,
     gpus: bool = False,
@@ -37,14 +67,12 @@ def choose(
     Args:
         kind: what is asked for.
         home: the server's folder.
-        cache: folder of Python environments, for processes.
-        sandbox: how a process gets its own ``/ml``; None for the best way that works here.
+        machine: what processes are run with.
         image_exists: tells whether the image of a job that runs as a process could be had.
         gpus: give each container all GPUs; processes have them anyway.
 
     Raises:
         RuntimeError: what is asked for does not work on this machine.
-        EnvironmentFailed: there is no Python that jobs can run.
     """
     reason = ""
     if kind is not RuntimeKind.PROCESS:
@@ -54,8 +82,7 @@ def choose(
             if kind is RuntimeKind.DOCKER:
                 raise RuntimeError(f"jobs can't be run in containers: {error}") from error
             reason = str(error)
-    environments = Environments(cache, Interpreter.at(), dict(os.environ))
-    return ProcessRuntime(Sandbox(home, environments.folders, sandbox), environments, reason, image_exists)
+    return ProcessRuntime(machine.sandbox, machine.environments, reason, image_exists)
 
 
 def _docker(home: Path, *, gpus: bool, insisted: bool) -> Runtime:

@@ -23,7 +23,7 @@ from airflow_provider_pai.local.jobs.places import located, own_places
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome, Reason
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
-from airflow_provider_pai.local.running.ports import LOOPBACK, MasterPorts
+from airflow_provider_pai.local.running.ports import LOOPBACK, Ports
 from airflow_provider_pai.local.running.preparation import (
     Objects,
     OutputsLost,
@@ -103,7 +103,7 @@ class Life:
         ports: where its rendezvous port comes from.
     """
 
-    def __init__(self, job_id: str, workshop: Workshop, halt: Halt, ports: MasterPorts) -> None:
+    def __init__(self, job_id: str, workshop: Workshop, halt: Halt, ports: Ports) -> None:
         self._id = job_id
         self._shop = workshop
         self._halt = halt

@@ -1,4 +1,4 @@
-"""Ports for the rendezvous of distributed jobs, of which several share this machine."""
+"""Ports of this machine for commands that would each have one of their own in the cloud."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from airflow_provider_pai.model.contract import MASTER_PORT
 LOOPBACK = "127.0.0.1"
 
 
-class MasterPorts:
-    """Hands out a port per job: PAI's own while it is free, else any that is."""
+class Ports:
+    """Hands out ports: the one that is preferred while it is free, else any that is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: set[int] = set()
 
-    def take(self) -> int:
-        """Return a port that no other running job has; give it back at the job's end."""
+    def take(self, preferred: int = int(MASTER_PORT)) -> int:
+        """Return a port that nobody else was given; give it back at the end.
+
+        Args:
+            preferred: the port the cloud has; by default the one for the rendezvous of distributed jobs.
+        """
         with self._lock:
-            port = _free(int(MASTER_PORT)) if int(MASTER_PORT) not in self._taken else None
+            port = _free(preferred) if preferred not in self._taken else None
             while port is None or port in self._taken:
                 port = _free(0)
             self._taken.add(port)
             return port
 
     def give_back(self, port: int) -> None:
-        """Let other jobs have a port."""
+        """Let others have a port."""
         with self._lock:
             self._taken.discard(port)
 

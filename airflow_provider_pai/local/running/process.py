@@ -17,13 +17,13 @@ from airflow_provider_pai.local.running import processes
 from airflow_provider_pai.local.running.environments import Environments
 from airflow_provider_pai.local.running.output import each_line
 from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, Ready
-from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox, job_view
 from airflow_provider_pai.model.contract import RunPlan
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LAST_LINES_SECONDS = 2.0
 _RELEASE_MILLISECONDS = 200
 
@@ -110,9 +110,9 @@ class ProcessPlace:
         """Start the command in a session of its own. See :meth:`Workplace.start`."""
         work, home = self._job.work, str(self._job.work.home.absolute())
         shell, directory = ["/bin/sh", "-c", plan.command], plan.working_dir or home
-        command = self._sandbox.wrap(shell, work, directory, self._job.shown)
+        command = self._sandbox.wrap(shell, job_view(work, self._job.shown), directory)
         base = {
-            "PATH": f"{work.python.absolute() / 'bin'}:{self._environment / 'bin'}:{_SYSTEM_PATH}",
+            "PATH": f"{work.python.absolute() / 'bin'}:{self._environment / 'bin'}:{SYSTEM_PATH}",
             "HOME": home,
             "LANG": "C.UTF-8",
             "TMPDIR": self._sandbox.temporary(work),

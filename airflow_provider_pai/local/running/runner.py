@@ -13,7 +13,7 @@ from airflow_provider_pai.local.jobs.demand import Amount, demand
 from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
 from airflow_provider_pai.local.running.life import Halt, Life, Workshop
-from airflow_provider_pai.local.running.ports import MasterPorts
+from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.model.status import JobStatus
 
@@ -34,7 +34,7 @@ class Runner:
     def __init__(self, workshop: Workshop, slots: int | None = None) -> None:
         self._shop = workshop
         self._slots = slots or max(2, os.cpu_count() or 1)
-        self._ports = MasterPorts()
+        self._ports = Ports()
         self._lock = threading.RLock()
         self._queue = Queue(workshop.quota.total)
         self._halts: dict[str, Halt] = {}

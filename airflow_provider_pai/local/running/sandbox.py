@@ -8,12 +8,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running.lingering import LINGER
+from airflow_provider_pai.local.running.view import Shown, View, covers
 from airflow_provider_pai.model.contract import ROOT
 
 logger = logging.getLogger(__name__)
@@ -103,32 +104,34 @@ class Sandbox:
             )
         return ""
 
-    def wrap(
-        self, command: Sequence[str], work: WorkFolder, directory: str, shown: Mapping[str, Path] | None = None
-    ) -> list[str]:
-        """Return the command line that runs a command for a job.
+    def wrap(self, command: Sequence[str], view: View, directory: str) -> list[str]:
+        """Return the command line that runs a command.
 
         Args:
             command: what to run.
-            work: the job's folder.
-            directory: folder to run it in, as the job sees it.
-            shown: files and folders that it sees read-only, by path below ``/ml``, where something takes their place;
-                not plain.
+            view: what it sees of its own; plain, that is where it lies on this machine and nowhere else.
+            directory: folder to run it in, as the command sees it.
         """
-        shown = shown or {}
         if self.mode is Mode.BUBBLEWRAP:
             run = ["/bin/sh", "-c", _RUN, "sh", directory]
-            return [*_program("bwrap"), *self._view(work, shown), "--", *run, *command]
+            return [*_program("bwrap"), *self._view(view), "--", *run, *command]
         if self.mode is Mode.UNSHARE:
             unshare = [*_program("unshare"), "--mount", "--propagation", "private"]
             unshare += ["--pid", "--fork", "--kill-child", "--mount-proc"]
-            script = "\n".join(["set -e", *self._mounts(work, shown), "set +e", _RUN])
+            unshare += ["--net"] if view.own_network else []
+            script = "\n".join(["set -e", *self._mounts(view), "set +e", _RUN])
             return [*unshare, "/bin/sh", "-c", script, "sh", directory, *command]
         return ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", directory, *command]
 
-    def _view(self, work: WorkFolder, shown: Mapping[str, Path]) -> Iterator[str]:
+    def _view(self, view: View) -> Iterator[str]:
         yield from ("--unshare-pid", "--die-with-parent", "--cap-drop", "ALL")
+        yield from ("--unshare-net",) if view.own_network else ()
         yield from _machine()
+        covered = covers(view.shown, _REPLACED)
+        for cover in covered:
+            yield from ("--tmpfs", str(cover.folder))
+            for path in cover.kept:
+                yield from _seen(path)
         yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run")  # noqa: S108
         for name in _RUN_SHOWN:
             yield from ("--ro-bind-try", f"/run/{name}", f"/run/{name}")
@@ -136,18 +139,21 @@ class Sandbox:
             for device in sorted(Path("/dev").glob(pattern)):
                 yield from ("--dev-bind-try", str(device), str(device))
         yield from ("--tmpfs", str(self._hidden))
-        for path in self._visible:
+        for path in (*self._visible, *view.readable):
             yield from ("--ro-bind-try", str(path), str(path))
-        folder = str(work.path.absolute())
-        yield from ("--bind", folder, folder, "--bind", str(work.ml.absolute()), ROOT)
-        for target, source in shown.items():
-            yield from ("--ro-bind", str(source), f"{ROOT}/{target}")
+        folder = str(view.folder.absolute())
+        yield from ("--bind", folder, folder)
+        for target, shown in view.shown.items():
+            yield from ("--bind" if shown.writable else "--ro-bind", str(shown.source.absolute()), target)
+        for cover in covered:
+            yield from ("--remount-ro", str(cover.folder))
 
-    def _mounts(self, work: WorkFolder, shown: Mapping[str, Path]) -> Iterator[str]:
-        """Yield shell commands that hide the server's folder, but for what the job needs of it."""
+    def _mounts(self, view: View) -> Iterator[str]:
+        """Yield shell commands that hide the server's folder, but for what is to be seen of it."""
+        own = (view.folder.absolute(), *(path.absolute() for path in view.readable))
         within = (path for path in self._visible if path.is_relative_to(self._hidden) and path.exists())
         # Once hidden it can't be named any more, so it waits under the root folder.
-        kept = {f"{ROOT}/{number}": str(path) for number, path in enumerate((work.path.absolute(), *within))}
+        kept = {f"{ROOT}/{number}": str(path) for number, path in enumerate((*own, *within))}
         yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", ROOT])
         for waiting, path in kept.items():
             yield shlex.join(["mkdir", waiting])
@@ -156,11 +162,15 @@ class Sandbox:
         for waiting, path in kept.items():
             yield shlex.join(["mkdir", "-p", path])
             yield shlex.join(["mount", "--bind", waiting, path])
+        yield from _places(view.shown)
         yield shlex.join(["umount", "-R", ROOT])
-        yield shlex.join(["mount", "--bind", str(work.ml.absolute()), ROOT])
-        for target, source in shown.items():
-            yield shlex.join(["mount", "--bind", str(source), f"{ROOT}/{target}"])
-            yield shlex.join(["mount", "-o", "remount,bind,ro", f"{ROOT}/{target}"])
+        if ROOT not in view.shown and any(PurePosixPath(target).is_relative_to(ROOT) for target in view.shown):
+            yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", ROOT])
+        for target, shown in view.shown.items():
+            yield _place(target, shown)
+            yield shlex.join(["mount", "--bind", str(shown.source.absolute()), target])
+            if not shown.writable:
+                yield shlex.join(["mount", "-o", "remount,bind,ro", target])
 
     def _works(self) -> bool:
         """Really run something once: a program that is installed may still be forbidden to do this."""
@@ -172,7 +182,8 @@ class Sandbox:
             try:
                 if self.mode is Mode.UNSHARE:
                     Path(ROOT).mkdir(exist_ok=True)
-                command = self.wrap(["/bin/sh", "-c", f"echo ok > {ROOT}/probe"], work, ROOT)
+                view = job_view(work, {})
+                command = self.wrap(["/bin/sh", "-c", f"echo ok > {ROOT}/probe"], view, ROOT)
                 subprocess.run(
                     command,
                     env={"PATH": os.defpath},
@@ -186,15 +197,59 @@ class Sandbox:
             return (work.ml / "probe").exists()
 
 
+def job_view(work: WorkFolder, shown: Mapping[str, Path]) -> View:
+    """Return what a job sees of its own.
+
+    Args:
+        work: its folder.
+        shown: files and folders of this machine that it sees read-only, by path below ``/ml``; not plain.
+    """
+    others = {f"{ROOT}/{target}": Shown(source) for target, source in shown.items()}
+    return View(work.path, {ROOT: Shown(work.ml, writable=True), **others})
+
+
 def _machine() -> Iterator[str]:
     """Show everything of this machine's root read-only, but for what the job gets its own of."""
     for entry in sorted(Path("/").iterdir()):
-        if entry.name in _REPLACED:
-            continue
-        if entry.is_symlink():
-            yield from ("--symlink", str(entry.readlink()), str(entry))
-        else:
-            yield from ("--ro-bind-try", str(entry), str(entry))
+        if entry.name not in _REPLACED:
+            yield from _seen(entry)
+
+
+def _seen(path: Path) -> tuple[str, str, str]:
+    if path.is_symlink():
+        return "--symlink", str(path.readlink()), str(path)
+    return "--ro-bind-try", str(path), str(path)
+
+
+def _places(targets: Iterable[str]) -> Iterator[str]:
+    """Yield shell commands that make it possible to make places in folders of this machine, and change none of them.
+
+    Only where a folder of the root is missing it is made, as the root folder of jobs is.
+    """
+    outside = [target for target in targets if not PurePosixPath(target).is_relative_to(ROOT)]
+    for first in sorted({f"/{PurePosixPath(target).parts[1]}" for target in outside}):
+        if not Path(first).exists():
+            yield shlex.join(["mkdir", "-p", first])
+            yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", first])
+    for cover in covers(outside, ()):
+        held = f"{ROOT}/held"
+        yield shlex.join(["mkdir", "-p", held])
+        yield shlex.join(["mount", "--rbind", str(cover.folder), held])
+        yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", str(cover.folder)])
+        for path in cover.kept:
+            if path.is_symlink():
+                yield shlex.join(["cp", "-P", f"{held}/{path.name}", str(path)])
+                continue
+            yield shlex.join(["mkdir" if path.is_dir() else "touch", str(path)])
+            yield shlex.join(["mount", "--rbind", f"{held}/{path.name}", str(path)])
+        yield shlex.join(["umount", "-R", "-l", held])
+
+
+def _place(target: str, shown: Shown) -> str:
+    """Return the shell command that makes the place that something is then mounted on."""
+    if shown.source.is_dir():
+        return shlex.join(["mkdir", "-p", target])
+    return f"{shlex.join(['mkdir', '-p', str(PurePosixPath(target).parent)])} && {shlex.join(['touch', target])}"
 
 
 def _program(name: str) -> list[str]:

@@ -83,8 +83,8 @@ def _gpu_machine(instance_type: str, cpu: int, memory: int, gpu: int, gpu_type: 
     }
 
 
-_MACHINES = tuple(_machine(*row) for row in _CPU_TYPES) + tuple(_gpu_machine(*row) for row in _GPU_TYPES)
-_BY_NAME = {machine["InstanceType"]: machine for machine in _MACHINES}
+MACHINES = tuple(_machine(*row) for row in _CPU_TYPES) + tuple(_gpu_machine(*row) for row in _GPU_TYPES)
+_BY_NAME = {machine["InstanceType"]: machine for machine in MACHINES}
 
 
 def is_known(instance_type: str) -> bool:
@@ -100,7 +100,7 @@ def routes() -> list[Route]:
 def _list(request: Request) -> Response:
     """Answer ListEcsSpecs."""
     query = request.query_params
-    rows = _sorted([machine for machine in _MACHINES if _wanted(machine, query)], query)
+    rows = _sorted([machine for machine in MACHINES if _wanted(machine, query)], query)
     return answer({"EcsSpecs": list(Page.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
 
 

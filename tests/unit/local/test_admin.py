@@ -36,6 +36,7 @@ class Server:
         return (
             lambda: {"version": "1.2.3"},
             lambda: [{"TrainingJobId": "train1"}],
+            lambda: [{"ServiceName": "score"}],
             lambda: self.done.append(("reset",)),
             lambda seconds: self.done.append(("lag", seconds)),
             move,

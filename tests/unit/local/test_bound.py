@@ -19,7 +19,7 @@ from airflow_provider_pai.client.oss import ObjectStorage
 from airflow_provider_pai.errors import APIError, NotFoundError
 from airflow_provider_pai.local.oss.trees import stamps
 from airflow_provider_pai.local.running.bound import LocalPlace
-from airflow_provider_pai.local.running.choice import RuntimeKind, choose
+from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.create_body import create_body
@@ -53,7 +53,7 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
         home = tmp_path / "home"
         kind = RuntimeKind.DOCKER if docker else RuntimeKind.PROCESS
         try:
-            runtime = choose(kind, home, tmp_path / "cache", None if docker else Mode(request.param))
+            runtime = choose(kind, home, Machine.of(home, tmp_path / "cache", None if docker else Mode(request.param)))
         except RuntimeError as error:
             missing(request.param, str(error))
         houses.append(House(home, runtime, **options))

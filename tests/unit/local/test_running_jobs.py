@@ -20,7 +20,7 @@ from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.jobs.views import detailed
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.life import Halt, Life
-from airflow_provider_pai.local.running.ports import MasterPorts
+from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.spec import MetricDefinition
@@ -651,7 +651,7 @@ def test_changes_are_found_after_a_restart_of_the_server_too(build: Callable[...
     )
     house.says(job_id, "begun")
     house.put("c/same", "of another job")
-    other = Life(job_id, house.workshop, Halt(), MasterPorts())
+    other = Life(job_id, house.workshop, Halt(), Ports())
     other.save_outputs(transitions.SERVER_DIED)
     assert [stored.key for stored in house.objects.list_objects("bkt", "c/").objects] == ["c/same"]
     assert house.get("c/same") == "of another job"

@@ -1,0 +1,82 @@
+"""What CreateService and UpdateService refuse: what EAS presumably does, and what local PAI can't honour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from airflow_provider_pai.local.eas.container_checks import container_problems
+from airflow_provider_pai.local.eas.form import FORM, PROCESSOR_MEMBERS
+from airflow_provider_pai.local.eas.names import label_problems, name_problems
+from airflow_provider_pai.local.eas.refusals import invalid, missing
+from airflow_provider_pai.local.eas.resource_checks import metadata_problems, resource_problems
+from airflow_provider_pai.local.eas.storage_checks import storage_problems
+from airflow_provider_pai.local.gate.form import form_problems
+
+Body = Mapping[str, Any]
+
+_MAX_TOKEN = 256
+
+
+def name_of(config: Body) -> str:
+    """Return the name in a service JSON, which stands at the top or in ``metadata``; empty for none."""
+    return str(config.get("name") or (config.get("metadata") or {}).get("name") or "")
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Decides whether a service can be what its JSON says.
+
+    Attributes:
+        workspace_id: the only workspace.
+        instance_type_known: tells whether an instance type exists.
+        bucket_exists: tells whether an OSS bucket exists.
+    """
+
+    workspace_id: str
+    instance_type_known: Callable[[str], bool]
+    bucket_exists: Callable[[str], bool]
+
+    def well_formed(self, value: object) -> dict[str, Any]:
+        """Return a whole service JSON, or a part of one, when its members and their types are right.
+
+        Raises:
+            Refusal: 400 InvalidParameter; the message names the member.
+        """
+        for name in PROCESSOR_MEMBERS if isinstance(value, Mapping) else ():
+            if name in cast(Body, value):
+                raise invalid(f"{name} is not supported: local PAI runs services of containers only; send containers.")
+        for problem in form_problems(value, FORM):
+            raise invalid(problem + ".")
+        return dict(cast(Body, value))
+
+    def checked(self, value: object) -> dict[str, Any]:
+        """Return a whole service JSON when a service can be what it says.
+
+        Raises:
+            Refusal: 400 MissingParameter or InvalidParameter; the message names the member.
+        """
+        config = self.well_formed(value)
+        for path, given in (("name", name_of(config)), ("containers", config.get("containers"))):
+            if not given:
+                raise missing(path)
+        if not config["containers"][0].get("image"):
+            raise missing("containers[0].image")
+        for problem in self._problems(config):
+            raise invalid(problem + ".")
+        return config
+
+    def _problems(self, config: Body) -> Iterator[str]:
+        metadata, name = config.get("metadata", {}), name_of(config)
+        yield from name_problems("name", name)
+        if metadata.get("name", name) != name:
+            yield f"name and metadata.name contradict each other: {name!r} and {metadata['name']!r}"
+        token = config.get("token", "token")
+        if not (0 < len(token) <= _MAX_TOKEN and token.isascii() and token.isprintable() and " " not in token):
+            yield f"token is invalid: it must be at most {_MAX_TOKEN} printable ASCII characters without blanks"
+        yield from container_problems(config["containers"])
+        yield from storage_problems(config.get("storage", ()), self.bucket_exists)
+        yield from resource_problems(config, self.instance_type_known)
+        yield from metadata_problems(metadata, self.workspace_id)
+        yield from label_problems(config.get("labels", {}))

@@ -1,0 +1,65 @@
+"""The routes of service groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_pai.local.eas import refusals
+from airflow_provider_pai.local.eas.groups import Group, Groups
+from airflow_provider_pai.local.eas.query import asked_page
+from airflow_provider_pai.local.eas.views import Views
+from airflow_provider_pai.local.gate.reply import answer
+
+GROUPS = "/api/v2/groups"
+GROUP = f"{GROUPS}/{{ClusterId}}/{{GroupName}}"
+_PAGE_SIZE = 100
+
+
+def routes(groups: Groups, views: Views) -> list[Route]:
+    """Return the routes.
+
+    Args:
+        groups: the groups.
+        views: shows them.
+    """
+    handlers = _Groups(groups, views)
+    return [
+        Route(GROUPS, handlers.list, methods=["GET"]),
+        Route(GROUP, handlers.describe, methods=["GET"]),
+        Route(f"{GROUP}/endpoints", handlers.endpoints, methods=["GET"]),
+    ]
+
+
+@dataclass(frozen=True)
+class _Groups:
+    groups: Groups
+    views: Views
+
+    def list(self, request: Request) -> Response:
+        query = request.query_params
+        page = asked_page(query, _PAGE_SIZE)
+        here = query.get("WorkspaceId") in (None, "", self.views.workspace_id)
+        rows = [
+            self.views.group(group) for group in self.groups.all() if here and query.get("Filter", "") in group.name
+        ]
+        return answer(
+            {"Groups": page.of(rows), "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}
+        )
+
+    def describe(self, request: Request) -> Response:
+        return answer(self.views.group(self._existing(request)))
+
+    def endpoints(self, request: Request) -> Response:
+        group = self._existing(request)
+        return answer(self.views.endpoints(group.name, group.token))
+
+    def _existing(self, request: Request) -> Group:
+        name = request.path_params["GroupName"]
+        group = self.groups.get(name) if request.path_params["ClusterId"] == self.views.region_id else None
+        if group is None:
+            raise refusals.no_such_group(name)
+        return group

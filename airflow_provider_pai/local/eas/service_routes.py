@@ -1,0 +1,171 @@
+"""The routes that create, change, describe and delete services."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_pai.local.eas import changes, query, refusals
+from airflow_provider_pai.local.eas.checks import Checks
+from airflow_provider_pai.local.eas.desk import Desk
+from airflow_provider_pai.local.eas.groups import Groups, new_token
+from airflow_provider_pai.local.eas.names import label_problems
+from airflow_provider_pai.local.eas.record import Service
+from airflow_provider_pai.local.eas.resource_checks import TRAFFIC_STATES
+from airflow_provider_pai.local.eas.views import Views
+from airflow_provider_pai.local.gate.form import MapOf, checked_body, json_body
+from airflow_provider_pai.local.gate.parameters import flag, one_of, some_of
+from airflow_provider_pai.local.gate.reply import answer
+from airflow_provider_pai.local.services.shelf import new_id
+
+SERVICES = "/api/v2/services"
+SERVICE = f"{SERVICES}/{{ClusterId}}/{{ServiceName}}"
+_PAGE_SIZE = 100
+_MERGE, _REPLACE = "merge", "replace"
+_WEIGHTS = range(changes.NO_TRAFFIC, 1001)
+
+
+def routes(desk: Desk, checks: Checks, groups: Groups, views: Views) -> list[Route]:
+    """Return the routes.
+
+    Args:
+        desk: finds and changes services.
+        checks: decides what a service can be.
+        groups: the service groups.
+        views: shows services.
+    """
+    handlers = _Services(desk, checks, groups, views)
+    puts: dict[str, Callable[[Request], Response]] = {
+        "": handlers.update,
+        "/version": handlers.go_back,
+        "/release": handlers.release,
+        "/start": handlers.start,
+        "/stop": handlers.stop,
+        "/restart": handlers.restart,
+        "/label": handlers.label,
+    }
+    return [
+        Route(SERVICES, handlers.create, methods=["POST"]),
+        Route(SERVICES, handlers.list, methods=["GET"]),
+        Route(SERVICE, handlers.describe, methods=["GET"]),
+        Route(SERVICE, handlers.delete, methods=["DELETE"]),
+        *(Route(f"{SERVICE}{path}", handler, methods=["PUT"]) for path, handler in puts.items()),
+        Route(f"{SERVICE}/label", handlers.remove_labels, methods=["DELETE"]),
+    ]
+
+
+@dataclass(frozen=True)
+class _Services:
+    """One method per operation. They run in worker threads, because all of them read or write files."""
+
+    desk: Desk
+    checks: Checks
+    groups: Groups
+    views: Views
+    naming: threading.Lock = field(default_factory=threading.Lock)
+
+    def create(self, request: Request) -> Response:
+        asked = request.query_params
+        labels = query.labels_of(asked, "Labels")
+        for problem in label_problems(labels, "Labels"):
+            raise refusals.invalid(problem + ".")
+        if asked.get("WorkspaceId", self.views.workspace_id) not in ("", self.views.workspace_id):
+            raise refusals.invalid(f"WorkspaceId is invalid: there is no workspace {asked['WorkspaceId']}.")
+        if flag(asked, "Develop"):
+            raise refusals.invalid("Develop is not supported: local PAI has no development mode.")
+        config = self.checks.checked(json_body(request))
+        ids = new_id("eas-m-"), str(uuid.uuid4())
+        service = changes.created(config, *ids, new_token(), self.desk.time(), labels)
+        self._add(service)
+        self.desk.fleet.wake(service.name)
+        return answer(self.views.short(service))
+
+    def list(self, request: Request) -> Response:
+        page = query.asked_page(request.query_params, _PAGE_SIZE)
+        rows = [self.views.service(service, alone=False) for service in self.desk.store.all()]
+        found = query.matching(rows, request.query_params)
+        shown = [{name: value for name, value in row.items() if value is not None} for row in page.of(found)]
+        return answer({"Services": shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(found)})
+
+    def describe(self, request: Request) -> Response:
+        return answer(self.views.service(self.desk.existing(request), alone=True))
+
+    def update(self, request: Request) -> Response:
+        kind = one_of(request.query_params, "UpdateType", (_MERGE, _REPLACE), _MERGE)
+        body = self.checks.well_formed(json_body(request))
+
+        def update(service: Service, now: str) -> Service:
+            config = changes.merged(service.config, body) if kind == _MERGE else body
+            return changes.updated(service, self.checks.checked(config), now)
+
+        return self.desk.change(request, update, "updating")
+
+    def go_back(self, request: Request) -> Response:
+        number = self._required(request, "Version", int)
+        return self.desk.change(request, lambda service, now: changes.gone_back(service, number, now), "updating")
+
+    def release(self, request: Request) -> Response:
+        body = checked_body(request, {"Weight": int, "TrafficState": str})
+        weight, traffic = body.get("Weight"), one_of(body, "TrafficState", TRAFFIC_STATES) or None
+        if weight is None and traffic is None:
+            raise refusals.missing("Weight or TrafficState")
+        if weight is not None and weight not in _WEIGHTS:
+            raise refusals.invalid(f"Weight is invalid: it must be from {_WEIGHTS[0]} to {_WEIGHTS[-1]}.")
+        return self.desk.change(
+            request, lambda service, now: changes.released(service, weight, traffic, now), "released"
+        )
+
+    def start(self, request: Request) -> Response:
+        return self.desk.change(request, changes.started, "starting")
+
+    def stop(self, request: Request) -> Response:
+        return self.desk.change(request, changes.stopped, "stopping")
+
+    def restart(self, request: Request) -> Response:
+        return self.desk.change(request, changes.restarted, "restarting")
+
+    def delete(self, request: Request) -> Response:
+        if self.desk.existing(request).wanted.deleted:
+            return answer({"Message": "The service is being deleted"})
+        return self.desk.change(request, changes.deleted, "deleting")
+
+    def label(self, request: Request) -> Response:
+        labels = self._required(request, "Labels", MapOf(str))
+        for problem in label_problems(labels, "Labels"):
+            raise refusals.invalid(problem + ".")
+        return self._relabel(request, labels, set())
+
+    def remove_labels(self, request: Request) -> Response:
+        keys = some_of(request.query_params, "Keys")
+        if not keys:
+            raise refusals.missing("Keys")
+        return self._relabel(request, {}, keys)
+
+    def _relabel(self, request: Request, added: dict[str, str], removed: set[str]) -> Response:
+        return self.desk.change(
+            request, lambda service, now: changes.labelled(service, added, removed, now), "labelled"
+        )
+
+    def _add(self, service: Service) -> None:
+        """Keep a new service whose name is no other service's nor group's, and whose group has no service's name."""
+        with self.naming:
+            taken = self.groups.get(service.name)
+            if taken or service.name == service.group:
+                raise refusals.name_taken(service.name, "a service group")
+            if service.group and self.desk.store.get(service.group):
+                raise refusals.name_taken(service.group, "a service, so that no group can have it")
+            if not self.desk.store.add(service):
+                raise refusals.name_taken(service.name, "another service")
+
+    def _required(self, request: Request, name: str, form: Any) -> Any:
+        body = checked_body(request, {name: form})
+        if name not in body:
+            raise refusals.missing(name)
+        return body[name]

@@ -1,0 +1,61 @@
+"""What is refused of the storage that a service mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from airflow_provider_pai.model.uri import OssUri
+
+Body = Mapping[str, Any]
+
+_SOURCES = ("oss", "empty_dir")
+_ELSEWHERE = ("dataset", "nfs", "cpfs", "git", "image", "local_dir", "code_source", "resource")
+_RESERVED = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
+"""Where nothing can be mounted without taking away what every process needs."""
+
+
+def storage_problems(storage: Sequence[Body], bucket_exists: Callable[[str], bool]) -> Iterator[str]:
+    """Yield what is wrong with mounts of the right form.
+
+    Whether something is below a prefix turns out when an instance is made.
+
+    Args:
+        storage: the mounts.
+        bucket_exists: tells whether an OSS bucket exists.
+    """
+    seen: set[PurePosixPath] = set()
+    for index, mount in enumerate(storage):
+        where = f"storage[{index}]"
+        yield from _source_problems(where, mount)
+        if "oss" in mount:
+            yield from _oss_problems(f"{where}.oss", mount["oss"], bucket_exists)
+        path = PurePosixPath(mount.get("mount_path", ""))
+        if not path.is_absolute() or ".." in path.parts or "\0" in str(path) or str(path) in _RESERVED:
+            yield f"{where}.mount_path is invalid: {str(path)!r} must be an absolute path that can be mounted at"
+        for other in seen:
+            if path.is_relative_to(other) or other.is_relative_to(path):
+                yield f"{where}.mount_path is invalid: {path} and {other} would hide each other"
+        seen.add(path)
+
+
+def _source_problems(where: str, mount: Body) -> Iterator[str]:
+    for name in _ELSEWHERE:
+        if name in mount:
+            yield f"{where}.{name} is not supported: local PAI mounts {' and '.join(_SOURCES)} only"
+            return
+    if len([name for name in _SOURCES if name in mount]) != 1:
+        yield f"{where} is invalid: it must have one of {' and '.join(_SOURCES)}"
+
+
+def _oss_problems(where: str, oss: Body, bucket_exists: Callable[[str], bool]) -> Iterator[str]:
+    try:
+        uri = OssUri.parse(oss.get("path", ""))
+    except ValueError as error:
+        yield f"{where}.path is invalid: {error}"
+        return
+    if not bucket_exists(uri.bucket):
+        yield f"{where}.path is invalid: there is no bucket {uri.bucket}"
+    if oss.get("readOnly") is False:
+        yield f"{where}.readOnly is not supported with false: what an instance writes there would not reach OSS"

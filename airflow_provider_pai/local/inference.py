@@ -1,0 +1,102 @@
+"""EAS of one server, put together: its services, what runs them, who may ask for them and the way in to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_pai.local.eas import changes, table
+from airflow_provider_pai.local.eas.control import ControlPlane, Place
+from airflow_provider_pai.local.eas.fleet import Fleet
+from airflow_provider_pai.local.eas.groups import Groups
+from airflow_provider_pai.local.eas.store import FOLDER, ServiceStore
+from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.local.serving.door import Door
+from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.keeper import ServiceKeeper
+from airflow_provider_pai.local.serving.preparation import Stores
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
+
+    from airflow_provider_pai.local.home import Home
+
+_GROUPS = "service-groups"
+_LOOK_SECONDS = 0.02
+_END_SECONDS = 90
+
+FleetOf = Callable[[ServiceStore], Fleet]
+"""Makes what runs services, from their store."""
+
+
+class Inference:
+    """Services of one server. :meth:`start` begins to run them, :meth:`close` ends what it began.
+
+    Args:
+        home: the server's folder.
+        place: where services are, as answers tell.
+        stores: where what instances need comes from.
+        ground: what instances stand on.
+        bucket_exists: tells whether an OSS bucket exists.
+        fleet: makes what runs services; None for processes of this machine.
+
+    Attributes:
+        door: the application for what lies below the services' endpoints.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        place: Place,
+        stores: Stores,
+        ground: Ground,
+        bucket_exists: Callable[[str], bool],
+        fleet: FleetOf | None,
+    ) -> None:
+        self._now = ground.now
+        self._store = ServiceStore(home.path / FOLDER)
+        self._groups = Groups(self._store, home.recall(_GROUPS, []), partial(home.remember, _GROUPS))
+        self._keeper = ServiceKeeper(self._store, stores, ground)
+        self._fleet = fleet(self._store) if fleet else self._keeper
+        self._control = ControlPlane(self._store, self._groups, self._fleet, place, bucket_exists, ground.now)
+        self.door = Door(self._store, ground.upstreams, self._groups.token)
+
+    def start(self) -> None:
+        """Bring up the services that are to run."""
+        if self._fleet is self._keeper:
+            self._keeper.start()
+
+    def close(self) -> None:
+        """End all instances; the next start brings them up again."""
+        self._keeper.close()
+
+    def routes(self) -> list[Route]:
+        """Return the routes of all operations that local EAS has."""
+        return self._control.routes()
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many services are in which status."""
+        return self._control.counts()
+
+    def table(self) -> list[dict[str, str]]:
+        """Return all services in short, oldest first."""
+        return table.rows(self._store.all())
+
+    def reset(self) -> None:
+        """Delete all services, and return when they are gone.
+
+        Raises:
+            TimeoutError: an instance does not end.
+        """
+        now, deadline = wire_time(self._now()), time.monotonic() + _END_SECONDS
+        for service in self._store.all():
+            with suppress(KeyError):
+                self._store.change(service.name, lambda found: changes.deleted(found, now))
+            self._fleet.wake(service.name)
+        while left := self._store.all():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the service {left[0].name} does not end")
+            time.sleep(_LOOK_SECONDS)

@@ -1,0 +1,181 @@
+"""Services that really run, behind the door, without a control plane: tests write what is wanted themselves."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from airflow_provider_pai.local.eas.record import Service, Version, Wanted
+from airflow_provider_pai.local.eas.store import ServiceStore
+from airflow_provider_pai.local.gate.listener import Listener
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.choice import Machine
+from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.serving import door
+from airflow_provider_pai.local.serving.door import Door
+from airflow_provider_pai.local.serving.instance import Ground, Pace
+from airflow_provider_pai.local.serving.keeper import ServiceKeeper
+from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.upstreams import Upstreams
+
+PATIENCE = 60.0
+BUCKET = "bkt"
+GROUP_TOKEN = "token-of-the-group"
+NO_IMAGE = "no/such:image"
+
+SERVER = """
+import http.server, os, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/slow"):
+            time.sleep(1)
+        if self.path.startswith("/crash"):
+            os._exit(7)
+        text = f"{os.environ.get('ANSWER', '')} {self.command} {self.path} {body.decode()}".strip().encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def log_message(self, *_):
+        pass
+
+print("it serves", flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"""
+"""A server with a hard-coded port, that says what it was asked."""
+
+
+class ServingHouse:
+    """A store, a keeper and a door.
+
+    Args:
+        home: its folder.
+        mode: how instances are kept apart.
+        cache: folder of Python environments.
+        members: of :class:`Pace`.
+    """
+
+    def __init__(self, home: Path, mode: Mode | None = None, cache: Path | None = None, **members: float) -> None:
+        self.objects = ObjectStore(home / "oss")
+        self.objects.create_bucket(BUCKET)
+        self.machine = Machine.of(home, cache or home / "cache", mode)
+        self.store = ServiceStore(home / "services")
+        self.upstreams = Upstreams()
+        pace = Pace(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
+        ground = Ground(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
+        stores = Stores(self.objects, self.machine.environments, lambda uri: uri != NO_IMAGE)
+        self.keeper = ServiceKeeper(self.store, stores, ground)
+        self.listener = Listener("door", 0)
+        groups = {"shop": GROUP_TOKEN}
+        self.door = Door(self.store, self.upstreams, groups.get)
+
+    def start(self) -> None:
+        self.keeper.start()
+        self.listener.start(Starlette(routes=[Mount(door.PATH, self.door)]), _now)
+
+    def close(self) -> None:
+        self.listener.close()
+        self.keeper.close()
+        self.objects.close()
+
+    def put(self, key: str, text: str, folder: Path) -> None:
+        """Store an object."""
+        path = folder / secrets.token_hex(8)
+        path.write_text(text)
+        self.objects.put(BUCKET, key, path)
+
+    def config(self, script: str = SERVER, /, *, instances: int = 1, **container: Any) -> dict[str, Any]:
+        """Return a configuration that runs a Python program."""
+        command = {"command": ["python", "-c", script]} if "script" not in container else {}
+        return {
+            "metadata": {"instance": instances},
+            "containers": [{"image": "an/image:1", **command, **container}],
+        }
+
+    def create(self, name: str, config: Mapping[str, Any], wanted: Wanted = Wanted()) -> Service:  # noqa: B008
+        """Create a service."""
+        now = _now().isoformat()
+        versions = (Version(1, {"name": name, **config}, now),)
+        service = Service(name, f"eas-m-{name}", f"uid-{secrets.token_hex(8)}", f"token-{name}", now, now, versions)
+        assert self.store.add(replace(service, wanted=wanted))
+        self.keeper.wake(name)
+        return service
+
+    def update(self, name: str, config: Mapping[str, Any]) -> None:
+        """Make a version and want it."""
+
+        def change(service: Service) -> Service:
+            number = service.versions[-1].number + 1
+            version = Version(number, {"name": name, **config}, _now().isoformat())
+            wanted = replace(service.wanted, version=number, round=service.wanted.round + 1)
+            return replace(service, versions=(*service.versions, version), wanted=wanted)
+
+        self.store.change(name, change)
+        self.keeper.wake(name)
+
+    def want(self, name: str, *, again: bool = False, **members: Any) -> None:
+        """Want something else of a service; ``again`` begins a round."""
+
+        def change(service: Service) -> Service:
+            wanted = replace(service.wanted, **members)
+            return replace(service, wanted=replace(wanted, round=wanted.round + 1) if again else wanted)
+
+        self.store.change(name, change)
+        self.keeper.wake(name)
+
+    def service(self, name: str) -> Service:
+        found = self.store.get(name)
+        assert found is not None
+        return found
+
+    def until(self, name: str, status: str) -> Service:
+        """Wait until the present round of a service has come to an end, which must have a status."""
+        wait_until(lambda: self.service(name).seen.settled == self.service(name).wanted.round, self.account(name))
+        wait_until(lambda: self.service(name).seen.status in (status, "Failed"), self.account(name))
+        service = self.service(name)
+        assert service.seen.status == status, self.account(name)()
+        return service
+
+    def account(self, name: str) -> Callable[[], str]:
+        """Return what tells all that is known of a service."""
+        return lambda: f"{self.store.get(name)}\n" + "\n".join(self.keeper.lines(name))
+
+    def url(self, name: str, path: str = "") -> str:
+        return f"{self.listener.url}{door.PATH}/{name}{path}"
+
+    def ask(self, name: str, path: str = "", method: str = "GET", **arguments: Any) -> requests.Response:
+        """Send a request to a service, with its token unless there are other headers."""
+        arguments = {"headers": {"Authorization": f"token-{name}"}, "timeout": PATIENCE, **arguments}
+        return requests.request(method, self.url(name, path), **arguments)
+
+
+Build = Callable[..., ServingHouse]
+"""Makes a house: takes a mode, and members of :class:`Pace`."""
+
+
+def wait_until(condition: Callable[[], bool], account: Callable[[], str] = str, seconds: float = PATIENCE) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen in time: {account()}"
+        time.sleep(0.02)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
