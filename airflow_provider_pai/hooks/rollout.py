@@ -9,7 +9,7 @@ from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
 from airflow_provider_pai.model.rollout import Move, Plan, plan
 from airflow_provider_pai.model.service_body import labelled
-from airflow_provider_pai.model.service_status import ServiceSnapshot
+from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook
@@ -51,10 +51,13 @@ class Rollout:
         failure: PAIError | None = None
         for _ in range(_ROUNDS):
             existing = self._hook.find(self._name)
-            wanted = plan(existing, self._digest)
+            wanted = plan(existing, self._digest, self._owner)
             if wanted.move in (Move.AWAIT, Move.SETTLE, Move.NOTHING):
                 return wanted, existing
             failure = self._done(wanted)
+            if failure is None and existing and existing.status == ServiceStatus.STOPPED and wanted.move is Move.UPDATE:
+                # An update alone does not start what was stopped [inferred].
+                continue
             if failure is None:
                 return Plan(Move.AWAIT, wanted.version, wanted.previous), existing
             self._hook.log.warning("%s: looking what has become of it", failure)
@@ -78,7 +81,7 @@ class Rollout:
 
     def _is_refusal(self, error: PAIError, move: Move) -> bool:
         """Whether a create was refused for another reason than that the name is taken."""
-        refused = isinstance(error, APIError) and not isinstance(error, ConflictError) and not is_passing(error)
+        refused = isinstance(error, APIError) and not is_passing(error)
         return move is Move.CREATE and refused and self._hook.find(self._name) is None
 
     def _act(self, wanted: Plan) -> None:

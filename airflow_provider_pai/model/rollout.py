@@ -41,19 +41,20 @@ class Plan:
     previous: int | None = None
 
 
-def plan(existing: ServiceSnapshot | None, digest: str) -> Plan:
+def plan(existing: ServiceSnapshot | None, digest: str, owner: str) -> Plan:
     """Decide what brings a service to a configuration.
 
     Args:
         existing: the service as it is; None when there is none.
         digest: tells the configuration that is wanted.
+        owner: the task instance that wants it.
     """
     if existing is None:
         return Plan(Move.CREATE, 1, NO_VERSION)
     if existing.digest != digest:
         if not existing.is_settled:
             return Plan(Move.SETTLE)
-        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing))
+        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing, owner))
     wanted = Plan(Move.AWAIT, existing.version, existing.previous)
     if existing.status == ServiceStatus.RUNNING:
         return Plan(Move.NOTHING if _is_reached(existing) else Move.AWAIT, wanted.version, wanted.previous)
@@ -63,20 +64,24 @@ def plan(existing: ServiceSnapshot | None, digest: str) -> Plan:
         return Plan(Move.SETTLE)
     if existing.is_settled:
         # It has failed. Whoever asks once more wants it tried once more.
-        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing))
+        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing, owner))
     return wanted
 
 
-def way_back(existing: ServiceSnapshot) -> int | None:
+def way_back(existing: ServiceSnapshot, owner: str) -> int | None:
     """Return the version to go back to when the next one is no good; see :class:`Plan`.
 
-    It is what answers now. When nothing does, because the only version has failed, it is what that one would have gone
-    back to.
+    It is what answers now. Of a service that has failed nobody can tell what answers: EAS may name a version that never
+    did. Then it is what the failed version would have gone back to; that there was no service before counts only for
+    the task that has created it, since such a service is deleted.
     """
-    answers = existing.current_version not in (NO_VERSION, existing.latest_version)
-    if existing.status != ServiceStatus.FAILED or answers:
-        return existing.current_version or existing.previous
-    return existing.previous
+    if existing.status != ServiceStatus.FAILED:
+        return existing.current_version or None
+    if existing.previous == NO_VERSION:
+        return NO_VERSION if existing.owner == owner else None
+    if existing.previous is not None:
+        return existing.previous
+    return None if existing.current_version in (NO_VERSION, existing.latest_version) else existing.current_version
 
 
 def _is_reached(service: ServiceSnapshot) -> bool:

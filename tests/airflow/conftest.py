@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.local.server import LocalPAI
+from tests.support.deploying import services, source
 
 
 @pytest.fixture
@@ -21,3 +26,18 @@ def task_log(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtur
         return found
 
     return lines
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> str:
+    """Source code of a service."""
+    return source(tmp_path / "source")
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest, pai: LocalPAI) -> Iterator[str]:
+    """A name of a service or group of its own for each test; its services are deleted."""
+    name = "s_" + "".join(filter(str.isalnum, request.node.name.lower()))[-40:]
+    yield name
+    for service in services(name):
+        PAIServiceHook().delete(service.name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.hooks.base import PAIBaseHook
 
+Hook = TypeVar("Hook", bound=PAIBaseHook)
 Happening = Callable[[str], None]
 """Is given the operation's name."""
 
@@ -51,7 +52,7 @@ class InterruptedClient(PAIClient):
         return answer
 
 
-def interrupted(hook: PAITrainingHook, **happenings: Any) -> PAITrainingHook:
+def interrupted(hook: Hook, **happenings: Any) -> Hook:
     """Return the hook with a client at whose calls something happens."""
     hook.client = InterruptedClient(hook.client, **happenings)
     return hook

@@ -1,0 +1,215 @@
+"""Deploying models with a local PAI that really serves them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_pai.errors import PAIError, ServiceError
+from airflow_provider_pai.hooks.oss import PAIOSSHook
+from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.rollout import Awaited
+from tests.support.attempt import Attempt
+from tests.support.deploying import NEW, OLD, Model, ask, deploying, gone, services, writes
+
+
+def test_a_deployed_model_predicts_what_the_model_predicts(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    attempt = Attempt(task_id="deploy")
+    result = deploying(name, uri, code).execute(attempt.context)
+    assert ask(name) == {"model": "old", "predictions": OLD.predictions()}
+    endpoint = f"{pai.ready.api}/api/predict/{name}"
+    url = PAIServiceHook().console_url(name)
+    assert result == {
+        "service_name": name,
+        "version": 1,
+        "endpoint": endpoint,
+        "intranet_endpoint": endpoint,
+        "group": None,
+        "model_uri": uri,
+        "console_url": url,
+        "changed": True,
+    }
+    assert attempt.xcoms == {"console_url": url}
+
+
+def test_the_same_again_changes_nothing(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    deploying(name, uri, code).execute(Attempt().context)
+    pai.faults.reset_counts()
+    result = deploying(name, uri, code).execute(Attempt().context)
+    assert (result["version"], result["changed"]) == (1, False)
+    assert writes(pai) == {}
+
+
+def test_the_next_model_takes_the_place_of_the_old_one(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    result = deploying(name, NEW.stored(), code).execute(Attempt().context)
+    assert (result["version"], result["changed"]) == (2, True)
+    assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
+    assert writes(pai) == {"CreateService": 1, "UpdateService": 1}
+
+
+def test_a_model_that_fails_the_smoke_test_is_rolled_back(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    smoke = {"json": {"rows": [[1, 2]]}, "expect_json": {"predictions": [0.5]}}
+    with pytest.raises(ServiceError) as failure:
+        deploying(name, NEW.stored(), code, smoke_test=smoke).execute(Attempt().context)
+    text = str(failure.value)
+    assert f"service {name} is no good in version 2: the smoke test fails" in text
+    assert "['predictions'][0] is 5.0, not 0.5" in text
+    assert "version 1 answers again" in text
+    assert ask(name) == {"model": "old", "predictions": OLD.predictions()}
+    assert writes(pai) == {"CreateService": 1, "UpdateService": 1, "UpdateServiceVersion": 1}
+
+
+def test_an_endpoint_that_answers_500_is_rolled_back(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    with pytest.raises(ServiceError, match=r"the answer's status is 500, not 200(?s:.*)version 1 answers again"):
+        deploying(name, Model("broken", status=500).stored(), code).execute(Attempt().context)
+    assert ask(name)["model"] == "old"
+
+
+def test_a_model_that_crashes_at_start_is_rolled_back_and_the_events_say_why(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    with pytest.raises(ServiceError) as failure:
+        deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
+    text = str(failure.value)
+    assert "it is Failed (CrashLoopBackOff" in text
+    assert "events:\n  " in text
+    assert "CrashLoopBackOff: Version 2 does not come up" in text
+    assert "the model can't be loaded" in text
+    assert "version 1 answers again" in text
+    assert ask(name)["model"] == "old"
+    service = PAIServiceHook().describe(name)
+    assert (service.status, service.current_version, service.latest_version) == ("Running", 1, 2)
+
+
+def test_after_a_rollback_the_old_model_again_changes_nothing(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    deploying(name, uri, code).execute(Attempt().context)
+    with pytest.raises(ServiceError):
+        deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
+    pai.faults.reset_counts()
+    result = deploying(name, uri, code).execute(Attempt().context)
+    assert (result["version"], result["changed"]) == (1, False)
+    assert writes(pai) == {}
+
+
+def test_a_first_model_that_fails_leaves_no_service(pai: LocalPAI, name: str, code: str) -> None:
+    with pytest.raises(ServiceError, match="there was no version before it; the service was deleted"):
+        deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
+    gone(name)
+
+
+def test_a_first_model_that_fails_is_left_when_the_author_wants_to_look_at_it(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    with pytest.raises(ServiceError, match="left as it is"):
+        deploying(name, Model("crashing", crash=True).stored(), code, on_failure="leave").execute(Attempt().context)
+    assert [service.status for service in services(name)] == ["Failed"]
+
+
+def test_a_service_that_another_task_has_deployed_is_not_rolled_back(pai: LocalPAI, name: str, code: str) -> None:
+    """A test that fails once must not delete what has served for months."""
+    uri = OLD.stored()
+    deploying(name, uri, code).execute(Attempt().context)
+    pai.faults.reset_counts()
+    failing = deploying(name, uri, code, smoke_test={"path": "/", "expect_contains": "no such text"})
+    with pytest.raises(ServiceError, match="this task has not changed it"):
+        failing.execute(Attempt().context)
+    assert writes(pai) == {}
+    assert ask(name)["model"] == "old"
+
+
+def test_a_retry_tries_a_failed_model_once_more(pai: LocalPAI, name: str, code: str) -> None:
+    attempt = Attempt(max_tries=1)
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    uri = Model("crashing", crash=True).stored()
+    with pytest.raises(ServiceError):
+        deploying(name, uri, code, retries=1).execute(attempt.context)
+    mended = json.dumps({**NEW.__dict__, "weights": list(NEW.weights)}).encode()
+    PAIOSSHook().write(f"{uri}model.json", mended)
+    result = deploying(name, uri, code, retries=1).execute(attempt.retried().context)
+    assert (result["version"], result["changed"]) == (3, True)
+    assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
+
+
+def test_a_service_that_takes_too_long_is_rolled_back(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    slow = deploying(name, NEW.stored(), code, command="sleep 60", startup_timeout=1.5)
+    with pytest.raises(ServiceError, match=r"did not come up in time; it is Updating(?s:.*)version 1 answers again"):
+        slow.execute(Attempt().context)
+    assert ask(name)["model"] == "old"
+
+
+def test_a_stopped_service_is_started_with_the_wanted_model(pai: LocalPAI, name: str, code: str) -> None:
+    uri, hook = OLD.stored(), PAIServiceHook()
+    deploying(name, uri, code).execute(Attempt().context)
+    for wanted, model in ((uri, "old"), (NEW.stored(), "new")):
+        hook.stop(name)
+        hook.wait(name, Awaited(status="Stopped"), interval=0.1)
+        deploying(name, wanted, code).execute(Attempt().context)
+        assert ask(name)["model"] == model
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "said"),
+    [
+        ("model_uri", "oss://pai-local/models/nothing/", "is a folder without files"),
+        ("model_uri", "oss://no-such-bucket/models/", "can't be read"),
+        ("instance_type", "ecs.c6.gigantic", "is unknown in cn-hangzhou; there are, for example, ecs.c6."),
+        ("source_dir", "/does/not/exist", "does not exist on this worker"),
+        ("service_name", "Iris-Model", "is no name for EAS"),
+    ],
+)
+def test_what_can_not_work_is_refused_before_anything_is_created(
+    pai: LocalPAI, name: str, code: str, argument: str, value: str, said: str
+) -> None:
+    arguments = {"name": name, "model_uri": OLD.stored(), "source_dir": code}
+    names = {"service_name": "name"}
+    arguments[names.get(argument, argument)] = value
+    with pytest.raises(AirflowFailException, match=rf"(?s)\A{argument}.*{said}"):
+        deploying(**arguments).execute(Attempt().context)
+    assert writes(pai) == {}
+    assert services(name) == []
+
+
+def test_all_that_is_wrong_is_said_at_once(pai: LocalPAI, name: str, code: str) -> None:
+    operator = deploying(name, "oss://pai-local/nothing/", code, instance_type="ecs.no.such", smoke_test={"pth": "/"})
+    with pytest.raises(AirflowFailException, match="3 problems") as failure:
+        operator.execute(Attempt().context)
+    assert all(f"- {argument}" in str(failure.value) for argument in ("model_uri", "instance_type", "smoke_test"))
+
+
+def test_a_name_that_eas_refuses_is_told_with_its_words(pai: LocalPAI, code: str) -> None:
+    with pytest.raises(PAIError, match="name is invalid"):
+        deploying("1st_service", OLD.stored(), code).execute(Attempt().context)
+    assert services("1st_service") == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+@pytest.mark.parametrize("action", ["DescribeService", "CreateService", "UpdateService"])
+def test_faults_of_eas_make_neither_a_second_service_nor_a_wrong_one(
+    pai: LocalPAI, name: str, code: str, kind: FaultKind, action: str
+) -> None:
+    pai.faults.add(Fault(action, kind, times=2 if kind is FaultKind.THROTTLE else 1))
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    result = deploying(name, NEW.stored(), code).execute(Attempt().context)
+    assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
+    assert [service.name for service in services(name)] == [name]
+    assert result["version"] == 2
+
+
+def test_a_lost_answer_to_the_way_back_is_no_failure_of_it(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    pai.faults.add(Fault("UpdateServiceVersion", FaultKind.DROP_AFTER))
+    with pytest.raises(ServiceError, match="version 1 answers again"):
+        deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
+    assert ask(name)["model"] == "old"
