@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        return _fail(f"{' and '.join(missing)} not installed; run: pip install 'airflow-provider-pai[local]'")
+        return _fail(f"{', '.join(missing)} not installed; run: pip install 'airflow-provider-pai[local]'")
     try:
         return int(chosen.command(chosen))
     except _Failed as error:

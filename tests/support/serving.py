@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -41,7 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path.startswith("/slow"):
-            time.sleep(1)
+            print("it is slow", flush=True)
+            time.sleep(float(self.path.split("/")[2]))
         if self.path.startswith("/crash"):
             os._exit(7)
         text = f"{os.environ.get('ANSWER', '')} {self.command} {self.path} {body.decode()}".strip().encode()
@@ -68,10 +70,18 @@ class ServingHouse:
         home: its folder.
         mode: how instances are kept apart.
         cache: folder of Python environments.
+        point: chooses among a group's services.
         members: of :class:`Pace`.
     """
 
-    def __init__(self, home: Path, mode: Mode | None = None, cache: Path | None = None, **members: float) -> None:
+    def __init__(
+        self,
+        home: Path,
+        mode: Mode | None = None,
+        cache: Path | None = None,
+        point: Callable[[], float] = random.random,
+        **members: float,
+    ) -> None:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket(BUCKET)
         self.machine = Machine.of(home, cache or home / "cache", mode)
@@ -83,7 +93,7 @@ class ServingHouse:
         self.keeper = ServiceKeeper(self.store, stores, ground)
         self.listener = Listener("door", 0)
         groups = {"shop": GROUP_TOKEN}
-        self.door = Door(self.store, self.upstreams, groups.get)
+        self.door = Door(self.store, self.upstreams, groups.get, point)
 
     def start(self) -> None:
         self.keeper.start()
@@ -151,6 +161,10 @@ class ServingHouse:
         service = self.service(name)
         assert service.seen.status == status, self.account(name)()
         return service
+
+    def says(self, name: str, line: str) -> None:
+        """Wait until an instance has printed a line."""
+        wait_until(lambda: line in self.keeper.lines(name), self.account(name))
 
     def account(self, name: str) -> Callable[[], str]:
         """Return what tells all that is known of a service."""

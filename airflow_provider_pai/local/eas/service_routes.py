@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from airflow_provider_pai.local.eas.views import Views
 from airflow_provider_pai.local.gate.form import MapOf, checked_body, json_body
 from airflow_provider_pai.local.gate.parameters import flag, one_of, some_of
 from airflow_provider_pai.local.gate.reply import answer
-from airflow_provider_pai.local.services.shelf import new_id
 
 SERVICES = "/api/v2/services"
 SERVICE = f"{SERVICES}/{{ClusterId}}/{{ServiceName}}"
@@ -81,7 +81,7 @@ class _Services:
         if flag(asked, "Develop"):
             raise refusals.invalid("Develop is not supported: local PAI has no development mode.")
         config = self.checks.checked(json_body(request))
-        ids = new_id("eas-m-"), str(uuid.uuid4())
+        ids = _new_id(), str(uuid.uuid4())
         service = changes.created(config, *ids, new_token(), self.desk.time(), labels)
         self._add(service)
         self.desk.fleet.wake(service.name)
@@ -169,3 +169,8 @@ class _Services:
         if name not in body:
             raise refusals.missing(name)
         return body[name]
+
+
+def _new_id() -> str:
+    """Return an id in the form of the service's, greater than those before: times on the wire have whole seconds."""
+    return f"eas-m-{time.time_ns():018x}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_provider_pai.local.columns import aligned
 from airflow_provider_pai.local.eas.record import Service
-from airflow_provider_pai.local.eas.views import instance_count, status
+from airflow_provider_pai.local.eas.views import explained, instance_count, status
 
 COLUMNS = ("ServiceName", "Status", "CreateTime", "Version", "Instances", "Message")
 
@@ -20,7 +20,7 @@ def rows(services: Iterable[Service]) -> list[dict[str, str]]:
             "CreateTime": service.created,
             "Version": f"{service.seen.version} of {service.versions[-1].number}",
             "Instances": f"{service.seen.running} of {instance_count(service)}",
-            "Message": service.seen.message,
+            "Message": explained(service)[1],
         }
         for service in services
     ]

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_pai.local.eas.container_checks import DEFAULT_PORT
 from airflow_provider_pai.local.eas.fleet import Instance
 from airflow_provider_pai.local.eas.groups import Group
-from airflow_provider_pai.local.eas.record import Event, Service, Version
+from airflow_provider_pai.local.eas.record import Event, Seen, Service, Version
 from airflow_provider_pai.local.eas.resource_checks import instance_type
 
 Row = dict[str, Any]
@@ -50,11 +50,12 @@ class Views:
         config, wanted, seen = service.config, service.wanted, service.seen
         metadata = config.get("metadata") or {}
         cpu, gpu, memory = self.machine.get(instance_type(config), (0, 0, 0))
-        now = status(service)
+        reason, message = explained(service)
         return {
             **self.short(service),
             "ServiceUid": service.uid,
-            **_explained(service, now),
+            "Reason": reason,
+            "Message": message,
             "AccessToken": service.token if alone else None,
             "CurrentVersion": seen.version or 1,
             "LatestVersion": service.versions[-1].number,
@@ -202,10 +203,8 @@ def port(service: Service, number: int) -> int:
     return int(service.version(number).config["containers"][0].get("port", DEFAULT_PORT))
 
 
-def _explained(service: Service, now: str) -> Row:
-    """Return reason and message; what was seen in another status explains nothing."""
-    seen = service.seen if service.seen.status == now else None
-    return {
-        "Reason": (seen and seen.reason) or _REASONS.get(now, now),
-        "Message": (seen and seen.message) or f"Service is {now.lower()}",
-    }
+def explained(service: Service) -> tuple[str, str]:
+    """Return reason and message of the status; what was seen in another status explains nothing."""
+    now = status(service)
+    seen = service.seen if service.seen.status == now else Seen()
+    return seen.reason or _REASONS.get(now, now), seen.message or f"Service is {now.lower()}"

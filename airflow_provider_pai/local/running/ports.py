@@ -17,14 +17,15 @@ class Ports:
         self._lock = threading.Lock()
         self._taken: set[int] = set()
 
-    def take(self, preferred: int = int(MASTER_PORT)) -> int:
+    def take(self, preferred: int = int(MASTER_PORT), *, reuse: bool = False) -> int:
         """Return a port that nobody else was given; give it back at the end.
 
         Args:
             preferred: the port the cloud has; by default the one for the rendezvous of distributed jobs.
+            reuse: whether it counts as free when connections to it have only just ended, as servers see it.
         """
         with self._lock:
-            port = _free(preferred) if preferred not in self._taken else None
+            port = _free(preferred, reuse=reuse) if preferred not in self._taken else None
             while port is None or port in self._taken:
                 port = _free(0)
             self._taken.add(port)
@@ -36,8 +37,9 @@ class Ports:
             self._taken.discard(port)
 
 
-def _free(port: int) -> int | None:
+def _free(port: int, *, reuse: bool = False) -> int | None:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
         try:
             probe.bind((LOOPBACK, port))
         except OSError:

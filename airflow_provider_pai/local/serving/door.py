@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from airflow_provider_pai.local.eas.record import Service
 from airflow_provider_pai.local.eas.store import ServiceStore
+from airflow_provider_pai.local.serving.admission import admits
 from airflow_provider_pai.local.serving.routing import chosen, shares
 from airflow_provider_pai.local.serving.upstreams import Upstream, Upstreams
 
@@ -67,7 +67,7 @@ class Door:
         token = service.token if service else self._group_token(name)
         if token is None:
             await Response(status_code=404)(scope, receive, send)
-        elif not _shows(scope["headers"], token):
+        elif not admits(token, scope["method"], scope["raw_path"], scope["headers"]):
             refusal = JSONResponse({"code": "Unauthorized", "message": "Invalid token"}, 401)
             await refusal(scope, receive, send)
         elif not await self._passed_on(name if service else None, name, target, scope, receive, send):
@@ -197,11 +197,6 @@ def _target(scope: Scope) -> tuple[str, bytes]:
     name, slash, path = rest.partition(b"/")
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     return name.decode("latin-1"), (slash + path or b"/") + query
-
-
-def _shows(headers: Iterable[tuple[bytes, bytes]], token: str) -> bool:
-    shown = next((value for name, value in headers if name == b"authorization"), b"")
-    return any(secrets.compare_digest(each, token.encode()) for each in (shown, shown.removeprefix(b"Bearer ")))
 
 
 def _request_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

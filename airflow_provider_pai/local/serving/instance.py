@@ -141,7 +141,7 @@ class ServiceInstance:
         self._work = WorkFolder(folder)
         folder.mkdir(parents=True, mode=0o700)
         self._own_network = ground.sandbox.mode is not Mode.PLAIN
-        self._port = plan.port if self._own_network else ground.ports.take(plan.port)
+        self._port = plan.port if self._own_network else ground.ports.take(plan.port, reuse=True)
         self._reach: Reach = RelayReach(folder, plan.port) if self._own_network else PortReach(plan.port, self._port)
         self.upstream = Upstream(name, self._reach)
         self._process: ProcessInstance | None = None

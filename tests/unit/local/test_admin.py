@@ -71,6 +71,10 @@ def test_jobs_are_listed_in_short(server: Server) -> None:
     assert server.ask("GET", "jobs").json()["jobs"] == [{"TrainingJobId": "train1"}]
 
 
+def test_services_are_listed_in_short(server: Server) -> None:
+    assert server.ask("GET", "services").json()["services"] == [{"ServiceName": "score"}]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:80", "localhost:8080", "[::1]:8080"])
 def test_any_loopback_host_is_answered(server: Server, host: str) -> None:
     assert server.ask("GET", "health", headers={"host": host}).status_code == 200

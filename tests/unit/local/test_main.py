@@ -197,7 +197,7 @@ def test_missing_packages_are_one_clear_message(tmp_path: Path) -> None:
     command = [sys.executable, "-S", "-m", "airflow_provider_pai.local", "serve", "--home", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(package)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    expected = "pai-local: starlette and uvicorn not installed; run: pip install 'airflow-provider-pai[local]'\n"
+    expected = "pai-local: httpcore, starlette, uvicorn not installed; run: pip install 'airflow-provider-pai[local]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def build(tmp_path: Path, cache: Path) -> Iterator[Build]:
     """Builds houses in one folder; they are closed at the end."""
     houses: list[ServingHouse] = []
 
-    def new(mode: Mode | None = None, **members: float) -> ServingHouse:
+    def new(mode: Mode | None = None, **members: Any) -> ServingHouse:
         try:
             houses.append(ServingHouse(tmp_path / "home", mode, cache, **members))
         except RuntimeError as error:

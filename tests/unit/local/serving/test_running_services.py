@@ -2,18 +2,251 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
+import threading
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode
-from tests.support.serving import Build
+from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, ServingHouse
+
+FASTAPI = """
+import os, pathlib, fastapi, uvicorn
+
+app = fastapi.FastAPI()
+factor = int(pathlib.Path(os.environ["MODEL_MOUNT_PATH"], "factor.txt").read_text())
+
+@app.post("/predict")
+def predict(body: dict):
+    return {"predictions": [factor * x for x in body["instances"]]}
+
+uvicorn.run(app, host="0.0.0.0", port=8000)
+"""
+WSGI = """
+from wsgiref.simple_server import make_server
+
+def app(environ, start):
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [environ["PATH_INFO"].encode()]
+
+make_server("127.0.0.1", 9000, app).serve_forever()
+"""
+LOOKS = """
+import http.server, json, os, pathlib
+paths = json.loads(os.environ["PATHS"])
+seen = {path: pathlib.Path(path).read_text() for path in paths if os.path.isfile(path)}
+seen["cwd"] = os.getcwd()
+for path in json.loads(os.environ.get("WRITTEN", "[]")):
+    try:
+        pathlib.Path(path, "written").write_text("x")
+        seen[path] = "writable"
+    except OSError as error:
+        seen[path] = type(error).__name__
+text = json.dumps(seen).encode()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text)
+http.server.HTTPServer(("127.0.0.1", int(os.environ["LISTENING_PORT"])), Handler).serve_forever()
+"""
+ISOLATING = [Mode.BUBBLEWRAP, Mode.UNSHARE]
+
+
+def environment(**values: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def oss(path: str, key: str, **more: Any) -> dict[str, Any]:
+    return {"mount_path": path, "oss": {"path": f"oss://{BUCKET}/{key}"}, **more}
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_service_answers_through_the_door(build: Build, mode: Mode) -> None:
     house = build(mode)
-    house.create("svc", house.config(env=[{"name": "ANSWER", "value": "hello"}]))
+    house.create("svc", house.config(env=environment(ANSWER="hello")))
     service = house.until("svc", "Running")
     assert (service.seen.version, service.seen.running, service.seen.pending) == (1, 1, 0)
+    assert (service.seen.reason, service.seen.message) == ("RUNNING", "Service start successfully")
     answer = house.ask("svc", "/v1/x%20y?q=1&q=2", "POST", data="body")
     assert (answer.status_code, answer.text) == (200, "hello POST /v1/x%20y?q=1&q=2 body")
     assert house.keeper.lines("svc")[-1] == "it serves"
+
+
+@pytest.mark.parametrize("mode", ISOLATING)
+def test_instances_with_the_same_port_run_side_by_side(build: Build, mode: Mode) -> None:
+    house = build(mode)
+    script = SERVER.replace("os.environ.get('ANSWER', '')", "os.environ['LOCAL_PAI_INSTANCE']")
+    house.create("svc", house.config(script, instances=2))
+    assert house.until("svc", "Running").seen.running == 2
+    answered = {house.ask("svc").text.split()[0] for _ in range(6)}
+    assert answered == {instance.name for instance in house.keeper.instances("svc")}
+
+
+def test_without_networks_the_first_instance_has_the_port_and_others_fail_with_a_word(build: Build) -> None:
+    house = build(Mode.PLAIN)
+    house.create("svc", house.config())
+    house.until("svc", "Running")
+    house.create("twin", house.config())
+    failed = house.until("twin", "Failed")
+    assert "Address already in use" in failed.seen.message
+    serving = SERVER.replace("8000", "int(os.environ['PORT'])")
+    house.create("triplet", house.config(serving, instances=2))
+    assert house.until("triplet", "Running").seen.running == 2
+
+
+def test_a_fastapi_app_predicts_with_the_model_that_is_mounted(house: ServingHouse, tmp_path: Path) -> None:
+    house.put("models/7/factor.txt", "7", tmp_path)
+    model = oss("/eas/workspace/model/", "models/7", properties={"resource_type": "model", "resource_use": "base"})
+    # What is installed for the tests; to install it for the service would need an index.
+    path = environment(PYTHONPATH=sysconfig.get_path("purelib"))
+    house.create("svc", {**house.config(FASTAPI, env=path), "storage": [model]})
+    house.until("svc", "Running")
+    answer = house.ask("svc", "/predict", "POST", json={"instances": [1, 2, 3]})
+    assert answer.json() == {"predictions": [7, 14, 21]}
+    assert house.ask("svc", "/predict", "GET").status_code == 405
+
+
+def test_a_wsgi_app_on_another_port_answers(house: ServingHouse) -> None:
+    house.create("svc", house.config(WSGI, port=9000))
+    house.until("svc", "Running")
+    assert house.ask("svc", "/a/path").text == "/a/path"
+    assert house.ask("svc").text == "/"
+
+
+@pytest.mark.parametrize("mode", ISOLATING)
+def test_code_and_model_lie_where_the_configuration_says(build: Build, mode: Mode, tmp_path: Path) -> None:
+    house = build(mode)
+    house.put("code/app.py", LOOKS, tmp_path)
+    house.put("models/1/deep/model.txt", "the model", tmp_path)
+    paths = ["/eas/workspace/model/deep/model.txt", "/opt/other/place/deep/model.txt", "/etc/hostname"]
+    written = ["/eas/workspace/model", "/ml/usercode", "/opt", "/opt/other/place", "/scratch/deep", "/opt/other/tmp"]
+    variables = environment(PATHS=str(paths).replace("'", '"'), WRITTEN=str(written).replace("'", '"'))
+    config = house.config(script="cd /ml/usercode/\npython app.py\n", env=variables)
+    storage = [
+        oss("/ml/usercode/", "code/"),
+        oss("/eas/workspace/model/", "models/1/"),
+        oss("/opt/other/place", "models/1/"),
+        {"mount_path": "/scratch/deep", "empty_dir": {}},
+        {"mount_path": "/opt/other/tmp/", "empty_dir": {}},
+    ]
+    house.create("svc", {**config, "storage": storage})
+    house.until("svc", "Running")
+    seen = house.ask("svc").json()
+    assert seen["/eas/workspace/model/deep/model.txt"] == seen["/opt/other/place/deep/model.txt"] == "the model"
+    assert seen["/etc/hostname"] == Path("/etc/hostname").read_text()
+    assert seen["cwd"] == "/ml/usercode"
+    assert {path: seen[path] for path in written if path != "/opt"} == {
+        "/eas/workspace/model": "OSError",
+        "/ml/usercode": "OSError",
+        "/opt/other/place": "OSError",
+        "/scratch/deep": "writable",
+        "/opt/other/tmp": "writable",
+    }
+    assert not Path("/opt/other").exists()
+    assert not Path("/opt/written").exists()
+
+
+def test_plain_the_variables_tell_where_the_model_lies(build: Build, tmp_path: Path) -> None:
+    house = build(Mode.PLAIN)
+    house.put("m/factor.txt", "3", tmp_path)
+    script = 'cd "$MODEL_MOUNT_PATH" && ls && exec python -m http.server $PORT'
+    house.create("svc", {**house.config(script=script), "storage": [oss("/eas/workspace/model/", "m/")]})
+    house.until("svc", "Running")
+    assert "factor.txt" in house.keeper.lines("svc")
+    assert house.ask("svc", "/factor.txt").text == "3"
+
+
+def test_a_deep_home_is_no_hindrance(build: Build, tmp_path: Path) -> None:
+    house = build()
+    name = "svc_" + "x" * 59
+    assert len(str(tmp_path / name)) > 80
+    house.create(name, house.config())
+    house.until(name, "Running")
+    assert house.ask(name).status_code == 200
+
+
+def test_an_instance_sees_nothing_of_the_server_and_reaches_nothing_but_itself(house: ServingHouse) -> None:
+    script = f"""
+import os, socket
+print("home", sorted(os.listdir({str(house.store.folder("svc").parents[1])!r})), flush=True)
+try:
+    socket.create_connection(("127.0.0.1", {house.listener.port}), 2)
+except OSError as error:
+    print(type(error).__name__, flush=True)
+""" + SERVER
+    house.create("svc", house.config(script))
+    house.until("svc", "Running")
+    lines = house.keeper.lines("svc")
+    assert "ConnectionRefusedError" in lines
+    assert lines[0] in ("home ['services']", "home ['cache', 'services']")
+
+
+@pytest.mark.parametrize(
+    ("config", "reason", "words"),
+    [
+        ({"image": NO_IMAGE}, "ImagePullBackOff", "can't be pulled"),
+        ({"prepare": {"pythonRequirements": ["no-such-package-anywhere @ http://127.0.0.1:9/x.whl"]}}, "PrepareFailed",
+         "pip could not install"),
+        ({"prepare": {"pythonRequirements": ["-r /etc/passwd"]}}, "PrepareFailed", "option of pip"),
+        ({"prepare": {"pythonRequirementsPath": "/ml/usercode/requirements.txt"}}, "PrepareFailed", "no file"),
+        ({"script": "echo it is broken; exit 3"}, "CrashLoopBackOff", "it is broken"),
+        ({"script": "sleep 60", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
+         "StartupProbeFailed", "did not answer"),
+    ],
+)  # fmt: skip
+def test_what_does_not_come_up_fails_with_a_reason(
+    house: ServingHouse, config: dict[str, Any], reason: str, words: str
+) -> None:
+    house.create("svc", house.config(**config))
+    failed = house.until("svc", "Failed")
+    assert failed.seen.reason == reason
+    assert words in failed.seen.message
+    assert (failed.seen.version, failed.seen.running) == (0, 0)
+    warnings = [event for event in failed.events if event.type == "Warning"]
+    assert warnings[-1].reason == reason
+    assert words in warnings[-1].message
+    assert house.ask("svc").text == "no healthy upstream"
+    assert not house.keeper.instances("svc")
+
+
+@pytest.mark.parametrize(("path", "words"), [("nothing/", "no object"), ("", "can't be mounted")])
+def test_a_model_that_is_not_there_fails_the_service(house: ServingHouse, path: str, words: str) -> None:
+    bucket = BUCKET if path else "no-such-bucket"
+    storage = [{"mount_path": "/eas/workspace/model/", "oss": {"path": f"oss://{bucket}/{path}"}}]
+    house.create("svc", {**house.config(), "storage": storage})
+    failed = house.until("svc", "Failed")
+    assert failed.seen.reason == "FailedMount"
+    assert words in failed.seen.message
+
+
+def test_requirements_come_from_the_code_that_is_mounted(house: ServingHouse, tmp_path: Path) -> None:
+    house.put("code/requirements.txt", "# nothing to install here\n\n-e .\n", tmp_path)
+    config = house.config(prepare={"pythonRequirementsPath": "/ml/usercode/requirements.txt"})
+    house.create("svc", {**config, "storage": [oss("/ml/usercode/", "code/")]})
+    assert "'-e .' holds an option of pip" in house.until("svc", "Failed").seen.message
+
+
+def test_instances_of_one_service_answer_at_the_same_time(house: ServingHouse) -> None:
+    house.create("svc", house.config(instances=2))
+    house.until("svc", "Running")
+    slow = threading.Thread(target=lambda: house.ask("svc", "/slow/20"), daemon=True)
+    slow.start()
+    house.says("svc", "it is slow")
+    assert {house.ask("svc").status_code for _ in range(10)} == {200}
+    house.want("svc", deleted=True)
+
+
+def test_a_services_own_processes_are_all_that_is_ended(house: ServingHouse) -> None:
+    house.create("one", house.config())
+    house.create("two", house.config())
+    for name in ("one", "two"):
+        house.until(name, "Running")
+    house.want("one", running=False)
+    house.until("one", "Stopped")
+    assert house.ask("two").status_code == 200
+    assert os.listdir(house.store.folder("one") / "instances") == []
+    assert os.listdir(house.store.folder("one") / "shared") == []

@@ -1,0 +1,229 @@
+"""What the door lets in, where it leads to, and what it passes on."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import random
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from airflow_provider_pai.local.eas.record import Wanted
+from tests.support.serving import GROUP_TOKEN, SERVER, Build, ServingHouse, wait_until
+from tests.unit.local.serving.test_running_services import environment
+
+ECHO = """
+import http.server, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
+        self.send_response(299, "Odd")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Twice", "1")
+        self.send_header("X-Twice", "2")
+        self.send_header("Keep-Alive", "timeout=5")
+        self.end_headers()
+        self.wfile.write(body)
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "12345")
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"""
+STREAMS = """
+import http.server, hashlib, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def chunk(self, data):
+        self.wfile.write(b"%x\\r\\n%b\\r\\n" % (len(data), data))
+        self.wfile.flush()
+    def pieces(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            left = int(self.headers["Content-Length"])
+            while left:
+                piece = self.rfile.read(min(left, 1 << 20))
+                left -= len(piece)
+                yield piece
+            return
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+    def do_POST(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in self.pieces():
+            self.chunk(piece)
+        self.chunk(b"")
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for number in range(1000):
+                self.chunk(b"data: %d\\n\\n" % number)
+                time.sleep(0.05)
+        except OSError:
+            print("the caller left", flush=True)
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"""
+
+
+def grouped(house: ServingHouse, name: str, weight: int, traffic: str = "grouping") -> None:
+    config = house.config(env=environment(ANSWER=name))
+    config["metadata"]["group"] = "shop"
+    house.create(name, config, Wanted(weight=weight, traffic=traffic))
+
+
+def ask_group(house: ServingHouse) -> requests.Response:
+    return house.ask("shop", headers={"Authorization": GROUP_TOKEN})
+
+
+@pytest.mark.parametrize("shown", ["token-svc", "Bearer token-svc"])
+def test_who_shows_the_token_is_let_in(house: ServingHouse, shown: str) -> None:
+    house.create("svc", house.config())
+    house.until("svc", "Running")
+    assert house.ask("svc", headers={"Authorization": shown}).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "token-other"}, {"Authorization": "Basic token-svc"}])
+def test_who_does_not_is_refused(house: ServingHouse, headers: dict[str, str]) -> None:
+    house.create("svc", house.config())
+    answer = house.ask("svc", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json() == {"code": "Unauthorized", "message": "Invalid token"}
+
+
+def test_an_unknown_service_is_not_found_and_one_that_is_not_ready_has_no_upstream(house: ServingHouse) -> None:
+    assert (house.ask("nobody").status_code, house.ask("nobody").content) == (404, b"")
+    house.create("svc", house.config(script="sleep 60"))
+    answer = house.ask("svc")
+    assert (answer.status_code, answer.text) == (503, "no healthy upstream")
+
+
+def test_headers_are_passed_on_but_for_those_of_one_connection_and_the_token(house: ServingHouse) -> None:
+    house.create("svc", house.config(ECHO))
+    house.until("svc", "Running")
+    sent = {"Authorization": "token-svc", "X-Own": "a", "Connection": "X-Private, keep-alive", "X-Private": "b"}
+    answer = house.ask("svc", headers=sent)
+    assert (answer.status_code, answer.reason) in [(299, ""), (299, "Odd")]
+    got = dict(answer.json())
+    assert got["x-own"] == "a"
+    assert got["host"] == urlsplit(house.listener.url).netloc
+    assert not got.keys() & {"authorization", "x-private", "connection"}
+    assert answer.headers["X-Twice"] == "1, 2"
+    assert "Keep-Alive" not in answer.headers
+    head = house.ask("svc", method="HEAD")
+    assert (head.headers["Content-Length"], head.content) == ("12345", b"")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_large_bodies_are_streamed_both_ways(house: ServingHouse, chunked: bool) -> None:
+    house.create("svc", house.config(STREAMS))
+    house.until("svc", "Running")
+    size, piece = 64, bytes(range(256)) * 4096
+
+    def body() -> Iterator[bytes]:
+        yield from itertools.repeat(piece, size)
+
+    headers = {"Authorization": "token-svc"} | ({} if chunked else {"Content-Length": str(size * len(piece))})
+    with requests.post(house.url("svc"), data=body(), headers=headers, stream=True, timeout=60) as answer:
+        received = sum(len(each) for each in answer.iter_content(1 << 20))
+    assert received == size * len(piece)
+
+
+def test_what_comes_early_is_passed_on_early_and_a_caller_that_leaves_ends_it(house: ServingHouse) -> None:
+    house.create("svc", house.config(STREAMS))
+    house.until("svc", "Running")
+    headers = {"Authorization": "token-svc"}
+    begun = time.monotonic()
+    with requests.get(house.url("svc"), headers=headers, stream=True, timeout=60) as answer:
+        assert next(answer.iter_lines()) == b"data: 0"
+        # All of it takes fifty seconds.
+        assert time.monotonic() - begun < 20
+    house.says("svc", "the caller left")
+
+
+def test_a_caller_that_leaves_while_it_sends_disturbs_nobody(house: ServingHouse) -> None:
+    house.create("svc", house.config(STREAMS))
+    house.until("svc", "Running")
+    with socket.create_connection(("127.0.0.1", house.listener.port)) as caller:
+        head = b"POST /api/predict/svc HTTP/1.1\r\nHost: x\r\nAuthorization: token-svc\r\nContent-Length: 99999\r\n\r\n"
+        caller.sendall(head + b"only the beginning")
+        time.sleep(0.2)
+    assert house.ask("svc", method="POST", data=b"well").content == b"well"
+    upstream = house.upstreams.take("svc")
+    assert upstream is not None
+    wait_until(lambda: upstream.busy == 1)
+    house.upstreams.give_back(upstream)
+
+
+def test_an_answer_that_breaks_off_breaks_off_for_the_caller(house: ServingHouse) -> None:
+    script = SERVER.replace("self.wfile.write(text)", "self.wfile.write(text[:3]); self.wfile.flush(); os._exit(7)")
+    house.create("svc", house.config(script))
+    house.until("svc", "Running")
+    connection = http.client.HTTPConnection("127.0.0.1", house.listener.port, timeout=30)
+    connection.request("GET", "/api/predict/svc", headers={"Authorization": "token-svc"})
+    answer = connection.getresponse()
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
+    connection.close()
+
+
+def test_a_group_shares_its_traffic_by_weight(build: Build) -> None:
+    house = build(point=random.Random(7).random)
+    for name, weight in (("blue", 90), ("green", 10), ("grey", 0), ("gone", -1)):
+        grouped(house, name, weight)
+    grouped(house, "alone", 100, "standalone")
+    for name in ("blue", "green", "grey", "gone", "alone"):
+        house.until(name, "Running")
+    answers = Counter(ask_group(house).text.split()[0] for _ in range(300))
+    assert set(answers) == {"blue", "green"}
+    # Three standard deviations of a binomial distribution are 16.
+    assert abs(answers["green"] - 30) < 16
+    assert house.ask("grey").text == "grey GET /"
+    assert house.ask("shop", headers={"Authorization": "token-blue"}).status_code == 401
+    assert ask_group(house).status_code == 200
+
+    house.want("blue", weight=0)
+    assert {ask_group(house).text.split()[0] for _ in range(20)} == {"green"}
+    house.want("green", running=False)
+    house.until("green", "Stopped")
+    assert ask_group(house).text == "no healthy upstream"
+
+
+def test_traffic_is_shifted_within_a_group_without_a_failed_request(house: ServingHouse) -> None:
+    for name, weight in (("blue", 100), ("green", 0)):
+        grouped(house, name, weight)
+        house.until(name, "Running")
+    codes: Counter[int] = Counter()
+    done = threading.Event()
+
+    def load() -> None:
+        while not done.is_set():
+            codes[ask_group(house).status_code] += 1
+
+    client = threading.Thread(target=load)
+    client.start()
+    for share in (10, 50, 100):
+        house.want("green", weight=share)
+        house.want("blue", weight=100 - share)
+        time.sleep(0.2)
+    house.want("blue", running=False)
+    house.until("blue", "Stopped")
+    done.set()
+    client.join()
+    assert set(codes) == {200}
+    assert codes[200] > 50
