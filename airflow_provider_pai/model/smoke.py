@@ -121,7 +121,7 @@ def _problems(value: Mapping[str, Any]) -> Iterator[str]:
             yield f"smoke_test has the unknown member {name!r}; it may have {', '.join(known)}"
     yield from _request_problems(value)
     status, timeout = value.get("expect_status", 200), value.get("timeout", 10.0)
-    if not _is_number(status) or status != int(status) or not 100 <= status < 600:
+    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status < 600:
         yield f"smoke_test['expect_status'] must be a status from 100 to 599, not {status!r}"
     if timeout is not None and (not _is_number(timeout) or not math.isfinite(timeout) or timeout <= 0):
         yield f"smoke_test['timeout'] must be a number of seconds above 0, not {timeout!r}"

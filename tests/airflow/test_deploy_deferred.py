@@ -1,0 +1,151 @@
+"""Deploying with the waits in the triggerer, and what must never be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_pai.errors import ServiceError
+from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.triggers.services import PAIServiceTrigger
+from tests.support.attempt import Attempt
+from tests.support.deploying import NEW, OLD, Model, ask, deploying
+
+SECRET = "not-for-anybody's-eyes"
+
+
+def run_trigger(deferred: TaskDeferred) -> dict[str, Any]:
+    """What the triggerer does: make the trigger again from its row, run it, hand on its event as JSON."""
+    _, arguments = deferred.trigger.serialize()
+    trigger = PAIServiceTrigger(**json.loads(json.dumps(arguments)))
+
+    async def events() -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    [event] = asyncio.run(events())
+    read: dict[str, Any] = json.loads(json.dumps(event))
+    return read
+
+
+class Deferred:
+    """A deployment whose waits are in the triggerer; each part of it is a process of its own.
+
+    Attributes:
+        rows: what lies in Airflow's database meanwhile: triggers, events, what the task goes on with.
+    """
+
+    def __init__(self, make: Callable[[], Any], attempt: Attempt) -> None:
+        self._make = make
+        self._attempt = attempt
+        self.rows: list[Any] = []
+
+    def run(self) -> dict[str, Any]:
+        step: Callable[[], dict[str, Any]] = lambda: self._make().execute(self._attempt.context)  # noqa: E731
+        while True:
+            try:
+                return step()
+            except TaskDeferred as deferred:
+                event = run_trigger(deferred)
+                kwargs = json.loads(json.dumps(deferred.kwargs))
+                self.rows += [deferred.trigger.serialize(), event, kwargs]
+                step = lambda: self._make().execute_complete(self._attempt.context, event, **kwargs)  # noqa: B023, E731
+
+
+def deferred(name: str, uri: str, code: str, attempt: Attempt | None = None, **arguments: Any) -> Deferred:
+    return Deferred(lambda: deploying(name, uri, code, deferrable=True, **arguments), attempt or Attempt())
+
+
+def test_a_deployment_that_waits_in_the_triggerer_ends_like_any_other(pai: LocalPAI, name: str, code: str) -> None:
+    first = deferred(name, OLD.stored(), code)
+    assert first.run()["version"] == 1
+    second = deferred(name, NEW.stored(), code)
+    result = second.run()
+    assert (result["version"], result["changed"]) == (2, True)
+    assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
+    assert len(first.rows) == len(second.rows) == 3
+
+
+def test_what_is_served_already_is_not_waited_for(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    deploying(name, uri, code).execute(Attempt().context)
+    again = deferred(name, uri, code)
+    assert again.run()["changed"] is False
+    assert again.rows == []
+
+
+@pytest.mark.parametrize("broken", [Model("broken", crash=True), Model("broken", status=500)], ids=["crash", "500"])
+def test_a_bad_model_is_rolled_back_from_the_triggerer_too(pai: LocalPAI, name: str, code: str, broken: Model) -> None:
+    deferred(name, OLD.stored(), code).run()
+    deployment = deferred(name, broken.stored(), code)
+    with pytest.raises(ServiceError, match=r"is no good in version 2(?s:.*)version 1 answers again"):
+        deployment.run()
+    assert len(deployment.rows) == 6
+    assert ask(name)["model"] == "old"
+
+
+def test_a_service_that_takes_too_long_is_rolled_back_from_the_triggerer_too(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    deferred(name, OLD.stored(), code).run()
+    with pytest.raises(ServiceError, match=r"did not come up in time(?s:.*)version 1 answers again"):
+        deferred(name, NEW.stored(), code, command="sleep 60", startup_timeout=1.5).run()
+    assert ask(name)["model"] == "old"
+
+
+def test_blue_green_waits_in_the_triggerer_too(pai: LocalPAI, name: str, code: str) -> None:
+    for model in (OLD, NEW):
+        deferred(name, model.stored(), code, strategy="blue_green").run()
+        assert ask(name)["model"] == model.name
+
+
+def test_faults_while_the_triggerer_waits_do_not_fail_the_task(pai: LocalPAI, name: str, code: str) -> None:
+    with pytest.raises(TaskDeferred) as waiting:
+        deploying(name, OLD.stored(), code, deferrable=True).execute(Attempt().context)
+    for kind in (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP_AFTER, FaultKind.HTML):
+        pai.faults.add(Fault("DescribeService", kind))
+    event = run_trigger(waiting.value)
+    assert (event["error"], event["verdict"]) == (None, "reached")
+
+
+def test_what_the_triggerer_can_not_watch_the_worker_does(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    with pytest.raises(TaskDeferred) as waiting:
+        deploying(name, uri, code, deferrable=True).execute(Attempt().context)
+    pai.faults.add(Fault("DescribeService", FaultKind.ERROR, status=403, code="NoPermission"))
+    event = run_trigger(waiting.value)
+    assert "NoPermission" in event["error"]
+    operator = deploying(name, uri, code, deferrable=True)
+    assert operator.execute_complete(Attempt().context, event, **waiting.value.kwargs)["version"] == 1
+
+
+def test_neither_token_nor_environment_is_in_any_row_event_xcom_or_log(
+    pai: LocalPAI, name: str, code: str, task_log: Callable[[], list[str]]
+) -> None:
+    attempt = Attempt()
+    environments = {"HIDDEN": SECRET}
+    deployment = deferred(name, OLD.stored(), code, attempt, environments=environments)
+    result = deployment.run()
+    failing = deferred(name, Model("broken", status=500).stored(), code, attempt, environments=environments)
+    with pytest.raises(ServiceError) as failure:
+        failing.run()
+    token = PAIServiceHook().describe(name).token
+    assert len(token) > 10
+    everything = json.dumps([result, attempt.xcoms, deployment.rows, failing.rows, str(failure.value), task_log()])
+    assert name in everything
+    assert token not in everything
+    assert SECRET not in everything
+
+
+def test_the_token_is_masked_when_it_is_asked_for(pai: LocalPAI, name: str, code: str) -> None:
+    from airflow.providers.common.compat.sdk import redact
+
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    token = PAIServiceHook().token(name)
+    assert redact(f"it is {token}") == "it is ***"

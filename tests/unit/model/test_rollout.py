@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from airflow_provider_pai.model.rollout import Awaited, Move, Plan, Verdict, plan
+from airflow_provider_pai.model.service_body import labelled
+from airflow_provider_pai.model.service_status import SETTLED_STATUSES, ServiceSnapshot, ServiceStatus
+
+WANTED, OTHER, ME, ANOTHER = "wanted", "other", "me", "another"
+
+
+def seen(
+    status: str = "Running",
+    *,
+    digest: str = OTHER,
+    versions: tuple[int, int] = (1, 1),
+    noted: int | None = None,
+    previous: int | None = None,
+    owner: str = ANOTHER,
+) -> ServiceSnapshot:
+    labels = {"airflow.config": digest, "airflow.owner": owner} if digest else {}
+    if noted is not None:
+        labels["airflow.version"] = str(noted)
+    if previous is not None:
+        labels["airflow.previous"] = str(previous)
+    current, latest = versions
+    return ServiceSnapshot("iris", status, current_version=current, latest_version=latest, labels=labels)
+
+
+TABLE = [
+    ("there is none", None, Plan(Move.CREATE, 1, 0)),
+    ("another model is served", seen(versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
+    ("somebody else's service", seen(digest="", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
+    ("another model is stopped", seen("Stopped", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
+    ("another model came back after a failure", seen(versions=(2, 3), noted=2), Plan(Move.UPDATE, 4, 2)),
+    ("another model is on its way", seen("Updating", versions=(2, 3)), Plan(Move.SETTLE)),
+    ("it is being deleted", seen("Deleting"), Plan(Move.SETTLE)),
+    ("a status nobody knows", seen("Defragmenting"), Plan(Move.SETTLE)),
+    ("another model has failed beside the one before", seen("Failed", versions=(2, 3)), Plan(Move.UPDATE, 4, 2)),
+    (
+        "another model has failed, and said what to go back to",
+        seen("Failed", versions=(3, 3), previous=2),
+        Plan(Move.UPDATE, 4, 2),
+    ),
+    ("somebody's only version has failed", seen("Failed", digest=""), Plan(Move.UPDATE, 2, None)),
+    ("another task's first version has failed", seen("Failed", previous=0), Plan(Move.UPDATE, 2, None)),
+    ("my first version has failed with another model", seen("Failed", previous=0, owner=ME), Plan(Move.UPDATE, 2, 0)),
+    ("it is served", seen(digest=WANTED, versions=(3, 3), previous=2), Plan(Move.NOTHING, 3, 2)),
+    (
+        "it is served, but not where its label says",
+        seen(digest=WANTED, versions=(3, 3), noted=2),
+        Plan(Move.NOTHING, 2, None),
+    ),
+    (
+        "it is served after a way back",
+        seen(digest=WANTED, versions=(2, 3), noted=2, previous=1),
+        Plan(Move.NOTHING, 2, 1),
+    ),
+    (
+        "the version before still answers",
+        seen(digest=WANTED, versions=(2, 3), noted=3, previous=2),
+        Plan(Move.AWAIT, 3, 2),
+    ),
+    ("it is on its way", seen("Updating", digest=WANTED, versions=(2, 3), noted=3, previous=2), Plan(Move.AWAIT, 3, 2)),
+    (
+        "it is being created",
+        seen("Creating", digest=WANTED, versions=(0, 1), noted=1, previous=0),
+        Plan(Move.AWAIT, 1, 0),
+    ),
+    ("it is stopped", seen("Stopped", digest=WANTED, versions=(3, 3), previous=2), Plan(Move.START, 3, 2)),
+    ("it is being stopped", seen("Stopping", digest=WANTED), Plan(Move.SETTLE)),
+    (
+        "it has failed beside the one before",
+        seen("Failed", digest=WANTED, versions=(2, 3), previous=2),
+        Plan(Move.UPDATE, 4, 2),
+    ),
+    ("it has failed as my first", seen("Failed", digest=WANTED, previous=0, owner=ME), Plan(Move.UPDATE, 2, 0)),
+]
+
+
+@pytest.mark.parametrize(("existing", "then"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_what_follows_from_what_is_seen(existing: ServiceSnapshot | None, then: Plan) -> None:
+    assert plan(existing, WANTED, ME) == then
+
+
+@pytest.mark.parametrize(("status", "digest"), [*product([*ServiceStatus, "Unheard"], [WANTED, OTHER, ""])])
+def test_nothing_is_done_while_something_is_under_way_and_something_is_done_for_all_else(
+    status: str, digest: str
+) -> None:
+    move = plan(seen(status, digest=digest), WANTED, ME).move
+    if status in SETTLED_STATUSES:
+        assert move in (Move.UPDATE, Move.START, Move.NOTHING)
+    else:
+        assert move in (Move.SETTLE, Move.AWAIT)
+    assert (move is Move.NOTHING) == (status == "Running" and digest == WANTED)
+
+
+def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> None:
+    body = {"name": "iris", "labels": {"team": "ml"}, "metadata": {"instance": 1}}
+    one = labelled(body, version=1, previous=0, owner=ME)
+    two = labelled({**one, "name": "iris_blue"}, version=7, previous=None, owner=ANOTHER)
+    assert one["labels"]["airflow.config"] == two["labels"]["airflow.config"]
+    assert one["labels"]["team"] == "ml"
+    changed = labelled({**body, "metadata": {"instance": 2}}, version=1, previous=0, owner=ME)
+    assert changed["labels"]["airflow.config"] != one["labels"]["airflow.config"]
+    relabelled = labelled({**body, "labels": {"team": "it"}}, version=1, previous=0, owner=ME)
+    assert relabelled["labels"]["airflow.config"] != one["labels"]["airflow.config"]
+
+
+@pytest.mark.parametrize(
+    ("awaited", "service", "verdict"),
+    [
+        (Awaited(2), seen("Updating", versions=(1, 2)), Verdict.PENDING),
+        (Awaited(2), seen("Anything", versions=(1, 2)), Verdict.PENDING),
+        (Awaited(2), seen(versions=(2, 2)), Verdict.REACHED),
+        (Awaited(2), seen(versions=(3, 3)), Verdict.REACHED),
+        (Awaited(2), seen(versions=(1, 1)), Verdict.STALE),
+        (Awaited(2), seen("Failed", versions=(1, 1)), Verdict.STALE),
+        (Awaited(2), seen("Failed", versions=(1, 2)), Verdict.FAILED),
+        (Awaited(2), seen("Stopped", versions=(1, 2)), Verdict.STALE),
+        (Awaited(2), ServiceSnapshot("iris", "Deleted"), Verdict.STALE),
+        (Awaited(1, back=True), seen(versions=(1, 2)), Verdict.REACHED),
+        (Awaited(1, back=True), seen(versions=(2, 2)), Verdict.STALE),
+        (Awaited(1, back=True), seen("Failed", versions=(1, 2)), Verdict.STALE),
+        (Awaited(1, back=True), seen("Updating", versions=(2, 2)), Verdict.PENDING),
+        (Awaited(), seen("Updating"), Verdict.PENDING),
+        (Awaited(), seen("Failed"), Verdict.REACHED),
+        (Awaited(), ServiceSnapshot("iris", "Deleted"), Verdict.REACHED),
+        (Awaited(status="Running"), seen("Running"), Verdict.REACHED),
+        (Awaited(status="Running"), seen("Stopped"), Verdict.PENDING),
+        (Awaited(status="Running"), seen("Failed"), Verdict.FAILED),
+        (Awaited(status="Failed"), seen("Failed"), Verdict.REACHED),
+    ],
+)
+def test_a_look_says_whether_to_wait_on(awaited: Awaited, service: ServiceSnapshot, verdict: Verdict) -> None:
+    assert awaited.verdict(service) is verdict
+
+
+def test_a_snapshot_comes_through_an_event_as_it_was() -> None:
+    service = ServiceSnapshot("iris", ServiceStatus.RUNNING, labels={"a": "b"}, token="secret", config={"name": "iris"})
+    again = ServiceSnapshot.from_json({**service.to_json(), "newer": 1})
+    assert again == service
+    assert (again.token, again.config) == ("", {})
