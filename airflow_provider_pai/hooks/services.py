@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -12,12 +11,14 @@ from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_pai.api import services as calls
 from airflow_provider_pai.api.endpoints import service_page
+from airflow_provider_pai.client.kept_metrics import read_metrics_file
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT
 from airflow_provider_pai.client.predict import EndpointClient
 from airflow_provider_pai.client.service_watch import ServiceWatch
-from airflow_provider_pai.errors import NotFoundError, PAIError, ServiceError
+from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.service_preparation import ServicePreparation
+from airflow_provider_pai.model.gate import METRICS_FILE
 from airflow_provider_pai.model.rollout import Awaited, Verdict
 from airflow_provider_pai.model.service import BLUE, GREEN, ServiceSpec, slot_name
 from airflow_provider_pai.model.service_status import (
@@ -29,9 +30,6 @@ from airflow_provider_pai.model.service_status import (
 from airflow_provider_pai.model.slots import Slots
 from airflow_provider_pai.model.smoke import Answer, SmokeTest
 from airflow_provider_pai.model.uri import OssUri
-
-METRICS_FILE = "metrics.json"
-"""Name of the file beside a model that holds its metrics."""
 
 
 class PAIServiceHook(PAIBaseHook):
@@ -262,15 +260,19 @@ class PAIServiceHook(PAIBaseHook):
             clock=self._clock,
         )
 
-    def served_model(self, service_name: str) -> dict[str, Any] | None:
+    def served_model(self, service_name: str, *, metrics_file: str = METRICS_FILE) -> dict[str, Any] | None:
         """Return the model that a service, or a group's service with the most traffic, answers with.
 
         Args:
             service_name: the service or group.
+            metrics_file: name of the JSON file in the model's folder that holds its metrics.
 
         Returns:
-            ``service_name`` (of the service itself), ``version``, ``model_uri``, and ``metrics``: what the file
-            ``metrics.json`` in the model's folder says, empty without one. None when nothing answers.
+            ``service_name`` (of the service itself), ``version``, ``model_uri``, and ``metrics``: what the file says,
+            empty without one. None when nothing answers.
+
+        Raises:
+            SpecError: the file holds something else than a JSON object.
         """
         service = self.find(service_name) or self.slots(service_name).serving
         if service is None or not service.current_version or service.status == ServiceStatus.STOPPED:
@@ -280,7 +282,7 @@ class PAIServiceHook(PAIBaseHook):
             "service_name": service.name,
             "version": service.current_version,
             "model_uri": uri,
-            "metrics": self._metrics(uri),
+            "metrics": self._metrics(uri, metrics_file),
         }
 
     def console_url(self, service_name: str) -> str:
@@ -297,14 +299,7 @@ class PAIServiceHook(PAIBaseHook):
             raise ServiceError(f"which model version {service.current_version} of {service.name} has can't be told")
         return model_uri(found.config)
 
-    def _metrics(self, uri: str) -> dict[str, Any]:
+    def _metrics(self, uri: str, metrics_file: str) -> dict[str, Any]:
         if not uri.startswith("oss://"):
             return {}
-        place = OssUri.parse(uri).folder().child(METRICS_FILE)
-        if not self.oss.exists(place):
-            return {}
-        try:
-            read = json.loads(self.oss.read(place))
-        except ValueError as error:
-            raise PAIError(f"{place} is no JSON ({error})") from error
-        return read if isinstance(read, dict) else {}
+        return read_metrics_file(self.oss, OssUri.parse(uri).folder().child(metrics_file)) or {}

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+METRICS_FILE = "metrics.json"
+"""Where a model's metrics are kept, in the folder of the model."""
 _ROUNDING = 1e-9
 """Part of a limit that is no difference: 0.92 + 0.01 and 0.93 are not the same float."""
 
@@ -53,13 +55,13 @@ class Champion:
         service: the service that serves it.
         model_uri: where it lies; empty when the service's configuration names no model.
         version: version of the service.
-        metrics: its metrics by name; None when none are kept beside it.
+        metrics: its metrics by name, as far as they are known.
     """
 
     service: str
     model_uri: str = ""
     version: int | None = None
-    metrics: Mapping[str, float] | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """Return a dict of plain JSON."""
         champion = self.champion
-        known = champion.metrics or {} if champion else {}
+        known = champion.metrics if champion else {}
         return {
             "passed": self.passed,
             "decided_by": self.decided_by,
@@ -156,7 +158,7 @@ def judge(
     """
     values = {name: metrics[name] for name in names_of(bars, comparisons)}
     rival = champion if champion and not (model_uri and champion.model_uri == model_uri) else None
-    known = rival.metrics or {} if rival else {}
+    known = rival.metrics if rival else {}
     missing = [item.metric for item in comparisons if item.metric not in known] if rival else []
     checks = [*_bar_checks(metrics, bars), *_champion_checks(metrics, comparisons, known)]
     notes = _notes(champion, rival, missing) if comparisons else []

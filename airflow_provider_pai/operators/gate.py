@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
 from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.gate import METRICS_FILE
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_pai.hooks.oss import PAIOSSHook
+    from airflow_provider_pai.hooks.services import PAIServiceHook
     from airflow_provider_pai.model.gate import Bar, Champion, Comparison, Verdict
     from airflow_provider_pai.model.uri import OssUri
 
-METRICS_FILE = "metrics.json"
-"""Where a model's metrics are kept, in the folder of the model."""
 _RETURN_KEY = "return_value"
 """Airflow's key of a task's result; its own constant would load its database models."""
 _MISSING_CHAMPION = ("fail", "pass")
@@ -123,11 +122,12 @@ class PAIModelGateOperator(BaseBranchOperator):
         Raises:
             SpecError: arguments are wrong, or metrics are missing.
         """
-        from airflow_provider_pai.hooks.oss import PAIOSSHook
+        from airflow_provider_pai.hooks.services import PAIServiceHook
         from airflow_provider_pai.model.gate import judge, names_of
 
         bars, comparisons, folder = self._checked()
-        with closing(PAIOSSHook(**self._connection)) as hook:
+        connection = {name: getattr(self, name) for name in ("pai_conn_id", "region_id", "workspace_id")}
+        with closing(PAIServiceHook(**connection)) as hook:
             metrics = self._metrics(hook, folder, names_of(bars, comparisons))
             champion = self._champion(hook) if comparisons else None
         return judge(
@@ -138,11 +138,6 @@ class PAIModelGateOperator(BaseBranchOperator):
             model_uri=str(folder or ""),
             unknown_passes=self.missing_champion == "pass",
         )
-
-    @property
-    def _connection(self) -> dict[str, Any]:
-        names = ("pai_conn_id", "region_id", "workspace_id")
-        return {name: getattr(self, name) for name in names}
 
     def _checked(self) -> tuple[list[Bar], list[Comparison], OssUri | None]:
         """Return what to check, and the model's folder.
@@ -182,7 +177,7 @@ class PAIModelGateOperator(BaseBranchOperator):
             found += [f"{name} has no meaning without on_fail='branch'" for name, ids in follow.items() if ids]
         return found
 
-    def _metrics(self, hook: PAIOSSHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
+    def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
         """Return the model's metrics; those that were given are kept beside it."""
         from airflow_provider_pai.client.kept_metrics import keep_metrics, read_metrics_file
         from airflow_provider_pai.model.gate_arguments import read_metrics
@@ -198,22 +193,18 @@ class PAIModelGateOperator(BaseBranchOperator):
             keep_metrics(hook.oss, file, metrics)
         return metrics
 
-    def _champion(self, hook: PAIOSSHook) -> Champion | None:
+    def _champion(self, hook: PAIServiceHook) -> Champion | None:
         """Return the model that is served now; None when nothing is."""
-        from airflow_provider_pai.client.kept_metrics import read_metrics_file
-        from airflow_provider_pai.hooks.services import PAIServiceHook
         from airflow_provider_pai.model.gate import Champion
         from airflow_provider_pai.model.gate_arguments import numbers_in
 
         service = str(self.champion_service)
-        with closing(PAIServiceHook(**self._connection)) as services:
-            served = services.served_model(service)
+        served = hook.served_model(service, metrics_file=self.metrics_file)
         if served is None:
             return None
         folder, _ = _read_folder(served["model_uri"])
-        kept = read_metrics_file(hook.oss, folder.child(self.metrics_file)) if folder else None
-        uri = str(folder or served["model_uri"] or "")
-        return Champion(service, uri, served["version"], None if kept is None else numbers_in(kept))
+        uri = str(folder or served["model_uri"])
+        return Champion(service, uri, served["version"], numbers_in(served["metrics"]))
 
 
 def _read_folder(uri: str | None) -> tuple[OssUri | None, list[str]]:

@@ -84,7 +84,7 @@ class PAITrainingOperator(PAIJobOperator):
             this task, so it is the same in each run, for example ``oss://models/churn``, whether or not there is such
             a folder. When the job has succeeded, its event says in ``extra`` where this model lies: ``model_uri``,
             ``job_id``, ``metrics``, ``image_uri``, ``code_uri``, ``code_digest`` and ``console_url``. A local job and
-            a dry run make no event. With ``partial`` name it in ``outlets``, too. Default: none.
+            a dry run make no event, a mapped task one for each of its jobs. Default: none.
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.

@@ -1,8 +1,9 @@
-"""PAIModelGateOperator against local PAI's OSS: what a task's author sees."""
+"""PAIModelGateOperator against local PAI: what a task's author sees."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +11,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_pai.hooks.oss import PAIOSSHook
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.operators.gate import PAIModelGateOperator
 from tests.support.attempt import Attempt
+from tests.support.deploying import NEW, OLD, deploying
 
 METRICS = {"accuracy": 0.95, "loss": 0.2}
 PASSING, FAILING = {"accuracy": 0.9}, {"accuracy": {"min": 0.97}}
@@ -146,3 +149,71 @@ def test_all_wrong_arguments_are_told_at_once(pai: LocalPAI) -> None:
     with pytest.raises(AirflowFailException) as failed:
         gate(bars=[], compare=[], on_fail="explode", model_uri="s3://b/k").execute(Attempt(task_id="gate").context)
     assert str(failed.value).startswith("5 problems:")
+
+
+COMPARED: dict[str, Any] = {"bars": None, "compare": {"accuracy": {}}}
+
+
+def gated(service: str, uri: str, accuracy: float, **arguments: Any) -> dict[str, Any]:
+    """Judge a model against the champion; the result, also of one that is not good enough."""
+    attempt = Attempt(task_id="gate")
+    operator = gate(
+        **{**COMPARED, "metrics": {"accuracy": accuracy}, "model_uri": uri, "champion_service": service, **arguments}
+    )
+    with suppress(AirflowFailException):
+        operator.execute(attempt.context)
+    result: dict[str, Any] = attempt.xcoms["return_value"]
+    return result
+
+
+def test_a_model_is_compared_with_the_one_that_is_served(pai: LocalPAI, name: str, code: str) -> None:
+    first, second, third = OLD.stored(), NEW.stored(), NEW.stored()
+    verdict = gated(name, first, 0.9)
+    assert (verdict["passed"], verdict["champion"], verdict["decided_by"]) == (True, None, None)
+    assert verdict["reason"] == "nothing is served yet, so there is no champion to compare with"
+
+    deploying(name, first, code).execute(Attempt().context)
+    worse = gated(name, second, 0.8)
+    assert (worse["passed"], worse["decided_by"]) == (False, "accuracy")
+    assert worse["margin"] == pytest.approx(-0.1)
+    assert worse["champion"] == {"service": name, "model_uri": first, "version": 1}
+    assert (worse["values"], worse["champion_values"]) == ({"accuracy": 0.8}, {"accuracy": 0.9})
+
+    better = gated(name, third, 0.95, compare={"accuracy": {"min_improvement": 0.01}})
+    assert (better["passed"], better["decided_by"]) == (True, "accuracy")
+    deploying(name, third, code).execute(Attempt().context)
+    assert gated(name, second, 0.92)["champion"] == {"service": name, "model_uri": third, "version": 2}
+
+
+def test_the_model_that_is_served_already_passes(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    deploying(name, uri, code).execute(Attempt().context)
+    again = gated(name, uri.rstrip("/"), 0.9, compare={"accuracy": {"min_improvement": 0.5}})
+    assert (again["passed"], again["reason"]) == (True, f"this is the model that service {name} serves already")
+
+
+@pytest.mark.parametrize(("missing_champion", "passed"), [("fail", False), ("pass", True)])
+def test_a_champion_without_metrics_is_decided_by_the_author(
+    pai: LocalPAI, name: str, code: str, missing_champion: str, passed: bool
+) -> None:
+    uri = OLD.stored()
+    deploying(name, uri, code).execute(Attempt().context)
+    verdict = gated(name, NEW.stored(), 0.9, missing_champion=missing_champion)
+    assert verdict["passed"] is passed
+    assert verdict["reason"] == f"accuracy of the champion of service {name} is not known ({uri})"
+
+
+def test_the_champions_metrics_are_looked_for_where_the_models_are(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    PAIOSSHook().write(f"{uri}scores.json", b'{"accuracy": 0.7}')
+    deploying(name, uri, code).execute(Attempt().context)
+    verdict = gated(name, NEW.stored(), 0.8, metrics_file="scores.json")
+    assert (verdict["passed"], verdict["champion_values"]) == (True, {"accuracy": 0.7})
+
+
+def test_a_champion_that_may_not_be_looked_at_is_not_no_champion(pai: LocalPAI, model_uri: str) -> None:
+    pai.faults.add(Fault("DescribeService", FaultKind.ERROR, times=100, status=403, code="NoPermission"))
+    attempt = Attempt(task_id="gate")
+    with pytest.raises(AirflowFailException, match="NoPermission"):
+        gate(**COMPARED, model_uri=model_uri, champion_service="nobody").execute(attempt.context)
+    assert "return_value" not in attempt.xcoms

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 BASE = "from airflow.sdk import DAG, BaseOperator"
 MOST_MODULES = 15
 """Modules that the operator adds to Airflow's own."""
@@ -25,10 +27,20 @@ def below(modules: set[str], parents: tuple[str, ...]) -> set[str]:
     return {name for name in modules if name.startswith(tuple(f"{parent}." for parent in parents)) or name in parents}
 
 
-def test_reading_a_dag_file_with_the_operator_is_cheap() -> None:
-    added = loaded(BASE, "from airflow_provider_pai.operators.training import PAITrainingOperator") - loaded(BASE)
+@pytest.mark.parametrize(
+    "operator", ["training import PAITrainingOperator", "gate import PAIModelGateOperator"], ids=["training", "gate"]
+)
+def test_reading_a_dag_file_with_the_operator_is_cheap(operator: str) -> None:
+    added = loaded(BASE, f"from airflow_provider_pai.operators.{operator}") - loaded(BASE)
     assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
     assert len(added) <= MOST_MODULES, sorted(added)
+
+
+def test_naming_the_asset_of_a_model_loads_no_client() -> None:
+    operator = "PAITrainingOperator(task_id='train', model_asset='oss://models/churn')"
+    added = loaded(BASE, "from airflow_provider_pai.operators.training import PAITrainingOperator", operator)
+    assert "airflow_provider_pai.assets.oss" in added
+    assert below(added - loaded(BASE), FORBIDDEN) == set()
 
 
 def test_reading_a_dag_file_with_the_retry_policy_loads_no_client() -> None:
