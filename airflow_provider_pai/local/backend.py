@@ -89,7 +89,7 @@ class Settings:
 
 
 class Backend:
-    """Stores, runner and routes of one server. :meth:`start` begins to run jobs, :meth:`close` ends all it began.
+    """What one server has and does. :meth:`start` begins to run jobs and services, :meth:`close` ends all it began.
 
     Attributes:
         objects: the objects of OSS.
@@ -142,7 +142,7 @@ class Backend:
         return str(self._runtime.mode)
 
     def start(self) -> None:
-        """Make the default bucket and begin to run jobs."""
+        """Make the default bucket and begin to run jobs and services."""
         self.objects.create_bucket(self._settings.bucket)
         self._runtime.sweep()
         self._open.callback(self.runner.close)
@@ -151,7 +151,7 @@ class Backend:
         self.inference.start()
 
     def close(self) -> None:
-        """End running jobs and close the stores."""
+        """End running jobs and services, and close the stores."""
         self._open.close()
 
     def routes(self) -> list[Route]:

@@ -151,7 +151,7 @@ class LocalPAI:
         logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
 
     def stop(self) -> None:
-        """Stop answering, end the jobs that run, and leave nothing behind but the folder; no error when not started."""
+        """Stop answering, end what runs, and leave nothing behind but the folder; no error when not started."""
         self._backend = self._ready = None
         self._open.close()
 

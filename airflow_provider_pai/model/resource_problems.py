@@ -59,7 +59,7 @@ def resource_problems(spec: TrainingJobSpec) -> Iterator[str]:
     if spec.spot_spec:
         yield from _spot_problems(spec.spot_spec)
     if spec.user_vpc_config:
-        yield from _vpc_problems(spec.user_vpc_config)
+        yield from vpc_problems(spec.user_vpc_config)
     yield from _belonging_problems(spec)
 
 
@@ -122,7 +122,8 @@ def _spot_problems(spot: SpotSpec) -> Iterator[str]:
         yield f"spot_spec['spot_discount_limit'] must be above 0, at most 1, with up to two decimals, not {limit}"
 
 
-def _vpc_problems(vpc: UserVpcConfig) -> Iterator[str]:
+def vpc_problems(vpc: UserVpcConfig) -> Iterator[str]:
+    """Yield what is wrong with a VPC."""
     for name in ("vpc_id", "security_group_id", "switch_id"):
         value = getattr(vpc, name)
         if value and not _ID.fullmatch(value):

@@ -7,10 +7,12 @@ import math
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.reading import Reader
+from airflow_provider_pai.model.resource_problems import vpc_problems
 from airflow_provider_pai.model.resources import UserVpcConfig
 from airflow_provider_pai.model.service import (
     BLUE,
@@ -71,7 +73,15 @@ def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[str]]:
         health_check=reader.json("health_check"),
         extra_config=reader.json("extra_config"),
     )
-    return spec, [*reader.problems, *(text for text in service_problems(spec) if _argument(text) not in reader.unread)]
+    found = [*reader.problems, *_empty_problems(texts)]
+    return spec, [*found, *(text for text in service_problems(spec) if _argument(text) not in reader.unread)]
+
+
+def _empty_problems(texts: Mapping[str, str | None]) -> Iterator[str]:
+    """An empty text is what a template leaves of a value that is not there; it must not mean "none"."""
+    for name in ("model_uri", "source_dir", "group", "resource_id", "processor"):
+        if texts[name] == "":
+            yield f"{name} is empty: the template or task that it comes from gave nothing; give it, or leave it out"
 
 
 def checked_service(arguments: Mapping[str, Any]) -> ServiceSpec:
@@ -186,6 +196,7 @@ def _resource_problems(spec: ServiceSpec) -> Iterator[str]:
     if spec.instance_count < 1:
         yield f"instance_count must be at least 1, not {spec.instance_count}"
     if vpc := spec.user_vpc_config:
+        yield from vpc_problems(replace(vpc, extended_cidrs=(), default_route=""))
         for name in ("extended_cidrs", "default_route"):
             if getattr(vpc, name):
                 yield f"user_vpc_config[{name!r}] is for training jobs; EAS has no such member, leave it out"
@@ -229,7 +240,8 @@ def _line_problems(spec: ServiceSpec) -> Iterator[str]:
             yield f"requirements: {line!r} is no requirement; EAS takes lines such as 'numpy==2.1.0', no pip options"
     if {"name", "labels"} & set(spec.extra_config):
         yield "extra_config can't have 'name' or 'labels': there are arguments for them"
-    if "name" in (spec.extra_config.get("metadata") or {}):
+    metadata = spec.extra_config.get("metadata")
+    if isinstance(metadata, Mapping) and "name" in metadata:
         yield "extra_config['metadata'] can't have 'name': service_name is the argument for it"
 
 

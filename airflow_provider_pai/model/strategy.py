@@ -22,7 +22,9 @@ def traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...]
     return given if given[-1] == _FULL else (*given, _FULL)
 
 
-def strategy_problems(strategy: Any, steps: Any, step_pause: Any, on_failure: Any) -> Iterator[str]:
+def strategy_problems(
+    strategy: Any, steps: Any, step_pause: Any, on_failure: Any, startup_timeout: Any
+) -> Iterator[str]:
     """Yield what is wrong with how a new model takes the place of the old one, each beginning with the argument."""
     if strategy not in STRATEGIES:
         yield f"strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}"
@@ -30,6 +32,8 @@ def strategy_problems(strategy: Any, steps: Any, step_pause: Any, on_failure: An
         yield f"on_failure must be {ROLLBACK!r} or {LEAVE!r}, not {on_failure!r:.60}"
     if not _is_number(step_pause) or not math.isfinite(step_pause) or step_pause < 0:
         yield f"step_pause must be a number of seconds, at least 0, not {step_pause!r:.60}"
+    if not _is_number(startup_timeout) or not math.isfinite(startup_timeout) or startup_timeout <= 0:
+        yield f"startup_timeout must be a number of seconds above 0, not {startup_timeout!r:.60}"
     if steps is None:
         return
     if strategy != CANARY:

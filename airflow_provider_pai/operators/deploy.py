@@ -217,14 +217,14 @@ class PAIDeployServiceOperator(BaseOperator):
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
         smoke_test, wrong = read_smoke_test(self.smoke_test)
         problems += wrong
-        problems += strategy_problems(self.strategy, self.steps, self.step_pause, self.on_failure)
+        problems += strategy_problems(self.strategy, self.steps, self.step_pause, self.on_failure, self.startup_timeout)
         problems += waiting_problems(self.poll_interval, self.outage_limit, "leave")
         slots = self.strategy != ROLLING
         if slots:
             problems += slot_problems(spec)
             spec = replace(spec, group=spec.service_name)
-        if problems or in_cloud:
-            problems += self.hook.problems(spec, problems) if in_cloud else []
+        if in_cloud:
+            problems += self.hook.problems(spec, problems)
         if problems:
             raise SpecError(problems)
         steps = traffic_steps(self.strategy, self.steps)

@@ -28,10 +28,23 @@ def below(modules: set[str], parents: tuple[str, ...]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "operator", ["training import PAITrainingOperator", "gate import PAIModelGateOperator"], ids=["training", "gate"]
+    "statement",
+    [
+        "from airflow_provider_pai.operators.training import PAITrainingOperator",
+        "from airflow_provider_pai.operators.gate import PAIModelGateOperator",
+        "from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator",
+        "from airflow_provider_pai.operators.services import PAIDeleteServiceOperator",
+    ],
 )
-def test_reading_a_dag_file_with_the_operator_is_cheap(operator: str) -> None:
-    added = loaded(BASE, f"from airflow_provider_pai.operators.{operator}") - loaded(BASE)
+def test_reading_a_dag_file_with_an_operator_is_cheap(statement: str) -> None:
+    added = loaded(BASE, statement) - loaded(BASE)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
+    assert len(added) <= MOST_MODULES, sorted(added)
+
+
+def test_reading_a_dag_file_with_the_sensor_adds_no_more_to_airflows_own_sensor() -> None:
+    base = "from airflow.sdk import DAG, BaseSensorOperator"
+    added = loaded(base, "from airflow_provider_pai.sensors.services import PAIServiceSensor") - loaded(base)
     assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
     assert len(added) <= MOST_MODULES, sorted(added)
 

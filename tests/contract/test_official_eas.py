@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def create(eas: Client, name: str, **members: Any) -> models.CreateServiceRespon
     return eas.create_service(models.CreateServiceRequest(body=config(name, **members))).body
 
 
-def update(eas: Client, name: str, body: dict[str, Any], kind: str | None = None) -> None:
+def update(eas: Client, name: str, body: dict[str, Any] | str, kind: str | None = None) -> None:
     eas.update_service(REGION, name, models.UpdateServiceRequest(body=body, update_type=kind))
 
 
@@ -125,6 +126,18 @@ def test_a_name_is_taken_until_the_service_is_gone(eas: Client, fleet: SettledFl
     create(eas, "taken")
 
 
+def test_of_several_creates_of_one_name_one_succeeds(eas: Client) -> None:
+    def attempt(_: int) -> int:
+        try:
+            create(eas, "wanted")
+        except ClientException as error:
+            return int(error.status_code)
+        return 200
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(attempt, range(8))) == [200] + 7 * [409]
+
+
 def test_what_does_not_exist_is_not_found(eas: Client) -> None:
     create(eas, "here")
     assert refused(lambda: eas.describe_service("cn-shanghai", "here")) == (404, "InvalidService.NotFound")
@@ -159,6 +172,12 @@ def test_parameters_of_a_create_are_honoured_or_refused(eas: Client, pai: LocalP
     for members in ({"workspace_id": "9"}, {"develop": "true"}, {"labels": {"": "x"}}):
         request = models.CreateServiceRequest(body=config("other"), **members)
         assert refused(lambda request=request: eas.create_service(request)) == (400, "InvalidParameter")
+
+
+def test_a_configuration_may_be_sent_as_a_text(eas: Client) -> None:
+    eas.create_service(models.CreateServiceRequest(body=json.dumps(config("score"))))
+    update(eas, "score", json.dumps({"metadata": {"instance": 2}}))
+    assert describe(eas, "score").total_instance == 2
 
 
 def test_an_update_is_merged_or_replaces(eas: Client) -> None:

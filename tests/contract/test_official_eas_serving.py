@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import alibabacloud_eas20210701.models as models
@@ -164,6 +165,21 @@ def test_a_deleted_service_is_deleting_until_its_instances_have_ended(eas: Clien
     assert set(statuses) == {"Deleting"}
     answer = requests.get(service.internet_endpoint, headers={"Authorization": service.access_token}, timeout=PATIENCE)
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+def test_a_service_answers_again_after_a_restart(tmp_path: Path) -> None:
+    body = config("", "score")
+    del body["storage"]
+    body["containers"][0]["script"] = 'cd "$HOME"; echo back > answer.txt; exec python -m http.server 8000'
+    with LocalPAI(tmp_path) as first:
+        before = create(Client(sdk_config(first.ready)), body)
+        assert ask(f"{before.internet_endpoint}/answer.txt", before.access_token) == "back\n"
+    with LocalPAI(tmp_path) as second:
+        eas = Client(sdk_config(second.ready))
+        until(lambda: eas.describe_service(REGION, "score").body.running_instance == 1)
+        after = eas.describe_service(REGION, "score").body
+        assert after.access_token == before.access_token
+        assert ask(f"{after.internet_endpoint}/answer.txt", before.access_token) == "back\n"
 
 
 def test_services_are_shown_in_short(eas: Client, models_in_oss: str, pai: LocalPAI) -> None:

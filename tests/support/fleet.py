@@ -6,10 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+from airflow_provider_pai.local.eas.config import instance_count
 from airflow_provider_pai.local.eas.fleet import Instance
 from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Event, Seen, Service
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.eas.views import instance_count
 
 TIME = "2026-11-24T12:00:00Z"
 
@@ -75,6 +75,6 @@ def _settled(service: Service) -> Service:
     if not wanted.running:
         seen = Seen("Stopped", "STOPPED", "Service is stopped", service.seen.version, wanted.round)
     else:
-        count = instance_count(service)
+        count = instance_count(service.config)
         seen = Seen("Running", "RUNNING", "Service start successfully", wanted.version, wanted.round, count)
     return replace(service, seen=seen)

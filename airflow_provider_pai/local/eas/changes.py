@@ -13,10 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_pai.local.eas import refusals
-from airflow_provider_pai.local.eas.checks import name_of
+from airflow_provider_pai.local.eas.config import Config, group_of, name_of
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE, Service, Version, Wanted
-
-Config = Mapping[str, Any]
 
 NO_TRAFFIC = -1
 """Weight of a service that leaves its group's traffic [inferred]."""
@@ -61,7 +59,7 @@ def updated(service: Service, config: Config, now: str) -> Service:
     """
     if name_of(config) != service.name:
         raise refusals.invalid(f"name is invalid: this is the service {service.name}, and its name can't be changed.")
-    if (config.get("metadata", {}).get("group") or "") != service.group:
+    if group_of(config) != service.group:
         raise refusals.invalid("metadata.group is invalid: the group of a service can't be changed.")
     number = service.versions[-1].number + 1
     with_version = replace(service, versions=(*service.versions, Version(number, config, now)))

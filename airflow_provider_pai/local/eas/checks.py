@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from airflow_provider_pai.local.eas.config import name_of
 from airflow_provider_pai.local.eas.container_checks import container_problems
 from airflow_provider_pai.local.eas.form import FORM, PROCESSOR_MEMBERS
 from airflow_provider_pai.local.eas.names import label_problems, name_problems
@@ -17,11 +18,6 @@ from airflow_provider_pai.local.gate.form import form_problems
 Body = Mapping[str, Any]
 
 _MAX_TOKEN = 256
-
-
-def name_of(config: Body) -> str:
-    """Return the name in a service JSON, which stands at the top or in ``metadata``; empty for none."""
-    return str(config.get("name") or (config.get("metadata") or {}).get("name") or "")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_pai.local.eas.config import DEFAULT_PORT
 from airflow_provider_pai.local.eas.form import CHECKS
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
 
 Body = Mapping[str, Any]
 
-DEFAULT_PORT = 8000
 _RESERVED_PORTS = (8080, 9090)
 _MAX_PORT = 65535
 _IMAGE = re.compile(
@@ -57,9 +57,10 @@ def _command_problems(where: str, container: Body) -> Iterator[str]:
         yield f"{where}.script or {where}.command is required: local PAI does not know what the image starts by itself"
     if args and not command:
         yield f"{where}.args is invalid: it needs {where}.command"
-    if command is not None and not (isinstance(command, str) or _is_texts(command)):
-        yield f"{where}.command must be a string or a list of strings"
-    elif any("\0" in text for text in (script or "", *_texts(command), *(args or ()))):
+    wrong = [name for name, value in (("command", command), ("args", args)) if not _is_command(value)]
+    for name in wrong:
+        yield f"{where}.{name} must be a string or a list of strings"
+    if not wrong and any("\0" in text for text in (script or "", *_texts(command), *_texts(args))):
         yield f"{where} is invalid: what a process gets can't hold NUL characters"
 
 
@@ -67,8 +68,8 @@ def _texts(command: Any) -> list[str]:
     return [command] if isinstance(command, str) else [*(command or ())]
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _is_command(value: Any) -> bool:
+    return value is None or all(isinstance(item, str) for item in (value if isinstance(value, list) else [value]))
 
 
 def _variable_problems(where: str, variables: Sequence[Body]) -> Iterator[str]:

@@ -23,7 +23,7 @@ _CONTAINER: dict[str, Form] = {
     "port": int,
     "script": str,
     "command": object,
-    "args": [str],
+    "args": object,
     "env": [{"name": str, "value": str}],
     "prepare": {"pythonRequirements": [str], "pythonRequirementsPath": str},
     "resources": Nothing(),

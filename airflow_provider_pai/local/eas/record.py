@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from airflow_provider_pai.local.eas.config import group_of
+
 STANDALONE, GROUPING = "standalone", "grouping"
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -16,12 +18,12 @@ class Version:
 
     Attributes:
         number: from 1.
-        config: the service JSON, complete.
+        config: the service JSON, complete; it may hold secrets, so no repr shows it.
         built: when it was made, as on the wire.
     """
 
     number: int
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     built: str
 
 
@@ -126,7 +128,7 @@ class Service:
     @property
     def group(self) -> str:
         """Its service group; empty for none."""
-        return str((self.config.get("metadata") or {}).get("group") or "")
+        return group_of(self.config)
 
     def version(self, number: int) -> Version:
         """Return a version.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_pai.local.eas.config import instance_type
 from airflow_provider_pai.local.eas.names import name_problems
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE
 
@@ -17,13 +18,6 @@ TRAFFIC_STATES = (STANDALONE, GROUPING)
 _POSITIVE = ("shm_size", "eas.termination_grace_period", "rpc.keepalive", "rpc.max_queue_size")
 _SIZE = re.compile(r"[1-9][0-9]{0,6}(?:Mi|Gi|Ti)?")
 _SHARE = re.compile(r"(?:100|[1-9]?[0-9])%")
-
-
-def instance_type(config: Body) -> str:
-    """Return the instance type that a service JSON names first; empty when it names none."""
-    computing = (config.get("cloud") or {}).get("computing") or {}
-    types = [computing.get("instance_type"), *(item.get("type") for item in computing.get("instances") or ())]
-    return next((found for found in types if found), "")
 
 
 def resource_problems(config: Body, instance_type_known: Callable[[str], bool]) -> Iterator[str]:

@@ -12,8 +12,10 @@ Body = Mapping[str, Any]
 
 _SOURCES = ("oss", "empty_dir")
 _ELSEWHERE = ("dataset", "nfs", "cpfs", "git", "image", "local_dir", "code_source", "resource")
-_RESERVED = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
-"""Where nothing can be mounted without taking away what every process needs."""
+_NEEDED = frozenset({"/", "/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr"})
+"""Folders that nothing can take the place of without taking away what every process needs."""
+_OF_THE_SYSTEM = frozenset({"dev", "proc", "sys"})
+"""Folders of the root that nothing can be mounted in."""
 
 
 def storage_problems(storage: Sequence[Body], bucket_exists: Callable[[str], bool]) -> Iterator[str]:
@@ -32,12 +34,18 @@ def storage_problems(storage: Sequence[Body], bucket_exists: Callable[[str], boo
         if "oss" in mount:
             yield from _oss_problems(f"{where}.oss", mount["oss"], bucket_exists)
         path = PurePosixPath(mount.get("mount_path", ""))
-        if not path.is_absolute() or ".." in path.parts or "\0" in str(path) or str(path) in _RESERVED:
+        if not _can_be_mounted(path):
             yield f"{where}.mount_path is invalid: {str(path)!r} must be an absolute path that can be mounted at"
         for other in seen:
             if path.is_relative_to(other) or other.is_relative_to(path):
                 yield f"{where}.mount_path is invalid: {path} and {other} would hide each other"
         seen.add(path)
+
+
+def _can_be_mounted(path: PurePosixPath) -> bool:
+    if not path.is_absolute() or ".." in path.parts or "\0" in str(path) or str(path) in _NEEDED:
+        return False
+    return path.parts[1] not in _OF_THE_SYSTEM
 
 
 def _source_problems(where: str, mount: Body) -> Iterator[str]:

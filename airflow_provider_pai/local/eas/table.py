@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_provider_pai.local.columns import aligned
+from airflow_provider_pai.local.eas.config import instance_count
 from airflow_provider_pai.local.eas.record import Service
-from airflow_provider_pai.local.eas.views import explained, instance_count, status
+from airflow_provider_pai.local.eas.views import explained, status
 
 COLUMNS = ("ServiceName", "Status", "CreateTime", "Version", "Instances", "Message")
 
@@ -19,7 +20,7 @@ def rows(services: Iterable[Service]) -> list[dict[str, str]]:
             "Status": status(service),
             "CreateTime": service.created,
             "Version": f"{service.seen.version} of {service.versions[-1].number}",
-            "Instances": f"{service.seen.running} of {instance_count(service)}",
+            "Instances": f"{service.seen.running} of {instance_count(service.config)}",
             "Message": explained(service)[1],
         }
         for service in services

@@ -11,18 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_pai.local.eas.container_checks import DEFAULT_PORT
+from airflow_provider_pai.local.eas.config import image_of, instance_count, instance_type, port_of
 from airflow_provider_pai.local.eas.fleet import Instance
 from airflow_provider_pai.local.eas.groups import Group
 from airflow_provider_pai.local.eas.record import Event, Seen, Service, Version
-from airflow_provider_pai.local.eas.resource_checks import instance_type
 
 Row = dict[str, Any]
 
 CONTAINER = "worker0"
 """Name of an instance's only container."""
 LOCAL_IP = "127.0.0.1"
-_SETTLED = ("Running", "Failed", "Stopped", "DeleteFailed")
 _REASONS = {"Running": "RUNNING", "Stopped": "STOPPED"}
 _PREDICT = "/api/predict"
 
@@ -59,7 +57,7 @@ class Views:
             "AccessToken": service.token if alone else None,
             "CurrentVersion": seen.version or 1,
             "LatestVersion": service.versions[-1].number,
-            "Image": config["containers"][0]["image"],
+            "Image": image_of(config),
             "Cpu": int(metadata.get("cpu") or cpu),
             "Gpu": int(metadata.get("gpu") or gpu),
             "Memory": int(metadata.get("memory") or memory),
@@ -71,7 +69,7 @@ class Views:
             "Role": "Standard",
             "RunningInstance": seen.running,
             "PendingInstance": seen.pending,
-            "TotalInstance": instance_count(service),
+            "TotalInstance": instance_count(config),
             "ServiceConfig": json.dumps(config, ensure_ascii=False),
             "Labels": [{"LabelKey": key, "LabelValue": value} for key, value in service.labels.items()],
             "Source": "OpenAPI",
@@ -129,18 +127,12 @@ def status(service: Service) -> str:
     wanted, seen = service.wanted, service.seen
     if wanted.deleted:
         return seen.status if seen.status == "DeleteFailed" else "Deleting"
-    if seen.status not in _SETTLED:
-        return seen.status
     if not wanted.running:
         return "Stopped" if seen.status == "Stopped" else "Stopping"
-    if seen.status == "Stopped":
+    if seen.status in ("Stopped", "Stopping"):
         return "Starting"
-    return seen.status if seen.settled == wanted.round else "Updating"
-
-
-def instance_count(service: Service) -> int:
-    """Return how many instances a service is to have."""
-    return int((service.config.get("metadata") or {}).get("instance", 1))
+    is_over = seen.status in ("Running", "Failed") and seen.settled != wanted.round
+    return "Updating" if is_over else seen.status
 
 
 def version(service: Service, version: Version) -> Row:
@@ -170,7 +162,7 @@ def instance(service: Service, instance: Instance) -> Row:
         "InnerIP": LOCAL_IP,
         "HostIP": LOCAL_IP,
         "HostName": instance.name,
-        "InstancePort": port(service, instance.version),
+        "InstancePort": port_of(service.version(instance.version).config),
         "ResourceType": "PublicResource",
         "Role": "Standard",
         "Namespace": service.name,
@@ -183,8 +175,8 @@ def container(service: Service, instance: Instance) -> Row:
     """Return the container of an instance; ``CurrentReaon`` is how EAS spells it."""
     return {
         "Name": CONTAINER,
-        "Image": service.version(instance.version).config["containers"][0]["image"],
-        "Port": port(service, instance.version),
+        "Image": image_of(service.version(instance.version).config),
+        "Port": port_of(service.version(instance.version).config),
         "Ready": instance.ready,
         "RestartCount": instance.restarts,
         "CurrentStatus": instance.status,
@@ -196,11 +188,6 @@ def container(service: Service, instance: Instance) -> Row:
 def event(event: Event) -> Row:
     """Return an event."""
     return {"Time": event.time, "Type": event.type, "Reason": event.reason, "Message": event.message}
-
-
-def port(service: Service, number: int) -> int:
-    """Return the port that a version's container listens on."""
-    return int(service.version(number).config["containers"][0].get("port", DEFAULT_PORT))
 
 
 def explained(service: Service) -> tuple[str, str]:

@@ -68,7 +68,8 @@ class Listener:
             OSError: the port is taken.
         """
         self._name = name
-        self._socket = socket.socket()
+        # Named, or asyncio lets small answers wait for an acknowledgement of what went before (40 ms each).
+        self._socket = socket.socket(proto=socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port))

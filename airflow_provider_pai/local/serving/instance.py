@@ -185,12 +185,12 @@ class ServiceInstance:
         code = self._process.exit_code()
         if code is not None:
             self._ended(code)
-        elif self.is_ready:
-            self._answered, self.failed_starts = True, 0
         elif self._watch and self._watch.dead:
             self._watch.dead = False
             self._listener.warning("Unhealthy", f"Liveness probe failed: instance {self.name} will be restarted")
             self._process.kill()
+        elif self.is_ready:
+            self._answered, self.failed_starts = True, 0
 
     def has_faded(self) -> bool:
         """Do the next step towards its end; True when it has ended. It must not be offered requests any more."""

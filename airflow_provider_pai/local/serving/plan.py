@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from airflow_provider_pai.local.eas.config import instance_count, port_of
 from airflow_provider_pai.local.serving.health import Check
 from airflow_provider_pai.model.uri import OssUri
 
-DEFAULT_PORT = 8000
 _CODE = "/ml/usercode"
 _MODEL = "/eas/workspace/model"
 _OWN_PLACES = frozenset({"proc", "dev", "sys"})
@@ -77,7 +77,7 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
     if not containers:
         raise ValueError("the service has no container")
     container = containers[0]
-    port = int(container.get("port") or DEFAULT_PORT)
+    port = port_of(config)
     prepare = container.get("prepare") or {}
     objects, model = tuple(_objects(config)), _model_path(config)
     return Plan(
@@ -95,12 +95,6 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
         liveness=Check.read(container.get("liveness_check"), port),
         health=Check.read(container.get("health_check"), port),
     )
-
-
-def instance_count(config: Mapping[str, Any]) -> int:
-    """Return how many instances a service is to have."""
-    found = (config.get("metadata") or {}).get("instance")
-    return 1 if found is None else int(found)
 
 
 def differs_in_count_only(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

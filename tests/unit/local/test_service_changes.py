@@ -38,6 +38,12 @@ def test_a_configuration_may_fix_token_group_and_traffic() -> None:
     assert (service.token, service.group, service.wanted.traffic) == ("mine", "scores", "grouping")
 
 
+def test_no_repr_shows_a_token_or_a_configuration() -> None:
+    service = made(token="secret-1", containers=[{"env": [{"name": "KEY", "value": "secret-2"}]}])
+    assert "secret" not in repr(service)
+    assert "score" in repr(service)
+
+
 def test_merging_goes_into_objects_and_replaces_everything_else() -> None:
     old = {"a": {"b": 1, "c": {"d": 1, "e": 2}}, "list": [1, 2], "text": "x", "kept": True}
     part = {"a": {"c": {"d": 9}}, "list": [3], "text": {"now": "object"}, "more": 1}
@@ -127,6 +133,10 @@ def test_the_status_follows_a_request_at_once() -> None:
     assert status(changes.restarted(service, LATER)) == "Updating"
     assert status(changes.stopped(service, LATER)) == "Stopping"
     assert status(changes.deleted(service, LATER)) == "Deleting"
+    for seen in ("Creating", "Waiting", "Updating", "Scaling", "Failed"):
+        assert status(changes.stopped(replace(service, seen=Seen(seen)), LATER)) == "Stopping"
+    stopping = replace(changes.stopped(service, LATER), seen=Seen("Stopping"))
+    assert status(changes.started(stopping, LATER)) == "Starting"
     stopped = replace(changes.stopped(service, LATER), seen=Seen("Stopped", settled=1))
     assert status(stopped) == "Stopped"
     assert status(changes.started(stopped, LATER)) == "Starting"

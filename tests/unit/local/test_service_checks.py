@@ -226,9 +226,10 @@ def test_containers_that_can_not_be_are_refused(path: str, value: Any, said: str
     assert said in refusal(changed(path, value)).message
 
 
-def test_a_command_is_a_text_or_a_list_of_texts() -> None:
-    container = {"image": CONTAINER["image"], "command": {"run": "python"}}
-    assert "containers[0].command must be" in refusal(changed("containers.0", container)).message
+@pytest.mark.parametrize("wrong", [{"command": {"run": "a"}}, {"command": ["a", 1]}, {"command": "a", "args": [1]}])
+def test_a_command_is_a_text_or_a_list_of_texts(wrong: dict[str, Any]) -> None:
+    refused = refusal(changed("containers.0", {"image": CONTAINER["image"], **wrong}))
+    assert "must be a string or a list of strings" in refused.message
 
 
 @pytest.mark.parametrize(
@@ -242,6 +243,7 @@ def test_a_command_is_a_text_or_a_list_of_texts() -> None:
         ({**MODEL, "empty_dir": {"medium": "memory"}}, "storage[0] is invalid"),
         ({**MODEL, "mount_path": "model"}, "storage[0].mount_path is invalid"),
         ({**MODEL, "mount_path": "/"}, "storage[0].mount_path is invalid"),
+        ({**MODEL, "mount_path": "/dev/shm/x"}, "storage[0].mount_path is invalid"),
         ({**MODEL, "mount_path": "/usr"}, "storage[0].mount_path is invalid"),
         ({**MODEL, "mount_path": "/a/../../b"}, "storage[0].mount_path is invalid"),
         ({"oss": {"path": "oss://bucket/a/"}}, "storage[0].mount_path is invalid"),

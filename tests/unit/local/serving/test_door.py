@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
@@ -59,10 +60,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
     def do_POST(self):
+        received = 0
+        for piece in self.pieces():
+            if not received:
+                print("it begins", flush=True)
+            received += len(piece)
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for piece in self.pieces():
+        while received:
+            piece = b"y" * min(received, 1 << 20)
+            received -= len(piece)
             self.chunk(piece)
         self.chunk(b"")
     def do_GET(self):
@@ -136,11 +144,17 @@ def test_large_bodies_are_streamed_both_ways(house: ServingHouse, chunked: bool)
     size, piece = 64, bytes(range(256)) * 4096
 
     def body() -> Iterator[bytes]:
-        yield from itertools.repeat(piece, size)
+        yield piece
+        house.says("svc", "it begins")
+        yield from itertools.repeat(piece, size - 1)
 
-    headers = {"Authorization": "token-svc"} | ({} if chunked else {"Content-Length": str(size * len(piece))})
-    with requests.post(house.url("svc"), data=body(), headers=headers, stream=True, timeout=60) as answer:
-        received = sum(len(each) for each in answer.iter_content(1 << 20))
+    length = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(size * len(piece))}
+    connection = http.client.HTTPConnection("127.0.0.1", house.listener.port, timeout=60)
+    with closing(connection):
+        headers = {"Authorization": "token-svc", **length}
+        connection.request("POST", "/api/predict/svc", body(), headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        received = sum(len(each) for each in iter(lambda: answer.read(1 << 20), b""))
     assert received == size * len(piece)
 
 
@@ -163,7 +177,7 @@ def test_a_caller_that_leaves_while_it_sends_disturbs_nobody(house: ServingHouse
         head = b"POST /api/predict/svc HTTP/1.1\r\nHost: x\r\nAuthorization: token-svc\r\nContent-Length: 99999\r\n\r\n"
         caller.sendall(head + b"only the beginning")
         time.sleep(0.2)
-    assert house.ask("svc", method="POST", data=b"well").content == b"well"
+    assert house.ask("svc", method="POST", data=b"well").content == b"yyyy"
     upstream = house.upstreams.take("svc")
     assert upstream is not None
     wait_until(lambda: upstream.busy == 1)

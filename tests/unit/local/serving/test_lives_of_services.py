@@ -11,9 +11,9 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from tests.support.serving import SERVER, Build, ServingHouse, wait_until
 from tests.unit.local.serving.test_running_services import environment
 
-
 FALLS_SICK = SERVER.replace(
-    "self.send_response(200)", "Handler.sick = Handler.sick or 'sick' in self.path; self.send_response(503 if Handler.sick else 200)"
+    "self.send_response(200)",
+    "Handler.sick = Handler.sick or 'sick' in self.path; self.send_response(503 if Handler.sick else 200)",
 ).replace("    def answer(self):", "    sick = False\n\n    def answer(self):")
 """Answers well until it is asked for ``/sick``."""
 

@@ -170,14 +170,17 @@ def test_a_deep_home_is_no_hindrance(build: Build, tmp_path: Path) -> None:
 
 
 def test_an_instance_sees_nothing_of_the_server_and_reaches_nothing_but_itself(house: ServingHouse) -> None:
-    script = f"""
+    script = (
+        f"""
 import os, socket
 print("home", sorted(os.listdir({str(house.store.folder("svc").parents[1])!r})), flush=True)
 try:
     socket.create_connection(("127.0.0.1", {house.listener.port}), 2)
 except OSError as error:
     print(type(error).__name__, flush=True)
-""" + SERVER
+"""
+        + SERVER
+    )
     house.create("svc", house.config(script))
     house.until("svc", "Running")
     lines = house.keeper.lines("svc")
