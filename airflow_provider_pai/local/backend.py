@@ -49,7 +49,7 @@ from airflow_provider_pai.local.services import (
 from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
 from airflow_provider_pai.local.services.shelf import Shelf
 from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
-from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.ground import Ground
 from airflow_provider_pai.local.serving.preparation import Stores
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
@@ -205,8 +205,8 @@ class Backend:
         self._faults.reset_counts()
         self._lag(0)
         self._clock.move_to(self._clock.offset * 0)
-        self.runner.reset()
         self.inference.reset()
+        self.runner.reset()
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()

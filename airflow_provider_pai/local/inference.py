@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_pai.local.eas import changes, table
+from airflow_provider_pai.local.eas import table
 from airflow_provider_pai.local.eas.control import ControlPlane, Place
 from airflow_provider_pai.local.eas.fleet import Fleet
 from airflow_provider_pai.local.eas.groups import Groups
 from airflow_provider_pai.local.eas.store import FOLDER, ServiceStore
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.local.serving.door import Door
-from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.ground import Ground
 from airflow_provider_pai.local.serving.keeper import ServiceKeeper
 from airflow_provider_pai.local.serving.preparation import Stores
 
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.local.home import Home
 
 _GROUPS = "service-groups"
-_LOOK_SECONDS = 0.02
-_END_SECONDS = 90
 
 FleetOf = Callable[[ServiceStore], Fleet]
 """Makes what runs services, from their store."""
@@ -56,7 +51,6 @@ class Inference:
         bucket_exists: Callable[[str], bool],
         fleet: FleetOf | None,
     ) -> None:
-        self._now = ground.now
         self._store = ServiceStore(home.path / FOLDER)
         self._groups = Groups(self._store, home.recall(_GROUPS, []), partial(home.remember, _GROUPS))
         self._keeper = ServiceKeeper(self._store, stores, ground)
@@ -86,17 +80,5 @@ class Inference:
         return table.rows(self._store.all())
 
     def reset(self) -> None:
-        """Delete all services, and return when they are gone.
-
-        Raises:
-            TimeoutError: an instance does not end.
-        """
-        now, deadline = wire_time(self._now()), time.monotonic() + _END_SECONDS
-        for service in self._store.all():
-            with suppress(KeyError):
-                self._store.change(service.name, lambda found: changes.deleted(found, now))
-            self._fleet.wake(service.name)
-        while left := self._store.all():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the service {left[0].name} does not end")
-            time.sleep(_LOOK_SECONDS)
+        """Delete all services; returns when they are gone."""
+        self._fleet.reset()

@@ -35,6 +35,10 @@ class SettledFleet:
         if not self.by_hand:
             self.settle(name)
 
+    def reset(self) -> None:
+        for service in self._store.all():
+            self._store.forget(service.name)
+
     def settle(self, name: str) -> None:
         """Bring a service to what is wanted."""
         service = self._store.get(name)

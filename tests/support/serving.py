@@ -23,7 +23,7 @@ from airflow_provider_pai.local.running.choice import Machine
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.serving import door
 from airflow_provider_pai.local.serving.door import Door
-from airflow_provider_pai.local.serving.instance import Ground, Pace
+from airflow_provider_pai.local.serving.ground import Ground, Pace
 from airflow_provider_pai.local.serving.keeper import ServiceKeeper
 from airflow_provider_pai.local.serving.preparation import Stores
 from airflow_provider_pai.local.serving.upstreams import Upstreams
@@ -58,9 +58,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 print("it serves", flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", 8000))), Handler).serve_forever()
 """
-"""A server with a hard-coded port, that says what it was asked."""
+"""Says what it was asked, on a port that is hard-coded wherever an instance has a network of its own."""
 
 
 class ServingHouse:

@@ -9,14 +9,12 @@ from typing import Any
 from airflow_provider_pai.local.eas.config import DEFAULT_PORT
 from airflow_provider_pai.local.eas.form import CHECKS
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.local.services.catalog import is_image_uri
 
 Body = Mapping[str, Any]
 
 _RESERVED_PORTS = (8080, 9090)
 _MAX_PORT = 65535
-_IMAGE = re.compile(
-    r"[a-z0-9][a-z0-9._-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LEAST = {"initial_delay_seconds": 0}
 """The least value of a check's number; 1 for all others."""
@@ -31,7 +29,7 @@ def container_problems(containers: Sequence[Body]) -> Iterator[str]:
         yield f"containers is not supported with {len(containers)} items: local PAI runs one container in an instance"
         return
     where, container = "containers[0]", containers[0]
-    if not _IMAGE.fullmatch(container.get("image", "")):
+    if not is_image_uri(container.get("image", "")):
         yield f"{where}.image is invalid: {container.get('image', '')!r} is no image URI"
     yield from _port_problems(f"{where}.port", container.get("port", DEFAULT_PORT))
     yield from _command_problems(where, container)

@@ -36,6 +36,9 @@ class Fleet(Protocol):
     def wake(self, name: str) -> None:
         """What is wanted of a service has changed: look at its record. Returns at once."""
 
+    def reset(self) -> None:
+        """Delete all services; returns when they are gone."""
+
     def instances(self, name: str) -> Sequence[Instance]:
         """Return the instances of a service, oldest first; none when it is not known."""
 

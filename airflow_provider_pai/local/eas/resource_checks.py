@@ -9,11 +9,10 @@ from typing import Any
 from airflow_provider_pai.local.eas.config import instance_type
 from airflow_provider_pai.local.eas.names import name_problems
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE
+from airflow_provider_pai.local.jobs.compute_checks import MAX_INSTANCES
 
 Body = Mapping[str, Any]
 
-MAX_INSTANCES = 64
-"""All instances of a service run on this one machine."""
 TRAFFIC_STATES = (STANDALONE, GROUPING)
 _POSITIVE = ("shm_size", "eas.termination_grace_period", "rpc.keepalive", "rpc.max_queue_size")
 _SIZE = re.compile(r"[1-9][0-9]{0,6}(?:Mi|Gi|Ti)?")

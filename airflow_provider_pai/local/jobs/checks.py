@@ -18,6 +18,7 @@ from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.places import dataset_places, located
 from airflow_provider_pai.local.jobs.refusals import invalid, missing
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.local.services.catalog import is_image_uri
 from airflow_provider_pai.model.create_body import read_create_body
 from airflow_provider_pai.model.spec import TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import OssUri
@@ -50,9 +51,6 @@ _CANNOT: Mapping[str, str] = {
 """Members that mean something local PAI does not have; empty, false and zero values in them mean nothing."""
 _MAX_NAME = 256
 """Characters of a job's name [inferred]: the limit that DLC documents for its jobs."""
-_IMAGE = re.compile(
-    r"[a-z0-9][a-z0-9._-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -129,7 +127,7 @@ class Checks:
         if experiment and self.directory.experiment(experiment) is None:
             yield f"ExperimentConfig.ExperimentId is invalid: there is no experiment {experiment}"
         image = body["AlgorithmSpec"]["Image"]
-        if not self.image_known(image) and not _IMAGE.fullmatch(image):
+        if not self.image_known(image) and not is_image_uri(image):
             yield f"AlgorithmSpec.Image is invalid: {image!r} is no image URI"
 
     def _bucket_problems(self, spec: TrainingJobSpec) -> Iterator[str]:

@@ -12,7 +12,7 @@ from airflow_provider_pai.model.resources import PRICE_LIMIT, RESOURCE_TYPES, SP
 Body = Mapping[str, Any]
 
 MAX_INSTANCES = 64
-"""All instances of a job run on this one machine."""
+"""All instances of a job, or of a service, run on this one machine."""
 _PRIORITIES = range(1, 10)
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,3})?")
 _OF_ECS = ("EcsSpec", "EcsCount", "UseSpotInstance", "SpotSpec")

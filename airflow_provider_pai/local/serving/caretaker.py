@@ -12,8 +12,10 @@ from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Event, Seen, 
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.local.serving.crew import Crew, Failure, Office
-from airflow_provider_pai.local.serving.instance import Ground, ServiceInstance, end_survivors
+from airflow_provider_pai.local.serving.ground import Ground
+from airflow_provider_pai.local.serving.instance import ServiceInstance
 from airflow_provider_pai.local.serving.lines import LastLines
+from airflow_provider_pai.local.serving.place import end_survivors
 from airflow_provider_pai.local.serving.plan import differs_in_count_only
 from airflow_provider_pai.local.serving.preparation import Stores
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from airflow_provider_pai.local.eas.config import instance_count
 from airflow_provider_pai.local.eas.record import Service
-from airflow_provider_pai.local.serving.instance import Ground, Listener, ServiceInstance
+from airflow_provider_pai.local.serving.ground import Ground
+from airflow_provider_pai.local.serving.instance import Listener, ServiceInstance
 from airflow_provider_pai.local.serving.lines import LastLines
 from airflow_provider_pai.local.serving.plan import Plan, read_plan
 from airflow_provider_pai.local.serving.preparation import NotReady, Prepared, Stores

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from airflow_provider_pai.local.eas.fleet import Instance
+from airflow_provider_pai.local.eas.record import Service
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.serving.caretaker import Caretaker
-from airflow_provider_pai.local.serving.instance import Ground
+from airflow_provider_pai.local.serving.ground import Ground
 from airflow_provider_pai.local.serving.preparation import Stores
 
 
@@ -46,6 +49,18 @@ class ServiceKeeper:
         for _, thread in running:
             thread.join()
 
+    def reset(self) -> None:
+        """Delete all services, see :meth:`Fleet.reset`."""
+        with self._lock:
+            for service in self._store.all():
+                # Another thread may have seen the last of one that was deleted already.
+                with suppress(KeyError):
+                    self._store.change(service.name, _deleted)
+                self.wake(service.name)
+            threads = [thread for _, thread in self._caretakers.values()]
+        for thread in threads:
+            thread.join()
+
     def wake(self, name: str) -> None:
         """Look at a service's record, see :meth:`Fleet.wake`."""
         with self._lock:
@@ -80,3 +95,7 @@ class ServiceKeeper:
                 del self._caretakers[name]
                 # One of the same name may have been created since this one was deleted.
                 self.wake(name)
+
+
+def _deleted(service: Service) -> Service:
+    return replace(service, wanted=replace(service.wanted, deleted=True))

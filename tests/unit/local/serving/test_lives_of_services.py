@@ -210,3 +210,14 @@ def test_the_end_of_the_server_does_not_wait_for_requests(build: Build) -> None:
     slow.join()
     assert codes == [503]
     assert house.service("svc").seen.settled == 1
+
+
+def test_a_reset_leaves_no_service(house: ServingHouse) -> None:
+    house.create("one", answering(house, "one"))
+    house.create("two", house.config(script="sleep 60"))
+    house.until("one", "Running")
+    house.keeper.reset()
+    assert house.store.all() == []
+    assert list(house.store.folder("one").parent.iterdir()) == []
+    house.create("one", answering(house, "again"))
+    house.until("one", "Running")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import socket
 import sysconfig
 import threading
 from pathlib import Path
@@ -88,13 +88,16 @@ def test_instances_with_the_same_port_run_side_by_side(build: Build, mode: Mode)
 
 def test_without_networks_the_first_instance_has_the_port_and_others_fail_with_a_word(build: Build) -> None:
     house = build(Mode.PLAIN)
-    house.create("svc", house.config())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    hard_coded = SERVER.replace('int(os.environ.get("PORT", 8000))', str(port))
+    house.create("svc", house.config(hard_coded, port=port))
     house.until("svc", "Running")
-    house.create("twin", house.config())
-    failed = house.until("twin", "Failed")
-    assert "Address already in use" in failed.seen.message
-    serving = SERVER.replace("8000", "int(os.environ['PORT'])")
-    house.create("triplet", house.config(serving, instances=2))
+    assert house.ask("svc").status_code == 200
+    house.create("twin", house.config(hard_coded, port=port))
+    assert "Address already in use" in house.until("twin", "Failed").seen.message
+    house.create("triplet", house.config(port=port, instances=2))
     assert house.until("triplet", "Running").seen.running == 2
 
 
@@ -251,5 +254,5 @@ def test_a_services_own_processes_are_all_that_is_ended(house: ServingHouse) -> 
     house.want("one", running=False)
     house.until("one", "Stopped")
     assert house.ask("two").status_code == 200
-    assert os.listdir(house.store.folder("one") / "instances") == []
-    assert os.listdir(house.store.folder("one") / "shared") == []
+    left = [path for folder in ("instances", "shared") for path in (house.store.folder("one") / folder).iterdir()]
+    assert left == []
