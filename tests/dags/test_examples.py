@@ -70,6 +70,7 @@ def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
 
 @pytest.fixture(scope="module")
 def trained(airflow: AirflowCluster) -> DagRun:
+    airflow.api.wait_parsed("deploy_on_new_model")  # whoever is not known yet misses the news
     return airflow.api.wait_run(start(airflow, "train_evaluate"), timeout=300)
 
 
