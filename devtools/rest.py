@@ -66,7 +66,7 @@ class AirflowAPI:
         """
         try:
             self._ask("GET", "/execution/health")
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
         return True
 

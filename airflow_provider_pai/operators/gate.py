@@ -214,6 +214,6 @@ def _read_folder(uri: str | None) -> tuple[OssUri | None, list[str]]:
     if not uri:
         return None, []
     try:
-        return OssUri.parse(uri).folder().without_endpoint(), []
+        return OssUri.parse(str(uri)).folder().without_endpoint(), []
     except ValueError as error:
         return None, [f"model_uri: {error}"]
