@@ -62,7 +62,7 @@ def _demonstrate(home: Path, stack: ExitStack) -> int:
     )
     _say(f"Airflow answers on {cluster.url}")
     cluster.api.wait_parsed(DAG_ID)
-    # Without catch-up its schedule makes one run at once, for the last midnight.
+    cluster.api.unpause(DAG_ID)
     (run,) = wait_for(lambda: cluster.api.dag_runs(DAG_ID), bool, f"the schedule of {DAG_ID}", timeout=60)
     _say(f"Running DAG {DAG_ID}")
     run = _follow(cluster.api, run)

@@ -112,6 +112,10 @@ class AirflowAPI:
         body = {"logical_date": logical_date, "conf": dict(conf or {})}
         return DagRun.read(self._send("POST", f"{dag_path(dag_id)}/dagRuns", body))
 
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG's schedule begin."""
+        self._send("PATCH", dag_path(dag_id), {"is_paused": False})
+
     def dag_runs(self, dag_id: str) -> list[DagRun]:
         """Return the runs of a DAG, the newest first, at most a hundred."""
         found = self._get(f"{dag_path(dag_id)}/dagRuns", {"order_by": "-run_after", "limit": "100"})

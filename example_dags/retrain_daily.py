@@ -29,6 +29,7 @@ with DAG(
     schedule="@daily",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
+    is_paused_upon_creation=True,  # its schedule begins when a person says so, and then with a run for the last midnight
     max_active_runs=1,  # each run is compared with what the run before has deployed
     tags=["pai"],
     doc_md=__doc__,

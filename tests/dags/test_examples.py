@@ -163,7 +163,8 @@ def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
 def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
     airflow: AirflowCluster, config: ClientConfig, tmp_path: Path
 ) -> None:
-    # Without catch-up the schedule makes one run at once, for the last midnight.
+    airflow.api.wait_parsed("retrain_daily")
+    airflow.api.unpause("retrain_daily")
     (scheduled,) = wait_for(lambda: airflow.api.dag_runs("retrain_daily"), bool, "the scheduled run", timeout=60)
     runs = [airflow.api.wait_run(scheduled, timeout=180)]
     another = airflow.api.trigger("retrain_daily", logical_date="2026-11-02T00:00:00Z")
