@@ -24,7 +24,7 @@ BENCH ?=
 .PHONY: demo test lint types layers unit faults chaos chaos-cluster test-airflow2 bench clean help
 
 help:
-	@echo "make demo   train a model from an Airflow DAG on local PAI"
+	@echo "make demo   train a model from an Airflow DAG on local PAI, serve it, and ask it for predictions"
 	@echo "make test   lint, types, layers and all tests"
 	@echo "make chaos  randomised lives of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"

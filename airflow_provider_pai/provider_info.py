@@ -8,6 +8,14 @@ from airflow_provider_pai import __version__
 from airflow_provider_pai.hooks.form import RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
+_OSS_ASSETS = [
+    {
+        "schemes": ["oss"],
+        "handler": "airflow_provider_pai.assets.oss.sanitize_uri",
+        "factory": "airflow_provider_pai.assets.oss.create_asset",
+        "to_openlineage_converter": "airflow_provider_pai.assets.oss.convert_asset_to_openlineage",
+    }
+]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -30,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks", "training", "images", "oss", "services")],
-        "operators": [_modules("operators", "training", "janitor", "deploy", "services")],
+        "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services")],
         "sensors": [_modules("sensors", "services")],
         "triggers": [_modules("triggers", "training", "services")],
         "connection-types": [
@@ -45,6 +53,8 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
+        "asset-uris": _OSS_ASSETS,
+        "dataset-uris": _OSS_ASSETS,
         "extra-links": [f"airflow_provider_pai.links.{name}" for name in ("PAITrainingJobLink", "PAIServiceLink")],
         "config": {
             "pai": {

@@ -1,4 +1,4 @@
-"""``make demo``: an example DAG in a real Airflow against local PAI, told in a terminal.
+"""``make demo``: from data to a prediction, an example DAG in a real Airflow against local PAI, told in a terminal.
 
 Everything is kept in a new folder below ``.demo``; nothing that was started is alive afterwards.
 """
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from devtools.cluster import AirflowCluster
 from devtools.local_pai import LocalServer
+from devtools.prediction import Prediction, predict
 from devtools.processes import Processes
+from devtools.waits import wait_for
 
 if TYPE_CHECKING:
     from devtools.rest import AirflowAPI
@@ -23,14 +25,15 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / ".demo"
-DAG_ID = "train_evaluate"
+DAG_ID = "retrain_daily"
 RUN_TIMEOUT = 600.0
+ROWS = 4
 _SHOWN_LINES = 15
 _STARTED = time.monotonic()
 
 
 def main() -> int:
-    """Run the demonstration; 0 only when the DAG run has succeeded."""
+    """Run the demonstration; 0 only when the DAG run has succeeded and its service answers as the model does."""
     signal.signal(signal.SIGTERM, _interrupted)
     home = DEMO / datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
     home.mkdir(parents=True)
@@ -59,11 +62,24 @@ def _demonstrate(home: Path, stack: ExitStack) -> int:
     )
     _say(f"Airflow answers on {cluster.url}")
     cluster.api.wait_parsed(DAG_ID)
-    run = cluster.api.trigger(DAG_ID)
+    cluster.api.unpause(DAG_ID)
+    (run,) = wait_for(lambda: cluster.api.dag_runs(DAG_ID), bool, f"the schedule of {DAG_ID}", timeout=60)
     _say(f"Running DAG {DAG_ID}")
     run = _follow(cluster.api, run)
-    _summary(home, cluster.api, run)
-    return 0 if run.state == "success" else 1
+    _say(f"DAG run {run.state}")
+    prediction = None
+    if run.state == "success":
+        service = cluster.api.xcom(run.task("deploy"))
+        _say(f"Asking the service {service['service_name']} what it thinks of {ROWS} rows")
+        prediction = predict(ready, service, _rows(), home / "model")
+    _summary(home, cluster.api, run, prediction)
+    return 0 if prediction and prediction.is_right else 1
+
+
+def _rows() -> list[list[float]]:
+    table = REPOSITORY / "example_dags" / "breast_cancer" / "data" / "wisconsin_breast_cancer.csv"
+    lines = table.read_text().splitlines()[1:]
+    return [[float(value) for value in line.split(",")[:-1]] for line in lines[:: len(lines) // ROWS][:ROWS]]
 
 
 def _follow(api: AirflowAPI, run: DagRun) -> DagRun:
@@ -94,25 +110,27 @@ def _task_log(api: AirflowAPI, run: DagRun) -> list[str]:
     return api.log(run.task("train"), logger="airflow_provider_pai").splitlines()
 
 
-def _summary(home: Path, api: AirflowAPI, run: DagRun) -> None:
-    _say(f"DAG run {run.state}")
+def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | None) -> None:
     rows: list[tuple[str, Any]] = [("run", f"{run.dag_id} {run.run_id}: {run.state}")]
-    trained: dict[str, Any] = {}
-    if run.state == "success":
+    if prediction:
         trained = api.xcom(run.task("train"))
+        service = api.xcom(run.task("deploy"))
         metrics = ", ".join(f"{name} {value:.4f}" for name, value in trained["metrics"].items())
         rows += [
             ("job", f"{trained['job_id']} ({trained['job_name']}): {trained['status']}"),
             ("model", trained["model_uri"]),
             ("metrics", metrics or "none"),
             ("accuracy", f"{api.xcom(run.task('evaluate')):.4f} on held-out rows"),
+            ("gate", api.xcom(run.task("gate"))["reason"]),
+            ("service", f"{service['service_name']}, version {service['version']}: {service['endpoint']}"),
+            ("predictions", str(prediction)),
             ("image", trained["image_uri"]),
             ("console", f"{trained['console_url']} (the link Airflow shows; there is no such job in the cloud)"),
             ("on disk", f"{_relative(home / 'pai' / 'jobs' / trained['job_id'])} (job, logs, /ml)"),
         ]
     rows += [
         ("Airflow logs", _relative(home / "airflow" / "logs")),
-        ("look again", f".venv/bin/pai-local serve --home {_relative(home / 'pai')}"),
+        ("look again", f".venv/bin/pai-local serve --home {_relative(home / 'pai')} (the service comes up again, too)"),
     ]
     width = max(len(name) for name, _ in rows)
     sys.stdout.write("\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows) + "\n")

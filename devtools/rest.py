@@ -66,7 +66,7 @@ class AirflowAPI:
         """
         try:
             self._ask("GET", "/execution/health")
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
         return True
 
@@ -101,10 +101,25 @@ class AirflowAPI:
                 raise DagImportError(f"there is no DAG {dag_id}, and these files can't be imported:{traces}")
             time.sleep(0.2)
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> DagRun:
-        """Start a run of a DAG; ``conf`` are its parameters."""
-        body = {"logical_date": None, "conf": dict(conf or {})}
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, logical_date: str | None = None) -> DagRun:
+        """Start a run of a DAG.
+
+        Args:
+            dag_id: the DAG.
+            conf: its parameters.
+            logical_date: the date it is for, ISO 8601; without one it has no data interval.
+        """
+        body = {"logical_date": logical_date, "conf": dict(conf or {})}
         return DagRun.read(self._send("POST", f"{dag_path(dag_id)}/dagRuns", body))
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG's schedule begin."""
+        self._send("PATCH", dag_path(dag_id), {"is_paused": False})
+
+    def dag_runs(self, dag_id: str) -> list[DagRun]:
+        """Return the runs of a DAG, the newest first, at most a hundred."""
+        found = self._get(f"{dag_path(dag_id)}/dagRuns", {"order_by": "-run_after", "limit": "100"})
+        return [DagRun.read(body) for body in found["dag_runs"]]
 
     def dag_run(self, run: DagRun) -> DagRun:
         """Return a run as it is now."""

@@ -4,56 +4,14 @@ Runs in the cloud or on local PAI: only the Airflow connection ``pai_default`` d
 scikit-learn on the worker.
 """
 
-import csv
-import random
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
+from breast_cancer.steps import HERE, evaluate, prepare_data
 
 from airflow_provider_pai.operators.training import PAITrainingOperator
 
-HERE = Path(__file__).parent / "breast_cancer"
 ACCURACY_BAR = 0.9
-
-
-@task
-def prepare_data() -> dict[str, str]:
-    """Split the table and put the parts into OSS; returns their addresses."""
-    from airflow_provider_pai.hooks.oss import PAIOSSHook
-
-    with (HERE / "data" / "wisconsin_breast_cancer.csv").open(newline="") as file:
-        header, *rows = csv.reader(file)
-    random.Random(7).shuffle(rows)  # noqa: S311 - a split, not a secret
-    parts = {"train": rows[:369], "validation": rows[369:469], "test": rows[469:]}
-
-    oss = PAIOSSHook()
-    home = oss.default_folder("examples", "breast_cancer")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, part in parts.items():
-            path = Path(folder) / f"{name}.csv"
-            with path.open("w", newline="") as file:
-                csv.writer(file).writerows([header, *part])
-            oss.upload(path, f"{home}{name}/")
-    return {"train": f"{home}train/train.csv", "validation": f"{home}validation/", "test": f"{home}test/test.csv"}
-
-
-@task
-def evaluate(model_uri: str, test_uri: str) -> float:
-    """Score the trained model on rows it has never seen; returns the accuracy."""
-    import joblib
-
-    from airflow_provider_pai.hooks.oss import PAIOSSHook
-
-    with tempfile.TemporaryDirectory() as folder:
-        oss = PAIOSSHook()
-        oss.download(model_uri, folder)
-        (test,) = oss.download(test_uri, folder)
-        model = joblib.load(Path(folder) / "model.joblib")
-        with test.open(newline="") as file:
-            rows = [[float(value) for value in row] for row in list(csv.reader(file))[1:]]
-    return float(model.score([row[:-1] for row in rows], [int(row[-1]) for row in rows]))
 
 
 @task
@@ -76,6 +34,7 @@ with DAG("train_evaluate", schedule=None, tags=["pai"], doc_md=__doc__):
         inputs={"train": data["train"], "validation": data["validation"]},
         metric_definitions=[{"name": "validation_accuracy", "regex": r"validation_accuracy=([0-9.]+)"}],
         environments={"PYTHONUNBUFFERED": "1"},  # log lines as they are printed; PAI itself sets 0
+        model_asset="oss://models/breast_cancer",  # deploy_on_new_model.py waits for it
         base_job_name="breast_cancer",
         max_run_time=1800,
         poll_interval=3,

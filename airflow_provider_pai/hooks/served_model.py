@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.errors import PAIError, ServiceError
+from airflow_provider_pai.client.kept_metrics import read_metrics_file
+from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus, model_uri
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook
 
-METRICS_FILE = "metrics.json"
-"""Name of the file beside a model that holds its metrics."""
 
-
-def served_model(hook: PAIServiceHook, service_name: str) -> dict[str, Any] | None:
+def served_model(hook: PAIServiceHook, service_name: str, metrics_file: str) -> dict[str, Any] | None:
     """Return the model of a service, or of a group's service with the most traffic; see the hook's method.
 
     Raises:
         ServiceError: which model it is can't be told.
-        PAIError: the model's metrics can't be read.
+        SpecError: the model's metrics can't be read.
     """
     service = hook.find(service_name) or hook.slots(service_name).serving
     if service is None or not service.current_version or service.status == ServiceStatus.CREATING:
@@ -31,7 +28,7 @@ def served_model(hook: PAIServiceHook, service_name: str) -> dict[str, Any] | No
         "service_name": service.name,
         "version": service.current_version,
         "model_uri": uri,
-        "metrics": _metrics(hook, uri),
+        "metrics": _metrics(hook, uri, metrics_file),
     }
 
 
@@ -48,16 +45,7 @@ def _model_of(hook: PAIServiceHook, service: ServiceSnapshot) -> str:
     return model_uri(found.config)
 
 
-def _metrics(hook: PAIServiceHook, uri: str) -> dict[str, Any]:
+def _metrics(hook: PAIServiceHook, uri: str, metrics_file: str) -> dict[str, Any]:
     if not uri.startswith("oss://"):
         return {}
-    place = OssUri.parse(uri).folder().child(METRICS_FILE)
-    if not hook.oss.exists(place):
-        return {}
-    try:
-        read = json.loads(hook.oss.read(place))
-    except ValueError as error:
-        raise PAIError(f"{place} is no JSON ({error})") from error
-    if not isinstance(read, dict):
-        raise PAIError(f"{place} must hold a JSON object of metrics by name")
-    return read
+    return read_metrics_file(hook.oss, OssUri.parse(uri).folder().child(metrics_file)) or {}

@@ -18,6 +18,7 @@ from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.served_model import served_model
 from airflow_provider_pai.hooks.service_preparation import ServicePreparation
+from airflow_provider_pai.model.gate import METRICS_FILE
 from airflow_provider_pai.model.rollout import Awaited, Verdict
 from airflow_provider_pai.model.service import BLUE, GREEN, ServiceSpec, slot_name
 from airflow_provider_pai.model.service_status import (
@@ -256,18 +257,22 @@ class PAIServiceHook(PAIBaseHook):
             clock=self._clock,
         )
 
-    def served_model(self, service_name: str) -> dict[str, Any] | None:
+    def served_model(self, service_name: str, *, metrics_file: str = METRICS_FILE) -> dict[str, Any] | None:
         """Return the model that a service, or a group's service with the most traffic, answers with.
 
         Args:
             service_name: the service or group.
+            metrics_file: name of the JSON file in the model's folder that holds its metrics.
 
         Returns:
             ``service_name`` (of the service itself), ``version``, ``model_uri``, and ``metrics``: what the file
-            ``metrics.json`` in the model's folder says, empty without one. None when no version has answered yet; one
-            that has failed or was stopped since still counts, so that the next model is compared with it.
+            says, empty without one. None when no version has answered yet; one that has failed or was stopped since
+            still counts, so that the next model is compared with it.
+
+        Raises:
+            SpecError: the file holds something else than a JSON object.
         """
-        return served_model(self, service_name)
+        return served_model(self, service_name, metrics_file)
 
     def console_url(self, service_name: str) -> str:
         """Return the page of a service in PAI's console."""

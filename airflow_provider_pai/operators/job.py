@@ -208,7 +208,8 @@ class PAIJobOperator(BaseOperator):
             raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
-        context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
+        for key in ("model_uri", "metrics"):
+            context["ti"].xcom_push(key=key, value=value[key])
         return value
 
     def _twin(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:

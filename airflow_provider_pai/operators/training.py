@@ -14,9 +14,10 @@ from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Asset, Context
 
     from airflow_provider_pai.model.spec import TrainingJobSpec
+    from airflow_provider_pai.model.status import JobSnapshot
 
 _LOCAL_POLL_SECONDS = 1.0
 
@@ -26,8 +27,8 @@ class PAITrainingOperator(PAIJobOperator):
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
     ``job_id``, ``job_name``, ``status``, ``outputs``, ``metrics``, ``console_url``, ``image_uri``, ``code_uri``,
-    ``duration_s``. ``model_uri``, ``job_id`` and ``console_url`` are also pushed under keys of their own, the latter
-    two as soon as the job is submitted.
+    ``duration_s``. ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
+    the latter two as soon as the job is submitted.
 
     A retry of the task goes on with the job of the attempt before when that is still running or has succeeded.
 
@@ -79,6 +80,11 @@ class PAITrainingOperator(PAIJobOperator):
             read.
         labels: labels of the job.
         metric_definitions: dicts with ``name`` and ``regex`` (one group); PAI reads such metrics from the log.
+        model_asset: the asset that other DAGs wait for, or its URI or name as text. It stands for all the models of
+            this task, so it is the same in each run, for example ``oss://models/churn``, whether or not there is such
+            a folder. When the job has succeeded, its event says in ``extra`` where this model lies: ``model_uri``,
+            ``job_id``, ``metrics``, ``image_uri``, ``code_uri``, ``code_digest`` and ``console_url``. A local job and
+            a dry run make no event, a mapped task one for each of its jobs. Default: none.
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
@@ -133,6 +139,7 @@ class PAITrainingOperator(PAIJobOperator):
         requirements: Sequence[str] | None = None,
         labels: Mapping[str, str] | None = None,
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
+        model_asset: Asset | str | None = None,
         description: str | None = None,
         dry_run: bool = False,
         **kwargs: Any,
@@ -169,6 +176,7 @@ class PAITrainingOperator(PAIJobOperator):
         self.requirements = requirements
         self.labels = labels
         self.metric_definitions = metric_definitions
+        self.model_asset = self._promised(model_asset)
         self.description = description
         # The name without an underscore is a method of Airflow's.
         self._dry_run = dry_run
@@ -184,6 +192,7 @@ class PAITrainingOperator(PAIJobOperator):
                 return self._train_here(context, spec, name)
             self._identity = self._identity_in(context)
             if self._dry_run:
+                self._withhold()
                 return self._previewed(self.hook.preview(spec, name, self._identity))
             with self._submitting(context):
                 job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
@@ -206,6 +215,8 @@ class PAITrainingOperator(PAIJobOperator):
         arguments = {name: getattr(self, name) for name in ARGUMENTS}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
         problems += waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)
+        if self.model_asset is not None and not self.wait_for_completion:
+            problems.append("model_asset needs wait_for_completion=True: there is no model before the job has ended")
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         detached = not self.wait_for_completion or self._on_kill == "leave"
@@ -224,6 +235,7 @@ class PAITrainingOperator(PAIJobOperator):
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
 
+        self._withhold()
         identity = self._identity_in(context)
         with local_mode(self.hook, spec, name, identity.key) as here:
             self.hook, self._identity = here.hook, identity
@@ -237,6 +249,29 @@ class PAITrainingOperator(PAIJobOperator):
                 return {**self._wait(context, job.job_id), "console_url": None}
             finally:
                 self._identity = None
+
+    def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
+        value = super()._finish(context, seen)
+        if self.model_asset is not None and self.model_asset in self.outlets:
+            from airflow_provider_pai.assets.model import news_of
+
+            context["outlet_events"][self.model_asset].extra = news_of(value)
+        return value
+
+    def _promised(self, given: Asset | str | None) -> Asset | None:
+        """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""
+        if given is None:
+            return None
+        from airflow_provider_pai.assets.model import model_asset
+
+        asset = model_asset(given)
+        if asset not in self.outlets:
+            self.outlets = [*self.outlets, asset]
+        return asset
+
+    def _withhold(self) -> None:
+        """Let the task's success be no event: a model on this worker, or none, is nothing other DAGs can use."""
+        self.outlets = [outlet for outlet in self.outlets if outlet != self.model_asset]
 
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))

@@ -94,6 +94,92 @@ if __name__ == "__main__":
     dag.test()
 """
 
+GATES = """
+import json
+
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow.utils.session import create_session
+
+from airflow_provider_pai.operators.gate import PAIModelGateOperator
+from airflow_provider_pai.operators.training import PAITrainingOperator
+
+try:
+    from airflow.models.asset import AssetEvent
+except ImportError:
+    from airflow.models.dataset import DatasetEvent as AssetEvent
+
+
+@task
+def go_on():
+    pass
+
+
+@task(trigger_rule="none_failed_min_one_success")
+def join():
+    pass
+
+
+with DAG("tried", schedule=None) as dag:
+    train = PAITrainingOperator(
+        task_id="train",
+        deferrable=True,
+        command="sleep 2; echo accuracy=0.75; touch $PAI_OUTPUT_MODEL/model.txt",
+        metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
+        image_uri="registry/image:1",
+        instance_type="ecs.c6.large",
+        poll_interval=0.5,
+        model_asset="oss://models/tried",
+    )
+    PAITrainingOperator.partial(
+        task_id="mapped",
+        command="touch $PAI_OUTPUT_MODEL/model.txt",
+        image_uri="registry/image:1",
+        instance_type="ecs.c6.large",
+        poll_interval=0.5,
+        model_asset="oss://models/tried",
+    ).expand(hyperparameters=[{"depth": 1}, {"depth": 2}])
+    metrics = train.output["metrics"]
+    for name, bar in (("good", 0.7), ("bad", 0.8)):
+        branches = {
+            "follow_task_ids_if_true": f"{name}_deploy",
+            "follow_task_ids_if_false": [f"{name}_report", f"{name}_keep"],
+        }
+        gate = PAIModelGateOperator(
+            task_id=f"{name}_branch", metrics=metrics, bars={"accuracy": bar}, on_fail="branch", **branches
+        )
+        ends = [go_on.override(task_id=f"{name}_{end}")() for end in ("deploy", "report", "keep")]
+        gate >> ends >> join.override(task_id=f"{name}_join")()
+
+        skip = PAIModelGateOperator(
+            task_id=f"{name}_skip",
+            metrics=metrics,
+            model_uri=train.output["model_uri"],
+            bars={"accuracy": bar},
+            on_fail="skip",
+        )
+        skip >> go_on.override(task_id=f"{name}_next")() >> go_on.override(task_id=f"{name}_after_next")()
+
+if __name__ == "__main__":
+    if hasattr(dag, "sync_to_db"):
+        # Airflow 2.11 makes an event only of what the DAG processor has seen.
+        dag.sync_to_db()
+    run = dag.test()
+    with create_session() as session:
+        extras = [event.extra for event in session.query(AssetEvent)]
+    tasks = {ti.task_id: ti for ti in run.get_task_instances()}
+    told = {
+        "events": extras,
+        "states": {task_id: str(ti.state) for task_id, ti in tasks.items()},
+        "results": {
+            task_id: ti.xcom_pull(task_ids=task_id)
+            for task_id, ti in tasks.items()
+            if task_id.endswith(("branch", "skip"))
+        },
+        "model_uri": tasks["train"].xcom_pull(task_ids="train")["model_uri"],
+    }
+    print("TOLD", json.dumps(told))
+"""
+
 
 def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str, Any], str]:
     """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
@@ -138,3 +224,18 @@ def test_a_model_is_deployed_in_dag_test_and_its_token_is_masked(
     assert (told["service_name"], told["version"], told["model_uri"]) == (name, 1, uri)
     assert "SHOWN to callers: ***" in output
     assert PAIServiceHook().describe(name).token not in output
+
+
+def test_gates_lead_on_as_their_verdicts_want_and_the_model_is_news(pai: LocalPAI, tmp_path: Path) -> None:
+    told, _ = tried(pai, tmp_path, GATES)
+    assert {name for name, state in told["states"].items() if state == "skipped"} == {
+        "good_report", "good_keep", "bad_deploy", "bad_next", "bad_after_next",
+    }  # fmt: skip
+    assert set(told["states"].values()) == {"success", "skipped"}
+    assert {name: result["passed"] for name, result in told["results"].items()} == {
+        "good_branch": True, "good_skip": True, "bad_branch": False, "bad_skip": False,
+    }  # fmt: skip
+    assert told["results"]["bad_skip"]["model_uri"] == told["model_uri"]
+    news = {event["model_uri"]: event["metrics"] for event in told["events"]}
+    assert news.pop(told["model_uri"]) == {"accuracy": 0.75}
+    assert list(news.values()) == [{}, {}]  # of the mapped tasks

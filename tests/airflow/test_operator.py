@@ -27,6 +27,7 @@ from airflow_provider_pai.model.status import JobStatus
 from airflow_provider_pai.operators.attempt import identity_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
+from tests.support.triggerer import run_trigger
 
 
 @pytest.fixture
@@ -56,19 +57,6 @@ def trained(source: Path, **arguments: Any) -> Any:
         metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
         **arguments,
     )
-
-
-def run_trigger(deferred: TaskDeferred) -> dict[str, Any]:
-    """What the triggerer does: make the trigger again from its row, run it, hand on its event as JSON."""
-    _, arguments = deferred.trigger.serialize()
-    trigger = PAITrainingTrigger(**json.loads(json.dumps(arguments)))
-
-    async def events() -> list[Any]:
-        return [event.payload async for event in trigger.run()]
-
-    (payload,) = asyncio.run(events())
-    event: dict[str, Any] = json.loads(json.dumps(payload))
-    return event
 
 
 def raw_job(hook: PAITrainingHook, job_id: str) -> dict[str, Any]:

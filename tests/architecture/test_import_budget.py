@@ -33,6 +33,7 @@ def below(modules: set[str], parents: tuple[str, ...]) -> set[str]:
     "statement",
     [
         "from airflow_provider_pai.operators.training import PAITrainingOperator",
+        "from airflow_provider_pai.operators.gate import PAIModelGateOperator",
         "from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator",
         "from airflow_provider_pai.operators.services import PAIDeleteServiceOperator",
     ],
@@ -48,6 +49,13 @@ def test_reading_a_dag_file_with_the_sensor_adds_no_more_to_airflows_own_sensor(
     added = loaded(base, "from airflow_provider_pai.sensors.services import PAIServiceSensor") - loaded(base)
     assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS)) == set()
     assert len(added) <= MOST_MODULES, sorted(added)
+
+
+def test_naming_the_asset_of_a_model_loads_no_client() -> None:
+    operator = "PAITrainingOperator(task_id='train', model_asset='oss://models/churn')"
+    added = loaded(BASE, "from airflow_provider_pai.operators.training import PAITrainingOperator", operator)
+    assert "airflow_provider_pai.assets.oss" in added
+    assert below(added - loaded(BASE), FORBIDDEN) == set()
 
 
 def test_reading_a_dag_file_with_the_retry_policy_loads_no_client() -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import joblib
 import pytest
+import requests
 
+from airflow_provider_pai.api.services import describe_service
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.training import list_training_jobs
+from airflow_provider_pai.api.training import get_training_job, list_training_jobs
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import PAIClient
 from airflow_provider_pai.client.oss import ObjectStorage
@@ -68,6 +70,7 @@ def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
 
 @pytest.fixture(scope="module")
 def trained(airflow: AirflowCluster) -> DagRun:
+    airflow.api.wait_parsed("deploy_on_new_model")  # whoever is not known yet misses the news
     return airflow.api.wait_run(start(airflow, "train_evaluate"), timeout=300)
 
 
@@ -119,6 +122,100 @@ def test_local_mode_needs_no_cloud_and_leaves_its_model_on_the_worker(
     assert (model_uri / "model.json").is_file()
     assert airflow.api.xcom(run.task("check")) > 0.9
     assert list((airflow.home.path / "pai-local" / "running").iterdir()) == []
+
+
+def predicted(config: ClientConfig, endpoint: str, rows: list[list[float]]) -> list[float]:
+    """What a service answers to a plain client with its token."""
+    name = endpoint.rsplit("/", 1)[1]
+    token = PAIClient(config).send(describe_service(config.region_id, name)).token
+    answer = requests.post(endpoint, json={"rows": rows}, headers={"Authorization": token}, timeout=10)
+    answer.raise_for_status()
+    benign: list[float] = answer.json()["benign"]
+    return benign
+
+
+def own_answer(config: ClientConfig, model_uri: str, rows: list[list[float]], folder: Path) -> list[float]:
+    """What the model itself says."""
+    ObjectStorage(config).download(OssUri.parse(model_uri), folder)
+    return [float(each[1]) for each in joblib.load(folder / "model.joblib").predict_proba(rows)]
+
+
+def table_rows(count: int) -> list[list[float]]:
+    lines = (EXAMPLES / "breast_cancer" / "data" / "wisconsin_breast_cancer.csv").read_text().splitlines()
+    return [[float(value) for value in line.split(",")[:-1]] for line in lines[1 : count + 1]]
+
+
+def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
+    airflow: AirflowCluster, trained: DagRun, config: ClientConfig, tmp_path: Path
+) -> None:
+    (run,) = wait_for(lambda: airflow.api.dag_runs("deploy_on_new_model"), bool, "the run that follows", timeout=60)
+    assert airflow.api.wait_run(run, timeout=120).state == "success"
+    model_uri = airflow.api.xcom(trained.task("train"), "model_uri")
+    verdict = airflow.api.xcom(run.task("gate"))
+    assert verdict["values"] == airflow.api.xcom(trained.task("train"), "metrics")
+    assert "nothing is served yet" in verdict["reason"]
+    service = airflow.api.xcom(run.task("deploy"))
+    assert service["model_uri"] == model_uri
+    rows = table_rows(20)
+    assert predicted(config, service["endpoint"], rows) == own_answer(config, model_uri, rows, tmp_path)
+
+
+def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
+    airflow: AirflowCluster, config: ClientConfig, tmp_path: Path
+) -> None:
+    airflow.api.wait_parsed("retrain_daily")
+    airflow.api.unpause("retrain_daily")
+    (scheduled,) = wait_for(lambda: airflow.api.dag_runs("retrain_daily"), bool, "the scheduled run", timeout=60)
+    runs = [airflow.api.wait_run(scheduled, timeout=180)]
+    another = airflow.api.trigger("retrain_daily", logical_date="2026-11-02T00:00:00Z")
+    runs.append(airflow.api.wait_run(another, timeout=180))
+    assert [run.state for run in runs] == ["success", "success"]
+    first, second = ([airflow.api.xcom(run.task(name)) for name in ("train", "evaluate", "gate")] for run in runs)
+    days = [airflow.api.xcom(run.task("prepare_data"))["train"].split("/")[-3] for run in runs]
+    assert days == [scheduled.run_id.removeprefix("scheduled__")[:10], "2026-11-02"]
+    assert first[2]["champion"] is None
+    assert second[2]["champion"]["model_uri"] == first[0]["model_uri"]
+    assert second[2]["champion_values"] == {"accuracy": first[1]}
+    assert second[2]["passed"] == (second[1] >= first[1])
+    served = second if second[2]["passed"] else first
+    state = airflow.api.task_instance(runs[1].task("deploy")).state
+    assert state == ("success" if second[2]["passed"] else "skipped")
+    endpoint = airflow.api.xcom(runs[0].task("deploy"))["endpoint"]
+    rows = table_rows(20)
+    assert predicted(config, endpoint, rows) == own_answer(config, served[0]["model_uri"], rows, tmp_path)
+
+
+def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config: ClientConfig, tmp_path: Path) -> None:
+    run = airflow.api.wait_run(start(airflow, "tune"), timeout=240)
+    assert run.state == "success"
+    jobs = jobs_of(config, run)
+    assert len(jobs) == 4
+    accuracies = {
+        job.outputs["model"]: PAIClient(config).send(get_training_job(job.job_id)).metrics["validation_accuracy"]
+        for job in jobs
+    }
+    service = airflow.api.xcom(run.task("deploy"))
+    assert accuracies[service["model_uri"]] == max(accuracies.values())
+    rows = table_rows(20)
+    assert predicted(config, service["endpoint"], rows) == own_answer(config, service["model_uri"], rows, tmp_path)
+
+
+def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster, config: ClientConfig) -> None:
+    run = airflow.api.wait_run(start(airflow, "taskflow"), timeout=180)
+    assert run.state == "success"
+    (job,) = jobs_of(config, run)
+    judged = airflow.api.xcom(run.task("judge"))
+    assert judged["model_uri"] == job.outputs["model"]
+    assert judged["accuracy"] > 0.9
+
+
+def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, config: ClientConfig) -> None:
+    names = ("breast_cancer_live", "breast_cancer_daily", "breast_cancer_tuned")
+    services = [PAIClient(config).send(describe_service(config.region_id, name)) for name in names]
+    tokens = [service.token.encode() for service in services]
+    assert all(tokens)
+    files = [path for path in airflow.home.path.rglob("*") if path.is_file()]
+    assert [path for path in files if any(token in path.read_bytes() for token in tokens)] == []
 
 
 def deferred(airflow: AirflowCluster, try_number: int = 1, run: DagRun | None = None) -> DagRun:

@@ -1,0 +1,66 @@
+"""A model as an asset: one name for all the models that a training task makes, one after the other.
+
+Each job writes its model into a folder of its own, and other DAGs can't wait for a folder that is not there yet. So the
+asset is what stays the same, and the news of a model (an asset event) says in its extra where this one lies.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Asset
+
+_DIGEST = re.compile(r"/([0-9a-f]{64})/[^/]+")
+"""End of the address of packed source code, which is named after its content."""
+
+
+def model_asset(given: object) -> Asset:
+    """Return the asset that an author means.
+
+    Args:
+        given: an asset, or its URI or name as text. From text a ``Model`` is made where Airflow has that class.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    if isinstance(given, Asset):
+        return given
+    if isinstance(given, str) and given:
+        return _model_class()(given)
+    raise TypeError(f"model_asset must be an Asset, or its URI or name as text, not {given!r:.60}")
+
+
+def news_of(trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the news of a model says.
+
+    Args:
+        trained: result of the training task.
+
+    Returns:
+        ``model_uri``, ``job_id``, ``metrics`` (those that have a value), ``image_uri``, ``code_uri``, ``code_digest``
+        (SHA-256 of the packed source code; None for code that was in OSS already) and ``console_url``.
+    """
+    names = ("model_uri", "job_id", "image_uri", "code_uri", "console_url")
+    metrics = {name: value for name, value in trained["metrics"].items() if math.isfinite(value)}
+    digest = _DIGEST.search(trained["code_uri"] or "")
+    return {
+        **{name: trained[name] for name in names},
+        "metrics": metrics,
+        "code_digest": digest[1] if digest else None,
+    }
+
+
+def _model_class() -> type[Asset]:
+    try:
+        from airflow.sdk.definitions.asset import Model
+    except ImportError:
+        from airflow.providers.common.compat.sdk import Asset
+
+        return Asset
+    return Model

@@ -1,0 +1,219 @@
+"""Lets a model pass only when it is good enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
+
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.gate import METRICS_FILE
+from airflow_provider_pai.operators.outcome import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_pai.hooks.services import PAIServiceHook
+    from airflow_provider_pai.model.gate import Bar, Champion, Comparison, Verdict
+    from airflow_provider_pai.model.uri import OssUri
+
+_RETURN_KEY = "return_value"
+"""Airflow's key of a task's result; its own constant would load its database models."""
+_MISSING_CHAMPION = ("fail", "pass")
+_ON_FAIL = ("fail", "skip", "branch")
+
+
+class PAIModelGateOperator(BaseBranchOperator):
+    """Judges a model by its metrics: against bars, and against the model that a service serves now, the champion.
+
+    The result is a dict: ``passed``, ``decided_by`` (the metric that decided: the one with the smallest margin in
+    proportion to its limit), ``margin`` (by how much), ``reason``, ``values``, ``champion`` (``service``,
+    ``model_uri``, ``version``), ``champion_values`` and ``model_uri``. It is pushed before the task fails, too.
+
+    Args:
+        metrics: the model's metrics by name, for example ``train.output["metrics"]``. With ``model_uri`` they are
+            also written into the model's folder, so that they are there when it has become the champion. Default: they
+            are read from there.
+        model_uri: OSS folder of the model.
+        metrics_file: name of the JSON file in a model's folder that holds its metrics. Default ``metrics.json``.
+        bars: by metric ``{"min": 0.9}``, ``{"max": 0.3}`` or both; a number alone is the least value.
+        champion_service: name of the service whose model is the champion. When it serves nothing yet, or this very
+            model, there is nothing to compare with, and the bars alone decide.
+        compare: by metric ``direction`` (``higher``, the default, or ``lower`` is better) and ``min_improvement``:
+            how much better than the champion the model must be. Default 0: as good is enough; below 0 it may be worse.
+        missing_champion: what a metric of ``compare`` that is not known of the champion means: ``fail`` (default) or
+            ``pass``.
+        on_fail: what a model that is not good enough means: ``fail`` (default) fails the task, without retry;
+            ``skip`` skips the tasks right behind this one; ``branch`` follows ``follow_task_ids_if_false``.
+        follow_task_ids_if_true: with ``branch``: task ids, or one, to go on with when the model is good enough.
+        follow_task_ids_if_false: the same for a model that is not.
+        pai_conn_id: Airflow connection. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+
+    Raises:
+        AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; arguments are wrong; a metric is
+            missing or no finite number.
+    """
+
+    template_fields: Sequence[str] = (
+        "metrics", "model_uri", "metrics_file", "bars", "champion_service", "compare",
+        "pai_conn_id", "region_id", "workspace_id",
+    )  # fmt: skip
+    template_fields_renderers = dict.fromkeys(("metrics", "bars", "compare"), "json")
+    ui_color = "#ffe6cc"
+
+    def __init__(
+        self,
+        *,
+        metrics: Mapping[str, Any] | None = None,
+        model_uri: str | None = None,
+        metrics_file: str = METRICS_FILE,
+        bars: Mapping[str, Any] | None = None,
+        champion_service: str | None = None,
+        compare: Mapping[str, Mapping[str, Any]] | None = None,
+        missing_champion: Literal["fail", "pass"] = "fail",
+        on_fail: Literal["fail", "skip", "branch"] = "fail",
+        follow_task_ids_if_true: str | Sequence[str] = (),
+        follow_task_ids_if_false: str | Sequence[str] = (),
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.metrics = metrics
+        self.model_uri = model_uri
+        self.metrics_file = metrics_file
+        self.bars = bars
+        self.champion_service = champion_service
+        self.compare = compare
+        self.missing_champion = missing_champion
+        self.on_fail = on_fail
+        self.follow_task_ids_if_true = follow_task_ids_if_true
+        self.follow_task_ids_if_false = follow_task_ids_if_false
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Judge the model, and go on as the verdict wants it."""
+        with airflow_errors():
+            verdict = self._verdict()
+        result = {**verdict.to_json(), "model_uri": self.model_uri}
+        self.log.info("The model is %s: %s", "good enough" if verdict.passed else "not good enough", verdict.reason)
+        # A task that skips others, or fails, returns nothing.
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=_RETURN_KEY, value=result)
+        if self.on_fail == "branch":
+            self.do_branch(context, self.follow_task_ids_if_true if verdict.passed else self.follow_task_ids_if_false)
+        elif not verdict.passed and self.on_fail == "skip":
+            self.do_branch(context, None)
+        elif not verdict.passed:
+            raise AirflowFailException(f"the model is not good enough: {verdict.reason}")
+        return result
+
+    def _verdict(self) -> Verdict:
+        """Return what is thought of the model.
+
+        Raises:
+            SpecError: arguments are wrong, or metrics are missing.
+        """
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+        from airflow_provider_pai.model.gate import judge, names_of
+
+        bars, comparisons, folder = self._checked()
+        connection = {name: getattr(self, name) for name in ("pai_conn_id", "region_id", "workspace_id")}
+        with closing(PAIServiceHook(**connection)) as hook:
+            metrics = self._metrics(hook, folder, names_of(bars, comparisons))
+            champion = self._champion(hook) if comparisons else None
+        return judge(
+            metrics,
+            bars,
+            comparisons,
+            champion,
+            model_uri=str(folder or ""),
+            unknown_passes=self.missing_champion == "pass",
+        )
+
+    def _checked(self) -> tuple[list[Bar], list[Comparison], OssUri | None]:
+        """Return what to check, and the model's folder.
+
+        Raises:
+            SpecError: listing every problem of the arguments.
+        """
+        from airflow_provider_pai.model.gate_arguments import read_bars, read_comparisons
+
+        bars, problems = read_bars(self.bars)
+        comparisons, more = read_comparisons(self.compare)
+        folder, wrong = _read_folder(self.model_uri)
+        problems += [*more, *wrong, *self._problems()]
+        if problems:
+            raise SpecError(problems)
+        return bars, comparisons, folder
+
+    def _problems(self) -> list[str]:
+        """Return what is wrong with the arguments, beside those that have a form of their own."""
+        found = []
+        if self.metrics is None and not self.model_uri:
+            found.append("metrics or model_uri must be given: what the model is judged by, or where that is kept")
+        if not self.bars and not self.compare:
+            found.append("bars or compare must name a metric; without one every model would pass")
+        if bool(self.compare) != bool(self.champion_service):
+            found.append("champion_service and compare belong together: whom to compare with, and how")
+        if not re.fullmatch(r"[^/\\]+", str(self.metrics_file)):
+            found.append(f"metrics_file must be the name of a file in the model's folder, not {self.metrics_file!r}")
+        if self.missing_champion not in _MISSING_CHAMPION:
+            found.append(f"missing_champion must be 'fail' or 'pass', not {self.missing_champion!r}")
+        if self.on_fail not in _ON_FAIL:
+            found.append(f"on_fail must be 'fail', 'skip' or 'branch', not {self.on_fail!r}")
+        follow = {name: getattr(self, name) for name in ("follow_task_ids_if_true", "follow_task_ids_if_false")}
+        if self.on_fail == "branch":
+            found += [f"{name} must be given with on_fail='branch'" for name, ids in follow.items() if not ids]
+        else:
+            found += [f"{name} has no meaning without on_fail='branch'" for name, ids in follow.items() if ids]
+        return found
+
+    def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
+        """Return the model's metrics; those that were given are kept beside it."""
+        from airflow_provider_pai.client.kept_metrics import keep_metrics, read_metrics_file
+        from airflow_provider_pai.model.gate_arguments import read_metrics
+
+        file = folder and folder.child(self.metrics_file)
+        given: Any = self.metrics
+        if given is None and file and (given := read_metrics_file(hook.oss, file)) is None:
+            raise SpecError([f"model_uri: there is no {file}; let the training script write it, or give metrics"])
+        metrics, problems = read_metrics(given, names, "metrics" if self.metrics is not None else str(file))
+        if problems:
+            raise SpecError(problems)
+        if file and self.metrics is not None:
+            keep_metrics(hook.oss, file, metrics)
+        return metrics
+
+    def _champion(self, hook: PAIServiceHook) -> Champion | None:
+        """Return the model that is served now; None when nothing is."""
+        from airflow_provider_pai.model.gate import Champion
+        from airflow_provider_pai.model.gate_arguments import numbers_in
+
+        service = str(self.champion_service)
+        served = hook.served_model(service, metrics_file=self.metrics_file)
+        if served is None:
+            return None
+        folder, _ = _read_folder(served["model_uri"])
+        uri = str(folder or served["model_uri"])
+        return Champion(service, uri, served["version"], numbers_in(served["metrics"]))
+
+
+def _read_folder(uri: str | None) -> tuple[OssUri | None, list[str]]:
+    """Return a model's folder, in one form for all that name it, and what is wrong with its address."""
+    from airflow_provider_pai.model.uri import OssUri
+
+    if not uri:
+        return None, []
+    try:
+        return OssUri.parse(str(uri)).folder().without_endpoint(), []
+    except ValueError as error:
+        return None, [f"model_uri: {error}"]

@@ -1,0 +1,51 @@
+"""Deploy each new model of another DAG, when its metrics are good enough.
+
+Nobody calls this DAG: it waits for the asset that the task ``train`` of ``train_evaluate.py`` names as its
+``model_asset``. The event says where the model lies, what it was trained in, and how good it was.
+"""
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset, get_current_context, task
+from breast_cancer.steps import HERE
+
+from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
+from airflow_provider_pai.operators.gate import PAIModelGateOperator
+
+SERVICE = "breast_cancer_live"
+
+
+@task(multiple_outputs=True)
+def newest_model() -> dict[str, Any]:
+    """Return what the newest of the events says that this run was made for."""
+    found = get_current_context()["triggering_asset_events"]  # triggering_dataset_events in Airflow 2
+    events = [event for events in found.values() for event in events]
+    if not events:
+        raise AirflowFailException("this run was made for no model: run train_evaluate, and this DAG follows")
+    return dict(max(events, key=lambda event: event.timestamp).extra)
+
+
+with DAG("deploy_on_new_model", schedule=[Asset("oss://models/breast_cancer")], tags=["pai"], doc_md=__doc__):
+    model = newest_model()
+    gate = PAIModelGateOperator(
+        task_id="gate",
+        metrics=model["metrics"],
+        model_uri=model["model_uri"],
+        bars={"validation_accuracy": 0.9},
+        champion_service=SERVICE,
+        compare={"validation_accuracy": {"min_improvement": -0.02}},
+        on_fail="skip",
+    )
+    deploy = PAIDeployServiceOperator(
+        task_id="deploy",
+        deferrable=True,
+        service_name=SERVICE,
+        model_uri=model["model_uri"],
+        image_uri=model["image_uri"],
+        source_dir=str(HERE / "serve"),
+        command="python serve.py",
+        instance_type="ecs.c6.large",
+        smoke_test={"expect_json": {"features": 30}},
+        poll_interval=3,
+    )
+    gate >> deploy
