@@ -17,8 +17,7 @@ from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, services
 from tests.support.interrupted import Died, interrupted
 
-_AT_A_TIME = 3 if AIRFLOW_V_3_0_PLUS else 1
-"""Airflow 2.11 lets an operator be executed in the thread only that has loaded it first."""
+_AT_A_TIME = 3
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,10 @@ def test_a_kill_at_any_call_and_a_retry_end_as_without_the_kill(
         return ends[at] is not None
 
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        # Airflow 2.11 lets an operator be executed in the thread only that has loaded it first.
+        each = threads.map if AIRFLOW_V_3_0_PLUS else map
         for first in count(1, _AT_A_TIME):
-            if not all(threads.map(live, range(first, first + _AT_A_TIME))):
+            if not all(each(live, range(first, first + _AT_A_TIME))):
                 break
     killed = {at: found for at, found in ends.items() if found is not None}
     with capsys.disabled():
