@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import count
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.server import LocalPAI
-from tests.support.attempt import Attempt
+from tests.support.attempt import Attempt, executed
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, services
 from tests.support.interrupted import Died, interrupted
 
@@ -73,14 +72,14 @@ class Death:
 def lives(scenario: Scenario, name: str, code: str, at: int) -> str | None:
     """Live through a scenario, killed at a call; return what is wrong in the end, None when the kill came too late."""
     for model in scenario.before:
-        deploying(name, model.stored(), code, strategy=scenario.strategy).execute(Attempt().context)
+        executed(deploying(name, model.stored(), code, strategy=scenario.strategy), Attempt().context)
     uri, attempt = scenario.model.stored(), Attempt(max_tries=1)
 
     def run(hook: PAIServiceHook, attempt: Attempt) -> bool:
         operator = deploying(name, uri, code, strategy=scenario.strategy, retries=1)
         operator.hook = hook
         try:
-            operator.execute(attempt.context)
+            executed(operator, attempt.context)
         except ServiceError:
             return False
         return True
@@ -128,10 +127,8 @@ def test_a_kill_at_any_call_and_a_retry_end_as_without_the_kill(
         return ends[at] is not None
 
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
-        # Airflow 2.11 lets an operator be executed in the thread only that has loaded it first.
-        each = threads.map if AIRFLOW_V_3_0_PLUS else map
         for first in count(1, _AT_A_TIME):
-            if not all(each(live, range(first, first + _AT_A_TIME))):
+            if not all(threads.map(live, range(first, first + _AT_A_TIME))):
                 break
     killed = {at: found for at, found in ends.items() if found is not None}
     with capsys.disabled():

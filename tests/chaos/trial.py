@@ -15,7 +15,7 @@ from airflow_provider_pai.errors import PAIError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
-from tests.support.attempt import Attempt, training
+from tests.support.attempt import Attempt, executed, training
 from tests.support.interrupted import Died, InterruptedClient
 
 _COMMANDS = ("true", "true", "sleep 0.3", "sleep 0.3", "exit 3")
@@ -120,7 +120,7 @@ class Trial:
 
     def _executed(self, operator: PAITrainingOperator, attempt: Attempt, happening: _Happening) -> Any:
         try:
-            return operator.execute(attempt.context)
+            return executed(operator, attempt.context)
         except TaskDeferred as deferred:
             trigger: Any = deferred.trigger
         if self.chance.random() < 0.3:
