@@ -49,7 +49,7 @@ class TaskLog:
         Where no line comes late a look is needed only when the one before failed.
         """
         for part in _LAST_LOOKS:
-            if self._reader and (self._delay or self._reader.failed):
+            if self._reader and (self._delay or self._reader.error):
                 yield part * (self._delay or LOG_DELAY)
 
     @property
