@@ -30,10 +30,17 @@ class Crew:
         return self._pool.submit(work)
 
     def work(self, works: Iterable[Callable[[], None]]) -> None:
-        """Do all works; raise what the first that fails raises, and begin no other then."""
-        done, _ = wait([self._pool.submit(work) for work in works], return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
+        """Do all works; raise what the first that fails raises, once no other goes on any more, and begin none then."""
+        futures: list[Future[None]] = []
+        try:
+            futures.extend(self._pool.submit(work) for work in works)
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        except BaseException:
+            self._over.set()
+            wait([future for future in futures if not future.cancel()])
+            raise
 
     def check(self) -> None:
         """Called by a long work from time to time.

@@ -18,7 +18,7 @@ from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.poller import StatusPoller
 from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import FINAL_READS, LOG_GOES_ON
+from airflow_provider_pai.client.waiting import FINAL_READS
 from airflow_provider_pai.client.watch import Progress, Watch
 from airflow_provider_pai.errors import PAIError
 
@@ -115,8 +115,10 @@ async def until_end(
             yield Progress(job, tuple(lines), shown)
             if not log.behind:
                 break
-    goes_on = [LOG_GOES_ON] if log.behind else []
-    yield Progress(job, (*goes_on, *log.end(job)), log.cursor)
+    if log.hindrance:
+        yield Progress(job, (), shown, unread=True)
+        return
+    yield Progress(job, (*log.gaps(), *log.end(job)), log.cursor)
 
 
 def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:

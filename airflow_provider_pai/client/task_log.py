@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.config import LOG_DELAY
+from airflow_provider_pai.client.http import may_repeat
 from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
+from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.model.story import JobStory
 
+LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
+MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
 _LAST_LOOKS = (1 / 3, 2 / 3)
 
 
@@ -43,13 +47,19 @@ class TaskLog:
         """Whether the last read stopped because it had taken enough; there may be more lines at once."""
         return self._reader is not None and self._reader.behind
 
+    @property
+    def hindrance(self) -> PAIError | None:
+        """An error because of which lines are missing, and which may pass; None for no such error."""
+        error = self._reader.error if self._reader else None
+        return error if error and may_repeat(idempotent=True, error=error) else None
+
     def last_pauses(self) -> Iterator[float]:
         """Yield the seconds to wait before each of the last looks at the log, which come after the job's end.
 
         Where no line comes late a look is needed only when the one before failed.
         """
         for part in _LAST_LOOKS:
-            if self._reader and (self._delay or self._reader.failed):
+            if self._reader and (self._delay or self._reader.error):
                 yield part * (self._delay or LOG_DELAY)
 
     @property
@@ -75,6 +85,12 @@ class TaskLog:
             pages: the most pages to take.
         """
         return self._reader.read(job, pages) if self._reader else []
+
+    def gaps(self) -> list[str]:
+        """Return what to show in place of lines that were left out, when none is read any more."""
+        goes_on = [LOG_GOES_ON] if self.behind else []
+        error = self._reader.error if self._reader else None
+        return [*goes_on, MISSING.format(error)] if error else goes_on
 
     def end(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.pace import Pace, cadence
@@ -15,7 +16,8 @@ from airflow_provider_pai.model.status import JobSnapshot
 
 FINAL_READS = 50
 """Reads of the log at each of the last looks, at most: a million lines, where pages are large."""
-LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
+MORE_TRIES = 5
+"""Further looks at a log whose end can't be read for an error that may pass; with the pauses of an outage."""
 
 
 def wait_for_end(
@@ -64,13 +66,21 @@ def wait_for_end(
         quiet += pause
     if log.behind:
         _catch_up(snapshot, log, show)
-    for pause in log.last_pauses():
+    for pause in chain(log.last_pauses(), _more_pauses(log, pace, cadence(interval, 0.0))):
         sleep(pause)
         _catch_up(snapshot, log, show)
-    if log.behind:
-        show([LOG_GOES_ON])
+    show(log.gaps())
     tell(log.end(snapshot))
     return snapshot
+
+
+def _more_pauses(log: TaskLog, pace: Pace, interval: float) -> Iterator[float]:
+    """Yield the seconds before each further look, while an error that may pass keeps the end of the log away."""
+    for _ in range(MORE_TRIES):
+        if (error := log.hindrance) is None:
+            return
+        pace.failed(error)
+        yield pace.pause(interval)
 
 
 def _catch_up(snapshot: JobSnapshot, log: TaskLog, show: Callable[[Iterable[str]], None]) -> None:

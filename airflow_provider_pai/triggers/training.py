@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
 _KEEPING_SECONDS = 8.0
-_UNREAD = "too many jobs ended at once to read the last log lines of each"
+_UNREAD = "the last log lines could not be read there in time"
 """The worker reads them, as after any other error."""
 _stopping: set[asyncio.Task[None]] = set()
 """Stops under way; the event loop itself keeps no hold on its tasks."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,62 @@ def test_the_first_failure_ends_the_works_that_wait_and_those_that_ask() -> None
         crew.work([long, fail, *[long] * 100])
     assert time.monotonic() - start < 20
     assert len(begun) <= 3
+
+
+def test_a_failure_is_raised_when_no_work_goes_on_any_more() -> None:
+    working = threading.Event()
+    ended: list[str] = []
+
+    def fail() -> None:
+        assert working.wait(10)
+        raise ValueError("this one")
+
+    def slow() -> None:
+        working.set()
+        time.sleep(0.3)
+        ended.append("slow")
+
+    def never() -> None:
+        ended.append("never")
+
+    with Crew(2) as crew:
+        with pytest.raises(ValueError, match="this one"):
+            crew.work([slow, fail, *[never] * 100])
+        assert ended == ["slow"]
+        time.sleep(0.05)
+        assert ended == ["slow"]
+
+
+def test_of_several_failures_the_one_that_ended_the_others_is_raised() -> None:
+    working = threading.Event()
+
+    def long() -> None:
+        working.set()
+        while True:
+            crew.check()
+            time.sleep(0.001)
+
+    def fail() -> None:
+        assert working.wait(10)
+        raise ValueError("this one")
+
+    with pytest.raises(ValueError, match="this one"), Crew(2) as crew:
+        crew.work([long, fail])
+
+
+def test_an_interruption_while_works_go_on_is_raised_when_none_does_any_more() -> None:
+    ended: list[str] = []
+
+    def slow() -> None:
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.3)
+        ended.append("slow")
+
+    with Crew(1) as crew:
+        with pytest.raises(KeyboardInterrupt):
+            crew.work([slow, slow, slow])
+        assert ended == ["slow"]
 
 
 def test_an_interruption_of_the_one_who_waits_ends_all_works() -> None:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from airflow_provider_pai.api.training import LARGEST_LOG_PAGE, LOG_PAGE_SIZE, NO_INSTANCE_YET
 from airflow_provider_pai.client.log_pages import LogPages
 from airflow_provider_pai.client.logs import CHARACTERS_PER_READ, PAGES_PER_READ, LogReader
-from airflow_provider_pai.errors import APIError, NotFoundError, TransportError
+from airflow_provider_pai.errors import (
+    APIError,
+    NotFoundError,
+    PAIError,
+    ProtocolError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+)
 from airflow_provider_pai.model.cursor import LogCursor
 from tests.support.log_server import JOB, LogServer
 
@@ -124,7 +132,7 @@ def test_a_refusal_for_another_reason_does_not_make_pages_small() -> None:
     server = LogServer(2500, errors=[refusal, refusal])
     reads = LogReader(server, JOB, Warnings(), pages=pages)
     assert reads.read(server.got()) == []
-    assert reads.failed
+    assert reads.error is refusal
     assert len(reads.read(server.got())) == 2500
     assert pages.most == LARGEST_LOG_PAGE
 
@@ -305,21 +313,111 @@ def test_with_more_instances_than_pages_each_gets_its_turn() -> None:
     assert len({line for lines in came for line in lines}) == 7
 
 
+class Refusing:
+    """Answers as a server does, but for what it is asked of some instances."""
+
+    def __init__(self, server: LogServer, error: PAIError, *instances: str) -> None:
+        self.error: PAIError | None = error
+        self.asked = 0
+        self._server = server
+        self._instances = instances
+
+    def send(self, call: Any, *, attempts: int | None = None) -> Any:
+        if self.error and call.query.get("InstanceId", "").endswith(self._instances):
+            self.asked += 1
+            raise self.error
+        return self._server.send(call, attempts=attempts)
+
+
+REFUSED = APIError("ListTrainingJobLogs", 400, "Gone", "no such instance")
+
+
 def test_an_instance_whose_log_cannot_be_read_does_not_hold_up_the_others() -> None:
     server = LogServer(1, instances=3)
-    refused = APIError("ListTrainingJobLogs", 400, "Gone", "no such instance")
+    warnings = Warnings()
+    reads = LogReader(Refusing(server, REFUSED, "worker-0"), JOB, warnings)
+    assert reads.read(server.got()) == ["[master-0] line 0", "[worker-1] line 0"]
+    assert len(warnings) == 1
 
-    class Refusing:
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        REFUSED,
+        NotFoundError("ListTrainingJobLogs", 404, NO_INSTANCE_YET, "not yet"),
+        ServerError("ListTrainingJobLogs", 500, "InternalError", "broken"),
+        ProtocolError("no JSON"),
+    ],
+)
+def test_an_instance_whose_log_cannot_be_read_shortens_no_other_log(error: PAIError) -> None:
+    server = LogServer(30 * LARGEST_LOG_PAGE, instances=3)
+    reads = LogReader(Refusing(server, error, "worker-0"), JOB, Warnings())
+    lines = reads.read(server.got())
+    while reads.behind:
+        lines += reads.read(server.got())
+    assert len(lines) == 2 * 30 * LARGEST_LOG_PAGE
+
+
+def test_while_an_instance_cannot_be_read_the_error_is_known() -> None:
+    server = LogServer(1, instances=5)
+    refusing = Refusing(server, REFUSED, "worker-0")
+    reads = LogReader(refusing, JOB, Warnings())
+    for _ in range(3):
+        reads.read(server.got(), pages=2)
+    assert not reads.behind
+    assert reads.error is REFUSED
+    refusing.error = None
+    assert reads.read(server.got()) == ["[worker-0] line 0"]
+    assert reads.error is None
+
+
+def test_an_error_that_passes_is_known_before_one_that_stays() -> None:
+    server = LogServer(1, instances=3, errors=[*[None] * 4, NO_ANSWER])
+    reads = LogReader(Refusing(server, REFUSED, "master-0"), JOB, Warnings())
+    errors = []
+    for _ in range(3):
+        reads.read(server.got())
+        errors.append(reads.error)
+    assert errors == [REFUSED, REFUSED, NO_ANSWER]
+
+
+@pytest.mark.parametrize("error", [NO_ANSWER, ThrottledError("ListTrainingJobLogs", 429, "Throttling.User", "slow")])
+def test_an_error_that_is_everybodys_ends_the_read(error: PAIError) -> None:
+    server = LogServer(1, instances=5)
+    refusing = Refusing(server, error, "0", "1", "2", "3")
+    reads = LogReader(refusing, JOB, Warnings())
+    assert reads.read(server.got()) == []
+    assert refusing.asked == 1
+    assert not reads.behind
+    refusing.error = None
+    assert len(reads.read(server.got())) == 5
+
+
+def test_an_error_of_the_question_which_instances_there_are_is_known_until_there_is_an_answer() -> None:
+    server = LogServer(1, instances=2)
+    answers = [NO_ANSWER, None]
+
+    class Failing:
         def send(self, call: Any, *, attempts: int | None = None) -> Any:
-            if call.query.get("InstanceId", "").endswith("worker-0"):
-                raise refused
+            if call.action == "GetTrainingJob" and (error := answers.pop(0)):
+                raise error
             return server.send(call, attempts=attempts)
 
-    warnings = Warnings()
-    reads = LogReader(Refusing(), JOB, warnings)
-    lines = [line for _ in range(4) for line in reads.read(server.got())]
-    assert sorted(lines) == ["[master-0] line 0", "[worker-1] line 0"]
-    assert len(warnings) == 1
+    reads = LogReader(Failing(), JOB, Warnings())
+    assert reads.read(server.listed()) == []
+    assert reads.error is NO_ANSWER
+    assert len(reads.read(server.listed())) == 2
+    assert reads.error is None
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_many_instances_that_are_quiet_leave_nothing_behind(refused: bool) -> None:
+    server = LogServer(1, instances=2 * PAGES_PER_READ)
+    reads = LogReader(Refusing(server, REFUSED, *("master-0", "0") if refused else ["nobody"]), JOB, Warnings())
+    reads.read(server.got())
+    assert reads.behind
+    reads.read(server.got())
+    assert not reads.behind
 
 
 def test_whoever_goes_on_finds_out_the_size_of_pages_first() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 import requests
+from oss2.exceptions import RequestError
 
 from airflow_provider_pai.client.body import Body, checksum
 from airflow_provider_pai.client.oss_errors import oss_errors
@@ -186,6 +189,42 @@ class NoBucket:
 
     def abort_multipart_upload(self, key: str, upload_id: str) -> None:
         self.given_up = True
+
+
+class SlowBucket(NoBucket):
+    """Refuses the second part while others are on their way; tells what happened in which order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+        self._under_way = threading.Event()
+
+    def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Any:
+        self.events.append("part begins")
+        if number == 2:
+            assert self._under_way.wait(10)
+            self.events.append("part ends")
+            raise RequestError(OSError("refused"))
+        self._under_way.set()
+        time.sleep(0.2)
+        self.events.append("part ends")
+        return super().upload_part(key, upload_id, number, body)
+
+    def abort_multipart_upload(self, key: str, upload_id: str) -> None:
+        self.events.append("given up")
+        time.sleep(0.2)
+        super().abort_multipart_upload(key, upload_id)
+
+
+def test_an_upload_is_given_up_when_no_part_is_on_its_way_any_more(tmp_path: Path) -> None:
+    bucket = SlowBucket()
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(50 * PART)
+        upload = Upload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
+        with pytest.raises(TransportError, match="refused"):
+            upload.write_file(file, 50 * PART)
+    assert bucket.events[-1] == "given up"
+    assert bucket.events.count("part begins") == bucket.events.count("part ends") <= 8
 
 
 class Zeros(io.RawIOBase):

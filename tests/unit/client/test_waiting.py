@@ -13,8 +13,8 @@ from airflow_provider_pai.client.logs import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.pace import QUICKEST, Pace
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import FINAL_READS, wait_for_end
-from airflow_provider_pai.errors import AuthError, PAIError, TransportError
+from airflow_provider_pai.client.waiting import FINAL_READS, MORE_TRIES, wait_for_end
+from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
 from airflow_provider_pai.model.status import JobSnapshot
 
 FINAL_PAUSES = (1.0, 2.0)
@@ -22,6 +22,7 @@ FINAL_PAUSES = (1.0, 2.0)
 INTERVAL = QUICKEST
 """So that every pause is as long as the first."""
 NO_ANSWER = TransportError("no answer", sent=True)
+THROTTLED = ThrottledError("ListTrainingJobLogs", 429, "Throttling.User", "slow down")
 
 
 class Job:
@@ -168,6 +169,43 @@ def test_an_endless_log_does_not_hold_up_the_task() -> None:
     assert job.shown[:-1] == job.log[: len(job.shown) - 1]
     assert len(job.shown) == (3 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE + 1
     assert "console" in job.shown[-1]
+
+
+def test_the_end_of_a_log_is_asked_for_again_while_the_error_may_pass() -> None:
+    job = Job("Succeed", lines=300)
+    job.log_errors = [THROTTLED] * (1 + len(FINAL_PAUSES) + 2)
+    job.waited_for()
+    assert job.slept == [*FINAL_PAUSES, QUICKEST, QUICKEST, QUICKEST]
+    assert job.shown == job.log
+    assert job.told[-1] == "Job train1: Succeed"
+
+
+def test_a_service_that_says_when_to_come_back_for_the_end_of_a_log_is_obeyed() -> None:
+    job = Job("Succeed", lines=300)
+    later = ThrottledError("ListTrainingJobLogs", 429, "Throttling.User", "slow down", retry_after=17.0)
+    job.log_errors = [later] * (1 + len(FINAL_PAUSES))
+    job.waited_for()
+    assert job.slept == [*FINAL_PAUSES, 17.0]
+    assert job.shown == job.log
+
+
+def test_an_end_of_a_log_that_can_not_be_had_is_told_to_be_missing() -> None:
+    job = Job("Succeed", lines=3)
+    job.log_errors = [THROTTLED] * 100
+    assert job.waited_for().is_success
+    assert len(job.slept) == len(FINAL_PAUSES) + MORE_TRIES
+    assert len(job.shown) == 1
+    assert "missing" in job.shown[0]
+    assert "Throttling.User" in job.shown[0]
+
+
+def test_a_log_that_is_refused_for_good_holds_up_nothing_and_is_told_to_be_missing() -> None:
+    job = Job("Succeed", lines=3)
+    job.log_errors = [AuthError("ListTrainingJobLogs", 403, "Forbidden", "no")] * 100
+    job.waited_for()
+    assert job.slept == list(FINAL_PAUSES)
+    assert len(job.shown) == 1
+    assert "Forbidden" in job.shown[0]
 
 
 def test_a_passing_error_is_waited_through() -> None:
