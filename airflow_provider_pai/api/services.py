@@ -210,6 +210,24 @@ def describe_group(region_id: str, group: str) -> Call[Endpoints]:
     return Call(EAS, "DescribeGroup", "GET", path, _endpoints)
 
 
+def describe_traffic_mode(region_id: str, group: str) -> Call[str]:
+    """DescribeGroup: how a group shares its traffic; empty when the answer does not tell."""
+    call = describe_group(region_id, group)
+    return Call(EAS, call.action, call.method, call.path, lambda body: str(body.get("TrafficMode") or ""))
+
+
+def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
+    """UpdateGroup: change how a group shares its traffic.
+
+    Args:
+        region_id: the region.
+        group: the group.
+        traffic_mode: ``auto`` by numbers of instances, ``customized`` by the services' weights.
+    """
+    path = f"{GROUPS}/{segment(region_id)}/{segment(group)}"
+    return Call(EAS, "UpdateGroup", "PUT", path, _nothing, body={"TrafficMode": traffic_mode})
+
+
 def describe_machine_spec() -> Call[list[ServiceMachine]]:
     """DescribeMachineSpec: all instance types of public resources; the operation's filter is deprecated."""
     return Call(EAS, "DescribeMachineSpec", "GET", "/api/v2/public/instance_types", _machines)

@@ -28,7 +28,9 @@ class Rollout:
         owner: the task instance that asks for it.
 
     Attributes:
-        acted: whether anything was asked for.
+        changed: whether a version was asked for.
+        started: whether the service was started.
+        dormant: whether the service was stopped when it got its version.
     """
 
     def __init__(self, hook: PAIServiceHook, body: Mapping[str, Any], digest: str, owner: str) -> None:
@@ -37,7 +39,7 @@ class Rollout:
         self._body = body
         self._digest = digest
         self._owner = owner
-        self.acted = False
+        self.changed = self.started = self.dormant = False
 
     def advance(self) -> tuple[Plan, ServiceSnapshot | None]:
         """Do what can be done now.
@@ -55,9 +57,11 @@ class Rollout:
             if wanted.move in (Move.AWAIT, Move.SETTLE, Move.NOTHING):
                 return wanted, existing
             failure = self._done(wanted)
-            if failure is None and existing and existing.status == ServiceStatus.STOPPED and wanted.move is Move.UPDATE:
+            if wanted.move is Move.UPDATE and existing and existing.status == ServiceStatus.STOPPED:
                 # An update alone does not start what was stopped [inferred].
-                continue
+                self.dormant = True
+                if failure is None:
+                    continue
             if failure is None:
                 return Plan(Move.AWAIT, wanted.version, wanted.previous), existing
             self._hook.log.warning("%s: looking what has become of it", failure)
@@ -70,7 +74,10 @@ class Rollout:
 
     def _done(self, wanted: Plan) -> PAIError | None:
         """Do one thing; return the error after which only a look can tell whether it was done."""
-        self.acted = True
+        if wanted.move is Move.START:
+            self.started = True
+        else:
+            self.changed = True
         try:
             self._act(wanted)
         except PAIError as error:

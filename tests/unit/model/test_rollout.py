@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from airflow_provider_pai.model.rollout import Awaited, Move, Plan, Verdict, plan
+from airflow_provider_pai.model.rollout import FOREIGN, UNCHANGED, Awaited, Move, Plan, Undo, Verdict, plan, undoing
 from airflow_provider_pai.model.service_body import labelled
 from airflow_provider_pai.model.service_status import SETTLED_STATUSES, ServiceSnapshot, ServiceStatus
 
@@ -95,6 +95,50 @@ def test_nothing_is_done_while_something_is_under_way_and_something_is_done_for_
     else:
         assert move in (Move.SETTLE, Move.AWAIT)
     assert (move is Move.NOTHING) == (status == "Running" and digest == WANTED)
+
+
+def mine(status: str = "Running", *, latest: int = 1, noted: int = 1, previous: int | None = 0) -> ServiceSnapshot:
+    versions = (noted, latest)
+    return seen(status, digest=WANTED, versions=versions, noted=noted, previous=previous, owner=ME)
+
+
+@pytest.mark.parametrize(
+    ("now", "started", "undo", "version"),
+    [
+        (None, False, Undo.LEAVE, 0),
+        (seen("Deleting", digest=WANTED, owner=ME), False, Undo.LEAVE, 0),
+        (seen(owner=ME, previous=1), False, Undo.LEAVE, 0),
+        (seen("Failed", versions=(2, 3), previous=1), False, Undo.LEAVE, 0),
+        (seen(digest=""), True, Undo.LEAVE, 0),
+        (seen(digest=WANTED, previous=0), False, Undo.LEAVE, 0),
+        (seen(digest=WANTED, previous=0), True, Undo.STOP, 0),
+        (mine(), True, Undo.STOP, 0),
+        (mine(noted=3, latest=3, previous=2), True, Undo.STOP, 0),
+        (mine("Stopped"), False, Undo.LEAVE, 0),
+        (mine("Stopping"), True, Undo.LEAVE, 0),
+        (mine(previous=None), False, Undo.LEAVE, 0),
+        (mine(), False, Undo.DELETE, 0),
+        (mine("Failed"), False, Undo.DELETE, 0),
+        (mine("Failed", noted=2, latest=2), False, Undo.DELETE, 0),
+        (mine(latest=5), False, Undo.LEAVE, 0),
+        (mine(noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+        (mine("Failed", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+        (mine("Updating", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+    ],
+)
+def test_only_what_is_ones_own_is_taken_back(
+    now: ServiceSnapshot | None, started: bool, undo: Undo, version: int
+) -> None:
+    found = undoing(now, WANTED, ME, started=started)
+    assert (found.undo, found.version) == (undo, version)
+    assert found.said
+
+
+def test_what_is_left_is_left_for_a_reason_that_is_told() -> None:
+    assert undoing(seen(), WANTED, ME).said == FOREIGN
+    assert undoing(seen(digest=WANTED), WANTED, ME).said == UNCHANGED
+    assert "somebody has stopped it" in undoing(mine("Stopped"), WANTED, ME).said
+    assert "later versions" in undoing(mine(latest=2), WANTED, ME).said
 
 
 def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> None:
