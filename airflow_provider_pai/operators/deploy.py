@@ -228,8 +228,8 @@ class PAIDeployServiceOperator(BaseOperator):
     def _deployment(self, context: Context, spec: ServiceSpec, wishes: Wishes) -> Deployment:
         from airflow_provider_pai.operators.deployment import Deployment
 
-        identity = identity_of(context["ti"], self.retries or 0)
-        owner = f"{identity.key}-{identity.generation}"
+        # Without the generation: a task that a person has cleared goes on with what it has left behind.
+        owner = identity_of(context["ti"], self.retries or 0).key
 
         def wait(state: State) -> tuple[ServiceSnapshot | None, Verdict]:
             self._announce(context, state.name)

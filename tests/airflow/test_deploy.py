@@ -16,7 +16,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.rollout import Awaited
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, gone, services, writes
-from tests.support.interrupted import interrupted, once
+from tests.support.interrupted import Died, interrupted, once
 
 
 def test_a_deployed_model_predicts_what_the_model_predicts(pai: LocalPAI, name: str, code: str) -> None:
@@ -141,6 +141,25 @@ def test_a_retry_tries_a_failed_model_once_more(pai: LocalPAI, name: str, code: 
     result = deploying(name, uri, code, retries=1).execute(attempt.retried().context)
     assert (result["version"], result["changed"]) == (3, True)
     assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
+
+
+def test_a_cleared_task_takes_back_what_it_has_left_behind_when_it_was_killed(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    """Else the bad model went on serving, and the next deployment that fails would go back to it."""
+    attempt, uri = Attempt(), Model("broken", status=500).stored()
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    operator = deploying(name, uri, code)
+    operator.hook = interrupted(PAIServiceHook(), after=once("UpdateService", dies))
+    with pytest.raises(Died):
+        operator.execute(attempt.context)
+    with pytest.raises(ServiceError, match="version 1 answers again"):
+        deploying(name, uri, code).execute(attempt.cleared().context)
+    assert ask(name)["model"] == "old"
+
+
+def dies() -> None:
+    raise Died
 
 
 def test_a_service_that_takes_too_long_is_rolled_back(pai: LocalPAI, name: str, code: str) -> None:
