@@ -166,6 +166,11 @@ def stop_service(region_id: str, name: str) -> Call[None]:
     return _put(region_id, name, "StopService", "stop")
 
 
+def update_service_label(region_id: str, name: str, labels: Mapping[str, str]) -> Call[None]:
+    """UpdateServiceLabel: add labels to a service, or change their values; its versions stay as they are [inferred]."""
+    return _put(region_id, name, "UpdateServiceLabel", "label", {"Labels": dict(labels)})
+
+
 def delete_service(region_id: str, name: str) -> Call[None]:
     """DeleteService."""
     return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), _nothing)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai.api.services import update_service_label
 from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
 from airflow_provider_pai.model.rollout import Move, Plan, plan
-from airflow_provider_pai.model.service_body import labelled
+from airflow_provider_pai.model.service_body import PASSED_LABEL, labelled
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
 
 if TYPE_CHECKING:
@@ -104,6 +105,20 @@ class Rollout:
         else:
             hook.log.info("Updating service %s to version %d", name, wanted.version)
             hook.update(name, config)
+
+
+def note_passed(hook: PAIServiceHook, service: ServiceSnapshot) -> None:
+    """Note on a service that the version that answers has passed its test.
+
+    Without the right to do so it is left out: then no task takes one version for better than another.
+    """
+    if service.passed == service.current_version:
+        return
+    labels = {PASSED_LABEL: str(service.current_version)}
+    try:
+        hook.client.send(update_service_label(hook.config.region_id, service.name, labels))
+    except PAIError as error:
+        hook.log.warning("That service %s has passed its test can't be noted on it (%s)", service.name, error)
 
 
 def _is_open(error: PAIError, move: Move) -> bool:

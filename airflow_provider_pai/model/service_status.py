@@ -13,6 +13,7 @@ from airflow_provider_pai.model.service_body import (
     MODEL_PROPERTIES,
     NO_VERSION,
     OWNER_LABEL,
+    PASSED_LABEL,
     PREVIOUS_LABEL,
     VERSION_LABEL,
 )
@@ -129,6 +130,11 @@ class ServiceSnapshot:
     def previous(self) -> int | None:
         """The version that answered before the wanted one; 0 when there was no service, None when nobody noted it."""
         return _number(self.labels.get(PREVIOUS_LABEL))
+
+    @property
+    def passed(self) -> int | None:
+        """The last version that has passed its test; None when nobody noted it."""
+        return _number(self.labels.get(PASSED_LABEL))
 
     @property
     def share(self) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import PAIError, ServiceError, TransportError
-from airflow_provider_pai.hooks.rollout import Rollout
+from airflow_provider_pai.hooks.rollout import Rollout, note_passed
 from airflow_provider_pai.model.rollout import FOREIGN, Awaited, Move, Undo, Verdict, is_foreign, undoing
 from airflow_provider_pai.model.service_body import NO_VERSION, digest
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
@@ -255,6 +255,7 @@ class Deployment:
     def _result(self, state: State) -> dict[str, Any]:
         service = self._hook.describe(state.name)
         self._refuse_foreign(state, service)
+        note_passed(self._hook, service)
         called = self._spec.service_name if self._wishes.slots else state.name
         endpoints = self._hook.endpoints(called)
         return {

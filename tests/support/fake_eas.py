@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from airflow_provider_pai.api.services import Endpoints, ServiceEvent
 from airflow_provider_pai.client.service_watch import ServiceWatch
-from airflow_provider_pai.errors import NotFoundError, PAIError
+from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
 from airflow_provider_pai.model.rollout import Verdict
 from airflow_provider_pai.model.service import BLUE, GREEN, ServiceSpec, slot_name
 from airflow_provider_pai.model.service_body import service_body
@@ -105,6 +105,7 @@ class FakeHook:
         self.config = SimpleNamespace(workspace_id="1", region_id="cn-hangzhou", network="public")
         self.preparation = self
         self.client = self
+        self.may_label = True
 
     def _note(self, *call: object) -> FakeService:
         self.eas.calls.append((self.who, *map(str, call)))
@@ -203,7 +204,14 @@ class FakeHook:
             return None
         if call.action == "DescribeGroup":
             return call.parse({"Name": name, "TrafficMode": self.eas.modes.get(name, "auto")})
+        if call.action == "UpdateServiceLabel":
+            return self._label(call.path.split("/")[-2], call.body["Labels"])
         return self.describe(name)
+
+    def _label(self, name: str, labels: Mapping[str, str]) -> None:
+        if not self.may_label:
+            raise AuthError("UpdateServiceLabel", 403, "NoPermission", "you may not")
+        self._note("label", name, labels).labels.update(labels)
 
     def wait(self, state: State) -> tuple[ServiceSnapshot | None, Verdict]:
         """Wait as the operator does."""

@@ -19,10 +19,13 @@ def seen(
     noted: int | None = None,
     previous: int | None = None,
     owner: str = ANOTHER,
+    passed: int | None = None,
 ) -> ServiceSnapshot:
     labels = {"airflow.config": digest, "airflow.owner": owner} if digest else {}
     if noted is not None:
         labels["airflow.version"] = str(noted)
+    if passed is not None:
+        labels["airflow.passed"] = str(passed)
     if previous is not None:
         labels["airflow.previous"] = str(previous)
     current, latest = versions
@@ -33,6 +36,19 @@ TABLE = [
     ("there is none", None, Plan(Move.CREATE, 1, 0)),
     ("another model is served", seen(versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
     ("somebody else's service", seen(digest="", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
+    ("another model has passed", seen(versions=(3, 3), noted=3, passed=3), Plan(Move.UPDATE, 4, 3)),
+    ("another model never passed", seen(versions=(3, 3), noted=3, passed=2), Plan(Move.UPDATE, 4, 2)),
+    (
+        "another model is stopped and never passed",
+        seen("Stopped", versions=(3, 3), noted=3, passed=2),
+        Plan(Move.UPDATE, 4, 2),
+    ),
+    ("somebody's version after one that passed", seen(versions=(3, 3), noted=2, passed=2), Plan(Move.UPDATE, 4, 3)),
+    (
+        "somebody's plain version after one that passed",
+        seen(digest="", versions=(3, 3), passed=2),
+        Plan(Move.UPDATE, 4, 3),
+    ),
     ("another model is stopped", seen("Stopped", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
     ("another model came back after a failure", seen(versions=(2, 3), noted=2), Plan(Move.UPDATE, 4, 2)),
     ("another model is on its way", seen("Updating", versions=(2, 3)), Plan(Move.SETTLE)),
@@ -97,9 +113,16 @@ def test_nothing_is_done_while_something_is_under_way_and_something_is_done_for_
     assert (move is Move.NOTHING) == (status == "Running" and digest == WANTED)
 
 
-def mine(status: str = "Running", *, latest: int = 1, noted: int = 1, previous: int | None = 0) -> ServiceSnapshot:
+def mine(
+    status: str = "Running",
+    *,
+    latest: int = 1,
+    noted: int = 1,
+    previous: int | None = 0,
+    passed: int | None = None,
+) -> ServiceSnapshot:
     versions = (noted, latest)
-    return seen(status, digest=WANTED, versions=versions, noted=noted, previous=previous, owner=ME)
+    return seen(status, digest=WANTED, versions=versions, noted=noted, previous=previous, owner=ME, passed=passed)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +144,10 @@ def mine(status: str = "Running", *, latest: int = 1, noted: int = 1, previous: 
         (mine("Failed"), False, Undo.DELETE, 0),
         (mine("Failed", noted=2, latest=2), False, Undo.DELETE, 0),
         (mine(latest=5), False, Undo.LEAVE, 0),
+        (mine(passed=1), False, Undo.LEAVE, 0),
+        (mine(passed=1), True, Undo.STOP, 0),
+        (mine(noted=3, latest=3, previous=2, passed=3), False, Undo.LEAVE, 0),
+        (mine(noted=3, latest=3, previous=2, passed=2), False, Undo.BACK, 2),
         (mine(noted=3, latest=3, previous=2), False, Undo.BACK, 2),
         (mine("Failed", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
         (mine("Updating", noted=3, latest=3, previous=2), False, Undo.BACK, 2),

@@ -142,7 +142,7 @@ def test_a_stopped_service_gets_the_next_model_and_is_started_once(eas: FakeEAS)
     served(eas, "old")
     eas.services["iris"].status = "Stopped"
     assert deployment(FakeHook(eas, "A"), spec("iris", "new")).begin()["changed"]
-    assert eas.asked("A") == ["update iris", "start iris"]
+    assert eas.asked("A") == ["update iris", "start iris", "label iris {'airflow.passed': '2'}"]
     assert eas.services["iris"].model == "new"
 
 
@@ -160,3 +160,41 @@ def test_a_first_version_that_others_have_followed_is_not_deleted(eas: FakeEAS) 
     service.wanted = service.current = 1
     said = failure(deployment(FakeHook(eas, "before-0", lambda _: BAD), spec("iris", "first")))
     assert eas.services["iris"].model == "first", said
+
+
+def test_the_way_back_passes_over_a_version_that_never_passed_its_test(eas: FakeEAS) -> None:
+    served(eas, "champion")
+    with pytest.raises(Died):
+        deployment(FakeHook(eas, "A", killed), spec("iris", "untested")).begin()
+    said = failure(deployment(FakeHook(eas, "B", lambda _: BAD), spec("iris", "bad")))
+    assert "version 1 answers again" in said
+    assert eas.services["iris"].model == "champion"
+
+
+@pytest.mark.parametrize("models", [["old"], ["first", "old"]], ids=["its first version", "a later version"])
+def test_a_version_that_has_passed_is_not_taken_back_by_its_cleared_task(eas: FakeEAS, models: list[str]) -> None:
+    served(eas, *models)
+    said = failure(deployment(FakeHook(eas, f"before-{len(models) - 1}", lambda _: BAD), spec("iris", "old")))
+    assert "it has passed its test before" in said
+    assert eas.services["iris"].model == "old"
+
+
+def test_a_version_that_has_passed_is_marked_once(eas: FakeEAS) -> None:
+    for _ in range(2):
+        served(eas, "old")
+    assert eas.asked("before-0") == ["create iris", "label iris {'airflow.passed': '1'}"]
+
+
+def test_who_may_not_label_services_goes_back_to_what_answered_before(eas: FakeEAS) -> None:
+    for model in ("first", "second"):
+        hook = FakeHook(eas, model)
+        hook.may_label = False
+        deployment(hook, spec("iris", model)).begin()
+    assert "version 2 answers again" in failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad")))
+
+
+def test_what_a_person_has_made_of_the_service_is_gone_back_to(eas: FakeEAS) -> None:
+    served(eas, "first")
+    hook = FakeHook(eas, "person")
+    hook.update("iris", {**hook.body(spec("iris", "by hand")), "labels": {}})
+    assert "version 2 answers again" in failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad")))
