@@ -43,7 +43,8 @@ class PAIDeployServiceOperator(BaseOperator):
     Args:
         service_name: name of the service, unique in the region: lower-case letters, digits and underscores. With
             ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and ``<name>_green``.
-        model_uri: OSS folder of the model, for example a training task's ``model_uri``.
+        model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
+            an error, here and for all arguments: a service without its model would start all the same.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
@@ -173,6 +174,7 @@ class PAIDeployServiceOperator(BaseOperator):
         self.pai_conn_id = pai_conn_id
         self.region_id = region_id
         self.workspace_id = workspace_id
+        self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
 
     @cached_property
     def hook(self) -> PAIServiceHook:
@@ -210,10 +212,13 @@ class PAIDeployServiceOperator(BaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.service_problems import read_service, slot_problems
+        from airflow_provider_pai.model.service_problems import lost_problems, read_service, slot_problems
         from airflow_provider_pai.model.strategy import WISHES, read_wishes
 
+        lost = list(lost_problems({name: getattr(self, name) for name in self._given}, self._given))
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        named = {problem.split()[0] for problem in lost}
+        problems = [*lost, *(problem for problem in problems if problem.split()[0] not in named)]
         wishes, wrong = read_wishes({name: getattr(self, name) for name in WISHES})
         problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
         if wishes.slots:
