@@ -10,6 +10,7 @@ from typing import Any
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
+_FINE = 200
 NO_UPSTREAM = "no healthy upstream"
 
 
@@ -23,7 +24,7 @@ class SmokeTest:
         json: body as a JSON value; None for none.
         data: body as a text; None for none.
         headers: headers beside the token.
-        expect_status: HTTP status of the answer.
+        expect_status: HTTP status of the answer; None for any.
         expect_json: part of the answer's JSON: members of objects it must have, items of lists in their places.
         expect_contains: text that the answer must hold; empty for any.
         timeout: seconds to wait for the answer.
@@ -34,10 +35,15 @@ class SmokeTest:
     json: Any = None
     data: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    expect_status: int = 200
+    expect_status: int | None = None
     expect_json: Any = None
     expect_contains: str = ""
     timeout: float = 10.0
+
+    @property
+    def expects_nothing(self) -> bool:
+        """Whether any answer will do."""
+        return self.expect_status is None and self.expect_json is None and not self.expect_contains
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
     if problems:
         return None, problems
     timeout = value.get("timeout")
-    given = {name: item for name, item in value.items() if item is not None}
+    given = {"expect_status": _FINE} | {name: item for name, item in value.items() if item is not None}
     if timeout is not None:
         given["timeout"] = float(timeout)
     if "method" not in given and ("json" in given or "data" in given):
@@ -80,7 +86,7 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
 def complaint(test: SmokeTest, answer: Answer) -> str:
     """Return what is wrong with an answer; empty when it is as it must be."""
     said = f"; it says {answer.text[:_SHOWN]!r}" if answer.text else ""
-    if answer.status != test.expect_status:
+    if test.expect_status not in (None, answer.status):
         return f"the answer's status is {answer.status}, not {test.expect_status}{said}"
     if test.expect_contains and test.expect_contains not in answer.text:
         return f"the answer does not hold {test.expect_contains!r}{said}"
@@ -120,7 +126,7 @@ def _problems(value: Mapping[str, Any]) -> Iterator[str]:
         if name not in known:
             yield f"smoke_test has the unknown member {name!r}; it may have {', '.join(known)}"
     yield from _request_problems(value)
-    status, timeout = value.get("expect_status", 200), value.get("timeout", 10.0)
+    status, timeout = value.get("expect_status", _FINE), value.get("timeout", 10.0)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status < 600:
         yield f"smoke_test['expect_status'] must be a status from 100 to 599, not {status!r}"
     if timeout is not None and (not _is_number(timeout) or not math.isfinite(timeout) or timeout <= 0):

@@ -269,6 +269,25 @@ class Deployment:
             "changed": state.changed or state.started or self._shifting.moved,
         }
 
+    def abandon(self, state: State, why: str) -> ServiceError:
+        """Begin the way back, as far as this task answers for it, without waiting for its end; return what is left.
+
+        Args:
+            state: what was last waited for.
+            why: the reason.
+
+        Raises:
+            PAIError: the way back is not possible.
+        """
+        if state.phase == BACK:
+            return self._failed(state, f"version {state.version}, as soon as the way back to it is over")
+        state = replace(state, failure=f"service {state.name} is given up: {why}")
+        try:
+            back = self._on_the_way_back(state)
+        except ServiceError as ending:
+            return ending
+        return self._failed(back, f"version {back.version}, as soon as the way back to it is over")
+
 
 def state_of(value: Mapping[str, Any]) -> State:
     """Read what :meth:`State.to_json` wrote; members of a newer version are ignored."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_pai.errors import PAIError, ServiceError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
@@ -198,6 +198,18 @@ def test_what_can_not_work_is_refused_before_anything_is_created(
     arguments[names.get(argument, argument)] = value
     with pytest.raises(AirflowFailException, match=rf"(?s)\A{argument}.*{said}"):
         deploying(**arguments).execute(Attempt().context)
+    assert writes(pai) == {}
+    assert services(name) == []
+
+
+@pytest.mark.parametrize("argument", ["model_uri", "source_dir", "group", "smoke_test", "workspace_id"])
+def test_what_a_task_before_has_not_given_is_not_left_out(pai: LocalPAI, name: str, code: str, argument: str) -> None:
+    arguments = {"name": name, "model_uri": OLD.stored(), "source_dir": code, argument: "{{ nothing }}"}
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        operator = deploying(**arguments)
+    operator.render_template_fields({"nothing": None})  # type: ignore[typeddict-item]
+    with pytest.raises(AirflowFailException, match=f"{argument} is None: the template or task"):
+        operator.execute(Attempt().context)
     assert writes(pai) == {}
     assert services(name) == []
 
