@@ -150,7 +150,7 @@ class Deployment:
 
     def _judge(self, state: State, seen: ServiceSnapshot) -> dict[str, Any]:
         """The wanted version runs: try it, give it its traffic, return the result."""
-        self._refuse_foreign(state, seen)
+        self._own(state, seen)
         if wrong := self._tried(state.name):
             return self._give_up(state, wrong)
         if self._wishes.slots:
@@ -161,14 +161,16 @@ class Deployment:
                 self._shifting.rest(state.name)
         return self._result(state)
 
-    def _refuse_foreign(self, state: State, seen: ServiceSnapshot | None, why: str = "") -> None:
-        """Leave what somebody else has made of the service.
+    def _own(self, state: State, seen: ServiceSnapshot | None) -> ServiceSnapshot:
+        """Return the service, if it is what this deployment wants.
 
         Raises:
-            ServiceError: somebody has.
+            ServiceError: somebody else has made something else of it, which is left.
         """
-        if is_foreign(seen, state.digest):
-            raise ServiceError(f"service {state.name}: {FOREIGN}{f'; before, {why}' if why else ''}", seen)
+        if seen is None or is_foreign(seen, state.digest):
+            before = f"\nbefore that: {state.failure}" if state.failure else ""
+            raise ServiceError(f"service {state.name}: {FOREIGN}{before}", seen)
+        return seen
 
     def _tried(self, name: str) -> str:
         """Return what is wrong with a service's answers; empty when nothing is."""
@@ -189,12 +191,10 @@ class Deployment:
         lines = [f"service {state.name} is no good in version {state.version}: {why}"]
         lines += self._evidence.lines(state.name)
         state = replace(state, failure="\n".join(lines))
+        if self._wishes.leave:
+            raise self._failed(state, "it is left as it is (on_failure='leave')")
         try:
-            now = self._hook.find(state.name)
-            self._refuse_foreign(state, now, why)
-            if self._wishes.leave:
-                raise self._failed(state, "it is left as it is (on_failure='leave')")
-            state = self._on_the_way_back(state, now)
+            state = self._on_the_way_back(state)
         except ServiceError:
             raise
         except PAIError as error:
@@ -202,12 +202,13 @@ class Deployment:
             raise self._failed(state, ending) from error
         return self._await(state)
 
-    def _on_the_way_back(self, state: State, now: ServiceSnapshot | None) -> State:
+    def _on_the_way_back(self, state: State) -> State:
         """Go back, and return what is to be waited for.
 
         Raises:
             ServiceError: there is nothing to wait for.
         """
+        now = self._own(state, self._hook.find(state.name))
         if self._wishes.slots:
             raise self._failed(state, self._shifting.withdraw(state.name, state.digest, started=state.started))
         found = undoing(now, state.digest, self._owner, started=state.started)
@@ -234,7 +235,7 @@ class Deployment:
     def _gone_back(self, state: State, seen: ServiceSnapshot | None, verdict: Verdict) -> ServiceError:
         if verdict is Verdict.REACHED:
             return self._failed(state, f"version {state.version} answers again")
-        status = f"is {seen.status}" if seen else "can't be seen"
+        status = f"is {seen.status}, version {seen.current_version} answers" if seen else "can't be seen"
         return self._failed(state, f"the way back to version {state.version} failed, too: the service {status}")
 
     def _failed(self, state: State, ending: str) -> ServiceError:
@@ -253,8 +254,7 @@ class Deployment:
         return f"the service is {now.status}, version {now.current_version} answers{traffic}"
 
     def _result(self, state: State) -> dict[str, Any]:
-        service = self._hook.describe(state.name)
-        self._refuse_foreign(state, service)
+        service = self._own(state, self._hook.find(state.name))
         note_passed(self._hook, service)
         called = self._spec.service_name if self._wishes.slots else state.name
         endpoints = self._hook.endpoints(called)

@@ -250,7 +250,7 @@ def spec(name: str, model: str, group: str = "") -> ServiceSpec:
 def deployment(hook: FakeHook, service: ServiceSpec, *, wait: Any = None, **wishes: Any) -> Deployment:
     """A task's deployment; with a group it is one of two services that take turns."""
     slots = bool(service.group)
-    wanted = Wishes(smoke_test=SmokeTest(), slots=slots, **wishes)
+    wanted = Wishes(smoke_test=SmokeTest(expect_status=200), slots=slots, **wishes)
     return Deployment(cast(Any, hook), service, wanted, hook.who, wait or hook.wait)
 
 

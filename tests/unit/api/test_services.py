@@ -66,6 +66,10 @@ def read(call: Call[Any], **members: Any) -> Any:
             services.release_service("cn-hangzhou", "iris", 40, "grouping"),
             *("ReleaseService", "PUT", f"{ONE}/release", {}, {"Weight": 40, "TrafficState": "grouping"}),
         ),
+        (
+            services.update_service_label("cn-hangzhou", "iris", {"team": "ml"}),
+            *("UpdateServiceLabel", "PUT", f"{ONE}/label", {}, {"Labels": {"team": "ml"}}),
+        ),
         (services.start_service("cn-hangzhou", "iris"), "StartService", "PUT", f"{ONE}/start", {}, None),
         (services.stop_service("cn-hangzhou", "iris"), "StopService", "PUT", f"{ONE}/stop", {}, None),
         (services.delete_service("cn-hangzhou", "iris"), "DeleteService", "DELETE", ONE, {}, None),
@@ -92,6 +96,14 @@ def read(call: Call[Any], **members: Any) -> Any:
         (
             services.describe_group("cn-hangzhou", "flowers"),
             *("DescribeGroup", "GET", "/api/v2/groups/cn-hangzhou/flowers", {}, None),
+        ),
+        (
+            services.describe_traffic_mode("cn-hangzhou", "flowers"),
+            *("DescribeGroup", "GET", "/api/v2/groups/cn-hangzhou/flowers", {}, None),
+        ),
+        (
+            services.update_group("cn-hangzhou", "flowers", "customized"),
+            *("UpdateGroup", "PUT", "/api/v2/groups/cn-hangzhou/flowers", {}, {"TrafficMode": "customized"}),
         ),
         (
             services.describe_machine_spec(),
@@ -160,6 +172,8 @@ def test_events_logs_groups_and_machines_are_read() -> None:
     group = read(services.describe_group("r", "g"), Name="g", AccessToken="t0k3n", InternetEndpoint="http://x/g")
     assert (group.internet, group.intranet, group.token) == ("http://x/g", "", "t0k3n")
     assert "t0k3n" not in repr(group)
+    assert read(services.describe_traffic_mode("r", "g"), Name="g", TrafficMode="auto") == "auto"
+    assert read(services.describe_traffic_mode("r", "g"), Name="g") == ""
     machine = {"InstanceType": "ecs.c6.large", "CPU": 2, "Memory": 4.0, "IsAvailable": True}
     assert read(services.describe_machine_spec(), InstanceMetas=[machine]) == [
         ServiceMachine("ecs.c6.large", 2, 4.0, 0, available=True)

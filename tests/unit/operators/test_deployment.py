@@ -90,10 +90,11 @@ def test_a_success_is_of_the_model_that_was_tried(eas: FakeEAS) -> None:
     assert MEANWHILE in failure(deployment(FakeHook(eas, "A", answer), spec("iris", "mine")))
 
 
-def test_a_service_that_is_deleted_meanwhile_is_not_made_again(eas: FakeEAS) -> None:
+@pytest.mark.parametrize("last", [GOOD, BAD], ids=["good", "bad"])
+def test_a_service_that_is_deleted_meanwhile_is_not_made_again(eas: FakeEAS, last: Answer) -> None:
     def answer(_: str) -> Answer:
         eas.services.clear()
-        return BAD
+        return last
 
     assert MEANWHILE in failure(deployment(FakeHook(eas, "A", answer), spec("iris", "bad")))
     assert eas.asked("A") == ["create iris"]
@@ -198,3 +199,16 @@ def test_what_a_person_has_made_of_the_service_is_gone_back_to(eas: FakeEAS) -> 
     hook = FakeHook(eas, "person")
     hook.update("iris", {**hook.body(spec("iris", "by hand")), "labels": {}})
     assert "version 2 answers again" in failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad")))
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["its own", "somebody else's"])
+def test_a_task_that_is_ended_asks_for_the_way_back_of_its_own_version_only(eas: FakeEAS, changed: bool) -> None:
+    served(eas, "champion")
+    state = paused(eas, "A", "mine")
+    hook = FakeHook(eas, "A")
+    hook.wait(state)
+    if changed:
+        paused(eas, "B", "other")
+    said = str(deployment(hook, spec("iris", "mine")).abandon(state, "the task is being ended"))
+    assert (MEANWHILE in said) is changed
+    assert eas.asked("A") == ["update iris", *([] if changed else ["update_version iris 1"])]
