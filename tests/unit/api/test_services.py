@@ -98,10 +98,6 @@ def read(call: Call[Any], **members: Any) -> Any:
             *("DescribeGroup", "GET", "/api/v2/groups/cn-hangzhou/flowers", {}, None),
         ),
         (
-            services.describe_traffic_mode("cn-hangzhou", "flowers"),
-            *("DescribeGroup", "GET", "/api/v2/groups/cn-hangzhou/flowers", {}, None),
-        ),
-        (
             services.update_group("cn-hangzhou", "flowers", "customized"),
             *("UpdateGroup", "PUT", "/api/v2/groups/cn-hangzhou/flowers", {}, {"TrafficMode": "customized"}),
         ),
@@ -172,8 +168,10 @@ def test_events_logs_groups_and_machines_are_read() -> None:
     group = read(services.describe_group("r", "g"), Name="g", AccessToken="t0k3n", InternetEndpoint="http://x/g")
     assert (group.internet, group.intranet, group.token) == ("http://x/g", "", "t0k3n")
     assert "t0k3n" not in repr(group)
-    assert read(services.describe_traffic_mode("r", "g"), Name="g", TrafficMode="auto") == "auto"
-    assert read(services.describe_traffic_mode("r", "g"), Name="g") == ""
+    mode = services.describe_traffic_mode("r", "g")
+    assert (mode.method, mode.path) == ("GET", "/api/v2/groups/r/g")
+    assert read(mode, Name="g", TrafficMode="auto") == "auto"
+    assert read(mode, Name="g") == ""
     machine = {"InstanceType": "ecs.c6.large", "CPU": 2, "Memory": 4.0, "IsAvailable": True}
     assert read(services.describe_machine_spec(), InstanceMetas=[machine]) == [
         ServiceMachine("ecs.c6.large", 2, 4.0, 0, available=True)
