@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
 _FINE = 200
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 NO_UPSTREAM = "no healthy upstream"
 
 
@@ -145,14 +148,26 @@ def _request_problems(value: Mapping[str, Any]) -> Iterator[str]:
         yield "smoke_test: 'json' and 'data' contradict each other: give one of them"
     if not isinstance(value.get("data") or "", str):
         yield f"smoke_test['data'] must be a text, not {type(value['data']).__name__}; give 'json' for other values"
-    headers = value.get("headers") or {}
-    if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
-        yield "smoke_test['headers'] must be a dict of texts"
+    for name in ("path", "data"):
+        if isinstance(text := value.get(name), str) and any("\ud800" <= sign <= "\udfff" for sign in text):
+            yield f"smoke_test[{name!r}] holds half a character, which can't be sent: {text!r:.60}"
+    yield from _header_problems(value.get("headers") or {})
     for name in ("json", "expect_json"):
         try:
             json.dumps(value.get(name), allow_nan=False)
         except (TypeError, ValueError, RecursionError):
             yield f"smoke_test[{name!r}] must be a JSON value (texts, numbers, booleans, lists, dicts)"
+
+
+def _header_problems(headers: Any) -> Iterator[str]:
+    if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
+        yield "smoke_test['headers'] must be a dict of texts"
+        return
+    for name, text in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"smoke_test['headers'] has {name!r:.60}, which is no name of a header"
+        elif not _HEADER_VALUE.fullmatch(text):
+            yield f"smoke_test['headers'][{name!r:.60}] must be one line of Latin-1 without spaces at its ends"
 
 
 def _is_number(value: Any) -> bool:

@@ -147,6 +147,26 @@ def test_neither_token_nor_configuration_is_shown() -> None:
         assert "metadata" not in shown
 
 
+SECRET_READS = [
+    (services.describe_service("r", "iris"), {"AccessToken": "s3cr3t", "ServiceName": "iris"}),
+    (services.list_services(), {"Services": ["s3cr3t"]}),
+    (services.list_service_versions("r", "iris"), {"Versions": "s3cr3t"}),
+    (services.describe_group("r", "flowers"), {"AccessToken": "s3cr3t"}),
+]
+
+
+@pytest.mark.parametrize(("call", "body"), SECRET_READS, ids=lambda value: getattr(value, "action", ""))
+def test_an_answer_that_can_not_be_read_shows_no_token(call: Call[Any], body: dict[str, Any]) -> None:
+    unreadable = json.dumps(body).encode()
+    contents = [(200, unreadable[:-1]), (200, b'["s3cr3t"]'), (302, unreadable)]
+    if call.action != "DescribeGroup":
+        contents.append((200, unreadable))
+    for status, content in contents:
+        with pytest.raises(ProtocolError) as failure:
+            decode_answer(call, status, {}, content)
+        assert "s3cr3t" not in repr(failure.value)
+
+
 def test_a_list_without_services_is_one_only_when_it_says_so() -> None:
     assert read(services.list_services(), Services=[], TotalCount=0).services == ()
     assert [seen.name for seen in read(services.list_services(), Services=[SERVICE], TotalCount=1).services] == ["iris"]

@@ -59,6 +59,9 @@ def test_a_request_with_a_body_is_a_post() -> None:
     assert read_smoke_test(None) == (None, [])
     health = SmokeTest(path="/health", expect_status=200, timeout=3.0)
     assert read_smoke_test({"path": "/health", "timeout": 3}) == (health, [])
+    headers = {"Content-Type": "application/json; charset=utf-8", "X-Empty": "", "X_1": "caf\u00e9"}
+    assert read_smoke_test({"headers": headers}) == (SmokeTest(headers=headers, expect_status=200), [])
+    assert read_smoke_test({"json": {"x": 1}}) == (SmokeTest("POST", json={"x": 1}, expect_status=200), [])
     assert read_smoke_test({"data": "x", "method": "PUT"}) == (SmokeTest("PUT", data="x", expect_status=200), [])
 
 
@@ -73,6 +76,13 @@ def test_a_request_with_a_body_is_a_post() -> None:
         ({"json": {1, 2}}, "smoke_test['json'] must be a JSON value"),
         ({"data": b"x"}, "smoke_test['data'] must be a text"),
         ({"headers": {"a": 1}}, "smoke_test['headers'] must be a dict of texts"),
+        ({"headers": {"X-Name": "\u540d"}}, "smoke_test['headers']['X-Name'] must be one line of Latin-1"),
+        ({"headers": {"X-Name": "a\r\nb"}}, "smoke_test['headers']['X-Name'] must be one line of Latin-1"),
+        ({"headers": {"X-Name": " a"}}, "smoke_test['headers']['X-Name'] must be one line of Latin-1"),
+        ({"headers": {"X Name": "a"}}, "smoke_test['headers'] has 'X Name', which is no name"),
+        ({"headers": {"\u540d": "a"}}, "smoke_test['headers'] has '\u540d', which is no name"),
+        ({"data": "\ud800"}, "smoke_test['data'] holds half a character"),
+        ({"path": "/\ud800"}, "smoke_test['path'] holds half a character"),
         ({"expect_status": "200"}, "smoke_test['expect_status'] must be a status"),
         ({"expect_status": 99}, "smoke_test['expect_status'] must be a status"),
         ({"expect_status": float("nan")}, "smoke_test['expect_status'] must be a status"),
