@@ -88,7 +88,8 @@ class PAIDeployServiceOperator(BaseOperator):
             ``json`` or ``data``, ``headers``, ``expect_status`` (default 200), ``expect_json`` (a part of the answer),
             ``expect_contains``, ``timeout`` (seconds, default 10). Default: none.
         on_failure: ``rollback`` (default) goes back to the version before; a service that this task has created is
-            deleted. ``leave`` leaves everything as it is.
+            deleted, one that it has only started is stopped again. What somebody else has changed meanwhile is left,
+            and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
         startup_timeout: seconds that a version may take until it answers; then it counts as failed. Default 1800.
         poll_interval: seconds between two looks at the service. Default 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
