@@ -41,8 +41,10 @@ class PAIDeployServiceOperator(BaseOperator):
     were served already). The token is not among it: ``PAIServiceHook().token(service_name)`` returns it, masked in
     Airflow's logs.
 
-    The same model and configuration again change nothing. A retry goes on where the attempt before stopped. While a
-    service is updated, and when that fails, the version before goes on answering.
+    The same model and configuration again change nothing; that includes files that were overwritten below the same
+    ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
+    own. What somebody else has changed of the service since is changed back. A retry goes on where the attempt before
+    stopped. While a service is updated, and when that fails, the version before goes on answering.
 
     With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for the way back: a version
     that does not answer before is given up. A person who ends the task while a worker has it, by marking or clearing
