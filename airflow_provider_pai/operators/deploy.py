@@ -201,6 +201,9 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the service, and bring it to what is wanted."""
+        return self._begun(context)
+
+    def _begun(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
             spec, wishes = self._checked(in_cloud=True)
             return self._done(context, self._deployment(context, spec, wishes).begin())
@@ -231,7 +234,8 @@ class PAIDeployServiceOperator(BaseOperator):
                 raise
             self.log.warning("The wait in the triggerer has failed (%s); watching the service here", error)
         self.deferrable = False
-        return self.execute(context)
+        # Not execute: Airflow takes a call of it from within for an operator inside of another.
+        return self._begun(context)
 
     def on_kill(self) -> None:
         """Ask for the way back of what this task has begun, and say what is left: Airflow ends the task."""
