@@ -41,8 +41,10 @@ class PAIDeployServiceOperator(BaseOperator):
     were served already). The token is not among it: ``PAIServiceHook().token(service_name)`` returns it, masked in
     Airflow's logs.
 
-    The same model and configuration again change nothing. A retry goes on where the attempt before stopped. While a
-    service is updated, and when that fails, the version before goes on answering.
+    The same model and configuration again change nothing; that includes files that were overwritten below the same
+    ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
+    own. What somebody else has changed of the service since is changed back. A retry goes on where the attempt before
+    stopped. While a service is updated, and when that fails, the version before goes on answering.
 
     With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for the way back: a version
     that does not answer before is given up. A person who ends the task while a worker has it, by marking or clearing
@@ -200,6 +202,9 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the service, and bring it to what is wanted."""
+        return self._begun(context)
+
+    def _begun(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
             spec, wishes = self._checked(in_cloud=True)
             return self._done(context, self._deployment(context, spec, wishes).begin())
@@ -230,7 +235,8 @@ class PAIDeployServiceOperator(BaseOperator):
                 raise
             self.log.warning("The wait in the triggerer has failed (%s); watching the service here", error)
         self.deferrable = False
-        return self.execute(context)
+        # Not execute: Airflow takes a call of it from within for an operator inside of another.
+        return self._begun(context)
 
     def on_kill(self) -> None:
         """Ask for the way back of what this task has begun, and say what is left: Airflow ends the task."""

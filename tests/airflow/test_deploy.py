@@ -48,6 +48,19 @@ def test_the_same_again_changes_nothing(pai: LocalPAI, name: str, code: str) -> 
     assert writes(pai) == {}
 
 
+def test_what_a_person_has_changed_since_is_changed_back(pai: LocalPAI, name: str, code: str) -> None:
+    uri, hook = OLD.stored(), PAIServiceHook()
+    deploying(name, uri, code).execute(Attempt().context)
+    # EAS's console sends the configuration that it shows, with the labels of who has made it.
+    config = json.loads(json.dumps(hook.describe(name).config).replace(uri, NEW.stored()))
+    hook.update(name, config)
+    hook.wait(name, Awaited(2), interval=0.1)
+    assert ask(name)["model"] == "new"
+    result = deploying(name, uri, code).execute(Attempt().context)
+    assert (result["version"], result["changed"]) == (3, True)
+    assert ask(name)["model"] == "old"
+
+
 def test_the_next_model_takes_the_place_of_the_old_one(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     result = deploying(name, NEW.stored(), code).execute(Attempt().context)

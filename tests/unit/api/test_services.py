@@ -10,6 +10,7 @@ from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import EAS
 from airflow_provider_pai.api.services import ServiceMachine
 from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.service_body import digest, labelled
 
 ONE = "/api/v2/services/cn-hangzhou/iris"
 CONFIG = {
@@ -131,6 +132,20 @@ def test_a_service_is_read_with_the_labels_of_its_configuration() -> None:
     assert (seen.digest, seen.version, seen.previous, seen.owner) == ("abc", 3, 2, "me")
     assert seen.model_uri == "oss://bucket/m/"
     assert seen.why == "RUNNING: Service start successfully"
+
+
+def test_labels_are_not_believed_once_somebody_else_has_made_a_version() -> None:
+    body = {"name": "iris", "containers": [{"image": "a:1"}]}
+    made = labelled(body, version=2, previous=1, owner="me")
+    service = {**SERVICE, "LatestVersion": 2, "ServiceConfig": json.dumps(made)}
+    assert read(services.describe_service("r", "iris"), **service).digest == digest(body)
+    edited = {**made, "containers": [{"image": "b:1"}]}
+    seen = read(
+        services.describe_service("r", "iris"), **{**service, "LatestVersion": 3, "ServiceConfig": json.dumps(edited)}
+    )
+    assert (seen.digest, seen.owner, seen.previous, seen.version) == ("", "", None, 3)
+    # Gone back to, or asked for by two copies of a task at once: older than the newest, and as it was made.
+    assert read(services.describe_service("r", "iris"), **{**service, "LatestVersion": 3}).digest == digest(body)
 
 
 def test_a_service_of_somebody_else_is_read_too() -> None:
