@@ -55,6 +55,8 @@ class Call(Generic[T]):
         query: parameters in any order, unencoded; the client encodes and sorts them.
         body: the JSON body, or None for no body.
         idempotent: False when sending it twice could do the thing twice.
+        secret: True when its answer may hold a token or what an author has put into a configuration, so that no error
+            may show any of it.
     """
 
     service: Service
@@ -65,6 +67,7 @@ class Call(Generic[T]):
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     idempotent: bool = True
+    secret: bool = False
 
     def content(self) -> bytes:
         """Return the bytes of the body; empty when there is none."""
@@ -100,14 +103,15 @@ def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], conten
     if status >= 400:
         raise decode_error(call.action, status, headers, content)
     if not 200 <= status < 300:
-        raise ProtocolError(f"{call.action}: HTTP {status} instead of an answer", _text(content))
-    body = _json_object(call.action, content) if content else {}
+        raise ProtocolError(f"{call.action}: HTTP {status} instead of an answer", _shown(call, content))
+    body = _json_object(call.action, content, secret=call.secret) if content else {}
     try:
         return call.parse(body)
     except PAIError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(f"{call.action}: the answer can't be read ({error!r})", _text(content)) from error
+        said = type(error).__name__ if call.secret else repr(error)
+        raise ProtocolError(f"{call.action}: the answer can't be read ({said})", _shown(call, content)) from error
 
 
 def decode_error(action: str, status: int, headers: Mapping[str, str], content: bytes) -> APIError | ProtocolError:
@@ -155,14 +159,19 @@ def _retry_after(value: str | None) -> float | None:
     return int(value) / 1000 if value and value.isdecimal() and int(value) > 0 else None
 
 
-def _json_object(action: str, content: bytes) -> Mapping[str, Any]:
+def _shown(call: Call[T], content: bytes) -> str:
+    return "" if call.secret else _text(content)
+
+
+def _json_object(action: str, content: bytes, *, secret: bool = False) -> Mapping[str, Any]:
     text = _text(content)
+    shown = "" if secret else text
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"{action}: the answer is not JSON", text) from error
+        raise ProtocolError(f"{action}: the answer is not JSON", shown) from error
     if not isinstance(body, dict):
-        raise ProtocolError(f"{action}: the answer is not a JSON object", text)
+        raise ProtocolError(f"{action}: the answer is not a JSON object", shown)
     return body
 
 

@@ -105,7 +105,7 @@ def create_service(config: Mapping[str, Any], workspace_id: str) -> Call[None]:
 
 def describe_service(region_id: str, name: str) -> Call[ServiceSnapshot]:
     """DescribeService."""
-    return Call(EAS, "DescribeService", "GET", _path(region_id, name), snapshot)
+    return Call(EAS, "DescribeService", "GET", _path(region_id, name), snapshot, secret=True)
 
 
 def list_services(
@@ -126,7 +126,8 @@ def list_services(
         "PageNumber": str(page),
         "PageSize": str(PAGE_SIZE),
     }
-    return Call(EAS, "ListServices", "GET", SERVICES, _page, {key: value for key, value in query.items() if value})
+    present = {key: value for key, value in query.items() if value}
+    return Call(EAS, "ListServices", "GET", SERVICES, _page, present, secret=True)
 
 
 def update_service(region_id: str, name: str, config: Mapping[str, Any]) -> Call[None]:
@@ -166,6 +167,11 @@ def stop_service(region_id: str, name: str) -> Call[None]:
     return _put(region_id, name, "StopService", "stop")
 
 
+def update_service_label(region_id: str, name: str, labels: Mapping[str, str]) -> Call[None]:
+    """UpdateServiceLabel: add labels to a service, or change their values; its versions stay as they are [inferred]."""
+    return _put(region_id, name, "UpdateServiceLabel", "label", {"Labels": dict(labels)})
+
+
 def delete_service(region_id: str, name: str) -> Call[None]:
     """DeleteService."""
     return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), _nothing)
@@ -173,7 +179,7 @@ def delete_service(region_id: str, name: str) -> Call[None]:
 
 def list_service_versions(region_id: str, name: str) -> Call[list[ServiceVersion]]:
     """ListServiceVersions."""
-    return Call(EAS, "ListServiceVersions", "GET", f"{_path(region_id, name)}/versions", _versions)
+    return Call(EAS, "ListServiceVersions", "GET", f"{_path(region_id, name)}/versions", _versions, secret=True)
 
 
 def describe_service_events(
@@ -207,7 +213,25 @@ def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size:
 def describe_group(region_id: str, group: str) -> Call[Endpoints]:
     """DescribeGroup: where a group of services is called."""
     path = f"{GROUPS}/{segment(region_id)}/{segment(group)}"
-    return Call(EAS, "DescribeGroup", "GET", path, _endpoints)
+    return Call(EAS, "DescribeGroup", "GET", path, _endpoints, secret=True)
+
+
+def describe_traffic_mode(region_id: str, group: str) -> Call[str]:
+    """DescribeGroup: how a group shares its traffic; empty when the answer does not tell."""
+    call = describe_group(region_id, group)
+    return Call(EAS, call.action, call.method, call.path, lambda body: str(body.get("TrafficMode") or ""))
+
+
+def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
+    """UpdateGroup: change how a group shares its traffic.
+
+    Args:
+        region_id: the region.
+        group: the group.
+        traffic_mode: ``auto`` by numbers of instances, ``customized`` by the services' weights.
+    """
+    path = f"{GROUPS}/{segment(region_id)}/{segment(group)}"
+    return Call(EAS, "UpdateGroup", "PUT", path, _nothing, body={"TrafficMode": traffic_mode})
 
 
 def describe_machine_spec() -> Call[list[ServiceMachine]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -12,13 +13,18 @@ from requests.auth import AuthBase
 from airflow_provider_pai.client.config import ClientConfig
 from airflow_provider_pai.client.http import session_of
 from airflow_provider_pai.errors import TransportError
-from airflow_provider_pai.model.smoke import Answer, SmokeTest
+from airflow_provider_pai.model.smoke import Answer, SmokeTest, complaint
 
 ROUTING_LIMIT = 120.0
 """Seconds that EAS's gateway may take until it leads to a service that runs; ``alipai`` waits as long."""
+PROBE_LIMIT = 20.0
+"""The same where nothing is expected of the answer: a service may have nothing at its root, and say so itself."""
 _PAUSE = 2.0
 _TRIES = 3
-"""How often a request is sent that nobody answers: a connection may break, and a good model must not go for that."""
+"""How often a request is sent that nobody answers, or a server that may be busy: a good model must not go for that."""
+_WRONG_TRIES = 2
+"""How often a request is sent whose answer is wrong: the gateway may lead to the version before for a moment."""
+_WRONG_PAUSE = 5.0
 
 
 class _Token(AuthBase):
@@ -84,23 +90,28 @@ class EndpointClient:
         return Answer(response.status_code, response.text)
 
     def ask_until_routed(
-        self, endpoint: str, token: str, test: SmokeTest, *, limit: float = ROUTING_LIMIT, pause: float = _PAUSE
+        self, endpoint: str, token: str, test: SmokeTest, *, limit: float | None = None, pause: float = _PAUSE
     ) -> Answer:
         """Send a request until the service itself answers; a service may run before the gateway leads to it.
+
+        An answer that is not as the test wants it is not taken at its word: five seconds later the request is sent
+        again, up to twice after a status 429 or from 500 on, once after any other.
 
         Args:
             endpoint: where the service or group is called.
             token: what callers show.
             test: the request.
-            limit: seconds after which the gateway's answer is taken for the service's.
+            limit: seconds after which the gateway's answer is taken for the service's. Default 120; 20 for an empty
+                404 where the test expects nothing of the answer.
             pause: seconds between two requests.
 
         Raises:
             TransportError: no answer came, and that three times.
         """
         began = self._clock()
-        unanswered = 0
+        unanswered = wrong = 0
         while True:
+            nap = pause
             try:
                 answer = self.ask(endpoint, token, test)
             except TransportError:
@@ -108,9 +119,26 @@ class EndpointClient:
                 if unanswered >= _TRIES:
                     raise
             else:
-                if answer.is_routed or self._clock() - began >= limit:
+                if answer.is_routed:
+                    wrong += 1
+                    believed, nap = wrong >= _tries(test, answer), _WRONG_PAUSE
+                else:
+                    believed = self._clock() - began >= (_limit(test, answer) if limit is None else limit)
+                if believed:
                     return answer
-            self._sleep(pause)
+            self._sleep(nap)
+
+
+def _limit(test: SmokeTest, answer: Answer) -> float:
+    return PROBE_LIMIT if test.expects_nothing and answer.status == HTTPStatus.NOT_FOUND else ROUTING_LIMIT
+
+
+def _tries(test: SmokeTest, answer: Answer) -> int:
+    """Return how often a request is sent until an answer such as this one is believed."""
+    if not complaint(test, answer):
+        return 1
+    may_be_busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return _TRIES if may_be_busy else _WRONG_TRIES
 
 
 def _body(test: SmokeTest) -> Mapping[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai.api.services import update_service_label
 from airflow_provider_pai.client.http import is_passing
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
 from airflow_provider_pai.model.rollout import Move, Plan, plan
-from airflow_provider_pai.model.service_body import labelled
+from airflow_provider_pai.model.service_body import PASSED_LABEL, labelled
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class Rollout:
         owner: the task instance that asks for it.
 
     Attributes:
-        acted: whether anything was asked for.
+        changed: whether a version was asked for.
+        started: whether the service was started.
+        dormant: whether the service was stopped when it got its version.
     """
 
     def __init__(self, hook: PAIServiceHook, body: Mapping[str, Any], digest: str, owner: str) -> None:
@@ -37,7 +40,7 @@ class Rollout:
         self._body = body
         self._digest = digest
         self._owner = owner
-        self.acted = False
+        self.changed = self.started = self.dormant = False
 
     def advance(self) -> tuple[Plan, ServiceSnapshot | None]:
         """Do what can be done now.
@@ -55,9 +58,11 @@ class Rollout:
             if wanted.move in (Move.AWAIT, Move.SETTLE, Move.NOTHING):
                 return wanted, existing
             failure = self._done(wanted)
-            if failure is None and existing and existing.status == ServiceStatus.STOPPED and wanted.move is Move.UPDATE:
+            if wanted.move is Move.UPDATE and existing and existing.status == ServiceStatus.STOPPED:
                 # An update alone does not start what was stopped [inferred].
-                continue
+                self.dormant = True
+                if failure is None:
+                    continue
             if failure is None:
                 return Plan(Move.AWAIT, wanted.version, wanted.previous), existing
             self._hook.log.warning("%s: looking what has become of it", failure)
@@ -70,7 +75,10 @@ class Rollout:
 
     def _done(self, wanted: Plan) -> PAIError | None:
         """Do one thing; return the error after which only a look can tell whether it was done."""
-        self.acted = True
+        if wanted.move is Move.START:
+            self.started = True
+        else:
+            self.changed = True
         try:
             self._act(wanted)
         except PAIError as error:
@@ -97,6 +105,20 @@ class Rollout:
         else:
             hook.log.info("Updating service %s to version %d", name, wanted.version)
             hook.update(name, config)
+
+
+def note_passed(hook: PAIServiceHook, service: ServiceSnapshot) -> None:
+    """Note on a service that the version that answers has passed its test.
+
+    Without the right to do so it is left out: then no task takes one version for better than another.
+    """
+    if service.passed == service.current_version:
+        return
+    labels = {PASSED_LABEL: str(service.current_version)}
+    try:
+        hook.client.send(update_service_label(hook.config.region_id, service.name, labels))
+    except PAIError as error:
+        hook.log.warning("That service %s has passed its test can't be noted on it (%s)", service.name, error)
 
 
 def _is_open(error: PAIError, move: Move) -> bool:

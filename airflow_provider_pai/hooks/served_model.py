@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.client.kept_metrics import read_metrics_file
@@ -10,6 +11,7 @@ from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceSt
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:
+    from airflow_provider_pai.api.services import ServiceVersion
     from airflow_provider_pai.hooks.services import PAIServiceHook
 
 
@@ -34,15 +36,29 @@ def served_model(hook: PAIServiceHook, service_name: str, metrics_file: str) -> 
 
 def _model_of(hook: PAIServiceHook, service: ServiceSnapshot) -> str:
     """Return the model of the version that answers, which after a failed update is not the wanted one."""
-    if service.current_version == service.version:
+    number = service.current_version
+    if number == service.version or (service.status == ServiceStatus.RUNNING and number == service.latest_version):
         return service.model_uri
-    numbered = {version.number: version for version in hook.versions(service.name)}
-    found = numbered.get(service.current_version)
-    if found is None:
-        raise ServiceError(
-            f"which model version {service.current_version} of {service.name} has can't be told", service
-        )
-    return model_uri(found.config)
+    found = _models(hook.versions(service.name), number, service.latest_version)
+    if len(found) != 1:
+        raise ServiceError(f"which model version {number} of {service.name} has can't be told", service)
+    return found.pop()
+
+
+def _models(versions: Sequence[ServiceVersion], number: int, latest: int) -> set[str]:
+    """Return the models that a version may have.
+
+    When all versions are listed its place among them tells it, since labels do not: two that were asked for at the
+    same time have the same, and a version that somebody else has made has none or an older one's.
+    """
+    if len(versions) == latest and number <= latest:
+        age = sorted(map(_age, versions))[number - 1]
+        return {model_uri(version.config) for version in versions if _age(version) == age}
+    return {model_uri(version.config) for version in versions if version.number == number}
+
+
+def _age(version: ServiceVersion) -> tuple[str, int]:
+    return version.built, version.number
 
 
 def _metrics(hook: PAIServiceHook, uri: str, metrics_file: str) -> dict[str, Any]:

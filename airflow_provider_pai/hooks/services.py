@@ -14,7 +14,7 @@ from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.patience import OUTAGE_LIMIT
 from airflow_provider_pai.client.predict import EndpointClient
 from airflow_provider_pai.client.service_watch import ServiceWatch
-from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.served_model import served_model
 from airflow_provider_pai.hooks.service_preparation import ServicePreparation
@@ -210,9 +210,13 @@ class PAIServiceHook(PAIBaseHook):
 
         Raises:
             TransportError: no answer came.
+            ServiceError: EAS tells no address of it.
         """
         found = self.endpoints(service_name)
-        endpoint = found.intranet if self.config.network == "vpc" and found.intranet else found.internet
+        near, far = found.intranet, found.internet
+        endpoint = (near or far) if self.config.network == "vpc" else (far or near)
+        if not endpoint:
+            raise ServiceError(f"service {service_name} has no address yet that a request could be sent to")
         return self.endpoint_client.ask_until_routed(endpoint, found.token, request, pause=pause)
 
     def wait(

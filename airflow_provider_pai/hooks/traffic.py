@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
-from airflow_provider_pai.model.slots import Release, Slots, retreat, shift
+from airflow_provider_pai.api.services import describe_traffic_mode, update_group
+from airflow_provider_pai.client.service_watch import LAG_LIMIT
+from airflow_provider_pai.errors import PAIError, ServiceError
+from airflow_provider_pai.model.rollout import FOREIGN, Undo, is_foreign
+from airflow_provider_pai.model.slots import Release, Slots, Withdrawal, shift
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook
+
+BY_WEIGHT = "customized"
+"""The way of sharing traffic in which weights count; which one a group begins with is not documented [inferred]."""
+_PAUSE = 1.0
 
 
 class Traffic:
@@ -18,49 +25,81 @@ class Traffic:
     Args:
         hook: does what is done to the services.
         group: the group.
+
+    Attributes:
+        moved: whether a service was given another share of it.
     """
 
     def __init__(self, hook: PAIServiceHook, group: str) -> None:
         self._hook = hook
         self._group = group
+        self.moved = False
 
     @property
     def slots(self) -> Slots:
         """The services as they are now."""
         return self._hook.slots(self._group)
 
-    def shift(self, name: str, steps: Sequence[int]) -> bool:
-        """Move traffic to a service by one step; return whether there was anything to move."""
-        target, other = self._pair(name)
-        return self._release(shift(target, other, steps)) if target else False
+    def shift(self, name: str, digest: str, steps: Sequence[int]) -> bool:
+        """Move traffic to a service by one step, and wait until that is seen.
 
-    def retreat(self, name: str) -> ServiceSnapshot | None:
-        """Move all traffic away from a service; return the one that has it now, if there is one."""
-        target, other = self._pair(name)
-        if target:
-            self._release(retreat(target, other))
-        return other
+        Args:
+            name: the service.
+            digest: tells the configuration that the traffic is for.
+            steps: percentages to stop at.
 
-    def clear(self, name: str) -> None:
-        """Take the traffic from a service that is about to get another model."""
-        target, other = self._pair(name)
-        if target and target.share and other:
-            self._release(retreat(target, other))
+        Returns:
+            Whether there was anything to move.
 
-    def rest(self, name: str) -> None:
-        """Stop the service beside the one of this name."""
-        _, other = self._pair(name)
-        if other and other.status not in (ServiceStatus.STOPPED, ServiceStatus.STOPPING):
-            self._hook.stop(other.name)
-
-    def _pair(self, name: str) -> tuple[ServiceSnapshot | None, ServiceSnapshot | None]:
+        Raises:
+            ServiceError: the service has another configuration; nothing was moved.
+            PAIError: EAS refuses, or does not show what was set.
+        """
         slots = self.slots
-        return next((slot for slot in (slots.blue, slots.green) if slot and slot.name == name), None), slots.other(name)
+        target = slots.slot(name)
+        if target is None or is_foreign(target, digest):
+            raise ServiceError(f"service {name}: {FOREIGN}", target)
+        releases = shift(target, slots.other(name), steps)
+        self.release(releases)
+        return bool(releases)
 
-    def _release(self, releases: Iterable[Release]) -> bool:
-        done = False
-        for release in releases:
+    def release(self, releases: Iterable[Release]) -> None:
+        """Change shares, and wait until all of that is seen.
+
+        Raises:
+            PAIError: EAS refuses, or does not show what was set.
+        """
+        done = tuple(releases)
+        if done:
+            self._share_by_weight()
+        for release in done:
             self._hook.log.info("Service %s gets weight %d of group %s", release.name, release.weight, self._group)
-            self._hook.release(release.name, release.weight)
-            done = True
-        return done
+            self.moved = True
+            self._hook.release(release.name, release.weight, release.traffic_state)
+        for release in done:
+            self._seen(release)
+
+    def withdraw(self, name: str, withdrawal: Withdrawal) -> None:
+        """Take a service's traffic back, and what was done to it."""
+        self.release(withdrawal.releases)
+        if withdrawal.undo is Undo.DELETE:
+            self._hook.delete(name)
+        elif withdrawal.undo is Undo.STOP:
+            self._hook.stop(name)
+
+    def _share_by_weight(self) -> None:
+        """Let the services' weights count, where EAS shares traffic by numbers of instances."""
+        hook, region_id = self._hook, self._hook.config.region_id
+        if hook.client.send(describe_traffic_mode(region_id, self._group)) != BY_WEIGHT:
+            hook.log.info("Group %s shares its traffic by weight from here on", self._group)
+            hook.client.send(update_group(region_id, self._group, BY_WEIGHT))
+
+    def _seen(self, release: Release) -> None:
+        """Wait until a weight is shown as it was set; reads may lag behind [inferred]."""
+        for _ in range(round(LAG_LIMIT / _PAUSE) + 1):
+            service = self._hook.find(release.name)
+            if service is not None and service.share == release.weight:
+                return
+            self._hook.sleep(_PAUSE)
+        shown = f"shows {service.share}" if service else "shows no such service"
+        raise PAIError(f"EAS does not show weight {release.weight} of service {release.name} but {shown}")

@@ -56,7 +56,7 @@ class Inference:
         self._keeper = ServiceKeeper(self._store, stores, ground)
         self._fleet = fleet(self._store) if fleet else self._keeper
         self._control = ControlPlane(self._store, self._groups, self._fleet, place, bucket_exists, ground.now)
-        self.door = Door(self._store, ground.upstreams, self._groups.token)
+        self.door = Door(self._store, ground.upstreams, self._groups.token, self._groups.by_weight)
 
     def start(self) -> None:
         """Bring up the services that are to run."""

@@ -71,17 +71,89 @@ def plan(existing: ServiceSnapshot | None, digest: str, owner: str) -> Plan:
 def way_back(existing: ServiceSnapshot, owner: str) -> int | None:
     """Return the version to go back to when the next one is no good; see :class:`Plan`.
 
-    It is what answers now. Of a service that has failed nobody can tell what answers: EAS may name a version that never
-    did. Then it is what the failed version would have gone back to; that there was no service before counts only for
-    the task that has created it, since such a service is deleted.
+    It is what answers now, or an older version that has passed its test, if the one that answers never did. Of a
+    service that has failed nobody can tell what answers: EAS may name a version that never did. Then it is what the
+    failed version would have gone back to; that there was no service before counts only for the task that has created
+    it, since such a service is deleted.
     """
     if existing.status != ServiceStatus.FAILED:
-        return existing.current_version or None
+        return (existing.passed if _never_passed(existing) else existing.current_version) or None
     if existing.previous == NO_VERSION:
         return NO_VERSION if existing.owner == owner else None
     if existing.previous is not None:
         return existing.previous
     return None if existing.current_version in (NO_VERSION, existing.latest_version) else existing.current_version
+
+
+FOREIGN = "it was changed by somebody else meanwhile; it is left as it is"
+UNCHANGED = "this task has not changed it, so nothing is rolled back"
+
+
+class Undo(StrEnum):
+    """What takes back what a task has done to a service."""
+
+    LEAVE = "leave"
+    """Nothing: it is not this task's to take back."""
+    STOP = "stop"
+    DELETE = "delete"
+    BACK = "back"
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """How to take back what a task has done to a service.
+
+    Attributes:
+        undo: what to do.
+        said: what that leaves behind, for people.
+        version: the version to go back to.
+    """
+
+    undo: Undo
+    said: str
+    version: int = NO_VERSION
+
+
+def undoing(now: ServiceSnapshot | None, digest: str, owner: str, *, started: bool = False) -> Undoing:
+    """Decide how a task takes back what it has done to a service.
+
+    Only a version that it has asked for itself, and that nobody has touched since, is given up.
+
+    Args:
+        now: the service as it is at this moment; None when there is none.
+        digest: tells the configuration that the task has wanted.
+        owner: the task instance.
+        started: whether all it has done was to start the service.
+    """
+    if is_foreign(now, digest) or now is None:
+        return Undoing(Undo.LEAVE, FOREIGN)
+    if now.status in (ServiceStatus.STOPPED, ServiceStatus.STOPPING):
+        return Undoing(Undo.LEAVE, f"nothing: somebody has stopped it meanwhile, so it is left {now.status}")
+    if started:
+        return Undoing(Undo.STOP, "nothing: it was stopped before, and is again")
+    if now.owner != owner:
+        return Undoing(Undo.LEAVE, UNCHANGED)
+    if now.passed is not None and now.passed >= now.version:
+        return Undoing(Undo.LEAVE, "it has passed its test before, so nothing is rolled back")
+    if now.previous is None:
+        return Undoing(Undo.LEAVE, "no version before it is known, so nothing is rolled back")
+    if now.previous != NO_VERSION:
+        return Undoing(Undo.BACK, f"version {now.previous}", now.previous)
+    if now.latest_version > now.version:
+        return Undoing(Undo.LEAVE, "it has later versions, which are not this task's, so it is left as it is")
+    return Undoing(Undo.DELETE, "there was no version before it; the service was deleted")
+
+
+def is_foreign(now: ServiceSnapshot | None, digest: str) -> bool:
+    """Whether somebody else has made something else of a service, or nothing at all."""
+    gone = now is None or now.status in (ServiceStatus.DELETING, ServiceStatus.DELETED)
+    return gone or (now is not None and now.digest != digest)
+
+
+def _never_passed(service: ServiceSnapshot) -> bool:
+    """Whether a task has asked for the version that answers, and none has seen it pass, though an older one did."""
+    asked_for = bool(service.digest) and service.version == service.current_version
+    return asked_for and service.passed is not None and service.passed < service.current_version
 
 
 def _is_reached(service: ServiceSnapshot) -> bool:

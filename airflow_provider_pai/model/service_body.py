@@ -21,7 +21,9 @@ PREVIOUS_LABEL = "airflow.previous"
 """The version that answered before, and may be gone back to; ``0`` when there was no service before."""
 OWNER_LABEL = "airflow.owner"
 """Tells which task instance has asked for the version."""
-RESERVED_LABELS = (DIGEST_LABEL, VERSION_LABEL, PREVIOUS_LABEL, OWNER_LABEL)
+PASSED_LABEL = "airflow.passed"
+"""The last version that has passed its test; on the service, not in its configuration."""
+RESERVED_LABELS = (DIGEST_LABEL, VERSION_LABEL, PREVIOUS_LABEL, OWNER_LABEL, PASSED_LABEL)
 NO_VERSION = 0
 MODEL_PROPERTIES = {"resource_type": "model", "resource_use": "base"}
 """What marks a mount as the model's, as ``alipai`` sends it."""

@@ -6,7 +6,7 @@ import json
 import math
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +79,18 @@ def _empty_problems(texts: Mapping[str, str | None]) -> Iterator[str]:
     for name in ("model_uri", "source_dir", "group", "resource_id", "processor"):
         if texts[name] == "":
             yield f"{name} is empty: the template or task that it comes from gave nothing; give it, or leave it out"
+
+
+def lost_problems(arguments: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
+    """Yield which arguments have become None: a service must not go without what its author has given it.
+
+    Args:
+        arguments: the arguments by name, after templates and results of other tasks have been put in.
+        given: names of those that were not None before.
+    """
+    for name in given:
+        if arguments[name] is None:
+            yield f"{name} is None: the template or task that it comes from gave nothing; give it, or leave it out"
 
 
 def checked_service(arguments: Mapping[str, Any]) -> ServiceSpec:

@@ -13,8 +13,11 @@ from airflow_provider_pai.model.service_body import (
     MODEL_PROPERTIES,
     NO_VERSION,
     OWNER_LABEL,
+    PASSED_LABEL,
     PREVIOUS_LABEL,
+    RESERVED_LABELS,
     VERSION_LABEL,
+    digest,
 )
 
 STANDALONE, GROUPING = "standalone", "grouping"
@@ -131,6 +134,11 @@ class ServiceSnapshot:
         return _number(self.labels.get(PREVIOUS_LABEL))
 
     @property
+    def passed(self) -> int | None:
+        """The last version that has passed its test; None when nobody noted it."""
+        return _number(self.labels.get(PASSED_LABEL))
+
+    @property
     def share(self) -> int:
         """Its weight in its group's traffic; 0 when it gets none."""
         return max(0, self.weight) if self.traffic_state == GROUPING else 0
@@ -150,7 +158,9 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
     """Read a service of DescribeService or ListServices."""
     config = read_config(body.get("ServiceConfig"))
     pairs = {item.get("LabelKey"): item.get("LabelValue") for item in body.get("Labels") or ()}
-    labels = {**pairs, **(config.get("labels") or {})}
+    labels = {str(key): str(text) for key, text in {**pairs, **(config.get("labels") or {})}.items() if key}
+    if _is_edited(config, labels, int(body.get("LatestVersion") or NO_VERSION)):
+        labels = {key: text for key, text in labels.items() if key not in RESERVED_LABELS}
     return ServiceSnapshot(
         name=body["ServiceName"],
         status=str(body["Status"]),
@@ -166,11 +176,23 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
         weight=int(body.get("Weight") or 0),
         running_instances=int(body.get("RunningInstance") or 0),
         total_instances=int(body.get("TotalInstance") or 0),
-        labels={str(name): str(value) for name, value in labels.items() if name},
+        labels=labels,
         model_uri=model_uri(config),
         token=str(body.get("AccessToken") or ""),
         config=config,
     )
+
+
+def _is_edited(config: Mapping[str, Any], labels: Mapping[str, str], latest: int) -> bool:
+    """Tell whether somebody else has changed a version of this provider's, whose labels an update may keep.
+
+    As long as the version is the newest that its label knows of, nobody has: EAS may write a configuration otherwise
+    than it was sent, so that its digest alone would tell nothing [inferred].
+    """
+    noted = _number(labels.get(VERSION_LABEL))
+    if not config or DIGEST_LABEL not in labels or noted is None or noted >= latest:
+        return False
+    return digest(config) != labels[DIGEST_LABEL]
 
 
 def read_config(text: Any) -> Mapping[str, Any]:

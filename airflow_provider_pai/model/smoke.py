@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
+_FINE = 200
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 NO_UPSTREAM = "no healthy upstream"
 
 
@@ -23,7 +27,7 @@ class SmokeTest:
         json: body as a JSON value; None for none.
         data: body as a text; None for none.
         headers: headers beside the token.
-        expect_status: HTTP status of the answer.
+        expect_status: HTTP status of the answer; None for any.
         expect_json: part of the answer's JSON: members of objects it must have, items of lists in their places.
         expect_contains: text that the answer must hold; empty for any.
         timeout: seconds to wait for the answer.
@@ -34,10 +38,15 @@ class SmokeTest:
     json: Any = None
     data: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    expect_status: int = 200
+    expect_status: int | None = None
     expect_json: Any = None
     expect_contains: str = ""
     timeout: float = 10.0
+
+    @property
+    def expects_nothing(self) -> bool:
+        """Whether any answer will do."""
+        return self.expect_status is None and self.expect_json is None and not self.expect_contains
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
     if problems:
         return None, problems
     timeout = value.get("timeout")
-    given = {name: item for name, item in value.items() if item is not None}
+    given = {"expect_status": _FINE} | {name: item for name, item in value.items() if item is not None}
     if timeout is not None:
         given["timeout"] = float(timeout)
     if "method" not in given and ("json" in given or "data" in given):
@@ -80,7 +89,7 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
 def complaint(test: SmokeTest, answer: Answer) -> str:
     """Return what is wrong with an answer; empty when it is as it must be."""
     said = f"; it says {answer.text[:_SHOWN]!r}" if answer.text else ""
-    if answer.status != test.expect_status:
+    if test.expect_status not in (None, answer.status):
         return f"the answer's status is {answer.status}, not {test.expect_status}{said}"
     if test.expect_contains and test.expect_contains not in answer.text:
         return f"the answer does not hold {test.expect_contains!r}{said}"
@@ -120,7 +129,7 @@ def _problems(value: Mapping[str, Any]) -> Iterator[str]:
         if name not in known:
             yield f"smoke_test has the unknown member {name!r}; it may have {', '.join(known)}"
     yield from _request_problems(value)
-    status, timeout = value.get("expect_status", 200), value.get("timeout", 10.0)
+    status, timeout = value.get("expect_status", _FINE), value.get("timeout", 10.0)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status < 600:
         yield f"smoke_test['expect_status'] must be a status from 100 to 599, not {status!r}"
     if timeout is not None and (not _is_number(timeout) or not math.isfinite(timeout) or timeout <= 0):
@@ -139,14 +148,26 @@ def _request_problems(value: Mapping[str, Any]) -> Iterator[str]:
         yield "smoke_test: 'json' and 'data' contradict each other: give one of them"
     if not isinstance(value.get("data") or "", str):
         yield f"smoke_test['data'] must be a text, not {type(value['data']).__name__}; give 'json' for other values"
-    headers = value.get("headers") or {}
-    if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
-        yield "smoke_test['headers'] must be a dict of texts"
+    for name in ("path", "data"):
+        if isinstance(text := value.get(name), str) and any("\ud800" <= sign <= "\udfff" for sign in text):
+            yield f"smoke_test[{name!r}] holds half a character, which can't be sent: {text!r:.60}"
+    yield from _header_problems(value.get("headers") or {})
     for name in ("json", "expect_json"):
         try:
             json.dumps(value.get(name), allow_nan=False)
         except (TypeError, ValueError, RecursionError):
             yield f"smoke_test[{name!r}] must be a JSON value (texts, numbers, booleans, lists, dicts)"
+
+
+def _header_problems(headers: Any) -> Iterator[str]:
+    if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
+        yield "smoke_test['headers'] must be a dict of texts"
+        return
+    for name, text in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"smoke_test['headers'] has {name!r:.60}, which is no name of a header"
+        elif not _HEADER_VALUE.fullmatch(text):
+            yield f"smoke_test['headers'][{name!r:.60}] must be one line of Latin-1 without spaces at its ends"
 
 
 def _is_number(value: Any) -> bool:

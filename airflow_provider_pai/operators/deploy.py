@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.service import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
 from airflow_provider_pai.operators.attempt import deadline_of, identity_of, waiting_problems
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from airflow_provider_pai.operators.deployment import Deployment, State
 
 _DEFER_PADDING = timedelta(minutes=5)
+_RESERVE = timedelta(minutes=5)
+"""The end of an attempt's time that is kept for the way back: a deferred task must be given a worker before it."""
+_RESERVED_PART = 5
+"""Of a short time only a fifth is kept."""
 
 
 class PAIDeployServiceOperator(BaseOperator):
@@ -37,13 +41,23 @@ class PAIDeployServiceOperator(BaseOperator):
     were served already). The token is not among it: ``PAIServiceHook().token(service_name)`` returns it, masked in
     Airflow's logs.
 
-    The same model and configuration again change nothing. A retry goes on where the attempt before stopped. While a
-    service is updated, and when that fails, the version before goes on answering.
+    The same model and configuration again change nothing; that includes files that were overwritten below the same
+    ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
+    own. What somebody else has changed of the service since is changed back. A retry goes on where the attempt before
+    stopped. While a service is updated, and when that fails, the version before goes on answering.
+
+    With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for the way back: a version
+    that does not answer before is given up. A person who ends the task while a worker has it, by marking or clearing
+    it, gets the version before again: a deployment that nobody follows to its end must leave what was known to be
+    good. The way back is asked for then, but not waited for; a retry after it deploys again. Of a task that is ended
+    while it is deferred nothing is asked: what it has begun comes up, untried, until the next deployment. With
+    ``on_failure="leave"`` nothing is undone.
 
     Args:
         service_name: name of the service, unique in the region: lower-case letters, digits and underscores. With
             ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and ``<name>_green``.
-        model_uri: OSS folder of the model, for example a training task's ``model_uri``.
+        model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
+            an error, here and for all arguments: a service without its model would start all the same.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
@@ -76,7 +90,8 @@ class PAIDeployServiceOperator(BaseOperator):
             ``json`` or ``data``, ``headers``, ``expect_status`` (default 200), ``expect_json`` (a part of the answer),
             ``expect_contains``, ``timeout`` (seconds, default 10). Default: none.
         on_failure: ``rollback`` (default) goes back to the version before; a service that this task has created is
-            deleted. ``leave`` leaves everything as it is.
+            deleted, one that it has only started is stopped again. What somebody else has changed meanwhile is left,
+            and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
         startup_timeout: seconds that a version may take until it answers; then it counts as failed. Default 1800.
         poll_interval: seconds between two looks at the service. Default 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
@@ -173,6 +188,9 @@ class PAIDeployServiceOperator(BaseOperator):
         self.pai_conn_id = pai_conn_id
         self.region_id = region_id
         self.workspace_id = workspace_id
+        # What a kill has to undo; known from the first wait on.
+        self._under_way: tuple[Deployment, State] | None = None
+        self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
 
     @cached_property
     def hook(self) -> PAIServiceHook:
@@ -184,6 +202,9 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the service, and bring it to what is wanted."""
+        return self._begun(context)
+
+    def _begun(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
             spec, wishes = self._checked(in_cloud=True)
             return self._done(context, self._deployment(context, spec, wishes).begin())
@@ -198,11 +219,37 @@ class PAIDeployServiceOperator(BaseOperator):
         with airflow_errors():
             spec, wishes = self._checked(in_cloud=False)
             deployment = self._deployment(context, spec, wishes)
+            self._under_way = deployment, waited
             if event["error"]:
                 self.log.warning("The triggerer can't watch %s (%s); watching it here", waited.name, event["error"])
-                return self._done(context, deployment.proceed(waited, *self._waited(waited)))
+                return self._done(context, deployment.proceed(waited, *self._waited(context, waited)))
             seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
             return self._done(context, deployment.proceed(waited, seen, Verdict(event["verdict"])))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the deferral; when the deferral itself has failed, look at the service and go on here."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except Exception as error:
+            if next_method == self.execute_complete.__name__:
+                raise
+            self.log.warning("The wait in the triggerer has failed (%s); watching the service here", error)
+        self.deferrable = False
+        # Not execute: Airflow takes a call of it from within for an operator inside of another.
+        return self._begun(context)
+
+    def on_kill(self) -> None:
+        """Ask for the way back of what this task has begun, and say what is left: Airflow ends the task."""
+        if self._under_way is None:
+            return
+        deployment, state = self._under_way
+        if self.on_failure == "leave":
+            self.log.warning("The task is being ended; service %s is left as it is (on_failure='leave')", state.name)
+            return
+        try:
+            self.log.warning("%s", deployment.abandon(state, "the task is being ended"))
+        except PAIError as error:
+            self.log.warning("Service %s is left as it is; the way back was not possible (%s)", state.name, error)
 
     def _checked(self, *, in_cloud: bool) -> tuple[ServiceSpec, Wishes]:
         """Return what the arguments describe.
@@ -210,10 +257,13 @@ class PAIDeployServiceOperator(BaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.service_problems import read_service, slot_problems
+        from airflow_provider_pai.model.service_problems import lost_problems, read_service, slot_problems
         from airflow_provider_pai.model.strategy import WISHES, read_wishes
 
+        lost = list(lost_problems({name: getattr(self, name) for name in self._given}, self._given))
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        named = {problem.split()[0] for problem in lost}
+        problems = [*lost, *(problem for problem in problems if problem.split()[0] not in named)]
         wishes, wrong = read_wishes({name: getattr(self, name) for name in WISHES})
         problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
         if wishes.slots:
@@ -228,18 +278,21 @@ class PAIDeployServiceOperator(BaseOperator):
     def _deployment(self, context: Context, spec: ServiceSpec, wishes: Wishes) -> Deployment:
         from airflow_provider_pai.operators.deployment import Deployment
 
-        identity = identity_of(context["ti"], self.retries or 0)
-        owner = f"{identity.key}-{identity.generation}"
+        # Without the generation: a task that a person has cleared goes on with what it has left behind.
+        owner = identity_of(context["ti"], self.retries or 0).key
 
         def wait(state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+            self._under_way = deployment, state
             self._announce(context, state.name)
             if self.deferrable:
                 self._defer(context, state)
-            return self._waited(state)
+            return self._waited(context, state)
 
-        return Deployment(self.hook, spec, wishes, owner, wait, context["ti"].start_date)
+        deployment = Deployment(self.hook, spec, wishes, owner, wait, context["ti"].start_date)
+        return deployment
 
     def _done(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        self._under_way = None
         self._announce(context, result["service_name"])
         self.log.info("Service %s answers in version %s", result["service_name"], result["version"])
         return result
@@ -248,17 +301,24 @@ class PAIDeployServiceOperator(BaseOperator):
         """Let a person see the service while it comes up."""
         context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=self.hook.console_url(name))
 
-    def _deadline(self, context: Context) -> datetime:
+    def _deadline(self, context: Context, state: State) -> datetime:
+        """Return when a wait must be over; that for the version before may take half of what is kept for it."""
+        from airflow_provider_pai.operators.deployment import BACK
+
         deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
         end = deadline_of(context["ti"], self.execution_timeout)
-        return min(deadline, end) if end else deadline
+        if end is None or self.execution_timeout is None:
+            return deadline
+        reserve = min(_RESERVE, self.execution_timeout / _RESERVED_PART)
+        return min(deadline, end - (reserve / 2 if state.phase == BACK else reserve))
 
-    def _waited(self, state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+    def _waited(self, context: Context, state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+        left = self._deadline(context, state) - datetime.now(UTC)
         return self.hook.wait(
             state.name,
             state.awaited,
             interval=self.poll_interval,
-            limit=self.startup_timeout,
+            limit=max(0.0, left.total_seconds()),
             outage_limit=self.outage_limit,
         )
 
@@ -267,7 +327,7 @@ class PAIDeployServiceOperator(BaseOperator):
 
         from airflow_provider_pai.triggers.services import PAIServiceTrigger
 
-        deadline = self._deadline(context)
+        deadline = self._deadline(context, state)
         trigger = PAIServiceTrigger(
             service_name=state.name,
             awaited=asdict(state.awaited),
@@ -280,5 +340,5 @@ class PAIDeployServiceOperator(BaseOperator):
             state=state.to_json(),
         )
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
-        timeout = deadline - datetime.now(UTC) + _DEFER_PADDING
+        timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.errors import PAIError, ServiceError, TransportError, shortened
-from airflow_provider_pai.hooks.rollout import Rollout
-from airflow_provider_pai.hooks.traffic import Traffic
-from airflow_provider_pai.model.rollout import Awaited, Move, Verdict
+from airflow_provider_pai.errors import PAIError, ServiceError, TransportError
+from airflow_provider_pai.hooks.rollout import Rollout, note_passed
+from airflow_provider_pai.model.rollout import FOREIGN, Awaited, Move, Undo, Verdict, is_foreign, undoing
 from airflow_provider_pai.model.service_body import NO_VERSION, digest
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
 from airflow_provider_pai.model.smoke import SmokeTest, complaint
 from airflow_provider_pai.model.strategy import Wishes
+from airflow_provider_pai.operators.service_evidence import ServiceEvidence
+from airflow_provider_pai.operators.shifting import Shifting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.service import ServiceSpec
 
 SETTLE, UP, BACK = "settle", "up", "back"
-_EVENTS = 10
-_LINES = 15
 _BEGINNINGS = 5
-_CLOCK_SKEW = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,9 @@ class State:
             version before).
         digest: tells the wanted configuration.
         version: the version that is waited for.
-        previous: the version to go back to; 0 when there was no service before, None when there is none.
-        changed: whether this task has changed the service.
+        changed: whether this task has asked for the version.
+        dormant: whether the service was stopped when it got the version, so that it is still to be started.
+        started: whether this task has started the service.
         beginnings: how often it has begun.
         failure: why the wanted version is given up; empty while it isn't.
     """
@@ -50,8 +48,9 @@ class State:
     phase: str
     digest: str
     version: int = NO_VERSION
-    previous: int | None = None
     changed: bool = False
+    dormant: bool = False
+    started: bool = False
     beginnings: int = 1
     failure: str = ""
 
@@ -91,25 +90,35 @@ class Deployment:
         self._wishes = wishes
         self._owner = owner
         self._wait = wait
-        self._since = since or datetime.now(UTC)
+        self._evidence = ServiceEvidence(hook, since or datetime.now(UTC))
+        self._shifting = Shifting(hook, spec.service_name, owner, self._evidence, self._tried)
 
-    def begin(self, *, beginnings: int = 1, changed: bool = False) -> dict[str, Any]:
-        """Look, and go on from there; return the task's result."""
+    def begin(self, before: State | None = None) -> dict[str, Any]:
+        """Look, and go on from there; return the task's result.
+
+        Args:
+            before: how far the deployment was when it must begin again.
+        """
+        beginnings = before.beginnings + 1 if before else 1
         if beginnings > _BEGINNINGS:
             raise ServiceError(f"service {self._spec.service_name} is changed by others again and again; giving up")
         body = self._hook.preparation.body(self._spec)
         wanted = digest(body)
-        name = self._target(wanted)
+        name = self._shifting.target(wanted) if self._wishes.slots else self._spec.service_name
         rollout = Rollout(self._hook, {**body, "name": name}, wanted, self._owner)
         plan, existing = rollout.advance()
         state = State(
-            name, UP, wanted, plan.version, plan.previous, changed or rollout.is_own(existing), beginnings=beginnings
+            *(name, UP, wanted, plan.version),
+            changed=rollout.changed or rollout.is_own(existing) or bool(before and before.changed),
+            dormant=rollout.dormant,
+            started=rollout.started or bool(before and before.started),
+            beginnings=beginnings,
         )
         if plan.move is Move.SETTLE:
             return self._await(replace(state, phase=SETTLE))
         if plan.move is Move.NOTHING and existing is not None:
             return self._judge(state, existing)
-        return self._await(replace(state, changed=state.changed or rollout.acted))
+        return self._await(state)
 
     def proceed(self, state: State, seen: ServiceSnapshot | None, verdict: Verdict) -> dict[str, Any]:
         """Go on after a wait.
@@ -123,14 +132,14 @@ class Deployment:
         if state.phase == SETTLE and verdict is Verdict.PENDING:
             raise ServiceError(f"service {state.name} is still {status}: what is under way there does not end", seen)
         if state.phase == SETTLE:
-            return self.begin(beginnings=state.beginnings + 1, changed=state.changed)
+            return self.begin(state)
         if state.phase == BACK:
             raise self._gone_back(state, seen, verdict)
         if verdict is Verdict.REACHED and seen is not None:
             return self._judge(state, seen)
-        if seen is not None and seen.status == ServiceStatus.STOPPED:
+        if seen is not None and seen.status == ServiceStatus.STOPPED and state.dormant and not state.started:
             # An update alone does not start what was stopped [inferred].
-            return self.begin(beginnings=state.beginnings + 1, changed=state.changed)
+            return self.begin(state)
         if verdict is Verdict.PENDING:
             return self._give_up(state, f"it did not come up in time; it is {status}")
         return self._give_up(state, f"it is {status}{f' ({seen.why})' if seen and seen.why else ''}")
@@ -139,37 +148,29 @@ class Deployment:
         seen, verdict = self._wait(state)
         return self.proceed(state, seen, verdict)
 
-    def _target(self, wanted: str) -> str:
-        """Return the name of the service that gets the configuration; nobody's requests go to its old model."""
-        if not self._wishes.slots:
-            return self._spec.service_name
-        slots = self._traffic.slots
-        name = slots.target(wanted)
-        target = next((slot for slot in (slots.blue, slots.green) if slot and slot.name == name), None)
-        if target is not None and target.digest != wanted:
-            self._traffic.clear(name)
-        return name
-
-    @cached_property
-    def _traffic(self) -> Traffic:
-        return Traffic(self._hook, self._spec.service_name)
-
     def _judge(self, state: State, seen: ServiceSnapshot) -> dict[str, Any]:
         """The wanted version runs: try it, give it its traffic, return the result."""
-        if seen.digest and seen.digest != state.digest:
-            raise ServiceError(
-                f"service {state.name} was changed by somebody else meanwhile; it is left as it is", seen
-            )
+        self._own(state, seen)
         if wrong := self._tried(state.name):
             return self._give_up(state, wrong)
         if self._wishes.slots:
-            shifted, wrong = self._shifted(state)
-            state = replace(state, changed=state.changed or shifted)
-            if wrong:
+            wishes = self._wishes
+            if wrong := self._shifting.shift(state.name, state.digest, wishes.steps, wishes.step_pause):
                 return self._give_up(state, wrong)
-            if not self._wishes.keep_old:
-                self._traffic.rest(state.name)
+            if not wishes.keep_old:
+                self._shifting.rest(state.name)
         return self._result(state)
+
+    def _own(self, state: State, seen: ServiceSnapshot | None) -> ServiceSnapshot:
+        """Return the service, if it is what this deployment wants.
+
+        Raises:
+            ServiceError: somebody else has made something else of it, which is left.
+        """
+        if seen is None or is_foreign(seen, state.digest):
+            before = f"\nbefore that: {state.failure}" if state.failure else ""
+            raise ServiceError(f"service {state.name}: {FOREIGN}{before}", seen)
+        return seen
 
     def _tried(self, name: str) -> str:
         """Return what is wrong with a service's answers; empty when nothing is."""
@@ -185,25 +186,10 @@ class Deployment:
         wrong = complaint(test, answer)
         return f"the smoke test fails: {wrong}" if wrong else ""
 
-    def _shifted(self, state: State) -> tuple[bool, str]:
-        """Move the traffic step by step; return whether any was moved, and what was wrong after a step."""
-        known = self._warnings(state.name)
-        shifted = False
-        while self._traffic.shift(state.name, self._wishes.steps):
-            shifted = True
-            self._hook.sleep(self._wishes.step_pause)
-            service = self._hook.find(state.name)
-            if service is None or service.status != ServiceStatus.RUNNING:
-                return shifted, f"it is {service.status if service else 'gone'} after a part of the traffic was its own"
-            if fresh := [line for line in self._warnings(state.name) if line not in known]:
-                return shifted, f"it has trouble since a part of the traffic is its own: {shortened(fresh[-1])}"
-            if wrong := self._tried(state.name):
-                return shifted, wrong
-        return shifted, ""
-
     def _give_up(self, state: State, why: str) -> dict[str, Any]:
         """Go back to what was there before, and fail."""
-        lines = [f"service {state.name} is no good in version {state.version}: {why}", *self._evidence(state.name)]
+        lines = [f"service {state.name} is no good in version {state.version}: {why}"]
+        lines += self._evidence.lines(state.name)
         state = replace(state, failure="\n".join(lines))
         if self._wishes.leave:
             raise self._failed(state, "it is left as it is (on_failure='leave')")
@@ -212,7 +198,8 @@ class Deployment:
         except ServiceError:
             raise
         except PAIError as error:
-            raise self._failed(state, f"the way back was not possible, so the service is as it was: {error}") from error
+            ending = f"the way back was not possible ({error}); {self._told(state.name)}"
+            raise self._failed(state, ending) from error
         return self._await(state)
 
     def _on_the_way_back(self, state: State) -> State:
@@ -221,18 +208,19 @@ class Deployment:
         Raises:
             ServiceError: there is nothing to wait for.
         """
+        now = self._own(state, self._hook.find(state.name))
         if self._wishes.slots:
-            raise self._retreated(state)
-        if not state.changed:
-            raise self._failed(state, "this task has not changed it, so nothing is rolled back")
-        if state.previous is None:
-            raise self._failed(state, "no version before it is known, so nothing is rolled back")
-        if state.previous == NO_VERSION:
+            raise self._failed(state, self._shifting.withdraw(state.name, state.digest, started=state.started))
+        found = undoing(now, state.digest, self._owner, started=state.started)
+        if found.undo is Undo.BACK:
+            self._hook.log.warning("%s\nGoing back to version %d", state.failure, found.version)
+            self._go_back(state.name, found.version)
+            return replace(state, phase=BACK, version=found.version)
+        if found.undo is Undo.DELETE:
             self._hook.delete(state.name)
-            raise self._failed(state, "there was no version before it; the service was deleted")
-        self._hook.log.warning("%s\nGoing back to version %d", state.failure, state.previous)
-        self._go_back(state.name, state.previous)
-        return replace(state, phase=BACK, version=state.previous)
+        elif found.undo is Undo.STOP:
+            self._hook.stop(state.name)
+        raise self._failed(state, found.said)
 
     def _go_back(self, name: str, version: int) -> None:
         try:
@@ -247,47 +235,27 @@ class Deployment:
     def _gone_back(self, state: State, seen: ServiceSnapshot | None, verdict: Verdict) -> ServiceError:
         if verdict is Verdict.REACHED:
             return self._failed(state, f"version {state.version} answers again")
-        status = f"is {seen.status}" if seen else "can't be seen"
+        status = f"is {seen.status}, version {seen.current_version} answers" if seen else "can't be seen"
         return self._failed(state, f"the way back to version {state.version} failed, too: the service {status}")
-
-    def _retreated(self, state: State) -> ServiceError:
-        """Give the traffic back to the other service and put this one to rest."""
-        other = self._traffic.slots.other(state.name)
-        if not state.changed and (other is None or not other.share):
-            return self._failed(state, "this task has not changed it, so nothing is rolled back")
-        if other is None and state.previous == NO_VERSION:
-            self._hook.delete(state.name)
-            return self._failed(state, "there was no service before it; it was deleted")
-        self._traffic.retreat(state.name)
-        self._hook.stop(state.name)
-        ending = f"service {other.name} has all the traffic, as before" if other else "nothing; it was stopped"
-        return self._failed(state, ending)
 
     def _failed(self, state: State, ending: str) -> ServiceError:
         url = self._hook.console_url(state.name)
         return ServiceError(f"{state.failure}\nwhat answers now: {ending}\nconsole: {url}")
 
-    def _evidence(self, name: str) -> list[str]:
-        """Return the service's latest warnings and lines of output, as far as they can be read."""
-        parts: list[str] = []
+    def _told(self, name: str) -> str:
+        """Return how the service is at this moment."""
         try:
-            warnings = self._warnings(name)[-_EVENTS:]
-            output = self._hook.logs(name)[-_LINES:]
-        except PAIError as error:
-            self._hook.log.warning("Events and logs of service %s can't be read (%s)", name, error)
-            return parts
-        for title, lines in (("events", warnings), ("last log lines", output)):
-            if lines:
-                parts += [f"{title}:", *(f"  {shortened(line)}" for line in lines)]
-        return parts
-
-    def _warnings(self, name: str) -> list[str]:
-        since = (self._since - _CLOCK_SKEW).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        events = self._hook.events(name, event_type="Warning", since=since)
-        return [f"{event.time} {event.reason}: {event.message}" for event in events]
+            now = self._hook.find(name)
+        except PAIError:
+            return "how the service is can't be seen"
+        if now is None:
+            return "there is no such service"
+        traffic = f" with weight {now.share} in its group's traffic" if self._wishes.slots else ""
+        return f"the service is {now.status}, version {now.current_version} answers{traffic}"
 
     def _result(self, state: State) -> dict[str, Any]:
-        service = self._hook.describe(state.name)
+        service = self._own(state, self._hook.find(state.name))
+        note_passed(self._hook, service)
         called = self._spec.service_name if self._wishes.slots else state.name
         endpoints = self._hook.endpoints(called)
         return {
@@ -298,8 +266,27 @@ class Deployment:
             "group": service.group or None,
             "model_uri": self._spec.model_uri or None,
             "console_url": self._hook.console_url(service.name),
-            "changed": state.changed,
+            "changed": state.changed or state.started or self._shifting.moved,
         }
+
+    def abandon(self, state: State, why: str) -> ServiceError:
+        """Begin the way back, as far as this task answers for it, without waiting for its end; return what is left.
+
+        Args:
+            state: what was last waited for.
+            why: the reason.
+
+        Raises:
+            PAIError: the way back is not possible.
+        """
+        if state.phase == BACK:
+            return self._failed(state, f"version {state.version}, as soon as the way back to it is over")
+        state = replace(state, failure=f"service {state.name} is given up: {why}")
+        try:
+            back = self._on_the_way_back(state)
+        except ServiceError as ending:
+            return ending
+        return self._failed(back, f"version {back.version}, as soon as the way back to it is over")
 
 
 def state_of(value: Mapping[str, Any]) -> State:

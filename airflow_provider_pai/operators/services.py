@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_pai.errors import ServiceError, SpecError
+from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -63,29 +64,56 @@ class PAIDeleteServiceOperator(BaseOperator):
         self.region_id = region_id
         self.workspace_id = workspace_id
 
+    @cached_property
+    def hook(self) -> PAIServiceHook:
+        """Does what is done to the services."""
+        # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+
+        return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Delete what there is, and wait until it is gone."""
-        from airflow_provider_pai.hooks.services import PAIServiceHook
         from airflow_provider_pai.model.service_problems import name_problems
 
-        hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
-        with airflow_errors(), closing(hook):
+        with airflow_errors(), closing(self.hook) as hook:
             problems = [
                 *name_problems("service_name", self.service_name),
                 *waiting_problems(self.poll_interval, self.timeout, "leave"),
             ]
             if problems:
                 raise SpecError(problems)
-            found = hook.services(group=self.service_name) if self.group else [hook.find(self.service_name)]
-            names = [service.name for service in found if service]
+            names = self._names(hook)
             if not names:
                 self.log.info("There is no service to delete")
-            for name in names:
-                self.log.info("Deleting service %s", name)
-                hook.delete(name)
-            for name in names:
-                self._gone(hook, name)
+            failures = self._failures(partial(self._delete, hook), names)
+            failures |= self._failures(partial(self._gone, hook), [name for name in names if name not in failures])
+            for error in failures.values():
+                raise error
             return names
+
+    def _names(self, hook: PAIServiceHook) -> list[str]:
+        """Return what is to be deleted; that a list holds the group's services only is not left to EAS alone."""
+        if not self.group:
+            return [self.service_name] if hook.find(self.service_name) else []
+        return [
+            service.name for service in hook.services(group=self.service_name) if service.group == self.service_name
+        ]
+
+    def _failures(self, act: Callable[[str], None], names: Sequence[str]) -> dict[str, PAIError]:
+        """Do something to all services, and return how it failed: one that stays doesn't keep the others."""
+        failures = {}
+        for name in names:
+            try:
+                act(name)
+            except PAIError as error:
+                self.log.warning("Service %s: %s", name, error)
+                failures[name] = error
+        return failures
+
+    def _delete(self, hook: PAIServiceHook, name: str) -> None:
+        self.log.info("Deleting service %s", name)
+        hook.delete(name)
 
     def _gone(self, hook: PAIServiceHook, name: str) -> None:
         from airflow_provider_pai.model.rollout import Awaited, Verdict

@@ -8,7 +8,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    conf,
+)
 
 from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 
@@ -40,6 +46,7 @@ class PAIServiceSensor(BaseSensorOperator):
     Raises:
         AirflowFailException: wrong arguments.
         ServiceError: the service has failed.
+        AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
     template_fields: Sequence[str] = ("service_name", "target_status", "pai_conn_id", "region_id", "workspace_id")
@@ -125,7 +132,8 @@ class PAIServiceSensor(BaseSensorOperator):
             raise self._failed(seen)
         if event["verdict"] != "reached":
             status = seen.status if seen else "not to be seen"
-            raise ServiceError(f"service {self.service_name} is {status}, not {self.target_status}, in time", seen)
+            late = f"service {self.service_name} is {status}, not {self.target_status}, in time"
+            raise AirflowSkipException(late) if self.soft_fail or self.never_fail else AirflowSensorTimeout(late)
 
     def _failed(self, seen: ServiceSnapshot) -> ServiceError:
         why = f" ({seen.why})" if seen.why else ""

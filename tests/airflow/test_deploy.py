@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_pai.errors import PAIError, ServiceError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
@@ -16,7 +16,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.rollout import Awaited
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, gone, services, writes
-from tests.support.interrupted import interrupted, once
+from tests.support.interrupted import Died, interrupted, once
 
 
 def test_a_deployed_model_predicts_what_the_model_predicts(pai: LocalPAI, name: str, code: str) -> None:
@@ -46,6 +46,19 @@ def test_the_same_again_changes_nothing(pai: LocalPAI, name: str, code: str) -> 
     result = deploying(name, uri, code).execute(Attempt().context)
     assert (result["version"], result["changed"]) == (1, False)
     assert writes(pai) == {}
+
+
+def test_what_a_person_has_changed_since_is_changed_back(pai: LocalPAI, name: str, code: str) -> None:
+    uri, hook = OLD.stored(), PAIServiceHook()
+    deploying(name, uri, code).execute(Attempt().context)
+    # EAS's console sends the configuration that it shows, with the labels of who has made it.
+    config = json.loads(json.dumps(hook.describe(name).config).replace(uri, NEW.stored()))
+    hook.update(name, config)
+    hook.wait(name, Awaited(2), interval=0.1)
+    assert ask(name)["model"] == "new"
+    result = deploying(name, uri, code).execute(Attempt().context)
+    assert (result["version"], result["changed"]) == (3, True)
+    assert ask(name)["model"] == "old"
 
 
 def test_the_next_model_takes_the_place_of_the_old_one(pai: LocalPAI, name: str, code: str) -> None:
@@ -143,6 +156,25 @@ def test_a_retry_tries_a_failed_model_once_more(pai: LocalPAI, name: str, code: 
     assert ask(name) == {"model": "new", "predictions": NEW.predictions()}
 
 
+def test_a_cleared_task_takes_back_what_it_has_left_behind_when_it_was_killed(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    """Else the bad model went on serving, and the next deployment that fails would go back to it."""
+    attempt, uri = Attempt(), Model("broken", status=500).stored()
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    operator = deploying(name, uri, code)
+    operator.hook = interrupted(PAIServiceHook(), after=once("UpdateService", dies))
+    with pytest.raises(Died):
+        operator.execute(attempt.context)
+    with pytest.raises(ServiceError, match="version 1 answers again"):
+        deploying(name, uri, code).execute(attempt.cleared().context)
+    assert ask(name)["model"] == "old"
+
+
+def dies() -> None:
+    raise Died
+
+
 def test_a_service_that_takes_too_long_is_rolled_back(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     slow = deploying(name, NEW.stored(), code, command="sleep 60", startup_timeout=1.5)
@@ -179,6 +211,18 @@ def test_what_can_not_work_is_refused_before_anything_is_created(
     arguments[names.get(argument, argument)] = value
     with pytest.raises(AirflowFailException, match=rf"(?s)\A{argument}.*{said}"):
         deploying(**arguments).execute(Attempt().context)
+    assert writes(pai) == {}
+    assert services(name) == []
+
+
+@pytest.mark.parametrize("argument", ["model_uri", "source_dir", "group", "smoke_test", "workspace_id"])
+def test_what_a_task_before_has_not_given_is_not_left_out(pai: LocalPAI, name: str, code: str, argument: str) -> None:
+    arguments = {"name": name, "model_uri": OLD.stored(), "source_dir": code, argument: "{{ nothing }}"}
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        operator = deploying(**arguments)
+    operator.render_template_fields({"nothing": None})  # type: ignore[typeddict-item]
+    with pytest.raises(AirflowFailException, match=f"{argument} is None: the template or task"):
+        operator.execute(Attempt().context)
     assert writes(pai) == {}
     assert services(name) == []
 

@@ -13,7 +13,7 @@ from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.attempt import Attempt, executed
-from tests.support.deploying import NEW, OLD, Model, ask, deploying, services
+from tests.support.deploying import NEW, OLD, Model, ask, deploying, quick_hook, services
 from tests.support.interrupted import Died, interrupted
 
 _AT_A_TIME = 3
@@ -86,9 +86,9 @@ def lives(scenario: Scenario, name: str, code: str, at: int) -> str | None:
 
     death = Death(at)
     try:
-        run(interrupted(PAIServiceHook(), after=death), attempt)
+        run(interrupted(quick_hook(), after=death), attempt)
     except Died:
-        succeeded = run(PAIServiceHook(), attempt.retried())
+        succeeded = run(quick_hook(), attempt.retried())
         return "; ".join(wrong(scenario, name, succeeded=succeeded))
     return None
 

@@ -111,21 +111,34 @@ def test_a_canary_that_is_no_good_after_a_step_loses_its_traffic_again(pai: Loca
     assert ask(name)["model"] == "old"
 
 
-def test_a_model_takes_over_from_an_unfinished_canary_without_a_failed_request(
+def unfinished(name: str, code: str) -> Attempt:
+    """Leave a canary at 10 %; return the attempt that has left it so."""
+    hook, attempt = PAIServiceHook(), Attempt()
+    deploying(name, OLD.stored(), code, strategy="canary").execute(Attempt().context)
+    deploying(name, NEW.stored(), code, strategy="canary").execute(attempt.context)
+    hook.release(f"{name}_blue", 90)
+    hook.release(f"{name}_green", 10)
+    return attempt
+
+
+def test_a_task_takes_over_its_own_unfinished_canary_without_a_failed_request(
     pai: LocalPAI, name: str, code: str
 ) -> None:
     """The service with the smaller share gives it back before it gets another model."""
-    hook = PAIServiceHook()
-    for model in (OLD, NEW):
-        deploying(name, model.stored(), code, strategy="canary").execute(Attempt().context)
-    hook.release(f"{name}_blue", 90)
-    hook.release(f"{name}_green", 10)
-    third = Model("third")
+    attempt, third = unfinished(name, code), Model("third")
     with constant_client(name) as client:
-        result = deploying(name, third.stored(), code, strategy="canary").execute(Attempt().context)
+        result = deploying(name, third.stored(), code, strategy="canary").execute(attempt.cleared().context)
     assert client.failures == []
     assert result["service_name"] == f"{name}_green"
     assert ask(name)["model"] == "third"
+
+
+def test_another_tasks_unfinished_canary_is_left_alone(pai: LocalPAI, name: str, code: str) -> None:
+    unfinished(name, code)
+    pai.faults.reset_counts()
+    with pytest.raises(ServiceError, match="another task's deployment is under way or was left half-way"):
+        deploying(name, Model("third").stored(), code, strategy="canary").execute(Attempt().context)
+    assert writes(pai) == {}
 
 
 def test_a_first_model_that_is_no_good_leaves_nothing(pai: LocalPAI, name: str, code: str) -> None:

@@ -6,14 +6,22 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
+from airflow_provider_pai.api.services import Endpoints
 from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.rollout import Awaited
+from airflow_provider_pai.model.service_status import ServiceSnapshot
+from airflow_provider_pai.model.smoke import SmokeTest
 from airflow_provider_pai.operators.services import PAIDeleteServiceOperator
 from airflow_provider_pai.sensors.services import PAIServiceSensor
 from tests.support.attempt import Attempt
@@ -97,6 +105,54 @@ def test_a_group_is_deleted_with_all_its_services(pai: LocalPAI, name: str, code
     assert services(name) == []
 
 
+class CarelessHook(PAIServiceHook):
+    """A hook of an EAS that lists services of other groups, too."""
+
+    def services(self, *, name_contains: str | None = None, group: str | None = None) -> list[ServiceSnapshot]:
+        return super().services(name_contains=name_contains)
+
+
+def test_the_deletion_of_a_group_spares_all_services_but_its_own(pai: LocalPAI, name: str, code: str) -> None:
+    deploy(name, OLD, code, strategy="blue_green")
+    for other, group in ((f"{name}_x", f"{name}_others"), (f"{name}_y", None)):
+        deploy(other, OLD, code, group=group)
+    delete = PAIDeleteServiceOperator(task_id="delete", service_name=name, group=True, poll_interval=0.1)
+    delete.hook = CarelessHook()
+    assert delete.execute(Attempt().context) == [f"{name}_blue"]
+    assert {service.name for service in services(name)} == {f"{name}_x", f"{name}_y"}
+
+
+def test_a_service_of_a_group_that_can_not_be_deleted_does_not_keep_the_others(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    for model in (OLD, NEW):
+        deploy(name, model, code, strategy="blue_green")
+    pai.faults.add(Fault("DeleteService", FaultKind.ERROR, status=403, code="NoPermission"))
+    delete = PAIDeleteServiceOperator(task_id="delete", service_name=name, group=True, poll_interval=0.1)
+    with pytest.raises(AirflowFailException, match="NoPermission"):
+        delete.execute(Attempt().context)
+    assert len(services(name)) == 1
+
+
+class Addressless(PAIServiceHook):
+    """A hook of an EAS that tells addresses inside of a VPC only, or none."""
+
+    near = ""
+
+    def endpoints(self, service_name: str) -> Endpoints:
+        found = super().endpoints(service_name)
+        return Endpoints("", self.near and found.intranet, found.token)
+
+
+def test_a_service_without_a_public_address_is_asked_at_its_other_one(pai: LocalPAI, name: str, code: str) -> None:
+    deploy(name, OLD, code)
+    hook = Addressless()
+    with pytest.raises(ServiceError, match=f"service {name} has no address"):
+        hook.ask(name, SmokeTest())
+    hook.near = "yes"
+    assert hook.ask(name, SmokeTest()).status == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [({"service_name": "X"}, "service_name 'X' is no name"), ({"poll_interval": 0}, "poll_interval must be a number")],
@@ -143,8 +199,11 @@ def test_the_sensor_fails_when_the_service_has_failed(pai: LocalPAI, name: str, 
 
 
 def test_the_sensor_does_not_wait_longer_than_its_time(pai: LocalPAI) -> None:
-    with pytest.raises(ServiceError, match="is Deleted, not Running, in time"):
+    with pytest.raises(AirflowSensorTimeout, match="is Deleted, not Running, in time"):
         run_deferred(sensor("no_such_service", deferrable=True, timeout=0.5))
+    for leniency in ("soft_fail", "never_fail"):
+        with pytest.raises(AirflowSkipException, match="is Deleted, not Running, in time"):
+            run_deferred(sensor("no_such_service", deferrable=True, timeout=0.5, **{leniency: True}))
     with pytest.raises(AirflowSensorTimeout):
         sensor("no_such_service", timeout=0.5).execute(Attempt().context)
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import oss2
 import pytest
 from alibabacloud_aiworkspace20210204.client import Client as WorkspaceClient
+from alibabacloud_eas20210701.client import Client as EasClient
 from alibabacloud_pai_dlc20201203.client import Client as DlcClient
 from alibabacloud_paistudio20220112.client import Client as TrainingClient
-from alibabacloud_tea_openapi.models import Config
+from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+from alibabacloud_tea_util.models import RuntimeOptions
 
 from tests.support.jobs import Jobs
 
@@ -22,6 +24,23 @@ def sdk_config(ready: Ready, **changed: str) -> Config:
     """Return the configuration of an official client for a local PAI."""
     keys = {"access_key_id": ready.access_key_id, "access_key_secret": ready.access_key_secret, **changed}
     return Config(endpoint=ready.api.removeprefix("http://"), protocol="http", region_id=ready.region_id, **keys)
+
+
+def share(eas: EasClient, group: str, mode: str) -> None:
+    """Say how a service group shares its traffic: UpdateGroup, which the client has no method for."""
+    path = f"/api/v2/groups/{eas._region_id}/{group}"
+    operation = Params(
+        action="UpdateGroup",
+        version="2021-07-01",
+        protocol="HTTPS",
+        pathname=path,
+        method="PUT",
+        auth_type="AK",
+        style="ROA",
+        req_body_type="json",
+        body_type="json",
+    )
+    eas.call_api(operation, OpenApiRequest(headers={}, body={"TrafficMode": mode}), RuntimeOptions())
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from tests.contract.conftest import sdk_config
+from tests.contract.conftest import sdk_config, share
 from tests.support.fleet import TIME, SettledFleet
 
 REGION = "cn-hangzhou"
@@ -375,6 +375,16 @@ def test_a_service_and_its_group_have_endpoints_and_tokens_of_their_own(eas: Cli
     for name in ("blue", "green"):
         eas.delete_service(REGION, name)
     assert eas.list_groups(models.ListGroupsRequest()).body.groups == []
+
+
+def test_how_a_group_shares_its_traffic_is_changed(eas: Client) -> None:
+    create(eas, "blue", metadata={"group": "colours"})
+    assert eas.describe_group(REGION, "colours").body.traffic_mode == "auto"
+    share(eas, "colours", "customized")
+    assert eas.describe_group(REGION, "colours").body.traffic_mode == "customized"
+    assert [each.traffic_mode for each in eas.list_groups(models.ListGroupsRequest()).body.groups] == ["customized"]
+    assert refused(lambda: share(eas, "colours", "evenly")) == (400, "InvalidParameter")
+    assert refused(lambda: share(eas, "nobody", "auto")) == (404, "InvalidGroup.NotFound")
 
 
 def test_a_group_and_a_service_can_not_share_a_name(eas: Client) -> None:

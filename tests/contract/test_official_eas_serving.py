@@ -16,7 +16,7 @@ from alibabacloud_eas20210701.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException
 
 from airflow_provider_pai.local.server import LocalPAI
-from tests.contract.conftest import sdk_config
+from tests.contract.conftest import sdk_config, share
 
 REGION = "cn-hangzhou"
 IMAGE = "eas-registry-vpc.cn-hangzhou.cr.aliyuncs.com/pai-eas/python-inference:py39-ubuntu2004"
@@ -137,6 +137,7 @@ def test_a_group_shares_its_requests_by_weight(eas: Client, models_in_oss: str) 
     for name in ("blue", "green"):
         create(eas, config(models_in_oss, name, name, group="colours", traffic_state="grouping"))
     group = eas.describe_group(REGION, "colours").body
+    share(eas, "colours", "customized")
 
     def shares(blue: int, green: int) -> Counter[str]:
         for name, weight in (("blue", blue), ("green", green)):

@@ -94,7 +94,7 @@ class ServingHouse:
         self.keeper = ServiceKeeper(self.store, stores, ground)
         self.listener = Listener("door", 0)
         groups = {"shop": GROUP_TOKEN}
-        self.door = Door(self.store, self.upstreams, groups.get, point)
+        self.door = Door(self.store, self.upstreams, groups.get, point=point)
 
     def start(self) -> None:
         self.keeper.start()

@@ -67,7 +67,7 @@ class ControlPlane:
         return [
             *service_routes.routes(self._desk, self._checks, self._groups, self._views),
             *report_routes.routes(self._desk, self._views),
-            *group_routes.routes(self._groups, self._views),
+            *group_routes.routes(self._groups, self._views, self._desk.time),
             *machine_routes.routes(),
         ]
 

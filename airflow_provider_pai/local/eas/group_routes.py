@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -9,9 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.local.eas import refusals
-from airflow_provider_pai.local.eas.groups import Group, Groups
+from airflow_provider_pai.local.eas.groups import TRAFFIC_MODES, Group, Groups
 from airflow_provider_pai.local.eas.query import asked_page
 from airflow_provider_pai.local.eas.views import Views
+from airflow_provider_pai.local.gate.form import checked_body
+from airflow_provider_pai.local.gate.parameters import one_of
 from airflow_provider_pai.local.gate.reply import answer
 
 GROUPS = "/api/v2/groups"
@@ -19,17 +22,19 @@ GROUP = f"{GROUPS}/{{ClusterId}}/{{GroupName}}"
 _PAGE_SIZE = 100
 
 
-def routes(groups: Groups, views: Views) -> list[Route]:
+def routes(groups: Groups, views: Views, time: Callable[[], str]) -> list[Route]:
     """Return the routes.
 
     Args:
         groups: the groups.
         views: shows them.
+        time: returns the time as on the wire.
     """
-    handlers = _Groups(groups, views)
+    handlers = _Groups(groups, views, time)
     return [
         Route(GROUPS, handlers.list, methods=["GET"]),
         Route(GROUP, handlers.describe, methods=["GET"]),
+        Route(GROUP, handlers.update, methods=["PUT"]),
         Route(f"{GROUP}/endpoints", handlers.endpoints, methods=["GET"]),
     ]
 
@@ -38,6 +43,7 @@ def routes(groups: Groups, views: Views) -> list[Route]:
 class _Groups:
     groups: Groups
     views: Views
+    time: Callable[[], str]
 
     def list(self, request: Request) -> Response:
         query = request.query_params
@@ -52,6 +58,16 @@ class _Groups:
 
     def describe(self, request: Request) -> Response:
         return answer(self.views.group(self._existing(request)))
+
+    def update(self, request: Request) -> Response:
+        """Change how traffic is shared; an answer without members but a message is [inferred]."""
+        name = self._existing(request).name
+        mode = one_of(checked_body(request, {"TrafficMode": str}), "TrafficMode", TRAFFIC_MODES)
+        if not mode:
+            raise refusals.missing("TrafficMode")
+        if not self.groups.share(name, mode, self.time()):
+            raise refusals.no_such_group(name)
+        return answer({"Message": f"Group [{name}] is updated"})
 
     def endpoints(self, request: Request) -> Response:
         group = self._existing(request)

@@ -1,14 +1,22 @@
-"""Service groups: there is one for every group that a service names, for as long as one does [inferred]."""
+"""Service groups: there is one for every group that a service names, for as long as one does [inferred].
+
+How a group shares its traffic is its mode (EAS's reference, UpdateGroup): ``auto`` by the number of instances that
+answer, ``customized`` by the weights. What a group begins with isn't documented; ``auto`` is what examples show
+[inferred].
+"""
 
 from __future__ import annotations
 
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_pai.local.eas.store import ServiceStore
+
+AUTO, CUSTOMIZED = "auto", "customized"
+TRAFFIC_MODES = (AUTO, CUSTOMIZED)
 
 
 @dataclass(frozen=True)
@@ -19,11 +27,15 @@ class Group:
         name: unique among groups and services.
         token: what callers of its endpoint show.
         created: when its first service was created, as on the wire.
+        traffic_mode: ``auto`` or ``customized``.
+        updated: when its mode was last changed, as on the wire; empty for never.
     """
 
     name: str
     token: str = field(repr=False)
     created: str
+    traffic_mode: str = AUTO
+    updated: str = ""
 
 
 def new_token() -> str:
@@ -62,6 +74,27 @@ class Groups:
         """Return the token of a group; None when no service names it."""
         group = self.get(name)
         return group.token if group else None
+
+    def by_weight(self, name: str) -> bool:
+        """Tell whether the services of a group get traffic by their weights, not by their instances."""
+        group = self.get(name)
+        return group is not None and group.traffic_mode == CUSTOMIZED
+
+    def share(self, name: str, traffic_mode: str, now: str) -> bool:
+        """Change how a group shares its traffic; False when no service names it.
+
+        Args:
+            name: the group.
+            traffic_mode: ``auto`` or ``customized``.
+            now: the time as on the wire.
+        """
+        with self._lock:
+            self._look()
+            if name not in self._known:
+                return False
+            self._known[name] = replace(self._known[name], traffic_mode=traffic_mode, updated=now)
+            self._keep([asdict(group) for group in self._known.values()])
+            return True
 
     def _look(self) -> None:
         """Take in the groups that services name, and forget the others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -33,7 +34,8 @@ def storage_problems(storage: Sequence[Body], bucket_exists: Callable[[str], boo
         yield from _source_problems(where, mount)
         if "oss" in mount:
             yield from _oss_problems(f"{where}.oss", mount["oss"], bucket_exists)
-        path = PurePosixPath(mount.get("mount_path", ""))
+        # Two slashes at the beginning are one to the system, and none of them to this library.
+        path = PurePosixPath(re.sub(r"\A/+", "/", mount.get("mount_path", "")))
         if not _can_be_mounted(path):
             yield f"{where}.mount_path is invalid: {str(path)!r} must be an absolute path that can be mounted at"
         for other in seen:

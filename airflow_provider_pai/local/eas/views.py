@@ -118,7 +118,8 @@ class Views:
             "InternetEndpoint": endpoint,
             "IntranetEndpoint": endpoint,
             "CreateTime": group.created,
-            "UpdateTime": group.created,
+            "TrafficMode": group.traffic_mode,
+            "UpdateTime": group.updated or group.created,
         }
 
 

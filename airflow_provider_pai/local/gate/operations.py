@@ -1,7 +1,8 @@
 """Which operation a method and a path are: PAI's API has one REST path per operation, STS has one path for all.
 
 Names, methods and paths are those of the vendor's SDKs (paistudio20220112 2.6.2, aiworkspace20210204 8.3.5,
-pai_dlc20201203 1.11.6, sts20150401 1.2.0, eas20210701 7.0.0). Operations that local PAI doesn't serve are not listed.
+pai_dlc20201203 1.11.6, sts20150401 1.2.0, eas20210701 7.0.0); UpdateGroup, which that SDK lacks, is in EAS's reference.
+Operations that local PAI doesn't serve are not listed.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ OPERATIONS = (
     Operation(EAS, "DescribeServiceEndpoints", "GET", f"{_SERVICE}/endpoints"),
     Operation(EAS, "ListGroups", "GET", _GROUPS),
     Operation(EAS, "DescribeGroup", "GET", f"{_GROUPS}/{{}}/{{}}"),
+    Operation(EAS, "UpdateGroup", "PUT", f"{_GROUPS}/{{}}/{{}}"),
     Operation(EAS, "DescribeGroupEndpoints", "GET", f"{_GROUPS}/{{}}/{{}}/endpoints"),
     Operation(EAS, "DescribeMachineSpec", "GET", "/api/v2/public/instance_types"),
 )

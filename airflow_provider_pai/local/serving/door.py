@@ -45,6 +45,7 @@ class Door:
         store: the services.
         upstreams: where requests can go.
         group_token: returns the token of a service group; None when there is no such group.
+        by_weight: tells whether a group shares its traffic by weight, not by the number of instances.
         point: returns a number from 0 up to 1, which chooses among a group's services.
     """
 
@@ -53,11 +54,13 @@ class Door:
         store: ServiceStore,
         upstreams: Upstreams,
         group_token: Callable[[str], str | None] = lambda _: None,
+        by_weight: Callable[[str], bool] = lambda _: True,
         point: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._upstreams = upstreams
         self._group_token = group_token
+        self._by_weight = by_weight
         self._point = point
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +98,7 @@ class Door:
         if service is not None:
             return self._upstreams.take(service, tried)
         members = [each for each in self._store.all() if each.group == group and not each.wanted.deleted]
-        weights = shares(members, self._upstreams.answers)
+        weights = shares(members, self._upstreams.count, by_weight=self._by_weight(group))
         while (member := chosen(weights, self._point())) is not None:
             if found := self._upstreams.take(member, tried):
                 return found

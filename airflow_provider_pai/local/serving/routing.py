@@ -32,15 +32,20 @@ def chosen(weights: Mapping[Name, int], point: float) -> Name | None:
     return last
 
 
-def shares(services: Sequence[Service], answers: Callable[[str], bool]) -> dict[str, int]:
-    """Return the weights of those services of a group that take part in its traffic.
+def shares(services: Sequence[Service], ready: Callable[[str], int], *, by_weight: bool) -> dict[str, int]:
+    """Return the shares of those services of a group that take part in its traffic.
 
     Args:
         services: the services of the group.
-        answers: tells whether anything of a service is ready.
+        ready: returns how many instances of a service answer.
+        by_weight: whether shares are the weights (``customized``) or the numbers of instances that answer (``auto``);
+            of weights, the latter leaves out only what has left the group's traffic [inferred].
     """
-    return {
-        service.name: service.wanted.weight
+    taking_part = {
+        service.name: (service.wanted.weight, count)
         for service in services
-        if service.wanted.traffic == GROUPING and service.wanted.weight > 0 and answers(service.name)
+        if service.wanted.traffic == GROUPING and (count := ready(service.name)) > 0
     }
+    if by_weight:
+        return {name: weight for name, (weight, _) in taking_part.items() if weight > 0}
+    return {name: count for name, (weight, count) in taking_part.items() if weight >= 0}

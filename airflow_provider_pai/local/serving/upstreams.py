@@ -44,8 +44,12 @@ class Upstreams:
 
     def answers(self, service: str) -> bool:
         """Tell whether anything of a service gets requests."""
+        return self.count(service) > 0
+
+    def count(self, service: str) -> int:
+        """Return how many instances of a service get requests."""
         with self._lock:
-            return service in self._offered
+            return len(self._offered.get(service, ()))
 
     def take(self, service: str, tried: Collection[Upstream] = ()) -> Upstream | None:
         """Take an instance of a service, the one with the fewest requests; None when there is none but those tried."""

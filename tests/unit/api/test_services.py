@@ -10,6 +10,7 @@ from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import EAS
 from airflow_provider_pai.api.services import ServiceMachine
 from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.service_body import digest, labelled
 
 ONE = "/api/v2/services/cn-hangzhou/iris"
 CONFIG = {
@@ -66,6 +67,10 @@ def read(call: Call[Any], **members: Any) -> Any:
             services.release_service("cn-hangzhou", "iris", 40, "grouping"),
             *("ReleaseService", "PUT", f"{ONE}/release", {}, {"Weight": 40, "TrafficState": "grouping"}),
         ),
+        (
+            services.update_service_label("cn-hangzhou", "iris", {"team": "ml"}),
+            *("UpdateServiceLabel", "PUT", f"{ONE}/label", {}, {"Labels": {"team": "ml"}}),
+        ),
         (services.start_service("cn-hangzhou", "iris"), "StartService", "PUT", f"{ONE}/start", {}, None),
         (services.stop_service("cn-hangzhou", "iris"), "StopService", "PUT", f"{ONE}/stop", {}, None),
         (services.delete_service("cn-hangzhou", "iris"), "DeleteService", "DELETE", ONE, {}, None),
@@ -92,6 +97,10 @@ def read(call: Call[Any], **members: Any) -> Any:
         (
             services.describe_group("cn-hangzhou", "flowers"),
             *("DescribeGroup", "GET", "/api/v2/groups/cn-hangzhou/flowers", {}, None),
+        ),
+        (
+            services.update_group("cn-hangzhou", "flowers", "customized"),
+            *("UpdateGroup", "PUT", "/api/v2/groups/cn-hangzhou/flowers", {}, {"TrafficMode": "customized"}),
         ),
         (
             services.describe_machine_spec(),
@@ -125,6 +134,20 @@ def test_a_service_is_read_with_the_labels_of_its_configuration() -> None:
     assert seen.why == "RUNNING: Service start successfully"
 
 
+def test_labels_are_not_believed_once_somebody_else_has_made_a_version() -> None:
+    body = {"name": "iris", "containers": [{"image": "a:1"}]}
+    made = labelled(body, version=2, previous=1, owner="me")
+    service = {**SERVICE, "LatestVersion": 2, "ServiceConfig": json.dumps(made)}
+    assert read(services.describe_service("r", "iris"), **service).digest == digest(body)
+    edited = {**made, "containers": [{"image": "b:1"}]}
+    seen = read(
+        services.describe_service("r", "iris"), **{**service, "LatestVersion": 3, "ServiceConfig": json.dumps(edited)}
+    )
+    assert (seen.digest, seen.owner, seen.previous, seen.version) == ("", "", None, 3)
+    # Gone back to, or asked for by two copies of a task at once: older than the newest, and as it was made.
+    assert read(services.describe_service("r", "iris"), **{**service, "LatestVersion": 3}).digest == digest(body)
+
+
 def test_a_service_of_somebody_else_is_read_too() -> None:
     seen = read(services.describe_service("r", "x"), ServiceName="x", Status="SomethingNew", ServiceConfig="no JSON")
     assert (seen.digest, seen.owner, seen.previous, seen.version, seen.model_uri) == ("", "", None, 0, "")
@@ -137,6 +160,26 @@ def test_neither_token_nor_configuration_is_shown() -> None:
     for shown in (repr(seen), json.dumps(seen.to_json())):
         assert "s3cr3t-token" not in shown
         assert "metadata" not in shown
+
+
+SECRET_READS = [
+    (services.describe_service("r", "iris"), {"AccessToken": "s3cr3t", "ServiceName": "iris"}),
+    (services.list_services(), {"Services": ["s3cr3t"]}),
+    (services.list_service_versions("r", "iris"), {"Versions": "s3cr3t"}),
+    (services.describe_group("r", "flowers"), {"AccessToken": "s3cr3t"}),
+]
+
+
+@pytest.mark.parametrize(("call", "body"), SECRET_READS, ids=lambda value: getattr(value, "action", ""))
+def test_an_answer_that_can_not_be_read_shows_no_token(call: Call[Any], body: dict[str, Any]) -> None:
+    unreadable = json.dumps(body).encode()
+    contents = [(200, unreadable[:-1]), (200, b'["s3cr3t"]'), (302, unreadable)]
+    if call.action != "DescribeGroup":
+        contents.append((200, unreadable))
+    for status, content in contents:
+        with pytest.raises(ProtocolError) as failure:
+            decode_answer(call, status, {}, content)
+        assert "s3cr3t" not in repr(failure.value)
 
 
 def test_a_list_without_services_is_one_only_when_it_says_so() -> None:
@@ -160,6 +203,10 @@ def test_events_logs_groups_and_machines_are_read() -> None:
     group = read(services.describe_group("r", "g"), Name="g", AccessToken="t0k3n", InternetEndpoint="http://x/g")
     assert (group.internet, group.intranet, group.token) == ("http://x/g", "", "t0k3n")
     assert "t0k3n" not in repr(group)
+    mode = services.describe_traffic_mode("r", "g")
+    assert (mode.method, mode.path) == ("GET", "/api/v2/groups/r/g")
+    assert read(mode, Name="g", TrafficMode="auto") == "auto"
+    assert read(mode, Name="g") == ""
     machine = {"InstanceType": "ecs.c6.large", "CPU": 2, "Memory": 4.0, "IsAvailable": True}
     assert read(services.describe_machine_spec(), InstanceMetas=[machine]) == [
         ServiceMachine("ecs.c6.large", 2, 4.0, 0, available=True)

@@ -111,6 +111,48 @@ def test_a_connection_that_breaks_is_made_again(gateway: Gateway, client: Endpoi
         client.ask_until_routed(gateway.url, "t", SmokeTest())
 
 
+TEST = SmokeTest(expect_status=200, expect_contains="fine")
+
+
+@pytest.mark.parametrize("odd", [(502, "bad gateway"), (504, ""), (429, "slow down"), (503, "busy"), (500, "oops")])
+def test_a_server_that_may_be_busy_is_asked_three_times_before_it_is_believed(
+    gateway: Gateway, client: EndpointClient, naps: list[float], odd: tuple[int, str]
+) -> None:
+    gateway.answers = [odd, odd, (200, "fine")]
+    assert client.ask_until_routed(gateway.url, "t", TEST) == Answer(200, "fine")
+    assert naps == [5.0, 5.0]
+    gateway.answers = [odd] * 3
+    assert client.ask_until_routed(gateway.url, "t", TEST) == Answer(*odd)
+
+
+@pytest.mark.parametrize("odd", [(200, "the model before"), (400, "bad request"), (404, "Not Found")])
+def test_a_wrong_answer_is_asked_for_once_more(
+    gateway: Gateway, client: EndpointClient, naps: list[float], odd: tuple[int, str]
+) -> None:
+    gateway.answers = [odd, (200, "fine")]
+    assert client.ask_until_routed(gateway.url, "t", TEST) == Answer(200, "fine")
+    gateway.answers = [odd] * 2
+    assert client.ask_until_routed(gateway.url, "t", TEST) == Answer(*odd)
+    assert naps == [5.0, 5.0]
+
+
+def test_an_answer_of_which_nothing_is_expected_is_asked_for_once(gateway: Gateway, client: EndpointClient) -> None:
+    for odd in ((500, "oops"), (404, "Not Found"), (405, "")):
+        gateway.answers = [odd]
+        assert client.ask_until_routed(gateway.url, "t", SmokeTest()) == Answer(*odd)
+
+
+def test_a_service_without_anything_at_its_root_is_not_waited_for_long(
+    gateway: Gateway, client: EndpointClient, naps: list[float]
+) -> None:
+    gateway.answers = [(404, "")] * 200
+    assert client.ask_until_routed(gateway.url, "t", SmokeTest()) == Answer(404, "")
+    assert len(naps) == 20
+    naps.clear()
+    assert client.ask_until_routed(gateway.url, "t", TEST) == Answer(404, "")
+    assert len(naps) == 120
+
+
 def test_no_answer_is_told_without_the_token(gateway: Gateway, client: EndpointClient) -> None:
     gateway.answers = [(0, "")]
     with pytest.raises(TransportError, match="no answer from http://127") as failure:

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from airflow_provider_pai.model.rollout import Awaited, Move, Plan, Verdict, plan
+from airflow_provider_pai.model.rollout import FOREIGN, UNCHANGED, Awaited, Move, Plan, Undo, Verdict, plan, undoing
 from airflow_provider_pai.model.service_body import labelled
 from airflow_provider_pai.model.service_status import SETTLED_STATUSES, ServiceSnapshot, ServiceStatus
 
@@ -19,10 +19,13 @@ def seen(
     noted: int | None = None,
     previous: int | None = None,
     owner: str = ANOTHER,
+    passed: int | None = None,
 ) -> ServiceSnapshot:
     labels = {"airflow.config": digest, "airflow.owner": owner} if digest else {}
     if noted is not None:
         labels["airflow.version"] = str(noted)
+    if passed is not None:
+        labels["airflow.passed"] = str(passed)
     if previous is not None:
         labels["airflow.previous"] = str(previous)
     current, latest = versions
@@ -33,6 +36,19 @@ TABLE = [
     ("there is none", None, Plan(Move.CREATE, 1, 0)),
     ("another model is served", seen(versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
     ("somebody else's service", seen(digest="", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
+    ("another model has passed", seen(versions=(3, 3), noted=3, passed=3), Plan(Move.UPDATE, 4, 3)),
+    ("another model never passed", seen(versions=(3, 3), noted=3, passed=2), Plan(Move.UPDATE, 4, 2)),
+    (
+        "another model is stopped and never passed",
+        seen("Stopped", versions=(3, 3), noted=3, passed=2),
+        Plan(Move.UPDATE, 4, 2),
+    ),
+    ("somebody's version after one that passed", seen(versions=(3, 3), noted=2, passed=2), Plan(Move.UPDATE, 4, 3)),
+    (
+        "somebody's plain version after one that passed",
+        seen(digest="", versions=(3, 3), passed=2),
+        Plan(Move.UPDATE, 4, 3),
+    ),
     ("another model is stopped", seen("Stopped", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
     ("another model came back after a failure", seen(versions=(2, 3), noted=2), Plan(Move.UPDATE, 4, 2)),
     ("another model is on its way", seen("Updating", versions=(2, 3)), Plan(Move.SETTLE)),
@@ -95,6 +111,61 @@ def test_nothing_is_done_while_something_is_under_way_and_something_is_done_for_
     else:
         assert move in (Move.SETTLE, Move.AWAIT)
     assert (move is Move.NOTHING) == (status == "Running" and digest == WANTED)
+
+
+def mine(
+    status: str = "Running",
+    *,
+    latest: int = 1,
+    noted: int = 1,
+    previous: int | None = 0,
+    passed: int | None = None,
+) -> ServiceSnapshot:
+    versions = (noted, latest)
+    return seen(status, digest=WANTED, versions=versions, noted=noted, previous=previous, owner=ME, passed=passed)
+
+
+@pytest.mark.parametrize(
+    ("now", "started", "undo", "version"),
+    [
+        (None, False, Undo.LEAVE, 0),
+        (seen("Deleting", digest=WANTED, owner=ME), False, Undo.LEAVE, 0),
+        (seen(owner=ME, previous=1), False, Undo.LEAVE, 0),
+        (seen("Failed", versions=(2, 3), previous=1), False, Undo.LEAVE, 0),
+        (seen(digest=""), True, Undo.LEAVE, 0),
+        (seen(digest=WANTED, previous=0), False, Undo.LEAVE, 0),
+        (seen(digest=WANTED, previous=0), True, Undo.STOP, 0),
+        (mine(), True, Undo.STOP, 0),
+        (mine(noted=3, latest=3, previous=2), True, Undo.STOP, 0),
+        (mine("Stopped"), False, Undo.LEAVE, 0),
+        (mine("Stopping"), True, Undo.LEAVE, 0),
+        (mine(previous=None), False, Undo.LEAVE, 0),
+        (mine(), False, Undo.DELETE, 0),
+        (mine("Failed"), False, Undo.DELETE, 0),
+        (mine("Failed", noted=2, latest=2), False, Undo.DELETE, 0),
+        (mine(latest=5), False, Undo.LEAVE, 0),
+        (mine(passed=1), False, Undo.LEAVE, 0),
+        (mine(passed=1), True, Undo.STOP, 0),
+        (mine(noted=3, latest=3, previous=2, passed=3), False, Undo.LEAVE, 0),
+        (mine(noted=3, latest=3, previous=2, passed=2), False, Undo.BACK, 2),
+        (mine(noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+        (mine("Failed", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+        (mine("Updating", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+    ],
+)
+def test_only_what_is_ones_own_is_taken_back(
+    now: ServiceSnapshot | None, started: bool, undo: Undo, version: int
+) -> None:
+    found = undoing(now, WANTED, ME, started=started)
+    assert (found.undo, found.version) == (undo, version)
+    assert found.said
+
+
+def test_what_is_left_is_left_for_a_reason_that_is_told() -> None:
+    assert undoing(seen(), WANTED, ME).said == FOREIGN
+    assert undoing(seen(digest=WANTED), WANTED, ME).said == UNCHANGED
+    assert "somebody has stopped it" in undoing(mine("Stopped"), WANTED, ME).said
+    assert "later versions" in undoing(mine(latest=2), WANTED, ME).said
 
 
 def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> None:

@@ -4,27 +4,30 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_provider_pai.model.rollout import FOREIGN, UNCHANGED, Undo
 from airflow_provider_pai.model.service_status import ServiceSnapshot
-from airflow_provider_pai.model.slots import Release, Slots, retreat, shift
+from airflow_provider_pai.model.slots import Release, Slots, Withdrawal, retreat, shift, withdrawal
 
-WANTED = "wanted"
+WANTED, ME = "wanted", "me"
 
 
-def slot(color: str, share: int, digest: str = "other") -> ServiceSnapshot:
+def slot(color: str, share: int, digest: str = "other", status: str = "Running", **labels: str) -> ServiceSnapshot:
     return ServiceSnapshot(
-        *(f"iris_{color}", "Running"),
+        *(f"iris_{color}", status),
         traffic_state="grouping" if share else "standalone",
         weight=share or 100,
-        labels={"airflow.config": digest},
+        labels={"airflow.config": digest, **{f"airflow.{name}": value for name, value in labels.items()}},
+        current_version=1,
+        latest_version=1,
     )
 
 
-def blue(share: int, digest: str = "other") -> ServiceSnapshot:
-    return slot("blue", share, digest)
+def blue(share: int, digest: str = "other", status: str = "Running", **labels: str) -> ServiceSnapshot:
+    return slot("blue", share, digest, status, **labels)
 
 
-def green(share: int, digest: str = "other") -> ServiceSnapshot:
-    return slot("green", share, digest)
+def green(share: int, digest: str = "other", status: str = "Running", **labels: str) -> ServiceSnapshot:
+    return slot("green", share, digest, status, **labels)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,12 @@ def green(share: int, digest: str = "other") -> ServiceSnapshot:
         ((blue(90), green(10, WANTED)), "iris_green"),
         ((blue(0, WANTED), green(100, WANTED)), "iris_green"),
         ((blue(0), green(0)), "iris_blue"),
+        ((blue(90, status="Failed"), green(10)), "iris_blue"),
+        ((blue(0), green(100, status="Stopped")), "iris_green"),
+        ((blue(0), green(0, status="Stopped")), "iris_green"),
+        ((blue(0, status="Stopped"), green(100, status="Failed")), "iris_blue"),
+        ((blue(90, status="Failed"), green(10, status="Failed")), "iris_green"),
+        ((blue(100, status="Failed"), None), "iris_green"),
     ],
 )
 def test_the_model_goes_where_it_is_already_or_where_the_least_traffic_goes(
@@ -94,3 +103,88 @@ def test_a_retreat_gives_before_it_takes() -> None:
     assert retreat(green(60), blue(40)) == (Release("iris_blue", 100), Release("iris_green", 0))
     assert retreat(green(0), blue(100)) == ()
     assert retreat(green(100), None) == (Release("iris_green", 0),)
+
+
+@pytest.mark.parametrize(
+    ("slots", "in_use"),
+    [
+        ((blue(90), green(10, owner="another")), True),
+        ((blue(90), green(10, owner=ME)), False),
+        ((blue(90), green(10)), False),
+        ((blue(100), green(0, owner="another")), False),
+        ((blue(0), green(100, owner="another")), False),
+        ((None, green(10, owner="another")), False),
+        ((blue(90), green(10, status="Failed", owner="another")), False),
+        ((blue(90), green(10, status="Updating", owner="another")), True),
+    ],
+)
+def test_a_slot_with_a_part_of_the_traffic_is_its_owners(
+    slots: tuple[ServiceSnapshot | None, ServiceSnapshot | None], in_use: bool
+) -> None:
+    assert Slots("iris", *slots).in_use("iris_green", ME) is in_use
+
+
+@pytest.mark.parametrize(
+    ("other", "mine", "stopped"),
+    [
+        (blue(0), green(100), "iris_blue"),
+        (blue(0, status="Failed"), green(100), "iris_blue"),
+        (blue(30), green(100), ""),
+        (blue(0), green(0), ""),
+        (blue(0), green(100, status="Failed"), ""),
+        (blue(0, status="Stopped"), green(100), ""),
+        (None, green(100), ""),
+    ],
+)
+def test_only_a_service_without_traffic_is_put_to_rest(
+    other: ServiceSnapshot | None, mine: ServiceSnapshot, stopped: str
+) -> None:
+    assert Slots("iris", other, mine).resting("iris_green") == stopped
+
+
+def mine(share: int, status: str = "Running", previous: str = "0") -> ServiceSnapshot:
+    return green(share, WANTED, status, owner=ME, version="1", previous=previous)
+
+
+BACK = (Release("iris_blue", 100), Release("iris_green", 0))
+KEPT = "it keeps its traffic, since"
+AS_BEFORE = "service iris_blue has all the traffic, as before"
+
+
+@pytest.mark.parametrize(
+    ("other", "target", "done", "then"),
+    [
+        (blue(100), None, {}, Withdrawal(FOREIGN)),
+        (blue(100), green(0), {}, Withdrawal(FOREIGN)),
+        (blue(0), green(100, WANTED), {}, Withdrawal(UNCHANGED)),
+        (blue(100), mine(0), {}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
+        (blue(100), mine(0, previous="3"), {}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
+        (blue(100), mine(0, "Stopped"), {}, Withdrawal(AS_BEFORE)),
+        (blue(90), mine(10), {}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
+        (blue(90), green(10, WANTED), {}, Withdrawal(AS_BEFORE, BACK)),
+        (blue(0), green(100, WANTED), {"shifted": True}, Withdrawal(AS_BEFORE, BACK)),
+        (blue(100), mine(0), {"shifted": True}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
+        (blue(0), mine(100), {}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
+        (blue(100), green(0, WANTED), {"started": True}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
+        (blue(0, status="Stopped"), mine(100), {}, Withdrawal(f"{KEPT} service iris_blue is Stopped")),
+        (blue(90, status="Failed"), mine(10), {}, Withdrawal(f"{KEPT} service iris_blue is Failed")),
+        (None, mine(100), {}, Withdrawal(f"{KEPT} there is no other service")),
+        (None, mine(0), {}, Withdrawal("there was no service before it; it was deleted", (), Undo.DELETE)),
+        (None, mine(0), {"started": True}, Withdrawal("nothing; it was stopped", (), Undo.STOP)),
+        (
+            blue(100, status="Failed"),
+            mine(0),
+            {},
+            Withdrawal("service iris_blue, as before, which is Failed", (), Undo.STOP),
+        ),
+    ],
+)
+def test_traffic_goes_back_to_what_runs_or_stays(
+    other: ServiceSnapshot | None, target: ServiceSnapshot | None, done: dict[str, bool], then: Withdrawal
+) -> None:
+    assert withdrawal(Slots("iris", other, target), "iris_green", WANTED, ME, **done) == then
+
+
+def test_what_has_no_traffic_leaves_the_group() -> None:
+    assert Release("iris_blue", 0).traffic_state == "standalone"
+    assert Release("iris_blue", 1).traffic_state == "grouping"

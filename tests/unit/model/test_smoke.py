@@ -11,7 +11,8 @@ from airflow_provider_pai.model.smoke import Answer, SmokeTest, complaint, read_
     ("members", "answer", "wrong"),
     [
         ({}, Answer(200, ""), ""),
-        ({}, Answer(500, "oops"), "the answer's status is 500, not 200; it says 'oops'"),
+        ({}, Answer(500, "oops"), ""),
+        ({"expect_status": 200}, Answer(500, "oops"), "the answer's status is 500, not 200; it says 'oops'"),
         ({"expect_status": 422}, Answer(422, "{}"), ""),
         ({"expect_contains": "well"}, Answer(200, "all is well"), ""),
         ({"expect_contains": "well"}, Answer(200, "ill"), "the answer does not hold 'well'"),
@@ -35,7 +36,7 @@ def test_an_answer_is_as_it_must_be_or_it_is_said_what_is_not(
 
 
 def test_a_long_answer_is_cut() -> None:
-    assert len(complaint(SmokeTest(), Answer(500, "x" * 100_000))) < 500
+    assert len(complaint(SmokeTest(expect_status=200), Answer(500, "x" * 100_000))) < 500
 
 
 @pytest.mark.parametrize(
@@ -56,9 +57,12 @@ def test_the_gateways_own_answers_are_known(answer: Answer, routed: bool) -> Non
 
 def test_a_request_with_a_body_is_a_post() -> None:
     assert read_smoke_test(None) == (None, [])
-    assert read_smoke_test({"path": "/health", "timeout": 3}) == (SmokeTest(path="/health", timeout=3.0), [])
-    assert read_smoke_test({"json": {"x": 1}}) == (SmokeTest("POST", json={"x": 1}), [])
-    assert read_smoke_test({"data": "x", "method": "PUT"}) == (SmokeTest("PUT", data="x"), [])
+    health = SmokeTest(path="/health", expect_status=200, timeout=3.0)
+    assert read_smoke_test({"path": "/health", "timeout": 3}) == (health, [])
+    headers = {"Content-Type": "application/json; charset=utf-8", "X-Empty": "", "X_1": "caf\u00e9"}
+    assert read_smoke_test({"headers": headers}) == (SmokeTest(headers=headers, expect_status=200), [])
+    assert read_smoke_test({"json": {"x": 1}}) == (SmokeTest("POST", json={"x": 1}, expect_status=200), [])
+    assert read_smoke_test({"data": "x", "method": "PUT"}) == (SmokeTest("PUT", data="x", expect_status=200), [])
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,13 @@ def test_a_request_with_a_body_is_a_post() -> None:
         ({"json": {1, 2}}, "smoke_test['json'] must be a JSON value"),
         ({"data": b"x"}, "smoke_test['data'] must be a text"),
         ({"headers": {"a": 1}}, "smoke_test['headers'] must be a dict of texts"),
+        ({"headers": {"X-Name": "\u540d"}}, "smoke_test['headers']['X-Name'] must be one line of Latin-1"),
+        ({"headers": {"X-Name": "a\r\nb"}}, "smoke_test['headers']['X-Name'] must be one line of Latin-1"),
+        ({"headers": {"X-Name": " a"}}, "smoke_test['headers']['X-Name'] must be one line of Latin-1"),
+        ({"headers": {"X Name": "a"}}, "smoke_test['headers'] has 'X Name', which is no name"),
+        ({"headers": {"\u540d": "a"}}, "smoke_test['headers'] has '\u540d', which is no name"),
+        ({"data": "\ud800"}, "smoke_test['data'] holds half a character"),
+        ({"path": "/\ud800"}, "smoke_test['path'] holds half a character"),
         ({"expect_status": "200"}, "smoke_test['expect_status'] must be a status"),
         ({"expect_status": 99}, "smoke_test['expect_status'] must be a status"),
         ({"expect_status": float("nan")}, "smoke_test['expect_status'] must be a status"),

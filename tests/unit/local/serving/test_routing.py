@@ -46,7 +46,20 @@ def test_a_groups_traffic_goes_to_those_that_take_part_and_answer() -> None:
         service("d", traffic="standalone"),
         service("e", weight=7),
     ]
-    assert shares(services, {"a", "b", "c", "d"}.__contains__) == {"a": 3}
+    ready = {"a": 1, "b": 2, "c": 1, "d": 1}
+    assert shares(services, lambda name: ready.get(name, 0), by_weight=True) == {"a": 3}
+
+
+def test_a_group_that_shares_by_itself_looks_at_instances_not_at_weights() -> None:
+    services = [
+        service("a", weight=3),
+        service("b", weight=0),
+        service("c", weight=-1),
+        service("d", traffic="standalone"),
+        service("e", weight=7),
+    ]
+    ready = {"a": 1, "b": 2, "c": 1, "d": 1}
+    assert shares(services, lambda name: ready.get(name, 0), by_weight=False) == {"a": 1, "b": 2}
 
 
 def upstream(name: str) -> Upstream:

@@ -1,0 +1,146 @@
+"""Deployments that are ended before they have come to their own end: by their time, by a person, by a triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_pai.errors import ServiceError
+from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.rollout import Awaited
+from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
+from tests.support.attempt import Attempt
+from tests.support.deploying import NEW, OLD, ask, deploying, gone, services, writes
+
+
+class Killed(BaseException):
+    """Airflow ends the task; nothing of ours may catch this."""
+
+
+def killed_while_it_waits(operator: PAIDeployServiceOperator, then: Callable[[], None] = lambda: None) -> None:
+    """Execute, and end the task at its first pause, as a person's mark does."""
+
+    def die(_: float) -> None:
+        raise Killed
+
+    operator.hook = PAIServiceHook(sleep=die)
+    with pytest.raises(Killed):
+        operator.execute(Attempt().context)
+    then()
+    operator.on_kill()
+
+
+def settled(name: str) -> tuple[str, int]:
+    seen, _ = PAIServiceHook().wait(name, Awaited(), interval=0.1, limit=20)
+    assert seen
+    return seen.status, seen.current_version
+
+
+def test_a_deployment_that_is_ended_on_the_way_goes_back(
+    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    killed_while_it_waits(deploying(name, NEW.stored(), code, command="sleep 60"))
+    assert writes(pai) == {"CreateService": 1, "UpdateService": 1, "UpdateServiceVersion": 1}
+    assert settled(name) == ("Running", 1)
+    assert ask(name)["model"] == "old"
+    log = capsys.readouterr().out + caplog.text
+    assert f"service {name} is given up: the task is being ended" in log
+    assert "what answers now: version 1, as soon as the way back to it is over" in log
+
+
+def test_a_first_deployment_that_is_ended_on_the_way_leaves_no_service(pai: LocalPAI, name: str, code: str) -> None:
+    killed_while_it_waits(deploying(name, OLD.stored(), code, command="sleep 60"))
+    gone(name)
+
+
+def test_a_way_back_that_is_refused_is_said_when_the_task_is_ended(
+    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+
+    def refuse() -> None:
+        for action in ("UpdateServiceVersion", "DescribeService"):
+            pai.faults.add(Fault(action, FaultKind.ERROR, status=403, code="NoPermission"))
+
+    killed_while_it_waits(deploying(name, NEW.stored(), code), refuse)
+    pai.faults.clear()
+    log = capsys.readouterr().out + caplog.text
+    assert f"Service {name} is left as it is; the way back was not possible" in log
+    assert settled(name) == ("Running", 2)
+
+
+def test_what_is_to_be_left_is_left_when_the_task_is_ended(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    killed_while_it_waits(deploying(name, NEW.stored(), code, on_failure="leave"))
+    assert settled(name) == ("Running", 2)
+
+
+def test_a_task_that_has_changed_nothing_undoes_nothing_when_it_is_ended(pai: LocalPAI, name: str, code: str) -> None:
+    uri = OLD.stored()
+    done = deploying(name, uri, code)
+    done.execute(Attempt().context)
+    done.on_kill()
+    deploying(name, uri, code).on_kill()
+    assert writes(pai) == {"CreateService": 1}
+    assert ask(name)["model"] == "old"
+
+
+def test_the_way_back_begins_before_the_time_of_the_task_is_over(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    attempt, limit = Attempt(), timedelta(seconds=10)
+    attempt.start_date = datetime.now(UTC) - timedelta(seconds=7)
+    slow = deploying(name, NEW.stored(), code, command="sleep 60", execution_timeout=limit)
+    with pytest.raises(ServiceError, match=r"did not come up in time(?s:.*)what answers now: .*version 1"):
+        slow.execute(attempt.context)
+    assert datetime.now(UTC) < attempt.start_date + limit
+    assert settled(name) == ("Running", 1)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(timedelta(hours=2), 300), (timedelta(minutes=10), 120)])
+def test_the_triggerer_hands_on_while_there_is_time_for_the_way_back(
+    pai: LocalPAI, name: str, code: str, limit: timedelta, kept: int
+) -> None:
+    attempt = Attempt()
+    operator = deploying(
+        name, OLD.stored(), code, deferrable=True, execution_timeout=limit, startup_timeout=90_000, command="sleep 60"
+    )
+    with pytest.raises(TaskDeferred) as waiting:
+        operator.execute(attempt.context)
+    _, arguments = waiting.value.trigger.serialize()
+    end = attempt.start_date + limit
+    assert end - datetime.fromisoformat(arguments["deadline"]) == timedelta(seconds=kept)
+
+
+@pytest.mark.parametrize("error", ["Trigger timeout", "the trigger is broken"])
+def test_a_deferral_that_fails_is_gone_on_with_by_the_worker(pai: LocalPAI, name: str, code: str, error: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    attempt, uri = Attempt(), NEW.stored()
+    operator = deploying(name, uri, code, deferrable=True)
+    with pytest.raises(TaskDeferred):
+        operator.execute(attempt.context)
+    resumed: dict[str, Any] = deploying(name, uri, code, deferrable=True).resume_execution(
+        "__fail__", {"error": error}, attempt.context
+    )
+    assert (resumed["version"], resumed["changed"]) == (2, True)
+    assert ask(name)["model"] == "new"
+    assert writes(pai) == {"CreateService": 1, "UpdateService": 1}
+
+
+def test_a_version_that_no_triggerer_has_watched_is_rolled_back_by_the_worker(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    attempt, uri = Attempt(), NEW.stored()
+    slow: dict[str, Any] = {"deferrable": True, "command": "sleep 60", "startup_timeout": 1.0}
+    with pytest.raises(TaskDeferred):
+        deploying(name, uri, code, **slow).execute(attempt.context)
+    with pytest.raises(ServiceError, match=r"did not come up in time(?s:.*)version 1 answers again"):
+        deploying(name, uri, code, **slow).resume_execution("__fail__", {"error": "Trigger timeout"}, attempt.context)
+    assert [(service.status, service.current_version) for service in services(name)] == [("Running", 1)]
