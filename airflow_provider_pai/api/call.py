@@ -106,7 +106,7 @@ def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], conten
         return call.parse(body)
     except PAIError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ProtocolError(f"{call.action}: the answer can't be read ({error!r})", _text(content)) from error
 
 

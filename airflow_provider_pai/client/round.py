@@ -27,6 +27,8 @@ _AT_ONCE = 8
 _SLICE = 4
 """Watches that hear of something before others on this event loop have their turn: each writes lines into a log."""
 _LIST_MARGIN = timedelta(minutes=5)
+_OLDEST = timedelta(days=3650)
+"""No job that is waited for was created so long ago."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,16 @@ class Round:
 
     def _window(self) -> Window:
         """Return the narrowest window that holds all jobs; one that was not seen yet may be anywhere in it."""
+        now = self.desk.now()
         watches = [each for job_id in self.missing for each in self.desk.awaited.get(job_id, ())]
         known = [each.created for each in watches if each.created]
-        start, end = self.desk.now() - LOOK_BACK, None
-        if len(known) == len(watches) and known:
-            start, end = min(known) - _LIST_MARGIN, max(known) + _LIST_MARGIN
+        # A time that can't be true must not widen everybody's list; such a job is asked for if the list lacks it.
+        likely = [each for each in known if each > now - _OLDEST]
+        start, end = now - LOOK_BACK, None
+        if len(known) == len(watches) and likely:
+            start = min(likely) - _LIST_MARGIN
+            # "Until now" goes without saying, and our clock may be wrong.
+            end = newest + _LIST_MARGIN if (newest := max(likely)) < now - _LIST_MARGIN else None
         deployments = {each.job.labels.get(DEPLOYMENT_LABEL) for each in watches if each.job}
         name = deployments.pop() if len(deployments) == 1 else None
         return Window(start, end, {DEPLOYMENT_LABEL: name} if name else {})
@@ -136,9 +143,13 @@ class Round:
         self.missing.discard(job.job_id)
         news = 0
         for each in tuple(self.desk.awaited.get(job.job_id, ())):
-            new = each.see(job, self.started, mark)
-            if new:
-                each.publish()
+            try:
+                new = not each.ended and each.see(job, self.started, mark)
+                if new:
+                    each.publish()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
+                new = True
+                each.break_down(error)
             self._rest(each)
             news += new
         return news

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -17,9 +18,11 @@ from airflow_provider_pai.client.logs import LogReader
 from airflow_provider_pai.client.patience import Patience
 from airflow_provider_pai.client.poller import StatusPoller
 from airflow_provider_pai.client.round import SINGLE_LOOKS
+from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.watch import Progress, Watch
 from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
+from airflow_provider_pai.model.status import JobSnapshot
 from tests.support.many_jobs import BEGIN, ManyJobs
 
 LOST = TransportError("no answer", sent=True)
@@ -30,17 +33,27 @@ FORBIDDEN = AuthError("ListTrainingJobs", 403, "Forbidden.RAM", "no")
 class Crowd:
     """Watches of one poller, and what their task logs warn of."""
 
-    def __init__(self, cloud: ManyJobs, interval: float, *, logs: bool = False, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        cloud: ManyJobs,
+        interval: float,
+        *,
+        logs: bool = False,
+        budget: Budget | None = None,
+        now: datetime = BEGIN,
+    ) -> None:
         self.warnings: list[str] = []
         client = cast("PAIClient", cloud)
-        self.poller = StatusPoller(client, chance=lambda: 0.0, now=lambda: BEGIN, budget=budget)
+        self.poller = StatusPoller(client, chance=lambda: 0.0, now=lambda: now, budget=budget)
         self._interval = interval
         self._logs = logs
 
     def add(self, job_id: str) -> Watch:
         reader = LogReader(self.poller.sender, job_id, self._warn) if self._logs else None
-        patience = Patience(self._warn, 600.0)
-        watched = Watch(job_id, self._interval, patience, TaskLog(reader, Bookmark()))
+        return self.watch(job_id, TaskLog(reader, Bookmark()))
+
+    def watch(self, job_id: str, log: TaskLog) -> Watch:
+        watched = Watch(job_id, self._interval, Patience(self._warn, 600.0), log)
         self.poller.add(watched)
         return watched
 
@@ -55,6 +68,28 @@ async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIte
         yield crowd, [crowd.add(job_id) for job_id in cloud.jobs]
     finally:
         await crowd.poller.close()
+
+
+class Clumsy(TaskLog):
+    """A task log that can't tell of one job."""
+
+    def news(self, job: JobSnapshot) -> list[str]:
+        if job.job_id == "train3":
+            raise LookupError("a mistake")
+        return super().news(job)
+
+
+class Breaking(LogReader):
+    """Reads a log, and breaks when it is told to."""
+
+    def __init__(self, sender: Sender, job_id: str, warn: Callable[..., None]) -> None:
+        super().__init__(sender, job_id, warn)
+        self.begun, self.going_on = threading.Event(), threading.Event()
+
+    def read(self, job: JobSnapshot, pages: int = 1) -> list[str]:
+        self.begun.set()
+        self.going_on.wait(10)
+        raise LookupError("a mistake")
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -153,14 +188,24 @@ def test_few_jobs_are_asked_for_one_by_one() -> None:
     run(work())
 
 
-def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed() -> None:
+@pytest.mark.parametrize(
+    ("age", "begin", "end"),
+    [
+        # An end in the future goes without saying, and might be refused.
+        (timedelta(), "2026-10-25T00:00:00Z", None),
+        (timedelta(days=1), "2026-10-26T00:00:00Z", "2026-11-24T00:05:19Z"),
+    ],
+)
+def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed(
+    age: timedelta, begin: str, end: str | None
+) -> None:
     async def work() -> None:
         cloud = ManyJobs(20, labels={"airflow.deployment": "here"})
-        async with watching(cloud, 0.2):
+        async with watching(cloud, 0.2, now=BEGIN + age):
             await looks(cloud, 2)
         first, second, *_ = cloud.queries
-        assert (first["StartTime"], first.get("Labels"), first.get("EndTime")) == ("2026-10-25T00:00:00Z", None, None)
-        assert (second["StartTime"], second["EndTime"]) == ("2026-11-23T23:55:00Z", "2026-11-24T00:05:19Z")
+        assert (first["StartTime"], first.get("Labels"), first.get("EndTime")) == (begin, None, None)
+        assert (second["StartTime"], second.get("EndTime")) == ("2026-11-23T23:55:00Z", end)
         assert second["Labels"] == '{"airflow.deployment":"here"}'
 
     run(work())
@@ -319,5 +364,108 @@ def test_logs_are_read_with_what_looking_leaves_and_never_hold_it_up() -> None:
             read = cloud.calls["ListTrainingJobLogs"]
             assert 0 < read <= MOST_SAVED + 5 * (time.monotonic() - begun) + 3
             assert all(each.job for each in watches)
+
+    run(work())
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59Z", "?"])
+def test_a_job_of_an_absurd_age_is_watched_and_hides_no_other(created: str) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+        cloud.created["train3"] = created
+        async with watching(cloud, 0.2) as (_, watches):
+            await until(lambda: all(each.job for each in watches))
+            await looks(cloud, 3)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+        assert all(statuses(each) == ["Running", "Succeed"] for each in watches)
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [SINGLE_LOOKS, 20])
+def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+        async with watching(cloud, 0.2) as (crowd, watches):
+            clumsy = crowd.watch("train3", Clumsy(None, Bookmark()))
+            await until(lambda: all(each.job for each in watches) and clumsy.ended)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+        assert all(statuses(each)[-1] == "Succeed" for each in watches)
+        (error,) = told(clumsy)
+        assert isinstance(error, PAIError)
+        assert "LookupError" in str(error)
+
+    run(work())
+    (record,) = [each for each in caplog.records if each.exc_info]
+    assert "train3" in record.getMessage()
+
+
+def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(4)
+        async with watching(cloud, 0.2, logs=True) as (crowd, watches):
+            reader = Breaking(crowd.poller.sender, "train3", print)
+            reader.going_on.set()
+            broken = crowd.watch("train3", TaskLog(reader, Bookmark()))
+            await until(lambda: broken.ended)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+            assert all(statuses(each)[-1] == "Succeed" for each in watches)
+            assert isinstance(told(broken)[-1], PAIError)
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [1, 20])
+def test_a_mistake_in_a_call_is_borne_like_an_answer_that_nobody_can_read(jobs: int) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+
+        def broken(_: Call[Any]) -> None:
+            raise LookupError("a mistake")
+
+        cloud.trouble = broken
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await until(lambda: crowd.warnings)
+            assert "LookupError" in crowd.warnings[0]
+            cloud.trouble = lambda _: None
+            await until(lambda: all(each.job for each in watches))
+
+    run(work())
+
+
+def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
+    class Lost(Bookmark):
+        def keep(self, client: Sender) -> None:
+            raise LookupError("a mistake")
+
+    async def work() -> None:
+        cloud = ManyJobs(1)
+        async with watching(cloud, 0.2) as (crowd, [watched]):
+            crowd.poller.keep(Lost())
+            await asyncio.sleep(0.3)
+            cloud.jobs["train0"] = "Succeed"
+            await until(lambda: watched.ended)
+            assert statuses(watched)[-1] == "Succeed"
+
+    run(work())
+
+
+def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_break() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1)
+        async with watching(cloud, 0.2) as (crowd, _):
+            reader = Breaking(crowd.poller.sender, "train0", print)
+            watched = crowd.watch("train0", TaskLog(reader, Bookmark()))
+            await until(reader.begun.is_set)
+            cloud.jobs["train0"] = "Succeed"
+            await until(lambda: watched.ended)
+            (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
+            task.cancel()
+            await until(task.done)
+            reader.going_on.set()
+            await until(lambda: any(isinstance(each, PAIError) for each in told(watched)))
 
     run(work())
