@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Future
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage, list_training_jobs, unread
 from airflow_provider_pai.client.http import may_repeat
-from airflow_provider_pai.errors import APIError
+from airflow_provider_pai.errors import APIError, ThrottledError
 
 _AHEAD = 4
 """Pages that are asked for at the same time."""
 _SMALLEST_PAGE = 10
+_MOST_WAITS = 4
+"""Waits for one throttled page, each twice as long as the one before if the service does not say how long."""
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 
 Met = Callable[[Sequence[ListedJob], int], Awaitable[int]]
 """Is given the jobs of a page and the number of pages, and returns how many jobs are still looked for."""
@@ -44,11 +49,19 @@ class JobList:
     Args:
         workspace_id: the workspace.
         send: sends a call from a thread.
+        sleep: waits, in seconds.
     """
 
-    def __init__(self, workspace_id: str, send: Callable[[Call[ListedPage]], Future[ListedPage]]) -> None:
+    def __init__(
+        self,
+        workspace_id: str,
+        send: Callable[[Call[ListedPage]], Future[ListedPage]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._workspace_id = workspace_id
         self._send = send
+        self._sleep = sleep
+        self._at_once = _AHEAD
         self._size = LARGEST_PAGE_SIZE
         self._filtered = True
 
@@ -73,21 +86,35 @@ class JobList:
         # A service may give fewer than it was asked for; then its own number counts.
         last = -(-first.total // len(first.jobs)) if first.jobs else 1
         missing = await met(first.jobs, last)
-        ahead: deque[Future[ListedPage]] = deque()
+        ahead: deque[tuple[int, Future[ListedPage]]] = deque()
         number = 1
+        self._at_once = min(_AHEAD, self._at_once + 1)
         try:
             while True:
-                while len(ahead) < _AHEAD and missing > last - number > 0:
+                while len(ahead) < self._at_once and missing > last - number > 0:
                     number += 1
-                    ahead.append(self._page(window, number))
+                    ahead.append((number, self._page(window, number)))
                 if not ahead:
                     return missing
-                page = await ahead.popleft()
+                page = await self._later(window, *ahead.popleft())
                 missing = await met(page.jobs, last)
         finally:
-            for each in ahead:
+            for _, each in ahead:
                 # One that has failed already must not be called forgotten.
                 _ = each.cancel() or each.exception()
+
+    async def _later(self, window: Window, number: int, asked: Future[ListedPage]) -> ListedPage:
+        """Return a page after the first; a service that wants fewer calls is given time, and fewer at once."""
+        for waits in count():
+            try:
+                return await asked
+            except ThrottledError as error:
+                if waits == _MOST_WAITS:
+                    raise
+                self._at_once = 1
+                await self._sleep(min(error.retry_after or _FIRST_WAIT * 2**waits, _LONGEST_WAIT))
+            asked = self._page(window, number)
+        raise AssertionError
 
     async def _first(self, window: Window) -> ListedPage:
         """Read the first page; of a size that the service takes, if it refuses the usual one."""

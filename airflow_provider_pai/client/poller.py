@@ -189,8 +189,10 @@ class StatusPoller:
             self._budget.reserve = 0
         if error:
             # An outage is everybody's: the rounds slow down, for those too who come now.
+            if round_.answered:
+                self._pace.answered()
             self._pace.failed(error)
-            self._hold = now + self._pace.pause(max(interval, GATHERING))
+            self._hold = self._clock() + self._pace.pause(max(interval, GATHERING))
         else:
             self._pace.answered()
 

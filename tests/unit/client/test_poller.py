@@ -21,7 +21,7 @@ from airflow_provider_pai.client.round import SINGLE_LOOKS
 from airflow_provider_pai.client.sender import Sender
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.watch import Progress, Watch
-from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
+from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
 from airflow_provider_pai.model.status import JobSnapshot
 from tests.support.many_jobs import BEGIN, ManyJobs
 
@@ -41,10 +41,11 @@ class Crowd:
         logs: bool = False,
         budget: Budget | None = None,
         now: datetime = BEGIN,
+        chance: float = 0.0,
     ) -> None:
         self.warnings: list[str] = []
         client = cast("PAIClient", cloud)
-        self.poller = StatusPoller(client, chance=lambda: 0.0, now=lambda: now, budget=budget)
+        self.poller = StatusPoller(client, chance=lambda: chance, now=lambda: now, budget=budget)
         self._interval = interval
         self._logs = logs
 
@@ -338,7 +339,7 @@ def test_who_may_not_list_asks_for_each() -> None:
     run(work())
 
 
-def test_a_throttled_look_ends_the_single_looks_of_its_round() -> None:
+def test_a_throttled_look_ends_the_single_looks_of_its_round_and_is_told_to_nobody_else() -> None:
     async def work() -> None:
         cloud = ManyJobs(200)
         cloud.hidden = set(cloud.jobs)
@@ -348,9 +349,103 @@ def test_a_throttled_look_ends_the_single_looks_of_its_round() -> None:
                 raise THROTTLED
 
         cloud.trouble = throttled
-        async with watching(cloud, 5.0) as (crowd, watches):
-            await until(lambda: len(crowd.warnings) == len(watches))
-            assert cloud.calls["GetTrainingJob"] <= 8
+        async with watching(cloud, 5.0) as (crowd, _):
+            await until(lambda: crowd.warnings)
+            await asyncio.sleep(0.5)
+            assert len(crowd.warnings) == cloud.calls["GetTrainingJob"] <= 8
+
+    run(work())
+
+
+def test_where_few_calls_are_allowed_every_job_has_its_turn() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(60)
+        cloud.hidden = set(cloud.jobs)
+        allowed = 0
+
+        def few(call: Call[Any]) -> None:
+            nonlocal allowed
+            allowed = 5 if call.action == "ListTrainingJobs" else allowed - 1
+            if allowed < 0:
+                raise THROTTLED
+
+        cloud.trouble = few
+        # The longest pauses that may be made: what is answered now and then is no outage.
+        async with watching(cloud, 0.2, chance=1.0) as (_, watches):
+            await until(lambda: all(each.job for each in watches))
+        assert len(cloud.pages) <= 2 * 60 / 5
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [3, 20])
+def test_a_job_that_gives_no_usable_answer_slows_nobody_else_down(jobs: int) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+        cloud.hidden = {"train2"}
+
+        def down(call: Call[Any]) -> None:
+            if call.path.endswith("train2"):
+                raise ServerError("GetTrainingJob", 500, "InternalError", "no")
+
+        cloud.trouble = down
+        async with watching(cloud, 0.2, chance=1.0) as (_, watches):
+            await until(lambda: all(each.job for each in watches if each.job_id != "train2"))
+            begun = time.monotonic()
+            before = cloud.calls.total()
+            await until(lambda: cloud.calls.total() >= before + 2 * 10)
+            assert time.monotonic() - begun < 8
+
+    run(work())
+
+
+def test_an_outage_slows_looks_down_that_are_made_singly() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(3)
+
+        def down(_: Call[Any]) -> None:
+            raise LOST
+
+        cloud.trouble = down
+        async with watching(cloud, 0.2, chance=1.0):
+            await asyncio.sleep(4.0)
+        # After 0.2, 0.4, 0.8, 1.6 s, and so on.
+        assert cloud.calls.total() <= 3 * 5
+
+    run(work())
+
+
+def test_a_list_that_is_throttled_half_way_is_told_to_nobody_and_goes_on_with_who_is_left() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def throttled(call: Call[Any]) -> None:
+            if call.query.get("PageNumber") == "2":
+                raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down", retry_after=0.01)
+
+        cloud.trouble = throttled
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            assert sum(each.job is not None for each in watches) == 100
+            cloud.trouble = lambda _: None
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
+
+    run(work())
+
+
+def test_a_page_that_is_never_answered_leaves_its_jobs_to_be_asked_for_singly() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def down(call: Call[Any]) -> None:
+            if call.query.get("PageNumber") == "2":
+                raise ServerError("ListTrainingJobs", 500, "InternalError", "no")
+
+        cloud.trouble = down
+        async with watching(cloud, 0.2, chance=1.0) as (crowd, watches):
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
 
     run(work())
 
