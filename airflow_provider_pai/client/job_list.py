@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from asyncio import Future
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,6 +15,8 @@ from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage, list_training_jobs, unread
 from airflow_provider_pai.client.http import may_repeat
 from airflow_provider_pai.errors import APIError, ThrottledError
+
+log = logging.getLogger(__name__)
 
 _AHEAD = 4
 """Pages that are asked for at the same time."""
@@ -64,6 +67,8 @@ class JobList:
         self._at_once = _AHEAD
         self._size = LARGEST_PAGE_SIZE
         self._filtered = True
+        self._bounded = True
+        self._refused = False
 
     async def read(self, window: Window, wanted: int, met: Met) -> None:
         """Read pages until no job is missing, or until it is cheaper to ask for each that is.
@@ -117,14 +122,38 @@ class JobList:
         raise AssertionError
 
     async def _first(self, window: Window) -> ListedPage:
+        """Read the first page, in a way that the service takes: smaller, or without any filter but the start."""
+        try:
+            page = await self._sized(window)
+        except APIError as error:
+            if not _is_refusal(error) or self._refused:
+                raise
+            page = await self._plain(window, error)
+        self._refused = False
+        return page
+
+    async def _plain(self, window: Window, refusal: APIError) -> ListedPage:
+        filtered, bounded = self._filtered, self._bounded
+        self._filtered = self._bounded = False
+        try:
+            page = await self._sized(window)
+        except APIError as error:
+            self._filtered, self._bounded = filtered, bounded
+            self._refused = _is_refusal(error)
+            if self._refused:
+                log.warning("PAI refuses to list jobs (%s): each is asked for", error)
+            raise
+        log.warning("PAI refuses to list jobs by label and time (%s): more than those waited for are listed", refusal)
+        return page
+
+    async def _sized(self, window: Window) -> ListedPage:
         """Read the first page; of a size that the service takes, if it refuses the usual one."""
         asked = self._size
         while True:
             try:
                 return await self._page(window, 1)
             except APIError as error:
-                refused = type(error) is APIError and not may_repeat(idempotent=True, error=error)
-                if not refused or self._size <= _SMALLEST_PAGE:
+                if not _is_refusal(error) or self._refused or self._size <= _SMALLEST_PAGE:
                     # Then it isn't the size that it refuses, or not for good.
                     self._size = asked
                     raise
@@ -134,9 +163,14 @@ class JobList:
         call = list_training_jobs(
             self._workspace_id,
             start_time=window.start,
-            end_time=window.end,
+            end_time=window.end if self._bounded else None,
             labels=window.labels if self._filtered else None,
             page=number,
             page_size=self._size,
         )
         return self._send(unread(call))
+
+
+def _is_refusal(error: APIError) -> bool:
+    """Whether the service won't do just this, neither now nor later."""
+    return type(error) is APIError and not may_repeat(idempotent=True, error=error)

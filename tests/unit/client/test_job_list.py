@@ -247,3 +247,55 @@ def test_after_throttling_pages_are_asked_for_one_by_one() -> None:
         assert most == 1
 
     asyncio.run(reading())
+
+
+@pytest.mark.parametrize("largest", [None, 40])
+@pytest.mark.parametrize("refused", ["Labels", "EndTime"])
+def test_a_service_that_refuses_a_filter_is_asked_without_it_from_then_on(
+    refused: str, largest: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(30, labels={"airflow.deployment": "here"})
+        cloud.refused = largest
+
+        def picky(call: Call[Any]) -> None:
+            if refused in call.query:
+                raise APIError("ListTrainingJobs", 400, "InvalidParameter", f"{refused} is not allowed")
+
+        cloud.trouble = picky
+        reader = Reader(cloud)
+        narrow = Window(BEGIN, BEGIN + timedelta(seconds=500), {"airflow.deployment": "here"})
+        assert await reader.read(set(cloud.jobs), narrow) == set()
+        before = cloud.calls.total()
+        assert await reader.read(set(cloud.jobs), narrow) == set()
+        assert cloud.calls.total() == before + (2 if largest else 1)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(reading())
+    (record,) = caplog.records
+    assert f"{refused} is not allowed" in record.getMessage()
+
+
+def test_a_service_that_refuses_every_list_is_asked_once_a_round_and_that_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(30)
+        cloud.refused = 0
+        reader = Reader(cloud)
+        narrow = Window(BEGIN, None, {"airflow.deployment": "here"})
+        calls = []
+        for _ in range(3):
+            before = cloud.calls.total()
+            with pytest.raises(APIError):
+                await reader.read(set(cloud.jobs), narrow)
+            calls.append(cloud.calls.total() - before)
+        assert calls[1:] == [1, 1]
+        # It may come to its senses.
+        cloud.refused = None
+        assert await reader.read(set(cloud.jobs)) == set()
+        assert cloud.queries[-1]["PageSize"] == "100"
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(reading())
+    assert len(caplog.records) == 1
