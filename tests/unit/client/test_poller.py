@@ -72,16 +72,19 @@ async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIte
 
 
 class Clumsy(TaskLog):
-    """A task log that can't tell of one job."""
+    """A task log that can't tell of one job, or can't read its log."""
 
     def news(self, job: JobSnapshot) -> list[str]:
-        if job.job_id == "train3":
+        if job.job_id == "train3" and not self.is_read:
             raise LookupError("a mistake")
         return super().news(job)
 
+    def lines(self, job: JobSnapshot, pages: int = 1) -> list[str]:
+        raise LookupError("a mistake")
 
-class Breaking(LogReader):
-    """Reads a log, and breaks when it is told to."""
+
+class Slow(LogReader):
+    """Reads a log for as long as it is let."""
 
     def __init__(self, sender: Sender, job_id: str, warn: Callable[..., None]) -> None:
         super().__init__(sender, job_id, warn)
@@ -90,7 +93,7 @@ class Breaking(LogReader):
     def read(self, job: JobSnapshot, pages: int = 1) -> list[str]:
         self.begun.set()
         self.going_on.wait(10)
-        raise LookupError("a mistake")
+        return []
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -501,9 +504,8 @@ def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
     async def work() -> None:
         cloud = ManyJobs(4)
         async with watching(cloud, 0.2, logs=True) as (crowd, watches):
-            reader = Breaking(crowd.poller.sender, "train3", print)
-            reader.going_on.set()
-            broken = crowd.watch("train3", TaskLog(reader, Bookmark()))
+            reader = LogReader(crowd.poller.sender, "train3", print)
+            broken = crowd.watch("train3", Clumsy(reader, Bookmark()))
             await until(lambda: broken.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await until(lambda: all(each.ended for each in watches))
@@ -552,7 +554,7 @@ def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_b
     async def work() -> None:
         cloud = ManyJobs(1)
         async with watching(cloud, 0.2) as (crowd, _):
-            reader = Breaking(crowd.poller.sender, "train0", print)
+            reader = Slow(crowd.poller.sender, "train0", print)
             watched = crowd.watch("train0", TaskLog(reader, Bookmark()))
             await until(reader.begun.is_set)
             cloud.jobs["train0"] = "Succeed"
