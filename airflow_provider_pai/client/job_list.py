@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage, list_training_jobs, unread
@@ -110,7 +109,8 @@ class JobList:
 
     async def _later(self, window: Window, number: int, asked: Future[ListedPage]) -> ListedPage:
         """Return a page after the first; a service that wants fewer calls is given time, and fewer at once."""
-        for waits in count():
+        waits = 0
+        while True:
             try:
                 return await asked
             except ThrottledError as error:
@@ -118,8 +118,8 @@ class JobList:
                     raise
                 self._at_once = 1
                 await self._sleep(min(error.retry_after or _FIRST_WAIT * 2**waits, _LONGEST_WAIT))
+            waits += 1
             asked = self._page(window, number)
-        raise AssertionError
 
     async def _first(self, window: Window) -> ListedPage:
         """Read the first page, in a way that the service takes: smaller, or without any filter but the start."""

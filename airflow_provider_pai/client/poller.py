@@ -141,7 +141,8 @@ class StatusPoller:
         if self._closed:
             return
         error = None if task.cancelled() else task.exception()
-        log.error("The poller broke down", exc_info=error)
+        if error:
+            log.error("The poller broke down", exc_info=error)
         reason = PAIError(f"the poller broke down: {repr(error) if error else 'it was cancelled'}")
         # Those too that need no more looks, but whose end was not passed on since their log was being read.
         for each in self._watches:

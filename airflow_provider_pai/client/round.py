@@ -181,6 +181,10 @@ class Round:
                     self._see(answer)
             if error:
                 return error
+            if len(chosen) == _AT_ONCE and all(_says_nothing(each) for each in answers):
+                # PAI may be about to go; each of these answers may have taken long.
+                allowed = first + _AT_ONCE
+                break
             await asyncio.sleep(0)
         for job_id in missing[allowed:]:
             for watched in self.desk.awaited.get(job_id, ()):
@@ -189,12 +193,9 @@ class Round:
 
     def _outage(self, answers: Sequence[JobSnapshot | PAIError]) -> PAIError | None:
         """Return the error that is everybody's: one that asks for fewer calls, or that all answers are."""
-        errors = [each for each in answers if isinstance(each, PAIError)]
-        passing = [
-            each for each in errors if may_repeat(idempotent=True, error=each) or isinstance(each, ProtocolError)
-        ]
+        passing = [each for each in answers if isinstance(each, PAIError) and _says_nothing(each)]
         self.answered = self.answered or len(passing) < len(answers)
-        throttled = [each for each in errors if isinstance(each, ThrottledError)]
+        throttled = [each for each in passing if isinstance(each, ThrottledError)]
         # What is wrong with one job says nothing about the others that are waited for.
         alone = len(answers) == 1 < len(self.desk.awaited)
         return (throttled or ([] if self.answered or alone else passing) or [None])[0]
@@ -220,3 +221,9 @@ class Round:
                     self.desk.over(each)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
+
+
+def _says_nothing(answer: JobSnapshot | PAIError) -> bool:
+    """Whether an answer tells nothing of the job, which may be as well as before."""
+    passing = isinstance(answer, PAIError) and may_repeat(idempotent=True, error=answer)
+    return passing or isinstance(answer, ProtocolError)

@@ -566,3 +566,21 @@ def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_b
             await until(lambda: any(isinstance(each, PAIError) for each in told(watched)))
 
     run(work())
+
+
+def test_a_service_that_goes_away_after_the_list_is_not_asked_for_every_job() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(200)
+        cloud.hidden = set(cloud.jobs)
+
+        def down(call: Call[Any]) -> None:
+            if call.action == "GetTrainingJob":
+                raise LOST
+
+        cloud.trouble = down
+        async with watching(cloud, 5.0) as (crowd, _):
+            await until(lambda: crowd.warnings)
+            await asyncio.sleep(0.5)
+            assert cloud.calls["GetTrainingJob"] == len(crowd.warnings) == 8
+
+    run(work())
