@@ -109,7 +109,7 @@ def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], conten
         return call.parse(body)
     except PAIError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         said = type(error).__name__ if call.secret else repr(error)
         raise ProtocolError(f"{call.action}: the answer can't be read ({said})", _shown(call, content)) from error
 

@@ -54,10 +54,13 @@ class LogTurns:
         watched.reading = True
         try:
             lines = await self._read(watched.log, job, pages)
+            watched.reading = False
+            if lines or watched.job is not watched.published:
+                watched.publish(*lines)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
+            watched.break_down(error)
         finally:
             watched.reading = False
-        if lines or watched.job is not watched.published:
-            watched.publish(*lines)
         if watched.log.behind:
             self.want(watched)
 

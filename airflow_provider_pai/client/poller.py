@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import random
 from asyncio import Future
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from itertools import chain
 from math import inf
 from typing import TypeVar
@@ -25,8 +25,10 @@ from airflow_provider_pai.client.pace import UNEVEN, Pace
 from airflow_provider_pai.client.round import SINGLE_LOOKS, Desk, Round
 from airflow_provider_pai.client.task_log import TaskLog
 from airflow_provider_pai.client.watch import Watch
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.model.status import JobSnapshot
+
+log = logging.getLogger(__name__)
 
 GATHERING = 0.2
 """Seconds until the first look at a job: watches come in crowds when a triggerer starts, and one look serves many."""
@@ -138,10 +140,15 @@ class StatusPoller:
         """Nobody may wait for rounds that no longer come."""
         if self._closed:
             return
-        error = "it was cancelled" if task.cancelled() else repr(task.exception())
-        for each in list(self._each()):
+        error = None if task.cancelled() else task.exception()
+        if error:
+            log.error("The poller broke down", exc_info=error)
+        reason = PAIError(f"the poller broke down: {repr(error) if error else 'it was cancelled'}")
+        # Those too that need no more looks, but whose end was not passed on since their log was being read.
+        for each in self._watches:
             self._forget(each)
-            each.give_up(PAIError(f"the poller broke down: {error}"))
+            if not (each.published and each.published.is_terminal):
+                each.give_up(reason)
 
     async def _rounds(self) -> None:
         while True:
@@ -183,8 +190,10 @@ class StatusPoller:
             self._budget.reserve = 0
         if error:
             # An outage is everybody's: the rounds slow down, for those too who come now.
+            if round_.answered:
+                self._pace.answered()
             self._pace.failed(error)
-            self._hold = now + self._pace.pause(max(interval, GATHERING))
+            self._hold = self._clock() + self._pace.pause(max(interval, GATHERING))
         else:
             self._pace.answered()
 
@@ -201,10 +210,24 @@ class StatusPoller:
         while True:
             bookmark = await self._bookmarks.get()
             await asyncio.sleep(self._budget.wait())
-            await loop.run_in_executor(self._logs, bookmark.keep, self.sender)
+            try:
+                await loop.run_in_executor(self._logs, bookmark.keep, self.sender)
+            except Exception:
+                # Nothing depends on it but lines that come again.
+                log.exception("The place of a task's log could not be kept")
 
     def _send(self, call: Call[T]) -> Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._statuses, partial(self.sender.send, call, attempts=1))
+        return asyncio.get_running_loop().run_in_executor(self._statuses, self._ask, call)
+
+    def _ask(self, call: Call[T]) -> T:
+        try:
+            return self.sender.send(call, attempts=1)
+        except PAIError:
+            raise
+        except Exception as error:
+            # Borne as long as any other answer that can't be read: it must not end the watching of other jobs.
+            log.exception("%s failed", call.action)
+            raise ProtocolError(f"{call.action}: {error!r}") from error
 
     def _each(self) -> Iterator[Watch]:
         return chain.from_iterable(self._awaited.values())

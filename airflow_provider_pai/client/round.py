@@ -27,6 +27,8 @@ _AT_ONCE = 8
 _SLICE = 4
 """Watches that hear of something before others on this event loop have their turn: each writes lines into a log."""
 _LIST_MARGIN = timedelta(minutes=5)
+_OLDEST = timedelta(days=3650)
+"""No job that is waited for was created so long ago."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Round:
         cost: calls that it takes to look at these jobs.
         pages: pages of a list that it read.
         listed: whether it asked for a list.
+        answered: whether PAI has answered anything in it, so that it isn't out.
     """
 
     desk: Desk
@@ -73,11 +76,13 @@ class Round:
     cost: int = field(default=0, init=False)
     pages: int = field(default=0, init=False)
     listed: bool = field(default=False, init=False)
+    answered: bool = field(default=False, init=False)
 
     async def look(self) -> PAIError | None:
         """Look at the jobs; return the error that says that PAI is out, or wants fewer calls, if there is one."""
         if len(self.missing) > SINGLE_LOOKS and (error := await self._list()):
-            await self._fail(self.missing, error)
+            if not self.answered:
+                await self._fail(self.missing, error)
             return error
         return await self._look_singly()
 
@@ -86,17 +91,23 @@ class Round:
         try:
             await self.desk.jobs.read(self._window(), len(self.missing), self._met)
         except PAIError as error:
-            # Who may not list, or can't read one job of the list, may get the others all the same.
-            return error if may_repeat(idempotent=True, error=error) else None
+            # Who may not list, or can't read one page of the list, may get the jobs all the same.
+            out = may_repeat(idempotent=True, error=error) and not self.answered
+            return error if out or isinstance(error, ThrottledError) else None
         return None
 
     def _window(self) -> Window:
         """Return the narrowest window that holds all jobs; one that was not seen yet may be anywhere in it."""
+        now = self.desk.now()
         watches = [each for job_id in self.missing for each in self.desk.awaited.get(job_id, ())]
         known = [each.created for each in watches if each.created]
-        start, end = self.desk.now() - LOOK_BACK, None
-        if len(known) == len(watches) and known:
-            start, end = min(known) - _LIST_MARGIN, max(known) + _LIST_MARGIN
+        # A time that can't be true must not widen everybody's list; such a job is asked for if the list lacks it.
+        likely = [each for each in known if each > now - _OLDEST]
+        start, end = now - LOOK_BACK, None
+        if len(known) == len(watches) and likely:
+            start = min(likely) - _LIST_MARGIN
+            # "Until now" goes without saying, and our clock may be wrong.
+            end = newest + _LIST_MARGIN if (newest := max(likely)) < now - _LIST_MARGIN else None
         deployments = {each.job.labels.get(DEPLOYMENT_LABEL) for each in watches if each.job}
         name = deployments.pop() if len(deployments) == 1 else None
         return Window(start, end, {DEPLOYMENT_LABEL: name} if name else {})
@@ -105,6 +116,7 @@ class Round:
         """Take note of a page of the list; all that is awaited on it counts, whether it is due or not."""
         self.cost = max(self.cost, pages)
         self.pages += 1
+        self.answered = True
         news = 0
         for listed in jobs:
             news += self._meet(listed)
@@ -136,9 +148,13 @@ class Round:
         self.missing.discard(job.job_id)
         news = 0
         for each in tuple(self.desk.awaited.get(job.job_id, ())):
-            new = each.see(job, self.started, mark)
-            if new:
-                each.publish()
+            try:
+                new = not each.ended and each.see(job, self.started, mark)
+                if new:
+                    each.publish()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
+                new = True
+                each.break_down(error)
             self._rest(each)
             news += new
         return news
@@ -156,20 +172,33 @@ class Round:
         for first in range(0, min(allowed, len(missing)), _AT_ONCE):
             chosen = missing[first : min(first + _AT_ONCE, allowed)]
             answers = await asyncio.gather(*map(self._get, chosen))
-            errors = [each for each in answers if isinstance(each, PAIError)]
+            # Who is not asked for because of an error keeps both its patience and its place in the order.
+            error = self._outage(answers)
             for job_id, answer in zip(chosen, answers, strict=True):
                 if isinstance(answer, PAIError):
                     await self._fail([job_id], answer)
                 else:
                     self._see(answer)
-            if error := _outage(errors, len(chosen)):
-                await self._fail(missing[first + _AT_ONCE :], error)
+            if error:
                 return error
+            if len(chosen) == _AT_ONCE and all(_says_nothing(each) for each in answers):
+                # PAI may be about to go; each of these answers may have taken long.
+                allowed = first + _AT_ONCE
+                break
             await asyncio.sleep(0)
         for job_id in missing[allowed:]:
             for watched in self.desk.awaited.get(job_id, ()):
                 watched.rest(self.started, self.cost, self.evenness)
         return None
+
+    def _outage(self, answers: Sequence[JobSnapshot | PAIError]) -> PAIError | None:
+        """Return the error that is everybody's: one that asks for fewer calls, or that all answers are."""
+        passing = [each for each in answers if isinstance(each, PAIError) and _says_nothing(each)]
+        self.answered = self.answered or len(passing) < len(answers)
+        throttled = [each for each in passing if isinstance(each, ThrottledError)]
+        # What is wrong with one job says nothing about the others that are waited for.
+        alone = len(answers) == 1 < len(self.desk.awaited)
+        return (throttled or ([] if self.answered or alone else passing) or [None])[0]
 
     def _looked(self, job_id: str) -> float:
         return min(each.looked for each in self.desk.awaited[job_id])
@@ -183,7 +212,9 @@ class Round:
     async def _fail(self, job_ids: Collection[str], error: PAIError) -> None:
         for number, job_id in enumerate(tuple(job_ids), 1):
             for each in tuple(self.desk.awaited.get(job_id, ())):
-                each.looked = self.started
+                if not isinstance(error, ThrottledError):
+                    # Else it was not looked at, and comes first in the next round.
+                    each.looked = self.started
                 each.rest(self.started, self.cost, self.evenness)
                 each.fail(error)
                 if each.ended:
@@ -192,8 +223,7 @@ class Round:
                 await asyncio.sleep(0)
 
 
-def _outage(errors: Sequence[PAIError], asked: int) -> PAIError | None:
-    """Return the error that is everybody's: one that asks for fewer calls, or that all answers are."""
-    throttled = [each for each in errors if isinstance(each, ThrottledError)]
-    passing = [each for each in errors if may_repeat(idempotent=True, error=each) or isinstance(each, ProtocolError)]
-    return (throttled or (passing if len(passing) == asked else []) or [None])[0]
+def _says_nothing(answer: JobSnapshot | PAIError) -> bool:
+    """Whether an answer tells nothing of the job, which may be as well as before."""
+    passing = isinstance(answer, PAIError) and may_repeat(idempotent=True, error=answer)
+    return passing or isinstance(answer, ProtocolError)

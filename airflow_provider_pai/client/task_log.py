@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.config import LOG_DELAY
@@ -13,13 +16,19 @@ from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.model.story import JobStory
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
 MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
+_UNREADABLE = "(The job's log can't be read on here; PAI's console has all of it.)"
 _LAST_LOOKS = (1 / 3, 2 / 3)
 
 
 class TaskLog:
     """Goes on where the task's log stopped, as soon as the job is seen for the first time.
+
+    It never raises: a worker that can't wait for its job stops it, and showing less is better than that.
 
     Args:
         reader: reads the job's log; None for not at all.
@@ -36,6 +45,7 @@ class TaskLog:
         self._delay = delay
         self._story = JobStory()
         self._opened = False
+        self._unreadable = False
 
     @property
     def is_read(self) -> bool:
@@ -45,7 +55,7 @@ class TaskLog:
     @property
     def behind(self) -> bool:
         """Whether the last read stopped because it had taken enough; there may be more lines at once."""
-        return self._reader is not None and self._reader.behind
+        return self._reader is not None and self._reader.behind and not self._unreadable
 
     @property
     def hindrance(self) -> PAIError | None:
@@ -71,11 +81,8 @@ class TaskLog:
         """Return what is new about a job, but for its log lines and its end."""
         if not self._opened:
             self._opened = True
-            stopped = self.bookmark.open(job)
-            self._story = JobStory(stopped.told)
-            if self._reader:
-                self._reader.resume(stopped.lines)
-        return self._story.news(job)
+            self._shown(job, self._open)
+        return self._shown(job, self._story.news) or []
 
     def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
         """Return new log lines.
@@ -84,7 +91,11 @@ class TaskLog:
             job: the job as it was just seen.
             pages: the most pages to take.
         """
-        return self._reader.read(job, pages) if self._reader else []
+        if self._reader is None or self._unreadable:
+            return []
+        lines = self._shown(job, partial(self._reader.read, pages=pages))
+        self._unreadable = lines is None
+        return [_UNREADABLE] if lines is None else lines
 
     def gaps(self) -> list[str]:
         """Return what to show in place of lines that were left out, when none is read any more."""
@@ -94,4 +105,18 @@ class TaskLog:
 
     def end(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""
-        return self._story.end(job)
+        return self._shown(job, self._story.end) or []
+
+    def _open(self, job: JobSnapshot) -> None:
+        stopped = self.bookmark.open(job)
+        self._story = JobStory(stopped.told)
+        if self._reader:
+            self._reader.resume(stopped.lines)
+
+    def _shown(self, job: JobSnapshot, show: Callable[[JobSnapshot], T]) -> T | None:
+        """Return what is shown of a job; None when that fails."""
+        try:
+            return show(job)
+        except Exception:
+            log.exception("Job %s can't be shown in full here; it goes on all the same", job.job_id)
+            return None

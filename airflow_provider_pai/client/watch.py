@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.cursor import LogCursor
 from airflow_provider_pai.model.status import WAITING_STATUSES, JobSnapshot, moment
 from airflow_provider_pai.model.wire import Mark
+
+log = logging.getLogger(__name__)
 
 _EARLY = 0.2
 """The part of a pause that may be left out when others are looked at anyway."""
@@ -130,6 +133,11 @@ class Watch:
         """Pass on why no round looks again."""
         self.ended = True
         self.queue.put_nowait(error)
+
+    def break_down(self, error: Exception) -> None:
+        """Pass on a mistake that this job's answers have brought to light; they must not end other watches."""
+        log.error("Job %s can't be watched here", self.job_id, exc_info=error)
+        self.give_up(PAIError(f"job {self.job_id} can't be watched here: {error!r}"))
 
     @property
     def talking(self) -> JobSnapshot | None:

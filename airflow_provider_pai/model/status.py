@@ -41,9 +41,9 @@ def moment(text: str) -> datetime | None:
     """Read a time of PAI's answers; None when it is none, since what is only shown must not break what waits."""
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)

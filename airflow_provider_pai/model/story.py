@@ -51,8 +51,15 @@ class JobStory:
         if job.progress is None or job.progress == self._progress:
             return []
         self._progress = job.progress
-        left = "" if job.remaining_s is None else f", {timedelta(seconds=job.remaining_s)} left"
-        return [f"Job {job.job_id}: progress {job.progress:g}{left}"]
+        return [f"Job {job.job_id}: progress {job.progress:g}{_left(job.remaining_s)}"]
+
+
+def _left(seconds: int | None) -> str:
+    """Say how long a job still needs; the job itself says so, and may say anything."""
+    try:
+        return "" if seconds is None else f", {timedelta(seconds=seconds)} left"
+    except OverflowError:
+        return ""
 
 
 def _text(job: JobSnapshot, entered: Transition) -> str:

@@ -212,10 +212,10 @@ def test_an_answer_that_is_no_json_object_is_a_protocol_error(body: bytes) -> No
         decode_answer(CALL, 200, {}, body)
 
 
-@pytest.mark.parametrize("error", [KeyError("a"), TypeError("a"), ValueError("a"), AttributeError("a")])
-def test_an_answer_that_a_reader_cannot_read_is_a_protocol_error(error: Exception) -> None:
+@pytest.mark.parametrize("kind", [KeyError, TypeError, ValueError, AttributeError, OverflowError])
+def test_an_answer_that_a_reader_cannot_read_is_a_protocol_error(kind: type[Exception]) -> None:
     def parse(_: Mapping[str, Any]) -> None:
-        raise error
+        raise kind("a")
 
     with pytest.raises(ProtocolError, match="GetTrainingJob: the answer can't be read") as caught:
         decode_answer(Call(PAI_STUDIO, "GetTrainingJob", "GET", "/x", parse), 200, {}, b'{"shown": 1}')

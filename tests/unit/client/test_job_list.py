@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.api.training import ListedJob
+from airflow_provider_pai.api.training import ListedJob, ListedPage
 from airflow_provider_pai.client.job_list import JobList, Window
 from airflow_provider_pai.errors import APIError, PAIError, ThrottledError, TransportError
 from tests.support.many_jobs import BEGIN, ManyJobs
@@ -23,8 +23,12 @@ class Reader:
     def __init__(self, cloud: ManyJobs) -> None:
         self.met: list[str] = []
         self.expected_pages: list[int] = []
+        self.pauses: list[float] = []
         loop = asyncio.get_running_loop()
-        self._jobs = JobList("12345", lambda call: loop.run_in_executor(None, cloud.send, call))
+        self._jobs = JobList("12345", lambda call: loop.run_in_executor(None, cloud.send, call), self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     async def read(self, wanted: set[str], window: Window = ALL) -> set[str]:
         """Return the ids that were not found."""
@@ -171,3 +175,127 @@ def test_a_page_that_fails_ends_the_reading_and_forgets_no_error(caplog: pytest.
     with caplog.at_level(logging.ERROR):
         asyncio.run(reading())
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("asked_for", [None, 3.0])
+def test_a_throttled_page_is_asked_for_again_after_a_while_and_no_other_is_read_twice(asked_for: float | None) -> None:
+    async def reading() -> None:
+        cloud, throttled = ManyJobs(1000), ["3", "3", "7"]
+
+        def slow(call: Call[Any]) -> None:
+            if call.query["PageNumber"] in throttled:
+                throttled.remove(call.query["PageNumber"])
+                raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down", retry_after=asked_for)
+
+        cloud.trouble = slow
+        reader = Reader(cloud)
+        assert await reader.read(set(cloud.jobs)) == set()
+        assert reader.met == list(cloud.jobs)[::-1]
+        assert cloud.calls == {"ListTrainingJobs": 10 + 3}
+        assert reader.pauses == ([asked_for] * 3 if asked_for else [1.0, 2.0, 1.0])
+
+    asyncio.run(reading())
+
+
+def test_a_service_that_goes_on_throttling_is_left_alone() -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(1000)
+
+        def slow(call: Call[Any]) -> None:
+            if call.query["PageNumber"] == "5":
+                raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down")
+
+        cloud.trouble = slow
+        reader = Reader(cloud)
+        with pytest.raises(ThrottledError):
+            await reader.read(set(cloud.jobs))
+        assert len(reader.met) == 400
+        assert reader.pauses == [1.0, 2.0, 4.0, 8.0]
+
+    asyncio.run(reading())
+
+
+def test_after_throttling_pages_are_asked_for_one_by_one() -> None:
+    async def reading() -> None:
+        cloud, under_way, most = ManyJobs(1000), 0, 0
+        throttled = ["2"]
+
+        def slow(call: Call[Any]) -> None:
+            if call.query["PageNumber"] in throttled:
+                throttled.clear()
+                raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down")
+
+        cloud.trouble = slow
+        loop = asyncio.get_running_loop()
+
+        async def counted(call: Call[ListedPage]) -> ListedPage:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way) if int(call.query["PageNumber"]) > 6 else most
+            try:
+                return await loop.run_in_executor(None, cloud.send, call)
+            finally:
+                under_way -= 1
+
+        async def no_pause(_: float) -> None:
+            await asyncio.sleep(0)
+
+        async def met(jobs: Sequence[ListedJob], _: int) -> int:
+            return 1000
+
+        await JobList("12345", lambda call: asyncio.ensure_future(counted(call)), no_pause).read(ALL, 1000, met)
+        assert most == 1
+
+    asyncio.run(reading())
+
+
+@pytest.mark.parametrize("largest", [None, 40])
+@pytest.mark.parametrize("refused", ["Labels", "EndTime"])
+def test_a_service_that_refuses_a_filter_is_asked_without_it_from_then_on(
+    refused: str, largest: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(30, labels={"airflow.deployment": "here"})
+        cloud.refused = largest
+
+        def picky(call: Call[Any]) -> None:
+            if refused in call.query:
+                raise APIError("ListTrainingJobs", 400, "InvalidParameter", f"{refused} is not allowed")
+
+        cloud.trouble = picky
+        reader = Reader(cloud)
+        narrow = Window(BEGIN, BEGIN + timedelta(seconds=500), {"airflow.deployment": "here"})
+        assert await reader.read(set(cloud.jobs), narrow) == set()
+        before = cloud.calls.total()
+        assert await reader.read(set(cloud.jobs), narrow) == set()
+        assert cloud.calls.total() == before + (2 if largest else 1)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(reading())
+    (record,) = caplog.records
+    assert f"{refused} is not allowed" in record.getMessage()
+
+
+def test_a_service_that_refuses_every_list_is_asked_once_a_round_and_that_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def reading() -> None:
+        cloud = ManyJobs(30)
+        cloud.refused = 0
+        reader = Reader(cloud)
+        narrow = Window(BEGIN, None, {"airflow.deployment": "here"})
+        calls = []
+        for _ in range(3):
+            before = cloud.calls.total()
+            with pytest.raises(APIError):
+                await reader.read(set(cloud.jobs), narrow)
+            calls.append(cloud.calls.total() - before)
+        assert calls[1:] == [1, 1]
+        # It may come to its senses.
+        cloud.refused = None
+        assert await reader.read(set(cloud.jobs)) == set()
+        assert cloud.queries[-1]["PageSize"] == "100"
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(reading())
+    assert len(caplog.records) == 1

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.model.status import ACTIVE_STATUSES, TERMINAL_STATUSES, JobSnapshot, JobStatus, Transition
+from airflow_provider_pai.model.status import (
+    ACTIVE_STATUSES,
+    TERMINAL_STATUSES,
+    JobSnapshot,
+    JobStatus,
+    Transition,
+    moment,
+)
 
 CLASSES = {
     "Creating": (False, False),
@@ -101,3 +108,8 @@ def test_members_of_a_newer_version_are_ignored() -> None:
 
 def test_members_that_an_older_version_did_not_write_get_their_defaults() -> None:
     assert JobSnapshot.from_json({"job_id": "train1", "status": "Running"}) == JobSnapshot("train1", "Running")
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_a_time_that_is_none_is_no_error(text: str) -> None:
+    assert moment(text) is None

@@ -90,3 +90,9 @@ def test_progress_is_told_when_it_changes() -> None:
         "Job train1: progress 0.5",
         "Job train1: progress 1, 0:00:00 left",
     ]
+
+
+@pytest.mark.parametrize("remaining", [int(9.3e18), -int(9.3e18), int(1e300)], ids=["ages", "past", "endless"])
+def test_progress_is_told_without_a_rest_that_no_one_can_wait_for(remaining: int) -> None:
+    job = JobSnapshot("train1", JobStatus.RUNNING, progress=0.5, remaining_s=remaining)
+    assert JobStory().news(job) == ["Job train1: Running", "Job train1: progress 0.5"]
