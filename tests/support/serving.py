@@ -6,7 +6,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.choice import Machine
-from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import door
 from airflow_provider_pai.local.serving.door import Door
 from airflow_provider_pai.local.serving.ground import Ground, Pace
@@ -72,6 +72,7 @@ class ServingHouse:
         mode: how instances are kept apart.
         cache: folder of Python environments.
         point: chooses among a group's services.
+        shown: folders that instances read although they may lie in a hidden place.
         members: of :class:`Pace`.
     """
 
@@ -81,11 +82,14 @@ class ServingHouse:
         mode: Mode | None = None,
         cache: Path | None = None,
         point: Callable[[], float] = random.random,
+        shown: Sequence[Path] = (),
         **members: float,
     ) -> None:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket(BUCKET)
-        self.machine = Machine.of(home, cache or home / "cache", mode)
+        machine = Machine.of(home, cache or home / "cache", mode)
+        folders = (*machine.environments.folders, *shown)
+        self.machine = replace(machine, sandbox=Sandbox(home, folders, machine.sandbox.mode))
         self.store = ServiceStore(home / "services")
         self.upstreams = Upstreams()
         pace = Pace(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})

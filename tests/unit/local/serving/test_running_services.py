@@ -98,12 +98,13 @@ def test_without_networks_the_first_instance_has_the_port_and_others_fail_with_a
     assert house.until("triplet", "Running").seen.running == 2
 
 
-def test_a_fastapi_app_predicts_with_the_model_that_is_mounted(house: ServingHouse, tmp_path: Path) -> None:
+def test_a_fastapi_app_predicts_with_the_model_that_is_mounted(build: Build, tmp_path: Path) -> None:
+    # What is installed for the tests; to install it for the service would need an index.
+    libraries = sysconfig.get_path("purelib")
+    house = build(shown=[Path(libraries)])
     house.put("models/7/factor.txt", "7", tmp_path)
     model = oss("/eas/workspace/model/", "models/7", properties={"resource_type": "model", "resource_use": "base"})
-    # What is installed for the tests; to install it for the service would need an index.
-    path = environment(PYTHONPATH=sysconfig.get_path("purelib"))
-    house.create("svc", {**house.config(FASTAPI, env=path), "storage": [model]})
+    house.create("svc", {**house.config(FASTAPI, env=environment(PYTHONPATH=libraries)), "storage": [model]})
     house.until("svc", "Running")
     answer = house.ask("svc", "/predict", "POST", json={"instances": [1, 2, 3]})
     assert answer.json() == {"predictions": [7, 14, 21]}
