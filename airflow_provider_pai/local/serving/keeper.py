@@ -90,14 +90,22 @@ class ServiceKeeper:
     def _run(self, name: str, caretaker: Caretaker) -> None:
         try:
             caretaker.run()
-        except BaseException:
-            with self._lock:
+        except Exception:
+            # Its traceback is printed by the thread's end; whoever waits for the service must hear of it, too.
+            with self._lock, suppress(KeyError):
                 del self._caretakers[name]
+                self._store.change(name, _broken)
             raise
         with self._lock:
             del self._caretakers[name]
             # One of the same name may have been created since this one was deleted.
             self.wake(name)
+
+
+def _broken(service: Service) -> Service:
+    message = "Local PAI has failed to look after this service; its own output says why. Restart or update the service."
+    seen = replace(service.seen, status="Failed", reason="InternalError", message=message)
+    return replace(service, seen=replace(seen, settled=service.wanted.round, running=0, pending=0))
 
 
 def _deleted(service: Service) -> Service:

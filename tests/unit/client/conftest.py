@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import oss2
 import pytest
@@ -16,6 +17,7 @@ from airflow_provider_pai.client.oss import ObjectStorage
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.uri import OssUri
+from tests.support.source_code import write
 
 PART = 100 * 1024
 PAGE = 20
@@ -83,3 +85,12 @@ def bench(pai: LocalPAI) -> Iterator[OssBench]:
         home = OssUri(ready.bucket, f"tests/{secrets.token_hex(8)}/")
         yield OssBench(pai, config, storage, home, waits)
         assert not pai.faults.pending(), "a fault was asked for that never came"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    source = tmp_path / "source"
+    write(source / "train.py", "print('training')\n")
+    write(source / "package" / "__init__.py", "")
+    write(source / "package" / "model.py", "x = 1\n")
+    return source

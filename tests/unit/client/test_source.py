@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import gzip
-import hashlib
 import os
 import socket
 import subprocess
@@ -20,46 +18,12 @@ from hypothesis import strategies as st
 
 from airflow_provider_pai.client.source import (
     LARGE,
-    SMALL,
     read_source,
-    source_location,
     source_problems,
     source_requirements,
 )
-from airflow_provider_pai.errors import ConflictError, PAIError, TransportError
-from airflow_provider_pai.local.gate.faults import FaultKind
-from airflow_provider_pai.model.spec import CodeLocation
-from airflow_provider_pai.model.uri import OssUri
-from tests.unit.client.conftest import PART, PASSING, OssBench
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    write(source / "train.py", "print('training')\n")
-    write(source / "package" / "__init__.py", "")
-    write(source / "package" / "model.py", "x = 1\n")
-    return source
-
-
-def write(path: Path, text: str = "x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def archive(folder: Path) -> bytes:
-    source = read_source(str(folder))
-    with source.packed() as (packed, size):
-        content = packed.read()
-    assert size == len(content)
-    assert source.digest == hashlib.sha256(gzip.decompress(content)).hexdigest()
-    assert source.archived == len(gzip.decompress(content))
-    return content
-
-
-def digest(folder: Path) -> str:
-    return read_source(str(folder)).digest
+from airflow_provider_pai.errors import PAIError
+from tests.support.source_code import archive, digest, only_problem, write
 
 
 @contextmanager
@@ -80,13 +44,6 @@ def read(files: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = files.extractfile(member)
     assert file is not None
     return file.read().decode()
-
-
-def only_problem(folder: Path | str) -> str:
-    (problem,) = source_problems(str(folder))
-    assert problem.startswith("source_dir ")
-    assert repr(str(folder)) in problem
-    return problem
 
 
 def test_a_folders_files_lie_at_the_archives_root(folder: Path) -> None:
@@ -317,124 +274,6 @@ def test_a_path_that_cannot_be_is_a_problem_and_no_crash(source_dir: str) -> Non
     only_problem(source_dir)
 
 
-def requirements(folder: Path, text: str | bytes, name: str = "requirements.txt") -> tuple[str, ...]:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
-    return source_requirements(str(folder))
-
-
-def test_without_a_file_there_are_no_requirements(folder: Path) -> None:
-    assert source_requirements(str(folder)) == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("", ()),
-        ("numpy==2.1.0\ntorch>=2", ("numpy==2.1.0", "torch>=2")),
-        ("numpy\n\n  \n# all of it\n   # indented\ntorch # why\npandas\t# tab\n", ("numpy", "torch", "pandas")),
-        ("pkg @ https://x.y/z.whl#sha256=0123 # why\n", ("pkg @ https://x.y/z.whl#sha256=0123",)),
-        ("torch>=2; python_version < '3.13'\n", ("torch>=2; python_version < '3.13'",)),
-        ("numpy \\\n  --hash=sha256:01 \\\n  --hash=x\ntorch", ("numpy   --hash=sha256:01   --hash=x", "torch")),
-        ("num\\\npy\n", ("numpy",)),
-        ("numpy \\", ("numpy",)),
-        ("# old: \\\nnumpy\n", ("numpy",)),
-        ("numpy \\\n# not torch\npandas\n", ("numpy", "pandas")),
-        ("numpy\r\ntorch \\\r\n  >=2\r\n", ("numpy", "torch   >=2")),
-        ("\ufeffnumpy\n", ("numpy",)),
-        ("名前 @ file:///x\n", ("名前 @ file:///x",)),
-        ("-i https://index/simple\nnumpy\n", ("numpy",)),
-        ("--index-url=https://index\n--extra-index-url https://x\n--trusted-host x\nnumpy", ("numpy",)),
-        ("--pre\n--prefer-binary # faster\nnumpy", ("numpy",)),
-    ],
-)
-def test_requirements_are_read_as_pip_reads_them(tmp_path: Path, text: str, lines: tuple[str, ...]) -> None:
-    assert requirements(tmp_path / "source", text) == lines
-    assert source_problems(str(tmp_path / "source")) == []
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_a_file_that_powershell_wrote_is_read(tmp_path: Path, encoding: str) -> None:
-    mark = "\ufeff" if encoding.startswith("utf-16-") else ""
-    assert requirements(tmp_path, f"{mark}numpy\r\ntorch\r\n".encode(encoding)) == ("numpy", "torch")
-
-
-def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
-    requirements(tmp_path, "numpy # für alle\n".encode("latin-1"))
-    assert only_problem(tmp_path).endswith(": requirements.txt is no text in UTF-8; save it as such")
-
-
-@pytest.mark.parametrize("option", ["-r ", "-r", "--requirement ", "--requirement="])
-def test_an_included_file_counts_in_its_place(tmp_path: Path, option: str) -> None:
-    write(tmp_path / "more" / "base.txt", "numpy\n-r deeper.txt\n")
-    write(tmp_path / "more" / "deeper.txt", "pandas\n")
-    assert requirements(tmp_path, f"torch\n{option}more/base.txt # why\nscipy\n") == (
-        "torch",
-        "numpy",
-        "pandas",
-        "scipy",
-    )
-    assert source_problems(str(tmp_path)) == []
-
-
-def test_a_file_that_is_included_twice_or_by_itself_counts_once(tmp_path: Path) -> None:
-    write(tmp_path / "a.txt", "numpy\n-r b.txt\n")
-    write(tmp_path / "b.txt", "pandas\n-r a.txt\n-r requirements.txt\n")
-    assert requirements(tmp_path, "-r a.txt\n-r b.txt\n-r ./a.txt\ntorch\n") == ("numpy", "pandas", "torch")
-    assert source_problems(str(tmp_path)) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        ("-r ../other.txt", "requirements.txt line 2 includes a file outside the folder; copy it in"),
-        ("-r /etc/hostname", "requirements.txt line 2 includes a file outside the folder; copy it in"),
-        ("-r missing.txt", "requirements.txt line 2 includes missing.txt, which does not exist; create it"),
-        ("-e .", "requirements.txt line 2: PAI takes requirement lines, not pip's option -e; remove it"),
-        ("-c constraints.txt", "requirements.txt line 2: PAI takes requirement lines, not pip's option -c; remove it"),
-        ("--no-index", "requirements.txt line 2: PAI takes requirement lines, not pip's option --no-index; remove it"),
-        ("--prefix x", "requirements.txt line 2: PAI takes requirement lines, not pip's option --prefix; remove it"),
-    ],
-)
-def test_a_line_that_pai_cannot_take_is_named(tmp_path: Path, line: str, problem: str) -> None:
-    assert requirements(tmp_path, f"numpy\n{line}\n") == ("numpy",)
-    assert only_problem(tmp_path).endswith(f": {problem}")
-
-
-def test_all_lines_that_pai_cannot_take_are_found_at_once(tmp_path: Path) -> None:
-    write(tmp_path / "more" / "base.txt", "numpy \\\n  >2\n-e .\n")
-    requirements(tmp_path, "-c x\n-r more/base.txt\n-r none.txt\n")
-    assert [problem.split(": ", 1)[1].split(":")[0] for problem in source_problems(str(tmp_path))] == [
-        "requirements.txt line 1",
-        "more/base.txt line 3",
-        "requirements.txt line 3 includes none.txt, which does not exist; create it",
-    ]
-
-
-@pytest.mark.parametrize("option", ["--find-links ", "--find-links=", "-f ", "-f", "--something="])
-def test_a_password_in_an_option_is_not_told(tmp_path: Path, option: str) -> None:
-    requirements(tmp_path, f"{option}https://me:hunter2@host/\n")
-    assert "hunter2" not in only_problem(tmp_path)
-
-
-def test_requirements_behind_a_link_that_leads_out_are_refused(folder: Path, tmp_path: Path) -> None:
-    write(tmp_path / "requirements.txt", "numpy\n")
-    (folder / "requirements.txt").symlink_to("../requirements.txt")
-    assert "leads out" in only_problem(folder)
-
-
-LINES = st.lists(st.from_regex(r"[a-z]{1,5}([=<>]=[0-9.]{1,3})?", fullmatch=True), max_size=5)
-
-
-@settings(deadline=None)
-@given(LINES, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", " # why", "\t# why"]), st.booleans())
-def test_plain_lines_arrive_unchanged(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str, comment: str, last: bool
-) -> None:
-    text = end.join(line + comment for line in lines) + (end if last else "")
-    assert requirements(tmp_path_factory.mktemp("source"), text) == tuple(lines)
-
-
 FILES = st.dictionaries(
     st.sampled_from(["train.py", "é.py", "a/x", "a/b/x", "a b", "z" * 200, "data/1"]),
     st.tuples(st.binary(max_size=5), st.booleans()),
@@ -529,10 +368,6 @@ def test_a_file_that_is_written_to_while_it_is_packed_is_named(folder: Path) -> 
         writer.join()
 
 
-def upload(bench: OssBench, folder: Path) -> CodeLocation:
-    return bench.storage.upload_source(read_source(str(folder)), bench.home, bench.log)
-
-
 def test_a_file_that_changes_after_it_was_read_is_noticed(folder: Path) -> None:
     source = read_source(str(folder))
     status = (folder / "train.py").stat()
@@ -549,87 +384,3 @@ def test_reading_ends_when_nobody_needs_it(folder: Path) -> None:
 
     with pytest.raises(PAIError, match="enough"):
         read_source(str(folder), check)
-
-
-class TestUpload:
-    def test_the_archive_lies_under_the_digest(self, bench: OssBench, folder: Path) -> None:
-        code = upload(bench, folder)
-        name = f"pai/training_src/{digest(folder)}/source.tar.gz"
-        assert (code.bucket, code.key) == (bench.home.bucket, bench.home.key + name)
-        assert bench.there() == {name: archive(folder)}
-        assert len(bench.lines) == 1
-        assert bench.lines[0].startswith(f"Uploaded source code of {folder} (3 file(s), 24 bytes, packed ")
-
-    def test_the_place_is_known_before_anything_is_sent(self, bench: OssBench, folder: Path) -> None:
-        location = source_location(str(folder), bench.home, bench.config.code_endpoint)
-        assert bench.counts() == {}
-        assert upload(bench, folder) == location
-
-    def test_unchanged_code_sends_no_body(self, bench: OssBench, folder: Path) -> None:
-        (folder / "table.bin").write_bytes(os.urandom(SMALL))
-        code = upload(bench, folder)
-        bench.counts()
-        os.utime(folder / "train.py", (1, 1))
-        assert upload(bench, folder) == code
-        assert bench.counts() == {"HEAD": 1}
-        assert bench.lines[-1].startswith(f"Source code of {folder} is in OSS already (4 file(s), ")
-
-    def test_very_little_code_takes_one_request_whether_it_is_there_or_not(self, bench: OssBench, folder: Path) -> None:
-        code = upload(bench, folder)
-        assert bench.counts() == {"PUT": 1}
-        assert upload(bench, folder) == code
-        assert bench.counts() == {"PUT": 1}
-        assert bench.lines[-1].startswith(f"Source code of {folder} is in OSS already (3 file(s), 24 bytes, packed ")
-        assert list(bench.there().values()) == [archive(folder)]
-
-    def test_a_large_archive_is_sent_in_parts(self, bench: OssBench, folder: Path) -> None:
-        (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
-        code = upload(bench, folder)
-        assert bench.counts() == {"HEAD": 1, "PUT": 4, "POST": 2}
-        assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
-
-    @pytest.mark.parametrize("size", [0, 3 * PART])
-    def test_somebody_else_who_was_first_is_as_good(self, bench: OssBench, folder: Path, size: int) -> None:
-        (folder / "weights.bin").write_bytes(os.urandom(size))
-        target = bench.home.child("pai", "training_src", digest(folder), "source.tar.gz")
-        bench.storage.write(target, b"theirs")
-        if size:
-            # The look that came before they were done.
-            bench.fail("HEAD", FaultKind.ERROR, status=404, code="NoSuchKey")
-        upload(bench, folder)
-        assert bench.storage.read(target) == b"theirs"
-        assert bench.unfinished() == []
-
-    @pytest.mark.parametrize("size", [0, 3 * PART])
-    def test_another_conflict_is_an_error(self, bench: OssBench, folder: Path, size: int) -> None:
-        (folder / "weights.bin").write_bytes(os.urandom(size))
-        bench.fail("PUT", FaultKind.ERROR, status=409, code="FileImmutable")
-        with pytest.raises(ConflictError, match="FileImmutable"):
-            upload(bench, folder)
-
-    @pytest.mark.parametrize("kind", PASSING)
-    @pytest.mark.parametrize("method", ["HEAD", "PUT", "POST"])
-    def test_a_passing_failure_stops_nothing(self, bench: OssBench, folder: Path, kind: FaultKind, method: str) -> None:
-        (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
-        bench.fail(method, kind, times=2)
-        code = upload(bench, folder)
-        assert len(bench.waits) == 2
-        assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
-
-    def test_an_upload_that_fails_half_way_does_not_count(self, bench: OssBench, folder: Path) -> None:
-        (folder / "weights.bin").write_bytes(os.urandom(3 * PART))
-        bench.pass_by("PUT", 2)
-        # As many as the parts that are sent at a time can meet before one of them is given up.
-        bench.fail("PUT", FaultKind.DROP_BEFORE, times=16)
-        with pytest.raises(TransportError):
-            upload(bench, folder)
-        bench.pai.faults.clear()
-        assert bench.there() == {}
-        code = upload(bench, folder)
-        assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
-
-    def test_hints_are_logged_before_the_upload(self, bench: OssBench, folder: Path) -> None:
-        os.mkfifo(folder / "pipe")
-        (folder / "table.bin").write_bytes(os.urandom(SMALL))
-        upload(bench, folder)
-        assert [line.split()[0] for line in bench.lines] == ["Not", "Uploading"]

@@ -264,3 +264,13 @@ def test_what_has_started_but_never_answers_fails(build: Build) -> None:
     house.create("svc", house.config(startup_check=check, health_check=never))
     failed = house.until("svc", "Failed")
     assert failed.seen.reason == "StartupProbeFailed"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_service_that_can_not_be_looked_after_says_so(house: ServingHouse) -> None:
+    unchecked = {**house.config(), "metadata": {"instance": "two"}}
+    house.create("svc", unchecked)
+    seen = house.until("svc", "Failed").seen
+    assert (seen.reason, seen.settled, seen.running) == ("InternalError", 1, 0)
+    house.create("other", house.config())
+    assert house.until("other", "Running").seen.running == 1
