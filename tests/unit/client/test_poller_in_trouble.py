@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.client.bookmark import Bookmark
+from airflow_provider_pai.client.budget import MOST_SAVED
+from airflow_provider_pai.client.logs import LogReader
+from airflow_provider_pai.client.round import SINGLE_LOOKS
+from airflow_provider_pai.client.sender import Sender
+from airflow_provider_pai.client.task_log import TaskLog
+from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
+from airflow_provider_pai.model.status import JobSnapshot
+from tests.support.crowd import looks, run, statuses, told, until, watching
+from tests.support.many_jobs import ManyJobs
+
+LOST = TransportError("no answer", sent=True)
+THROTTLED = ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down")
+FORBIDDEN = AuthError("ListTrainingJobs", 403, "Forbidden.RAM", "no")
+
+
+class Clumsy(TaskLog):
+    """A task log that can't tell of one job, or can't read its log."""
+
+    def news(self, job: JobSnapshot) -> list[str]:
+        if job.job_id == "train3" and not self.is_read:
+            raise LookupError("a mistake")
+        return super().news(job)
+
+    def lines(self, job: JobSnapshot, pages: int = 1) -> list[str]:
+        raise LookupError("a mistake")
+
+
+class Slow(LogReader):
+    """Reads a log for as long as it is let."""
+
+    def __init__(self, sender: Sender, job_id: str, warn: Callable[..., None]) -> None:
+        super().__init__(sender, job_id, warn)
+        self.begun, self.going_on = threading.Event(), threading.Event()
+
+    def read(self, job: JobSnapshot, pages: int = 1) -> list[str]:
+        self.begun.set()
+        self.going_on.wait(10)
+        return []
+
+
+def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def down(_: Call[Any]) -> None:
+            raise LOST
+
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            before = cloud.calls.total()
+            cloud.trouble = down
+            await until(lambda: len(crowd.warnings) == len(watches))
+            await asyncio.sleep(1.0)
+            assert len(crowd.warnings) == len(watches)
+            assert cloud.calls.total() - before <= 4 + 6
+            cloud.trouble = lambda _: None
+            await until(lambda: len(crowd.warnings) == 2 * len(watches))
+            assert crowd.warnings[-1].startswith("PAI answers again")
+            assert cloud.got == []
+
+    run(work())
+
+
+def test_who_may_not_list_asks_for_each() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+
+        def no_list(call: Call[Any]) -> None:
+            if call.action == "ListTrainingJobs":
+                raise FORBIDDEN
+
+        cloud.trouble = no_list
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
+
+    run(work())
+
+
+def test_a_throttled_look_ends_the_single_looks_of_its_round_and_is_told_to_nobody_else() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(200)
+        cloud.hidden = set(cloud.jobs)
+
+        def throttled(call: Call[Any]) -> None:
+            if call.action == "GetTrainingJob":
+                raise THROTTLED
+
+        cloud.trouble = throttled
+        async with watching(cloud, 5.0) as (crowd, _):
+            await until(lambda: crowd.warnings)
+            await asyncio.sleep(0.5)
+            assert len(crowd.warnings) == cloud.calls["GetTrainingJob"] <= 8
+
+    run(work())
+
+
+def test_where_few_calls_are_allowed_every_job_has_its_turn() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(60)
+        cloud.hidden = set(cloud.jobs)
+        allowed = 0
+
+        def few(call: Call[Any]) -> None:
+            nonlocal allowed
+            allowed = 5 if call.action == "ListTrainingJobs" else allowed - 1
+            if allowed < 0:
+                raise THROTTLED
+
+        cloud.trouble = few
+        # The longest pauses that may be made: what is answered now and then is no outage.
+        async with watching(cloud, 0.2, chance=1.0) as (_, watches):
+            await until(lambda: all(each.job for each in watches))
+        assert len(cloud.pages) <= 2 * 60 / 5
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [3, 20])
+def test_a_job_that_gives_no_usable_answer_slows_nobody_else_down(jobs: int) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+        cloud.hidden = {"train2"}
+
+        def down(call: Call[Any]) -> None:
+            if call.path.endswith("train2"):
+                raise ServerError("GetTrainingJob", 500, "InternalError", "no")
+
+        cloud.trouble = down
+        async with watching(cloud, 0.2, chance=1.0) as (_, watches):
+            await until(lambda: all(each.job for each in watches if each.job_id != "train2"))
+            begun = time.monotonic()
+            before = cloud.calls.total()
+            await until(lambda: cloud.calls.total() >= before + 2 * 10)
+            assert time.monotonic() - begun < 8
+
+    run(work())
+
+
+def test_an_outage_slows_looks_down_that_are_made_singly() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(3)
+
+        def down(_: Call[Any]) -> None:
+            raise LOST
+
+        cloud.trouble = down
+        async with watching(cloud, 0.2, chance=1.0):
+            await asyncio.sleep(4.0)
+        # After 0.2, 0.4, 0.8, 1.6 s, and so on.
+        assert cloud.calls.total() <= 3 * 5
+
+    run(work())
+
+
+def test_a_list_that_is_throttled_half_way_is_told_to_nobody_and_goes_on_with_who_is_left() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def throttled(call: Call[Any]) -> None:
+            if call.query.get("PageNumber") == "2":
+                raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down", retry_after=0.01)
+
+        cloud.trouble = throttled
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await looks(cloud, 1)
+            assert sum(each.job is not None for each in watches) == 100
+            cloud.trouble = lambda _: None
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
+
+    run(work())
+
+
+def test_a_page_that_is_never_answered_leaves_its_jobs_to_be_asked_for_singly() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(300)
+
+        def down(call: Call[Any]) -> None:
+            if call.query.get("PageNumber") == "2":
+                raise ServerError("ListTrainingJobs", 500, "InternalError", "no")
+
+        cloud.trouble = down
+        async with watching(cloud, 0.2, chance=1.0) as (crowd, watches):
+            await until(lambda: all(each.job for each in watches))
+            assert crowd.warnings == []
+
+    run(work())
+
+
+def test_logs_are_read_with_what_looking_leaves_and_never_hold_it_up() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1000)
+        async with watching(cloud, 0.5, logs=True) as (_, watches):
+            begun = time.monotonic()
+            await looks(cloud, 4)
+            read = cloud.calls["ListTrainingJobLogs"]
+            assert 0 < read <= MOST_SAVED + 5 * (time.monotonic() - begun) + 3
+            assert all(each.job for each in watches)
+
+    run(work())
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59Z", "?"])
+def test_a_job_of_an_absurd_age_is_watched_and_hides_no_other(created: str) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(20)
+        cloud.created["train3"] = created
+        async with watching(cloud, 0.2) as (_, watches):
+            await until(lambda: all(each.job for each in watches))
+            await looks(cloud, 3)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+        assert all(statuses(each) == ["Running", "Succeed"] for each in watches)
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [SINGLE_LOOKS, 20])
+def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+        async with watching(cloud, 0.2) as (crowd, watches):
+            clumsy = crowd.watch("train3", Clumsy(None, Bookmark()))
+            await until(lambda: all(each.job for each in watches) and clumsy.ended)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+        assert all(statuses(each)[-1] == "Succeed" for each in watches)
+        (error,) = told(clumsy)
+        assert isinstance(error, PAIError)
+        assert "LookupError" in str(error)
+
+    run(work())
+    (record,) = [each for each in caplog.records if each.exc_info]
+    assert "train3" in record.getMessage()
+
+
+def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(4)
+        async with watching(cloud, 0.2, logs=True) as (crowd, watches):
+            reader = LogReader(crowd.poller.sender, "train3", print)
+            broken = crowd.watch("train3", Clumsy(reader, Bookmark()))
+            await until(lambda: broken.ended)
+            cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
+            await until(lambda: all(each.ended for each in watches))
+            assert all(statuses(each)[-1] == "Succeed" for each in watches)
+            assert isinstance(told(broken)[-1], PAIError)
+
+    run(work())
+
+
+@pytest.mark.parametrize("jobs", [1, 20])
+def test_a_mistake_in_a_call_is_borne_like_an_answer_that_nobody_can_read(jobs: int) -> None:
+    async def work() -> None:
+        cloud = ManyJobs(jobs)
+
+        def broken(_: Call[Any]) -> None:
+            raise LookupError("a mistake")
+
+        cloud.trouble = broken
+        async with watching(cloud, 0.2) as (crowd, watches):
+            await until(lambda: crowd.warnings)
+            assert "LookupError" in crowd.warnings[0]
+            cloud.trouble = lambda _: None
+            await until(lambda: all(each.job for each in watches))
+
+    run(work())
+
+
+def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
+    class Lost(Bookmark):
+        def keep(self, client: Sender) -> None:
+            raise LookupError("a mistake")
+
+    async def work() -> None:
+        cloud = ManyJobs(1)
+        async with watching(cloud, 0.2) as (crowd, [watched]):
+            crowd.poller.keep(Lost())
+            await asyncio.sleep(0.3)
+            cloud.jobs["train0"] = "Succeed"
+            await until(lambda: watched.ended)
+            assert statuses(watched)[-1] == "Succeed"
+
+    run(work())
+
+
+def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_break() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(1)
+        async with watching(cloud, 0.2) as (crowd, _):
+            reader = Slow(crowd.poller.sender, "train0", print)
+            watched = crowd.watch("train0", TaskLog(reader, Bookmark()))
+            await until(reader.begun.is_set)
+            cloud.jobs["train0"] = "Succeed"
+            await until(lambda: watched.ended)
+            (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
+            task.cancel()
+            await until(task.done)
+            reader.going_on.set()
+            await until(lambda: any(isinstance(each, PAIError) for each in told(watched)))
+
+    run(work())
+
+
+def test_a_service_that_goes_away_after_the_list_is_not_asked_for_every_job() -> None:
+    async def work() -> None:
+        cloud = ManyJobs(200)
+        cloud.hidden = set(cloud.jobs)
+
+        def down(call: Call[Any]) -> None:
+            if call.action == "GetTrainingJob":
+                raise LOST
+
+        cloud.trouble = down
+        async with watching(cloud, 5.0) as (crowd, _):
+            await until(lambda: crowd.warnings)
+            await asyncio.sleep(0.5)
+            assert cloud.calls["GetTrainingJob"] == len(crowd.warnings) == 8
+
+    run(work())
