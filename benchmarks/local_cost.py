@@ -16,9 +16,9 @@ import oss2
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import get_training_job, list_training_job_logs, list_training_jobs
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.keys import keys_of
+from airflow_provider_pai.client.credentials.provider import keys_of
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.store import LOCAL, JobStore
 from airflow_provider_pai.model.create_body import create_body

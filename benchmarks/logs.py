@@ -11,9 +11,9 @@ from typing import Any
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.keys import keys_of
+from airflow_provider_pai.client.credentials.provider import keys_of
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.spec import TrainingJobSpec
 from benchmarks.peers import Environment, started

@@ -12,16 +12,16 @@ from typing import cast
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.logs import LogReader
-from airflow_provider_pai.client.patience import Patience
-from airflow_provider_pai.client.poller import StatusPoller
-from airflow_provider_pai.client.pollers import until_end
-from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import wait_for_end
-from airflow_provider_pai.client.watch import Watch
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.reader import LogReader
+from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.polling.blocking import wait_for_end
+from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.poller import StatusPoller
+from airflow_provider_pai.client.polling.registry import until_end
+from airflow_provider_pai.client.polling.subscription import Watch
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from benchmarks.peers import answer, asked
 from benchmarks.usage import forget_peak, usage
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_pai.client.config import LOG_DELAY
-from airflow_provider_pai.client.pollers import watch
+from airflow_provider_pai.client.polling.registry import watch
+from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from benchmarks.peers import answer, asked, now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_pai.api.call import Call, T
-from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.arguments import checked_spec

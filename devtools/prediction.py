@@ -10,9 +10,9 @@ import requests
 
 from airflow_provider_pai.api.services import describe_service
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airflow_provider_pai.api.training import get_training_job_error_info, list_training_job_events
-from airflow_provider_pai.client.sender import Sender
+from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.evidence import ErrorInfo, Evidence
 from airflow_provider_pai.model.status import JobSnapshot

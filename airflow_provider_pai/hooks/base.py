@@ -11,10 +11,10 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.keys import Keys, LookedUpKeys, keys_of
-from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.client.credentials.provider import Keys, LookedUpKeys, keys_of
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.form import PLACEHOLDERS, RELABELING, form_widgets

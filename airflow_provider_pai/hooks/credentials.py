@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials import (
+from airflow_provider_pai.client.credentials.sources import (
     SESSION_NAME,
     AssumedRole,
     CredentialsConfig,

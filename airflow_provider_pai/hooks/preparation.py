@@ -12,9 +12,9 @@ from pathlib import Path
 
 from airflow_provider_pai.api.experiments import get_experiment
 from airflow_provider_pai.api.machines import list_ecs_specs
-from airflow_provider_pai.client.crew import Crew
-from airflow_provider_pai.client.inputs import input_problems, read_input
-from airflow_provider_pai.client.source import (
+from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.client.packaging.inputs import input_problems, read_input
+from airflow_provider_pai.client.packaging.source import (
     SourceCode,
     read_source,
     source_location,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.api.services import update_service_label
-from airflow_provider_pai.client.http import is_passing
+from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
 from airflow_provider_pai.model.rollout import Move, Plan, plan
 from airflow_provider_pai.model.service_body import PASSED_LABEL, labelled

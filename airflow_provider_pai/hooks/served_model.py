@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.client.kept_metrics import read_metrics_file
+from airflow_provider_pai.client.metrics.file import read_metrics_file
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus, model_uri
 from airflow_provider_pai.model.uri import OssUri

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.client.source import source_problems, source_requirements
+from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
 from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.model.service import ServiceSpec
 from airflow_provider_pai.model.service_body import service_body

@@ -11,9 +11,9 @@ from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_pai.api import services as calls
 from airflow_provider_pai.api.endpoints import service_page
-from airflow_provider_pai.client.patience import OUTAGE_LIMIT
-from airflow_provider_pai.client.predict import EndpointClient
-from airflow_provider_pai.client.service_watch import ServiceWatch
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
+from airflow_provider_pai.client.polling.service import ServiceWatch
+from airflow_provider_pai.client.transport.endpoint import EndpointClient
 from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.served_model import served_model

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api.training import create_training_job
-from airflow_provider_pai.client.bookmark import constant_labels
-from airflow_provider_pai.client.http import is_passing
+from airflow_provider_pai.client.logs.checkpoint import constant_labels
+from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.model.create_body import create_body
 from airflow_provider_pai.model.identity import (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api.services import describe_traffic_mode, update_group
-from airflow_provider_pai.client.service_watch import LAG_LIMIT
+from airflow_provider_pai.client.polling.service import LAG_LIMIT
 from airflow_provider_pai.errors import PAIError, ServiceError
 from airflow_provider_pai.model.rollout import FOREIGN, Undo, is_foreign
 from airflow_provider_pai.model.slots import Release, Slots, Withdrawal, shift

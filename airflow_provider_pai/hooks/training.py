@@ -12,15 +12,15 @@ from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
-from airflow_provider_pai.client.bookmark import Bookmark
 from airflow_provider_pai.client.evidence import gather
-from airflow_provider_pai.client.http import is_passing, utc_now
-from airflow_provider_pai.client.log_end import log_tail
-from airflow_provider_pai.client.logs import LogReader
-from airflow_provider_pai.client.metrics import whole_metrics
-from airflow_provider_pai.client.patience import OUTAGE_LIMIT, Patience
-from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.waiting import wait_for_end
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.reader import LogReader
+from airflow_provider_pai.client.logs.tail import log_tail
+from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.metrics.final import whole_metrics
+from airflow_provider_pai.client.polling.blocking import wait_for_end
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
+from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.deployment import deployment_name, task_state

@@ -179,7 +179,7 @@ class PAIModelGateOperator(BaseBranchOperator):
 
     def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
         """Return the model's metrics; those that were given are kept beside it."""
-        from airflow_provider_pai.client.kept_metrics import keep_metrics, read_metrics_file
+        from airflow_provider_pai.client.metrics.file import keep_metrics, read_metrics_file
         from airflow_provider_pai.model.gate_arguments import read_metrics
 
         file = folder and folder.child(self.metrics_file)

@@ -101,7 +101,7 @@ class PAIServiceSensor(BaseSensorOperator):
         Raises:
             ServiceError: the service has failed.
         """
-        from airflow_provider_pai.client.http import is_passing
+        from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
         from airflow_provider_pai.model.rollout import Verdict
         from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus

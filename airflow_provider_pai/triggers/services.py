@@ -86,7 +86,7 @@ class PAIServiceTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _outcome(self) -> dict[str, Any]:
-        from airflow_provider_pai.client.patience import OUTAGE_LIMIT
+        from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.hooks.services import PAIServiceHook
         from airflow_provider_pai.model.rollout import Awaited, Verdict
 

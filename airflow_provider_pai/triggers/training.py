@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.client.bookmark import Bookmark
+    from airflow_provider_pai.client.logs.checkpoint import Bookmark
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
 _KEEPING_SECONDS = 8.0
@@ -163,9 +163,9 @@ class PAITrainingTrigger(BaseTrigger):
         await asyncio.to_thread(hook.stop, self.job_id)
 
     async def _ended(self) -> dict[str, Any]:
-        from airflow_provider_pai.client.bookmark import Bookmark
-        from airflow_provider_pai.client.patience import OUTAGE_LIMIT
-        from airflow_provider_pai.client.pollers import watch
+        from airflow_provider_pai.client.logs.checkpoint import Bookmark
+        from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
+        from airflow_provider_pai.client.polling.registry import watch
 
         hook = self._hook()
         config = await hook.aconfig()

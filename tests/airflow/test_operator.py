@@ -15,8 +15,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_pai.api.training import get_training_job, list_training_jobs
-from airflow_provider_pai.client.http import utc_now
-from airflow_provider_pai.client.source import SMALL
+from airflow_provider_pai.client.packaging.source import SMALL
+from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import JobFailedError, JobStoppedError, JobTimeoutError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.pollers import watch
-from airflow_provider_pai.client.watch import Progress
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.polling.registry import watch
+from airflow_provider_pai.client.polling.subscription import Progress
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind

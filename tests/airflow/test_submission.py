@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_pai.api.training import create_training_job
-from airflow_provider_pai.client.source import SMALL
+from airflow_provider_pai.client.packaging.source import SMALL
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind

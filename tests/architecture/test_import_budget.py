@@ -66,7 +66,7 @@ def test_reading_a_dag_file_with_the_retry_policy_loads_no_client() -> None:
 def test_the_count_sees_what_is_loaded() -> None:
     added = loaded(BASE, "import airflow_provider_pai.hooks.training") - loaded(BASE)
     assert {"requests", "oss2"} <= below(added, FORBIDDEN)
-    assert "airflow_provider_pai.client.http" in below(added, FORBIDDEN_LAYERS)
+    assert "airflow_provider_pai.client.transport.http" in below(added, FORBIDDEN_LAYERS)
 
 
 def test_the_package_alone_loads_nothing_but_the_standard_library() -> None:
@@ -78,7 +78,7 @@ def test_a_hook_loads_no_library_for_credentials_that_it_may_not_need() -> None:
     """It costs 200 modules, aiohttp and a scheduler among them."""
     sign = "keys_of(KeyPair('id', 'secret')).current()"
     imports = "from airflow_provider_pai.hooks.training import PAITrainingHook"
-    keys = "from airflow_provider_pai.api.signing import KeyPair; from airflow_provider_pai.client.keys import keys_of"
+    keys = "from airflow_provider_pai.api.signing import KeyPair; from airflow_provider_pai.client.credentials.provider import keys_of"
     assert below(loaded(imports, keys, sign), ("alibabacloud_credentials", "apscheduler")) == set()
 
 

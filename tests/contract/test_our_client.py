@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job, get_training_job, stop_training_job
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient, utc_now
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient, utc_now
 from airflow_provider_pai.errors import (
     APIError,
     AuthError,

@@ -14,13 +14,13 @@ import pytest
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job, get_training_job
 from airflow_provider_pai.api.workspaces import get_workspace
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.credentials import AssumedRole, CredentialsUri
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.keys import FixedKeys, Lease, LeasedKeys, keys_of
-from airflow_provider_pai.client.oss import ObjectStorage
-from airflow_provider_pai.client.pollers import watch
-from airflow_provider_pai.client.uploads import PART_SIZE
+from airflow_provider_pai.client.credentials.provider import FixedKeys, Lease, LeasedKeys, keys_of
+from airflow_provider_pai.client.credentials.sources import AssumedRole, CredentialsUri
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.oss.upload import PART_SIZE
+from airflow_provider_pai.client.polling.registry import watch
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.uri import OssUri
@@ -89,7 +89,7 @@ def test_a_create_waits_for_a_key_service_that_fails_for_a_moment(config: Client
 
 
 def _asked(config: ClientConfig) -> Lease:
-    from airflow_provider_pai.client.metadata import credentials_uri
+    from airflow_provider_pai.client.credentials.metadata import credentials_uri
 
     assert isinstance(config.credentials, CredentialsUri)
     return credentials_uri(config.credentials)

@@ -14,9 +14,9 @@ import requests
 from airflow_provider_pai.api.services import describe_service
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import get_training_job, list_training_jobs
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri

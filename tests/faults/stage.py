@@ -11,8 +11,8 @@ from typing import Any
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import list_training_jobs, stop_training_job
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.status import JobSnapshot
 from devtools.cluster import AirflowCluster

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
 
-from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.budget import Budget
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.logs import LogReader
-from airflow_provider_pai.client.patience import Patience
-from airflow_provider_pai.client.poller import StatusPoller
-from airflow_provider_pai.client.task_log import TaskLog
-from airflow_provider_pai.client.watch import Progress, Watch
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.reader import LogReader
+from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.poller import StatusPoller
+from airflow_provider_pai.client.polling.rate_limit import Budget
+from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError
 from tests.support.many_jobs import BEGIN, ManyJobs
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from airflow_provider_pai.api.services import Endpoints, ServiceEvent
-from airflow_provider_pai.client.service_watch import ServiceWatch
+from airflow_provider_pai.client.polling.service import ServiceWatch
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
 from airflow_provider_pai.model.rollout import Verdict
 from airflow_provider_pai.model.service import BLUE, GREEN, ServiceSpec, slot_name

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from airflow_provider_pai.api.call import Call, T
-from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.hooks.base import PAIBaseHook
 
 Hook = TypeVar("Hook", bound=PAIBaseHook)

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from airflow_provider_pai.client.source import read_source, source_problems
+from airflow_provider_pai.client.packaging.source import read_source, source_problems
 
 
 def write(path: Path, text: str = "x") -> Path:

@@ -12,8 +12,8 @@ import oss2
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.uri import OssUri

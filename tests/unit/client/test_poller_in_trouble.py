@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.client.bookmark import Bookmark
-from airflow_provider_pai.client.budget import MOST_SAVED
-from airflow_provider_pai.client.logs import LogReader
-from airflow_provider_pai.client.round import SINGLE_LOOKS
-from airflow_provider_pai.client.sender import Sender
-from airflow_provider_pai.client.task_log import TaskLog
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.reader import LogReader
+from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS
+from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED
+from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
 from airflow_provider_pai.model.status import JobSnapshot
 from tests.support.crowd import looks, run, statuses, told, until, watching

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pai.client.source import (
+from airflow_provider_pai.client.packaging.source import (
     SMALL,
     read_source,
     source_location,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.config import ClientConfig
+from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 

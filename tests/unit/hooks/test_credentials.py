@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials import (
+from airflow_provider_pai.client.credentials.sources import (
     AssumedRole,
     CredentialsConfig,
     CredentialsUri,

@@ -14,8 +14,8 @@ from airflow_provider_pai.api import training
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.local.gate.reply import Refusal
 from airflow_provider_pai.local.jobs.demand import Amount, Quota

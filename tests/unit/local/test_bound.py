@@ -13,9 +13,9 @@ import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
-from airflow_provider_pai.client.oss import ObjectStorage
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError, NotFoundError
 from airflow_provider_pai.local.oss.trees import stamps
 from airflow_provider_pai.local.running.bound import LocalPlace

@@ -24,8 +24,8 @@ from airflow_provider_pai.api import images, machines, training, workspaces
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.config import ClientConfig
-from airflow_provider_pai.client.http import PAIClient
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, TransportError
 from airflow_provider_pai.local.backend import Settings
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind

@@ -1,0 +1,93 @@
+"""Where a task's log stopped, kept with the job itself: every triggerer finds it there, of any Airflow version."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from airflow_provider_pai.api.training import update_training_job_labels
+from airflow_provider_pai.client.transport.sender import Sender
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.cursor import LogCursor, is_log_label
+from airflow_provider_pai.model.identity import STOPPING_LABEL, TRY_LABEL
+from airflow_provider_pai.model.status import JobSnapshot
+
+KEEP_INTERVAL = 60.0
+"""Seconds between two requests that keep the place while lines are shown: what a killed triggerer shows again."""
+
+
+class Bookmark:
+    """Keeps the place in labels of the job. Moved in one thread, and kept in any.
+
+    Args:
+        try_number: the try of the task whose log it is; None keeps nothing.
+        cursor: what the task's log shows; None when only the job knows.
+        clock: a clock that never goes back, in seconds.
+
+    Attributes:
+        cursor: the same by now; None while the job was not seen.
+    """
+
+    def __init__(
+        self,
+        try_number: int | None = None,
+        cursor: LogCursor | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._try_number = try_number
+        self._clock = clock
+        self._job: JobSnapshot | None = None
+        self._kept: LogCursor | None = None
+        self._kept_at = clock()
+        self._asked = False
+        self._lock = threading.Lock()
+        self.cursor = cursor
+
+    def open(self, job: JobSnapshot) -> LogCursor:
+        """Return where the log stopped, with the help of a job that is seen for the first time."""
+        if self._try_number is not None:
+            self._kept = LogCursor.from_labels(job.labels, self._try_number)
+        self.cursor = self.cursor or self._kept or LogCursor()
+        return self.cursor
+
+    def move(self, job: JobSnapshot, cursor: LogCursor) -> None:
+        """Take note of what the task's log shows by now."""
+        self._job = job
+        self.cursor = cursor
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the place has changed since it was kept."""
+        return self._try_number is not None and self.cursor != self._kept
+
+    def falls_due(self) -> bool:
+        """Whether to keep the place now; then not again until it was kept and a while has passed."""
+        if self._asked or self._clock() - self._kept_at < KEEP_INTERVAL or not self.is_news:
+            return False
+        self._asked = True
+        return True
+
+    def keep(self, client: Sender) -> None:
+        """Keep the place. Nothing depends on it but lines that come again, so an error is no more than that."""
+        with self._lock:
+            cursor, self._kept_at, self._asked = self.cursor, self._clock(), False
+            if self._job is None or self._try_number is None or cursor is None or cursor == self._kept:
+                return
+            labels = {**constant_labels(self._job), **cursor.labels(self._try_number)}
+            try:
+                client.send(update_training_job_labels(self._job.job_id, labels), attempts=1)
+            except PAIError:
+                return
+            self._kept = cursor
+
+
+def constant_labels(job: JobSnapshot) -> dict[str, str]:
+    """Return the labels that nobody changes while a job runs.
+
+    They are sent along in case an update replaces all labels [inferred: it merges, since another operation deletes
+    them]: without the task's key, a retry would submit a second job.
+    """
+    changing = (TRY_LABEL, STOPPING_LABEL)
+    return {name: value for name, value in job.labels.items() if name not in changing and not is_log_label(name)}

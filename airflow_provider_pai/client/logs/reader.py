@@ -1,0 +1,159 @@
+"""A job's log lines: each read once, in order, with bounded work."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from airflow_provider_pai.api.training import NO_INSTANCE_YET, get_training_job
+from airflow_provider_pai.client.logs.instance_log import LogStream, short_name
+from airflow_provider_pai.client.logs.paging import LogPages
+from airflow_provider_pai.client.transport.http import may_repeat
+from airflow_provider_pai.client.transport.sender import Sender
+from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ThrottledError
+from airflow_provider_pai.model.status import WAITING_STATUSES, JobSnapshot
+
+PAGES_PER_READ = 20
+"""Pages one read takes at most, of all instances together, so that a talkative job doesn't hold up the others."""
+CHARACTERS_PER_READ = 4 * 1024 * 1024
+"""Length of the lines after which one read takes no further page, so that it never holds much."""
+
+
+class LogReader:
+    """Reads on where it stopped; with several instances, each line begins with the name of its instance.
+
+    Losing logs never fails a task: an error is told once and the lines are asked for again. One that may be of one
+    instance alone leaves out that instance until all others had their turn; any other ends the read.
+
+    Args:
+        client: sends the calls.
+        job_id: whose log.
+        warn: called as a logger's ``warning`` when lines can't be read.
+        shown: number of lines of each instance that were read already, by whoever read before.
+        pages: what is known of the service's pages; readers of one service share it.
+
+    Attributes:
+        behind: whether the last read stopped because it had taken enough; there may be more lines at once.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        job_id: str,
+        warn: Callable[..., None],
+        shown: Mapping[str, int] | None = None,
+        pages: LogPages | None = None,
+    ) -> None:
+        self._client = client
+        self._job_id = job_id
+        self._warn = warn
+        self._warned = False
+        self._shown = dict(shown or {})
+        self._pages = pages or LogPages()
+        self._streams: dict[str, LogStream] = {}
+        self._waiting: deque[LogStream] = deque()
+        self._errors: dict[LogStream | None, PAIError] = {}
+        self.behind = False
+
+    @property
+    def error(self) -> PAIError | None:
+        """Why lines can't be read, of one instance at least, as far as is known; one that passes before any other."""
+        errors = list(self._errors.values())
+        passing = (error for error in errors if may_repeat(idempotent=True, error=error))
+        return next(passing, errors[0] if errors else None)
+
+    @property
+    def shown(self) -> dict[str, int]:
+        """Number of lines read of each instance; the name is empty for a job with one instance."""
+        return {**self._shown, **{name: stream.read for name, stream in self._streams.items()}}
+
+    def resume(self, shown: Mapping[str, int]) -> None:
+        """Leave out lines that were read by whoever read before; for a reader that has read nothing yet."""
+        self._shown = dict(shown)
+
+    def read(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
+        """Return the lines that came since the last read; empty when there are none, or when they can't be read.
+
+        Instances take turns, page by page, and the next read begins with the one whose turn it is: an instance without
+        more lines waits until all others have had their turn, in however many reads.
+
+        Args:
+            job: the job as it was just seen.
+            pages: the most pages to take.
+        """
+        lines: list[str] = []
+        room = CHARACTERS_PER_READ
+        self.behind = False
+        with suppress(PAIError):
+            self._meet(job)
+            self._waiting = self._waiting or deque(self._streams.values())
+            while self._waiting and pages > 0 and room > 0:
+                pages -= 1
+                new = self._next_page()
+                lines += new
+                room -= sum(map(len, new))
+            self.behind = bool(self._waiting)
+        return lines
+
+    def _next_page(self) -> list[str]:
+        """Return new lines of the instance whose turn it is; none when its log can't be read."""
+        stream = self._waiting.popleft()
+        try:
+            new, more = stream.next_page()
+        except PAIError as error:
+            self._tell(stream, error)
+            if _may_be_of_one(error):
+                return []
+            self._waiting.append(stream)
+            raise
+        self._errors.pop(stream, None)
+        if more:
+            self._waiting.append(stream)
+        return [stream.prefix + line for line in new]
+
+    def _meet(self, job: JobSnapshot) -> None:
+        """Take note of instances that weren't there before; a list doesn't name them, so the job is asked for once."""
+        self._errors.pop(None, None)
+        if job.instance_count <= 1 or "" in self._streams:
+            return self._add("")
+        names = job.instances
+        if not names and len(self._streams) < job.instance_count and job.status not in WAITING_STATUSES:
+            names = self._names()
+        for name in names:
+            self._add(name)
+        if job.is_terminal and not self._streams:
+            # It ended before it had an instance; if it has a log all the same, it is the job's.
+            self._add("")
+        return None
+
+    def _names(self) -> Sequence[str]:
+        try:
+            return self._client.send(get_training_job(self._job_id), attempts=1).instances
+        except PAIError as error:
+            self._tell(None, error)
+            raise
+
+    def _add(self, instance: str) -> None:
+        name = short_name(self._job_id, instance)
+        if name in self._streams:
+            return
+        stream = LogStream(self._client, self._job_id, instance, self._shown.get(name, 0), self._pages)
+        self._streams[name] = stream
+        if self._waiting:
+            self._waiting.append(stream)
+
+    def _tell(self, stream: LogStream | None, error: PAIError) -> None:
+        """Take note of an error of an instance, or of the question which there are, and tell the first."""
+        if isinstance(error, APIError) and error.code == NO_INSTANCE_YET:
+            self._errors.pop(stream, None)
+            return
+        self._errors[stream] = error
+        if not self._warned:
+            self._warned = True
+            self._warn("The log of job %s can't be read now (%s); trying again", self._job_id, error)
+
+
+def _may_be_of_one(error: PAIError) -> bool:
+    """Whether other instances may be read all the same."""
+    return isinstance(error, APIError | ProtocolError) and not isinstance(error, ThrottledError)

@@ -1,0 +1,122 @@
+"""What goes from a job into its task's log: statuses, progress and log lines, each once and in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
+
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.transport.config import LOG_DELAY
+from airflow_provider_pai.client.transport.http import may_repeat
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.cursor import LogCursor
+from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.story import JobStory
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
+MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
+_UNREADABLE = "(The job's log can't be read on here; PAI's console has all of it.)"
+_LAST_LOOKS = (1 / 3, 2 / 3)
+
+
+class TaskLog:
+    """Goes on where the task's log stopped, as soon as the job is seen for the first time.
+
+    It never raises: a worker that can't wait for its job stops it, and showing less is better than that.
+
+    Args:
+        reader: reads the job's log; None for not at all.
+        bookmark: knows where the task's log stopped.
+        delay: seconds for which lines may still come after the job's end.
+
+    Attributes:
+        bookmark: the same.
+    """
+
+    def __init__(self, reader: LogReader | None, bookmark: Bookmark, delay: float = LOG_DELAY) -> None:
+        self._reader = reader
+        self.bookmark = bookmark
+        self._delay = delay
+        self._story = JobStory()
+        self._opened = False
+        self._unreadable = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the job's log is read."""
+        return self._reader is not None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last read stopped because it had taken enough; there may be more lines at once."""
+        return self._reader is not None and self._reader.behind and not self._unreadable
+
+    @property
+    def hindrance(self) -> PAIError | None:
+        """An error because of which lines are missing, and which may pass; None for no such error."""
+        error = self._reader.error if self._reader else None
+        return error if error and may_repeat(idempotent=True, error=error) else None
+
+    def last_pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait before each of the last looks at the log, which come after the job's end.
+
+        Where no line comes late a look is needed only when the one before failed.
+        """
+        for part in _LAST_LOOKS:
+            if self._reader and (self._delay or self._reader.error):
+                yield part * (self._delay or LOG_DELAY)
+
+    @property
+    def cursor(self) -> LogCursor:
+        """What the task's log shows when it shows everything that was returned."""
+        return LogCursor(self._story.told, self._reader.shown if self._reader else {})
+
+    def news(self, job: JobSnapshot) -> list[str]:
+        """Return what is new about a job, but for its log lines and its end."""
+        if not self._opened:
+            self._opened = True
+            self._shown(job, self._open)
+        return self._shown(job, self._story.news) or []
+
+    def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
+        """Return new log lines.
+
+        Args:
+            job: the job as it was just seen.
+            pages: the most pages to take.
+        """
+        if self._reader is None or self._unreadable:
+            return []
+        lines = self._shown(job, partial(self._reader.read, pages=pages))
+        self._unreadable = lines is None
+        return [_UNREADABLE] if lines is None else lines
+
+    def gaps(self) -> list[str]:
+        """Return what to show in place of lines that were left out, when none is read any more."""
+        goes_on = [LOG_GOES_ON] if self.behind else []
+        error = self._reader.error if self._reader else None
+        return [*goes_on, MISSING.format(error)] if error else goes_on
+
+    def end(self, job: JobSnapshot) -> list[str]:
+        """Return the end of a job, which comes after its last log lines."""
+        return self._shown(job, self._story.end) or []
+
+    def _open(self, job: JobSnapshot) -> None:
+        stopped = self.bookmark.open(job)
+        self._story = JobStory(stopped.told)
+        if self._reader:
+            self._reader.resume(stopped.lines)
+
+    def _shown(self, job: JobSnapshot, show: Callable[[JobSnapshot], T]) -> T | None:
+        """Return what is shown of a job; None when that fails."""
+        try:
+            return show(job)
+        except Exception:
+            log.exception("Job %s can't be shown in full here; it goes on all the same", job.job_id)
+            return None

@@ -1,0 +1,282 @@
+"""Objects in OSS, on the ``oss2`` library."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import oss2
+import tenacity
+
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.credentials.provider import Keys, keys_of, with_current
+from airflow_provider_pai.client.oss.errors import oss_errors
+from airflow_provider_pai.client.oss.progress import Progress
+from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, Upload
+from airflow_provider_pai.client.packaging.files import unchanging
+from airflow_provider_pai.client.packaging.inputs import InputFile, read_input
+from airflow_provider_pai.client.packaging.source import SourceCode
+from airflow_provider_pai.client.transport.config import ClientConfig, is_loopback
+from airflow_provider_pai.client.transport.http import is_passing
+from airflow_provider_pai.errors import NotFoundError, PAIError
+from airflow_provider_pai.model.spec import CodeLocation
+from airflow_provider_pai.model.uri import OssUri
+
+_TRIES = 4
+_THREADS = 4
+
+T = TypeVar("T")
+Log = Callable[..., None]
+"""Called as a logger's ``info``."""
+
+
+class ObjectStorage:
+    """Reads and writes objects with one identity. Safe to use from several threads.
+
+    All that is done here may be done twice: reading, and writing the same bytes to the same key. So what fails for a
+    passing reason is asked again.
+
+    Args:
+        config: who asks, and where OSS is.
+        keys: what to sign with; default are the configuration's.
+        part_size: bytes of an object that are in memory at a time; a larger object is sent in parts.
+        file_part_size: the same for what is read from a file while it is sent.
+        page_size: how many objects are listed at a time, at most 1,000.
+        sleep: waits a number of seconds before a request is repeated.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        keys: Keys | None = None,
+        part_size: int = PART_SIZE,
+        file_part_size: int = FILE_PART_SIZE,
+        page_size: int = 1000,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._config = config
+        self._keys = keys or keys_of(config.credentials)
+        self._part_size = part_size
+        self._file_part_size = file_part_size
+        self._page_size = page_size
+        self._sleep = sleep
+        self._session = oss2.Session()
+        if is_loopback(config.oss_url):
+            self._session.session.trust_env = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.session.close()
+
+    def exists(self, uri: OssUri) -> bool:
+        """Whether there is an object at a URI, or for a folder any object below it."""
+        if not uri.is_folder:
+            return bool(self._ask("look up", uri, lambda bucket: bucket.object_exists(uri.key)))
+        page = self._ask("look up", uri, lambda bucket: bucket.list_objects_v2(prefix=uri.key, max_keys=1))
+        return bool(page.object_list)
+
+    def objects(self, uri: OssUri) -> Iterator[tuple[OssUri, int]]:
+        """Yield every object below a folder with its size in bytes, in the order of the keys."""
+        more, token = True, ""
+        while more:
+            page = self._page(uri, token)
+            for item in page.object_list:
+                yield OssUri(uri.bucket, item.key, uri.endpoint), item.size
+            more, token = page.is_truncated, page.next_continuation_token
+
+    def _page(self, uri: OssUri, token: str) -> Any:
+        def page(bucket: Any) -> Any:
+            return bucket.list_objects_v2(prefix=uri.key, continuation_token=token, max_keys=self._page_size)
+
+        return self._ask("list", uri, page)
+
+    def write(self, uri: OssUri, content: bytes) -> None:
+        """Write one object, replacing what was there."""
+        self._ask("write", uri, lambda bucket: bucket.put_object(uri.key, content))
+
+    def read(self, uri: OssUri) -> bytes:
+        """Read one object into memory."""
+        return bytes(self._ask("read", uri, lambda bucket: bucket.get_object(uri.key).read()))
+
+    def upload(self, path: Path, uri: OssUri) -> OssUri:
+        """Upload a file, or everything below a folder.
+
+        Args:
+            path: local file or folder.
+            uri: where to; a file uploaded to a folder keeps its name.
+
+        Returns:
+            The URI of the object, or of the folder.
+
+        Raises:
+            FileNotFoundError: there is no such file or folder.
+        """
+        if path.is_dir():
+            for file in sorted(item for item in path.rglob("*") if item.is_file()):
+                self._upload_file(file, uri.child(*file.relative_to(path).parts))
+            return uri.folder()
+        if not path.is_file():
+            raise FileNotFoundError(f"no file or folder at {path}")
+        target = uri.child(path.name) if uri.is_folder else uri
+        self._upload_file(path, target)
+        return target
+
+    def download(self, uri: OssUri, folder: Path) -> list[Path]:
+        """Download an object, or everything below a folder, into a local folder.
+
+        Returns:
+            The files written, in the order of their keys.
+
+        Raises:
+            NotFoundError: there is nothing at the URI.
+            PAIError: a key would lead out of the folder.
+        """
+        objects = list(self.objects(uri)) if uri.is_folder else [(uri, 0)]
+        if not objects:
+            raise NotFoundError("GetObject", 404, "NoSuchKey", f"there is no object below {uri}")
+        parent = uri.key if uri.is_folder else uri.key.removesuffix(uri.name)
+        return [
+            self._download_file(item, folder, item.key.removeprefix(parent))
+            for item, _ in objects
+            if not item.is_folder
+        ]
+
+    def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
+        """Upload source code once per content: what is there already is not sent again, unless it is very little.
+
+        Of very little, OSS is asked to keep what is there: then one request does it, whether it is there or not. (A
+        bucket with versions takes no notice of that, and keeps one more version of these few bytes.)
+
+        Args:
+            source: the source code.
+            storage: the workspace's default storage.
+            log: called as a logger's ``info``.
+
+        Raises:
+            PAIError: a file changed since the source code was read.
+        """
+        target = source.uri(storage)
+        if not source.is_small and self.exists(target):
+            log("Source code of %s is in OSS already (%s): %s", source.path, source, target)
+        else:
+            self._send_source(source, target, log)
+        return CodeLocation(target.bucket, target.key, self._config.code_endpoint)
+
+    def _send_source(self, source: SourceCode, target: OssUri, log: Log) -> None:
+        with source.packed() as (content, size):
+            for hint in source.hints(size):
+                log("%s", hint)
+            what = source.path, source, f"{size:,}", target
+            progress = Progress("the source code", size, log)
+            upload = Upload(self._ask, target, progress.add, part_size=self._file_part_size, keep=True)
+            if not source.is_small:
+                log("Uploading source code of %s (%s, packed %s) to %s", *what)
+                upload.write_file(content, size)
+            elif upload.write(content, size):
+                log("Uploaded source code of %s (%s, packed %s) to %s", *what)
+            else:
+                log("Source code of %s is in OSS already (%s, packed %s): %s", *what)
+
+    def upload_input(self, path: Path, storage: OssUri, log: Log, *, source_code: bool = False) -> OssUri:
+        """Upload input data once per content: what is there already is not sent again, what is missing is.
+
+        Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
+        under that name tells what an interrupted upload left to do.
+
+        Args:
+            path: local file or folder.
+            storage: the workspace's default storage.
+            log: called as a logger's ``info``.
+            source_code: leave out what is no source code.
+
+        Returns:
+            The URI of the object, or of the folder, that holds the data.
+
+        Raises:
+            SpecError: a name can't be one in OSS; nothing was uploaded.
+            ValueError, OSError: the data can't be read; ``input_problems`` says why.
+            PAIError: a file changed meanwhile.
+        """
+        data = read_input(path, source_code=source_code)
+        target = data.uri(storage)
+        there = dict(self.objects(data.folder(storage)))
+        missing = {uri: item for uri, item in data.objects(storage).items() if there.get(uri) != item.size}
+        if data.left_out:
+            log("Not uploaded, for they are neither files nor folders: %s", ", ".join(map(repr, data.left_out)))
+        if missing:
+            log("Uploading %d of the %s of %s to %s", len(missing), data, path, target)
+            self._upload_all(missing, log)
+        else:
+            log("The data of %s is in OSS already (%s): %s", path, data, target)
+        return target
+
+    def _upload_all(self, items: Mapping[OssUri, InputFile], log: Log) -> None:
+        progress = Progress("the input data", sum(item.size for item in items.values()), log)
+
+        def upload(uri: OssUri, item: InputFile) -> None:
+            with unchanging(item.file) as (stream, _):
+                self._to(uri, sent).write(stream, item.size, item.digest)
+
+        def sent(count: int) -> None:
+            progress.add(count)
+            crew.check()
+
+        with Crew(_THREADS) as crew:
+            crew.work(partial(upload, uri, item) for uri, item in items.items())
+
+    def _upload_file(self, path: Path, uri: OssUri) -> None:
+        with path.open("rb") as stream:
+            self._to(uri).write(stream, os.fstat(stream.fileno()).st_size)
+
+    def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None) -> Upload:
+        return Upload(self._ask, uri, sent, part_size=self._part_size)
+
+    def _download_file(self, uri: OssUri, folder: Path, name: str) -> Path:
+        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+            raise PAIError(f"the key of {uri} would lead out of {folder}; nothing was written for it")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._ask("read", uri, lambda bucket: bucket.get_object_to_file(uri.key, str(path)))
+        return path
+
+    def _ask(self, verb: str, uri: OssUri, request: Callable[[Any], T]) -> T:
+        """Send a request until OSS answers, four times at most; each try is signed anew."""
+
+        def once(pair: KeyPair) -> T:
+            with oss_errors(verb, uri):
+                return request(self._bucket(uri, pair))
+
+        answer: T = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._is_worth_repeating),
+            stop=tenacity.stop_after_attempt(_TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
+            sleep=self._sleep,
+            reraise=True,
+        )(with_current, self._keys, once)
+        return answer
+
+    def _is_worth_repeating(self, error: BaseException) -> bool:
+        return isinstance(error, PAIError) and is_passing(error)
+
+    def _bucket(self, uri: OssUri, pair: KeyPair) -> Any:
+        config = self._config
+        return oss2.Bucket(
+            _auth(pair),
+            config.oss_url,
+            uri.bucket,
+            session=self._session,
+            connect_timeout=config.connect_timeout,
+            region=config.region_id,
+        )
+
+
+def _auth(pair: KeyPair) -> Any:
+    if pair.security_token:
+        return oss2.StsAuth(pair.access_key_id, pair.access_key_secret, pair.security_token, auth_version="v4")
+    return oss2.AuthV4(pair.access_key_id, pair.access_key_secret)

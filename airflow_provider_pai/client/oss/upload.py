@@ -1,0 +1,209 @@
+"""One object is written: whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Any, Protocol, TypeVar
+
+import oss2
+
+from airflow_provider_pai.client.oss.body import Body, FileRange, checksum, content_md5
+from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.errors import ConflictError, NotFoundError, PAIError
+from airflow_provider_pai.model.uri import OssUri
+
+PART_SIZE = 8 * 1024 * 1024
+"""Bytes of an object that are in memory at a time; a larger object is sent in parts."""
+FILE_PART_SIZE = 32 * 1024 * 1024
+"""The same for what is read from a file while it is sent, so that the parts are few."""
+_THREADS = 4
+_FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
+_TAKEN = "FileAlreadyExists"
+
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Sends a request to OSS, and repeats it when the failure is a passing one."""
+
+    def __call__(self, verb: str, uri: OssUri, request: Callable[[Any], T]) -> T:
+        """Call ``request`` with a bucket until OSS answers; each try is signed anew."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Writes one object, in parts when it is large.
+
+    The object appears when all of its bytes have arrived, and are those that were meant.
+
+    Attributes:
+        ask: sends the requests.
+        uri: the object.
+        sent: told how many bytes more have arrived, from several threads; None for nobody.
+        part_size: bytes of a part, at least 100 KiB; more when the object would have more than 10,000 parts.
+        keep: leave an object that is there as it is: for a name that tells the content, it is as good.
+    """
+
+    ask: Ask
+    uri: OssUri
+    sent: Callable[[int], None] | None = None
+    part_size: int = PART_SIZE
+    keep: bool = False
+
+    def write(self, stream: IO[bytes], size: int, digest: str | None = None) -> bool:
+        """Write the object from a stream; what is in memory is one part.
+
+        Args:
+            stream: its bytes.
+            size: how many there are.
+            digest: SHA-256 they must have, hexadecimal; None for any.
+
+        Returns:
+            Whether it was written; False when there was one to keep.
+
+        Raises:
+            PAIError: the stream holds other bytes; nothing was written.
+            TransportError, APIError: OSS can't be reached, or refused.
+        """
+        parts = self._read(stream, size, digest)
+        with self._keeping() as kept:
+            if size <= self.part_size:
+                self._put(b"".join(parts))
+            else:
+                self._put_parts(lambda upload: [upload.put(*each) for each in enumerate(parts, start=1)], size)
+        return not kept
+
+    def write_file(self, file: IO[bytes], size: int) -> bool:
+        """Write the object from a file that nobody writes to any more, several parts at a time.
+
+        Args:
+            file: an open file with a descriptor.
+            size: its bytes, at least one.
+
+        Returns:
+            Whether it was written; False when there was one to keep.
+
+        Raises:
+            TransportError, APIError: OSS can't be reached, or refused.
+        """
+        descriptor = file.fileno()
+        with self._keeping() as kept, Crew(_THREADS) as crew:
+            if size <= self.part_size:
+                self._put(FileRange(descriptor, 0, size))
+            else:
+                step = self._step(size)
+                starts = range(0, size, step)
+                ranges = [FileRange(descriptor, start, min(step, size - start), crew.check) for start in starts]
+                self._put_parts(lambda upload: _put_together(upload, ranges, crew), size)
+        return not kept
+
+    @contextmanager
+    def _keeping(self) -> Iterator[list[ConflictError]]:
+        """Bear with an object that is there already; its conflict is given."""
+        kept: list[ConflictError] = []
+        try:
+            yield kept
+        except ConflictError as error:
+            if not self.keep or error.code != _TAKEN:
+                raise
+            kept.append(error)
+
+    def _step(self, size: int) -> int:
+        return int(oss2.determine_part_size(size, self.part_size))
+
+    def _read(self, stream: IO[bytes], size: int, digest: str | None) -> Iterator[bytes]:
+        """Yield the parts; the end comes only when all that was read is what was meant."""
+        hashed = hashlib.sha256()
+        left = size
+        step = self._step(size)
+        while left:
+            part = stream.read(min(step, left))
+            if not part:
+                break
+            hashed.update(part)
+            left -= len(part)
+            yield part
+        if left or digest not in (None, hashed.hexdigest()):
+            raise PAIError(f"a file changed while it was uploaded to {self.uri}; try again when nothing writes to it")
+
+    def _put(self, body: Body) -> None:
+        headers = {"Content-MD5": content_md5(body), **(_FORBID_OVERWRITE if self.keep else {})}
+
+        def put(bucket: Any) -> None:
+            _without_checksum(bucket).put_object(self.uri.key, body, headers=headers)
+
+        self.ask("write", self.uri, put)
+        self.tell(len(body))
+
+    def _put_parts(self, put_all: Callable[[_Parts], list[Any]], size: int) -> None:
+        upload_id = self.ask("write", self.uri, lambda bucket: bucket.init_multipart_upload(self.uri.key)).upload_id
+        try:
+            self._complete(upload_id, put_all(_Parts(self, upload_id)), size)
+        except BaseException:
+            # Parts that nobody puts together would be stored, and paid for, until somebody finds them.
+            with suppress(PAIError):
+                self.ask("give up", self.uri, lambda bucket: bucket.abort_multipart_upload(self.uri.key, upload_id))
+            raise
+
+    def tell(self, count: int) -> None:
+        """Say that so many bytes more have arrived."""
+        if self.sent is not None:
+            self.sent(count)
+
+    def _complete(self, upload_id: str, parts: list[Any], size: int) -> None:
+        key, headers = self.uri.key, _FORBID_OVERWRITE if self.keep else None
+
+        def complete(bucket: Any) -> None:
+            # The library leaves the answer's body unread, and with it the connection in use.
+            bucket.complete_multipart_upload(key, upload_id, parts, headers).resp.read()
+
+        try:
+            self.ask("write", self.uri, complete)
+        except NotFoundError:
+            # The answer to an earlier try was lost: the upload is over, and the object is there.
+            found = self.ask("look up", self.uri, lambda bucket: bucket.head_object(key))
+            if (found.content_length, found.server_crc) != (size, oss2.utils.calc_obj_crc_from_parts(parts)):
+                raise
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of one multipart upload."""
+
+    upload: Upload
+    upload_id: str
+
+    def put(self, number: int, body: Body) -> Any:
+        """Send one; a part that arrived otherwise is sent again, before there is an object of it."""
+        uri, crc = self.upload.uri, checksum(body)
+
+        def put(bucket: Any) -> Any:
+            answer = _without_checksum(bucket).upload_part(uri.key, self.upload_id, number, body)
+            oss2.utils.check_crc("upload part", crc, answer.crc, answer.request_id)
+            return answer
+
+        answer = self.upload.ask("write", uri, put)
+        self.upload.tell(len(body))
+        return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=crc)
+
+
+def _put_together(parts: _Parts, bodies: Sequence[Body], crew: Crew) -> list[Any]:
+    """Send several parts at a time; return them in the order of their numbers."""
+    done: dict[int, Any] = {}
+
+    def put(number: int, body: Body) -> None:
+        done[number] = parts.put(number, body)
+
+    crew.work(partial(put, number, body) for number, body in enumerate(bodies, start=1))
+    return [done[number] for number in sorted(done)]
+
+
+def _without_checksum(bucket: Any) -> Any:
+    """Turn off the library's own: it is computed in Python, and no other thread goes on meanwhile."""
+    bucket.enable_crc = False
+    return bucket

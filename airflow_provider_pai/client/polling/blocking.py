@@ -1,0 +1,103 @@
+"""Waiting for a job in this thread, with its log lines as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.polling.interval import Pace, cadence
+from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.transport.sender import Sender
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.status import JobSnapshot
+
+FINAL_READS = 50
+"""Reads of the log at each of the last looks, at most: a million lines, where pages are large."""
+MORE_TRIES = 5
+"""Further looks at a log whose end can't be read for an error that may pass; with the pauses of an outage."""
+
+
+def wait_for_end(
+    client: Sender,
+    job_id: str,
+    *,
+    interval: float,
+    patience: Patience,
+    log: TaskLog,
+    show: Callable[[Iterable[str]], None],
+    tell: Callable[[Iterable[str]], None],
+    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace | None = None,
+) -> JobSnapshot:
+    """Ask for the job until it has ended.
+
+    Args:
+        client: sends the calls.
+        job_id: the job.
+        interval: seconds between two looks, at most, while PAI answers; see :func:`cadence`.
+        patience: decides how long errors are borne.
+        log: says what goes into the task's log.
+        show: is given new log lines.
+        tell: is given what else is new of the job; its end after its last log lines.
+        sleep: waits, in seconds.
+        pace: makes the looks of an outage rarer; by default as :class:`Pace` does.
+
+    Raises:
+        PAIError: asking on makes no sense, see :class:`Patience`.
+    """
+    pace = pace or Pace()
+    status, quiet = "", 0.0
+    while True:
+        snapshot = _look(client, job_id, patience, pace)
+        if snapshot is not None:
+            tell(log.news(snapshot))
+            show(log.lines(snapshot))
+            if snapshot.is_terminal:
+                break
+            if snapshot.status != status:
+                status, quiet = snapshot.status, 0.0
+            if log.behind:
+                continue
+        pause = pace.pause(cadence(interval, quiet))
+        sleep(pause)
+        quiet += pause
+    if log.behind:
+        _catch_up(snapshot, log, show)
+    for pause in chain(log.last_pauses(), _more_pauses(log, pace, cadence(interval, 0.0))):
+        sleep(pause)
+        _catch_up(snapshot, log, show)
+    show(log.gaps())
+    tell(log.end(snapshot))
+    return snapshot
+
+
+def _more_pauses(log: TaskLog, pace: Pace, interval: float) -> Iterator[float]:
+    """Yield the seconds before each further look, while an error that may pass keeps the end of the log away."""
+    for _ in range(MORE_TRIES):
+        if (error := log.hindrance) is None:
+            return
+        pace.failed(error)
+        yield pace.pause(interval)
+
+
+def _catch_up(snapshot: JobSnapshot, log: TaskLog, show: Callable[[Iterable[str]], None]) -> None:
+    """Show what a talkative job has left behind."""
+    for _ in range(FINAL_READS):
+        show(log.lines(snapshot))
+        if not log.behind:
+            return
+
+
+def _look(client: Sender, job_id: str, patience: Patience, pace: Pace) -> JobSnapshot | None:
+    try:
+        snapshot = client.send(get_training_job(job_id), attempts=1)
+    except PAIError as error:
+        patience.failed(error)
+        pace.failed(error)
+        return None
+    patience.answered()
+    pace.answered()
+    return snapshot

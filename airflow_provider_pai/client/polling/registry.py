@@ -1,0 +1,126 @@
+"""One poller per event loop and identity, and waiting with its help."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
+from itertools import chain
+from weakref import WeakKeyDictionary
+
+from airflow_provider_pai.client.credentials.provider import Keys
+from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.polling.blocking import FINAL_READS
+from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.poller import StatusPoller
+from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.errors import PAIError
+
+TAIL_LIMIT = 10.0
+"""Seconds that the last log lines of an ended job may take; when very many end at once, most are left unread."""
+
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientConfig, StatusPoller]] = WeakKeyDictionary()
+
+
+async def watch(
+    config: ClientConfig,
+    job_id: str,
+    *,
+    interval: float,
+    warn: Callable[..., None],
+    outage_limit: float,
+    logs: bool = True,
+    keys: Keys | None = None,
+    bookmark: Bookmark | None = None,
+    tail_limit: float = TAIL_LIMIT,
+) -> AsyncGenerator[Progress, None]:
+    """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
+
+    A look that finds nothing new yields nothing.
+
+    Args:
+        config: who asks, and where.
+        job_id: the job.
+        interval: seconds between two looks, at most, while PAI answers; there are more while the job changes.
+        warn: called as a logger's ``warning``.
+        outage_limit: seconds that PAI may be unreachable.
+        logs: whether to read the job's log.
+        keys: what the rounds sign with when this watch is their first; default are the configuration's.
+        bookmark: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
+        tail_limit: seconds that the job's last log lines may take; see :attr:`Progress.unread`.
+
+    Raises:
+        PAIError: asking on makes no sense, see :class:`Patience`.
+    """
+    warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
+    bookmark = bookmark or Bookmark()
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
+    reader = LogReader(poller.sender, job_id, warn, pages=poller.log_pages) if logs else None
+    log = TaskLog(reader, bookmark, config.log_delay)
+    watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
+    poller.add(watched)
+    try:
+        async with aclosing(until_end(poller, watched, tail_limit)) as found:
+            async for progress in found:
+                yield progress
+                # Whoever asks for more has shown this.
+                bookmark.move(progress.snapshot, progress.cursor)
+                if not progress.snapshot.is_terminal and bookmark.falls_due():
+                    poller.keep(bookmark)
+    finally:
+        if poller.remove(watched):
+            pollers.pop(config, None)
+            await poller.close()
+
+
+async def until_end(
+    poller: StatusPoller, watched: Watch, tail_limit: float = TAIL_LIMIT
+) -> AsyncGenerator[Progress, None]:
+    """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end.
+
+    Args:
+        poller: looks at the job.
+        watched: the job.
+        tail_limit: seconds that its last log lines may take.
+    """
+    while True:
+        progress = await watched.queue.get()
+        if isinstance(progress, PAIError):
+            raise progress
+        yield progress
+        if progress.snapshot.is_terminal:
+            break
+    job, log, shown = progress.snapshot, watched.log, progress.cursor
+    # What is waited for on purpose is no sign that too many wait.
+    deadline = asyncio.get_running_loop().time() + tail_limit
+    # At once, too: rounds may have left out lines that are there, or all of them.
+    for pause in chain([0.0] if log.is_read else [], log.last_pauses()):
+        await asyncio.sleep(pause)
+        deadline += pause
+        for _ in range(FINAL_READS):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    lines = await poller.lines(log, job, PAGES_PER_READ)
+            except TimeoutError:
+                yield Progress(job, (), shown, unread=True)
+                return
+            shown = log.cursor
+            yield Progress(job, tuple(lines), shown)
+            if not log.behind:
+                break
+    if log.hindrance:
+        yield Progress(job, (), shown, unread=True)
+        return
+    yield Progress(job, (*log.gaps(), *log.end(job)), log.cursor)
+
+
+def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:
+    """Warn in the watcher's own context, which tells Airflow whose log it is; a copy, since two threads may warn."""
+    context.copy().run(warn, *arguments)

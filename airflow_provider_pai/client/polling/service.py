@@ -1,0 +1,102 @@
+"""Waiting for a service: one look after the other, from a worker's thread or from the triggerer's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from airflow_provider_pai.api.services import describe_service
+from airflow_provider_pai.client.polling.interval import Pace
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
+from airflow_provider_pai.client.transport.sender import Sender
+from airflow_provider_pai.errors import NotFoundError, PAIError
+from airflow_provider_pai.model.rollout import Awaited, Verdict
+from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
+
+LAG_LIMIT = 15.0
+"""Seconds after which a service that is as it was before is taken for one that stays so [inferred]."""
+
+
+class ServiceWatch:
+    """Looks at one service until what is awaited has come, or can't come any more.
+
+    Args:
+        client: sends the calls.
+        region_id: the region.
+        name: the service.
+        awaited: what is waited for.
+        log: called as a logger's ``info``; told what is new of the service.
+        warn: called as a logger's ``warning``.
+        outage_limit: seconds that EAS may be unreachable.
+        clock: a clock that never goes back, in seconds.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        region_id: str,
+        name: str,
+        awaited: Awaited,
+        *,
+        log: Callable[..., None],
+        warn: Callable[..., None],
+        outage_limit: float = OUTAGE_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._region_id = region_id
+        self._name = name
+        self._awaited = awaited
+        self._log = log
+        self._clock = clock
+        self._patience = Patience(warn, outage_limit, clock)
+        self._pace = Pace()
+        self._stale_since: float | None = None
+        self.seen: ServiceSnapshot | None = None
+
+    def look(self) -> Verdict:
+        """Look once; what was seen is in :attr:`seen`.
+
+        Raises:
+            PAIError: asking on makes no sense, see :class:`Patience`.
+        """
+        try:
+            service = self._described()
+        except PAIError as error:
+            self._patience.failed(error)
+            self._pace.failed(error)
+            return Verdict.PENDING
+        self._patience.answered()
+        self._pace.answered()
+        if service != self.seen:
+            self._log("%s", _news(service))
+        self.seen = service
+        return self._settled(self._awaited.verdict(service))
+
+    def pause(self, interval: float) -> float:
+        """Return the seconds until the next look."""
+        return self._pace.pause(interval)
+
+    def _described(self) -> ServiceSnapshot:
+        try:
+            return self._client.send(describe_service(self._region_id, self._name), attempts=1)
+        except NotFoundError:
+            return ServiceSnapshot(self._name, ServiceStatus.DELETED)
+
+    def _settled(self, verdict: Verdict) -> Verdict:
+        if verdict is not Verdict.STALE:
+            self._stale_since = None
+            return verdict
+        now = self._clock()
+        if self._stale_since is None:
+            self._stale_since = now
+        return Verdict.FAILED if now - self._stale_since >= LAG_LIMIT else Verdict.PENDING
+
+
+def _news(service: ServiceSnapshot) -> str:
+    version = f", version {service.current_version} answers" if service.current_version else ""
+    instances = (
+        f", {service.running_instances} of {service.total_instances} instances" if service.total_instances else ""
+    )
+    why = f" ({service.why})" if service.why else ""
+    return f"Service {service.name} is {service.status}{version}{instances}{why}"

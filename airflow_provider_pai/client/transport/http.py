@@ -1,0 +1,214 @@
+"""Sending calls: one session, signed anew for every attempt, repeated where that is safe."""
+
+from __future__ import annotations
+
+import ssl
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import NewConnectionError
+
+from airflow_provider_pai import __version__
+from airflow_provider_pai.api.call import Call, T, decode_answer
+from airflow_provider_pai.api.signing import KeyPair, Request, canonical_query, signed_headers
+from airflow_provider_pai.client.credentials.provider import Keys, keys_of, with_current
+from airflow_provider_pai.client.transport.config import ClientConfig, is_loopback
+from airflow_provider_pai.errors import APIError, PAIError, ServerError, ThrottledError, TransportError
+
+USER_AGENT = f"airflow-provider-pai/{__version__}"
+_CLOCK_WRONG = "InvalidTimeStamp.Expired"
+_SIGN_AGAIN = frozenset({_CLOCK_WRONG, "SignatureNonceUsed"})
+_CONNECTIONS = 8
+_WAIT_FIRST, _WAIT_MOST = 0.5, 30.0
+
+
+def utc_now() -> datetime:
+    """Return the time, aware of its zone."""
+    return datetime.now(UTC)
+
+
+class ACS3Auth(AuthBase):
+    """Signs a request of a call; used once, because a nonce may be used only once.
+
+    Args:
+        call: what is asked.
+        keys: who asks.
+        now: the time of the signature, in UTC.
+    """
+
+    def __init__(self, call: Call[T], keys: KeyPair, now: datetime) -> None:
+        self._call = call
+        self._keys = keys
+        self._now = now
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Replace the request's headers that matter by signed ones."""
+        call = self._call
+        url = urlsplit(str(request.url))
+        signed = Request(call.method, url.path, call.query, {"accept": "application/json"}, call.content())
+        request.headers.update(
+            signed_headers(
+                signed,
+                action=call.action,
+                version=call.service.version,
+                host=url.netloc,
+                keys=self._keys,
+                date=self._now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                nonce=uuid.uuid4().hex,
+            )
+        )
+        return request
+
+
+class PAIClient:
+    """Sends calls with one identity. Safe to use from several threads.
+
+    Args:
+        config: who asks, and where.
+        keys: what to sign with; default are the configuration's.
+        now: the time in UTC.
+        sleep: waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        keys: Keys | None = None,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = tenacity.nap.sleep,
+    ) -> None:
+        self.config = config
+        self._keys = keys or keys_of(config.credentials)
+        self._now = now
+        self._sleep = sleep
+        self._session = session_of(config)
+        self._offset = timedelta()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def send(self, call: Call[T], *, attempts: int | None = None) -> T:
+        """Send a call and return its value.
+
+        Args:
+            call: what to ask.
+            attempts: how often to try; default is the configuration's.
+
+        Raises:
+            APIError: the service refused.
+            TransportError: no answer came.
+            ProtocolError: the answer can't be read.
+            CredentialsError: there is nothing to sign with.
+        """
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(partial(may_repeat, call.idempotent)),
+            stop=tenacity.stop_after_attempt(attempts or self.config.attempts),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        answer: T = retrying(self._send_once, call)
+        return answer
+
+    def _send_once(self, call: Call[T]) -> T:
+        return with_current(self._keys, partial(self._send_signed, call))
+
+    def _send_signed(self, call: Call[T], keys: KeyPair) -> T:
+        config = self.config
+        url = config.url(call.service) + call.path
+        query = canonical_query(call.query)
+        try:
+            response = self._session.request(
+                call.method,
+                f"{url}?{query}" if query else url,
+                data=call.content() or None,
+                auth=ACS3Auth(call, keys, self._now() + self._offset),
+                timeout=(config.connect_timeout, config.read_timeout),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise TransportError(
+                f"{call.action}: no answer from {urlsplit(url).netloc}: {_cause(error)}", sent=not _never_sent(error)
+            ) from None
+        try:
+            return decode_answer(call, response.status_code, response.headers, response.content)
+        except APIError as error:
+            if error.code == _CLOCK_WRONG:
+                self._offset = _offset(response.headers.get("Date"), self._now())
+            raise
+
+
+def may_repeat(idempotent: bool, error: BaseException) -> bool:
+    """Whether a call that failed so is worth sending again, and safe to.
+
+    A throttled request was not carried out, nor one whose signature was out of date; a failed server or a lost answer
+    leaves that open.
+    """
+    if isinstance(error, ThrottledError) or (isinstance(error, APIError) and error.code in _SIGN_AGAIN):
+        return True
+    if isinstance(error, TransportError):
+        return idempotent or not error.sent
+    return idempotent and isinstance(error, ServerError)
+
+
+def is_passing(error: PAIError) -> bool:
+    """Whether an error says nothing about the request itself, so that asking later makes sense."""
+    return isinstance(error, ThrottledError | TransportError | ServerError)
+
+
+def _offset(date: str | None, now: datetime) -> timedelta:
+    """Return how far the service's clock is ahead of ours, by the Date header of its answer."""
+    try:
+        return parsedate_to_datetime(date or "") - now
+    except (TypeError, ValueError):
+        return timedelta()
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, ThrottledError) and error.retry_after is not None:
+        return min(error.retry_after, _WAIT_MOST)
+    return tenacity.wait_random_exponential(multiplier=_WAIT_FIRST, max=_WAIT_MOST)(state)
+
+
+def session_of(config: ClientConfig) -> requests.Session:
+    """Return a session that pools its connections, keeps no cookies, and uses no proxy for this machine."""
+    session = requests.Session()
+    session.headers["User-Agent"] = USER_AGENT
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    if is_loopback(config.endpoint or ""):
+        # A proxy that the environment names can't reach this machine's loopback.
+        session.trust_env = False
+    adapter = HTTPAdapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether the connection was never made, so that the service can't have seen the request."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.exceptions.SSLError):
+        # A refused certificate ends the handshake; any other TLS error may come after the request was read.
+        return isinstance(getattr(reason, "args", [None])[0], ssl.SSLCertVerificationError)
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    return isinstance(error, requests.ConnectionError) and isinstance(reason, NewConnectionError)
+
+
+def _cause(error: requests.RequestException) -> str:
+    """Name the cause without the URL, which requests' own text repeats at length."""
+    reason = error.args[0] if error.args else error
+    reason = getattr(reason, "reason", None) or reason
+    return f"{type(error).__name__} ({reason})"

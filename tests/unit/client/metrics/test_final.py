@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.client.metrics.final import LOG_PAGES, SERIES_PAGES, metric_series, whole_metrics
+from airflow_provider_pai.client.metrics.safe_regex import LONGEST_MATCHED, last_values
+from airflow_provider_pai.errors import APIError, TransportError
+from airflow_provider_pai.model.series import Series
+from tests.support.log_server import JOB, LogServer
+
+NO_ANSWER = TransportError("no answer", sent=True)
+ACCURACY = {"accuracy": r"accuracy=(\S+)"}
+
+
+def points(name: str, *values: float) -> list[dict[str, Any]]:
+    return [
+        {"Name": name, "Timestamp": f"2026-11-24T{number // 60:02}:{number % 60:02}:00Z", "Value": value}
+        for number, value in enumerate(values)
+    ]
+
+
+class Ended:
+    """A job that has succeeded, and what is told of its metrics."""
+
+    def __init__(self, server: LogServer, regexes: dict[str, str], **latest: float) -> None:
+        definitions = [{"Name": name, "Regex": regex} for name, regex in regexes.items()]
+        server.status = "Succeed"
+        server.members |= {
+            "AlgorithmSpec": {"MetricDefinitions": definitions},
+            "LatestMetrics": [{"Name": name, "Value": value} for name, value in latest.items()],
+        }
+        self.server = server
+        self.told: list[str] = []
+        self.warnings: list[str] = []
+
+    def metrics(self) -> dict[str, float]:
+        return whole_metrics(
+            self.server, self.server.got(), self.told.append, lambda text, *values: self.warnings.append(text % values)
+        )
+
+
+def test_what_pai_knows_is_told_and_the_log_is_not_read() -> None:
+    server = LogServer(3, points=points("accuracy", 0.5, 0.75))
+    ended = Ended(server, ACCURACY, accuracy=0.75)
+    assert ended.metrics() == {"accuracy": 0.75}
+    assert ended.told == ["Metric accuracy: first 0.5, last 0.75, min 0.5, max 0.75, count 2: 0.5 0.75"]
+    assert server.actions == ["ListTrainingJobMetrics"]
+
+
+def test_a_job_without_metrics_costs_no_request() -> None:
+    server = LogServer(3)
+    assert Ended(server, {}).metrics() == {}
+    assert server.actions == []
+
+
+def test_a_value_that_only_the_series_has_is_taken_from_there() -> None:
+    assert Ended(LogServer(points=points("accuracy", 0.5, 0.75)), ACCURACY).metrics() == {"accuracy": 0.75}
+
+
+def test_values_that_pai_does_not_have_are_read_from_the_log() -> None:
+    server = LogServer(300)
+    server.lines[100] = "accuracy=0.5"
+    server.lines[120] = "loss 2.5 accuracy=0.25 accuracy=0.75"
+    server.lines[250] = "accuracy=unknown loss 1.5"
+    ended = Ended(server, {**ACCURACY, "loss": "loss ([0-9.]+)", "score": "(nothing)"}, score=1.0)
+    assert ended.metrics() == {"score": 1.0, "accuracy": 0.75, "loss": 1.5}
+    assert ended.told == [
+        "Metric loss: 1.5, from the log, because PAI has no value",
+        "Metric accuracy: 0.75, from the log, because PAI has no value",
+    ]
+    assert ended.warnings == []
+
+
+def test_the_newest_pages_of_a_log_are_read_first_and_no_more_than_needed() -> None:
+    server = LogServer(1000)
+    server.lines[900] = "accuracy=0.75"
+    assert Ended(server, ACCURACY).metrics() == {"accuracy": 0.75}
+    assert [request["PageNumber"] for request in server.requests] == ["1", "10"]
+
+
+def test_a_metric_that_no_line_has_costs_a_bounded_number_of_requests() -> None:
+    server = LogServer((LOG_PAGES + 50) * 100)
+    ended = Ended(server, ACCURACY)
+    assert ended.metrics() == {}
+    assert len(server.requests) == LOG_PAGES + 1
+    assert ended.warnings == ["Metrics without a value: accuracy"]
+
+
+def test_of_several_instances_the_first_one_with_a_value_counts() -> None:
+    server = LogServer(2, instances=3)
+    server.logs[f"{JOB}-worker-0"].append("accuracy=0.5")
+    server.logs[f"{JOB}-worker-1"].append("accuracy=0.25")
+    assert Ended(server, ACCURACY).metrics() == {"accuracy": 0.5}
+
+
+def test_a_log_that_cannot_be_read_fails_nothing() -> None:
+    ended = Ended(LogServer(300, errors=[None, None, NO_ANSWER]), ACCURACY)
+    assert ended.metrics() == {}
+    assert ended.warnings == [
+        f"Metrics of job {JOB} can't be read from its log (no answer)",
+        "Metrics without a value: accuracy",
+    ]
+
+
+def test_series_that_cannot_be_read_leave_the_log() -> None:
+    server = LogServer()
+    server.lines = ["accuracy=0.5"]
+    ended = Ended(server, ACCURACY)
+
+    class Refusing:
+        def send(self, call: Any, *, attempts: int | None = None) -> Any:
+            if call.action == "ListTrainingJobMetrics":
+                raise APIError(call.action, 403, "Forbidden", "no")
+            return server.send(call, attempts=attempts)
+
+    metrics = whole_metrics(Refusing(), server.got(), ended.told.append, lambda text, *_: ended.warnings.append(text))
+    assert metrics == {"accuracy": 0.5}
+    assert len(ended.warnings) == 1
+
+
+def test_the_log_of_a_job_that_failed_is_not_searched() -> None:
+    server = LogServer(300)
+    ended = Ended(server, ACCURACY)
+    server.status = "Failed"
+    assert ended.metrics() == {}
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("cap", [1000, 30])
+def test_all_pages_of_the_series_are_read(cap: int) -> None:
+    server = LogServer(cap=cap, points=points("loss", *map(float, range(250))))
+    assert metric_series(server, JOB) == [Series("loss", tuple(map(float, range(250))))]
+
+
+def test_endless_series_cost_a_bounded_number_of_requests() -> None:
+    server = LogServer(cap=1, points=points("loss", *map(float, range(SERIES_PAGES + 20))))
+    (series,) = metric_series(server, JOB)
+    assert len(series.values) == len(server.actions) == SERIES_PAGES
+
+
+def test_a_regex_that_never_ends_is_given_up_and_the_others_count() -> None:
+    given_up: list[str] = []
+    regexes = {"first": "a=(.*)", "slow": "(x+x+)+y", "last": "b=(.*)"}
+    assert last_values(regexes, ["a=1", "b=2", "x" * 40], given_up.append, seconds=0.2) == {"first": 1.0, "last": 2.0}
+    assert given_up == ["slow"]
+
+
+@pytest.mark.parametrize("regex", ["(", "(a)=(1)", "no group", "b=(.*)"])
+def test_a_regex_that_finds_no_number_has_no_value(regex: str) -> None:
+    assert last_values({"x": regex}, ["a=1 no group b=nan", "b=inf", "b=\ud800"], pytest.fail) == {}
+
+
+def test_only_the_beginning_of_a_very_long_line_is_looked_at() -> None:
+    lines = ["a=1", "x" * LONGEST_MATCHED + "a=2"]
+    assert last_values({"a": "a=(.)"}, lines, pytest.fail) == {"a": 1.0}

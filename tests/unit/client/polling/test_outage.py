@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, UNSEEN_LIMIT, Patience
+from airflow_provider_pai.errors import (
+    APIError,
+    AuthError,
+    ConflictError,
+    NotFoundError,
+    PAIError,
+    ProtocolError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+)
+
+TRANSPORT = TransportError("no answer from pai.cn-hangzhou.aliyuncs.com", sent=True)
+THROTTLED = ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down")
+SERVER = ServerError("GetTrainingJob", 503, "ServiceUnavailable", "later")
+UNREADABLE = ProtocolError("GetTrainingJob: the answer is not JSON", "<html>")
+UNKNOWN = NotFoundError("GetTrainingJob", 404, "TrainingJobNotFound", "no such job")
+CLOCK = APIError("GetTrainingJob", 400, "InvalidTimeStamp.Expired", "expired")
+"""This machine's clock has stepped; the client signs the next call with the service's time."""
+PASSING = pytest.mark.parametrize(
+    "error", [TRANSPORT, THROTTLED, SERVER, UNREADABLE, CLOCK], ids=lambda error: type(error).__name__
+)
+
+
+class Clock:
+    """A clock that is moved by hand, and everything that was warned of."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.warnings: list[str] = []
+
+    def warn(self, text: str, *values: Any) -> None:
+        self.warnings.append(text % values)
+
+    def patience(self, limit: float = OUTAGE_LIMIT) -> Patience:
+        return Patience(self.warn, limit, clock=lambda: self.now)
+
+
+def outlasts(patience: Patience, clock: Clock, error: PAIError, seconds: float, step: float = 10.0) -> bool:
+    """Whether an error that lasts so long is borne, asking every few seconds from now on."""
+    end = clock.now + seconds
+    while clock.now <= end:
+        try:
+            patience.failed(error)
+        except PAIError as raised:
+            return raised is not error
+        clock.now += step
+    return True
+
+
+@PASSING
+def test_a_passing_error_is_borne_until_the_limit(error: PAIError) -> None:
+    clock = Clock()
+    assert outlasts(clock.patience(3600), clock, error, 3590)
+    clock = Clock()
+    assert not outlasts(clock.patience(3600), clock, error, 3600)
+
+
+@PASSING
+def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(error: PAIError) -> None:
+    clock = Clock()
+    patience = clock.patience()
+    assert outlasts(patience, clock, error, 90)
+    patience.answered()
+    patience.answered()
+    assert [warning.split(" (")[0] for warning in clock.warnings] == [
+        "PAI gives no usable answer",
+        "PAI answers again after 100 s",
+    ]
+    assert str(error) in clock.warnings[0]
+
+
+def test_good_answers_alone_are_not_told() -> None:
+    clock = Clock()
+    clock.patience().answered()
+    assert clock.warnings == []
+
+
+def test_a_good_answer_gives_the_whole_time_again() -> None:
+    clock = Clock()
+    patience = clock.patience(100)
+    for _ in range(5):
+        assert outlasts(patience, clock, TRANSPORT, 80)
+        patience.answered()
+    assert len(clock.warnings) == 10
+
+
+def test_passing_errors_of_several_kinds_are_one_outage() -> None:
+    clock = Clock()
+    patience = clock.patience(100)
+    assert outlasts(patience, clock, TRANSPORT, 40)
+    assert outlasts(patience, clock, SERVER, 40)
+    assert not outlasts(patience, clock, THROTTLED, 40)
+    assert len(clock.warnings) == 1
+
+
+def test_a_job_may_be_unknown_for_a_minute() -> None:
+    clock = Clock()
+    assert outlasts(clock.patience(), clock, UNKNOWN, UNSEEN_LIMIT - 10)
+    clock = Clock()
+    assert not outlasts(clock.patience(), clock, UNKNOWN, UNSEEN_LIMIT)
+
+
+def test_a_short_limit_holds_for_an_unknown_job_too() -> None:
+    clock = Clock()
+    assert not outlasts(clock.patience(20), clock, UNKNOWN, 20)
+
+
+def test_a_job_that_is_unknown_after_a_long_outage_has_its_minute_all_the_same() -> None:
+    clock = Clock()
+    patience = clock.patience()
+    assert outlasts(patience, clock, TRANSPORT, 1800)
+    assert outlasts(patience, clock, UNKNOWN, UNSEEN_LIMIT - 10)
+    assert not outlasts(patience, clock, UNKNOWN, 20)
+
+
+def test_an_unknown_job_does_not_give_an_outage_more_time() -> None:
+    clock = Clock()
+    patience = clock.patience(100)
+    assert outlasts(patience, clock, TRANSPORT, 80)
+    patience.failed(UNKNOWN)
+    assert not outlasts(patience, clock, TRANSPORT, 20)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthError("GetTrainingJob", 403, "Forbidden", "no"),
+        ConflictError("GetTrainingJob", 409, "X", "no"),
+        APIError("GetTrainingJob", 400, "InvalidParameter", "no"),
+        PAIError("something else"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_that_stays_is_raised_at_once_and_not_announced(error: PAIError) -> None:
+    clock = Clock()
+    with pytest.raises(type(error)) as caught:
+        clock.patience().failed(error)
+    assert caught.value is error
+    assert clock.warnings == []
+
+
+def test_an_error_that_stays_is_raised_in_an_outage_too() -> None:
+    clock = Clock()
+    patience = clock.patience()
+    patience.failed(TRANSPORT)
+    with pytest.raises(AuthError):
+        patience.failed(AuthError("GetTrainingJob", 403, "Forbidden", "no"))
+
+
+def test_without_patience_the_first_error_is_raised() -> None:
+    with pytest.raises(TransportError):
+        Clock().patience(0).failed(TRANSPORT)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.client.polling.service import ServiceWatch
+from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError, ServerError
+from airflow_provider_pai.model.rollout import Awaited, Verdict
+from airflow_provider_pai.model.service_status import ServiceSnapshot
+
+
+class Told:
+    """Answers one thing after the other, the last one again and again; a second passes with each."""
+
+    def __init__(self, *answers: ServiceSnapshot | PAIError) -> None:
+        self._answers: Iterator[ServiceSnapshot | PAIError] = iter(answers)
+        self._last = answers[-1]
+        self.now = 0.0
+
+    def send(self, call: Call[Any], *, attempts: int | None = None) -> Any:
+        assert (call.action, attempts) == ("DescribeService", 1)
+        self.now += 1
+        answer = next(self._answers, self._last)
+        if isinstance(answer, PAIError):
+            raise answer
+        return answer
+
+
+def service(status: str, current: int = 1, latest: int = 1, **members: Any) -> ServiceSnapshot:
+    return ServiceSnapshot("iris", status, current_version=current, latest_version=latest, **members)
+
+
+def watch(told: Told, awaited: Awaited, log: list[str] | None = None) -> ServiceWatch:
+    lines = [] if log is None else log
+    return ServiceWatch(
+        *(told, "cn-hangzhou", "iris", awaited),
+        log=lambda text, *arguments: lines.append(text % arguments),
+        warn=lambda text, *arguments: lines.append(text % arguments),
+        outage_limit=30.0,
+        clock=lambda: told.now,
+    )
+
+
+def looks(watched: ServiceWatch, count: int) -> list[Verdict]:
+    return [watched.look() for _ in range(count)]
+
+
+def test_a_version_is_waited_for_and_each_change_is_told_once() -> None:
+    log: list[str] = []
+    told = Told(
+        service("Updating", 1, 2, running_instances=1, total_instances=1),
+        service("Updating", 1, 2, running_instances=1, total_instances=1),
+        service("Running", 2, 2, running_instances=1, total_instances=1, reason="RUNNING", message="well"),
+    )
+    assert looks(watch(told, Awaited(2), log), 3) == [Verdict.PENDING, Verdict.PENDING, Verdict.REACHED]
+    assert log == [
+        "Service iris is Updating, version 1 answers, 1 of 1 instances",
+        "Service iris is Running, version 2 answers, 1 of 1 instances (RUNNING: well)",
+    ]
+
+
+def test_what_lags_is_waited_for_a_while_and_then_taken_as_it_is() -> None:
+    told = Told(service("Running", 1, 1))
+    verdicts = looks(watch(told, Awaited(2)), 20)
+    assert verdicts[:15] == [Verdict.PENDING] * 15
+    assert verdicts[-1] is Verdict.FAILED
+    again = Told(*[service("Running", 1, 1)] * 10, service("Updating", 1, 2), *[service("Running", 1, 1)] * 10)
+    assert set(looks(watch(again, Awaited(2)), 21)) == {Verdict.PENDING}
+
+
+def test_a_service_that_is_gone_is_seen_as_deleted() -> None:
+    told = Told(NotFoundError("DescribeService", 404, "NotFound", "gone"))
+    watched = watch(told, Awaited())
+    assert watched.look() is Verdict.REACHED
+    assert watched.seen == ServiceSnapshot("iris", "Deleted")
+
+
+def test_passing_errors_are_borne_for_a_while_and_others_not_at_all() -> None:
+    down = ServerError("DescribeService", 503, "ServiceUnavailable", "later")
+    told = Told(down, down, service("Running", 2, 2))
+    assert looks(watch(told, Awaited(2)), 3) == [Verdict.PENDING, Verdict.PENDING, Verdict.REACHED]
+    with pytest.raises(ServerError):
+        looks(watch(Told(down), Awaited(2)), 40)
+    with pytest.raises(AuthError):
+        watch(Told(AuthError("DescribeService", 403, "NoPermission", "no")), Awaited(2)).look()
