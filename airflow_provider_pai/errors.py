@@ -37,9 +37,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_pai.model.diagnosis import Diagnosis
-    from airflow_provider_pai.model.service_status import ServiceSnapshot
-    from airflow_provider_pai.model.status import JobSnapshot
+    from airflow_provider_pai.model.serving.status import ServiceSnapshot
+    from airflow_provider_pai.model.training.diagnosis import Diagnosis
+    from airflow_provider_pai.model.training.status import JobSnapshot
 
 _BODY_SHOWN = 256
 _LINE_SHOWN = 500

@@ -21,10 +21,10 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.store import LOCAL, JobStore
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.identity import KEY_LABEL
-from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.ownership import KEY_LABEL
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import JobStatus
 from benchmarks.report import Report
 from benchmarks.spread import Spread
 from benchmarks.usage import usage

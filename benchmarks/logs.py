@@ -14,8 +14,8 @@ from airflow_provider_pai.api.training import create_training_job
 from airflow_provider_pai.client.credentials.provider import keys_of
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from benchmarks.peers import Environment, started
 from benchmarks.peers import run as run_module
 from benchmarks.report import Report

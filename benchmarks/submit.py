@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.model.status import TERMINAL_STATUSES
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from benchmarks.peers import Environment
 from benchmarks.peers import run as run_module
 from benchmarks.report import OURS, Report

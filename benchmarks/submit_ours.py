@@ -6,8 +6,8 @@ from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.model.arguments import checked_spec
-from airflow_provider_pai.model.identity import JobIdentity
+from airflow_provider_pai.model.training.arguments import checked_spec
+from airflow_provider_pai.model.training.ownership import JobIdentity
 from benchmarks.peers import answer, asked, now
 from benchmarks.usage import forget_peak, usage
 

@@ -36,7 +36,7 @@ def upload_table() -> str:
 def train(image_uri: str, table_uri: str) -> str:
     """Train a model; returns its address."""
     from airflow_provider_pai.hooks.training import PAITrainingHook
-    from airflow_provider_pai.model.arguments import checked_spec
+    from airflow_provider_pai.model.training.arguments import checked_spec
     from airflow_provider_pai.operators.attempt import identity_of
 
     hook = PAITrainingHook()

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, Image, ImageKind
-from airflow_provider_pai.model.image_row import parse_images
+from airflow_provider_pai.model.images.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, Image, ImageKind
+from airflow_provider_pai.model.images.row import parse_images
 
 Order = Literal["ASC", "DESC"]
 

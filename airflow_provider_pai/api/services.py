@@ -9,8 +9,8 @@ from typing import Any
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import EAS
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.service_body import VERSION_LABEL
-from airflow_provider_pai.model.service_status import ServiceSnapshot, read_config, snapshot
+from airflow_provider_pai.model.serving.request import VERSION_LABEL
+from airflow_provider_pai.model.serving.status import ServiceSnapshot, read_config, snapshot
 
 SERVICES = "/api/v2/services"
 GROUPS = "/api/v2/groups"

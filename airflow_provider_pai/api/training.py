@@ -12,9 +12,9 @@ from typing import Any, Literal
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model import wire
-from airflow_provider_pai.model.evidence import ErrorInfo
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training import response
+from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOBS = "/api/v1/trainingjobs"
 PAGE_SIZE = 50
@@ -57,9 +57,9 @@ class ListedJob:
         return str(self.item.get("TrainingJobId") or "")
 
     @property
-    def mark(self) -> wire.Mark:
+    def mark(self) -> response.Mark:
         """Another one when the job has changed."""
-        return wire.mark(self.item)
+        return response.mark(self.item)
 
     def read(self) -> JobSnapshot:
         """Return the job.
@@ -67,7 +67,7 @@ class ListedJob:
         Raises:
             ProtocolError: it can't be read.
         """
-        return wire.snapshot(self.item)
+        return response.snapshot(self.item)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def create_training_job(body: Mapping[str, Any]) -> Call[str]:
 
 def get_training_job(job_id: str) -> Call[JobSnapshot]:
     """GetTrainingJob."""
-    return Call(PAI_STUDIO, "GetTrainingJob", "GET", _path(job_id), wire.snapshot)
+    return Call(PAI_STUDIO, "GetTrainingJob", "GET", _path(job_id), response.snapshot)
 
 
 def list_training_jobs(
@@ -241,7 +241,7 @@ def _job_page(body: Mapping[str, Any]) -> JobPage:
     if "TrainingJobs" not in body and "TotalCount" not in body:
         # "There is no job" leads to a new one, so it must have been said.
         raise ProtocolError("ListTrainingJobs: the answer is no list of jobs", str(dict(body)))
-    jobs = tuple(wire.snapshot(item) for item in body.get("TrainingJobs") or ())
+    jobs = tuple(response.snapshot(item) for item in body.get("TrainingJobs") or ())
     return JobPage(jobs, int(body.get("TotalCount") or 0))
 
 

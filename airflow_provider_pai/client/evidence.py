@@ -7,8 +7,8 @@ from collections.abc import Callable
 from airflow_provider_pai.api.training import get_training_job_error_info, list_training_job_events
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.evidence import ErrorInfo, Evidence
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.evidence import ErrorInfo, Evidence
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 _ATTEMPTS = 2
 """The task has failed already; what can't be read soon is left out."""

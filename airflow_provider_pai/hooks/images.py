@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from airflow_provider_pai.api.images import list_images, official_labels, workspace_labels
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.model.image import LATEST, Image, ImageKind, ImageQuery, choose, select
+from airflow_provider_pai.model.images.image import LATEST, Image, ImageKind, ImageQuery, choose, select
 
 _PAGE_SIZE = 50
 
@@ -64,7 +64,7 @@ class PAIImageHook(PAIBaseHook):
         image_scope: ImageKind = "training",
         include_workspace: bool = False,
     ) -> Image:
-        """Return the image that fits best; see :func:`airflow_provider_pai.model.image.choose`.
+        """Return the image that fits best; see :func:`airflow_provider_pai.model.images.image.choose`.
 
         Args:
             framework_name: such as ``PyTorch``, in any case.

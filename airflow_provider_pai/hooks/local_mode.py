@@ -37,8 +37,8 @@ from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 logger = logging.getLogger(__name__)
 

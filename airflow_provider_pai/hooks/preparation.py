@@ -24,8 +24,8 @@ from airflow_provider_pai.client.packaging.source import (
 from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
-from airflow_provider_pai.model.image import Image, ImageQuery
-from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
+from airflow_provider_pai.model.images.image import Image, ImageQuery
+from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri, local_path, may_be_folder
 
 

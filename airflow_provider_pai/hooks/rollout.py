@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pai.api.services import update_service_label
 from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
-from airflow_provider_pai.model.rollout import Move, Plan, plan
-from airflow_provider_pai.model.service_body import PASSED_LABEL, labelled
-from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
+from airflow_provider_pai.model.serving.reconcile import Move, Plan, plan
+from airflow_provider_pai.model.serving.request import PASSED_LABEL, labelled
+from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.client.metrics.file import read_metrics_file
 from airflow_provider_pai.errors import ServiceError
-from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus, model_uri
+from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus, model_uri
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:

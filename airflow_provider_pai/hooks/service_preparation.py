@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
 from airflow_provider_pai.errors import NotFoundError, PAIError
-from airflow_provider_pai.model.service import ServiceSpec
-from airflow_provider_pai.model.service_body import service_body
+from airflow_provider_pai.model.serving.request import service_body
+from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:

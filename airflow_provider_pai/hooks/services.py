@@ -18,15 +18,15 @@ from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.served_model import served_model
 from airflow_provider_pai.hooks.service_preparation import ServicePreparation
-from airflow_provider_pai.model.gate import METRICS_FILE
-from airflow_provider_pai.model.rollout import Awaited, Verdict
-from airflow_provider_pai.model.service import BLUE, GREEN, ServiceSpec, slot_name
-from airflow_provider_pai.model.service_status import (
+from airflow_provider_pai.model.gate.gate import METRICS_FILE
+from airflow_provider_pai.model.serving.blue_green import Slots
+from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
+from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, slot_name
+from airflow_provider_pai.model.serving.status import (
     GROUPING,
     ServiceSnapshot,
 )
-from airflow_provider_pai.model.slots import Slots
-from airflow_provider_pai.model.smoke import Answer, SmokeTest
 
 
 class PAIServiceHook(PAIBaseHook):

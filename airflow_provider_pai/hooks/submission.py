@@ -13,8 +13,7 @@ from airflow_provider_pai.api.training import create_training_job
 from airflow_provider_pai.client.logs.checkpoint import constant_labels
 from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import PAIError, ProtocolError
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.identity import (
+from airflow_provider_pai.model.training.ownership import (
     GENERATION_LABEL,
     TRY_LABEL,
     JobIdentity,
@@ -23,8 +22,9 @@ from airflow_provider_pai.model.identity import (
     number,
     plan,
 )
-from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus, moment
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus, moment
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook

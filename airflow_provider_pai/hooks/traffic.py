@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_pai.api.services import describe_traffic_mode, update_group
 from airflow_provider_pai.client.polling.service import LAG_LIMIT
 from airflow_provider_pai.errors import PAIError, ServiceError
-from airflow_provider_pai.model.rollout import FOREIGN, Undo, is_foreign
-from airflow_provider_pai.model.slots import Release, Slots, Withdrawal, shift
+from airflow_provider_pai.model.serving.blue_green import Release, Slots, Withdrawal, shift
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, Undo, is_foreign
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook

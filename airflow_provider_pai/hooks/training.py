@@ -26,20 +26,20 @@ from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.deployment import deployment_name, task_state
 from airflow_provider_pai.hooks.preparation import NOTHING_BEGUN, JobPreparation
 from airflow_provider_pai.hooks.submission import EarlierImage, Submission
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.cursor import LogCursor
-from airflow_provider_pai.model.diagnosis import Diagnosis, diagnose
-from airflow_provider_pai.model.identity import (
+from airflow_provider_pai.model.masking import masked
+from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
+from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.orphans import MIN_AGE, Orphan, StateOf, find_orphans
+from airflow_provider_pai.model.training.ownership import (
     DEPLOYMENT_LABEL,
     LOOK_BACK,
     STOPPING_LABEL,
     JobIdentity,
     readable,
 )
-from airflow_provider_pai.model.masking import masked
-from airflow_provider_pai.model.orphans import MIN_AGE, Orphan, StateOf, find_orphans
-from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 PREVIEW_KEY = "preview"
 """Stands in the outputs of a preview for what tells a task's jobs from those of others."""

@@ -52,7 +52,7 @@ from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Works
 from airflow_provider_pai.local.serving.ground import Ground
 from airflow_provider_pai.local.serving.preparation import Stores
 from airflow_provider_pai.local.serving.upstreams import Upstreams
-from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
 _IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
 

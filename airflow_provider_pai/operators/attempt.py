@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.model.identity import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobIdentity
 
 
 def identity_of(ti: Any, retries: int) -> JobIdentity:
@@ -19,7 +19,7 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
             so the difference is constant over automatic retries and new after such a clear.
     """
     from airflow_provider_pai.hooks.deployment import deployment_name
-    from airflow_provider_pai.model.identity import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobIdentity
 
     map_index = ti.map_index
     return JobIdentity(
@@ -64,7 +64,7 @@ def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None
 
     The shorter of both limits; without any, as long as a task looks for its jobs.
     """
-    from airflow_provider_pai.model.identity import LOOK_BACK
+    from airflow_provider_pai.model.training.ownership import LOOK_BACK
 
     limits = [max_run_time, int(execution_timeout.total_seconds()) if execution_timeout else None]
     return min((limit for limit in limits if limit is not None), default=int(LOOK_BACK.total_seconds()))

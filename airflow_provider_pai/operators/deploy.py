@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
-from airflow_provider_pai.model.service import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
+from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
 from airflow_provider_pai.operators.attempt import deadline_of, identity_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.rollout import Verdict
-    from airflow_provider_pai.model.service import ServiceSpec
-    from airflow_provider_pai.model.service_status import ServiceSnapshot
-    from airflow_provider_pai.model.strategy import Wishes
+    from airflow_provider_pai.model.serving.reconcile import Verdict
+    from airflow_provider_pai.model.serving.spec import ServiceSpec
+    from airflow_provider_pai.model.serving.status import ServiceSnapshot
+    from airflow_provider_pai.model.serving.strategy import Wishes
     from airflow_provider_pai.operators.deployment import Deployment, State
 
 _DEFER_PADDING = timedelta(minutes=5)
@@ -211,8 +211,8 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
-        from airflow_provider_pai.model.rollout import Verdict
-        from airflow_provider_pai.model.service_status import ServiceSnapshot
+        from airflow_provider_pai.model.serving.reconcile import Verdict
+        from airflow_provider_pai.model.serving.status import ServiceSnapshot
         from airflow_provider_pai.operators.deployment import state_of
 
         waited = state_of(event["state"])
@@ -257,8 +257,8 @@ class PAIDeployServiceOperator(BaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.service_problems import lost_problems, read_service, slot_problems
-        from airflow_provider_pai.model.strategy import WISHES, read_wishes
+        from airflow_provider_pai.model.serving.strategy import WISHES, read_wishes
+        from airflow_provider_pai.model.serving.validation import lost_problems, read_service, slot_problems
 
         lost = list(lost_problems({name: getattr(self, name) for name in self._given}, self._given))
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})

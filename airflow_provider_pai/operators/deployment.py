@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import PAIError, ServiceError, TransportError
 from airflow_provider_pai.hooks.rollout import Rollout, note_passed
-from airflow_provider_pai.model.rollout import FOREIGN, Awaited, Move, Undo, Verdict, is_foreign, undoing
-from airflow_provider_pai.model.service_body import NO_VERSION, digest
-from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
-from airflow_provider_pai.model.smoke import SmokeTest, complaint
-from airflow_provider_pai.model.strategy import Wishes
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, Awaited, Move, Undo, Verdict, is_foreign, undoing
+from airflow_provider_pai.model.serving.request import NO_VERSION, digest
+from airflow_provider_pai.model.serving.smoke_test import SmokeTest, complaint
+from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
+from airflow_provider_pai.model.serving.strategy import Wishes
 from airflow_provider_pai.operators.service_evidence import ServiceEvidence
 from airflow_provider_pai.operators.shifting import Shifting
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.service import ServiceSpec
+    from airflow_provider_pai.model.serving.spec import ServiceSpec
 
 SETTLE, UP, BACK = "settle", "up", "back"
 _BEGINNINGS = 5

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.gate import METRICS_FILE
+from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.gate import Bar, Champion, Comparison, Verdict
+    from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, Verdict
     from airflow_provider_pai.model.uri import OssUri
 
 _RETURN_KEY = "return_value"
@@ -123,7 +123,7 @@ class PAIModelGateOperator(BaseBranchOperator):
             SpecError: arguments are wrong, or metrics are missing.
         """
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.gate import judge, names_of
+        from airflow_provider_pai.model.gate.gate import judge, names_of
 
         bars, comparisons, folder = self._checked()
         connection = {name: getattr(self, name) for name in ("pai_conn_id", "region_id", "workspace_id")}
@@ -145,7 +145,7 @@ class PAIModelGateOperator(BaseBranchOperator):
         Raises:
             SpecError: listing every problem of the arguments.
         """
-        from airflow_provider_pai.model.gate_arguments import read_bars, read_comparisons
+        from airflow_provider_pai.model.gate.arguments import read_bars, read_comparisons
 
         bars, problems = read_bars(self.bars)
         comparisons, more = read_comparisons(self.compare)
@@ -180,7 +180,7 @@ class PAIModelGateOperator(BaseBranchOperator):
     def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
         """Return the model's metrics; those that were given are kept beside it."""
         from airflow_provider_pai.client.metrics.file import keep_metrics, read_metrics_file
-        from airflow_provider_pai.model.gate_arguments import read_metrics
+        from airflow_provider_pai.model.gate.arguments import read_metrics
 
         file = folder and folder.child(self.metrics_file)
         given: Any = self.metrics
@@ -195,8 +195,8 @@ class PAIModelGateOperator(BaseBranchOperator):
 
     def _champion(self, hook: PAIServiceHook) -> Champion | None:
         """Return the model that is served now; None when nothing is."""
-        from airflow_provider_pai.model.gate import Champion
-        from airflow_provider_pai.model.gate_arguments import numbers_in
+        from airflow_provider_pai.model.gate.arguments import numbers_in
+        from airflow_provider_pai.model.gate.gate import Champion
 
         service = str(self.champion_service)
         served = hook.served_model(service, metrics_file=self.metrics_file)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
-    from airflow_provider_pai.model.identity import JobIdentity
-    from airflow_provider_pai.model.status import JobSnapshot
+    from airflow_provider_pai.model.training.ownership import JobIdentity
+    from airflow_provider_pai.model.training.status import JobSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -107,7 +107,7 @@ class PAIJobOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
-        from airflow_provider_pai.model.status import JobSnapshot
+        from airflow_provider_pai.model.training.status import JobSnapshot
 
         job_id = event["job_id"]
         self._identity = self._identity_in(context)
@@ -214,8 +214,8 @@ class PAIJobOperator(BaseOperator):
 
     def _twin(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:
         """Return the job to go on with when a live copy of this attempt has kept its own and stopped this one's."""
-        from airflow_provider_pai.model.identity import STOPPING_LABEL
-        from airflow_provider_pai.model.status import JobStatus
+        from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
+        from airflow_provider_pai.model.training.status import JobStatus
 
         if job.status != JobStatus.TERMINATED or STOPPING_LABEL not in job.labels:
             return None
@@ -232,8 +232,8 @@ class PAIJobOperator(BaseOperator):
 
     def _ended_in_time(self, job_id: str) -> JobSnapshot:
         """Return a job that has just ended by itself; stop any other."""
-        from airflow_provider_pai.model.identity import STOPPING_LABEL
-        from airflow_provider_pai.model.status import JobStatus
+        from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
+        from airflow_provider_pai.model.training.status import JobStatus
 
         job = self.hook.get(job_id)
         # The trigger may have stopped it already, and then says so by the label.

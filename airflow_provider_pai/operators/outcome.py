@@ -12,9 +12,9 @@ from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError
 from airflow_provider_pai.model.names import MODEL_CHANNEL
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.model.diagnosis import Diagnosis
-    from airflow_provider_pai.model.evidence import Evidence
-    from airflow_provider_pai.model.status import JobSnapshot
+    from airflow_provider_pai.model.training.diagnosis import Diagnosis
+    from airflow_provider_pai.model.training.evidence import Evidence
+    from airflow_provider_pai.model.training.status import JobSnapshot
 
 _INFO_LINES = 10
 NO_RETRY = (SpecError, AuthError)
@@ -81,8 +81,8 @@ def airflow_errors(*, fail_fast: bool = False) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
     except PAIError as error:
         # Loaded where it is first used: reading a DAG file needs no table of reasons.
-        from airflow_provider_pai.model.diagnosis import retry_of
-        from airflow_provider_pai.model.reasons import Retry
+        from airflow_provider_pai.model.training.diagnosis import retry_of
+        from airflow_provider_pai.model.training.failure_reasons import Retry
 
         if fail_fast and retry_of(error) is Retry.NEVER:
             raise AirflowFailException(str(error)) from error

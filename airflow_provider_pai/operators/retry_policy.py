@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
 from airflow_provider_pai.errors import APIError, JobError
-from airflow_provider_pai.model.diagnosis import retry_of
-from airflow_provider_pai.model.reasons import Retry
+from airflow_provider_pai.model.training.diagnosis import retry_of
+from airflow_provider_pai.model.training.failure_reasons import Retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -74,7 +74,7 @@ class PAIDeleteServiceOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Delete what there is, and wait until it is gone."""
-        from airflow_provider_pai.model.service_problems import name_problems
+        from airflow_provider_pai.model.serving.validation import name_problems
 
         with airflow_errors(), closing(self.hook) as hook:
             problems = [
@@ -116,8 +116,8 @@ class PAIDeleteServiceOperator(BaseOperator):
         hook.delete(name)
 
     def _gone(self, hook: PAIServiceHook, name: str) -> None:
-        from airflow_provider_pai.model.rollout import Awaited, Verdict
-        from airflow_provider_pai.model.service_status import ServiceStatus
+        from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+        from airflow_provider_pai.model.serving.status import ServiceStatus
 
         awaited = Awaited(status=ServiceStatus.DELETED)
         seen, verdict = hook.wait(name, awaited, interval=self.poll_interval, limit=self.timeout)

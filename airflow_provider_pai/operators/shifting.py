@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_pai.errors import PAIError, ServiceError, shortened
 from airflow_provider_pai.hooks.traffic import Traffic
-from airflow_provider_pai.model.rollout import FOREIGN, is_foreign
-from airflow_provider_pai.model.service_status import ServiceStatus
-from airflow_provider_pai.model.slots import withdrawal
+from airflow_provider_pai.model.serving.blue_green import withdrawal
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, is_foreign
+from airflow_provider_pai.model.serving.status import ServiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,8 +16,8 @@ from airflow_provider_pai.operators.outcome import airflow_errors
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
 
-    from airflow_provider_pai.model.spec import TrainingJobSpec
-    from airflow_provider_pai.model.status import JobSnapshot
+    from airflow_provider_pai.model.training.spec import TrainingJobSpec
+    from airflow_provider_pai.model.training.status import JobSnapshot
 
 _LOCAL_POLL_SECONDS = 1.0
 
@@ -209,8 +209,8 @@ class PAITrainingOperator(PAIJobOperator):
         Raises:
             SpecError: listing every problem, those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.arguments import read_spec
-        from airflow_provider_pai.model.identity import DETACHED_LABEL
+        from airflow_provider_pai.model.training.arguments import read_spec
+        from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
         arguments = {name: getattr(self, name) for name in ARGUMENTS}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})

@@ -21,8 +21,8 @@ from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_pai.model.rollout import Awaited
-    from airflow_provider_pai.model.service_status import ServiceSnapshot
+    from airflow_provider_pai.model.serving.reconcile import Awaited
+    from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -103,8 +103,8 @@ class PAIServiceSensor(BaseSensorOperator):
         """
         from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.rollout import Verdict
-        from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
+        from airflow_provider_pai.model.serving.reconcile import Verdict
+        from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
         hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
         with closing(hook):
@@ -123,7 +123,7 @@ class PAIServiceSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
         """Go on after the trigger's event."""
-        from airflow_provider_pai.model.service_status import ServiceSnapshot
+        from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
         if event["error"]:
             raise ServiceError(f"service {self.service_name} can't be watched: {event['error']}")
@@ -140,9 +140,9 @@ class PAIServiceSensor(BaseSensorOperator):
         return ServiceError(f"service {seen.name} is {seen.status}{why}; waited for {self.target_status}", seen)
 
     def _awaited(self) -> Awaited:
-        from airflow_provider_pai.model.rollout import Awaited
-        from airflow_provider_pai.model.service_problems import name_problems
-        from airflow_provider_pai.model.service_status import SETTLED_STATUSES
+        from airflow_provider_pai.model.serving.reconcile import Awaited
+        from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
+        from airflow_provider_pai.model.serving.validation import name_problems
 
         problems = list(name_problems("service_name", self.service_name))
         if self.target_status not in SETTLED_STATUSES:

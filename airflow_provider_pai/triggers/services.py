@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.model.service_status import ServiceSnapshot
+    from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
 class PAIServiceTrigger(BaseTrigger):
@@ -24,7 +24,7 @@ class PAIServiceTrigger(BaseTrigger):
 
     Args:
         service_name: the service.
-        awaited: what is waited for, the members of :class:`~airflow_provider_pai.model.rollout.Awaited`.
+        awaited: what is waited for, the members of :class:`~airflow_provider_pai.model.serving.reconcile.Awaited`.
         pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
@@ -88,7 +88,7 @@ class PAIServiceTrigger(BaseTrigger):
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.rollout import Awaited, Verdict
+        from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
 
         awaited = Awaited(**(self.awaited or {}))
         limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit

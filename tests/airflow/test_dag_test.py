@@ -13,8 +13,8 @@ from airflow_provider_pai.hooks.deployment import deployment_name
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.identity import JobIdentity
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.ownership import JobIdentity
+from airflow_provider_pai.model.training.status import JobStatus
 from tests.support.attempt import training
 from tests.support.deploying import OLD, image_uri
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.image import ImageKind, ImageQuery
+from airflow_provider_pai.model.images.image import ImageKind, ImageQuery
 
 
 @pytest.fixture

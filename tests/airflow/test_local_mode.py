@@ -24,7 +24,7 @@ from airflow_provider_pai.hooks.local_mode import local_mode
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.arguments import read_spec
+from airflow_provider_pai.model.training.arguments import read_spec
 from tests.support.attempt import Attempt, training
 from tests.support.house import wait_until
 from tests.support.machine import missing

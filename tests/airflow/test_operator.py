@@ -22,8 +22,8 @@ from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.identity import LOOK_BACK
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.ownership import LOOK_BACK
+from airflow_provider_pai.model.training.status import JobStatus
 from airflow_provider_pai.operators.attempt import identity_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training

@@ -18,8 +18,8 @@ from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.cursor import LogCursor
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.attempt import Attempt, training
 
 log = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.arguments import checked_spec
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.identity import JobIdentity
-from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.arguments import checked_spec
+from airflow_provider_pai.model.training.ownership import JobIdentity
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.attempt import Attempt, training
 from tests.support.interrupted import Died, interrupted, once
 

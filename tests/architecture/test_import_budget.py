@@ -13,7 +13,7 @@ MOST_MODULES = 15
 """Modules that the operator adds to Airflow's own."""
 FORBIDDEN = ("requests", "oss2", "starlette", "uvicorn", "alibabacloud_credentials")
 FORBIDDEN_LAYERS = tuple(f"airflow_provider_pai.{layer}" for layer in ("api", "client", "hooks", "local", "triggers"))
-SLOW = "airflow_provider_pai.model.spec"
+SLOW = "airflow_provider_pai.model.training.spec"
 """What a job is takes half of the time an import may take."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.operators.attempt import identity_of
 from tests.chaos.trial import Trial
 from tests.support.exactly_one import doubles, wrong_value

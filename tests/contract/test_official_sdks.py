@@ -17,7 +17,7 @@ from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
 from alibabacloud_tea_openapi.models import Config
 
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind
-from airflow_provider_pai.model.status import TERMINAL_STATUSES
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:

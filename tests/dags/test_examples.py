@@ -18,7 +18,7 @@ from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun

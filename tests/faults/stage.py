@@ -14,7 +14,7 @@ from airflow_provider_pai.api.training import list_training_jobs, stop_training_
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.cluster import AirflowCluster
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, DagRun, TaskInstance, TaskRef

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, TASK_ENDED
 from devtools.waits import WaitTimeoutError, wait_for

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.spec import variable_name
+from airflow_provider_pai.model.training.spec import variable_name
 from tests.support.attempt import Attempt, training
 
 _PIECES = (

@@ -20,9 +20,9 @@ from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.image import ImageQuery
-from airflow_provider_pai.model.rollout import Awaited, Verdict
-from airflow_provider_pai.model.service_status import ServiceSnapshot
+from airflow_provider_pai.model.images.image import ImageQuery
+from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.status import ServiceSnapshot
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.triggers.services import PAIServiceTrigger
 

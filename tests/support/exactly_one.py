@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from airflow_provider_pai.model.identity import GENERATION_LABEL, KEY_LABEL, number
-from airflow_provider_pai.model.status import JobSnapshot, JobStatus
+from airflow_provider_pai.model.training.ownership import GENERATION_LABEL, KEY_LABEL, number
+from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 
 
 def doubles(jobs: Sequence[JobSnapshot], *, calm: bool) -> Iterator[str]:

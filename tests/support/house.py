@@ -16,8 +16,8 @@ from airflow_provider_pai.local.running.bound import BoundObjects, Place
 from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import CodeLocation, TrainingJobSpec
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import alibabacloud_paistudio20220112.models as models
 
-from airflow_provider_pai.model.status import TERMINAL_STATUSES
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 
 if TYPE_CHECKING:
     from alibabacloud_paistudio20220112.client import Client as TrainingClient

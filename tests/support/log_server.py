@@ -10,8 +10,8 @@ from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.errors import APIError, PAIError
-from airflow_provider_pai.model.status import JobSnapshot
-from airflow_provider_pai.model.wire import snapshot
+from airflow_provider_pai.model.training.response import snapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOB = "train1"
 

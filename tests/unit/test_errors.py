@@ -20,9 +20,9 @@ from airflow_provider_pai.errors import (
     ThrottledError,
     TransportError,
 )
-from airflow_provider_pai.model.diagnosis import diagnose
-from airflow_provider_pai.model.evidence import Evidence
-from airflow_provider_pai.model.status import JobSnapshot, Transition
+from airflow_provider_pai.model.training.diagnosis import diagnose
+from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 SNAPSHOT = JobSnapshot(
     "train1a2b3c4d5e6", "Failed", labels={"a": "b"}, metrics={"loss": 0.5}, transitions=(Transition("Failed"),)

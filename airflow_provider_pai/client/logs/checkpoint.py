@@ -9,9 +9,9 @@ from collections.abc import Callable
 from airflow_provider_pai.api.training import update_training_job_labels
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.cursor import LogCursor, is_log_label
-from airflow_provider_pai.model.identity import STOPPING_LABEL, TRY_LABEL
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.log_cursor import LogCursor, is_log_label
+from airflow_provider_pai.model.training.ownership import STOPPING_LABEL, TRY_LABEL
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 KEEP_INTERVAL = 60.0
 """Seconds between two requests that keep the place while lines are shown: what a killed triggerer shows again."""

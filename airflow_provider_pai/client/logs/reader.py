@@ -12,7 +12,7 @@ from airflow_provider_pai.client.logs.paging import LogPages
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ThrottledError
-from airflow_provider_pai.model.status import WAITING_STATUSES, JobSnapshot
+from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnapshot
 
 PAGES_PER_READ = 20
 """Pages one read takes at most, of all instances together, so that a talkative job doesn't hold up the others."""

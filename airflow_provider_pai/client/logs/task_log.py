@@ -12,9 +12,9 @@ from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.cursor import LogCursor
-from airflow_provider_pai.model.status import JobSnapshot
-from airflow_provider_pai.model.story import JobStory
+from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.model.training.status_messages import JobStory
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from airflow_provider_pai.client.logs.tail import pages_from_end
 from airflow_provider_pai.client.metrics.safe_regex import last_values
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.series import Series, series_of
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.metric_series import Series, series_of
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 SERIES_PAGES = 100
 """Pages of points read at most, of all metrics together: 10,000 points."""

@@ -24,7 +24,7 @@ from airflow_provider_pai.client.packaging.source import SourceCode
 from airflow_provider_pai.client.transport.config import ClientConfig, is_loopback
 from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import NotFoundError, PAIError
-from airflow_provider_pai.model.spec import CodeLocation
+from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 
 _TRIES = 4

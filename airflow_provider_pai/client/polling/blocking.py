@@ -12,7 +12,7 @@ from airflow_provider_pai.client.polling.interval import Pace, cadence
 from airflow_provider_pai.client.polling.outage import Patience
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 FINAL_READS = 50
 """Reads of the log at each of the last looks, at most: a million lines, where pages are large."""

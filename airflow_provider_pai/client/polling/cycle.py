@@ -15,9 +15,9 @@ from airflow_provider_pai.client.polling.rate_limit import Budget
 from airflow_provider_pai.client.polling.subscription import Watch
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError, ProtocolError, ThrottledError
-from airflow_provider_pai.model.identity import DEPLOYMENT_LABEL, LOOK_BACK
-from airflow_provider_pai.model.status import JobSnapshot
-from airflow_provider_pai.model.wire import Mark
+from airflow_provider_pai.model.training.ownership import DEPLOYMENT_LABEL, LOOK_BACK
+from airflow_provider_pai.model.training.response import Mark
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 SINGLE_LOOKS = 5
 """Up to so many jobs are asked for one by one; more are listed."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, Budget
 from airflow_provider_pai.client.polling.subscription import Watch
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 PAGES_PER_TURN = 5
 """Pages that one turn takes at most: meanwhile nothing else of the job is passed on, its end neither."""

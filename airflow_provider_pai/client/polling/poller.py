@@ -26,7 +26,7 @@ from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOS
 from airflow_provider_pai.client.polling.subscription import Watch
 from airflow_provider_pai.client.transport.http import PAIClient, utc_now
 from airflow_provider_pai.errors import PAIError, ProtocolError
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from airflow_provider_pai.client.polling.interval import Pace
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, PAIError
-from airflow_provider_pai.model.rollout import Awaited, Verdict
-from airflow_provider_pai.model.service_status import ServiceSnapshot, ServiceStatus
+from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
 LAG_LIMIT = 15.0
 """Seconds after which a service that is as it was before is taken for one that stays so [inferred]."""

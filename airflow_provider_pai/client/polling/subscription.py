@@ -11,9 +11,9 @@ from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.interval import cadence
 from airflow_provider_pai.client.polling.outage import Patience
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.cursor import LogCursor
-from airflow_provider_pai.model.status import WAITING_STATUSES, JobSnapshot, moment
-from airflow_provider_pai.model.wire import Mark
+from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.response import Mark
+from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnapshot, moment
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import session_of
 from airflow_provider_pai.errors import TransportError
-from airflow_provider_pai.model.smoke import Answer, SmokeTest, complaint
+from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest, complaint
 
 ROUTING_LIMIT = 120.0
 """Seconds that EAS's gateway may take until it leads to a service that runs; ``alipai`` waits as long."""

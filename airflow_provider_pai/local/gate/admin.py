@@ -27,7 +27,7 @@ from starlette.routing import Mount, Route
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind, Faults
 from airflow_provider_pai.local.gate.reply import Refusal, answer, refuse
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.status import JobStatus
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pai.model.resources import JOB_TYPES
+from airflow_provider_pai.model.training.resources import JOB_TYPES
 
 Body = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs.places import URI_MEMBERS, DatasetPlace
-from airflow_provider_pai.model.spec import CodeLocation
+from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
 Body = Mapping[str, Any]

@@ -19,8 +19,8 @@ from airflow_provider_pai.local.jobs.places import dataset_places, located
 from airflow_provider_pai.local.jobs.refusals import invalid, missing
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.local.services.catalog import is_image_uri
-from airflow_provider_pai.model.create_body import read_create_body
-from airflow_provider_pai.model.spec import TrainingJobSpec, variable_name
+from airflow_provider_pai.model.training.request import read_create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import OssUri
 
 Body = Mapping[str, Any]

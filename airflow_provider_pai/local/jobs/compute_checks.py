@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs.demand import Quota
-from airflow_provider_pai.model.resources import PRICE_LIMIT, RESOURCE_TYPES, SPOT_STRATEGIES
+from airflow_provider_pai.model.training.resources import PRICE_LIMIT, RESOURCE_TYPES, SPOT_STRATEGIES
 
 Body = Mapping[str, Any]
 

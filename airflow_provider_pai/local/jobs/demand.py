@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_pai.model.status import ACTIVE_STATUSES, JobStatus
+from airflow_provider_pai.model.training.status import ACTIVE_STATUSES, JobStatus
 
 DEFAULT_PRIORITY = 1
 """Of a job that names none, as DLC has it; 9 is the highest."""

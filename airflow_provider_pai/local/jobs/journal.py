@@ -10,7 +10,7 @@ from datetime import datetime
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.metrics import MetricReader, ProgressDefinition
 from airflow_provider_pai.local.jobs.transitions import wire_time
-from airflow_provider_pai.model.spec import MetricDefinition
+from airflow_provider_pai.model.training.spec import MetricDefinition
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_pai.model.spec import MetricDefinition
+from airflow_provider_pai.model.training.spec import MetricDefinition
 
 LONGEST_MATCHED = 4096
 """Characters of a line that metrics are looked for in: what a regular expression costs may grow with their square."""

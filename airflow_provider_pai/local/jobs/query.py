@@ -12,7 +12,7 @@ from airflow_provider_pai.local.gate.page import Page, descending
 from airflow_provider_pai.local.gate.parameters import flag
 from airflow_provider_pai.local.jobs.refusals import invalid
 from airflow_provider_pai.local.jobs.transitions import wire_time
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.status import JobStatus
 
 MAX_PAGE_SIZE = 100
 """[inferred]: no maximum is public, examples go to 100."""

@@ -22,7 +22,7 @@ from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, asked_page,
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.model.contract import instance_name
+from airflow_provider_pai.model.training.container import instance_name
 
 _DEFAULT_PAGE_SIZE = 100
 _ERROR_LINES = 20

@@ -18,7 +18,7 @@ from typing import Any
 from airflow_provider_pai.local.jobs import query, transitions
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.transitions import wire_time
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.status import JobStatus
 
 logger = logging.getLogger(__name__)
 

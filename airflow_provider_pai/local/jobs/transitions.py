@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
 NEXT: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.CREATING: frozenset({JobStatus.CREATED, JobStatus.CREATE_FAILED, JobStatus.TERMINATED}),

@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_pai.local.jobs.places import located, own_places
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.model.names import MODEL_CHANNEL
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.status import JobStatus
 
 Record = Mapping[str, Any]
 

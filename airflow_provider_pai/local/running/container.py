@@ -18,7 +18,7 @@ from airflow_provider_pai.local.running.container_place import ContainerPlace
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
 from airflow_provider_pai.local.running.environments import index_settings
 from airflow_provider_pai.local.running.runtime import Identity, LineSink, Ready
-from airflow_provider_pai.model.contract import ROOT
+from airflow_provider_pai.model.training.container import ROOT
 
 logger = logging.getLogger(__name__)
 

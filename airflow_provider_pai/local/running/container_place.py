@@ -17,7 +17,7 @@ from airflow_provider_pai.local.running.engine import Engine, EngineError, askin
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.ports import LOOPBACK
 from airflow_provider_pai.local.running.runtime import LineSink, Ready
-from airflow_provider_pai.model.contract import ROOT, RunPlan, instance_name
+from airflow_provider_pai.model.training.container import ROOT, RunPlan, instance_name
 
 logger = logging.getLogger(__name__)
 

@@ -33,9 +33,16 @@ from airflow_provider_pai.local.running.preparation import (
     store_outputs,
 )
 from airflow_provider_pai.local.running.runtime import ImageFailed, Ready, RunningInstance, Runtime, Workplace
-from airflow_provider_pai.model.contract import ROOT, RunPlan, instance_name, launch_lines, run_plan, start_lines
-from airflow_provider_pai.model.create_body import read_create_body
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.container import (
+    ROOT,
+    RunPlan,
+    instance_name,
+    launch_lines,
+    run_plan,
+    start_lines,
+)
+from airflow_provider_pai.model.training.request import read_create_body
+from airflow_provider_pai.model.training.status import JobStatus
 
 logger = logging.getLogger(__name__)
 

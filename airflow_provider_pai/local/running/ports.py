@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from airflow_provider_pai.model.contract import MASTER_PORT
+from airflow_provider_pai.model.training.container import MASTER_PORT
 
 LOOPBACK = "127.0.0.1"
 

@@ -13,8 +13,8 @@ from airflow_provider_pai.local.jobs.transitions import Reason
 from airflow_provider_pai.local.oss.refusals import OSSRefusal
 from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
-from airflow_provider_pai.model.contract import Mount, RunPlan
-from airflow_provider_pai.model.spec import CodeLocation
+from airflow_provider_pai.model.training.container import Mount, RunPlan
+from airflow_provider_pai.model.training.spec import CodeLocation
 
 
 class Objects(Protocol):

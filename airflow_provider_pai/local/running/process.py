@@ -18,7 +18,7 @@ from airflow_provider_pai.local.running.environments import Environments
 from airflow_provider_pai.local.running.output import each_line
 from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, Ready
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox, job_view
-from airflow_provider_pai.model.contract import RunPlan
+from airflow_provider_pai.model.training.container import RunPlan
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

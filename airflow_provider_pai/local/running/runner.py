@@ -15,7 +15,7 @@ from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
 from airflow_provider_pai.local.running.life import Halt, Life, Workshop
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.queue import Queue
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.status import JobStatus
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.model.contract import RunPlan
+from airflow_provider_pai.model.training.container import RunPlan
 
 LineSink = Callable[[str], None]
 

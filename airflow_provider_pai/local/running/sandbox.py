@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running.lingering import LINGER
 from airflow_provider_pai.local.running.view import Shown, View, covers
-from airflow_provider_pai.model.contract import ROOT
+from airflow_provider_pai.model.training.container import ROOT
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airflow_provider_pai.model.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind
-from airflow_provider_pai.model.image_row import parse_image
+from airflow_provider_pai.model.images.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind
+from airflow_provider_pai.model.images.row import parse_image
 
 Row = dict[str, Any]
 

@@ -22,7 +22,7 @@ from airflow_provider_pai.local.gate.parameters import flag, invalid, one_of
 from airflow_provider_pai.local.gate.reply import Refusal, answer
 from airflow_provider_pai.local.services.catalog import ImageCatalog, Row, is_official, label_values, with_labels
 from airflow_provider_pai.local.services.shelf import new_id, wire_time
-from airflow_provider_pai.model.image import OFFICIAL_LABEL
+from airflow_provider_pai.model.images.image import OFFICIAL_LABEL
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,49}")
 _ID = re.compile(r"image-[0-9A-Za-z]{18}")

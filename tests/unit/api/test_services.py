@@ -10,7 +10,7 @@ from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import EAS
 from airflow_provider_pai.api.services import ServiceMachine
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.service_body import digest, labelled
+from airflow_provider_pai.model.serving.request import digest, labelled
 
 ONE = "/api/v2/services/cn-hangzhou/iris"
 CONFIG = {

@@ -8,8 +8,8 @@ import pytest
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.errors import AuthError, PAIError, ProtocolError, TransportError
-from airflow_provider_pai.model.evidence import ErrorInfo
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOB = JobSnapshot("train1", "Failed")
 INFO = {"Code": "OOM", "Message": "no memory"}

@@ -16,7 +16,7 @@ from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS
 from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.crowd import looks, run, statuses, told, until, watching
 from tests.support.many_jobs import ManyJobs
 

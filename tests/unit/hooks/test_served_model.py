@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_pai.api.services import ServiceVersion
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.served_model import served_model
-from airflow_provider_pai.model.service_body import labelled
-from airflow_provider_pai.model.service_status import ServiceSnapshot, snapshot
+from airflow_provider_pai.model.serving.request import labelled
+from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
 
 TIMES = ("2026-11-24T12:00:00Z", "2026-11-24T13:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z")
 

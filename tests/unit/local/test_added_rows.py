@@ -22,10 +22,10 @@ from airflow_provider_pai.local.jobs.demand import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.local.services.shelf import Row, Shelf, in_order
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.resources import InstanceSpec
-from airflow_provider_pai.model.spec import TrainingJobSpec
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.resources import InstanceSpec
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 SMALL = Quota("quotasmall", "small", Amount(cpu=2, memory_gib=2))
 DATASET = {"Name": "rows", "DataSourceType": "OSS", "Property": "DIRECTORY", "Uri": "oss://pai-local/rows/"}

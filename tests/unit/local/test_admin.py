@@ -13,7 +13,7 @@ from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.gate.admin import Controls, admin_route, is_loopback
 from airflow_provider_pai.local.gate.faults import Fault, FaultKind, Faults
 from airflow_provider_pai.local.gate.reply import Refusal
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.status import JobStatus
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

@@ -22,8 +22,8 @@ from airflow_provider_pai.local.running.bound import LocalPlace
 from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.house import House
 from tests.support.machine import missing

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from airflow_provider_pai.local.gate.reply import Refusal, refuse
 from airflow_provider_pai.local.services.catalog import ImageCatalog, official_rows
 from airflow_provider_pai.local.services.images import routes
-from airflow_provider_pai.model.image import ImageQuery, choose
-from airflow_provider_pai.model.image_row import parse_images
+from airflow_provider_pai.model.images.image import ImageQuery, choose
+from airflow_provider_pai.model.images.row import parse_images
 
 NOW = datetime(2026, 11, 2, 3, 4, 5, 678_900, tzinfo=UTC)
 LIST = "/api/v1/images"

@@ -12,7 +12,7 @@ from pathlib import Path
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.journal import Journal
 from airflow_provider_pai.local.jobs.metrics import LONGEST_MATCHED, MetricReader, progress_definitions
-from airflow_provider_pai.model.spec import MetricDefinition
+from airflow_provider_pai.model.training.spec import MetricDefinition
 
 LOSS = MetricDefinition("loss", r"loss=([^ ]*)")
 ENDLESS = MetricDefinition("endless", r"((?:a+)+)b")

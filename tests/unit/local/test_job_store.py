@@ -15,7 +15,7 @@ from airflow_provider_pai.local.gate.reply import Refusal
 from airflow_provider_pai.local.jobs.lines import LineFile
 from airflow_provider_pai.local.jobs.store import JobStore, saved_records
 from airflow_provider_pai.local.jobs.transitions import NEXT, moved
-from airflow_provider_pai.model.status import TERMINAL_STATUSES, JobStatus
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
 
 class Clock:

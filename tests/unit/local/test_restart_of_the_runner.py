@@ -22,8 +22,8 @@ from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.processes import facts, kill_survivors
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
 
 FINISHED = "true"
 UNDER_WAY = "echo 1 > $PAI_OUTPUT_CHECKPOINTS/n; echo $$ > $PAI_OUTPUT_CHECKPOINTS/pid; sleep 621"

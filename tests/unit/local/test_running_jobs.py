@@ -23,8 +23,8 @@ from airflow_provider_pai.local.running.life import Halt, Life
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.model.spec import MetricDefinition
-from airflow_provider_pai.model.status import JobStatus
+from airflow_provider_pai.model.training.spec import MetricDefinition
+from airflow_provider_pai.model.training.status import JobStatus
 from tests.support.house import House, now, wait_until
 from tests.support.machine import missing
 

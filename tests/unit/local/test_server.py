@@ -33,7 +33,7 @@ from airflow_provider_pai.local.home import HomeInUse
 from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 PATIENCE = 30
 

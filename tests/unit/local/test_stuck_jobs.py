@@ -20,8 +20,8 @@ from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
 
 
 class FullStore(JobStore):

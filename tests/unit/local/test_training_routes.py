@@ -28,9 +28,9 @@ from airflow_provider_pai.local.running.life import Workshop
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.model.create_body import create_body
-from airflow_provider_pai.model.spec import MetricDefinition, TrainingJobSpec
-from airflow_provider_pai.model.wire import snapshot
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.response import snapshot
+from airflow_provider_pai.model.training.spec import MetricDefinition, TrainingJobSpec
 
 J = "/api/v1/trainingjobs"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.errors import AuthError, ServerError
-from airflow_provider_pai.model.smoke import Answer
+from airflow_provider_pai.model.serving.smoke_test import Answer
 from tests.support.fake_eas import BAD, Died, FakeEAS, FakeHook, Paused, deployment, failure, pausing, spec
 
 CANARY = {"steps": (10, 50, 100)}

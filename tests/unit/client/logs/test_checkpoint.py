@@ -5,7 +5,7 @@ from typing import Any
 from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.logs.checkpoint import KEEP_INTERVAL, Bookmark
 from airflow_provider_pai.errors import TransportError
-from airflow_provider_pai.model.cursor import LogCursor
+from airflow_provider_pai.model.training.log_cursor import LogCursor
 from tests.support.log_server import LogServer
 
 SHOWN = LogCursor(2, {"": 150})

@@ -19,7 +19,7 @@ from airflow_provider_pai.errors import (
     ThrottledError,
     TransportError,
 )
-from airflow_provider_pai.model.cursor import LogCursor
+from airflow_provider_pai.model.training.log_cursor import LogCursor
 from tests.support.log_server import JOB, LogServer
 
 NO_ANSWER = TransportError("no answer", sent=True)

@@ -11,8 +11,8 @@ from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import Patience
-from airflow_provider_pai.model.cursor import LogCursor
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.many_jobs import ManyJobs
 
 

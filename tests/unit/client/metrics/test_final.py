@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_pai.client.metrics.final import LOG_PAGES, SERIES_PAGES, metric_series, whole_metrics
 from airflow_provider_pai.client.metrics.safe_regex import LONGEST_MATCHED, last_values
 from airflow_provider_pai.errors import APIError, TransportError
-from airflow_provider_pai.model.series import Series
+from airflow_provider_pai.model.training.metric_series import Series
 from tests.support.log_server import JOB, LogServer
 
 NO_ANSWER = TransportError("no answer", sent=True)

@@ -15,7 +15,7 @@ from airflow_provider_pai.client.polling.blocking import FINAL_READS, MORE_TRIES
 from airflow_provider_pai.client.polling.interval import QUICKEST, Pace
 from airflow_provider_pai.client.polling.outage import Patience
 from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 FINAL_PAUSES = (1.0, 2.0)
 """Seconds before each of the last looks at the log, where lines may come for three seconds."""

@@ -11,7 +11,7 @@ from airflow_provider_pai.client.polling.log_queue import LATE, PAGES_PER_TURN, 
 from airflow_provider_pai.client.polling.outage import Patience
 from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOST_SAVED, Budget
 from airflow_provider_pai.client.polling.subscription import Progress, Watch
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.many_jobs import ManyJobs
 
 

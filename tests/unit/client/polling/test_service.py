@@ -8,8 +8,8 @@ import pytest
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.polling.service import ServiceWatch
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError, ServerError
-from airflow_provider_pai.model.rollout import Awaited, Verdict
-from airflow_provider_pai.model.service_status import ServiceSnapshot
+from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
 class Told:

@@ -9,7 +9,7 @@ from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.outage import Patience
 from airflow_provider_pai.client.polling.subscription import Progress, Watch
 from airflow_provider_pai.errors import AuthError, PAIError, TransportError
-from airflow_provider_pai.model.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot
 
 
 def watch(interval: float = 30.0) -> Watch:

@@ -11,7 +11,7 @@ from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
 from airflow_provider_pai.errors import TransportError
-from airflow_provider_pai.model.smoke import Answer, SmokeTest
+from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 
 CONFIG = ClientConfig("cn-hangzhou", "7", KeyPair("id", "secret"), connect_timeout=2.0)
 

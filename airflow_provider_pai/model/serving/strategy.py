@@ -1,0 +1,102 @@
+"""How a new model takes the place of the old one, as an author says it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
+
+ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
+STRATEGIES = (ROLLING, BLUE_GREEN, CANARY)
+ROLLBACK, LEAVE = "rollback", "leave"
+DEFAULT_STEPS = (10, 50, 100)
+_FULL = 100
+
+
+WISHES = ("strategy", "steps", "step_pause", "keep_old", "smoke_test", "on_failure", "startup_timeout")
+"""Names of what an author says of a deployment, beside the service itself."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a task wants of its deployment.
+
+    Attributes:
+        smoke_test: request that the service must answer rightly; None for none.
+        slots: whether two services take turns in a group.
+        steps: percentages of traffic to stop at; the last is 100.
+        step_pause: seconds between two steps.
+        keep_old: whether the service that had the traffic before goes on.
+        leave: whether what has failed stays as it is.
+    """
+
+    smoke_test: SmokeTest | None = None
+    slots: bool = False
+    steps: tuple[int, ...] = (_FULL,)
+    step_pause: float = 0.0
+    keep_old: bool = True
+    leave: bool = False
+
+
+def read_wishes(arguments: Mapping[str, Any]) -> tuple[Wishes, list[str]]:
+    """Turn arguments into what is wanted of a deployment and say everything that is wrong with them.
+
+    Args:
+        arguments: the operator's arguments by name, all of :data:`WISHES`.
+
+    Returns:
+        The wishes, which may be used only when there are no problems, and the problems.
+    """
+    given = {name: arguments[name] for name in WISHES}
+    smoke_test, problems = read_smoke_test(given["smoke_test"])
+    problems += _problems(given)
+    if problems:
+        return Wishes(slots=given["strategy"] in (BLUE_GREEN, CANARY)), problems
+    wishes = Wishes(
+        smoke_test,
+        slots=given["strategy"] != ROLLING,
+        steps=_traffic_steps(given["strategy"], given["steps"]),
+        step_pause=given["step_pause"],
+        keep_old=bool(given["keep_old"]),
+        leave=given["on_failure"] == LEAVE,
+    )
+    return wishes, []
+
+
+def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the percentages of traffic that a strategy stops at."""
+    if strategy != CANARY:
+        return (_FULL,)
+    given = tuple(steps or DEFAULT_STEPS)
+    return given if given[-1] == _FULL else (*given, _FULL)
+
+
+def _problems(given: Mapping[str, Any]) -> Iterator[str]:
+    strategy, steps, pause, limit = (given[name] for name in ("strategy", "steps", "step_pause", "startup_timeout"))
+    if strategy not in STRATEGIES:
+        yield f"strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}"
+    if given["on_failure"] not in (ROLLBACK, LEAVE):
+        yield f"on_failure must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}"
+    if not _is_number(pause) or not math.isfinite(pause) or pause < 0:
+        yield f"step_pause must be a number of seconds, at least 0, not {pause!r:.60}"
+    if not _is_number(limit) or not math.isfinite(limit) or limit <= 0:
+        yield f"startup_timeout must be a number of seconds above 0, not {limit!r:.60}"
+    if steps is not None and strategy != CANARY:
+        yield f"steps are for strategy={CANARY!r} only; leave them out"
+    elif steps is not None and not _are_steps(steps):
+        yield f"steps must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+
+
+def _are_steps(steps: Any) -> bool:
+    if not isinstance(steps, Sequence) or isinstance(steps, str) or not steps:
+        return False
+    whole = all(isinstance(step, int) and not isinstance(step, bool) and 0 < step <= _FULL for step in steps)
+    return whole and all(one < other for one, other in pairwise(steps))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,170 @@
+"""Why a job ended badly, what its author can do, and whether another attempt makes sense.
+
+The service's reason codes decide first, then the words of its messages, then an exit code, then the status; words and
+exit codes may also tell more of what a code names. The log never decides: a job may print anything, an error it has got
+over as well as one it quotes, and a wrong guess would cost attempts that the author asked for. A log line only adds a
+hint to read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from airflow_provider_pai.errors import (
+    APIError,
+    AuthError,
+    JobCommandError,
+    JobDataError,
+    JobError,
+    JobFailedError,
+    JobStoppedError,
+    JobTimeoutError,
+    SpecError,
+)
+from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_reasons import (
+    EXIT_CODE,
+    EXIT_CODES,
+    HINTS,
+    NEVER_RAN,
+    OTHER_EXIT_CODE,
+    OVERDUE,
+    OVERDUE_IN_QUEUE,
+    REASONS,
+    STOPPED,
+    STOPPED_BY_AIRFLOW,
+    UNEXPLAINED,
+    Reason,
+    Retry,
+)
+from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
+from airflow_provider_pai.model.training.status import JobStatus
+
+_INSTANCE = re.compile(r"^\[[\w.-]+\] ")
+"""What a line begins with when a job has several instances."""
+_HINTED = (JobCommandError, JobDataError, JobFailedError)
+"""Kinds of ends that the log may explain, exactly these: a job without a machine has no log that could."""
+_WRONG_BODY = ("Missing", "Invalid", "BadRequest")
+_PASSING = ("InvalidTimeStamp",)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is thought of a job that ended badly.
+
+    Attributes:
+        evidence: what it rests on.
+        kind: the error that the task fails with.
+        retry: what another attempt makes of it.
+        cause: what happened; one sentence without its full stop.
+        advice: what the author can do; sentences.
+        hint: what the log adds; empty when nothing is recognised.
+    """
+
+    evidence: Evidence = field(repr=False)
+    kind: type[JobError]
+    retry: Retry
+    cause: str
+    advice: str
+    hint: str = ""
+
+
+def diagnose(evidence: Evidence, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
+    """Return why a job ended badly.
+
+    Args:
+        evidence: the job, and what the service says of its end.
+        overdue: whether Airflow stopped it, because it did not end in the task's time.
+        resumable: whether another job goes on where this one stopped, from checkpoints.
+    """
+    if overdue:
+        reason = OVERDUE if evidence.has_run else OVERDUE_IN_QUEUE
+    else:
+        reason = _by_code(evidence) or _by_words(evidence) or _by_exit_code(evidence) or _by_status(evidence)
+    if reason.kind is JobStoppedError and STOPPING_LABEL in evidence.job.labels:
+        reason = STOPPED_BY_AIRFLOW
+    if reason.kind is JobTimeoutError and resumable:
+        reason = replace(reason, retry=Retry.AS_USUAL)
+    hint = _hint(evidence.log_tail) if reason.kind in _HINTED else ""
+    return Diagnosis(evidence, reason.kind, reason.retry, reason.cause, reason.advice, hint)
+
+
+def retry_of(error: BaseException) -> Retry:
+    """Return what another attempt of the task makes of an error: :attr:`Retry.AS_USUAL` for all it knows nothing of."""
+    if isinstance(error, JobError):
+        return error.diagnosis.retry if error.diagnosis else Retry.AS_USUAL
+    if isinstance(error, SpecError | AuthError):
+        return Retry.NEVER
+    if isinstance(error, APIError):
+        return _of_refusal(error)
+    return Retry.AS_USUAL
+
+
+def _of_refusal(error: APIError) -> Retry:
+    """A refused create is a job that never began; quotas are checked there, too [inferred]."""
+    if error.operation != "CreateTrainingJob":
+        return Retry.AS_USUAL
+    reason = next((reason for reason in REASONS if reason.has_code(error.code)), None)
+    if reason:
+        return reason.retry
+    # What is wrong with the body is wrong with the next one, too (pai-api.md 1.6).
+    wrong = error.status == 400 and error.code.startswith(_WRONG_BODY) and not error.code.startswith(_PASSING)
+    return Retry.NEVER if wrong else Retry.AS_USUAL
+
+
+def _by_code(evidence: Evidence) -> Reason | None:
+    found = (reason for code in evidence.codes() if code for reason in REASONS if reason.has_code(code))
+    reason = next(found, None)
+    if reason is None:
+        return None
+    more_telling = [each for each in REASONS[: REASONS.index(reason)] if each.kind is reason.kind]
+    if told := _told(evidence, more_telling):
+        return told
+    return _by_exit_code(evidence) or reason if reason.kind is JobCommandError else reason
+
+
+def _by_words(evidence: Evidence) -> Reason | None:
+    return _told(evidence, REASONS)
+
+
+def _told(evidence: Evidence, reasons: Sequence[Reason]) -> Reason | None:
+    found = (reason for message in evidence.messages() if message for reason in reasons if reason.is_told_by(message))
+    return next(found, None)
+
+
+def _by_exit_code(evidence: Evidence) -> Reason | None:
+    code = next(filter(None, map(_exit_code, evidence.messages())), None) or _common_exit_code(evidence.events)
+    # Who stops a job ends its command, so there the exit code is no cause.
+    if code is None or evidence.job.status == JobStatus.TERMINATED:
+        return None
+    reason = EXIT_CODES.get(code, OTHER_EXIT_CODE)
+    return replace(reason, cause=f"{reason.cause} (exit code {code})")
+
+
+def _exit_code(text: str) -> int | None:
+    found = EXIT_CODE.search(text)
+    return int(found[1] or found[2]) if found else None
+
+
+def _common_exit_code(events: tuple[str, ...]) -> int | None:
+    """Return the only exit code that events tell of: of several it isn't known which one took the others with it."""
+    codes = set(filter(None, map(_exit_code, events)))
+    return codes.pop() if len(codes) == 1 else None
+
+
+def _by_status(evidence: Evidence) -> Reason:
+    if evidence.job.status == JobStatus.TERMINATED:
+        return STOPPED
+    return UNEXPLAINED if evidence.has_run else NEVER_RAN
+
+
+def _hint(log_tail: tuple[str, ...]) -> str:
+    """Return what the last telling line of a log adds."""
+    for line in reversed(log_tail):
+        text = _INSTANCE.sub("", line)
+        for pattern, hint in HINTS:
+            if found := pattern.search(text):
+                return hint.format(*found.groups())
+    return ""

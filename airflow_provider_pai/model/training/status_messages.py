@@ -1,0 +1,69 @@
+"""What a task's log tells of a job besides the job's own lines: its statuses and its progress."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobSnapshot, Transition, moment
+
+
+class JobStory:
+    """Tells each status a job entered once and in order, also one that came and went between two looks.
+
+    Args:
+        told: number of statuses that were told already, by whoever watched before.
+
+    Attributes:
+        told: number of statuses told.
+    """
+
+    def __init__(self, told: int = 0) -> None:
+        self.told = told
+        self._status = ""
+        self._progress: float | None = None
+
+    def news(self, job: JobSnapshot) -> list[str]:
+        """Return what is new about a job, but for its end: its last log lines come first."""
+        return [*self._statuses(job, end=False), *self._progressed(job)]
+
+    def end(self, job: JobSnapshot) -> list[str]:
+        """Return the end of a job that has ended, and what else is new."""
+        return self._statuses(job, end=True)
+
+    def _statuses(self, job: JobSnapshot, *, end: bool) -> list[str]:
+        present = Transition(job.status, reason_code=job.reason_code, reason_message=job.reason_message)
+        if job.transitions:
+            entered = list(job.transitions)
+            if end and entered[-1].status != job.status:
+                entered.append(present)
+        else:
+            # Without its history a job tells at least where it is.
+            entered = [present] * (self.told + (job.status != self._status))
+        if not end:
+            entered = [each for each in entered if each.status not in TERMINAL_STATUSES]
+        new = entered[self.told :]
+        # An answer may be older than the one before; its missing end was told all the same.
+        self.told = max(self.told, len(entered))
+        self._status = new[-1].status if new else self._status
+        return [_text(job, each) for each in new]
+
+    def _progressed(self, job: JobSnapshot) -> list[str]:
+        if job.progress is None or job.progress == self._progress:
+            return []
+        self._progress = job.progress
+        return [f"Job {job.job_id}: progress {job.progress:g}{_left(job.remaining_s)}"]
+
+
+def _left(seconds: int | None) -> str:
+    """Say how long a job still needs; the job itself says so, and may say anything."""
+    try:
+        return "" if seconds is None else f", {timedelta(seconds=seconds)} left"
+    except OverflowError:
+        return ""
+
+
+def _text(job: JobSnapshot, entered: Transition) -> str:
+    start = moment(entered.start)
+    when = f" at {start:%Y-%m-%d %H:%M:%S} UTC" if start else ""
+    reason = entered.reason or (job.reason if entered.status == job.status else "")
+    return f"Job {job.job_id}: {entered.status}{when}" + (f" ({reason})" if reason else "")

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_pai.model.serving.blue_green import Release, Slots, Withdrawal, retreat, shift, withdrawal
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, UNCHANGED, Undo
+from airflow_provider_pai.model.serving.status import ServiceSnapshot
+
+WANTED, ME = "wanted", "me"
+
+
+def slot(color: str, share: int, digest: str = "other", status: str = "Running", **labels: str) -> ServiceSnapshot:
+    return ServiceSnapshot(
+        *(f"iris_{color}", status),
+        traffic_state="grouping" if share else "standalone",
+        weight=share or 100,
+        labels={"airflow.config": digest, **{f"airflow.{name}": value for name, value in labels.items()}},
+        current_version=1,
+        latest_version=1,
+    )
+
+
+def blue(share: int, digest: str = "other", status: str = "Running", **labels: str) -> ServiceSnapshot:
+    return slot("blue", share, digest, status, **labels)
+
+
+def green(share: int, digest: str = "other", status: str = "Running", **labels: str) -> ServiceSnapshot:
+    return slot("green", share, digest, status, **labels)
+
+
+@pytest.mark.parametrize(
+    ("slots", "target"),
+    [
+        ((None, None), "iris_blue"),
+        ((blue(100), None), "iris_green"),
+        ((None, green(100)), "iris_blue"),
+        ((blue(0), None), "iris_blue"),
+        ((blue(100), green(0)), "iris_green"),
+        ((blue(0), green(100)), "iris_blue"),
+        ((blue(90), green(10)), "iris_green"),
+        ((blue(10), green(90)), "iris_blue"),
+        ((blue(100, WANTED), green(0)), "iris_blue"),
+        ((blue(100), green(0, WANTED)), "iris_green"),
+        ((blue(90), green(10, WANTED)), "iris_green"),
+        ((blue(0, WANTED), green(100, WANTED)), "iris_green"),
+        ((blue(0), green(0)), "iris_blue"),
+        ((blue(90, status="Failed"), green(10)), "iris_blue"),
+        ((blue(0), green(100, status="Stopped")), "iris_green"),
+        ((blue(0), green(0, status="Stopped")), "iris_green"),
+        ((blue(0, status="Stopped"), green(100, status="Failed")), "iris_blue"),
+        ((blue(90, status="Failed"), green(10, status="Failed")), "iris_green"),
+        ((blue(100, status="Failed"), None), "iris_green"),
+    ],
+)
+def test_the_model_goes_where_it_is_already_or_where_the_least_traffic_goes(
+    slots: tuple[ServiceSnapshot | None, ServiceSnapshot | None], target: str
+) -> None:
+    assert Slots("iris", *slots).target(WANTED) == target
+
+
+def test_the_serving_slot_is_the_one_with_most_traffic() -> None:
+    assert Slots("iris", blue(10), green(90)).serving == green(90)
+    assert Slots("iris", blue(100), None).serving == blue(100)
+    assert Slots("iris", blue(0), green(0)).serving is None
+
+
+def moved(service: ServiceSnapshot | None, release: Release) -> ServiceSnapshot | None:
+    if service is None or service.name != release.name:
+        return service
+    return replace(service, weight=release.weight, traffic_state="grouping")
+
+
+@pytest.mark.parametrize("steps", [(100,), (10, 50, 100), (1, 99, 100)])
+@pytest.mark.parametrize("start", [(100, 0), (90, 10), (100, 10), (50, 50), (20, 100), (0, 0), (0, 100), (7, 3)])
+def test_traffic_moves_to_the_end_and_never_goes_nowhere(steps: tuple[int, ...], start: tuple[int, int]) -> None:
+    """Whatever it is interrupted at: each state is one to begin from."""
+    other: ServiceSnapshot | None = blue(start[0])
+    target: ServiceSnapshot | None = green(start[1])
+    before = sum(start)
+    for _ in range(len(steps) + 2):
+        assert target
+        releases = shift(target, other, steps)
+        if not releases:
+            break
+        for release in releases:
+            target, other = moved(target, release), moved(other, release)
+            assert target
+            assert other
+            assert target.share + other.share > 0 or not before
+    assert target
+    assert other
+    assert (target.share, other.share) == (100, 0)
+
+
+def test_the_only_service_gets_all_traffic() -> None:
+    assert shift(blue(0), None, (10, 100)) == (Release("iris_blue", 100),)
+    assert shift(blue(100), None, (10, 100)) == ()
+
+
+def test_a_retreat_gives_before_it_takes() -> None:
+    assert retreat(green(60), blue(40)) == (Release("iris_blue", 100), Release("iris_green", 0))
+    assert retreat(green(0), blue(100)) == ()
+    assert retreat(green(100), None) == (Release("iris_green", 0),)
+
+
+@pytest.mark.parametrize(
+    ("slots", "in_use"),
+    [
+        ((blue(90), green(10, owner="another")), True),
+        ((blue(90), green(10, owner=ME)), False),
+        ((blue(90), green(10)), False),
+        ((blue(100), green(0, owner="another")), False),
+        ((blue(0), green(100, owner="another")), False),
+        ((None, green(10, owner="another")), False),
+        ((blue(90), green(10, status="Failed", owner="another")), False),
+        ((blue(90), green(10, status="Updating", owner="another")), True),
+    ],
+)
+def test_a_slot_with_a_part_of_the_traffic_is_its_owners(
+    slots: tuple[ServiceSnapshot | None, ServiceSnapshot | None], in_use: bool
+) -> None:
+    assert Slots("iris", *slots).in_use("iris_green", ME) is in_use
+
+
+@pytest.mark.parametrize(
+    ("other", "mine", "stopped"),
+    [
+        (blue(0), green(100), "iris_blue"),
+        (blue(0, status="Failed"), green(100), "iris_blue"),
+        (blue(30), green(100), ""),
+        (blue(0), green(0), ""),
+        (blue(0), green(100, status="Failed"), ""),
+        (blue(0, status="Stopped"), green(100), ""),
+        (None, green(100), ""),
+    ],
+)
+def test_only_a_service_without_traffic_is_put_to_rest(
+    other: ServiceSnapshot | None, mine: ServiceSnapshot, stopped: str
+) -> None:
+    assert Slots("iris", other, mine).resting("iris_green") == stopped
+
+
+def mine(share: int, status: str = "Running", previous: str = "0") -> ServiceSnapshot:
+    return green(share, WANTED, status, owner=ME, version="1", previous=previous)
+
+
+BACK = (Release("iris_blue", 100), Release("iris_green", 0))
+KEPT = "it keeps its traffic, since"
+AS_BEFORE = "service iris_blue has all the traffic, as before"
+
+
+@pytest.mark.parametrize(
+    ("other", "target", "done", "then"),
+    [
+        (blue(100), None, {}, Withdrawal(FOREIGN)),
+        (blue(100), green(0), {}, Withdrawal(FOREIGN)),
+        (blue(0), green(100, WANTED), {}, Withdrawal(UNCHANGED)),
+        (blue(100), mine(0), {}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
+        (blue(100), mine(0, previous="3"), {}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
+        (blue(100), mine(0, "Stopped"), {}, Withdrawal(AS_BEFORE)),
+        (blue(90), mine(10), {}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
+        (blue(90), green(10, WANTED), {}, Withdrawal(AS_BEFORE, BACK)),
+        (blue(0), green(100, WANTED), {"shifted": True}, Withdrawal(AS_BEFORE, BACK)),
+        (blue(100), mine(0), {"shifted": True}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
+        (blue(0), mine(100), {}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
+        (blue(100), green(0, WANTED), {"started": True}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
+        (blue(0, status="Stopped"), mine(100), {}, Withdrawal(f"{KEPT} service iris_blue is Stopped")),
+        (blue(90, status="Failed"), mine(10), {}, Withdrawal(f"{KEPT} service iris_blue is Failed")),
+        (None, mine(100), {}, Withdrawal(f"{KEPT} there is no other service")),
+        (None, mine(0), {}, Withdrawal("there was no service before it; it was deleted", (), Undo.DELETE)),
+        (None, mine(0), {"started": True}, Withdrawal("nothing; it was stopped", (), Undo.STOP)),
+        (
+            blue(100, status="Failed"),
+            mine(0),
+            {},
+            Withdrawal("service iris_blue, as before, which is Failed", (), Undo.STOP),
+        ),
+    ],
+)
+def test_traffic_goes_back_to_what_runs_or_stays(
+    other: ServiceSnapshot | None, target: ServiceSnapshot | None, done: dict[str, bool], then: Withdrawal
+) -> None:
+    assert withdrawal(Slots("iris", other, target), "iris_green", WANTED, ME, **done) == then
+
+
+def test_what_has_no_traffic_leaves_the_group() -> None:
+    assert Release("iris_blue", 0).traffic_state == "standalone"
+    assert Release("iris_blue", 1).traffic_state == "grouping"

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus, Transition
+from airflow_provider_pai.model.training.status_messages import JobStory
+
+LIFE = [
+    Transition("Creating", "2026-11-24T03:21:30Z", "2026-11-24T03:21:31Z"),
+    Transition("Initializing", "2026-11-24T03:21:31Z", "2026-11-24T03:21:40Z"),
+    Transition("Running", "2026-11-24T03:21:40Z", "2026-11-24T03:22:00Z", "Started", "all instances run"),
+    Transition("Failed", "2026-11-24T03:22:00Z"),
+]
+TOLD = [
+    "Job train1: Creating at 2026-11-24 03:21:30 UTC",
+    "Job train1: Initializing at 2026-11-24 03:21:31 UTC",
+    "Job train1: Running at 2026-11-24 03:21:40 UTC (Started: all instances run)",
+    "Job train1: Failed at 2026-11-24 03:22:00 UTC (ExitCode: it ended with 1)",
+]
+
+
+def after(count: int) -> JobSnapshot:
+    """The job when it has entered so many statuses."""
+    reason = {"reason_code": "ExitCode", "reason_message": "it ended with 1"} if count == len(LIFE) else {}
+    return JobSnapshot("train1", LIFE[count - 1].status, transitions=tuple(LIFE[:count]), **reason)
+
+
+@given(st.lists(st.integers(1, len(LIFE))), st.sets(st.integers(0, 8)))
+def test_each_status_is_told_once_in_order_with_time_and_reason(looks: list[int], restarts: set[int]) -> None:
+    story = JobStory()
+    told = []
+    # Looks may skip statuses, and an answer may be older than the one before.
+    for number, count in enumerate(looks):
+        if number in restarts:
+            story = JobStory(story.told)
+        told += story.news(after(count))
+    assert told == TOLD[: max([min(count, 3) for count in looks], default=0)]
+    assert told + story.news(after(4)) + story.end(after(4)) == TOLD
+
+
+def test_the_end_is_told_once() -> None:
+    story = JobStory()
+    story.news(after(4))
+    assert story.end(after(4)) == [TOLD[3]]
+    assert story.end(after(4)) == []
+
+
+def test_an_end_that_the_history_does_not_have_yet_is_told() -> None:
+    job = replace(after(4), transitions=tuple(LIFE[:3]))
+    story = JobStory()
+    assert story.news(job) == TOLD[:3]
+    assert story.end(job) == ["Job train1: Failed (ExitCode: it ended with 1)"]
+
+
+def test_without_a_history_each_change_is_told() -> None:
+    story = JobStory()
+    statuses = ["Creating", "Running", "Running", "Pausing", "Running"]
+    told = [line for status in statuses for line in story.news(JobSnapshot("train1", status))]
+    told += story.news(JobSnapshot("train1", "Succeed"))
+    assert told == [f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running")]
+    assert story.end(JobSnapshot("train1", "Succeed")) == ["Job train1: Succeed"]
+    assert story.end(JobSnapshot("train1", "Succeed")) == []
+
+
+def test_an_answer_without_the_history_repeats_nothing() -> None:
+    story = JobStory()
+    assert story.news(after(3)) == TOLD[:3]
+    assert story.news(JobSnapshot("train1", "Running")) == []
+    assert story.news(after(3)) == []
+
+
+@pytest.mark.parametrize("start", ["", "yesterday"])
+def test_a_status_without_a_time_is_told_without_one(start: str) -> None:
+    job = JobSnapshot("train1", "Running", transitions=(Transition("Running", start),))
+    assert JobStory().news(job) == ["Job train1: Running"]
+
+
+def test_progress_is_told_when_it_changes() -> None:
+    story = JobStory(1)
+    looks = [(None, None), (0.25, 90), (0.25, 80), (0.5, None), (None, None), (1.0, 0)]
+    told = []
+    for progress, remaining in looks:
+        told += story.news(JobSnapshot("train1", JobStatus.RUNNING, progress=progress, remaining_s=remaining))
+    assert [line for line in told if "progress" in line] == [
+        "Job train1: progress 0.25, 0:01:30 left",
+        "Job train1: progress 0.5",
+        "Job train1: progress 1, 0:00:00 left",
+    ]
+
+
+@pytest.mark.parametrize("remaining", [int(9.3e18), -int(9.3e18), int(1e300)], ids=["ages", "past", "endless"])
+def test_progress_is_told_without_a_rest_that_no_one_can_wait_for(remaining: int) -> None:
+    job = JobSnapshot("train1", JobStatus.RUNNING, progress=0.5, remaining_s=remaining)
+    assert JobStory().news(job) == ["Job train1: Running", "Job train1: progress 0.5"]
