@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pai import __version__
-from airflow_provider_pai.hooks.form import RELABELING, conn_fields
+from airflow_provider_pai.hooks.connection_form import RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
 _OSS_ASSETS = [

@@ -17,7 +17,7 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
-from airflow_provider_pai.hooks.form import PLACEHOLDERS, RELABELING, form_widgets
+from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
 from airflow_provider_pai.model.uri import OssUri
 
 _LOOK_UP_LIMIT = 30.0

@@ -22,8 +22,8 @@ from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
+from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.deployment import deployment_name, task_state
 from airflow_provider_pai.hooks.preparation import NOTHING_BEGUN, JobPreparation
 from airflow_provider_pai.hooks.submission import EarlierImage, Submission
 from airflow_provider_pai.model.masking import masked

@@ -18,7 +18,7 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
         retries: the task's number of retries; clearing a task that isn't running raises ``max_tries`` by what was used,
             so the difference is constant over automatic retries and new after such a clear.
     """
-    from airflow_provider_pai.hooks.deployment import deployment_name
+    from airflow_provider_pai.hooks.airflow_state import deployment_name
     from airflow_provider_pai.model.training.ownership import JobIdentity
 
     map_index = ti.map_index

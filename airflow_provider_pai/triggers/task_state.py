@@ -14,6 +14,6 @@ async def task_state(ti: Any) -> str | None:
     Args:
         ti: the task instance Airflow gave to the trigger.
     """
-    from airflow_provider_pai.hooks.deployment import task_state
+    from airflow_provider_pai.hooks.airflow_state import task_state
 
     return await asyncio.to_thread(task_state, ti.dag_id, ti.run_id, ti.task_id, ti.map_index)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.hooks.deployment import deployment_name
+from airflow_provider_pai.hooks.airflow_state import deployment_name
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI

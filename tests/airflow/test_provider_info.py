@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from airflow_provider_pai.hooks.form import FIELDS
+from airflow_provider_pai.hooks.connection_form import FIELDS
 from airflow_provider_pai.links import PAIServiceLink, PAITrainingJobLink
 from airflow_provider_pai.provider_info import get_provider_info
 

@@ -90,5 +90,5 @@ def test_the_providers_description_loads_nothing_of_airflow() -> None:
         "airflow_provider_pai",
         "airflow_provider_pai.provider_info",
         "airflow_provider_pai.hooks",
-        "airflow_provider_pai.hooks.form",
+        "airflow_provider_pai.hooks.connection_form",
     }

@@ -20,8 +20,8 @@ from airflow_provider_pai.client.credentials.sources import (
 )
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
-from airflow_provider_pai.hooks.credentials import CREDENTIAL_TYPES
-from airflow_provider_pai.hooks.form import FIELDS, TYPES, conn_fields
+from airflow_provider_pai.hooks.connection_credentials import CREDENTIAL_TYPES
+from airflow_provider_pai.hooks.connection_form import FIELDS, TYPES, conn_fields
 
 ROLE = "acs:ram::123456789012:role/airflow"
 PROVIDER = "acs:ram::123456789012:oidc-provider/ack-rrsa-c1"
