@@ -33,8 +33,8 @@ from airflow_provider_pai.hooks.local_places import (
 )
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.home import HomeDamaged, HomeInUse, is_home, is_in_use
-from airflow_provider_pai.local.running.choice import RuntimeKind
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
+from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.spec import TrainingJobSpec

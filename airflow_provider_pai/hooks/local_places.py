@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.local.running.bound import LocalPlace, Place
+from airflow_provider_pai.local.running.bound_storage import LocalPlace, Place
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.local.jobs.demand import Quota
+    from airflow_provider_pai.local.jobs.quota_usage import Quota
 
 _NEEDED = ("httpcore", "starlette", "uvicorn")
 _SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
@@ -96,7 +96,7 @@ def _port(text: str) -> int:
 
 
 def _quota(text: str) -> Quota:
-    from airflow_provider_pai.local.jobs.demand import Amount, Quota
+    from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 
     numbers = text.split(",")
     if len(numbers) != len(fields(Amount)) or not all(number.isdecimal() for number in numbers):
@@ -105,7 +105,7 @@ def _quota(text: str) -> Quota:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.running.choice import RuntimeKind
+    from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
     from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
 

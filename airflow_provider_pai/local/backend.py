@@ -14,29 +14,7 @@ from typing import Any
 from starlette.routing import Route
 
 from airflow_provider_pai import __version__
-from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.eas.control import Place as ServicePlace
-from airflow_provider_pai.local.gate.admin import Controls
-from airflow_provider_pai.local.gate.faults import Faults
-from airflow_provider_pai.local.home import Home
-from airflow_provider_pai.local.inference import FleetOf, Inference
-from airflow_provider_pai.local.jobs import routes as training
-from airflow_provider_pai.local.jobs import table
-from airflow_provider_pai.local.jobs.checks import Checks
-from airflow_provider_pai.local.jobs.demand import Quota, usage
-from airflow_provider_pai.local.jobs.directory import Directory
-from airflow_provider_pai.local.jobs.refusals import already_ended, invalid, no_such_job
-from airflow_provider_pai.local.jobs.store import JobStore
-from airflow_provider_pai.local.jobs.transitions import Outcome
-from airflow_provider_pai.local.keys import KeyRing
-from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.bound import BoundObjects, Place
-from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
-from airflow_provider_pai.local.running.life import Workshop
-from airflow_provider_pai.local.running.runner import Runner
-from airflow_provider_pai.local.running.runtime import Runtime
-from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.services import (
+from airflow_provider_pai.local.catalogs import (
     dataset_rows,
     datasets,
     experiments,
@@ -46,10 +24,32 @@ from airflow_provider_pai.local.services import (
     sts,
     workspaces,
 )
-from airflow_provider_pai.local.services.catalog import ImageCatalog, can_be_pulled
-from airflow_provider_pai.local.services.shelf import Shelf
-from airflow_provider_pai.local.services.workspaces import OWNER, Configs, Workspace
-from airflow_provider_pai.local.serving.ground import Ground
+from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, can_be_pulled
+from airflow_provider_pai.local.catalogs.record_store import Shelf
+from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
+from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.control import Place as ServicePlace
+from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.http.admin import Controls
+from airflow_provider_pai.local.http.faults import Faults
+from airflow_provider_pai.local.inference import FleetOf, Inference
+from airflow_provider_pai.local.jobs import routes as training
+from airflow_provider_pai.local.jobs import table
+from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
+from airflow_provider_pai.local.jobs.quota_usage import Quota, usage
+from airflow_provider_pai.local.jobs.reference_resolver import Directory
+from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.jobs.transitions import Outcome
+from airflow_provider_pai.local.keys import KeyRing
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, Place
+from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import Runtime
+from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
+from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.serving.host_resources import Ground
 from airflow_provider_pai.local.serving.preparation import Stores
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus

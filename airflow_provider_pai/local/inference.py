@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.eas import table
 from airflow_provider_pai.local.eas.control import ControlPlane, Place
-from airflow_provider_pai.local.eas.fleet import Fleet
 from airflow_provider_pai.local.eas.groups import Groups
+from airflow_provider_pai.local.eas.service_runtime import Fleet
 from airflow_provider_pai.local.eas.store import FOLDER, ServiceStore
-from airflow_provider_pai.local.serving.door import Door
-from airflow_provider_pai.local.serving.ground import Ground
-from airflow_provider_pai.local.serving.keeper import ServiceKeeper
+from airflow_provider_pai.local.serving.host_resources import Ground
 from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.reverse_proxy import Door
+from airflow_provider_pai.local.serving.supervisor import ServiceKeeper
 
 if TYPE_CHECKING:
     from starlette.routing import Route

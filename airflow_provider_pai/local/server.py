@@ -18,20 +18,20 @@ from starlette.routing import Mount
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.backend import Backend, Settings
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.gate.admin import admin_route
-from airflow_provider_pai.local.gate.faults import OSS, PAI, Faults, FaultyApp
-from airflow_provider_pai.local.gate.gateway import pai_app
-from airflow_provider_pai.local.gate.listener import Listener
 from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.http.admin import admin_route
+from airflow_provider_pai.local.http.faults import OSS, PAI, Faults, FaultyApp
+from airflow_provider_pai.local.http.gateway import pai_app
+from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.inference import FleetOf
-from airflow_provider_pai.local.jobs.demand import Quota
+from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
 from airflow_provider_pai.local.ready import Ready
-from airflow_provider_pai.local.running.bound import Place
-from airflow_provider_pai.local.running.choice import RuntimeKind
+from airflow_provider_pai.local.running.bound_storage import Place
+from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.serving import door
+from airflow_provider_pai.local.serving import reverse_proxy
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class LocalPAI:
         region_id = self._settings.region_id
         services = FaultyApp(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
-        predictions = Mount(door.PATH, backend.inference.door)
+        predictions = Mount(reverse_proxy.PATH, backend.inference.door)
         api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, run_trigger

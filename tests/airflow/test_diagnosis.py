@@ -27,7 +27,7 @@ from airflow_provider_pai.errors import (
     JobTimeoutError,
 )
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.waits import wait_for
 from tests.support.attempt import Attempt, training

@@ -20,7 +20,7 @@ from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import JobFailedError, JobStoppedError, JobTimeoutError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.ownership import LOOK_BACK
 from airflow_provider_pai.model.training.status import JobStatus

@@ -17,7 +17,7 @@ from airflow_provider_pai.api.services import Endpoints
 from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.serving.reconcile import Awaited
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest

@@ -15,7 +15,7 @@ from airflow_provider_pai.api.training import create_training_job
 from airflow_provider_pai.client.packaging.source import SMALL
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.arguments import checked_spec
 from airflow_provider_pai.model.training.ownership import JobIdentity

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_pai.errors import JobFailedError
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training

@@ -7,7 +7,7 @@ from typing import Any
 import oss2
 import pytest
 
-from airflow_provider_pai.local.jobs.demand import Quota
+from airflow_provider_pai.local.jobs.quota_usage import Quota
 from tests.alipai.conftest import Finished, Start
 
 

@@ -14,7 +14,7 @@ from alibabacloud_eas20210701.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException, ThrottlingException
 
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config, share

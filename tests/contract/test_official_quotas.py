@@ -10,7 +10,7 @@ import pytest
 from alibabacloud_paistudio20220112.client import Client as TrainingClient
 from alibabacloud_tea_openapi.exceptions import ClientException
 
-from airflow_provider_pai.local.jobs.demand import Amount, Quota
+from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config

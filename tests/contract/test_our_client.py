@@ -21,7 +21,7 @@ from airflow_provider_pai.errors import (
     ThrottledError,
     TransportError,
 )
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 
 WORKSPACE = "GetWorkspace"

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_pai.api.training import delete_training_job
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.local.gate.faults import ANY, Fault, FaultKind
+from airflow_provider_pai.local.http.faults import ANY, Fault, FaultKind
 from tests.faults.stage import Stage, config_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]

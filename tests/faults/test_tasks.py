@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.waits import wait_for
 from tests.faults.stage import PATIENCE, Life, Stage

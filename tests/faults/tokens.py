@@ -10,7 +10,7 @@ from uuid import uuid4
 import requests
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.local.gate import rpc
+from airflow_provider_pai.local.http import rpc
 from airflow_provider_pai.local.ready import Ready
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_provider_pai.local.eas.config import instance_count
-from airflow_provider_pai.local.eas.fleet import Instance
 from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Event, Seen, Service
+from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.eas.store import ServiceStore
 
 TIME = "2026-11-24T12:00:00Z"

@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.bound import BoundObjects, Place
-from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, Place
+from airflow_provider_pai.local.running.job_run import Workshop
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body

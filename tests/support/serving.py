@@ -18,15 +18,15 @@ from starlette.routing import Mount
 
 from airflow_provider_pai.local.eas.record import Service, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.gate.listener import Listener
+from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.choice import Machine
+from airflow_provider_pai.local.running.runtime_selection import Machine
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
-from airflow_provider_pai.local.serving import door
-from airflow_provider_pai.local.serving.door import Door
-from airflow_provider_pai.local.serving.ground import Ground, Pace
-from airflow_provider_pai.local.serving.keeper import ServiceKeeper
+from airflow_provider_pai.local.serving import reverse_proxy
+from airflow_provider_pai.local.serving.host_resources import Ground, Pace
 from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.reverse_proxy import Door
+from airflow_provider_pai.local.serving.supervisor import ServiceKeeper
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 
 PATIENCE = 60.0
@@ -102,7 +102,7 @@ class ServingHouse:
 
     def start(self) -> None:
         self.keeper.start()
-        self.listener.start(Starlette(routes=[Mount(door.PATH, self.door)]), _now)
+        self.listener.start(Starlette(routes=[Mount(reverse_proxy.PATH, self.door)]), _now)
 
     def close(self) -> None:
         self.listener.close()
@@ -176,7 +176,7 @@ class ServingHouse:
         return lambda: f"{self.store.get(name)}\n" + "\n".join(self.keeper.lines(name))
 
     def url(self, name: str, path: str = "") -> str:
-        return f"{self.listener.url}{door.PATH}/{name}{path}"
+        return f"{self.listener.url}{reverse_proxy.PATH}/{name}{path}"
 
     def ask(self, name: str, path: str = "", method: str = "GET", **arguments: Any) -> requests.Response:
         """Send a request to a service, with its token unless there are other headers."""

@@ -1,8 +1,8 @@
 """Key pairs from STS, asked for with the library ``alibabacloud-credentials``.
 
 The library is loaded when it is first needed, and a provider of it is used for one key pair: when to ask again is
-decided in :mod:`airflow_provider_pai.client.credentials.provider`. It reaches STS through the proxy that the environment names, if any;
-``NO_PROXY`` means nothing to it (1.0.12).
+decided in :mod:`airflow_provider_pai.client.credentials.provider`. It reaches STS through the proxy that the
+environment names, if any; ``NO_PROXY`` means nothing to it (1.0.12).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_pai.local.eas import refusals
+from airflow_provider_pai.local.eas import errors
 from airflow_provider_pai.local.eas.config import Config, group_of, name_of
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE, Service, Version, Wanted
 
@@ -58,9 +58,9 @@ def updated(service: Service, config: Config, now: str) -> Service:
         Refusal: 400 InvalidParameter, the configuration has another name or another group.
     """
     if name_of(config) != service.name:
-        raise refusals.invalid(f"name is invalid: this is the service {service.name}, and its name can't be changed.")
+        raise errors.invalid(f"name is invalid: this is the service {service.name}, and its name can't be changed.")
     if group_of(config) != service.group:
-        raise refusals.invalid("metadata.group is invalid: the group of a service can't be changed.")
+        raise errors.invalid("metadata.group is invalid: the group of a service can't be changed.")
     number = service.versions[-1].number + 1
     with_version = replace(service, versions=(*service.versions, Version(number, config, now)))
     return replace(_serving(with_version, number, now), token=config.get("token") or service.token)
@@ -74,9 +74,9 @@ def gone_back(service: Service, number: int, now: str) -> Service:
     """
     latest = service.versions[-1].number
     if not 0 < number <= latest:
-        raise refusals.invalid(f"Version is invalid: the service {service.name} has the versions 1 to {latest}.")
+        raise errors.invalid(f"Version is invalid: the service {service.name} has the versions 1 to {latest}.")
     if number == service.wanted.version:
-        raise refusals.invalid(f"Version is invalid: {number} is the current version of the service {service.name}.")
+        raise errors.invalid(f"Version is invalid: {number} is the current version of the service {service.name}.")
     return _serving(service, number, now)
 
 
@@ -87,7 +87,7 @@ def released(service: Service, weight: int | None, traffic: str | None, now: str
         Refusal: 400 InvalidParameter, it belongs to no group.
     """
     if traffic == GROUPING and not service.group:
-        raise refusals.invalid(f"TrafficState is invalid: the service {service.name} belongs to no group.")
+        raise errors.invalid(f"TrafficState is invalid: the service {service.name} belongs to no group.")
     wanted = replace(
         service.wanted,
         weight=service.wanted.weight if weight is None else weight,
@@ -113,7 +113,7 @@ def restarted(service: Service, now: str) -> Service:
         Refusal: 409, it is stopped.
     """
     if not service.wanted.running:
-        raise refusals.wrong_state(service.name, "is stopped; start it instead")
+        raise errors.wrong_state(service.name, "is stopped; start it instead")
     return _once_more(service, now)
 
 

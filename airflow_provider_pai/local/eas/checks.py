@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from airflow_provider_pai.local.eas.config import name_of
 from airflow_provider_pai.local.eas.container_checks import container_problems
-from airflow_provider_pai.local.eas.form import FORM, PROCESSOR_MEMBERS
+from airflow_provider_pai.local.eas.errors import invalid, missing
 from airflow_provider_pai.local.eas.names import label_problems, name_problems
-from airflow_provider_pai.local.eas.refusals import invalid, missing
 from airflow_provider_pai.local.eas.resource_checks import metadata_problems, resource_problems
+from airflow_provider_pai.local.eas.schema import FORM, PROCESSOR_MEMBERS
 from airflow_provider_pai.local.eas.storage_checks import storage_problems
-from airflow_provider_pai.local.gate.form import form_problems
+from airflow_provider_pai.local.http.schema import form_problems
 
 Body = Mapping[str, Any]
 

@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from airflow_provider_pai.local.eas import group_routes, machine_routes, report_routes, service_routes
 from airflow_provider_pai.local.eas.checks import Checks
-from airflow_provider_pai.local.eas.desk import Desk
-from airflow_provider_pai.local.eas.fleet import Fleet
 from airflow_provider_pai.local.eas.groups import Groups
+from airflow_provider_pai.local.eas.route_context import Desk
+from airflow_provider_pai.local.eas.service_runtime import Fleet
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.eas.views import Views, status
 

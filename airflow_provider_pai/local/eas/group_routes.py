@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.eas import refusals
+from airflow_provider_pai.local.eas import errors
 from airflow_provider_pai.local.eas.groups import TRAFFIC_MODES, Group, Groups
 from airflow_provider_pai.local.eas.query import asked_page
 from airflow_provider_pai.local.eas.views import Views
-from airflow_provider_pai.local.gate.form import checked_body
-from airflow_provider_pai.local.gate.parameters import one_of
-from airflow_provider_pai.local.gate.reply import answer
+from airflow_provider_pai.local.http.parameters import one_of
+from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.schema import checked_body
 
 GROUPS = "/api/v2/groups"
 GROUP = f"{GROUPS}/{{ClusterId}}/{{GroupName}}"
@@ -64,9 +64,9 @@ class _Groups:
         name = self._existing(request).name
         mode = one_of(checked_body(request, {"TrafficMode": str}), "TrafficMode", TRAFFIC_MODES)
         if not mode:
-            raise refusals.missing("TrafficMode")
+            raise errors.missing("TrafficMode")
         if not self.groups.share(name, mode, self.time()):
-            raise refusals.no_such_group(name)
+            raise errors.no_such_group(name)
         return answer({"Message": f"Group [{name}] is updated"})
 
     def endpoints(self, request: Request) -> Response:
@@ -77,5 +77,5 @@ class _Groups:
         name = request.path_params["GroupName"]
         group = self.groups.get(name) if request.path_params["ClusterId"] == self.views.region_id else None
         if group is None:
-            raise refusals.no_such_group(name)
+            raise errors.no_such_group(name)
         return group

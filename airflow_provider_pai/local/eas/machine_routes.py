@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.gate.parameters import some_of
-from airflow_provider_pai.local.gate.reply import answer
-from airflow_provider_pai.local.services.machines import MACHINES
+from airflow_provider_pai.local.catalogs.machines import MACHINES
+from airflow_provider_pai.local.http.parameters import some_of
+from airflow_provider_pai.local.http.response import answer
 
 MACHINE_SPECS = "/api/v2/public/instance_types"
 _MB = 1024

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow_provider_pai.local.eas.errors import invalid
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE
-from airflow_provider_pai.local.eas.refusals import invalid
-from airflow_provider_pai.local.gate.page import Page, descending
-from airflow_provider_pai.local.gate.parameters import one_of
+from airflow_provider_pai.local.http.page import Page, descending
+from airflow_provider_pai.local.http.parameters import one_of
 
 Row = Mapping[str, Any]
 

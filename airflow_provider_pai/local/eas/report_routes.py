@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.eas import refusals, views
-from airflow_provider_pai.local.eas.desk import Desk
-from airflow_provider_pai.local.eas.fleet import Instance
+from airflow_provider_pai.local.eas import errors, views
 from airflow_provider_pai.local.eas.query import asked_page
 from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Service
+from airflow_provider_pai.local.eas.route_context import Desk
 from airflow_provider_pai.local.eas.service_routes import SERVICE
+from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.eas.views import Row, Views
-from airflow_provider_pai.local.gate.page import descending
-from airflow_provider_pai.local.gate.parameters import flag, one_of
-from airflow_provider_pai.local.gate.reply import answer
+from airflow_provider_pai.local.http.page import descending
+from airflow_provider_pai.local.http.parameters import flag, one_of
+from airflow_provider_pai.local.http.response import answer
 from airflow_provider_pai.local.jobs.query import time_range
 from airflow_provider_pai.local.jobs.transitions import wire_time
 
@@ -101,9 +101,9 @@ class _Reports:
         service, query = self.desk.existing(request), request.query_params
         for name in ("StartTime", "EndTime"):
             if query.get(name):
-                raise refusals.invalid(f"{name} is not supported: the lines that local PAI keeps have no times.")
+                raise errors.invalid(f"{name} is not supported: the lines that local PAI keeps have no times.")
         if flag(query, "Previous"):
-            raise refusals.invalid("Previous is not supported: local PAI keeps the lines of all starts together.")
+            raise errors.invalid("Previous is not supported: local PAI keeps the lines of all starts together.")
         instance = query.get("InstanceName") or None
         if instance:
             self._instance(service, instance)
@@ -123,7 +123,7 @@ class _Reports:
         for instance in self.desk.fleet.instances(service.name):
             if instance.name == name:
                 return instance
-        raise refusals.no_such_instance(service.name, name)
+        raise errors.no_such_instance(service.name, name)
 
 
 def _page(request: Request, name: str, rows: Sequence[Row]) -> Response:

@@ -13,17 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.eas import changes, query, refusals
+from airflow_provider_pai.local.eas import changes, errors, query
 from airflow_provider_pai.local.eas.checks import Checks
-from airflow_provider_pai.local.eas.desk import Desk
 from airflow_provider_pai.local.eas.groups import Groups, new_token
 from airflow_provider_pai.local.eas.names import label_problems
 from airflow_provider_pai.local.eas.record import Service
 from airflow_provider_pai.local.eas.resource_checks import TRAFFIC_STATES
+from airflow_provider_pai.local.eas.route_context import Desk
 from airflow_provider_pai.local.eas.views import Views
-from airflow_provider_pai.local.gate.form import MapOf, checked_body, json_body
-from airflow_provider_pai.local.gate.parameters import flag, one_of, some_of
-from airflow_provider_pai.local.gate.reply import answer
+from airflow_provider_pai.local.http.parameters import flag, one_of, some_of
+from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.schema import MapOf, checked_body, json_body
 
 SERVICES = "/api/v2/services"
 SERVICE = f"{SERVICES}/{{ClusterId}}/{{ServiceName}}"
@@ -75,11 +75,11 @@ class _Services:
         asked = request.query_params
         labels = query.labels_of(asked, "Labels")
         for problem in label_problems(labels, "Labels"):
-            raise refusals.invalid(problem + ".")
+            raise errors.invalid(problem + ".")
         if asked.get("WorkspaceId", self.views.workspace_id) not in ("", self.views.workspace_id):
-            raise refusals.invalid(f"WorkspaceId is invalid: there is no workspace {asked['WorkspaceId']}.")
+            raise errors.invalid(f"WorkspaceId is invalid: there is no workspace {asked['WorkspaceId']}.")
         if flag(asked, "Develop"):
-            raise refusals.invalid("Develop is not supported: local PAI has no development mode.")
+            raise errors.invalid("Develop is not supported: local PAI has no development mode.")
         config = self.checks.checked(json_body(request))
         ids = _new_id(), str(uuid.uuid4())
         service = changes.created(config, *ids, new_token(), self.desk.time(), labels)
@@ -115,9 +115,9 @@ class _Services:
         body = checked_body(request, {"Weight": int, "TrafficState": str})
         weight, traffic = body.get("Weight"), one_of(body, "TrafficState", TRAFFIC_STATES) or None
         if weight is None and traffic is None:
-            raise refusals.missing("Weight or TrafficState")
+            raise errors.missing("Weight or TrafficState")
         if weight is not None and weight not in _WEIGHTS:
-            raise refusals.invalid(f"Weight is invalid: it must be from {_WEIGHTS[0]} to {_WEIGHTS[-1]}.")
+            raise errors.invalid(f"Weight is invalid: it must be from {_WEIGHTS[0]} to {_WEIGHTS[-1]}.")
         return self.desk.change(
             request, lambda service, now: changes.released(service, weight, traffic, now), "released"
         )
@@ -139,13 +139,13 @@ class _Services:
     def label(self, request: Request) -> Response:
         labels = self._required(request, "Labels", MapOf(str))
         for problem in label_problems(labels, "Labels"):
-            raise refusals.invalid(problem + ".")
+            raise errors.invalid(problem + ".")
         return self._relabel(request, labels, set())
 
     def remove_labels(self, request: Request) -> Response:
         keys = some_of(request.query_params, "Keys")
         if not keys:
-            raise refusals.missing("Keys")
+            raise errors.missing("Keys")
         return self._relabel(request, {}, keys)
 
     def _relabel(self, request: Request, added: dict[str, str], removed: set[str]) -> Response:
@@ -158,16 +158,16 @@ class _Services:
         with self.naming:
             taken = self.groups.get(service.name)
             if taken or service.name == service.group:
-                raise refusals.name_taken(service.name, "a service group")
+                raise errors.name_taken(service.name, "a service group")
             if service.group and self.desk.store.get(service.group):
-                raise refusals.name_taken(service.group, "a service, so that no group can have it")
+                raise errors.name_taken(service.group, "a service, so that no group can have it")
             if not self.desk.store.add(service):
-                raise refusals.name_taken(service.name, "another service")
+                raise errors.name_taken(service.name, "another service")
 
     def _required(self, request: Request, name: str, form: Any) -> Any:
         body = checked_body(request, {name: form})
         if name not in body:
-            raise refusals.missing(name)
+            raise errors.missing(name)
         return body[name]
 
 

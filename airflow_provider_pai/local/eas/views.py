@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_pai.local.eas.config import image_of, instance_count, instance_type, port_of
-from airflow_provider_pai.local.eas.fleet import Instance
 from airflow_provider_pai.local.eas.groups import Group
 from airflow_provider_pai.local.eas.record import Event, Seen, Service, Version
+from airflow_provider_pai.local.eas.service_runtime import Instance
 
 Row = dict[str, Any]
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.local.gate.form import form_problems, means_something
+from airflow_provider_pai.local.catalogs.catalog import is_image_uri
+from airflow_provider_pai.local.http.schema import form_problems, means_something
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
 from airflow_provider_pai.local.jobs.compute_checks import compute_problems, contradictions, required_members
 from airflow_provider_pai.local.jobs.create_form import FORM
-from airflow_provider_pai.local.jobs.directory import Directory
+from airflow_provider_pai.local.jobs.errors import invalid, missing
 from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.places import dataset_places, located
-from airflow_provider_pai.local.jobs.refusals import invalid, missing
+from airflow_provider_pai.local.jobs.reference_resolver import Directory
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
-from airflow_provider_pai.local.services.catalog import is_image_uri
 from airflow_provider_pai.model.training.request import read_create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import OssUri

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_pai.local.jobs.demand import Quota
+from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.model.training.resources import PRICE_LIMIT, RESOURCE_TYPES, SPOT_STRATEGIES
 
 Body = Mapping[str, Any]

@@ -5,7 +5,7 @@ Names and types are those of ``alibabacloud-paistudio20220112`` 2.6.2; only ``al
 
 from __future__ import annotations
 
-from airflow_provider_pai.local.gate.form import Form, MapOf
+from airflow_provider_pai.local.http.schema import Form, MapOf
 
 _LOCATION: Form = {"LocationType": str, "LocationValue": {"Bucket": str, "Key": str, "Endpoint": str}}
 _CHANNEL: Form = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airflow_provider_pai.local.gate.form import Form
+from airflow_provider_pai.local.http.schema import Form
 
 MAX_BYTES = 128
 """Of a key and of a value [inferred]: the limit that AIWorkSpace documents for the labels of models."""

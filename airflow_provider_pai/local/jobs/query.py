@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_pai.local.gate.page import Page, descending
-from airflow_provider_pai.local.gate.parameters import flag
-from airflow_provider_pai.local.jobs.refusals import invalid
+from airflow_provider_pai.local.http.page import Page, descending
+from airflow_provider_pai.local.http.parameters import flag
+from airflow_provider_pai.local.jobs.errors import invalid
 from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.training.status import JobStatus
 

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.api.training import JOBS
-from airflow_provider_pai.local.gate.form import checked_body, json_body
-from airflow_provider_pai.local.gate.page import descending
-from airflow_provider_pai.local.gate.reply import answer
-from airflow_provider_pai.local.jobs import labels, refusals, views
+from airflow_provider_pai.local.http.page import descending
+from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.schema import checked_body, json_body
+from airflow_provider_pai.local.jobs import errors, labels, views
 from airflow_provider_pai.local.jobs.checks import Checks
 from airflow_provider_pai.local.jobs.labels import Label
 from airflow_provider_pai.local.jobs.places import dataset_places
@@ -95,14 +95,14 @@ class _Jobs:
     def delete(self, request: Request) -> Response:
         record = self._existing(request)
         if not is_terminal(record):
-            raise refusals.not_ended(record["TrainingJobId"], record["Status"])
+            raise errors.not_ended(record["TrainingJobId"], record["Status"])
         self.store.delete(record["TrainingJobId"])
         return answer({})
 
     def stop(self, request: Request) -> Response:
         job_id = self._existing(request)["TrainingJobId"]
         if not self.runner.stop(job_id):
-            raise refusals.already_ended(job_id, self._existing(request)["Status"])
+            raise errors.already_ended(job_id, self._existing(request)["Status"])
         return answer({})
 
     def logs(self, request: Request) -> Response:
@@ -147,7 +147,7 @@ class _Jobs:
     def instance_metrics(self, request: Request) -> Response:
         record = self._existing(request)
         if not request.query_params.get("MetricType"):
-            raise refusals.missing("MetricType")
+            raise errors.missing("MetricType")
         # Local PAI measures nothing; a client that draws the points has none to draw.
         rows = [{"InstanceId": instance["Name"], "Metrics": []} for instance in record.get("Instances", ())]
         return answer({"InstanceMetrics": rows})
@@ -167,9 +167,9 @@ class _Jobs:
         record = self._existing(request)
         body = checked_body(request, labels.FORM)
         if "Labels" not in body:
-            raise refusals.missing("Labels")
+            raise errors.missing("Labels")
         for problem in labels.label_problems(body["Labels"]):
-            raise refusals.invalid(problem + ".")
+            raise errors.invalid(problem + ".")
         self._change_labels(record, lambda current: labels.merged(current, body["Labels"]))
         return answer({})
 
@@ -177,7 +177,7 @@ class _Jobs:
         record = self._existing(request)
         keys = {key for key in request.query_params.get("Keys", "").split(",") if key}
         if not keys:
-            raise refusals.missing("Keys")
+            raise errors.missing("Keys")
         self._change_labels(record, lambda current: labels.without(current, keys))
         return answer({})
 
@@ -195,13 +195,13 @@ class _Jobs:
         job_id = request.path_params["TrainingJobId"]
         record = self.store.get(job_id)
         if record is None:
-            raise refusals.no_such_job(job_id)
+            raise errors.no_such_job(job_id)
         return record
 
 
 def _check_instance(record: Record, instance: str) -> None:
     job_id = record["TrainingJobId"]
     if "Instances" not in record:
-        raise refusals.no_such_instance(job_id)
+        raise errors.no_such_instance(job_id)
     if instance and instance not in [instance_name(job_id, rank) for rank in range(len(record["Instances"]))]:
-        raise refusals.no_such_instance(job_id, instance)
+        raise errors.no_such_instance(job_id, instance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, invalid_argument
+from airflow_provider_pai.local.oss.errors import OSSRefusal, invalid_argument
 
 BUCKET_ACL_HEADER = "x-oss-acl"
 OBJECT_ACL_HEADER = "x-oss-object-acl"

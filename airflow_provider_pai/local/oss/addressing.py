@@ -8,8 +8,8 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.types import Scope
 
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.names import check_bucket, check_key
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
 from airflow_provider_pai.local.oss.signing import OSSRequest
 
 

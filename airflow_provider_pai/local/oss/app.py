@@ -15,13 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_provider_pai.local.oss import attribute_routes, bucket_routes, object_routes, upload_routes
 from airflow_provider_pai.local.oss.access import anyone_may, is_anonymous
 from airflow_provider_pai.local.oss.addressing import base_hosts, bucket_of_host, read_request
-from airflow_provider_pai.local.oss.incoming import Incoming, RequestBody
+from airflow_provider_pai.local.oss.auth import Credentials, TokenCheck, no_tokens, verify
+from airflow_provider_pai.local.oss.errors import OSSRefusal, method_not_allowed, not_implemented
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, method_not_allowed, not_implemented
-from airflow_provider_pai.local.oss.replies import refused
+from airflow_provider_pai.local.oss.request import Incoming, RequestBody
+from airflow_provider_pai.local.oss.responses import refused
 from airflow_provider_pai.local.oss.signing import OSSRequest
 from airflow_provider_pai.local.oss.subresources import asked_for
-from airflow_provider_pai.local.oss.verifying import Credentials, TokenCheck, no_tokens, verify
 
 Operation = Callable[[Incoming], Awaitable[Response]]
 

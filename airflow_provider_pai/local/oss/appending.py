@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from airflow_provider_pai.local.oss import crc64
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs
+from airflow_provider_pai.local.oss.errors import object_not_appendable, position_not_equal_to_length
 from airflow_provider_pai.local.oss.index import ObjectKind, StoredObject, find_object, record_object
 from airflow_provider_pai.local.oss.names import check_key
-from airflow_provider_pai.local.oss.refusals import object_not_appendable, position_not_equal_to_length
 
 
 def append(

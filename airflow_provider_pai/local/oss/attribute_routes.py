@@ -9,10 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER, object_acl
-from airflow_provider_pai.local.oss.documents import read_tagging
-from airflow_provider_pai.local.oss.incoming import Incoming
-from airflow_provider_pai.local.oss.refusals import invalid_argument
-from airflow_provider_pai.local.oss.replies import OWNER, document, empty
+from airflow_provider_pai.local.oss.errors import invalid_argument
+from airflow_provider_pai.local.oss.request import Incoming
+from airflow_provider_pai.local.oss.responses import OWNER, document, empty
+from airflow_provider_pai.local.oss.xml import read_tagging
 
 _TARGET_HEADER = "x-oss-symlink-target"
 

@@ -12,14 +12,14 @@ from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.acl import ACL, BUCKET_ACL_HEADER, bucket_acl
 from airflow_provider_pai.local.oss.buckets import Bucket
-from airflow_provider_pai.local.oss.documents import Content, read_deletion, timestamp
-from airflow_provider_pai.local.oss.incoming import Incoming
+from airflow_provider_pai.local.oss.errors import invalid_argument, malformed_xml
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.listing import Page
 from airflow_provider_pai.local.oss.multipart import Upload
 from airflow_provider_pai.local.oss.names import check_key
-from airflow_provider_pai.local.oss.refusals import invalid_argument, malformed_xml
-from airflow_provider_pai.local.oss.replies import OWNER, document, empty
+from airflow_provider_pai.local.oss.request import Incoming
+from airflow_provider_pai.local.oss.responses import OWNER, document, empty
+from airflow_provider_pai.local.oss.xml import Content, read_deletion, timestamp
 
 _Elements = list[tuple[str, Content]]
 _MAX_DELETIONS = 1000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from airflow_provider_pai.local.oss.errors import bucket_not_empty
 from airflow_provider_pai.local.oss.index import Index, require_bucket
 from airflow_provider_pai.local.oss.names import check_bucket
-from airflow_provider_pai.local.oss.refusals import bucket_not_empty
 
 _USES = ("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", "SELECT 1 FROM uploads WHERE bucket = ? LIMIT 1")
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
 
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.index import StoredObject
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

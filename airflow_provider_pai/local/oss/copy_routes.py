@@ -11,13 +11,13 @@ from starlette.responses import Response
 from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER
 from airflow_provider_pai.local.oss.blobs import Blob
 from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
-from airflow_provider_pai.local.oss.documents import timestamp
-from airflow_provider_pai.local.oss.incoming import Incoming
+from airflow_provider_pai.local.oss.errors import invalid_argument, not_implemented
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import check_bucket, check_key
-from airflow_provider_pai.local.oss.refusals import invalid_argument, not_implemented
-from airflow_provider_pai.local.oss.replies import document, stored_headers
+from airflow_provider_pai.local.oss.request import Incoming
+from airflow_provider_pai.local.oss.responses import document, stored_headers
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER
+from airflow_provider_pai.local.oss.xml import timestamp
 
 SOURCE_HEADER = "x-oss-copy-source"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from airflow_provider_pai.local.oss.refusals import file_already_exists, no_such_bucket, no_such_key
+from airflow_provider_pai.local.oss.errors import file_already_exists, no_such_bucket, no_such_key
 
 # Keys are BLOBs: OSS lists in the order of UTF-8 bytes, and so does memcmp. A CRC-64 does not fit SQLite's integers.
 _SCHEMA = """

@@ -9,8 +9,8 @@ import sqlite3
 from dataclasses import replace
 
 from airflow_provider_pai.local.oss.blobs import Blobs
+from airflow_provider_pai.local.oss.errors import invalid_target_type, not_a_symlink, symlink_target_not_exist
 from airflow_provider_pai.local.oss.index import ObjectKind, StoredObject, find_object, require_object
-from airflow_provider_pai.local.oss.refusals import invalid_target_type, not_a_symlink, symlink_target_not_exist
 
 
 def target_of(blobs: Blobs, link: StoredObject) -> str:

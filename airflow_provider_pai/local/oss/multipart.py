@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from airflow_provider_pai.local.oss import crc64
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs
+from airflow_provider_pai.local.oss.errors import OSSRefusal, invalid_argument, malformed_xml, no_such_upload
 from airflow_provider_pai.local.oss.index import Index, ObjectKind, StoredObject, record_object, require_bucket
 from airflow_provider_pai.local.oss.names import check_key
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, invalid_argument, malformed_xml, no_such_upload
 
 MIN_PART_SIZE = 100 * 1024
 MAX_PARTS = 10_000

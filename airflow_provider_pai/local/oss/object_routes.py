@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
 from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, copy_object
-from airflow_provider_pai.local.oss.incoming import Incoming
-from airflow_provider_pai.local.oss.refusals import OSSRefusal, invalid_argument
-from airflow_provider_pai.local.oss.replies import ObjectBytes, empty, object_headers, stored_headers
+from airflow_provider_pai.local.oss.errors import OSSRefusal, invalid_argument
+from airflow_provider_pai.local.oss.request import Incoming
+from airflow_provider_pai.local.oss.responses import ObjectBytes, empty, object_headers, stored_headers
 
 _RESPONSE_PREFIX = "response-"
 

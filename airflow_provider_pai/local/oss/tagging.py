@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote, unquote_plus
 
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 
 TAGGING_HEADER = "x-oss-tagging"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.oss.blobs import CHUNK
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import local_path
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
 
 if TYPE_CHECKING:
     from airflow_provider_pai.local.oss.objects import ObjectStore

@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.bucket_routes import encoder
 from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, upload_part_copy
-from airflow_provider_pai.local.oss.documents import Content, read_completion, timestamp
-from airflow_provider_pai.local.oss.incoming import Incoming
+from airflow_provider_pai.local.oss.errors import invalid_argument
 from airflow_provider_pai.local.oss.multipart import Part
-from airflow_provider_pai.local.oss.refusals import invalid_argument
-from airflow_provider_pai.local.oss.replies import document, empty, stored_headers
+from airflow_provider_pai.local.oss.request import Incoming
+from airflow_provider_pai.local.oss.responses import document, empty, stored_headers
+from airflow_provider_pai.local.oss.xml import Content, read_completion, timestamp
 
 
 async def start_upload(incoming: Incoming) -> Response:

@@ -15,8 +15,8 @@ from docker.models.containers import Container
 from docker.utils.socket import frames_iter
 
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
-from airflow_provider_pai.local.running.lingering import LINGER
 from airflow_provider_pai.local.running.output import each_line
+from airflow_provider_pai.local.running.pid_namespace import LINGER
 from airflow_provider_pai.local.running.runtime import Identity, LineSink
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.jobs.transitions import Reason
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
 from airflow_provider_pai.model.training.container import Mount, RunPlan

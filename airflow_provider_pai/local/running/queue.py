@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_pai.local.jobs.demand import DEFAULT_PRIORITY, Amount, demand
+from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount, demand
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs import transitions
-from airflow_provider_pai.local.jobs.demand import Amount, demand
+from airflow_provider_pai.local.jobs.quota_usage import Amount, demand
 from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
-from airflow_provider_pai.local.running.life import Halt, Life, Workshop
+from airflow_provider_pai.local.running.job_run import Halt, Life, Workshop
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.model.training.status import JobStatus

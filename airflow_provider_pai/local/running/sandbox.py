@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.running.lingering import LINGER
+from airflow_provider_pai.local.running.pid_namespace import LINGER
 from airflow_provider_pai.local.running.view import Shown, View, covers
 from airflow_provider_pai.model.training.container import ROOT
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_pai.local.serving.reach import Reach
+from airflow_provider_pai.local.serving.connector import Reach
 
 _BAD_REQUEST = 400
 _OPEN_PERIOD = 0.1

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_pai.local.eas.fleet import Instance
+from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.local.running.process import ProcessInstance
-from airflow_provider_pai.local.serving.ground import Ground
 from airflow_provider_pai.local.serving.health import Check, Watch
-from airflow_provider_pai.local.serving.place import Place
+from airflow_provider_pai.local.serving.host_resources import Ground
+from airflow_provider_pai.local.serving.instance_workspace import Place
 from airflow_provider_pai.local.serving.plan import Plan
 from airflow_provider_pai.local.serving.preparation import Prepared
 from airflow_provider_pai.local.serving.upstreams import Upstream

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.preparation import Objects
 from airflow_provider_pai.local.serving.plan import ObjectMount, Plan

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_pai.local.serving.reach import Reach
+from airflow_provider_pai.local.serving.connector import Reach
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.source_code import write

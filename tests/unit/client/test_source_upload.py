@@ -11,7 +11,7 @@ from airflow_provider_pai.client.packaging.source import (
     source_location,
 )
 from airflow_provider_pai.errors import ConflictError, TransportError
-from airflow_provider_pai.local.gate.faults import FaultKind
+from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.source_code import archive, digest

@@ -17,11 +17,11 @@ from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import NotFoundError
-from airflow_provider_pai.local.gate.reply import Refusal
-from airflow_provider_pai.local.jobs.demand import Amount, Quota
+from airflow_provider_pai.local.catalogs.record_store import Row, Shelf, in_order
+from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.local.services.shelf import Row, Shelf, in_order
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.resources import InstanceSpec
 from airflow_provider_pai.model.training.spec import TrainingJobSpec

@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.gate.admin import Controls, admin_route, is_loopback
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind, Faults
-from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.http.admin import Controls, admin_route, is_loopback
+from airflow_provider_pai.local.http.faults import Fault, FaultKind, Faults
+from airflow_provider_pai.local.http.response import Refusal
 from airflow_provider_pai.model.training.status import JobStatus
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -18,8 +18,8 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError, NotFoundError
 from airflow_provider_pai.local.oss.trees import stamps
-from airflow_provider_pai.local.running.bound import LocalPlace
-from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
+from airflow_provider_pai.local.running.bound_storage import LocalPlace
+from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.request import create_body

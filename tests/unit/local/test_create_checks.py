@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.http.response import Refusal
 from airflow_provider_pai.local.jobs.checks import Checks
-from airflow_provider_pai.local.jobs.demand import Quota
-from airflow_provider_pai.local.jobs.directory import Directory
+from airflow_provider_pai.local.jobs.quota_usage import Quota
+from airflow_provider_pai.local.jobs.reference_resolver import Directory
 
 DATASETS = {"d-known": "oss://bkt/known/", "d-file": "oss://bkt/file.csv", "d-lost": "oss://lost/x/"}
 

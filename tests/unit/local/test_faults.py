@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.gate.faults import ANY, OSS, Fault, FaultKind, Faults, FaultyApp
-from airflow_provider_pai.local.gate.listener import Listener
-from airflow_provider_pai.local.gate.reply import answer
+from airflow_provider_pai.local.http.faults import ANY, OSS, Fault, FaultKind, Faults, FaultyApp
+from airflow_provider_pai.local.http.listener import Listener
+from airflow_provider_pai.local.http.response import answer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GET_JOB = "GetTrainingJob"

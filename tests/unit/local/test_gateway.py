@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.gate import roa
-from airflow_provider_pai.local.gate.gateway import MAX_BODY, Nonces, pai_app
-from airflow_provider_pai.local.gate.reply import Refusal, answer
+from airflow_provider_pai.local.http import roa
+from airflow_provider_pai.local.http.gateway import MAX_BODY, Nonces, pai_app
+from airflow_provider_pai.local.http.response import Refusal, answer
 from airflow_provider_pai.local.keys import KeyRing
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

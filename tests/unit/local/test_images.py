@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_pai.local.gate.reply import Refusal, refuse
-from airflow_provider_pai.local.services.catalog import ImageCatalog, official_rows
-from airflow_provider_pai.local.services.images import routes
+from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, official_rows
+from airflow_provider_pai.local.catalogs.images import routes
+from airflow_provider_pai.local.http.response import Refusal, refuse
 from airflow_provider_pai.model.images.image import ImageQuery, choose
 from airflow_provider_pai.model.images.row import parse_images
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_provider_pai.local.jobs.files import JobFiles
-from airflow_provider_pai.local.jobs.journal import Journal
 from airflow_provider_pai.local.jobs.metrics import LONGEST_MATCHED, MetricReader, progress_definitions
+from airflow_provider_pai.local.jobs.recorder import Journal
 from airflow_provider_pai.model.training.spec import MetricDefinition
 
 LOSS = MetricDefinition("loss", r"loss=([^ ]*)")

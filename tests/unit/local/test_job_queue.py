@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.jobs.demand import Amount, Usage, demand, usage
+from airflow_provider_pai.local.jobs.quota_usage import Amount, Usage, demand, usage
 from airflow_provider_pai.local.running.queue import Queue
 
 ECS = {"ComputeResource": {"EcsSpec": "ecs.c6.large", "EcsCount": 2}}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.http.response import Refusal
 from airflow_provider_pai.local.jobs.lines import LineFile
 from airflow_provider_pai.local.jobs.store import JobStore, saved_records
 from airflow_provider_pai.local.jobs.transitions import NEXT, moved

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.api.signing import KeyPair, Request, SignatureError, signed_headers
-from airflow_provider_pai.local.gate import roa, rpc
-from airflow_provider_pai.local.gate.schemes import verify
-from airflow_provider_pai.local.gate.signed import Signed
+from airflow_provider_pai.local.http import roa, rpc
+from airflow_provider_pai.local.http.schemes import verify
+from airflow_provider_pai.local.http.signed import Signed
 
 KEY_ID = "LTAI-FAKE-0000000000000001"
 SECRET = "fakeSecretDoNotUse000000000001"

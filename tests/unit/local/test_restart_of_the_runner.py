@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.job_run import Workshop
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.processes import facts, kill_survivors
 from airflow_provider_pai.local.running.runner import Runner

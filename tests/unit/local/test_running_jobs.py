@@ -19,7 +19,7 @@ from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.jobs.views import detailed
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.life import Halt, Life
+from airflow_provider_pai.local.running.job_run import Halt, Life
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox

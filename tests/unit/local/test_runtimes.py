@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.__main__ import main
-from airflow_provider_pai.local.running.choice import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.engine import Engine
 from airflow_provider_pai.local.running.process import ProcessRuntime
+from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.docker_engine import DockerImage

@@ -28,8 +28,8 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, TransportError
 from airflow_provider_pai.local.backend import Settings
-from airflow_provider_pai.local.gate.faults import Fault, FaultKind
 from airflow_provider_pai.local.home import HomeInUse
+from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI

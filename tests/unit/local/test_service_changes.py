@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_pai.local.eas import changes
 from airflow_provider_pai.local.eas.record import Seen, Service
 from airflow_provider_pai.local.eas.views import status
-from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.http.response import Refusal
 
 NOW, LATER = "2026-11-24T12:00:00Z", "2026-11-24T13:00:00Z"
 RUNNING = Seen("Running", "RUNNING", "", version=1, settled=1, running=1)

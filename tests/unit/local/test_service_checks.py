@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.eas.checks import Checks
-from airflow_provider_pai.local.gate.reply import Refusal
+from airflow_provider_pai.local.http.response import Refusal
 
 WORKSPACE = "12345"
 CHECKS = Checks(WORKSPACE, {"ecs.c6.large", "ecs.gn6i-c4g1.xlarge"}.__contains__, {"bucket"}.__contains__)

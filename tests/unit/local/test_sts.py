@@ -13,12 +13,12 @@ import pytest
 from starlette.applications import Starlette
 
 from airflow_provider_pai.api.signing import KeyPair, Request, signed_headers
+from airflow_provider_pai.local.catalogs import sts
+from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.gate import rpc
-from airflow_provider_pai.local.gate.gateway import pai_app
+from airflow_provider_pai.local.http import rpc
+from airflow_provider_pai.local.http.gateway import pai_app
 from airflow_provider_pai.local.keys import KeyRing
-from airflow_provider_pai.local.services import sts
-from airflow_provider_pai.local.services.workspaces import OWNER
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = KeyPair("LTAI-own", "not-a-real-secret")

@@ -18,13 +18,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_pai.local.gate.reply import Refusal, refuse
+from airflow_provider_pai.local.http.response import Refusal, refuse
 from airflow_provider_pai.local.jobs.checks import Checks
 from airflow_provider_pai.local.jobs.routes import routes
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.life import Workshop
+from airflow_provider_pai.local.running.job_run import Workshop
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox

@@ -20,7 +20,7 @@ from airflow_provider_pai.client.oss.body import Body, checksum
 from airflow_provider_pai.client.oss.errors import oss_errors
 from airflow_provider_pai.client.oss.upload import Upload
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ServerError, TransportError
-from airflow_provider_pai.local.gate.faults import FaultKind
+from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
 from tests.unit.client.conftest import PART, PASSING, OssBench
 

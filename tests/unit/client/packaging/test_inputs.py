@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.packaging.inputs import input_problems, read_input
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, SpecError, TransportError
-from airflow_provider_pai.local.gate.faults import FaultKind
+from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
 from tests.unit.client.conftest import PAGE, PART, PASSING, OssBench
 

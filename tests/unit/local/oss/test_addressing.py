@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_pai.local.oss.addressing import base_hosts, read_request
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 
 HOSTS = base_hosts("cn-hangzhou")
 

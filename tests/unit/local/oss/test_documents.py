@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.local.oss.documents import read_completion, read_deletion, render
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.xml import read_completion, read_deletion, render
 
 
 def test_a_deletion_is_read():

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.oss import crc64
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.multipart import MIN_PART_SIZE
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
 
 
 @pytest.fixture

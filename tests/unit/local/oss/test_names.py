@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.names import check_bucket, check_key, local_path
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
 
 
 @pytest.mark.parametrize("name", ["abc", "a-b", "1" * 63])

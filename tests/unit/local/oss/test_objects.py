@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.oss.acl import ACL
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.index import ObjectKind
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
 
 # Writes "k" once, then again without an end, in the way named by its second argument.
 WRITER = """

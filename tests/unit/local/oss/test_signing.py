@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_pai.local.oss.auth import verify
 from airflow_provider_pai.local.oss.signing import (
     OSSRequest,
     Scope,
@@ -22,7 +23,6 @@ from airflow_provider_pai.local.oss.signing import (
     v4_string_to_sign,
 )
 from airflow_provider_pai.local.oss.subresources import SUBRESOURCES
-from airflow_provider_pai.local.oss.verifying import verify
 
 # oss2 2.19.1 signs V4 with datetime.utcnow(), deprecated since Python 3.12.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:oss2.auth")

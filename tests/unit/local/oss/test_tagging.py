@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, read_tagging_header, tags_of
 
 _TEXT = st.text(string.ascii_letters + string.digits + " +-=._:/模é", max_size=40)

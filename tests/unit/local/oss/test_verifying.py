@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
-from airflow_provider_pai.local.oss.refusals import OSSRefusal
+from airflow_provider_pai.local.oss.auth import verify
+from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
-from airflow_provider_pai.local.oss.verifying import verify
 
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
 STAMP = "20250102T030405Z"

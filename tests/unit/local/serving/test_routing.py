@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_pai.local.eas.record import Service, Version, Wanted
 from airflow_provider_pai.local.running.view import covers
+from airflow_provider_pai.local.serving.connector import PortReach
 from airflow_provider_pai.local.serving.lines import LastLines
-from airflow_provider_pai.local.serving.reach import PortReach
 from airflow_provider_pai.local.serving.routing import chosen, shares
 from airflow_provider_pai.local.serving.upstreams import Upstream, Upstreams
 

@@ -1,0 +1,157 @@
+"""Datasets of local PAI: names for places in OSS, with versions, that input channels can have instead of a URI.
+
+The codes of refusals, and that a name is taken only once, are [inferred].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_pai.local.catalogs.dataset_rows import (
+    check_place,
+    dataset_row,
+    find_version,
+    matching,
+    matching_versions,
+    shown,
+    version_row,
+)
+from airflow_provider_pai.local.catalogs.record_store import Row, Shelf, in_order, wire_time
+from airflow_provider_pai.local.http.page import Page
+from airflow_provider_pai.local.http.parameters import invalid
+from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.http.schema import Form, Nothing, checked_body
+
+DATASETS = "/api/v1/datasets"
+_PAGE_SIZE = 10
+_SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "Name")
+_VERSIONS_SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "SourceType", "DataSourceType", "Property")
+_LABELS: Form = [{"Key": str, "Value": str}]
+_VERSION_FORM: dict[str, Form] = {
+    **dict.fromkeys(("DatasetTaskRamRole", "DryRun", "ImportInfo", "UserMetricsEndpoints"), Nothing()),
+    "DataCount": int,
+    "DataSize": int,
+    "DataSourceType": str,
+    "Description": str,
+    "Labels": _LABELS,
+    "Options": str,
+    "Property": str,
+    "SourceId": str,
+    "SourceType": str,
+    "Uri": str,
+}
+_FORM: dict[str, Form] = {
+    **_VERSION_FORM,
+    **dict.fromkeys(("AccessibleRoleIdList", "MountAccessReadWriteRoleIdList", "Provider"), Nothing()),
+    "Accessibility": str,
+    "DataType": str,
+    "Edition": str,
+    "Name": str,
+    "ProviderType": str,
+    "SourceDatasetId": str,
+    "SourceDatasetVersion": str,
+    "UserId": str,
+    "VersionDescription": str,
+    "VersionLabels": _LABELS,
+    "WorkspaceId": str,
+}
+_REQUIRED = ("DataSourceType", "Property", "Uri")
+
+
+def routes(datasets: Shelf, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
+    """Return the routes of datasets and their versions.
+
+    Args:
+        datasets: what there is.
+        default_workspace_id: the workspace of a request that names none.
+        now: the server's time, aware of its zone.
+    """
+    handlers = _Datasets(datasets, default_workspace_id, now)
+    dataset, versions = f"{DATASETS}/{{DatasetId}}", f"{DATASETS}/{{DatasetId}}/versions"
+    return [
+        Route(DATASETS, handlers.create, methods=["POST"]),
+        Route(DATASETS, handlers.list, methods=["GET"]),
+        Route(dataset, handlers.get, methods=["GET"]),
+        Route(dataset, handlers.delete, methods=["DELETE"]),
+        Route(versions, handlers.create_version, methods=["POST"]),
+        Route(versions, handlers.list_versions, methods=["GET"]),
+        Route(f"{versions}/{{VersionName}}", handlers.get_version, methods=["GET"]),
+    ]
+
+
+@dataclass(frozen=True)
+class _Datasets:
+    shelf: Shelf
+    default_workspace_id: str
+    now: Callable[[], datetime]
+
+    def create(self, request: Request) -> Response:
+        body = checked_body(request, _FORM, ("Name", *_REQUIRED))
+        check_place(body)
+        workspace = self._workspace(body)
+        if workspace != self.default_workspace_id:
+            raise invalid("WorkspaceId", f"there is no workspace {workspace}")
+        row = dataset_row(body, workspace, wire_time(self.now()))
+        if not self.shelf.add(row):
+            raise Refusal(409, "DatasetAlreadyExists", f"The workspace already has a dataset {row['Name']}.")
+        return answer({"DatasetId": row["DatasetId"]})
+
+    def list(self, request: Request) -> Response:
+        query = request.query_params
+        workspace = self._workspace(query)
+        rows = matching([row for row in self.shelf.rows() if row["WorkspaceId"] == workspace], query)
+        page = Page.asked(query, _PAGE_SIZE).of(in_order(rows, query, _SORTABLE))
+        return answer({"Datasets": [shown(row) for row in page], "TotalCount": len(rows)})
+
+    def get(self, request: Request) -> Response:
+        return answer(shown(self._existing(request)))
+
+    def delete(self, request: Request) -> Response:
+        self.shelf.remove(self._existing(request)["DatasetId"])
+        return answer({})
+
+    def create_version(self, request: Request) -> Response:
+        row, time = self._existing(request), wire_time(self.now())
+        body = checked_body(request, _VERSION_FORM, _REQUIRED)
+        check_place(body)
+        added: list[str] = []
+
+        def change(current: Row) -> dict[str, Any]:
+            version = version_row(body, f"v{len(current['Versions']) + 1}", time)
+            added.append(version["VersionName"])
+            return {"Versions": [*current["Versions"], version], "GmtModifiedTime": time}
+
+        self.shelf.change(row["DatasetId"], change)
+        return answer({"VersionName": added[0]})
+
+    def list_versions(self, request: Request) -> Response:
+        query = request.query_params
+        rows = matching_versions(self._existing(request)["Versions"], query)
+        page = Page.asked(query, _PAGE_SIZE)
+        shown = page.of(in_order(rows, query, _VERSIONS_SORTABLE))
+        paging = {"PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}
+        return answer({"DatasetVersions": list(shown), **paging})
+
+    def get_version(self, request: Request) -> Response:
+        row, name = self._existing(request), request.path_params["VersionName"]
+        version = find_version(row, name)
+        if version is None:
+            raise Refusal(404, "DatasetVersionNotFound", f"Dataset {row['DatasetId']} has no version {name}.")
+        return answer({"DatasetId": row["DatasetId"], **version})
+
+    def _workspace(self, values: Mapping[str, Any]) -> str:
+        return str(values.get("WorkspaceId") or self.default_workspace_id)
+
+    def _existing(self, request: Request) -> Row:
+        dataset_id = request.path_params["DatasetId"]
+        row = self.shelf.find(dataset_id)
+        if row is None:
+            raise Refusal(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")
+        return row

@@ -1,0 +1,115 @@
+"""The form of the service JSON: the members that local PAI knows, and their types.
+
+Names are those of EAS's page "parameters of model services"; which of them change nothing that an instance or a caller
+of a local service sees, and so are taken as they are, is ours.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_pai.local.http.schema import Form, MapOf, Nothing
+
+_CHECK: dict[str, Form] = {
+    "http_get": {"path": str, "port": int},
+    "tcp_socket": {"port": int},
+    "initial_delay_seconds": int,
+    "period_seconds": int,
+    "timeout_seconds": int,
+    "success_threshold": int,
+    "failure_threshold": int,
+}
+CHECKS = ("startup_check", "liveness_check", "health_check")
+_CONTAINER: dict[str, Form] = {
+    "image": str,
+    "port": int,
+    "script": str,
+    "command": object,
+    "args": object,
+    "env": [{"name": str, "value": str}],
+    "prepare": {"pythonRequirements": [str], "pythonRequirementsPath": str},
+    "resources": Nothing(),
+    **dict.fromkeys(CHECKS, _CHECK),
+}
+_STORAGE: dict[str, Form] = {
+    "mount_path": str,
+    "oss": {"path": str, "endpoint": str, "readOnly": bool},
+    "empty_dir": {"medium": str, "size_limit": object},
+    "properties": MapOf(str),
+    # Refused by name: see storage_checks.
+    "dataset": object,
+    "nfs": object,
+    "cpfs": object,
+    "git": object,
+    "image": object,
+    "local_dir": object,
+    "code_source": object,
+    "resource": object,
+}
+_METADATA: dict[str, Form] = {
+    "name": str,
+    "instance": int,
+    "cpu": float,
+    "memory": int,
+    "gpu": int,
+    "gpu_memory": Nothing(),
+    "gpu_core_percentage": Nothing(),
+    "resource": str,
+    "quota_id": str,
+    "workspace_id": object,
+    "type": str,
+    "group": str,
+    "traffic_state": str,
+    "enable_webservice": bool,
+    "enable_grpc": Nothing(),
+    "rdma": Nothing(),
+    "rolling_strategy": {"max_surge": object, "max_unavailable": object},
+    "disk": str,
+    "shm_size": int,
+    "eas": {"termination_grace_period": int},
+    "rpc": {
+        "keepalive": int,
+        "io_threads": int,
+        "worker_threads": int,
+        "enable_jemalloc": bool,
+        "proxy_path": str,
+        "batching": Nothing(),
+        "max_batch_size": Nothing(),
+        "max_batch_timeout": Nothing(),
+        "max_queue_size": int,
+        "rate_limit": Nothing(),
+    },
+}
+FORM: dict[str, Form] = {
+    "name": str,
+    "token": str,
+    "metadata": _METADATA,
+    "cloud": {
+        "computing": {"instance_type": str, "instances": [{"type": str}], "disable_spot_protection_period": Nothing()},
+        "networking": Nothing(),
+    },
+    "containers": [_CONTAINER],
+    "storage": [_STORAGE],
+    "labels": MapOf(str),
+    "dockerAuth": str,
+    "oss_endpoint": str,
+    "networking": Nothing(),
+    "autoscaler": Nothing(),
+    "features": Nothing(),
+    "aimaster": Nothing(),
+    "role": Nothing(),
+}
+PROCESSOR_MEMBERS = (
+    "processor",
+    "processor_path",
+    "processor_entry",
+    "processor_mainclass",
+    "processor_type",
+    "processor_params",
+    "model_path",
+    "model_entry",
+    "model_config",
+    "warm_up_data_path",
+    "source",
+    "runtime",
+    "preloads",
+)
+"""Members of services that are a model and a processor instead of a container."""

@@ -1,0 +1,214 @@
+"""The gate of local PAI's services: who signed, was it sent before, is there such an operation.
+
+Codes and messages are those of Alibaba Cloud's API gateway; ``InvalidAction.NotFound``, ``InvalidVersion`` and
+``SignatureNonceUsed`` with their statuses, and the limit of a body with its code, are [inferred]. A refused security
+token has status 400, as most products of the vendor list it; some list 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+
+from airflow_provider_pai.api import signing
+from airflow_provider_pai.local.http.operations import operations_of
+from airflow_provider_pai.local.http.response import Refusal, refuse
+from airflow_provider_pai.local.http.schemes import verify
+from airflow_provider_pai.local.http.signed import Signed
+from airflow_provider_pai.local.keys import KeyRing, TokenProblem
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 10 * 1024 * 1024
+_NONCE_LIFETIME = 2 * signing.CLOCK_TOLERANCE
+_MAX_NONCES = 100_000
+
+_TOKEN_REFUSALS: Mapping[TokenProblem, tuple[str, str]] = {
+    TokenProblem.MISSING: ("MissingSecurityToken", "SecurityToken is mandatory for this action."),
+    TokenProblem.UNKNOWN: ("InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."),
+    TokenProblem.MISMATCHED: (
+        "InvalidSecurityToken.MismatchWithAccessKey",
+        "Specified SecurityToken mismatch with the AccessKey.",
+    ),
+    TokenProblem.EXPIRED: ("InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
+}
+
+
+class Nonces:
+    """Remembers the nonces of answered requests for as long as a replay would still be in time."""
+
+    def __init__(self, limit: int = _MAX_NONCES) -> None:
+        """Remember nothing yet.
+
+        Args:
+            limit: how many are remembered at most; the oldest are forgotten first.
+        """
+        self._limit = limit
+        self._seen: dict[tuple[str, str], datetime] = {}
+
+    def use(self, access_key_id: str, nonce: str, now: datetime) -> bool:
+        """Remember a nonce; False when it was used before."""
+        self._forget(now)
+        key = access_key_id, nonce
+        if key in self._seen:
+            return False
+        self._seen[key] = now
+        return True
+
+    def _forget(self, now: datetime) -> None:
+        while self._seen:
+            oldest = next(iter(self._seen))
+            if len(self._seen) < self._limit and now - self._seen[oldest] <= _NONCE_LIFETIME:
+                return
+            del self._seen[oldest]
+
+
+class Gateway:
+    """ASGI middleware that lets signed requests for known operations pass and refuses all others.
+
+    A request that passes has its :class:`Signed` as ``user``.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing, now: Callable[[], datetime], max_body: int = MAX_BODY) -> None:
+        """Stand before an application.
+
+        Args:
+            app: what answers the requests that pass.
+            keys: the access keys that are let in.
+            now: the server's time, aware of its zone.
+            max_body: bytes of the largest body that is read.
+        """
+        self._app = app
+        self._keys = keys
+        self._now = now
+        self._max_body = max_body
+        self._nonces = Nonces()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request and pass it on with its body, or refuse it."""
+        headers = Headers(scope=scope)
+        try:
+            content = await self._content(headers, Request(scope, receive))
+            signed = self._signed(_received(scope, headers, content))
+            _check_operation(scope, signed)
+        except ClientDisconnect:
+            return
+        except (Refusal, signing.SignatureError) as error:
+            answer = refuse(Refusal(error.status, error.code, error.message), headers.get("host", ""))
+            await answer(scope, receive, send)
+            return
+        await self._app({**scope, "user": signed}, _replay(content, receive), send)
+
+    async def _content(self, headers: Headers, request: Request) -> bytes:
+        """Read the body up to the limit, whatever length its header claims."""
+        too_large = Refusal(413, "RequestEntityTooLarge", f"The body is larger than {self._max_body} bytes.")
+        claimed = headers.get("content-length", "0")
+        if not claimed.isdigit() or int(claimed) > self._max_body:
+            raise too_large
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > self._max_body:
+                raise too_large
+        return bytes(content)
+
+    def _signed(self, request: signing.Request) -> Signed:
+        """Verify who sent a request, with a key that is let in, for the first time."""
+        now = self._now()
+        signed = verify(request, self._keys.secret_of, now)
+        if problem := self._keys.token_problem(signed.access_key_id, signed.security_token):
+            raise Refusal(400, *_TOKEN_REFUSALS[problem])
+        if not self._nonces.use(signed.access_key_id, signed.nonce, now):
+            raise Refusal(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+        return signed
+
+
+def pai_app(routes: Sequence[BaseRoute], keys: KeyRing, now: Callable[[], datetime]) -> Starlette:
+    """Return the application of all PAI services: routes behind the gateway, every refusal in PAI's shape.
+
+    Args:
+        routes: what answers the operations.
+        keys: the access keys that are let in.
+        now: the server's time, aware of its zone.
+    """
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Gateway, keys=keys, now=now)],
+        exception_handlers={Refusal: _refused, HTTPException: _not_found, Exception: _failed},
+    )
+    # A redirect to the path with a slash would need another signature.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _received(scope: Scope, headers: Headers, content: bytes) -> signing.Request:
+    # Official clients write a space of the query as "+" and sign it as "%20": only the decoded value is certain.
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return signing.Request(scope["method"], _path(scope), query, headers.items(), content)
+
+
+def _path(scope: Scope) -> str:
+    """Return the path as it was on the wire, percent-encoded."""
+    path: bytes = scope["raw_path"]
+    return path.decode("latin-1")
+
+
+def _check_operation(scope: Scope, signed: Signed) -> None:
+    found = operations_of(scope["method"], _path(scope))
+    served = [operation for operation in found if operation.service.version == signed.version]
+    if found and not served:
+        raise Refusal(404, "InvalidVersion", "Specified parameter Version is not valid.")
+    if signed.action not in {operation.action for operation in served}:
+        raise _no_such_operation()
+
+
+def _no_such_operation() -> Refusal:
+    return Refusal(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+
+
+def _replay(content: bytes, receive: Receive) -> Receive:
+    """Return a receive that gives the body that was read already, and after it whatever comes."""
+    messages: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def replayed() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replayed
+
+
+def _host(request: Request) -> str:
+    return request.headers.get("host", "")
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return refuse(error, _host(request))
+
+
+def _not_found(request: Request, error: Exception) -> Response:
+    """Answer for a known operation that no route serves."""
+    if not isinstance(error, HTTPException):
+        raise error
+    refusal = _no_such_operation() if error.status_code in (404, 405) else None
+    return refuse(refusal or Refusal(error.status_code, "BadRequest", error.detail), _host(request))
+
+
+def _failed(request: Request, _: Exception) -> Response:
+    """Answer for an exception that nobody expected; Starlette raises it again, and the server logs it.
+
+    The server then ends the connection, so the client is told not to send its next request on it.
+    """
+    message = "The request processing has failed due to some unknown error."
+    return refuse(Refusal(500, "InternalError", message), _host(request), {"connection": "close"})

@@ -1,0 +1,59 @@
+"""Pages of a list, as the ``PageNumber`` and ``PageSize`` of a request ask for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from airflow_provider_pai.local.http.response import Refusal
+
+T = TypeVar("T")
+
+_POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        number: from 1.
+        size: items on a page.
+    """
+
+    number: int
+    size: int
+
+    @classmethod
+    def asked(cls, query: Mapping[str, str], default_size: int) -> Page:
+        """Read a request's parameters.
+
+        Raises:
+            Refusal: 400 InvalidParameter, one of them is no positive integer.
+        """
+        return cls(_positive(query, "PageNumber", 1), _positive(query, "PageSize", default_size))
+
+    def of(self, items: Sequence[T]) -> Sequence[T]:
+        """Return the items on this page; none behind the last page."""
+        return items[(self.number - 1) * self.size : self.number * self.size]
+
+
+def descending(query: Mapping[str, str], default: bool = False) -> bool:
+    """Read ``Order``: ``ASC`` or ``DESC`` in any case.
+
+    Raises:
+        Refusal: 400 InvalidParameter, it is neither.
+    """
+    order = query.get("Order", "").upper()
+    if order not in ("", "ASC", "DESC"):
+        raise Refusal(400, "InvalidParameter", "The parameter Order is invalid: it must be ASC or DESC.")
+    return order == "DESC" if order else default
+
+
+def _positive(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name) or str(default)
+    if not _POSITIVE.fullmatch(text):
+        raise Refusal(400, "InvalidParameter", f"The parameter {name} is invalid: it must be a positive integer.")
+    return int(text)

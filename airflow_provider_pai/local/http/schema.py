@@ -1,0 +1,142 @@
+"""JSON bodies: read, and compared with the form that an operation's body must have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from anyio import from_thread
+
+from airflow_provider_pai.local.http.response import Refusal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """An object with any names, all its values of one type."""
+
+    value: type
+
+
+class Nothing:
+    """A member that means something local PAI does not have: its value must be empty, false or zero."""
+
+
+Form: TypeAlias = "type | MapOf | Nothing | dict[str, Any] | list[Any]"
+"""A type; an object's members; a list's only item stands for all of them. ``object`` is any value."""
+_WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a number"}
+
+
+def json_body(request: Request) -> object:
+    """Return the JSON value of a request's body, without members that are null: PAI takes them as absent.
+
+    Only handlers in worker threads may call it.
+
+    Raises:
+        Refusal: 400 InvalidParameter, it is no JSON that could be written down again.
+    """
+    content = from_thread.run(request.body)
+    try:
+        value: object = without_nulls(json.loads(content, parse_constant=_no_constant))
+        # A lone surrogate is JSON, but no text that can be written anywhere.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "InvalidParameter", "The body is invalid: it must be JSON.") from error
+    return value
+
+
+def checked_body(request: Request, form: Form, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the JSON object of a request's body, which has the operation's form.
+
+    Args:
+        request: the request.
+        form: names and types of the members.
+        required: members that must be there and not be empty.
+
+    Raises:
+        Refusal: 400 InvalidParameter or MissingParameter; the message names the member.
+    """
+    value: Any = json_body(request)
+    for problem in form_problems(value, form):
+        raise Refusal(400, "InvalidParameter", f"{problem}.")
+    for name in required:
+        if not value.get(name):
+            raise Refusal(400, "MissingParameter", f"{name} is required.")
+    return dict(value)
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a JSON value without the members that are null."""
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def form_problems(value: object, form: Form, path: str = "") -> Iterator[str]:
+    """Yield what is wrong with the names and types of a value.
+
+    Args:
+        value: a JSON value.
+        form: what it should be.
+        path: how it is called; empty for the whole body.
+    """
+    if isinstance(form, list):
+        yield from _list_problems(value, form[0], path)
+    elif isinstance(form, dict):
+        yield from _object_problems(value, form, path)
+    elif isinstance(form, MapOf):
+        yield from _map_problems(value, form, path)
+    elif isinstance(form, Nothing):
+        if means_something(value):
+            yield f"{path} is not supported: local PAI has nothing like it"
+    elif not _is(value, form):
+        yield f"{path} must be {_WORDS[form]}"
+
+
+def means_something(value: Any) -> bool:
+    """Tell whether a value, or a value in it, is neither empty nor false nor zero."""
+    if isinstance(value, Mapping):
+        return any(map(means_something, value.values()))
+    return any(map(means_something, value)) if isinstance(value, list) else bool(value)
+
+
+def _list_problems(value: object, item_form: Form, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path} must be a list"
+        return
+    for index, item in enumerate(value):
+        yield from form_problems(item, item_form, f"{path}[{index}]")
+
+
+def _object_problems(value: object, form: Mapping[str, Form], path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{path or 'The body'} must be an object"
+        return
+    for name, item in value.items():
+        member = f"{path}.{name}" if path else name
+        if name in form:
+            yield from form_problems(item, form[name], member)
+        else:
+            yield f"{member} is no member that local PAI knows"
+
+
+def _map_problems(value: object, form: MapOf, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{path} must be an object"
+        return
+    for name, item in value.items():
+        yield from form_problems(item, form.value, f"{path}.{name}")
+
+
+def _is(value: object, kind: type) -> bool:
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,211 @@
+"""A request as the routes see it: what it addresses, its body, and the store it acts on."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER, object_acl
+from airflow_provider_pai.local.oss.blobs import CHUNK, Blob
+from airflow_provider_pai.local.oss.errors import OSSRefusal, file_already_exists, invalid_argument, invalid_digest
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.responses import is_shown
+from airflow_provider_pai.local.oss.signing import OSSRequest
+from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, read_tagging_header
+
+_MAX_OBJECT_SIZE = 5 << 30
+_MAX_DOCUMENT_SIZE = 2 << 20
+
+
+class RequestBody:
+    """The bytes that come with a request, read at most once."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._finished = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the bytes that have not been read yet.
+
+        Raises:
+            ClientDisconnect: the client went away before it had sent all of them.
+        """
+        while not self._finished:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            self._finished = not message.get("more_body", False)
+            yield message.get("body", b"")
+
+    @property
+    def is_finished(self) -> bool:
+        """Return whether all of them have been read."""
+        return self._finished
+
+    async def drain(self) -> None:
+        """Read and drop the rest: a client that is still sending would not see an early answer."""
+        async for _ in self.pieces():
+            pass
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One request whose signature is good.
+
+    Attributes:
+        request: what it addresses and says.
+        body: its bytes.
+        store: the store it acts on.
+        region_id: region of the service.
+        host: the service's host, as the client sees it, without a bucket.
+        clock: seconds since the epoch.
+    """
+
+    request: OSSRequest
+    body: RequestBody
+    store: ObjectStore
+    region_id: str
+    host: str
+    clock: Callable[[], float]
+
+    @property
+    def bucket(self) -> str:
+        """Return the addressed bucket."""
+        return self.request.bucket
+
+    @property
+    def key(self) -> str:
+        """Return the addressed object."""
+        return self.request.key
+
+    def parameter(self, name: str) -> str:
+        """Return a query parameter, empty when it is absent."""
+        return self.request.query.get(name, "")
+
+    def limit(self, name: str, default: int) -> int:
+        """Return a page size, from 1 to 1,000.
+
+        Raises:
+            OSSRefusal: InvalidArgument.
+        """
+        text = self.parameter(name) or str(default)
+        if not text.isdecimal() or not 1 <= int(text) <= 1000:
+            raise invalid_argument(f"The {name} must be an integer from 1 to 1000", name, text)
+        return int(text)
+
+    def forbids_overwrite(self) -> bool:
+        """Tell whether ``x-oss-forbid-overwrite`` is set."""
+        return self.request.headers.get("x-oss-forbid-overwrite") == "true"
+
+    def check_target(self) -> None:
+        """Refuse early what would be refused after all bytes were sent.
+
+        Raises:
+            OSSRefusal: NoSuchBucket; FileAlreadyExists: overwriting is forbidden, and the key is taken.
+        """
+        self.store.bucket(self.bucket)
+        if self.forbids_overwrite() and self.store.exists(self.bucket, self.key):
+            raise file_already_exists()
+
+    def kept_headers(self) -> dict[str, str]:
+        """Return what is kept about an object: standard entity headers, user metadata, its ACL and tags.
+
+        Raises:
+            OSSRefusal: InvalidArgument: no such ACL; InvalidTag.
+        """
+        return {**self.described(), **self.object_acl(), **self.tagging()}
+
+    def described(self) -> dict[str, str]:
+        """Return the standard entity headers and user metadata."""
+        return {name: value for name, value in self.request.headers.items() if is_shown(name)}
+
+    def object_acl(self) -> dict[str, str]:
+        """Return the object's ACL under its header's name, if the request has one.
+
+        Raises:
+            OSSRefusal: InvalidArgument.
+        """
+        value = self.request.headers.get(OBJECT_ACL_HEADER)
+        return {} if value is None else {OBJECT_ACL_HEADER: object_acl(value)}
+
+    def tagging(self) -> dict[str, str]:
+        """Return the object's tags under their header's name, if the request has any.
+
+        Raises:
+            OSSRefusal: InvalidTag.
+        """
+        text = self.request.headers.get(TAGGING_HEADER)
+        return {TAGGING_HEADER: kept_tags(read_tagging_header(text))} if text else {}
+
+    async def stage(self) -> Blob:
+        """Take the body as a finished blob, with constant memory.
+
+        Raises:
+            OSSRefusal: MissingContentLength, EntityTooLarge; InvalidDigest: it is not what Content-MD5 says.
+            ClientDisconnect: it did not come to its end.
+        """
+        self._check_length()
+        expected = self._content_md5()
+        with await run_in_threadpool(self.store.stage) as writer:
+            buffer = bytearray()
+            async for piece in self.body.pieces():
+                buffer += piece
+                if len(buffer) >= CHUNK:
+                    await run_in_threadpool(writer.write, bytes(buffer))
+                    buffer.clear()
+            await run_in_threadpool(writer.write, bytes(buffer))
+            blob = await run_in_threadpool(writer.finish)
+        if expected is not None and bytes.fromhex(blob.md5) != expected:
+            await run_in_threadpool(self.store.discard, blob)
+            raise invalid_digest()
+        return blob
+
+    async def document(self) -> bytes:
+        """Return the body as the bytes of a request document.
+
+        Raises:
+            OSSRefusal: EntityTooLarge; InvalidDigest: it is not what Content-MD5 says.
+        """
+        expected = self._content_md5()
+        content = bytearray()
+        async for piece in self.body.pieces():
+            content += piece
+            if len(content) > _MAX_DOCUMENT_SIZE:
+                raise _too_large()
+        if expected is not None and _md5(bytes(content)) != expected:
+            raise invalid_digest()
+        return bytes(content)
+
+    def _check_length(self) -> None:
+        headers = self.request.headers
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            raise OSSRefusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+        if int(headers.get("content-length", "0")) > _MAX_OBJECT_SIZE:
+            raise _too_large()
+
+    def _content_md5(self) -> bytes | None:
+        text = self.request.headers.get("content-md5")
+        if text is None:
+            return None
+        try:
+            digest = base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise invalid_digest() from error
+        if len(digest) != 16:
+            raise invalid_digest()
+        return digest
+
+
+def _md5(content: bytes) -> bytes:
+    return hashlib.md5(content, usedforsecurity=False).digest()
+
+
+def _too_large() -> OSSRefusal:
+    return OSSRefusal(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.")

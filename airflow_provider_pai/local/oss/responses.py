@@ -1,0 +1,123 @@
+"""How local OSS answers: headers every answer has, documents, bytes of objects, refusals."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from email.utils import formatdate
+from typing import BinaryIO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_pai.local.oss.blobs import CHUNK
+from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.index import ObjectKind, StoredObject
+from airflow_provider_pai.local.oss.tagging import tags_of
+from airflow_provider_pai.local.oss.xml import Content, render
+
+_XML = "application/xml"
+_DEFAULT_TYPE = "application/octet-stream"
+_ENTITY_HEADERS = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    }
+)
+
+OWNER: Content = [("ID", "local"), ("DisplayName", "local")]
+"""The one account there is, as documents name it."""
+
+
+def is_shown(header: str) -> bool:
+    """Tell whether what an uploader said in a header is sent with the object: entity headers and user metadata."""
+    return header in _ENTITY_HEADERS or header.startswith("x-oss-meta-")
+
+
+def empty(status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer without a body."""
+    return Response(status_code=status, headers={**(headers or {}), "x-oss-request-id": _request_id()})
+
+
+def document(tag: str, content: Content, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with an XML document."""
+    sent = {**(headers or {}), "x-oss-request-id": _request_id()}
+    return Response(render(tag, content), headers=sent, media_type=_XML)
+
+
+def refused(refusal: OSSRefusal, host: str, *, head: bool) -> Response:
+    """Answer with an error; where no body may be sent, the document goes into the header ``x-oss-err``."""
+    request_id = _request_id()
+    headers = {**refusal.headers, "x-oss-request-id": request_id}
+    if refusal.ec:
+        headers["x-oss-ec"] = refusal.ec
+    if refusal.status == 304:
+        return Response(status_code=304, headers=headers)
+    content = [("Code", refusal.code), ("Message", refusal.message), ("RequestId", request_id), ("HostId", host)]
+    content += [("EC", refusal.ec)] if refusal.ec else []
+    body = render("Error", [*content, *refusal.details.items()])
+    if head:
+        headers["x-oss-err"] = base64.b64encode(body).decode()
+        return Response(status_code=refusal.status, headers=headers)
+    return Response(body, refusal.status, headers, _XML)
+
+
+def stored_headers(stored: StoredObject) -> dict[str, str]:
+    """Return what the answer to a write says about the object."""
+    return {"ETag": f'"{stored.etag}"', "x-oss-hash-crc64ecma": str(stored.crc64)}
+
+
+def object_headers(stored: StoredObject) -> dict[str, str]:
+    """Return what GetObject and HeadObject say about an object."""
+    headers = {
+        "Content-Type": _DEFAULT_TYPE,
+        **{name: value for name, value in stored.headers.items() if is_shown(name)},
+        **stored_headers(stored),
+        "Content-Length": str(stored.size),
+        "Last-Modified": formatdate(stored.modified, usegmt=True),
+        "Accept-Ranges": "bytes",
+        "x-oss-object-type": stored.kind,
+        "x-oss-storage-class": "Standard",
+    }
+    if "content-type" in stored.headers:
+        del headers["Content-Type"]
+    if stored.kind is ObjectKind.NORMAL:
+        headers["Content-MD5"] = base64.b64encode(bytes.fromhex(stored.etag)).decode()
+    if tags := tags_of(stored.headers):
+        headers["x-oss-tagging-count"] = str(len(tags))
+    if stored.kind is ObjectKind.APPENDABLE:
+        headers["x-oss-next-append-position"] = str(stored.size)
+    return headers
+
+
+class ObjectBytes(StreamingResponse):
+    """An answer with a file's bytes from one offset up to another; closes the file when it is over, however it ends."""
+
+    def __init__(self, source: BinaryIO, start: int, end: int, status: int, headers: Mapping[str, str]) -> None:
+        self._source = source
+        sent = {**headers, "Content-Length": str(end - start), "x-oss-request-id": _request_id()}
+        super().__init__(self._pieces(start, end - start), status, sent)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        with self._source:
+            await super().__call__(scope, receive, send)
+
+    async def _pieces(self, start: int, left: int) -> AsyncIterator[bytes]:
+        await run_in_threadpool(self._source.seek, start)
+        while left > 0:
+            piece = await run_in_threadpool(self._source.read, min(CHUNK, left))
+            left -= len(piece)
+            yield piece
+            if not piece:
+                return
+
+
+def _request_id() -> str:
+    return secrets.token_hex(12).upper()

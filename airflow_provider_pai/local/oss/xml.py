@@ -1,0 +1,112 @@
+"""The XML documents of OSS: writing answers, reading requests."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from airflow_provider_pai.local.oss.errors import malformed_xml, not_implemented
+
+Content: TypeAlias = "str | int | Sequence[tuple[str, Content]]"
+"""An element's text, or its children in order: (tag, content)."""
+
+
+def render(tag: str, content: Content) -> bytes:
+    """Write a document."""
+    element = ET.Element(tag)
+    _fill(element, content)
+    return bytes(ET.tostring(element, encoding="UTF-8", xml_declaration=True))
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as OSS writes it into documents: UTC, no fractions of a second."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def read_deletion(body: bytes) -> tuple[list[str], bool]:
+    """Read DeleteMultipleObjects: the keys, and whether the answer is to be quiet.
+
+    Raises:
+        OSSRefusal: MalformedXML; NotImplemented: a version is named.
+    """
+    root = _parse(body, "Delete")
+    entries = root.findall("Object")
+    if any(entry.findtext("VersionId") for entry in entries):
+        raise not_implemented("deleting a version of an object")
+    keys = [_text(entry, "Key") for entry in entries]
+    if not keys:
+        raise malformed_xml()
+    return keys, root.findtext("Quiet", "false").strip() == "true"
+
+
+def read_completion(body: bytes) -> list[tuple[int, str]]:
+    """Read CompleteMultipartUpload: number and ETag of each part, in the order given.
+
+    Raises:
+        OSSRefusal: MalformedXML.
+    """
+    root = _parse(body, "CompleteMultipartUpload")
+    parts = []
+    for entry in root.findall("Part"):
+        number = _text(entry, "PartNumber").strip()
+        if not number.isdecimal():
+            raise malformed_xml()
+        parts.append((int(number), _text(entry, "ETag").strip()))
+    return parts
+
+
+def read_tagging(body: bytes) -> list[tuple[str, str]]:
+    """Read PutObjectTagging: key and value of each tag.
+
+    Raises:
+        OSSRefusal: MalformedXML.
+    """
+    root = _parse(body, "Tagging")
+    return [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.iterfind("TagSet/Tag")]
+
+
+def _fill(element: ET.Element, content: Content) -> None:
+    if isinstance(content, bool):
+        element.text = str(content).lower()
+    elif isinstance(content, (str, int)):
+        element.text = str(content)
+    else:
+        for tag, child in content:
+            _fill(ET.SubElement(element, tag), child)
+
+
+def _parse(body: bytes, tag: str) -> ET.Element:
+    # A document type is the way to entities that blow up; OSS's requests never have one.
+    if b"<!DOCTYPE" in body:
+        raise malformed_xml()
+    try:
+        text, controls = _disguised(body.decode())
+        root = ET.fromstring(text)  # noqa: S314 - no document type, and expat limits amplification
+    except (ET.ParseError, ValueError) as error:
+        raise malformed_xml() from error
+    if root.tag != tag:
+        raise malformed_xml()
+    for element in root.iter():
+        element.text = element.text and element.text.translate(controls)
+    return root
+
+
+def _disguised(text: str) -> tuple[str, dict[int, int]]:
+    """Put letters that a text does not use in the place of its control characters, and say how to undo that.
+
+    XML forbids them, keys may have them, and oss2 sends them as they are: OSS reads such a document.
+    """
+    used = set(map(ord, text))
+    controls = used & set(range(0x20)) - set(map(ord, "\t\n\r"))
+    private_use = (letter for letter in range(0xE000, 0xF900) if letter not in used)
+    disguises = dict(zip(sorted(controls), private_use, strict=False))
+    return text.translate(disguises), {letter: control for control, letter in disguises.items()}
+
+
+def _text(element: ET.Element, tag: str) -> str:
+    found = element.find(tag)
+    if found is None:
+        raise malformed_xml()
+    return found.text or ""

@@ -1,0 +1,112 @@
+"""Runs all services of a server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from airflow_provider_pai.local.eas.record import Service
+from airflow_provider_pai.local.eas.service_runtime import Instance
+from airflow_provider_pai.local.eas.store import ServiceStore
+from airflow_provider_pai.local.serving.host_resources import Ground
+from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.reconciler import Caretaker
+
+
+class ServiceKeeper:
+    """Brings services to what their records want; the ``Fleet`` of the control plane. Any thread may call it.
+
+    Args:
+        store: the services.
+        stores: where what instances need comes from.
+        ground: what they stand on.
+    """
+
+    def __init__(self, store: ServiceStore, stores: Stores, ground: Ground) -> None:
+        self._store = store
+        self._stores = stores
+        self._ground = ground
+        self._lock = threading.RLock()
+        self._caretakers: dict[str, tuple[Caretaker, threading.Thread]] = {}
+        self._open = False
+
+    def start(self) -> None:
+        """Begin: bring up what was wanted running, after what a killed server left has ended."""
+        with self._lock:
+            self._open = True
+            for service in self._store.all():
+                self.wake(service.name)
+
+    def close(self) -> None:
+        """End all instances; the next start brings them up again."""
+        with self._lock:
+            self._open = False
+            running = list(self._caretakers.values())
+        for caretaker, _ in running:
+            caretaker.close()
+        for _, thread in running:
+            thread.join()
+
+    def reset(self) -> None:
+        """Delete all services, see :meth:`Fleet.reset`."""
+        with self._lock:
+            for service in self._store.all():
+                # Another thread may have seen the last of one that was deleted already.
+                with suppress(KeyError):
+                    self._store.change(service.name, _deleted)
+                self.wake(service.name)
+            threads = [thread for _, thread in self._caretakers.values()]
+        for thread in threads:
+            thread.join()
+
+    def wake(self, name: str) -> None:
+        """Look at a service's record, see :meth:`Fleet.wake`."""
+        with self._lock:
+            if name in self._caretakers:
+                self._caretakers[name][0].wake()
+                return
+            service = self._store.get(name)
+            if service is None or not self._open:
+                return
+            caretaker = Caretaker(service, self._store, self._stores, self._ground)
+            thread = threading.Thread(target=self._run, args=(name, caretaker), name=f"service-{name}", daemon=True)
+            self._caretakers[name] = caretaker, thread
+            thread.start()
+
+    def instances(self, name: str) -> Sequence[Instance]:
+        """Return the instances of a service, see :meth:`Fleet.instances`."""
+        with self._lock:
+            found = self._caretakers.get(name)
+        return found[0].instances() if found else ()
+
+    def lines(self, name: str, instance: str | None = None) -> Sequence[str]:
+        """Return the last lines of a service's instances, see :meth:`Fleet.lines`."""
+        with self._lock:
+            found = self._caretakers.get(name)
+        return found[0].lines.of(instance) if found else ()
+
+    def _run(self, name: str, caretaker: Caretaker) -> None:
+        try:
+            caretaker.run()
+        except Exception:
+            # Its traceback is printed by the thread's end; whoever waits for the service must hear of it, too.
+            with self._lock, suppress(KeyError):
+                del self._caretakers[name]
+                self._store.change(name, _broken)
+            raise
+        with self._lock:
+            del self._caretakers[name]
+            # One of the same name may have been created since this one was deleted.
+            self.wake(name)
+
+
+def _broken(service: Service) -> Service:
+    message = "Local PAI has failed to look after this service; its own output says why. Restart or update the service."
+    seen = replace(service.seen, status="Failed", reason="InternalError", message=message)
+    return replace(service, seen=replace(seen, settled=service.wanted.round, running=0, pending=0))
+
+
+def _deleted(service: Service) -> Service:
+    return replace(service, wanted=replace(service.wanted, deleted=True))
