@@ -1,0 +1,1 @@
+"""A deployment to EAS from its beginning to its end."""
