@@ -14,7 +14,7 @@ from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatch
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
-from airflow_provider_pai.errors import NotFoundError, ServiceError
+from airflow_provider_pai.errors import NotFoundError, Problem, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.served_model import served_model
 from airflow_provider_pai.hooks.service_preparation import ServicePreparation
@@ -69,7 +69,7 @@ class PAIServiceHook(PAIBaseHook):
             opened.close()
         super().close()
 
-    def problems(self, spec: ServiceSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: ServiceSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a service beyond its spec, see :meth:`ServicePreparation.problems`."""
         return self.preparation.problems(spec, known)
 
