@@ -16,8 +16,8 @@ from airflow_provider_pai.client.polling.service import ServiceWatch
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
 from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.served_model import served_model
-from airflow_provider_pai.hooks.service_preparation import ServicePreparation
+from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
+from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.model.serving.blue_green import Slots
 from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict

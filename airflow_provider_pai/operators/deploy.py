@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
+    from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
     from airflow_provider_pai.model.serving.reconcile import Verdict
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
     from airflow_provider_pai.model.serving.strategy import Wishes
-    from airflow_provider_pai.operators.deployment import Deployment, State
 
 _DEFER_PADDING = timedelta(minutes=5)
 _RESERVE = timedelta(minutes=5)
@@ -211,9 +211,9 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
+        from airflow_provider_pai.lifecycle.serving.deployment import state_of
         from airflow_provider_pai.model.serving.reconcile import Verdict
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
-        from airflow_provider_pai.operators.deployment import state_of
 
         waited = state_of(event["state"])
         with airflow_errors():
@@ -276,7 +276,7 @@ class PAIDeployServiceOperator(BaseOperator):
         return spec, wishes
 
     def _deployment(self, context: Context, spec: ServiceSpec, wishes: Wishes) -> Deployment:
-        from airflow_provider_pai.operators.deployment import Deployment
+        from airflow_provider_pai.lifecycle.serving.deployment import Deployment
 
         # Without the generation: a task that a person has cleared goes on with what it has left behind.
         owner = identity_of(context["ti"], self.retries or 0).key
@@ -303,7 +303,7 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def _deadline(self, context: Context, state: State) -> datetime:
         """Return when a wait must be over; that for the version before may take half of what is kept for it."""
-        from airflow_provider_pai.operators.deployment import BACK
+        from airflow_provider_pai.lifecycle.serving.deployment import BACK
 
         deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
         end = deadline_of(context["ti"], self.execution_timeout)

@@ -12,6 +12,7 @@ from typing import Any, cast
 from airflow_provider_pai.api.services import Endpoints, ServiceEvent
 from airflow_provider_pai.client.polling.service import ServiceWatch
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
+from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
 from airflow_provider_pai.model.serving.blue_green import Slots
 from airflow_provider_pai.model.serving.reconcile import Verdict
 from airflow_provider_pai.model.serving.request import service_body
@@ -19,7 +20,6 @@ from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, slot_name
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
 from airflow_provider_pai.model.serving.strategy import Wishes
-from airflow_provider_pai.operators.deployment import Deployment, State
 
 GOOD, BAD = Answer(200, "ok"), Answer(502, "bad gateway")
 _LOOKS = 2

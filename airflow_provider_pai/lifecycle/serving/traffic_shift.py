@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.errors import PAIError, ServiceError, shortened
-from airflow_provider_pai.hooks.traffic import Traffic
+from airflow_provider_pai.lifecycle.serving.traffic import Traffic
 from airflow_provider_pai.model.serving.blue_green import withdrawal
 from airflow_provider_pai.model.serving.reconcile import FOREIGN, is_foreign
 from airflow_provider_pai.model.serving.status import ServiceStatus
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.operators.service_evidence import ServiceEvidence
+    from airflow_provider_pai.lifecycle.serving.evidence import ServiceEvidence
 
 
 class Shifting:

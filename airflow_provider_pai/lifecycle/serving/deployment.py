@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import PAIError, ServiceError, TransportError
-from airflow_provider_pai.hooks.rollout import Rollout, note_passed
+from airflow_provider_pai.lifecycle.serving.apply import Rollout, note_passed
+from airflow_provider_pai.lifecycle.serving.evidence import ServiceEvidence
+from airflow_provider_pai.lifecycle.serving.traffic_shift import Shifting
 from airflow_provider_pai.model.serving.reconcile import FOREIGN, Awaited, Move, Undo, Verdict, is_foreign, undoing
 from airflow_provider_pai.model.serving.request import NO_VERSION, digest
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, complaint
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 from airflow_provider_pai.model.serving.strategy import Wishes
-from airflow_provider_pai.operators.service_evidence import ServiceEvidence
-from airflow_provider_pai.operators.shifting import Shifting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
