@@ -99,16 +99,16 @@ def read_metrics(
     Returns:
         The metrics that are numbers, and what is wrong with those that are needed.
     """
-    place = f": {file} " if file else ""
+    place = f": {file}" if file else ""
     if not isinstance(value, Mapping):
         advice = "; a template gives text, so use the task's .output" if isinstance(value, str) else ""
-        return {}, [Problem(argument, f"{place}must be a dict of numbers by name, not {kind(value)}{advice}")]
+        return {}, [Problem(argument, f"{place} must be a dict of numbers by name, not {kind(value)}{advice}")]
     read = numbers_in(value)
     has = ", ".join(map(str, value)) or "nothing"
     return read, [
-        Problem(argument, f"{place or ': '}{name} must be a finite number, not {kind(value[name])}")
+        Problem(argument, f"{place}: {name} must be a finite number, not {kind(value[name])}")
         if name in value
-        else Problem(argument, f"{place or ': '}has no metric {name!r}; it has {has}")
+        else Problem(argument, f"{place}: there is no metric {name!r}; it has {has}")
         for name in dict.fromkeys(names)
         if name not in read
     ]
