@@ -27,7 +27,7 @@ _LEAST_LIFE = 10.0
 _RETRY_PAUSE = 30.0
 """Seconds until the next try when a refresh failed and there are old keys to go on with."""
 _FAILURE_KEPT = 0.5
-"""Seconds for which a failure answers all callers that waited for it meanwhile; shorter than most pauses between tries."""
+"""Seconds for which a failure answers all who waited for it meanwhile; shorter than most pauses between tries."""
 T = TypeVar("T")
 
 
