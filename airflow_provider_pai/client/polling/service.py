@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from airflow_provider_pai.api.services import describe_service
-from airflow_provider_pai.client.polling.interval import Pace
-from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
+from airflow_provider_pai.client.polling.interval import Backoff
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
@@ -49,8 +49,8 @@ class ServiceWatch:
         self._awaited = awaited
         self._log = log
         self._clock = clock
-        self._patience = Patience(warn, outage_limit, clock)
-        self._pace = Pace()
+        self._outage = OutagePolicy(warn, outage_limit, clock)
+        self._backoff = Backoff()
         self._stale_since: float | None = None
         self.seen: ServiceSnapshot | None = None
 
@@ -58,16 +58,16 @@ class ServiceWatch:
         """Look once; what was seen is in :attr:`seen`.
 
         Raises:
-            PAIError: asking on makes no sense, see :class:`Patience`.
+            PAIError: asking on makes no sense, see :class:`OutagePolicy`.
         """
         try:
             service = self._described()
         except PAIError as error:
-            self._patience.failed(error)
-            self._pace.failed(error)
+            self._outage.record_error(error)
+            self._backoff.record_error(error)
             return Verdict.PENDING
-        self._patience.answered()
-        self._pace.answered()
+        self._outage.record_answer()
+        self._backoff.reset()
         if service != self.seen:
             self._log("%s", _news(service))
         self.seen = service
@@ -75,7 +75,7 @@ class ServiceWatch:
 
     def pause(self, interval: float) -> float:
         """Return the seconds until the next look."""
-        return self._pace.pause(interval)
+        return self._backoff.pause(interval)
 
     def _described(self) -> ServiceSnapshot:
         try:
