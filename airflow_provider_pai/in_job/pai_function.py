@@ -15,8 +15,7 @@ import pai_report
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def main():
-    # type: () -> int
+def main() -> int:
     """Return the exit code of the job: 0, or 1 after the function raised."""
     if HERE not in sys.path:
         sys.path.insert(0, HERE)
@@ -34,8 +33,7 @@ def main():
     return 0
 
 
-def _fail(error):
-    # type: (Exception) -> int
+def _fail(error: Exception) -> int:
     """Report an exception without the lines of this file, which say nothing about the function."""
     steps = error.__traceback__
     while steps is not None and steps.tb_frame.f_code.co_filename == __file__:

@@ -19,6 +19,7 @@ import math
 import os
 import sys
 import threading
+from typing import Any, Dict
 
 MARK = "##pai-report "
 """What the rest of a log line is, from here on: one JSON object."""
@@ -31,11 +32,10 @@ _LINE_CHARACTERS = 2048
 """A longer report is cut into several lines: services cut long ones."""
 
 _lock = threading.Lock()
-_state = {}  # type: Dict[str, Any]
+_state: Dict[str, Any] = {}
 
 
-def result(value):
-    # type: (object) -> None
+def result(value: Any) -> None:
     """Report what the job found; the last call counts.
 
     Args:
@@ -55,8 +55,7 @@ def result(value):
     _report({"result": value})
 
 
-def progress(fraction, text=""):
-    # type: (float, str) -> None
+def progress(fraction: float, text: str = "") -> None:
     """Report how far the job is.
 
     Args:
@@ -71,8 +70,7 @@ def progress(fraction, text=""):
     _report({"progress": float(fraction), "text": str(text)})
 
 
-def metric(name, value, step=None):
-    # type: (str, float, object) -> None
+def metric(name: str, value: float, step: Any = None) -> None:
     """Report a value of a metric; the last one counts in the task's result.
 
     A value that is not finite is reported as none: a diverged model must not pass with an older, better value.
@@ -95,8 +93,7 @@ def metric(name, value, step=None):
     _report({"metric": name, "value": number if math.isfinite(number) else None, "step": step})
 
 
-def failure(kind, message, traceback):
-    # type: (str, str, str) -> None
+def failure(kind: str, message: str, traceback: str) -> None:
     """Report the exception that ends the job.
 
     Args:
@@ -107,8 +104,7 @@ def failure(kind, message, traceback):
     _report({"error": {"type": kind, "message": message[-4096:], "traceback": traceback[-16384:]}})
 
 
-def _number(value):
-    # type: (Any) -> Any
+def _number(value: Any) -> Any:
     """Return a float; numpy's numbers and tensors of one element count, too. None for what is no number."""
     if isinstance(value, (bool, str, bytes)):
         return None
@@ -118,14 +114,12 @@ def _number(value):
         return None
 
 
-def _is_finite(value):
-    # type: (object) -> bool
+def _is_finite(value: Any) -> bool:
     number = _number(value)
     return number is not None and math.isfinite(number)
 
 
-def strict_json(name, value):
-    # type: (str, object) -> str
+def strict_json(name: str, value: Any) -> str:
     """Return a value as JSON from which the same value is read.
 
     Args:
@@ -139,41 +133,41 @@ def strict_json(name, value):
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _check(name, value, depth):
-    # type: (str, object, int) -> None
+def _check(name: str, value: Any, depth: int) -> None:
     """Refuse what JSON would change in silence, such as keys that are no texts."""
     if depth > _MAX_DEPTH:
         raise ValueError("{} is nested more than {} levels deep".format(name, _MAX_DEPTH))
     if isinstance(value, dict):
         for key, item in value.items():
-            if not isinstance(key, str):
-                raise ValueError("{} has the key {!r}; keys must be texts".format(name, key))
-            _check_text(name, key)
+            _check_key(name, key)
             _check("{}[{!r}]".format(name, key), item, depth + 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             _check("{}[{}]".format(name, index), item, depth + 1)
     elif isinstance(value, str):
         _check_text(name, value)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("{} is {!r}, which JSON does not have".format(name, value))
-    elif value is not None and not isinstance(value, (bool, int)):
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("{} is {!r}, which JSON does not have".format(name, value))
+    elif value is not None and not isinstance(value, (bool, int, float)):
         raise ValueError(
             "{} is of the type {}, which JSON does not have; convert it".format(name, type(value).__name__)
         )
 
 
-def _check_text(name, text):
-    # type: (str, str) -> None
+def _check_key(name: str, key: Any) -> None:
+    if not isinstance(key, str):
+        raise ValueError("{} has the key {!r}; keys must be texts".format(name, key))
+    _check_text(name, key)
+
+
+def _check_text(name: str, text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError("{} holds characters that are no Unicode text".format(name)) from None
 
 
-def _report(entry):
-    # type: (Dict[str, Any]) -> None
+def _report(entry: Dict[str, Any]) -> None:
     if not os.environ.get("PAI_TRAINING_JOB_ID") or os.environ.get("RANK", "0") != "0":
         return
     with _lock:
@@ -189,8 +183,7 @@ def _report(entry):
             _write()
 
 
-def _print(text):
-    # type: (str) -> None
+def _print(text: str) -> None:
     """Print marked lines, each whole and on its own, whatever stands unfinished on the line."""
     parts = [text[start : start + _LINE_CHARACTERS] for start in range(0, len(text), _LINE_CHARACTERS)]
     if len(parts) == 1:
@@ -202,8 +195,7 @@ def _print(text):
     sys.stdout.flush()
 
 
-def _write():
-    # type: () -> None
+def _write() -> None:
     """Write the report into the output channel of that name, where there is one; the log has it anyway."""
     folder = os.environ.get("PAI_OUTPUT_REPORT")
     if not folder:

@@ -91,7 +91,7 @@ def test_an_included_helper_may_be_called() -> None:
     [
         (uses_global, "'RATE'", "RATE\n"),
         (uses_helper, "'helper'", "return helper(value)"),
-        (uses_module, "'os'", "return os.fspath("a")"),
+        (uses_module, "'os'", "return os.fspath"),
         (uses_global_deep, "'RATE'", "return [(lambda y"),
         (sets_global, "'RATE'", "RATE = 2"),
     ],
