@@ -21,7 +21,7 @@ from airflow_provider_pai.local.eas.views import Row, Views
 from airflow_provider_pai.local.http.page import descending
 from airflow_provider_pai.local.http.parameters import flag, one_of
 from airflow_provider_pai.local.http.response import answer
-from airflow_provider_pai.local.jobs.query import time_range
+from airflow_provider_pai.local.jobs.query import read_time_range
 from airflow_provider_pai.local.jobs.transitions import wire_time
 
 _PAGE_SIZE = 100
@@ -85,7 +85,7 @@ class _Reports:
         """Answer DescribeServiceEvent, newest first [inferred]."""
         service, query = self.context.existing(request), request.query_params
         kind, instance = one_of(query, "EventType", (NORMAL, WARNING)), query.get("InstanceName")
-        start, end = time_range(query)
+        start, end = read_time_range(query)
         first = start or wire_time(self.context.now() - _WINDOW)
         rows = [
             views.event(event)
