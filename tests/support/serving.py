@@ -20,6 +20,7 @@ from airflow_provider_pai.local.eas.record import Service, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.runtime_selection import Machine
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
@@ -94,7 +95,7 @@ class ServingHouse:
         self.upstreams = Upstreams()
         pace = Pace(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
         ground = Ground(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
-        stores = Stores(self.objects, self.machine.environments, lambda uri: uri != NO_IMAGE)
+        stores = Stores(ObjectTrees(self.objects), self.machine.environments, lambda uri: uri != NO_IMAGE)
         self.keeper = ServiceKeeper(self.store, stores, ground)
         self.listener = Listener("door", 0)
         groups = {"shop": GROUP_TOKEN}
