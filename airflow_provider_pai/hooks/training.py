@@ -13,13 +13,13 @@ from typing import Any
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
 from airflow_provider_pai.client.evidence import gather
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.tail import log_tail
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.blocking import wait_for_end
-from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
@@ -230,15 +230,15 @@ class PAITrainingHook(PAIBaseHook):
                 this try, if any did.
         """
         reader = LogReader(self.client, job_id, self.log.warning)
-        bookmark = Bookmark(try_number, LogCursor.from_json(shown))
+        checkpoint = Checkpoint(try_number, LogCursor.from_json(shown))
         return wait_for_end(
             self.client,
             job_id,
             interval=interval,
-            patience=Patience(self.log.warning, outage_limit),
-            log=TaskLog(reader, bookmark, self.config.log_delay),
+            outage=OutagePolicy(self.log.warning, outage_limit),
+            log=TaskLog(reader, checkpoint, self.config.log_delay),
             show=show,
-            tell=self._tell,
+            notify=self._tell,
             sleep=self._sleep,
         )
 

@@ -159,7 +159,7 @@ def _on_ending_signal() -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.eas import table as service_table
+    from airflow_provider_pai.local.eas import summary as service_summary
     from airflow_provider_pai.local.eas.store import FOLDER, saved_services
     from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.jobs import table
@@ -174,9 +174,9 @@ def _status(chosen: argparse.Namespace) -> int:
         _print(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
         rows = table.rows(saved_records(chosen.home).values())
-        services = service_table.rows(saved_services(chosen.home / FOLDER))
+        services = service_summary.rows(saved_services(chosen.home / FOLDER))
         _print("not running")
-    _print(*table.lines(rows), *service_table.lines(services))
+    _print(*table.lines(rows), *service_summary.lines(services))
     return 0 if address else NOT_RUNNING
 
 

@@ -28,11 +28,11 @@ from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, can_be_pul
 from airflow_provider_pai.local.catalogs.record_store import Shelf
 from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.eas.control import Place as ServicePlace
+from airflow_provider_pai.local.eas.control import ServiceLocation
 from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.http.admin import Controls
 from airflow_provider_pai.local.http.faults import Faults
-from airflow_provider_pai.local.inference import FleetOf, Inference
+from airflow_provider_pai.local.inference import Inference, RuntimeFactory
 from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import Checks
@@ -50,8 +50,8 @@ from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.serving.host_resources import Ground
-from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.host_resources import HostResources
+from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
@@ -73,7 +73,7 @@ class Settings:
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
         places: what jobs find in the place of further buckets; no request can read them.
         quota: the resource quota that jobs without an instance type share.
-        fleet: makes what runs services; None for processes of this machine.
+        service_runtime: makes what runs services; None for processes of this machine.
     """
 
     region_id: str = "cn-hangzhou"
@@ -86,7 +86,7 @@ class Settings:
     gpus: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
-    fleet: FleetOf | None = None
+    service_runtime: RuntimeFactory | None = None
 
 
 class Backend:
@@ -251,11 +251,11 @@ class Backend:
         settings = self._settings
         return Inference(
             self._home,
-            ServicePlace(settings.region_id, settings.workspace_id, OWNER, api_url),
-            Stores(self._bound_objects(), machine.environments, self._image_exists),
-            Ground(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
+            ServiceLocation(settings.region_id, settings.workspace_id, OWNER, api_url),
+            VersionPreparer(self._bound_objects(), machine.environments, self._image_exists),
+            HostResources(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
             self._bucket_exists,
-            settings.fleet,
+            settings.service_runtime,
         )
 
     def _workshop(self) -> Workshop:

@@ -23,7 +23,7 @@ from airflow_provider_pai.local.http.admin import admin_route
 from airflow_provider_pai.local.http.faults import OSS, PAI, FaultInjector, Faults
 from airflow_provider_pai.local.http.gateway import pai_app
 from airflow_provider_pai.local.http.listener import Listener
-from airflow_provider_pai.local.inference import FleetOf
+from airflow_provider_pai.local.inference import RuntimeFactory
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
@@ -64,7 +64,7 @@ class LocalPAI:
         gpus: int = 0,
         places: Mapping[str, Place] | None = None,
         quota: Quota | None = None,
-        fleet: FleetOf | None = None,
+        service_runtime: RuntimeFactory | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -83,7 +83,7 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
-            fleet: makes what runs services; by default processes of this machine.
+            service_runtime: makes what runs services; by default processes of this machine.
         """
         self.clock = Clock()
         self.faults = Faults()
@@ -91,7 +91,17 @@ class LocalPAI:
         self._ports = port, oss_port
         self._credentials = credentials
         self._settings = Settings(
-            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota(), fleet
+            region_id,
+            workspace_id,
+            bucket,
+            cache,
+            slots,
+            sandbox,
+            runtime,
+            gpus,
+            places or {},
+            quota or Quota(),
+            service_runtime,
         )
         self._backend: Backend | None = None
         self._ready: ServerInfo | None = None
@@ -177,7 +187,7 @@ class LocalPAI:
         region_id = self._settings.region_id
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
-        predictions = Mount(reverse_proxy.PATH, backend.inference.door)
+        predictions = Mount(reverse_proxy.PATH, backend.inference.proxy)
         api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, Verdict
+    from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, GateVerdict
     from airflow_provider_pai.model.uri import OssUri
 
 _RETURN_KEY = "return_value"
@@ -116,7 +116,7 @@ class PAIModelGateOperator(BaseBranchOperator):
             raise AirflowFailException(f"the model is not good enough: {verdict.reason}")
         return result
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> GateVerdict:
         """Return what is thought of the model.
 
         Raises:

@@ -18,7 +18,7 @@ from airflow_provider_pai.client.credentials.provider import FixedKeys, Lease, L
 from airflow_provider_pai.client.credentials.sources import AssumedRole, CredentialsUri
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.oss.upload import PART_SIZE
-from airflow_provider_pai.client.polling.registry import watch
+from airflow_provider_pai.client.polling.registry import subscribe
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import AuthError, TransportError
@@ -108,7 +108,7 @@ def test_a_job_that_outlives_its_token_is_watched_to_its_end(
     cloud.ends_after = 3
 
     async def to_the_end() -> list[str]:
-        watching = watch(config, "train1", interval=0.05, warn=log.warning, outage_limit=0.0, logs=False)
+        watching = subscribe(config, "train1", interval=0.05, warn=log.warning, outage_limit=0.0, logs=False)
         return [progress.snapshot.status async for progress in watching]
 
     statuses = asyncio.run(to_the_end())

@@ -203,11 +203,11 @@ def _leased(source: KeySource) -> LeasedKeys:
 def _ask(source: KeySource) -> Lease:
     """Ask whom the description names; what that needs is loaded for those who need it only."""
     if isinstance(source, EcsRole | CredentialsUri):
-        from airflow_provider_pai.client.credentials.sources import metadata
+        from airflow_provider_pai.client.credentials import metadata
 
         return metadata.ecs_role(source) if isinstance(source, EcsRole) else metadata.credentials_uri(source)
     if isinstance(source, AssumedRole | OidcRole):
-        from airflow_provider_pai.client.credentials.sources import sts
+        from airflow_provider_pai.client.credentials import sts
 
         return sts.assume_role(source) if isinstance(source, AssumedRole) else sts.assume_role_with_oidc(source)
     from airflow_provider_pai.client.credentials.default_chain import first_of_chain

@@ -21,7 +21,7 @@ _MAX_TOKEN = 256
 
 
 @dataclass(frozen=True)
-class Checks:
+class ServiceChecks:
     """Decides whether a service can be what its JSON says.
 
     Attributes:

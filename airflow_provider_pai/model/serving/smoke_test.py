@@ -86,7 +86,7 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
     return SmokeTest(**given), []
 
 
-def complaint(test: SmokeTest, answer: Answer) -> str:
+def response_problem(test: SmokeTest, answer: Answer) -> str:
     """Return what is wrong with an answer; empty when it is as it must be."""
     said = f"; it says {answer.text[:_SHOWN]!r}" if answer.text else ""
     if test.expect_status not in (None, answer.status):

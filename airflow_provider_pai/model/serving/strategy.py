@@ -17,12 +17,12 @@ DEFAULT_STEPS = (10, 50, 100)
 _FULL = 100
 
 
-WISHES = ("strategy", "steps", "step_pause", "keep_old", "smoke_test", "on_failure", "startup_timeout")
+ROLLOUT_ARGUMENTS = ("strategy", "steps", "step_pause", "keep_old", "smoke_test", "on_failure", "startup_timeout")
 """Names of what an author says of a deployment, beside the service itself."""
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RolloutOptions:
     """What a task wants of its deployment.
 
     Attributes:
@@ -42,21 +42,21 @@ class Wishes:
     leave: bool = False
 
 
-def read_wishes(arguments: Mapping[str, Any]) -> tuple[Wishes, list[str]]:
+def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, list[str]]:
     """Turn arguments into what is wanted of a deployment and say everything that is wrong with them.
 
     Args:
-        arguments: the operator's arguments by name, all of :data:`WISHES`.
+        arguments: the operator's arguments by name, all of :data:`ROLLOUT_ARGUMENTS`.
 
     Returns:
-        The wishes, which may be used only when there are no problems, and the problems.
+        The options, which may be used only when there are no problems, and the problems.
     """
-    given = {name: arguments[name] for name in WISHES}
+    given = {name: arguments[name] for name in ROLLOUT_ARGUMENTS}
     smoke_test, problems = read_smoke_test(given["smoke_test"])
     problems += _problems(given)
     if problems:
-        return Wishes(slots=given["strategy"] in (BLUE_GREEN, CANARY)), problems
-    wishes = Wishes(
+        return RolloutOptions(slots=given["strategy"] in (BLUE_GREEN, CANARY)), problems
+    options = RolloutOptions(
         smoke_test,
         slots=given["strategy"] != ROLLING,
         steps=_traffic_steps(given["strategy"], given["steps"]),
@@ -64,7 +64,7 @@ def read_wishes(arguments: Mapping[str, Any]) -> tuple[Wishes, list[str]]:
         keep_old=bool(given["keep_old"]),
         leave=given["on_failure"] == LEAVE,
     )
-    return wishes, []
+    return options, []
 
 
 def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...]:

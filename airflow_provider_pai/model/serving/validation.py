@@ -20,7 +20,7 @@ from airflow_provider_pai.model.serving.spec import (
     MODEL_MOUNT_PATH,
     RESERVED_PORTS,
     ServiceSpec,
-    slot_name,
+    pair_member_name,
 )
 from airflow_provider_pai.model.training.resource_validation import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.training.resources import UserVpcConfig
@@ -81,7 +81,7 @@ def _empty_problems(texts: Mapping[str, str | None]) -> Iterator[str]:
             yield f"{name} is empty: the template or task that it comes from gave nothing; give it, or leave it out"
 
 
-def lost_problems(arguments: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
+def missing_value_problems(arguments: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
     """Yield which arguments have become None: a service must not go without what its author has given it.
 
     Args:
@@ -128,11 +128,11 @@ def name_problems(argument: str, name: str) -> Iterator[str]:
         yield f"{argument} {name!r:.80} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores"
 
 
-def slot_problems(spec: ServiceSpec) -> Iterator[str]:
+def pair_problems(spec: ServiceSpec) -> Iterator[str]:
     """Yield why a service can't have two slots that take turns in a group of its name."""
     if spec.group:
         yield "group has no meaning with this strategy: the group is called service_name; leave it out"
-    longest = max((slot_name(spec.service_name, color) for color in (BLUE, GREEN)), key=len)
+    longest = max((pair_member_name(spec.service_name, color) for color in (BLUE, GREEN)), key=len)
     if not any(name_problems("service_name", spec.service_name)) and not _NAME.fullmatch(longest):
         yield f"service_name {spec.service_name!r} is too long: its services would be called {longest!r}, and so on"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.eas import changes
-from airflow_provider_pai.local.eas.record import Seen, Service
+from airflow_provider_pai.local.eas.record import Seen, ServiceRecord
 from airflow_provider_pai.local.eas.views import status
 from airflow_provider_pai.local.http.response import ErrorResponse
 
@@ -20,7 +20,7 @@ def config(**members: Any) -> dict[str, Any]:
     return {"name": "score", "metadata": {"instance": 1}, "containers": [{"image": "a:1"}], **members}
 
 
-def made(seen: Seen = RUNNING, asked: dict[str, str] | None = None, **members: Any) -> Service:
+def made(seen: Seen = RUNNING, asked: dict[str, str] | None = None, **members: Any) -> ServiceRecord:
     service = changes.created(config(**members), "eas-m-1", "uid", "token", NOW, asked or {})
     return replace(service, seen=seen)
 
