@@ -79,7 +79,7 @@ class LocalTrainingHook(PAITrainingHook):
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalSession:
     """A local PAI in this process, ready for one job.
 
     Attributes:
@@ -103,7 +103,7 @@ def local_mode(
     folder: Path | None = None,
     runtime: RuntimeKind = RuntimeKind.AUTO,
     sandbox: Mode | None = None,
-) -> Iterator[Here]:
+) -> Iterator[LocalSession]:
     """Serve a local PAI for one job; whatever runs of it ends with this context.
 
     Args:
@@ -145,7 +145,7 @@ def local_mode(
         stack.callback(hook.close)
         asked = replace(bindings.applied(spec), instance_type=_MACHINE, image=None)
         asked = replace(asked, image_uri=_image(cloud, spec) if server.mode == "docker" else NO_IMAGE)
-        yield Here(hook, asked, server.mode)
+        yield LocalSession(hook, asked, server.mode)
 
 
 def _image(cloud: PAIBaseHook, spec: TrainingJobSpec) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airflow_provider_pai.api.experiments import get_experiment
 from airflow_provider_pai.api.machines import list_ecs_specs
-from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.inputs import input_problems, read_input
 from airflow_provider_pai.client.packaging.source import (
     SourceCode,
@@ -69,11 +69,11 @@ class JobPreparation:
         # The threads must not be the first to need the connection.
         self._hook.client  # noqa: B018
         source = machine = None
-        with Crew(2) as crew:
+        with WorkerPool(2) as pool:
             if spec.source_dir and not spec.source_dir.startswith("oss://"):
-                source = crew.begin(partial(read_source, spec.source_dir, crew.check))
+                source = pool.begin(partial(read_source, spec.source_dir, pool.check))
             if spec.instance_type and not spec.is_local:
-                machine = crew.begin(partial(self._machine_problems, spec.instance_type))
+                machine = pool.begin(partial(self._machine_problems, spec.instance_type))
             yield Begun(source, machine)
 
     def problems(self, spec: TrainingJobSpec, known: Sequence[str] = (), begun: Begun = NOTHING_BEGUN) -> list[str]:

@@ -163,7 +163,7 @@ def _status(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.eas.store import FOLDER, saved_services
     from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.jobs import table
-    from airflow_provider_pai.local.jobs.store import saved_records
+    from airflow_provider_pai.local.jobs.store import load_records
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}", NOT_RUNNING)
@@ -173,7 +173,7 @@ def _status(chosen: argparse.Namespace) -> int:
         services = _call_admin(chosen.home, address["api"], "GET", "services").get("services", [])
         _print(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
-        rows = table.rows(saved_records(chosen.home).values())
+        rows = table.rows(load_records(chosen.home).values())
         services = service_summary.rows(saved_services(chosen.home / FOLDER))
         _print("not running")
     _print(*table.lines(rows), *service_summary.lines(services))

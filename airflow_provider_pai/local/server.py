@@ -27,7 +27,7 @@ from airflow_provider_pai.local.inference import RuntimeFactory
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
-from airflow_provider_pai.local.running.bound_storage import Place
+from airflow_provider_pai.local.running.bound_storage import BoundStorage
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server_info import ServerInfo
@@ -62,7 +62,7 @@ class LocalPAI:
         sandbox: Mode | None = None,
         runtime: RuntimeKind = Settings.runtime,
         gpus: int = 0,
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, BoundStorage] | None = None,
         quota: Quota | None = None,
         service_runtime: RuntimeFactory | None = None,
     ) -> None:

@@ -100,11 +100,11 @@ def routes() -> list[Route]:
 def _list(request: Request) -> Response:
     """Answer ListEcsSpecs."""
     query = request.query_params
-    rows = _sorted([machine for machine in MACHINES if _wanted(machine, query)], query)
+    rows = _sort([machine for machine in MACHINES if _matches(machine, query)], query)
     return json_response({"EcsSpecs": list(PageRequest.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
 
 
-def _wanted(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+def _matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     names = query.get("InstanceTypes")
     return (
         (not names or machine["InstanceType"] in names.split(","))
@@ -113,7 +113,7 @@ def _wanted(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     )
 
 
-def _sorted(rows: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
+def _sort(rows: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
     """Sort; types have no creation time here, so ``GmtCreateTime`` keeps the table's order, older families first."""
     sort_by, backwards = query.get("SortBy", "").lower(), descending(query)
     if sort_by in ("", "gmtcreatetime"):

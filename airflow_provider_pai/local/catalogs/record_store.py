@@ -17,12 +17,12 @@ _ID_CHARACTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 18
 
 
-class Shelf:
+class RecordStore:
     """Rows of one kind; safe to use from several threads. A row is never changed in place.
 
     Args:
         key: the member that has a row's id.
-        rows: what a former shelf gave to ``keep``.
+        rows: what a former store gave to ``keep``.
         keep: called with all rows after each change, to store them.
     """
 
@@ -94,7 +94,7 @@ class Shelf:
         self._rows = rows
 
 
-def in_order(
+def sort_rows(
     rows: Sequence[Row], query: Mapping[str, str], sortable: tuple[str, ...], *, newest_first: bool = False
 ) -> list[Row]:
     """Return rows as ``SortBy`` and ``Order`` ask for.

@@ -124,7 +124,7 @@ class _Workspaces:
     def list(self, request: Request) -> Response:
         query = request.query_params
         descending(query)  # one workspace has one order, but a wrong value is refused all the same
-        rows = [item for item in [self.workspace.item()] if _wanted(item, query)]
+        rows = [item for item in [self.workspace.item()] if _matches(item, query)]
         return json_response({"Workspaces": PageRequest.asked(query, _PAGE_SIZE).of(rows), "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
@@ -166,7 +166,7 @@ class _Workspaces:
             raise ErrorResponse(404, "WorkspaceNotFound", f"The workspace {workspace_id} does not exist.")
 
 
-def _wanted(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+def _matches(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     ids, name, status = query.get("WorkspaceIds"), query.get("WorkspaceName", ""), query.get("Status")
     return (
         (not ids or item["WorkspaceId"] in ids.split(","))

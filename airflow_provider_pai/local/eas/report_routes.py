@@ -22,7 +22,7 @@ from airflow_provider_pai.local.eas.views import Row, Views
 from airflow_provider_pai.local.http.page import descending
 from airflow_provider_pai.local.http.parameters import flag, one_of
 from airflow_provider_pai.local.http.response import json_response
-from airflow_provider_pai.local.jobs.query import time_range
+from airflow_provider_pai.local.jobs.query import read_time_range
 
 _PAGE_SIZE = 100
 _LINES = 500
@@ -85,7 +85,7 @@ class _Reports:
         """Answer DescribeServiceEvent, newest first [inferred]."""
         service, query = self.context.existing(request), request.query_params
         kind, instance = one_of(query, "EventType", (NORMAL, WARNING)), query.get("InstanceName")
-        start, end = time_range(query)
+        start, end = read_time_range(query)
         first = start or wire_time(self.context.now() - _WINDOW)
         rows = [
             views.event(event)

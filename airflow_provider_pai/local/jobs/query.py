@@ -28,7 +28,7 @@ Record = Mapping[str, Any]
 Test = Callable[[Record], bool]
 
 
-def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) -> tuple[list[Record], int]:
+def select_page(records: Sequence[Record], query: Mapping[str, str], now: datetime) -> tuple[list[Record], int]:
     """Return one page of the matching jobs and the number of all of them.
 
     Args:
@@ -39,7 +39,7 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     Raises:
         ErrorResponse: 400 InvalidParameter, naming the parameter that can't be read.
     """
-    page = asked_page(query, _DEFAULT_PAGE_SIZE)
+    page = read_page(query, _DEFAULT_PAGE_SIZE)
     tests = _tests(query, now)
     sort_by = query.get("SortBy") or "GmtCreateTime"
     if sort_by not in _SORTABLE:
@@ -55,7 +55,7 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     return list(page.of(found)), len(found)
 
 
-def asked_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE_SIZE) -> PageRequest:
+def read_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE_SIZE) -> PageRequest:
     """Read PageNumber and PageSize.
 
     Raises:
@@ -67,7 +67,7 @@ def asked_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE
     return page
 
 
-def time_range(query: Mapping[str, str]) -> tuple[str, str]:
+def read_time_range(query: Mapping[str, str]) -> tuple[str, str]:
     """Return StartTime and EndTime as PAI writes times; empty when they aren't given.
 
     Raises:
@@ -77,7 +77,7 @@ def time_range(query: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
-    start, end = time_range(query)
+    start, end = read_time_range(query)
     first, last = start or wire_time(now - _WINDOW), end or wire_time(now)
     tests: list[Test] = [lambda record: first <= record["GmtCreateTime"] <= last]
     if query.get("Status") and query["Status"] not in list(JobStatus):
