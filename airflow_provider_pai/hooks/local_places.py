@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import PAIError, Problem
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.local.running.bound_storage import BoundStorage, LocalFolder
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from airflow_provider_pai.local.oss.trees import Stamps
 
 
-def place_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def place_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     """Yield inputs that a job on this worker can't have."""
     for name, address in spec.inputs.items():
         path = local_path(address)
         if path is None and data_kind(address) is not DataKind.OSS:
-            yield f"inputs[{name!r}]: a job on the worker reads OSS and files of the worker, not {address!r}"
+            yield Problem(
+                "inputs", f"[{name!r}]: a job on the worker reads OSS and files of the worker, not {address!r}"
+            )
         elif path is not None and not Path(path).exists():
-            yield f"inputs[{name!r}]: {path!r} does not exist on this worker; give an absolute path"
+            yield Problem("inputs", f"[{name!r}]: {path!r} does not exist on this worker; give an absolute path")
 
 
 def cloud_buckets(spec: TrainingJobSpec) -> set[str]:
