@@ -43,6 +43,7 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
@@ -244,7 +245,7 @@ class Backend:
         return can_be_pulled(uri, self._catalog_rows())
 
     def _bound_objects(self) -> BoundObjects:
-        return BoundObjects(self.objects, self._settings.places)
+        return BoundObjects(ObjectTrees(self.objects), self._settings.places)
 
     def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
         settings = self._settings
@@ -296,7 +297,7 @@ class Backend:
 def _empty(objects: ObjectStore) -> None:
     """Delete all buckets and what is in them."""
     for bucket in objects.buckets():
-        for upload in objects.uploads.under_way(bucket.name):
+        for upload in objects.uploads.pending(bucket.name):
             objects.uploads.abort(bucket.name, upload.key, upload.upload_id)
         while found := objects.list_objects(bucket.name).objects:
             objects.delete_many(bucket.name, [stored.key for stored in found])
