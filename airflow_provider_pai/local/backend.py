@@ -20,6 +20,7 @@ from airflow_provider_pai.local.catalogs import (
     experiments,
     images,
     machines,
+    models,
     quotas,
     sts,
     workspaces,
@@ -43,6 +44,7 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
@@ -54,7 +56,8 @@ from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
+_IMAGES, _DATASETS, _EXPERIMENTS, _MODELS = "images", "datasets", "experiments", "models"
+_CONFIGS, _CREATED = "configs", "created"
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class Backend:
             self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._saver(_IMAGES))
             self._datasets = RecordStore("DatasetId", home.recall(_DATASETS, []), self._saver(_DATASETS))
             self._experiments = RecordStore("ExperimentId", home.recall(_EXPERIMENTS, []), self._saver(_EXPERIMENTS))
+            self._models = RecordStore("ModelId", home.recall(_MODELS, []), self._saver(_MODELS))
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
@@ -163,6 +167,7 @@ class Backend:
             *images.routes(self._catalog, workspace, now),
             *datasets.routes(self._datasets, workspace, now),
             *experiments.routes(self._experiments, workspace, storage, now),
+            *models.routes(self._models, workspace, now),
             *workspaces.routes(self._workspace, self._configs, now),
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
@@ -210,6 +215,7 @@ class Backend:
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()
+        self._models.clear()
         self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
@@ -244,7 +250,7 @@ class Backend:
         return can_be_pulled(uri, self._catalog_rows())
 
     def _bound_objects(self) -> BoundObjects:
-        return BoundObjects(self.objects, self._settings.places)
+        return BoundObjects(ObjectTrees(self.objects), self._settings.places)
 
     def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
         settings = self._settings
@@ -296,7 +302,7 @@ class Backend:
 def _empty(objects: ObjectStore) -> None:
     """Delete all buckets and what is in them."""
     for bucket in objects.buckets():
-        for upload in objects.uploads.under_way(bucket.name):
+        for upload in objects.uploads.pending(bucket.name):
             objects.uploads.abort(bucket.name, upload.key, upload.upload_id)
         while found := objects.list_objects(bucket.name).objects:
             objects.delete_many(bucket.name, [stored.key for stored in found])

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
@@ -42,7 +43,7 @@ class House:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
         self.store = JobStore(home, now)
-        objects = BoundObjects(self.objects, places or {})
+        objects = BoundObjects(ObjectTrees(self.objects), places or {})
         self.workshop = RunnerContext(
             self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
         )

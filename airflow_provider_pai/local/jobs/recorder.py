@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.metrics import MetricReader, ProgressDefinition
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.training.spec import MetricDefinition
 
 logger = logging.getLogger(__name__)

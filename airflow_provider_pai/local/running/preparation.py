@@ -10,7 +10,7 @@ from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.jobs.transitions import ReasonCode
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
 from airflow_provider_pai.model.training.container import Mount, RunPlan
@@ -109,7 +109,7 @@ def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator
         try:
             # The job can replace any folder in its own, but not that one.
             count = objects.upload_tree(mount.uri.bucket, mount.uri.key, folder, work.path, before)
-        except (OSSRefusal, OSError) as error:
+        except (OSSErrorResponse, OSError) as error:
             lost.append(f"The output channel {mount.channel} can't be stored: {error}")
         else:
             yield f"Output channel {mount.channel}: {count} files stored in {mount.uri}"
@@ -149,7 +149,7 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
             unpack(target / code.key.rpartition("/")[2], folder)
             shutil.rmtree(target)
             count = sum(1 for path in folder.rglob("*") if path.is_file())
-    except (OSSRefusal, OSError) as error:
+    except (OSSErrorResponse, OSError) as error:
         why = f"The source code can't be read from {code.uri}: {error}"
         raise PreparationFailed(ReasonCode.CODE_FAILED, why) from error
     except BadArchive as error:
@@ -173,6 +173,6 @@ def _download_channel(objects: Objects, what: str, mount: Mount, work: WorkFolde
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return objects.download(mount.uri.bucket, mount.uri.key, folder)
-    except (OSSRefusal, OSError) as error:
+    except (OSSErrorResponse, OSError) as error:
         why = f"The {what} can't be read from {mount.uri}: {error}"
         raise PreparationFailed(ReasonCode.DATA_FAILED, why) from error

@@ -18,7 +18,7 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
@@ -79,7 +79,7 @@ def test_rows_are_sorted_as_asked_and_equal_ones_by_age() -> None:
     assert ids({}) == "bac"
     assert ids({"Order": "desc"}) == ids({}, newest_first=True) == "cab"
     assert ids({"SortBy": "Id", "Order": "DESC"}) == "cba"
-    with pytest.raises(Refusal, match="SortBy is invalid"):
+    with pytest.raises(ErrorResponse, match="SortBy is invalid"):
         ids({"SortBy": "Color"})
 
 

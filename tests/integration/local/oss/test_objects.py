@@ -66,7 +66,7 @@ def test_killing_a_writer_leaves_what_was_there_before_and_no_debris(home, way):
         assert store.read("bkt", "k") == b"first"
         assert store.head("bkt", "k").size == 5
         assert list((home / "staging").iterdir()) == []
-        assert len(files(home)) == 1 + len(store.uploads.under_way("bkt"))
+        assert len(files(home)) == 1 + len(store.uploads.pending("bkt"))
 
 
 def test_a_big_object_takes_little_memory(home):
