@@ -12,7 +12,6 @@ from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
-from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.client.logs.checkpoint import Bookmark
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.tail import log_tail
@@ -24,8 +23,9 @@ from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.preparation import NOTHING_BEGUN, JobPreparation
-from airflow_provider_pai.hooks.submission import EarlierImage, Submission
+from airflow_provider_pai.lifecycle.training.failure_details import gather
+from airflow_provider_pai.lifecycle.training.preparation import NOTHING_BEGUN, JobPreparation
+from airflow_provider_pai.lifecycle.training.submission import EarlierImage, Submission
 from airflow_provider_pai.model.masking import masked
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.training.log_cursor import LogCursor

@@ -13,7 +13,7 @@ from airflow_provider_pai.model.names import MODEL_CHANNEL
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.training.diagnosis import Diagnosis
-    from airflow_provider_pai.model.training.evidence import Evidence
+    from airflow_provider_pai.model.training.failure_details import Evidence
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 _INFO_LINES = 10

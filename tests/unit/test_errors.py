@@ -21,7 +21,7 @@ from airflow_provider_pai.errors import (
     TransportError,
 )
 from airflow_provider_pai.model.training.diagnosis import diagnose
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import Evidence
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 SNAPSHOT = JobSnapshot(

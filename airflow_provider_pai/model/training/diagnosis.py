@@ -23,7 +23,7 @@ from airflow_provider_pai.errors import (
     JobTimeoutError,
     SpecError,
 )
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import Evidence
 from airflow_provider_pai.model.training.failure_reasons import (
     EXIT_CODE,
     EXIT_CODES,

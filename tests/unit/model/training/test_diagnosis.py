@@ -28,7 +28,7 @@ from airflow_provider_pai.errors import (
 )
 from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose, retry_of
-from airflow_provider_pai.model.training.evidence import ErrorInfo, Evidence
+from airflow_provider_pai.model.training.failure_details import ErrorInfo, Evidence
 from airflow_provider_pai.model.training.failure_reasons import EXIT_CODES, REASONS, Retry
 from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
-from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.errors import AuthError, PAIError, ProtocolError, TransportError
-from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.lifecycle.training.failure_details import gather
+from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOB = JobSnapshot("train1", "Failed")

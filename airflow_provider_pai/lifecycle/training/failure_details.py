@@ -7,7 +7,7 @@ from collections.abc import Callable
 from airflow_provider_pai.api.training import get_training_job_error_info, list_training_job_events
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.training.evidence import ErrorInfo, Evidence
+from airflow_provider_pai.model.training.failure_details import ErrorInfo, Evidence
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 _ATTEMPTS = 2

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import Evidence
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOB = JobSnapshot("train1", "Failed")
