@@ -10,7 +10,7 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
+from airflow_provider_pai.api.workspaces import get_workspace
 from airflow_provider_pai.client.credentials.provider import Keys, LookedUpKeys, keys_of
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
@@ -18,6 +18,7 @@ from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
+from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.model.uri import OssUri
 
 _LOOK_UP_LIMIT = 30.0
@@ -118,13 +119,7 @@ class PAIBaseHook(BaseHook):
         Raises:
             SpecError: there is neither.
         """
-        if self.config.bucket:
-            return OssUri(self.config.bucket, "")
-        uri = self.client.send(get_default_storage(self.config.workspace_id))
-        if uri is None:
-            advice = f"set one in PAI's console, or set bucket in Extra of connection {self.pai_conn_id!r}"
-            raise SpecError([f"workspace {self.config.workspace_id} has no default storage; {advice}"])
-        return OssUri.parse(uri).folder().without_endpoint()
+        return default_storage(self.client, self.config)
 
     def get_conn(self) -> PAIClient:
         """Return the client, as Airflow's hooks do."""
