@@ -12,14 +12,14 @@ from typing import cast
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import wait_for_end
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.poller import StatusPoller
 from airflow_provider_pai.client.polling.registry import until_end
-from airflow_provider_pai.client.polling.subscription import Watch
+from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from benchmarks.peers import answer, asked
@@ -69,7 +69,7 @@ def main() -> None:
     """Answer how many lines were wrong, and what they took."""
     question = asked()
     service, counting = EndedJob(question["lines"]), Counting()
-    log = TaskLog(LogReader(service, JOB, print), Bookmark(), delay=0.0)
+    log = TaskLog(LogReader(service, JOB, print), Checkpoint(), delay=0.0)
     forget_peak()
     before = usage()
     if question["deferred"]:
@@ -87,17 +87,17 @@ def _synchronous(service: EndedJob, log: TaskLog, counting: Counting) -> None:
         service,
         JOB,
         interval=1.0,
-        patience=Patience(print),
+        outage=OutagePolicy(print),
         log=log,
         show=counting,
-        tell=counting,
+        notify=counting,
         sleep=lambda _: None,
     )
 
 
 async def _deferred(service: EndedJob, log: TaskLog, counting: Counting) -> None:
     poller = StatusPoller(cast("PAIClient", service))
-    watched = Watch(JOB, 0.1, Patience(print), log)
+    watched = Subscription(JOB, 0.1, OutagePolicy(print), log)
     poller.add(watched)
     async for progress in until_end(poller, watched):
         counting(progress.lines)

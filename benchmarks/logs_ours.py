@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_pai.client.polling.registry import watch
+from airflow_provider_pai.client.polling.registry import subscribe
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -37,7 +37,7 @@ class Waiter:
     async def wait_deferred(self) -> None:
         """Wait on this event loop, as the trigger does."""
         config = read_config(self._fields)
-        watching = watch(config, self._job_id, interval=self._interval, warn=print, outage_limit=60.0)
+        watching = subscribe(config, self._job_id, interval=self._interval, warn=print, outage_limit=60.0)
         async for progress in watching:
             self._show(progress.lines)
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.tail import log_tail
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.blocking import wait_for_end
-from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, Patience
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.http import utc_now
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
@@ -69,7 +69,7 @@ class PAITrainingHook(PAIBaseHook):
         super().__init__(pai_conn_id, region_id=region_id, workspace_id=workspace_id)
         self._sleep = sleep
 
-    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: TrainingJobSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a job beyond its spec, see :meth:`JobPreparation.problems`."""
         if spec.is_local:
             return file_problems(spec)
@@ -204,15 +204,15 @@ class PAITrainingHook(PAIBaseHook):
                 this try, if any did.
         """
         reader = LogReader(self.client, job_id, self.log.warning)
-        bookmark = Bookmark(try_number, LogCursor.from_json(shown))
+        checkpoint = Checkpoint(try_number, LogCursor.from_json(shown))
         return wait_for_end(
             self.client,
             job_id,
             interval=interval,
-            patience=Patience(self.log.warning, outage_limit),
-            log=TaskLog(reader, bookmark, self.config.log_delay),
+            outage=OutagePolicy(self.log.warning, outage_limit),
+            log=TaskLog(reader, checkpoint, self.config.log_delay),
             show=show,
-            tell=self._tell,
+            notify=self._tell,
             sleep=self._sleep,
         )
 

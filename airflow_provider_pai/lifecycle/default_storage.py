@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_pai.api.workspaces import get_default_storage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.uri import OssUri
 
 
@@ -24,5 +24,6 @@ def default_storage(client: Sender, config: ClientConfig) -> OssUri:
     uri = client.send(get_default_storage(config.workspace_id))
     if uri is None:
         advice = "set one in PAI's console, or set bucket in Extra of the Airflow connection"
-        raise SpecError([f"workspace {config.workspace_id} has no default storage; {advice}"])
+        text = f": workspace {config.workspace_id} has no default storage; {advice}"
+        raise SpecError([Problem("workspace_id", text)])
     return OssUri.parse(uri).folder().without_endpoint()

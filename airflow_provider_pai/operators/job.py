@@ -77,6 +77,7 @@ class PAIJobOperator(BaseOperator):
         self.fail_fast = fail_fast
         self._job_id: str | None = None
         self._owner: JobOwner | None = None
+        self._log_shown = False
 
     @cached_property
     def hook(self) -> PAITrainingHook:
@@ -111,6 +112,7 @@ class PAIJobOperator(BaseOperator):
 
         job_id = event["job_id"]
         self._owner = self._owner_in(context)
+        self._log_shown = bool((event.get("shown") or {}).get("lines"))
         with airflow_errors(fail_fast=self.fail_fast), self._responsible(context, job_id):
             if event["timeout"]:
                 return self._finish(context, self._ended_in_time(job_id))
@@ -196,6 +198,7 @@ class PAIJobOperator(BaseOperator):
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
+            self._log_shown = True
             self.log.info("%s", line)
 
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
@@ -205,7 +208,7 @@ class PAIJobOperator(BaseOperator):
         if not job.is_success:
             if duplicate := self._duplicate(context, job):
                 return self._take_on(context, duplicate, existed=True)
-            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
+            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url, log_shown=self._log_shown)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
         for key in ("model_uri", "metrics"):
@@ -242,7 +245,7 @@ class PAIJobOperator(BaseOperator):
         if not job.is_terminal:
             self.hook.stop(job_id)
         diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
-        raise job_error(diagnosis, self.hook.console_url(job_id))
+        raise job_error(diagnosis, self.hook.console_url(job_id), log_shown=self._log_shown)
 
     @property
     def _resumable(self) -> bool:

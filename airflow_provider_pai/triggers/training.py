@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.client.logs.checkpoint import Bookmark
+    from airflow_provider_pai.client.logs.checkpoint import Checkpoint
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
 _KEEPING_SECONDS = 8.0
@@ -71,7 +71,7 @@ class PAITrainingTrigger(BaseTrigger):
         self.show_logs = show_logs
         self.stop_on_kill = stop_on_kill
         self.try_number = try_number
-        self._bookmark: Bookmark | None = None
+        self._checkpoint: Checkpoint | None = None
         self._keeper: PAITrainingHook | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -103,11 +103,11 @@ class PAITrainingTrigger(BaseTrigger):
         Airflow waits for this: a triggerer of 3.3 that is told to stop has 20 s for all its triggers, one of 2.11 has
         30 s. It answers no look-up of a connection any more, so the one of before is used.
         """
-        if self._keeper is None or self._bookmark is None or not self._bookmark.is_news:
+        if self._keeper is None or self._checkpoint is None or not self._checkpoint.has_changed:
             return
         with suppress(TimeoutError), closing(self._keeper):
             async with asyncio.timeout(_KEEPING_SECONDS):
-                await asyncio.to_thread(self._bookmark.keep, self._keeper.client)
+                await asyncio.to_thread(self._checkpoint.save, self._keeper.client)
 
     async def on_kill(self) -> None:
         """Stop the job of a task that a person has marked or cleared.
@@ -163,14 +163,14 @@ class PAITrainingTrigger(BaseTrigger):
         await asyncio.to_thread(hook.stop, self.job_id)
 
     async def _ended(self) -> dict[str, Any]:
-        from airflow_provider_pai.client.logs.checkpoint import Bookmark
+        from airflow_provider_pai.client.logs.checkpoint import Checkpoint
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
-        from airflow_provider_pai.client.polling.registry import watch
+        from airflow_provider_pai.client.polling.registry import subscribe
 
         hook = self._hook()
         config = await hook.aconfig()
-        self._bookmark, self._keeper = Bookmark(self.try_number), hook
-        watching = watch(
+        self._checkpoint, self._keeper = Checkpoint(self.try_number), hook
+        updates = subscribe(
             config,
             self.job_id,
             keys=hook.keys,
@@ -178,10 +178,10 @@ class PAITrainingTrigger(BaseTrigger):
             warn=self.log.warning,
             outage_limit=OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit,
             logs=self.show_logs,
-            bookmark=self._bookmark,
+            checkpoint=self._checkpoint,
         )
-        async with aclosing(watching):
-            async for progress in watching:
+        async with aclosing(updates):
+            async for progress in updates:
                 for line in progress.lines:
                     self.log.info("%s", line)
         return self._event(snapshot=progress.snapshot.to_json(), error=_UNREAD if progress.unread else None)
@@ -199,6 +199,6 @@ class PAITrainingTrigger(BaseTrigger):
     def _event(
         self, *, snapshot: dict[str, Any] | None = None, error: str | None = None, timeout: bool = False
     ) -> dict[str, Any]:
-        cursor = self._bookmark.cursor if self._bookmark else None
+        cursor = self._checkpoint.cursor if self._checkpoint else None
         shown = None if cursor is None else cursor.to_json()
         return {"job_id": self.job_id, "snapshot": snapshot, "error": error, "timeout": timeout, "shown": shown}

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
-from airflow_provider_pai.client.polling.registry import watch
-from airflow_provider_pai.client.polling.subscription import Progress
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
+from airflow_provider_pai.client.polling.registry import subscribe
+from airflow_provider_pai.client.polling.subscription import JobUpdate
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
@@ -32,7 +32,7 @@ def submit(command: str) -> str:
 
 async def last(config: Any, job_id: str, lines: Callable[[str], None] = log.info, **options: Any) -> JobSnapshot:
     arguments: dict[str, Any] = {"interval": 0.3, "warn": log.warning, "outage_limit": 60.0, **options}
-    async for progress in watch(config, job_id, **arguments):
+    async for progress in subscribe(config, job_id, **arguments):
         for line in progress.lines:
             lines(line)
     return progress.snapshot
@@ -119,13 +119,13 @@ def test_the_place_in_the_log_is_kept_while_a_job_talks(pai: LocalPAI) -> None:
     config = PAITrainingHook().config
     job_id = submit("for i in $(seq 1 100); do echo line $i; sleep 0.02; done")
     # A clock on which a long time passes between any two looks.
-    bookmark = Bookmark(1, clock=partial(next, count(step=1000.0)))
+    checkpoint = Checkpoint(1, clock=partial(next, count(step=1000.0)))
     shown: list[str] = []
-    asyncio.run(last(config, job_id, shown.append, bookmark=bookmark))
+    asyncio.run(last(config, job_id, shown.append, checkpoint=checkpoint))
     kept = LogCursor.from_labels(PAITrainingHook().get(job_id).labels, 1)
     assert pai.faults.counts()["UpdateTrainingJobLabels"] > 1
-    assert 0 < kept.lines[""] <= bookmark.cursor.lines[""]
-    assert bookmark.cursor == LogCursor(6, {"": len([line for line in shown if not line.startswith("Job train")])})
+    assert 0 < kept.lines[""] <= checkpoint.cursor.lines[""]
+    assert checkpoint.cursor == LogCursor(6, {"": len([line for line in shown if not line.startswith("Job train")])})
 
 
 def test_last_lines_that_take_too_long_are_left_unread_and_not_counted_as_shown(pai: LocalPAI) -> None:
@@ -133,18 +133,18 @@ def test_last_lines_that_take_too_long_are_left_unread_and_not_counted_as_shown(
     job_id = submit("echo line 1")
     PAITrainingHook().wait(job_id, interval=0.2, show=lambda _: None)
 
-    async def to_the_end() -> tuple[Progress, Bookmark]:
-        bookmark = Bookmark(1)
-        watching = watch(
-            config, job_id, interval=0.3, warn=log.warning, outage_limit=60.0, bookmark=bookmark, tail_limit=0.5
+    async def to_the_end() -> tuple[JobUpdate, Checkpoint]:
+        checkpoint = Checkpoint(1)
+        updates = subscribe(
+            config, job_id, interval=0.3, warn=log.warning, outage_limit=60.0, checkpoint=checkpoint, tail_limit=0.5
         )
-        async for progress in watching:
+        async for progress in updates:
             assert not any(line.startswith("line") for line in progress.lines)
-        return progress, bookmark
+        return progress, checkpoint
 
     pai.faults.add(Fault("ListTrainingJobLogs", FaultKind.SLOW, times=100, delay_s=2.0))
-    progress, bookmark = asyncio.run(to_the_end())
+    progress, checkpoint = asyncio.run(to_the_end())
     assert progress.unread
     assert progress.snapshot.is_success
-    assert bookmark.cursor == progress.cursor
-    assert bookmark.cursor.lines.get("", 0) == 0
+    assert checkpoint.cursor == progress.cursor
+    assert checkpoint.cursor.lines.get("", 0) == 0

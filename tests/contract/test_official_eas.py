@@ -43,7 +43,7 @@ def house() -> House:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, house: House) -> Iterator[LocalPAI]:
-    with LocalPAI(tmp_path_factory.mktemp("eas"), sandbox=Mode.PLAIN, fleet=house.fleet) as server:
+    with LocalPAI(tmp_path_factory.mktemp("eas"), sandbox=Mode.PLAIN, service_runtime=house.fleet) as server:
         yield server
 
 
@@ -451,11 +451,11 @@ def test_faults_meet_the_operations_of_eas(eas: Client, pai: LocalPAI) -> None:
 
 
 def test_services_are_there_after_a_restart(tmp_path: Path) -> None:
-    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, fleet=SettledFleet) as first:
+    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledFleet) as first:
         eas = Client(sdk_config(first.ready))
         create(eas, "blue", metadata={"group": "colours"})
         before, group = describe(eas, "blue"), eas.describe_group(REGION, "colours").body
-    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, fleet=SettledFleet) as second:
+    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledFleet) as second:
         eas = Client(sdk_config(second.ready))
         after = describe(eas, "blue")
         assert (after.service_uid, after.access_token) == (before.service_uid, before.access_token)

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
 
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.poller import StatusPoller
-from airflow_provider_pai.client.polling.rate_limit import Budget
-from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.polling.rate_limit import RateLimiter
+from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError
 from tests.support.many_jobs import BEGIN, ManyJobs
@@ -29,22 +29,22 @@ class Crowd:
         interval: float,
         *,
         logs: bool = False,
-        budget: Budget | None = None,
+        limiter: RateLimiter | None = None,
         now: datetime = BEGIN,
         chance: float = 0.0,
     ) -> None:
         self.warnings: list[str] = []
         client = cast("PAIClient", cloud)
-        self.poller = StatusPoller(client, chance=lambda: chance, now=lambda: now, budget=budget)
+        self.poller = StatusPoller(client, chance=lambda: chance, now=lambda: now, limiter=limiter)
         self._interval = interval
         self._logs = logs
 
-    def add(self, job_id: str) -> Watch:
+    def add(self, job_id: str) -> Subscription:
         reader = LogReader(self.poller.sender, job_id, self._warn) if self._logs else None
-        return self.watch(job_id, TaskLog(reader, Bookmark()))
+        return self.watch(job_id, TaskLog(reader, Checkpoint()))
 
-    def watch(self, job_id: str, log: TaskLog) -> Watch:
-        watched = Watch(job_id, self._interval, Patience(self._warn, 600.0), log)
+    def watch(self, job_id: str, log: TaskLog) -> Subscription:
+        watched = Subscription(job_id, self._interval, OutagePolicy(self._warn, 600.0), log)
         self.poller.add(watched)
         return watched
 
@@ -53,7 +53,7 @@ class Crowd:
 
 
 @asynccontextmanager
-async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIterator[tuple[Crowd, list[Watch]]]:
+async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIterator[tuple[Crowd, list[Subscription]]]:
     crowd = Crowd(cloud, interval, **options)
     try:
         yield crowd, [crowd.add(job_id) for job_id in cloud.jobs]
@@ -79,9 +79,9 @@ async def looks(cloud: ManyJobs, count: int) -> None:
     await until(lambda: len(cloud.pages) > count)
 
 
-def told(watched: Watch) -> list[Progress | PAIError]:
+def told(watched: Subscription) -> list[JobUpdate | PAIError]:
     return [watched.queue.get_nowait() for _ in range(watched.queue.qsize())]
 
 
-def statuses(watched: Watch) -> list[str]:
-    return [each.snapshot.status for each in told(watched) if isinstance(each, Progress)]
+def statuses(watched: Subscription) -> list[str]:
+    return [each.snapshot.status for each in told(watched) if isinstance(each, JobUpdate)]

@@ -13,11 +13,11 @@ from airflow_provider_pai.model.training.log_cursor import LogCursor, is_log_lab
 from airflow_provider_pai.model.training.ownership import STOPPING_LABEL, TRY_LABEL
 from airflow_provider_pai.model.training.status import JobSnapshot
 
-KEEP_INTERVAL = 60.0
+SAVE_INTERVAL = 60.0
 """Seconds between two requests that keep the place while lines are shown: what a killed triggerer shows again."""
 
 
-class Bookmark:
+class Checkpoint:
     """Keeps the place in labels of the job. Moved in one thread, and kept in any.
 
     Args:
@@ -39,17 +39,17 @@ class Bookmark:
         self._try_number = try_number
         self._clock = clock
         self._job: JobSnapshot | None = None
-        self._kept: LogCursor | None = None
-        self._kept_at = clock()
-        self._asked = False
+        self._saved: LogCursor | None = None
+        self._saved_at = clock()
+        self._claimed = False
         self._lock = threading.Lock()
         self.cursor = cursor
 
     def open(self, job: JobSnapshot) -> LogCursor:
         """Return where the log stopped, with the help of a job that is seen for the first time."""
         if self._try_number is not None:
-            self._kept = LogCursor.from_labels(job.labels, self._try_number)
-        self.cursor = self.cursor or self._kept or LogCursor()
+            self._saved = LogCursor.from_labels(job.labels, self._try_number)
+        self.cursor = self.cursor or self._saved or LogCursor()
         return self.cursor
 
     def move(self, job: JobSnapshot, cursor: LogCursor) -> None:
@@ -58,29 +58,29 @@ class Bookmark:
         self.cursor = cursor
 
     @property
-    def is_news(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the place has changed since it was kept."""
-        return self._try_number is not None and self.cursor != self._kept
+        return self._try_number is not None and self.cursor != self._saved
 
-    def falls_due(self) -> bool:
+    def claim_save(self) -> bool:
         """Whether to keep the place now; then not again until it was kept and a while has passed."""
-        if self._asked or self._clock() - self._kept_at < KEEP_INTERVAL or not self.is_news:
+        if self._claimed or self._clock() - self._saved_at < SAVE_INTERVAL or not self.has_changed:
             return False
-        self._asked = True
+        self._claimed = True
         return True
 
-    def keep(self, client: Sender) -> None:
+    def save(self, client: Sender) -> None:
         """Keep the place. Nothing depends on it but lines that come again, so an error is no more than that."""
         with self._lock:
-            cursor, self._kept_at, self._asked = self.cursor, self._clock(), False
-            if self._job is None or self._try_number is None or cursor is None or cursor == self._kept:
+            cursor, self._saved_at, self._claimed = self.cursor, self._clock(), False
+            if self._job is None or self._try_number is None or cursor is None or cursor == self._saved:
                 return
             labels = {**constant_labels(self._job), **cursor.labels(self._try_number)}
             try:
                 client.send(update_training_job_labels(self._job.job_id, labels), attempts=1)
             except PAIError:
                 return
-            self._kept = cursor
+            self._saved = cursor
 
 
 def constant_labels(job: JobSnapshot) -> dict[str, str]:

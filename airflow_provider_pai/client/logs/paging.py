@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_pai.api.training import LARGEST_LOG_PAGE, LOG_PAGE_SIZE
 
 
-class LogPages:
+class PageSizes:
     """What is known of the pages of a service; found out while logs are read, and shared by all that are read from it.
 
     Nothing is assumed of the service but that pages of one size are parts of the log in order. It may give fewer lines
@@ -32,7 +32,7 @@ class LogPages:
         """Whether nothing more is to be found out."""
         return self.given >= self.limit
 
-    def refused(self) -> None:
+    def record_refusal(self) -> None:
         """Take note that the service takes no pages of the size that was asked for, and takes the ordinary ones."""
         self.most = LOG_PAGE_SIZE
 

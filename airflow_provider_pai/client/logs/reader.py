@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from airflow_provider_pai.api.training import NO_INSTANCE_YET, get_training_job
-from airflow_provider_pai.client.logs.instance_log import LogStream, short_name
-from airflow_provider_pai.client.logs.paging import LogPages
+from airflow_provider_pai.client.logs.instance_log import InstanceLog, short_name
+from airflow_provider_pai.client.logs.paging import PageSizes
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ThrottledError
@@ -43,17 +43,17 @@ class LogReader:
         job_id: str,
         warn: Callable[..., None],
         shown: Mapping[str, int] | None = None,
-        pages: LogPages | None = None,
+        pages: PageSizes | None = None,
     ) -> None:
         self._client = client
         self._job_id = job_id
         self._warn = warn
         self._warned = False
         self._shown = dict(shown or {})
-        self._pages = pages or LogPages()
-        self._streams: dict[str, LogStream] = {}
-        self._waiting: deque[LogStream] = deque()
-        self._errors: dict[LogStream | None, PAIError] = {}
+        self._pages = pages or PageSizes()
+        self._logs: dict[str, InstanceLog] = {}
+        self._waiting: deque[InstanceLog] = deque()
+        self._errors: dict[InstanceLog | None, PAIError] = {}
         self.behind = False
 
     @property
@@ -66,7 +66,7 @@ class LogReader:
     @property
     def shown(self) -> dict[str, int]:
         """Number of lines read of each instance; the name is empty for a job with one instance."""
-        return {**self._shown, **{name: stream.read for name, stream in self._streams.items()}}
+        return {**self._shown, **{name: log.read for name, log in self._logs.items()}}
 
     def resume(self, shown: Mapping[str, int]) -> None:
         """Leave out lines that were read by whoever read before; for a reader that has read nothing yet."""
@@ -86,74 +86,74 @@ class LogReader:
         room = CHARACTERS_PER_READ
         self.behind = False
         with suppress(PAIError):
-            self._meet(job)
-            self._waiting = self._waiting or deque(self._streams.values())
+            self._register_instances(job)
+            self._waiting = self._waiting or deque(self._logs.values())
             while self._waiting and pages > 0 and room > 0:
                 pages -= 1
-                new = self._next_page()
+                new = self._read_next_page()
                 lines += new
                 room -= sum(map(len, new))
             self.behind = bool(self._waiting)
         return lines
 
-    def _next_page(self) -> list[str]:
+    def _read_next_page(self) -> list[str]:
         """Return new lines of the instance whose turn it is; none when its log can't be read."""
-        stream = self._waiting.popleft()
+        log = self._waiting.popleft()
         try:
-            new, more = stream.next_page()
+            new, more = log.read_page()
         except PAIError as error:
-            self._tell(stream, error)
-            if _may_be_of_one(error):
+            self._record_error(log, error)
+            if _is_of_one_instance(error):
                 return []
-            self._waiting.append(stream)
+            self._waiting.append(log)
             raise
-        self._errors.pop(stream, None)
+        self._errors.pop(log, None)
         if more:
-            self._waiting.append(stream)
-        return [stream.prefix + line for line in new]
+            self._waiting.append(log)
+        return [log.prefix + line for line in new]
 
-    def _meet(self, job: JobSnapshot) -> None:
+    def _register_instances(self, job: JobSnapshot) -> None:
         """Take note of instances that weren't there before; a list doesn't name them, so the job is asked for once."""
         self._errors.pop(None, None)
-        if job.instance_count <= 1 or "" in self._streams:
-            return self._add("")
+        if job.instance_count <= 1 or "" in self._logs:
+            return self._add_instance("")
         names = job.instances
-        if not names and len(self._streams) < job.instance_count and job.status not in WAITING_STATUSES:
-            names = self._names()
+        if not names and len(self._logs) < job.instance_count and job.status not in WAITING_STATUSES:
+            names = self._fetch_instance_names()
         for name in names:
-            self._add(name)
-        if job.is_terminal and not self._streams:
+            self._add_instance(name)
+        if job.is_terminal and not self._logs:
             # It ended before it had an instance; if it has a log all the same, it is the job's.
-            self._add("")
+            self._add_instance("")
         return None
 
-    def _names(self) -> Sequence[str]:
+    def _fetch_instance_names(self) -> Sequence[str]:
         try:
             return self._client.send(get_training_job(self._job_id), attempts=1).instances
         except PAIError as error:
-            self._tell(None, error)
+            self._record_error(None, error)
             raise
 
-    def _add(self, instance: str) -> None:
+    def _add_instance(self, instance: str) -> None:
         name = short_name(self._job_id, instance)
-        if name in self._streams:
+        if name in self._logs:
             return
-        stream = LogStream(self._client, self._job_id, instance, self._shown.get(name, 0), self._pages)
-        self._streams[name] = stream
+        log = InstanceLog(self._client, self._job_id, instance, self._shown.get(name, 0), self._pages)
+        self._logs[name] = log
         if self._waiting:
-            self._waiting.append(stream)
+            self._waiting.append(log)
 
-    def _tell(self, stream: LogStream | None, error: PAIError) -> None:
+    def _record_error(self, log: InstanceLog | None, error: PAIError) -> None:
         """Take note of an error of an instance, or of the question which there are, and tell the first."""
         if isinstance(error, APIError) and error.code == NO_INSTANCE_YET:
-            self._errors.pop(stream, None)
+            self._errors.pop(log, None)
             return
-        self._errors[stream] = error
+        self._errors[log] = error
         if not self._warned:
             self._warned = True
             self._warn("The log of job %s can't be read now (%s); trying again", self._job_id, error)
 
 
-def _may_be_of_one(error: PAIError) -> bool:
+def _is_of_one_instance(error: PAIError) -> bool:
     """Whether other instances may be read all the same."""
     return isinstance(error, APIError | ProtocolError) and not isinstance(error, ThrottledError)

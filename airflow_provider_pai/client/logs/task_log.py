@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.client.transport.http import may_repeat
@@ -32,16 +32,16 @@ class TaskLog:
 
     Args:
         reader: reads the job's log; None for not at all.
-        bookmark: knows where the task's log stopped.
+        checkpoint: knows where the task's log stopped.
         delay: seconds for which lines may still come after the job's end.
 
     Attributes:
-        bookmark: the same.
+        checkpoint: the same.
     """
 
-    def __init__(self, reader: LogReader | None, bookmark: Bookmark, delay: float = LOG_DELAY) -> None:
+    def __init__(self, reader: LogReader | None, checkpoint: Checkpoint, delay: float = LOG_DELAY) -> None:
         self._reader = reader
-        self.bookmark = bookmark
+        self.checkpoint = checkpoint
         self._delay = delay
         self._story = StatusReporter()
         self._opened = False
@@ -58,7 +58,7 @@ class TaskLog:
         return self._reader is not None and self._reader.behind and not self._unreadable
 
     @property
-    def hindrance(self) -> PAIError | None:
+    def passing_error(self) -> PAIError | None:
         """An error because of which lines are missing, and which may pass; None for no such error."""
         error = self._reader.error if self._reader else None
         return error if error and may_repeat(idempotent=True, error=error) else None
@@ -77,12 +77,12 @@ class TaskLog:
         """What the task's log shows when it shows everything that was returned."""
         return LogCursor(self._story.told, self._reader.shown if self._reader else {})
 
-    def news(self, job: JobSnapshot) -> list[str]:
+    def changes(self, job: JobSnapshot) -> list[str]:
         """Return what is new about a job, but for its log lines and its end."""
         if not self._opened:
             self._opened = True
-            self._shown(job, self._open)
-        return self._shown(job, self._story.news) or []
+            self._guard(job, self._open)
+        return self._guard(job, self._story.news) or []
 
     def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
         """Return new log lines.
@@ -93,27 +93,27 @@ class TaskLog:
         """
         if self._reader is None or self._unreadable:
             return []
-        lines = self._shown(job, partial(self._reader.read, pages=pages))
+        lines = self._guard(job, partial(self._reader.read, pages=pages))
         self._unreadable = lines is None
         return [_UNREADABLE] if lines is None else lines
 
-    def gaps(self) -> list[str]:
+    def gap_notes(self) -> list[str]:
         """Return what to show in place of lines that were left out, when none is read any more."""
         goes_on = [LOG_GOES_ON] if self.behind else []
         error = self._reader.error if self._reader else None
         return [*goes_on, MISSING.format(error)] if error else goes_on
 
-    def end(self, job: JobSnapshot) -> list[str]:
+    def end_lines(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""
-        return self._shown(job, self._story.end) or []
+        return self._guard(job, self._story.end) or []
 
     def _open(self, job: JobSnapshot) -> None:
-        stopped = self.bookmark.open(job)
-        self._story = StatusReporter(stopped.told)
+        stopped = self.checkpoint.open(job)
+        self._story = StatusReporter(stopped.statuses)
         if self._reader:
             self._reader.resume(stopped.lines)
 
-    def _shown(self, job: JobSnapshot, show: Callable[[JobSnapshot], T]) -> T | None:
+    def _guard(self, job: JobSnapshot, show: Callable[[JobSnapshot], T]) -> T | None:
         """Return what is shown of a job; None when that fails."""
         try:
             return show(job)

@@ -8,8 +8,8 @@ from itertools import chain
 
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.interval import Pace, cadence
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.interval import Backoff, polling_interval
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -25,35 +25,35 @@ def wait_for_end(
     job_id: str,
     *,
     interval: float,
-    patience: Patience,
+    outage: OutagePolicy,
     log: TaskLog,
     show: Callable[[Iterable[str]], None],
-    tell: Callable[[Iterable[str]], None],
+    notify: Callable[[Iterable[str]], None],
     sleep: Callable[[float], None] = time.sleep,
-    pace: Pace | None = None,
+    backoff: Backoff | None = None,
 ) -> JobSnapshot:
     """Ask for the job until it has ended.
 
     Args:
         client: sends the calls.
         job_id: the job.
-        interval: seconds between two looks, at most, while PAI answers; see :func:`cadence`.
-        patience: decides how long errors are borne.
+        interval: seconds between two looks, at most, while PAI answers; see :func:`polling_interval`.
+        outage: decides how long errors are borne.
         log: says what goes into the task's log.
         show: is given new log lines.
-        tell: is given what else is new of the job; its end after its last log lines.
+        notify: is given what else is new of the job; its end after its last log lines.
         sleep: waits, in seconds.
-        pace: makes the looks of an outage rarer; by default as :class:`Pace` does.
+        backoff: makes the looks of an outage rarer; by default as :class:`Backoff` does.
 
     Raises:
-        PAIError: asking on makes no sense, see :class:`Patience`.
+        PAIError: asking on makes no sense, see :class:`OutagePolicy`.
     """
-    pace = pace or Pace()
+    backoff = backoff or Backoff()
     status, quiet = "", 0.0
     while True:
-        snapshot = _look(client, job_id, patience, pace)
+        snapshot = _look(client, job_id, outage, backoff)
         if snapshot is not None:
-            tell(log.news(snapshot))
+            notify(log.changes(snapshot))
             show(log.lines(snapshot))
             if snapshot.is_terminal:
                 break
@@ -61,26 +61,26 @@ def wait_for_end(
                 status, quiet = snapshot.status, 0.0
             if log.behind:
                 continue
-        pause = pace.pause(cadence(interval, quiet))
+        pause = backoff.pause(polling_interval(interval, quiet))
         sleep(pause)
         quiet += pause
     if log.behind:
         _catch_up(snapshot, log, show)
-    for pause in chain(log.last_pauses(), _more_pauses(log, pace, cadence(interval, 0.0))):
+    for pause in chain(log.last_pauses(), _more_pauses(log, backoff, polling_interval(interval, 0.0))):
         sleep(pause)
         _catch_up(snapshot, log, show)
-    show(log.gaps())
-    tell(log.end(snapshot))
+    show(log.gap_notes())
+    notify(log.end_lines(snapshot))
     return snapshot
 
 
-def _more_pauses(log: TaskLog, pace: Pace, interval: float) -> Iterator[float]:
+def _more_pauses(log: TaskLog, backoff: Backoff, interval: float) -> Iterator[float]:
     """Yield the seconds before each further look, while an error that may pass keeps the end of the log away."""
     for _ in range(MORE_TRIES):
-        if (error := log.hindrance) is None:
+        if (error := log.passing_error) is None:
             return
-        pace.failed(error)
-        yield pace.pause(interval)
+        backoff.record_error(error)
+        yield backoff.pause(interval)
 
 
 def _catch_up(snapshot: JobSnapshot, log: TaskLog, show: Callable[[Iterable[str]], None]) -> None:
@@ -91,13 +91,13 @@ def _catch_up(snapshot: JobSnapshot, log: TaskLog, show: Callable[[Iterable[str]
             return
 
 
-def _look(client: Sender, job_id: str, patience: Patience, pace: Pace) -> JobSnapshot | None:
+def _look(client: Sender, job_id: str, outage: OutagePolicy, backoff: Backoff) -> JobSnapshot | None:
     try:
         snapshot = client.send(get_training_job(job_id), attempts=1)
     except PAIError as error:
-        patience.failed(error)
-        pace.failed(error)
+        outage.record_error(error)
+        backoff.record_error(error)
         return None
-    patience.answered()
-    pace.answered()
+    outage.record_answer()
+    backoff.reset()
     return snapshot

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import ListedJob, get_training_job
-from airflow_provider_pai.client.polling.job_lister import JobList, Window
-from airflow_provider_pai.client.polling.rate_limit import Budget
-from airflow_provider_pai.client.polling.subscription import Watch
+from airflow_provider_pai.client.polling.job_lister import JobLister, ListFilter
+from airflow_provider_pai.client.polling.rate_limit import RateLimiter
+from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError, ProtocolError, ThrottledError
 from airflow_provider_pai.model.training.ownership import DEPLOYMENT_LABEL, LOOK_BACK
@@ -32,30 +32,30 @@ _OLDEST = timedelta(days=3650)
 
 
 @dataclass(frozen=True)
-class Desk:
+class PollContext:
     """What a round works with.
 
     Attributes:
         awaited: who waits for which job; changes while a round looks.
         send: asks for a job from a thread.
         jobs: the list of jobs.
-        budget: says how many calls may be made.
+        limiter: says how many calls may be made.
         now: the time, in UTC.
         seen: called with each watch whose job was seen.
         over: called with each watch that needs no more looks.
     """
 
-    awaited: Mapping[str, Sequence[Watch]]
+    awaited: Mapping[str, Sequence[Subscription]]
     send: Callable[[Call[JobSnapshot]], Future[JobSnapshot]]
-    jobs: JobList
-    budget: Budget
+    jobs: JobLister
+    limiter: RateLimiter
     now: Callable[[], datetime]
-    seen: Callable[[Watch], None]
-    over: Callable[[Watch], None]
+    seen: Callable[[Subscription], None]
+    over: Callable[[Subscription], None]
 
 
 @dataclass
-class Round:
+class PollCycle:
     """One look.
 
     Attributes:
@@ -69,7 +69,7 @@ class Round:
         answered: whether PAI has answered anything in it, so that it isn't out.
     """
 
-    desk: Desk
+    desk: PollContext
     missing: set[str]
     started: float
     evenness: float = 1.0
@@ -96,7 +96,7 @@ class Round:
             return error if out or isinstance(error, ThrottledError) else None
         return None
 
-    def _window(self) -> Window:
+    def _window(self) -> ListFilter:
         """Return the narrowest window that holds all jobs; one that was not seen yet may be anywhere in it."""
         now = self.desk.now()
         watches = [each for job_id in self.missing for each in self.desk.awaited.get(job_id, ())]
@@ -110,7 +110,7 @@ class Round:
             end = newest + _LIST_MARGIN if (newest := max(likely)) < now - _LIST_MARGIN else None
         deployments = {each.job.labels.get(DEPLOYMENT_LABEL) for each in watches if each.job}
         name = deployments.pop() if len(deployments) == 1 else None
-        return Window(start, end, {DEPLOYMENT_LABEL: name} if name else {})
+        return ListFilter(start, end, {DEPLOYMENT_LABEL: name} if name else {})
 
     async def _met(self, jobs: Sequence[ListedJob], pages: int) -> int:
         """Take note of a page of the list; all that is awaited on it counts, whether it is due or not."""
@@ -159,7 +159,7 @@ class Round:
             news += new
         return news
 
-    def _rest(self, watched: Watch) -> None:
+    def _rest(self, watched: Subscription) -> None:
         watched.rest(self.started, self.cost, self.evenness)
         self.desk.seen(watched)
 
@@ -167,7 +167,7 @@ class Round:
         """Ask for each job that was not listed, those first that have waited longest, and as many as may be."""
         missing = sorted(self.missing & self.desk.awaited.keys(), key=self._looked)
         # As many as the rest of the list would have cost, which was left out because this is cheaper.
-        allowed = max(LEAST_SINGLE_LOOKS, self.cost - self.pages, self.desk.budget.left + self.desk.budget.reserve)
+        allowed = max(LEAST_SINGLE_LOOKS, self.cost - self.pages, self.desk.limiter.left + self.desk.limiter.reserve)
         self.cost = self.pages + min(allowed, len(missing))
         for first in range(0, min(allowed, len(missing)), _AT_ONCE):
             chosen = missing[first : min(first + _AT_ONCE, allowed)]

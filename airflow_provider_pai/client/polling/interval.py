@@ -19,7 +19,7 @@ _QUIET_SHARE = 0.25
 _MOST_DOUBLINGS = 16
 
 
-def cadence(interval: float, quiet: float, calls: float = 1.0) -> float:
+def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float:
     """Return the seconds until the next look at a job while PAI answers.
 
     A job that has just begun, or has just changed, is looked at again soon: what is short should be noticed soon. The
@@ -33,7 +33,7 @@ def cadence(interval: float, quiet: float, calls: float = 1.0) -> float:
     return min(interval, max(QUICKEST, quiet * _QUIET_SHARE, calls / QUICK_CALLS_PER_SECOND))
 
 
-class Pace:
+class Backoff:
     """Slows down with every look that fails, so that an outage is not made worse; one good answer ends that.
 
     Args:
@@ -45,12 +45,12 @@ class Pace:
         self._failures = 0
         self._asked_for = 0.0
 
-    def answered(self) -> None:
+    def reset(self) -> None:
         """Take note of a good answer."""
         self._failures = 0
         self._asked_for = 0.0
 
-    def failed(self, error: PAIError) -> None:
+    def record_error(self, error: PAIError) -> None:
         """Take note of an error; a service that says when to come back is obeyed."""
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
         self._asked_for = getattr(error, "retry_after", None) or 0.0

@@ -24,12 +24,12 @@ _MOST_WAITS = 4
 """Waits for one throttled page, each twice as long as the one before if the service does not say how long."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 
-Met = Callable[[Sequence[ListedJob], int], Awaitable[int]]
+PageHandler = Callable[[Sequence[ListedJob], int], Awaitable[int]]
 """Is given the jobs of a page and the number of pages, and returns how many jobs are still looked for."""
 
 
 @dataclass(frozen=True)
-class Window:
+class ListFilter:
     """Which jobs are listed.
 
     Attributes:
@@ -43,7 +43,7 @@ class Window:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class JobList:
+class JobLister:
     """Reads a list, newest job first. It learns what the service takes.
 
     A job may be missing: the list may lag, and jobs move on it while its pages are read.
@@ -69,7 +69,7 @@ class JobList:
         self._bounded = True
         self._refused = False
 
-    async def read(self, window: Window, wanted: int, met: Met) -> None:
+    async def read(self, window: ListFilter, wanted: int, met: PageHandler) -> None:
         """Read pages until no job is missing, or until it is cheaper to ask for each that is.
 
         Args:
@@ -85,7 +85,7 @@ class JobList:
             # Each of them has these labels: a filter that finds none of them doesn't work.
             self._filtered = False
 
-    async def _read(self, window: Window, missing: int, met: Met) -> int:
+    async def _read(self, window: ListFilter, missing: int, met: PageHandler) -> int:
         first = await self._first(window)
         # A service may give fewer than it was asked for; then its own number counts.
         last = -(-first.total // len(first.jobs)) if first.jobs else 1
@@ -107,7 +107,7 @@ class JobList:
                 # One that has failed already must not be called forgotten.
                 _ = each.cancel() or each.exception()
 
-    async def _later(self, window: Window, number: int, asked: Future[ListedPage]) -> ListedPage:
+    async def _later(self, window: ListFilter, number: int, asked: Future[ListedPage]) -> ListedPage:
         """Return a page after the first; a service that wants fewer calls is given time, and fewer at once."""
         waits = 0
         while True:
@@ -121,7 +121,7 @@ class JobList:
             waits += 1
             asked = self._page(window, number)
 
-    async def _first(self, window: Window) -> ListedPage:
+    async def _first(self, window: ListFilter) -> ListedPage:
         """Read the first page, in a way that the service takes: smaller, or without any filter but the start."""
         try:
             page = await self._sized(window)
@@ -132,7 +132,7 @@ class JobList:
         self._refused = False
         return page
 
-    async def _plain(self, window: Window, refusal: APIError) -> ListedPage:
+    async def _plain(self, window: ListFilter, refusal: APIError) -> ListedPage:
         filtered, bounded = self._filtered, self._bounded
         self._filtered = self._bounded = False
         try:
@@ -146,7 +146,7 @@ class JobList:
         log.warning("PAI refuses to list jobs by label and time (%s): more than those waited for are listed", refusal)
         return page
 
-    async def _sized(self, window: Window) -> ListedPage:
+    async def _sized(self, window: ListFilter) -> ListedPage:
         """Read the first page; of a size that the service takes, if it refuses the usual one."""
         asked = self._size
         while True:
@@ -159,7 +159,7 @@ class JobList:
                     raise
                 self._size = max(_SMALLEST_PAGE, self._size // 2)
 
-    def _page(self, window: Window, number: int) -> Future[ListedPage]:
+    def _page(self, window: ListFilter, number: int) -> Future[ListedPage]:
         call = list_training_jobs(
             self._workspace_id,
             start_time=window.start,

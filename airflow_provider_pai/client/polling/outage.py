@@ -14,7 +14,7 @@ UNSEEN_LIMIT = 60.0
 """Seconds that a job may be unknown right after its creation [inferred: reads may lag behind writes]."""
 
 
-class Patience:
+class OutagePolicy:
     """Judges the errors of one job's polling; tells an outage once when it begins and once when it ends.
 
     Args:
@@ -31,13 +31,13 @@ class Patience:
         self._clock = clock
         self._since: dict[float, float] = {}
 
-    def answered(self) -> None:
+    def record_answer(self) -> None:
         """Take note of a good answer."""
         if self._since:
             self._warn("PAI answers again after %.0f s", self._clock() - min(self._since.values()))
         self._since.clear()
 
-    def failed(self, error: PAIError) -> None:
+    def record_error(self, error: PAIError) -> None:
         """Take note of an error.
 
         Raises:

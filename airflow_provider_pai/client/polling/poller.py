@@ -15,15 +15,15 @@ from math import inf
 from typing import TypeVar
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
-from airflow_provider_pai.client.logs.paging import LogPages
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
+from airflow_provider_pai.client.logs.paging import PageSizes
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS, Desk, Round
-from airflow_provider_pai.client.polling.interval import UNEVEN, Pace
-from airflow_provider_pai.client.polling.job_lister import JobList
-from airflow_provider_pai.client.polling.log_queue import LogTurns
-from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOST_SAVED, Budget, Metered
-from airflow_provider_pai.client.polling.subscription import Watch
+from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS, PollContext, PollCycle
+from airflow_provider_pai.client.polling.interval import UNEVEN, Backoff
+from airflow_provider_pai.client.polling.job_lister import JobLister
+from airflow_provider_pai.client.polling.log_queue import LogReadQueue
+from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOST_SAVED, RateLimitedSender, RateLimiter
+from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.client.transport.http import PAIClient, utc_now
 from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -33,19 +33,19 @@ log = logging.getLogger(__name__)
 GATHERING = 0.2
 """Seconds until the first look at a job: watches come in crowds when a triggerer starts, and one look serves many."""
 _STATUS_THREADS, _LOG_THREADS = 4, 3
-"""Together with the keeper of bookmarks no more than the client keeps connections."""
+"""Together with the keeper of checkpoints no more than the client keeps connections."""
 T = TypeVar("T")
 
 
 class StatusPoller:
     """Asks for the jobs of its watches; idle without watches. Made and used in one running event loop.
 
-    How often a job is looked at is :func:`cadence`'s decision; a round looks at those that are due. Their logs are read
-    beside the rounds, which never wait for that.
+    :func:`polling_interval` decides how often a job is looked at; a cycle looks at those that are due. Their logs are
+    read beside the cycles, which never wait for that.
 
     Args:
         client: sends the calls, from a few threads; closed with the poller.
-        budget: says how many calls may be made.
+        limiter: says how many calls may be made.
         chance: a number from 0 to 1, which makes pauses uneven.
         now: the time, in UTC.
 
@@ -58,33 +58,33 @@ class StatusPoller:
         self,
         client: PAIClient,
         *,
-        budget: Budget | None = None,
+        limiter: RateLimiter | None = None,
         chance: Callable[[], float] = random.random,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        budget = budget or Budget()
+        limiter = limiter or RateLimiter()
         self._client = client
-        self._budget = budget
-        self.sender = Metered(client, budget)
-        self.log_pages = LogPages()
+        self._limiter = limiter
+        self.sender = RateLimitedSender(client, limiter)
+        self.log_pages = PageSizes()
         self._clock = asyncio.get_running_loop().time
         self._statuses = ThreadPoolExecutor(_STATUS_THREADS, thread_name_prefix="pai-statuses")
         self._logs = ThreadPoolExecutor(_LOG_THREADS, thread_name_prefix="pai-logs")
-        self._turns = LogTurns(budget, self.lines)
-        self._bookmarks: asyncio.Queue[Bookmark] = asyncio.Queue()
-        self._pace = Pace(chance)
+        self._turns = LogReadQueue(limiter, self.lines)
+        self._checkpoints: asyncio.Queue[Checkpoint] = asyncio.Queue()
+        self._backoff = Backoff(chance)
         self._chance = chance
-        self._watches: set[Watch] = set()
-        self._awaited: dict[str, list[Watch]] = {}
-        jobs = JobList(client.config.workspace_id, self._send)
-        self._desk = Desk(self._awaited, self._send, jobs, budget, now, self._seen, self._forget)
+        self._watches: set[Subscription] = set()
+        self._awaited: dict[str, list[Subscription]] = {}
+        jobs = JobLister(client.config.workspace_id, self._send)
+        self._desk = PollContext(self._awaited, self._send, jobs, limiter, now, self._seen, self._forget)
         self._next = inf
         self._hold = self._list_again = -inf
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def add(self, watched: Watch) -> None:
+    def add(self, watched: Subscription) -> None:
         """Begin to look at a job."""
         self._watches.add(watched)
         self._awaited.setdefault(watched.job_id, []).append(watched)
@@ -96,7 +96,7 @@ class StatusPoller:
             self._task = loop.create_task(self._run(), name="pai-poller", context=contextvars.Context())
             self._task.add_done_callback(self._stopped)
 
-    def remove(self, watched: Watch) -> bool:
+    def remove(self, watched: Subscription) -> bool:
         """End a watch; True when it was the last one."""
         self._watches.discard(watched)
         watched.ended = True
@@ -113,9 +113,9 @@ class StatusPoller:
         """
         return await asyncio.get_running_loop().run_in_executor(self._logs, log.lines, job, pages)
 
-    def keep(self, bookmark: Bookmark) -> None:
+    def save_later(self, checkpoint: Checkpoint) -> None:
         """Keep a place soon: one after the other, so that very many never delay the rounds."""
-        self._bookmarks.put_nowait(bookmark)
+        self._checkpoints.put_nowait(checkpoint)
 
     async def close(self) -> None:
         """End the rounds and give back threads and connections."""
@@ -132,7 +132,7 @@ class StatusPoller:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._rounds(), name="pai-rounds")
-            group.create_task(self._keep_places(), name="pai-bookmarks")
+            group.create_task(self._save_checkpoints(), name="pai-checkpoints")
             for _ in range(_LOG_THREADS):
                 group.create_task(self._turns.serve(), name="pai-logs")
 
@@ -181,37 +181,37 @@ class StatusPoller:
 
     async def _round(self, jobs: set[str], now: float) -> None:
         interval = min((each.interval for each in self._each()), default=0.0)
-        round_ = Round(self._desk, jobs, now, 1 - UNEVEN * self._chance())
+        round_ = PollCycle(self._desk, jobs, now, 1 - UNEVEN * self._chance())
         error = await round_.look()
         if round_.listed:
-            self._budget.reserve = min(round_.cost, MOST_SAVED)
+            self._limiter.reserve = min(round_.cost, MOST_SAVED)
             self._list_again = now + min(interval, round_.cost / CALLS_PER_SECOND)
         elif len(self._awaited) <= SINGLE_LOOKS:
-            self._budget.reserve = 0
+            self._limiter.reserve = 0
         if error:
             # An outage is everybody's: the rounds slow down, for those too who come now.
             if round_.answered:
-                self._pace.answered()
-            self._pace.failed(error)
-            self._hold = self._clock() + self._pace.pause(max(interval, GATHERING))
+                self._backoff.reset()
+            self._backoff.record_error(error)
+            self._hold = self._clock() + self._backoff.pause(max(interval, GATHERING))
         else:
-            self._pace.answered()
+            self._backoff.reset()
 
-    def _seen(self, watched: Watch) -> None:
+    def _seen(self, watched: Subscription) -> None:
         if watched.ended:
             self._forget(watched)
             return
         self._turns.want(watched)
-        if watched.log.bookmark.falls_due():
-            self.keep(watched.log.bookmark)
+        if watched.log.checkpoint.claim_save():
+            self.save_later(watched.log.checkpoint)
 
-    async def _keep_places(self) -> None:
+    async def _save_checkpoints(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            bookmark = await self._bookmarks.get()
-            await asyncio.sleep(self._budget.wait())
+            checkpoint = await self._checkpoints.get()
+            await asyncio.sleep(self._limiter.wait())
             try:
-                await loop.run_in_executor(self._logs, bookmark.keep, self.sender)
+                await loop.run_in_executor(self._logs, checkpoint.save, self.sender)
             except Exception:
                 # Nothing depends on it but lines that come again.
                 log.exception("The place of a task's log could not be kept")
@@ -229,10 +229,10 @@ class StatusPoller:
             log.exception("%s failed", call.action)
             raise ProtocolError(f"{call.action}: {error!r}") from error
 
-    def _each(self) -> Iterator[Watch]:
+    def _each(self) -> Iterator[Subscription]:
         return chain.from_iterable(self._awaited.values())
 
-    def _forget(self, watched: Watch) -> None:
+    def _forget(self, watched: Subscription) -> None:
         """Look at a job no more for this watch."""
         watches = self._awaited.get(watched.job_id, [])
         if watched in watches:

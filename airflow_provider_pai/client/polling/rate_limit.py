@@ -19,7 +19,7 @@ _FLOWING = 5
 """Calls that may be saved beside any reserve, so that they can be made at all."""
 
 
-class Budget:
+class RateLimiter:
     """Counts calls. What can't wait takes what it needs, and what can wait gets what is left. Safe to use from threads.
 
     Args:
@@ -60,19 +60,19 @@ class Budget:
         return self._left
 
 
-class Metered:
+class RateLimitedSender:
     """A sender whose calls are counted.
 
     Args:
         sender: sends them.
-        budget: counts them.
+        limiter: counts them.
     """
 
-    def __init__(self, sender: Sender, budget: Budget) -> None:
+    def __init__(self, sender: Sender, limiter: RateLimiter) -> None:
         self._sender = sender
-        self._budget = budget
+        self._limiter = limiter
 
     def send(self, call: Call[T], *, attempts: int | None = None) -> T:
         """Send a call and return its value."""
-        self._budget.take()
+        self._limiter.take()
         return self._sender.send(call, attempts=attempts)

@@ -10,14 +10,14 @@ from functools import partial
 from itertools import chain
 from weakref import WeakKeyDictionary
 
-from airflow_provider_pai.client.credentials.provider import Keys
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.credentials.provider import CredentialsProvider
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import FINAL_READS
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.poller import StatusPoller
-from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError
@@ -28,7 +28,7 @@ TAIL_LIMIT = 10.0
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientConfig, StatusPoller]] = WeakKeyDictionary()
 
 
-async def watch(
+async def subscribe(
     config: ClientConfig,
     job_id: str,
     *,
@@ -36,10 +36,10 @@ async def watch(
     warn: Callable[..., None],
     outage_limit: float,
     logs: bool = True,
-    keys: Keys | None = None,
-    bookmark: Bookmark | None = None,
+    keys: CredentialsProvider | None = None,
+    checkpoint: Checkpoint | None = None,
     tail_limit: float = TAIL_LIMIT,
-) -> AsyncGenerator[Progress, None]:
+) -> AsyncGenerator[JobUpdate, None]:
     """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
 
     A look that finds nothing new yields nothing.
@@ -52,28 +52,28 @@ async def watch(
         outage_limit: seconds that PAI may be unreachable.
         logs: whether to read the job's log.
         keys: what the rounds sign with when this watch is their first; default are the configuration's.
-        bookmark: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
-        tail_limit: seconds that the job's last log lines may take; see :attr:`Progress.unread`.
+        checkpoint: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
+        tail_limit: seconds that the job's last log lines may take; see :attr:`JobUpdate.unread`.
 
     Raises:
-        PAIError: asking on makes no sense, see :class:`Patience`.
+        PAIError: asking on makes no sense, see :class:`OutagePolicy`.
     """
     warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
-    bookmark = bookmark or Bookmark()
+    checkpoint = checkpoint or Checkpoint()
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
     reader = LogReader(poller.sender, job_id, warn, pages=poller.log_pages) if logs else None
-    log = TaskLog(reader, bookmark, config.log_delay)
-    watched = Watch(job_id, interval, Patience(warn, outage_limit), log)
+    log = TaskLog(reader, checkpoint, config.log_delay)
+    watched = Subscription(job_id, interval, OutagePolicy(warn, outage_limit), log)
     poller.add(watched)
     try:
         async with aclosing(until_end(poller, watched, tail_limit)) as found:
             async for progress in found:
                 yield progress
                 # Whoever asks for more has shown this.
-                bookmark.move(progress.snapshot, progress.cursor)
-                if not progress.snapshot.is_terminal and bookmark.falls_due():
-                    poller.keep(bookmark)
+                checkpoint.move(progress.snapshot, progress.cursor)
+                if not progress.snapshot.is_terminal and checkpoint.claim_save():
+                    poller.save_later(checkpoint)
     finally:
         if poller.remove(watched):
             pollers.pop(config, None)
@@ -81,8 +81,8 @@ async def watch(
 
 
 async def until_end(
-    poller: StatusPoller, watched: Watch, tail_limit: float = TAIL_LIMIT
-) -> AsyncGenerator[Progress, None]:
+    poller: StatusPoller, watched: Subscription, tail_limit: float = TAIL_LIMIT
+) -> AsyncGenerator[JobUpdate, None]:
     """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end.
 
     Args:
@@ -109,16 +109,16 @@ async def until_end(
                 async with asyncio.timeout_at(deadline):
                     lines = await poller.lines(log, job, PAGES_PER_READ)
             except TimeoutError:
-                yield Progress(job, (), shown, unread=True)
+                yield JobUpdate(job, (), shown, unread=True)
                 return
             shown = log.cursor
-            yield Progress(job, tuple(lines), shown)
+            yield JobUpdate(job, tuple(lines), shown)
             if not log.behind:
                 break
-    if log.hindrance:
-        yield Progress(job, (), shown, unread=True)
+    if log.passing_error:
+        yield JobUpdate(job, (), shown, unread=True)
         return
-    yield Progress(job, (*log.gaps(), *log.end(job)), log.cursor)
+    yield JobUpdate(job, (*log.gap_notes(), *log.end_lines(job)), log.cursor)
 
 
 def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.interval import cadence
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.interval import polling_interval
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.response import Mark
@@ -22,7 +22,7 @@ _EARLY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobUpdate:
     """What was found out about a job.
 
     Attributes:
@@ -39,13 +39,13 @@ class Progress:
 
 
 @dataclass(eq=False, slots=True)
-class Watch:
+class Subscription:
     """One waiting for one job. Changed by the event loop's thread alone; times are the loop's.
 
     Attributes:
         job_id: the job.
         interval: seconds between two looks, at most.
-        patience: decides how long errors are borne.
+        outage: decides how long errors are borne.
         log: says what goes into the task's log.
         job: the job as it was last seen; None before.
         mark: what a list showed then, to see whether it has changed; None when it was not listed.
@@ -64,7 +64,7 @@ class Watch:
 
     job_id: str
     interval: float
-    patience: Patience
+    outage: OutagePolicy
     log: TaskLog
     job: JobSnapshot | None = None
     mark: Mark | None = None
@@ -78,7 +78,7 @@ class Watch:
     waiting_for_log: bool = False
     reading: bool = False
     told_late: bool = False
-    queue: asyncio.Queue[Progress | PAIError] = field(default_factory=asyncio.Queue)
+    queue: asyncio.Queue[JobUpdate | PAIError] = field(default_factory=asyncio.Queue)
 
     def begin(self, now: float, wait: float) -> None:
         """Be looked at for the first time."""
@@ -93,7 +93,7 @@ class Watch:
             calls: what a look costs.
             evenness: the part of the pause that is made.
         """
-        pause = cadence(self.interval, now - self.changed, calls) * evenness
+        pause = polling_interval(self.interval, now - self.changed, calls) * evenness
         self.due = now + pause
         self.early = now + pause * (1 - _EARLY)
 
@@ -112,20 +112,20 @@ class Watch:
     def see_unchanged(self, now: float) -> None:
         """Take note that the job is as it was."""
         self.looked = now
-        self.patience.answered()
+        self.outage.record_answer()
 
     def publish(self, *lines: str) -> None:
         """Pass on what is new of the job; not while its log is read, since what that shows is not known then."""
         if self.job is None or self.reading:
             return
         self.published = self.job
-        news = self.log.news(self.job)
-        self.queue.put_nowait(Progress(self.job, (*news, *lines), self.log.cursor))
+        news = self.log.changes(self.job)
+        self.queue.put_nowait(JobUpdate(self.job, (*news, *lines), self.log.cursor))
 
     def fail(self, error: PAIError) -> None:
         """Bear with an error, or pass it on."""
         try:
-            self.patience.failed(error)
+            self.outage.record_error(error)
         except PAIError as last:
             self.give_up(last)
 

@@ -20,11 +20,11 @@ class LogCursor:
     """What a task's log shows of its job.
 
     Attributes:
-        told: number of the job's statuses that were told.
+        statuses: number of the job's statuses that were told.
         lines: number of log lines shown of each instance; the name is empty for a job with one instance.
     """
 
-    told: int = 0
+    statuses: int = 0
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def labels(self, try_number: int) -> dict[str, str]:
@@ -33,7 +33,7 @@ class LogCursor:
         Args:
             try_number: whose log it is. Another try of the task has a log of its own, which begins at the beginning.
         """
-        head = f"{try_number}.{self.told}"
+        head = f"{try_number}.{self.statuses}"
         values = [head]
         for name, count in self.lines.items():
             entry = f"/{name}:{count}"
@@ -47,22 +47,22 @@ class LogCursor:
     @classmethod
     def from_labels(cls, labels: Mapping[str, str], try_number: int) -> LogCursor:
         """Read what :meth:`labels` wrote for the same try; at the beginning when there is nothing of it."""
-        told, lines = 0, dict[str, int]()
+        statuses, lines = 0, dict[str, int]()
         for value in _values(labels):
             head, *entries = value.split("/")
             match = _HEAD.fullmatch(head)
             if match is None or int(match[1]) != try_number:
                 break
-            told = max(told, int(match[2]))
+            statuses = max(statuses, int(match[2]))
             for entry in entries:
                 name, _, count = entry.rpartition(":")
                 if count.isdecimal():
                     lines.setdefault(name, int(count))
-        return cls(told, lines)
+        return cls(statuses, lines)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, for a trigger's event."""
-        return {"told": self.told, "lines": dict(self.lines)}
+        return {"told": self.statuses, "lines": dict(self.lines)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | None) -> LogCursor | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS
@@ -28,10 +28,10 @@ FORBIDDEN = AuthError("ListTrainingJobs", 403, "Forbidden.RAM", "no")
 class Clumsy(TaskLog):
     """A task log that can't tell of one job, or can't read its log."""
 
-    def news(self, job: JobSnapshot) -> list[str]:
+    def changes(self, job: JobSnapshot) -> list[str]:
         if job.job_id == "train3" and not self.is_read:
             raise LookupError("a mistake")
-        return super().news(job)
+        return super().changes(job)
 
     def lines(self, job: JobSnapshot, pages: int = 1) -> list[str]:
         raise LookupError("a mistake")
@@ -233,7 +233,7 @@ def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplo
     async def work() -> None:
         cloud = ManyJobs(jobs)
         async with watching(cloud, 0.2) as (crowd, watches):
-            clumsy = crowd.watch("train3", Clumsy(None, Bookmark()))
+            clumsy = crowd.watch("train3", Clumsy(None, Checkpoint()))
             await until(lambda: all(each.job for each in watches) and clumsy.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await until(lambda: all(each.ended for each in watches))
@@ -252,7 +252,7 @@ def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
         cloud = ManyJobs(4)
         async with watching(cloud, 0.2, logs=True) as (crowd, watches):
             reader = LogReader(crowd.poller.sender, "train3", print)
-            broken = crowd.watch("train3", Clumsy(reader, Bookmark()))
+            broken = crowd.watch("train3", Clumsy(reader, Checkpoint()))
             await until(lambda: broken.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await until(lambda: all(each.ended for each in watches))
@@ -281,14 +281,14 @@ def test_a_mistake_in_a_call_is_borne_like_an_answer_that_nobody_can_read(jobs: 
 
 
 def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
-    class Lost(Bookmark):
-        def keep(self, client: Sender) -> None:
+    class Lost(Checkpoint):
+        def save(self, client: Sender) -> None:
             raise LookupError("a mistake")
 
     async def work() -> None:
         cloud = ManyJobs(1)
         async with watching(cloud, 0.2) as (crowd, [watched]):
-            crowd.poller.keep(Lost())
+            crowd.poller.save_later(Lost())
             await asyncio.sleep(0.3)
             cloud.jobs["train0"] = "Succeed"
             await until(lambda: watched.ended)
@@ -302,7 +302,7 @@ def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_b
         cloud = ManyJobs(1)
         async with watching(cloud, 0.2) as (crowd, _):
             reader = Slow(crowd.poller.sender, "train0", print)
-            watched = crowd.watch("train0", TaskLog(reader, Bookmark()))
+            watched = crowd.watch("train0", TaskLog(reader, Checkpoint()))
             await until(reader.begun.is_set)
             cloud.jobs["train0"] = "Succeed"
             await until(lambda: watched.ended)

@@ -13,6 +13,7 @@ from airflow_provider_pai.errors import (
     JobFailedError,
     NotFoundError,
     PAIError,
+    Problem,
     ServerError,
     SpecError,
     ThrottledError,
@@ -40,7 +41,7 @@ def refusal(
 @pytest.mark.parametrize(
     ("error", "retry"),
     [
-        (SpecError(["command is missing"]), Retry.NEVER),
+        (SpecError([Problem("command", "is missing")]), Retry.NEVER),
         (refusal("Forbidden.RAM", 403, AuthError), Retry.NEVER),
         (refusal("InvalidParameter"), Retry.NEVER),
         (refusal("InvalidParameter.EcsSpec"), Retry.NEVER),

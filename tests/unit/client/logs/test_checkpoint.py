@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pai.api.call import Call, T
-from airflow_provider_pai.client.logs.checkpoint import KEEP_INTERVAL, Bookmark
+from airflow_provider_pai.client.logs.checkpoint import SAVE_INTERVAL, Checkpoint
 from airflow_provider_pai.errors import TransportError
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from tests.support.log_server import LogServer
@@ -18,17 +18,17 @@ class Clock:
         return self.now
 
 
-def opened(server: LogServer, clock: Clock | None = None, try_number: int | None = 1) -> Bookmark:
-    bookmark = Bookmark(try_number, clock=clock or Clock())
-    bookmark.open(server.got())
-    return bookmark
+def opened(server: LogServer, clock: Clock | None = None, try_number: int | None = 1) -> Checkpoint:
+    checkpoint = Checkpoint(try_number, clock=clock or Clock())
+    checkpoint.open(server.got())
+    return checkpoint
 
 
 def test_the_place_is_found_again_by_the_same_try_only() -> None:
     server = LogServer()
-    bookmark = opened(server)
-    bookmark.move(server.got(), SHOWN)
-    bookmark.keep(server)
+    checkpoint = opened(server)
+    checkpoint.move(server.got(), SHOWN)
+    checkpoint.save(server)
     assert opened(server).cursor == SHOWN
     assert opened(server, try_number=2).cursor == LogCursor()
 
@@ -37,59 +37,59 @@ def test_a_place_that_somebody_brings_along_counts_more_than_the_one_that_was_ke
     server = LogServer()
     server.labels = SHOWN.labels(1)
     brought = LogCursor(2, {"": 160})
-    assert Bookmark(1, brought).open(server.got()) == brought
+    assert Checkpoint(1, brought).open(server.got()) == brought
 
 
 def test_a_job_that_was_not_seen_has_no_place() -> None:
-    assert Bookmark(1).cursor is None
+    assert Checkpoint(1).cursor is None
 
 
 def test_the_place_falls_due_now_and_then_and_only_when_it_has_changed() -> None:
     server, clock = LogServer(), Clock()
-    bookmark = opened(server, clock)
-    clock.now = KEEP_INTERVAL
-    assert not bookmark.falls_due()
-    bookmark.move(server.got(), SHOWN)
-    assert bookmark.falls_due()
-    bookmark.keep(server)
-    assert not bookmark.falls_due()
-    bookmark.move(server.got(), LogCursor(2, {"": 151}))
-    assert not bookmark.falls_due()
-    clock.now += KEEP_INTERVAL
-    assert bookmark.falls_due()
+    checkpoint = opened(server, clock)
+    clock.now = SAVE_INTERVAL
+    assert not checkpoint.claim_save()
+    checkpoint.move(server.got(), SHOWN)
+    assert checkpoint.claim_save()
+    checkpoint.save(server)
+    assert not checkpoint.claim_save()
+    checkpoint.move(server.got(), LogCursor(2, {"": 151}))
+    assert not checkpoint.claim_save()
+    clock.now += SAVE_INTERVAL
+    assert checkpoint.claim_save()
 
 
 def test_a_place_that_waits_to_be_kept_does_not_fall_due_again() -> None:
     server, clock = LogServer(), Clock()
-    bookmark = opened(server, clock)
-    bookmark.move(server.got(), SHOWN)
-    clock.now = KEEP_INTERVAL
-    assert bookmark.falls_due()
-    clock.now += KEEP_INTERVAL
-    assert not bookmark.falls_due()
+    checkpoint = opened(server, clock)
+    checkpoint.move(server.got(), SHOWN)
+    clock.now = SAVE_INTERVAL
+    assert checkpoint.claim_save()
+    clock.now += SAVE_INTERVAL
+    assert not checkpoint.claim_save()
     newest = LogCursor(2, {"": 200})
-    bookmark.move(server.got(), newest)
-    bookmark.keep(server)
+    checkpoint.move(server.got(), newest)
+    checkpoint.save(server)
     assert opened(server).cursor == newest
 
 
 def test_a_place_that_is_kept_already_costs_no_request() -> None:
     server = LogServer()
-    bookmark = opened(server)
+    checkpoint = opened(server)
     for _ in range(3):
-        bookmark.move(server.got(), SHOWN)
-        bookmark.keep(server)
+        checkpoint.move(server.got(), SHOWN)
+        checkpoint.save(server)
     assert server.actions == ["UpdateTrainingJobLabels"]
 
 
 def test_without_a_try_nothing_is_kept_and_nothing_found() -> None:
     server, clock = LogServer(), Clock()
     server.labels = SHOWN.labels(1)
-    bookmark = opened(server, clock, None)
-    bookmark.move(server.got(), SHOWN)
-    clock.now = KEEP_INTERVAL
-    assert not bookmark.falls_due()
-    bookmark.keep(server)
+    checkpoint = opened(server, clock, None)
+    checkpoint.move(server.got(), SHOWN)
+    clock.now = SAVE_INTERVAL
+    assert not checkpoint.claim_save()
+    checkpoint.save(server)
     assert server.actions == []
     assert opened(server, try_number=None).cursor == LogCursor()
 
@@ -103,10 +103,10 @@ def test_labels_that_others_change_are_not_sent_and_all_others_are() -> None:
         "mine": "x",
         "airflow.log.2": "y",
     }
-    bookmark = opened(server)
-    bookmark.move(server.got(), SHOWN)
+    checkpoint = opened(server)
+    checkpoint.move(server.got(), SHOWN)
     server.labels = {}
-    bookmark.keep(server)
+    checkpoint.save(server)
     assert server.labels == {"airflow.key": "k", "airflow.generation": "0", "mine": "x", "airflow.log": "1.2/:150"}
 
 
@@ -116,10 +116,10 @@ def test_a_place_that_could_not_be_kept_is_tried_again_later() -> None:
             raise TransportError("no answer", sent=True)
 
     server, clock = LogServer(), Clock()
-    bookmark = opened(server, clock)
-    bookmark.move(server.got(), SHOWN)
-    clock.now = KEEP_INTERVAL
-    bookmark.keep(Down())
-    assert not bookmark.falls_due()
-    clock.now += KEEP_INTERVAL
-    assert bookmark.falls_due()
+    checkpoint = opened(server, clock)
+    checkpoint.move(server.got(), SHOWN)
+    clock.now = SAVE_INTERVAL
+    checkpoint.save(Down())
+    assert not checkpoint.claim_save()
+    clock.now += SAVE_INTERVAL
+    assert checkpoint.claim_save()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_pai.api.training import LARGEST_LOG_PAGE, LOG_PAGE_SIZE, NO_INSTANCE_YET
-from airflow_provider_pai.client.logs.paging import LogPages
+from airflow_provider_pai.client.logs.paging import PageSizes
 from airflow_provider_pai.client.logs.reader import CHARACTERS_PER_READ, PAGES_PER_READ, LogReader
 from airflow_provider_pai.errors import (
     APIError,
@@ -118,7 +118,7 @@ def test_a_service_that_refuses_large_pages_is_asked_for_small_ones_from_then_on
 
 
 def test_what_one_reader_finds_out_of_a_service_the_others_know() -> None:
-    pages = LogPages()
+    pages = PageSizes()
     server = LogServer(2500, refused_above=100)
     for _ in range(2):
         reads = LogReader(server, JOB, Warnings(), pages=pages)
@@ -127,7 +127,7 @@ def test_what_one_reader_finds_out_of_a_service_the_others_know() -> None:
 
 
 def test_a_refusal_for_another_reason_does_not_make_pages_small() -> None:
-    pages = LogPages()
+    pages = PageSizes()
     refusal = APIError("ListTrainingJobLogs", 400, "InvalidParameter", "no")
     server = LogServer(2500, errors=[refusal, refusal])
     reads = LogReader(server, JOB, Warnings(), pages=pages)

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import wait_for_end
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.many_jobs import ManyJobs
 
 
-class Lost(Bookmark):
+class Lost(Checkpoint):
     """Can't tell where the log stopped."""
 
     def open(self, job: JobSnapshot) -> LogCursor:
@@ -40,7 +40,7 @@ class Broken(LogReader):
 def test_a_mistake_in_showing_a_job_is_told_and_ends_no_waiting(lost: bool, caplog: pytest.LogCaptureFixture) -> None:
     cloud, naps = ManyJobs(1), 0
     reader = Broken(cloud, "train0", print)
-    log = TaskLog(reader, Lost() if lost else Bookmark(), delay=0.0)
+    log = TaskLog(reader, Lost() if lost else Checkpoint(), delay=0.0)
     shown: list[str] = []
 
     def sleep(_: float) -> None:
@@ -53,10 +53,10 @@ def test_a_mistake_in_showing_a_job_is_told_and_ends_no_waiting(lost: bool, capl
         cloud,
         "train0",
         interval=1.0,
-        patience=Patience(print),
+        outage=OutagePolicy(print),
         log=log,
         show=shown.extend,
-        tell=shown.extend,
+        notify=shown.extend,
         sleep=sleep,
     )
     assert job.is_success

@@ -8,12 +8,12 @@ import pytest
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import FINAL_READS, MORE_TRIES, wait_for_end
-from airflow_provider_pai.client.polling.interval import QUICKEST, Pace
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.interval import QUICKEST, Backoff
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
 from airflow_provider_pai.model.training.status import JobSnapshot
 
@@ -74,12 +74,12 @@ class Job:
             self,
             "train1",
             interval=interval,
-            patience=Patience(lambda *_: None, limit, clock=lambda: self.now),
-            log=TaskLog(LogReader(self, "train1", lambda *_: None), Bookmark(), log_delay),
+            outage=OutagePolicy(lambda *_: None, limit, clock=lambda: self.now),
+            log=TaskLog(LogReader(self, "train1", lambda *_: None), Checkpoint(), log_delay),
             show=self.shown.extend,
-            tell=self.told.extend,
+            notify=self.told.extend,
             sleep=self.sleep,
-            pace=Pace(chance=lambda: 0.0),
+            backoff=Backoff(chance=lambda: 0.0),
         )
 
 

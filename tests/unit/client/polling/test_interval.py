@@ -2,64 +2,64 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_pai.client.polling.interval import LONGEST_PAUSE, QUICKEST, Pace, cadence
+from airflow_provider_pai.client.polling.interval import LONGEST_PAUSE, QUICKEST, Backoff, polling_interval
 from airflow_provider_pai.errors import ThrottledError, TransportError
 
 LOST = TransportError("no answer", sent=True)
 
 
-def pauses(pace: Pace, interval: float, failures: int) -> list[float]:
+def pauses(pace: Backoff, interval: float, failures: int) -> list[float]:
     found = []
     for _ in range(failures):
-        pace.failed(LOST)
+        pace.record_error(LOST)
         found.append(pace.pause(interval))
     return found
 
 
 def test_while_all_is_well_looks_come_at_the_interval() -> None:
-    pace = Pace()
-    pace.answered()
+    pace = Backoff()
+    pace.reset()
     assert pace.pause(10.0) == 10.0
 
 
 def test_each_failure_doubles_the_longest_pause_up_to_a_minute() -> None:
-    assert pauses(Pace(chance=lambda: 1.0), 10.0, 5) == [20.0, 40.0, 60.0, 60.0, 60.0]
+    assert pauses(Backoff(chance=lambda: 1.0), 10.0, 5) == [20.0, 40.0, 60.0, 60.0, 60.0]
 
 
 def test_pauses_are_uneven_and_never_shorter_than_the_interval() -> None:
-    assert pauses(Pace(chance=lambda: 0.0), 10.0, 3) == [10.0, 10.0, 10.0]
-    assert pauses(Pace(chance=lambda: 0.5), 10.0, 3) == [15.0, 25.0, 35.0]
+    assert pauses(Backoff(chance=lambda: 0.0), 10.0, 3) == [10.0, 10.0, 10.0]
+    assert pauses(Backoff(chance=lambda: 0.5), 10.0, 3) == [15.0, 25.0, 35.0]
 
 
 def test_an_interval_longer_than_a_minute_stays_as_it_is() -> None:
-    assert pauses(Pace(chance=lambda: 1.0), 300.0, 2) == [300.0, 300.0]
+    assert pauses(Backoff(chance=lambda: 1.0), 300.0, 2) == [300.0, 300.0]
 
 
 def test_one_good_answer_ends_the_slowness() -> None:
-    pace = Pace(chance=lambda: 1.0)
-    pace.failed(LOST)
-    pace.answered()
+    pace = Backoff(chance=lambda: 1.0)
+    pace.record_error(LOST)
+    pace.reset()
     assert pace.pause(10.0) == 10.0
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(30.0, 30.0), (3600.0, LONGEST_PAUSE), (None, 10.0)])
 def test_a_service_that_says_when_to_come_back_is_obeyed_within_reason(asked: float | None, pause: float) -> None:
-    pace = Pace(chance=lambda: 0.0)
-    pace.failed(ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down", retry_after=asked))
+    pace = Backoff(chance=lambda: 0.0)
+    pace.record_error(ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down", retry_after=asked))
     assert pace.pause(10.0) == pause
 
 
 def test_an_outage_of_an_hour_is_asked_through_about_once_a_minute() -> None:
-    pace, seconds, looks = Pace(), 0.0, 0
+    pace, seconds, looks = Backoff(), 0.0, 0
     while seconds < 3600:
-        pace.failed(LOST)
+        pace.record_error(LOST)
         seconds += pace.pause(10.0)
         looks += 1
     assert 60 <= looks <= 200
 
 
 def test_a_job_that_has_just_changed_is_looked_at_soon_and_a_quiet_one_at_the_interval() -> None:
-    assert [cadence(30.0, quiet) for quiet in (0.0, 4.0, 20.0, 60.0, 120.0, 86_400.0)] == [
+    assert [polling_interval(30.0, quiet) for quiet in (0.0, 4.0, 20.0, 60.0, 120.0, 86_400.0)] == [
         2.0,
         2.0,
         5.0,
@@ -70,10 +70,10 @@ def test_a_job_that_has_just_changed_is_looked_at_soon_and_a_quiet_one_at_the_in
 
 
 def test_no_pause_is_longer_than_the_interval() -> None:
-    assert cadence(0.5, 0.0) == 0.5
-    assert cadence(5.0, 3600.0, calls=100) == 5.0
+    assert polling_interval(0.5, 0.0) == 0.5
+    assert polling_interval(5.0, 3600.0, calls=100) == 5.0
 
 
 @pytest.mark.parametrize(("calls", "pause"), [(1, QUICKEST), (6, 4.0), (30, 20.0), (100, 30.0)])
 def test_looks_that_are_dear_are_not_made_before_their_time(calls: int, pause: float) -> None:
-    assert cadence(30.0, 0.0, calls) == pause
+    assert polling_interval(30.0, 0.0, calls) == pause

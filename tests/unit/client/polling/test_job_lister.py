@@ -10,11 +10,11 @@ import pytest
 
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import ListedJob, ListedPage
-from airflow_provider_pai.client.polling.job_lister import JobList, Window
+from airflow_provider_pai.client.polling.job_lister import JobLister, ListFilter
 from airflow_provider_pai.errors import APIError, PAIError, ThrottledError, TransportError
 from tests.support.many_jobs import BEGIN, ManyJobs
 
-ALL = Window(BEGIN)
+ALL = ListFilter(BEGIN)
 
 
 class Reader:
@@ -25,12 +25,12 @@ class Reader:
         self.expected_pages: list[int] = []
         self.pauses: list[float] = []
         loop = asyncio.get_running_loop()
-        self._jobs = JobList("12345", lambda call: loop.run_in_executor(None, cloud.send, call), self._sleep)
+        self._jobs = JobLister("12345", lambda call: loop.run_in_executor(None, cloud.send, call), self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def read(self, wanted: set[str], window: Window = ALL) -> set[str]:
+    async def read(self, wanted: set[str], window: ListFilter = ALL) -> set[str]:
         """Return the ids that were not found."""
         missing = set(wanted)
 
@@ -139,7 +139,9 @@ def test_jobs_created_between_two_pages_hide_none_that_is_waited_for() -> None:
 def test_a_window_and_labels_narrow_the_list() -> None:
     async def reading() -> None:
         cloud = ManyJobs(500, labels={"airflow.deployment": "here"})
-        narrow = Window(BEGIN + timedelta(seconds=100), BEGIN + timedelta(seconds=149), {"airflow.deployment": "here"})
+        narrow = ListFilter(
+            BEGIN + timedelta(seconds=100), BEGIN + timedelta(seconds=149), {"airflow.deployment": "here"}
+        )
         reader = Reader(cloud)
         await reader.read({"train120"}, narrow)
         assert reader.met == [f"train{number}" for number in range(149, 99, -1)]
@@ -152,7 +154,7 @@ def test_a_filter_that_finds_nothing_is_not_used_again() -> None:
     async def reading() -> None:
         cloud = ManyJobs(20)
         reader = Reader(cloud)
-        filtered = Window(BEGIN, labels={"airflow.deployment": "here"})
+        filtered = ListFilter(BEGIN, labels={"airflow.deployment": "here"})
         assert await reader.read(set(cloud.jobs), filtered) == set(cloud.jobs)
         assert await reader.read(set(cloud.jobs), filtered) == set()
         assert ["Labels" in query for query in cloud.queries] == [True, False]
@@ -243,7 +245,7 @@ def test_after_throttling_pages_are_asked_for_one_by_one() -> None:
         async def met(jobs: Sequence[ListedJob], _: int) -> int:
             return 1000
 
-        await JobList("12345", lambda call: asyncio.ensure_future(counted(call)), no_pause).read(ALL, 1000, met)
+        await JobLister("12345", lambda call: asyncio.ensure_future(counted(call)), no_pause).read(ALL, 1000, met)
         assert most == 1
 
     asyncio.run(reading())
@@ -264,7 +266,7 @@ def test_a_service_that_refuses_a_filter_is_asked_without_it_from_then_on(
 
         cloud.trouble = picky
         reader = Reader(cloud)
-        narrow = Window(BEGIN, BEGIN + timedelta(seconds=500), {"airflow.deployment": "here"})
+        narrow = ListFilter(BEGIN, BEGIN + timedelta(seconds=500), {"airflow.deployment": "here"})
         assert await reader.read(set(cloud.jobs), narrow) == set()
         before = cloud.calls.total()
         assert await reader.read(set(cloud.jobs), narrow) == set()
@@ -283,7 +285,7 @@ def test_a_service_that_refuses_every_list_is_asked_once_a_round_and_that_is_tol
         cloud = ManyJobs(30)
         cloud.refused = 0
         reader = Reader(cloud)
-        narrow = Window(BEGIN, None, {"airflow.deployment": "here"})
+        narrow = ListFilter(BEGIN, None, {"airflow.deployment": "here"})
         calls = []
         for _ in range(3):
             before = cloud.calls.total()

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.log_queue import LATE, PAGES_PER_TURN, LogTurns
-from airflow_provider_pai.client.polling.outage import Patience
-from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOST_SAVED, Budget
-from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.polling.log_queue import LATE, PAGES_PER_TURN, LogReadQueue
+from airflow_provider_pai.client.polling.outage import OutagePolicy
+from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOST_SAVED, RateLimiter
+from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.many_jobs import ManyJobs
 
@@ -18,11 +18,11 @@ from tests.support.many_jobs import ManyJobs
 class Reading:
     """Reads a line of each log; remembers whose and how many pages were allowed."""
 
-    def __init__(self, budget: Budget | None = None) -> None:
+    def __init__(self, limiter: RateLimiter | None = None) -> None:
         self.read: list[tuple[str, int]] = []
         self.going_on = asyncio.Event()
         self.going_on.set()
-        self.turns = LogTurns(budget or Budget(), self._read)
+        self.turns = LogReadQueue(limiter or RateLimiter(), self._read)
 
     async def _read(self, _: TaskLog, job: JobSnapshot, pages: int) -> list[str]:
         self.read.append((job.job_id, pages))
@@ -38,19 +38,19 @@ class Reading:
         await asyncio.wait(serving)
 
 
-def watch(number: int, status: str = "Running", interval: float = 10.0) -> Watch:
+def watch(number: int, status: str = "Running", interval: float = 10.0) -> Subscription:
     reader = LogReader(ManyJobs(), f"train{number}", lambda *_: None)
-    watched = Watch(f"train{number}", interval, Patience(lambda *_: None), TaskLog(reader, Bookmark()))
+    watched = Subscription(f"train{number}", interval, OutagePolicy(lambda *_: None), TaskLog(reader, Checkpoint()))
     watched.see(JobSnapshot(f"train{number}", status), 0.0)
     watched.publish()
     return watched
 
 
-def lines(watched: Watch) -> list[str]:
+def lines(watched: Subscription) -> list[str]:
     found: list[str] = []
     while not watched.queue.empty():
         item = watched.queue.get_nowait()
-        assert isinstance(item, Progress)
+        assert isinstance(item, JobUpdate)
         found += item.lines
     return found
 
@@ -90,10 +90,10 @@ def test_who_is_alone_may_read_many_pages_and_many_share_them() -> None:
 
 def test_without_calls_left_nothing_is_read() -> None:
     async def work() -> None:
-        budget = Budget(lambda: 0.0)
+        limiter = RateLimiter(lambda: 0.0)
         for _ in range(2 * MOST_SAVED):
-            budget.take()
-        reading = Reading(budget)
+            limiter.take()
+        reading = Reading(limiter)
         reading.turns.want(watch(0))
         await reading.serve(0.5)
         assert reading.read == []
@@ -147,7 +147,7 @@ def test_an_end_that_is_seen_while_the_log_is_read_comes_after_its_lines_and_say
         reading.going_on.set()
         await serving
         progress = watched.queue.get_nowait()
-        assert isinstance(progress, Progress)
+        assert isinstance(progress, JobUpdate)
         assert progress.snapshot.is_terminal
         assert progress.lines == ("a line of train0",)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, UNSEEN_LIMIT, Patience
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, UNSEEN_LIMIT, OutagePolicy
 from airflow_provider_pai.errors import (
     APIError,
     AuthError,
@@ -39,16 +39,16 @@ class Clock:
     def warn(self, text: str, *values: Any) -> None:
         self.warnings.append(text % values)
 
-    def patience(self, limit: float = OUTAGE_LIMIT) -> Patience:
-        return Patience(self.warn, limit, clock=lambda: self.now)
+    def policy(self, limit: float = OUTAGE_LIMIT) -> OutagePolicy:
+        return OutagePolicy(self.warn, limit, clock=lambda: self.now)
 
 
-def outlasts(patience: Patience, clock: Clock, error: PAIError, seconds: float, step: float = 10.0) -> bool:
+def outlasts(policy: OutagePolicy, clock: Clock, error: PAIError, seconds: float, step: float = 10.0) -> bool:
     """Whether an error that lasts so long is borne, asking every few seconds from now on."""
     end = clock.now + seconds
     while clock.now <= end:
         try:
-            patience.failed(error)
+            policy.record_error(error)
         except PAIError as raised:
             return raised is not error
         clock.now += step
@@ -58,18 +58,18 @@ def outlasts(patience: Patience, clock: Clock, error: PAIError, seconds: float, 
 @PASSING
 def test_a_passing_error_is_borne_until_the_limit(error: PAIError) -> None:
     clock = Clock()
-    assert outlasts(clock.patience(3600), clock, error, 3590)
+    assert outlasts(clock.policy(3600), clock, error, 3590)
     clock = Clock()
-    assert not outlasts(clock.patience(3600), clock, error, 3600)
+    assert not outlasts(clock.policy(3600), clock, error, 3600)
 
 
 @PASSING
 def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(error: PAIError) -> None:
     clock = Clock()
-    patience = clock.patience()
-    assert outlasts(patience, clock, error, 90)
-    patience.answered()
-    patience.answered()
+    policy = clock.policy()
+    assert outlasts(policy, clock, error, 90)
+    policy.record_answer()
+    policy.record_answer()
     assert [warning.split(" (")[0] for warning in clock.warnings] == [
         "PAI gives no usable answer",
         "PAI answers again after 100 s",
@@ -79,54 +79,54 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(error: PAIE
 
 def test_good_answers_alone_are_not_told() -> None:
     clock = Clock()
-    clock.patience().answered()
+    clock.policy().record_answer()
     assert clock.warnings == []
 
 
 def test_a_good_answer_gives_the_whole_time_again() -> None:
     clock = Clock()
-    patience = clock.patience(100)
+    policy = clock.policy(100)
     for _ in range(5):
-        assert outlasts(patience, clock, TRANSPORT, 80)
-        patience.answered()
+        assert outlasts(policy, clock, TRANSPORT, 80)
+        policy.record_answer()
     assert len(clock.warnings) == 10
 
 
 def test_passing_errors_of_several_kinds_are_one_outage() -> None:
     clock = Clock()
-    patience = clock.patience(100)
-    assert outlasts(patience, clock, TRANSPORT, 40)
-    assert outlasts(patience, clock, SERVER, 40)
-    assert not outlasts(patience, clock, THROTTLED, 40)
+    policy = clock.policy(100)
+    assert outlasts(policy, clock, TRANSPORT, 40)
+    assert outlasts(policy, clock, SERVER, 40)
+    assert not outlasts(policy, clock, THROTTLED, 40)
     assert len(clock.warnings) == 1
 
 
 def test_a_job_may_be_unknown_for_a_minute() -> None:
     clock = Clock()
-    assert outlasts(clock.patience(), clock, UNKNOWN, UNSEEN_LIMIT - 10)
+    assert outlasts(clock.policy(), clock, UNKNOWN, UNSEEN_LIMIT - 10)
     clock = Clock()
-    assert not outlasts(clock.patience(), clock, UNKNOWN, UNSEEN_LIMIT)
+    assert not outlasts(clock.policy(), clock, UNKNOWN, UNSEEN_LIMIT)
 
 
 def test_a_short_limit_holds_for_an_unknown_job_too() -> None:
     clock = Clock()
-    assert not outlasts(clock.patience(20), clock, UNKNOWN, 20)
+    assert not outlasts(clock.policy(20), clock, UNKNOWN, 20)
 
 
 def test_a_job_that_is_unknown_after_a_long_outage_has_its_minute_all_the_same() -> None:
     clock = Clock()
-    patience = clock.patience()
-    assert outlasts(patience, clock, TRANSPORT, 1800)
-    assert outlasts(patience, clock, UNKNOWN, UNSEEN_LIMIT - 10)
-    assert not outlasts(patience, clock, UNKNOWN, 20)
+    policy = clock.policy()
+    assert outlasts(policy, clock, TRANSPORT, 1800)
+    assert outlasts(policy, clock, UNKNOWN, UNSEEN_LIMIT - 10)
+    assert not outlasts(policy, clock, UNKNOWN, 20)
 
 
 def test_an_unknown_job_does_not_give_an_outage_more_time() -> None:
     clock = Clock()
-    patience = clock.patience(100)
-    assert outlasts(patience, clock, TRANSPORT, 80)
-    patience.failed(UNKNOWN)
-    assert not outlasts(patience, clock, TRANSPORT, 20)
+    policy = clock.policy(100)
+    assert outlasts(policy, clock, TRANSPORT, 80)
+    policy.record_error(UNKNOWN)
+    assert not outlasts(policy, clock, TRANSPORT, 20)
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,19 @@ def test_an_unknown_job_does_not_give_an_outage_more_time() -> None:
 def test_an_error_that_stays_is_raised_at_once_and_not_announced(error: PAIError) -> None:
     clock = Clock()
     with pytest.raises(type(error)) as caught:
-        clock.patience().failed(error)
+        clock.policy().record_error(error)
     assert caught.value is error
     assert clock.warnings == []
 
 
 def test_an_error_that_stays_is_raised_in_an_outage_too() -> None:
     clock = Clock()
-    patience = clock.patience()
-    patience.failed(TRANSPORT)
+    policy = clock.policy()
+    policy.record_error(TRANSPORT)
     with pytest.raises(AuthError):
-        patience.failed(AuthError("GetTrainingJob", 403, "Forbidden", "no"))
+        policy.record_error(AuthError("GetTrainingJob", 403, "Forbidden", "no"))
 
 
 def test_without_patience_the_first_error_is_raised() -> None:
     with pytest.raises(TransportError):
-        Clock().patience(0).failed(TRANSPORT)
+        Clock().policy(0).record_error(TRANSPORT)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS
-from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED, Budget
+from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED, RateLimiter
 from airflow_provider_pai.errors import PAIError
 from tests.support.crowd import looks, run, statuses, told, until, watching
 from tests.support.many_jobs import BEGIN, ManyJobs
@@ -57,10 +57,10 @@ def test_a_thousand_jobs_that_end_at_once_are_all_seen_in_one_list() -> None:
 
 def test_the_last_of_many_are_all_asked_for_where_that_is_cheaper_than_the_list() -> None:
     async def work() -> None:
-        cloud, broke = ManyJobs(2000), Budget(lambda: 0.0)
+        cloud, broke = ManyJobs(2000), RateLimiter(lambda: 0.0)
         for _ in range(2 * MOST_SAVED):
             broke.take()
-        async with watching(cloud, 1.0, budget=broke) as (_, watches):
+        async with watching(cloud, 1.0, limiter=broke) as (_, watches):
             await until(lambda: all(each.job for each in watches))
             last = list(cloud.jobs)[:1900:130]
             cloud.jobs |= {job_id: "Succeed" for job_id in cloud.jobs if job_id not in last}

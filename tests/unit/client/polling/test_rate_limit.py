@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_pai.api.training import get_training_job
-from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, LONGEST_WAIT, MOST_SAVED, Budget, Metered
+from airflow_provider_pai.client.polling.rate_limit import (
+    CALLS_PER_SECOND,
+    LONGEST_WAIT,
+    MOST_SAVED,
+    RateLimitedSender,
+    RateLimiter,
+)
 from tests.support.many_jobs import ManyJobs
 
 
@@ -14,59 +20,59 @@ class Clock:
         return self.now
 
 
-def spent(calls: int) -> tuple[Budget, Clock]:
+def spent(calls: int) -> tuple[RateLimiter, Clock]:
     clock = Clock()
-    budget = Budget(clock)
+    limiter = RateLimiter(clock)
     for _ in range(calls):
-        budget.take()
-    return budget, clock
+        limiter.take()
+    return limiter, clock
 
 
 def test_what_is_saved_up_may_be_spent_at_once() -> None:
-    budget, _ = spent(MOST_SAVED - 1)
-    assert budget.wait() == 0
-    budget.take()
-    assert budget.wait() == 1 / CALLS_PER_SECOND
+    limiter, _ = spent(MOST_SAVED - 1)
+    assert limiter.wait() == 0
+    limiter.take()
+    assert limiter.wait() == 1 / CALLS_PER_SECOND
 
 
 def test_calls_come_back_at_a_steady_rate_up_to_what_may_be_saved() -> None:
-    budget, clock = spent(MOST_SAVED)
+    limiter, clock = spent(MOST_SAVED)
     clock.now = 10.0
-    assert budget.left == int(10 * CALLS_PER_SECOND)
+    assert limiter.left == int(10 * CALLS_PER_SECOND)
     clock.now = 10_000.0
-    assert budget.left == MOST_SAVED
+    assert limiter.left == MOST_SAVED
 
 
 @pytest.mark.parametrize("calls", [MOST_SAVED + 20, MOST_SAVED * 100])
 def test_what_can_wait_waits_for_calls_that_were_owed_but_not_for_ever(calls: int) -> None:
-    budget, _ = spent(calls)
-    assert 20 / CALLS_PER_SECOND <= budget.wait() <= LONGEST_WAIT
-    assert budget.left >= -MOST_SAVED
+    limiter, _ = spent(calls)
+    assert 20 / CALLS_PER_SECOND <= limiter.wait() <= LONGEST_WAIT
+    assert limiter.left >= -MOST_SAVED
 
 
 @pytest.mark.parametrize("reserve", [0, 5, 75, 100, MOST_SAVED])
 def test_what_can_wait_is_done_some_time_and_leaves_the_reserve(reserve: int) -> None:
-    budget, clock = spent(MOST_SAVED)
-    budget.reserve = reserve
-    assert budget.wait() > 0
+    limiter, clock = spent(MOST_SAVED)
+    limiter.reserve = reserve
+    assert limiter.wait() > 0
     clock.now += (reserve + 1.5) / CALLS_PER_SECOND
-    assert budget.wait() == 0
-    assert budget.left == 1
+    assert limiter.wait() == 0
+    assert limiter.left == 1
 
 
 @pytest.mark.parametrize("cost", [75, 100, 130])
 def test_all_calls_of_half_a_minute_are_few_even_of_thousands_of_jobs(cost: int) -> None:
     clock = Clock()
-    budget = Budget(clock)
-    budget.reserve = cost
+    limiter = RateLimiter(clock)
+    limiter.reserve = cost
     clock.now += 3600.0
     for _ in range(cost):
-        budget.take()
+        limiter.take()
     spare = 0
     for _ in range(300):
         clock.now += 0.1
-        while not budget.wait():
-            budget.take()
+        while not limiter.wait():
+            limiter.take()
             spare += 1
     assert spare > 0
     assert cost + spare <= 150
@@ -74,6 +80,6 @@ def test_all_calls_of_half_a_minute_are_few_even_of_thousands_of_jobs(cost: int)
 
 def test_a_metered_sender_counts_and_sends() -> None:
     clock = Clock()
-    budget = Budget(clock)
-    assert Metered(ManyJobs(1), budget).send(get_training_job("train0"), attempts=1).job_id == "train0"
-    assert budget.left == MOST_SAVED - 1
+    limiter = RateLimiter(clock)
+    assert RateLimitedSender(ManyJobs(1), limiter).send(get_training_job("train0"), attempts=1).job_id == "train0"
+    assert limiter.left == MOST_SAVED - 1

@@ -7,13 +7,13 @@ from typing import cast
 import pytest
 
 from airflow_provider_pai.api.training import LARGEST_LOG_PAGE
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.outage import Patience
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.poller import StatusPoller
 from airflow_provider_pai.client.polling.registry import until_end
-from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
@@ -24,15 +24,15 @@ THROTTLED = ThrottledError("ListTrainingJobLogs", 429, "Throttling.User", "slow 
 BROKEN = ServerError("ListTrainingJobLogs", 500, "InternalError", "broken")
 
 
-def handed_on(server: LogServer, delay: float) -> list[Progress]:
+def handed_on(server: LogServer, delay: float) -> list[JobUpdate]:
     """Return what a watch gets of a job that has ended, after a round that read nothing of its log."""
     server.status = "Succeed"
     job = server.got()
-    log = TaskLog(LogReader(server, JOB, print), Bookmark(), delay)
-    watched = Watch(JOB, 10.0, Patience(print), log)
-    watched.queue.put_nowait(Progress(job, tuple(log.news(job)), log.cursor))
+    log = TaskLog(LogReader(server, JOB, print), Checkpoint(), delay)
+    watched = Subscription(JOB, 10.0, OutagePolicy(print), log)
+    watched.queue.put_nowait(JobUpdate(job, tuple(log.changes(job)), log.cursor))
 
-    async def collected() -> list[Progress]:
+    async def collected() -> list[JobUpdate]:
         poller = StatusPoller(cast("PAIClient", server))
         found = [progress async for progress in until_end(poller, watched)]
         await poller.close()

@@ -4,16 +4,16 @@ import asyncio
 
 import pytest
 
-from airflow_provider_pai.client.logs.checkpoint import Bookmark
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.outage import Patience
-from airflow_provider_pai.client.polling.subscription import Progress, Watch
+from airflow_provider_pai.client.polling.outage import OutagePolicy
+from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.errors import AuthError, PAIError, TransportError
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 
-def watch(interval: float = 30.0) -> Watch:
-    watched = Watch("train1", interval, Patience(lambda *_: None), TaskLog(None, Bookmark()))
+def watch(interval: float = 30.0) -> Subscription:
+    watched = Subscription("train1", interval, OutagePolicy(lambda *_: None), TaskLog(None, Checkpoint()))
     watched.begin(100.0, 0.2)
     return watched
 
@@ -70,8 +70,8 @@ def test_what_is_passed_on_keeps_its_order() -> None:
     for status in ("Creating", "Running"):
         watched.see(job(status), 100.0)
         watched.publish("a line")
-    found: list[Progress | PAIError] = [watched.queue.get_nowait() for _ in range(2)]
-    assert [each.lines for each in found if isinstance(each, Progress)] == [
+    found: list[JobUpdate | PAIError] = [watched.queue.get_nowait() for _ in range(2)]
+    assert [each.lines for each in found if isinstance(each, JobUpdate)] == [
         ("Job train1: Creating", "a line"),
         ("Job train1: Running", "a line"),
     ]

@@ -276,8 +276,10 @@ def test_every_kind_of_failure_can_be_diagnosed() -> None:
     assert {reason.kind for reason in REASONS} == set(FailureKind)
 
 
-@pytest.mark.parametrize("reason", [reason for reason in transitions.Reason if reason != transitions.Reason.SUCCEED])
-def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.Reason) -> None:
+@pytest.mark.parametrize(
+    "reason", [reason for reason in transitions.ReasonCode if reason != transitions.ReasonCode.SUCCEED]
+)
+def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.ReasonCode) -> None:
     assert [each for each in REASONS if each.has_code(reason)], "a reason of local PAI that nobody can act on"
 
 

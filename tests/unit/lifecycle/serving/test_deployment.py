@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.errors import ServiceError
+from airflow_provider_pai.lifecycle.serving.deployment import State
 from airflow_provider_pai.model.serving.smoke_test import Answer
-from airflow_provider_pai.operators.deployment import State
 from tests.support.fake_eas import BAD, GOOD, Died, FakeEAS, FakeHook, Paused, deployment, failure, pausing, spec
 
 MEANWHILE = "was changed by somebody else meanwhile; it is left as it is"

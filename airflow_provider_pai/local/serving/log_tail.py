@@ -10,7 +10,7 @@ _KEPT_LINES = 1000
 _KEPT_INSTANCES = 20
 
 
-class LastLines:
+class InstanceLogTail:
     """Lines by instance, of the latest instances; any thread may call it."""
 
     def __init__(self) -> None:

@@ -8,14 +8,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.errors import PAIError, ServiceError, TransportError
-from airflow_provider_pai.hooks.rollout import Rollout, note_passed
-from airflow_provider_pai.model.serving.reconcile import FOREIGN, Awaited, Move, Undo, Verdict, is_foreign, undoing
+from airflow_provider_pai.lifecycle.serving.apply import Rollout, note_passed
+from airflow_provider_pai.lifecycle.serving.evidence import ServiceFailureDetails
+from airflow_provider_pai.lifecycle.serving.traffic_shift import TrafficShift
+from airflow_provider_pai.model.serving.reconcile import (
+    FOREIGN,
+    Action,
+    RollbackAction,
+    WaitCondition,
+    WaitResult,
+    is_foreign,
+    plan_rollback,
+)
 from airflow_provider_pai.model.serving.request import NO_VERSION, digest
-from airflow_provider_pai.model.serving.smoke_test import SmokeTest, complaint
+from airflow_provider_pai.model.serving.smoke_test import SmokeTest, response_problem
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
-from airflow_provider_pai.model.serving.strategy import Wishes
-from airflow_provider_pai.operators.service_evidence import ServiceEvidence
-from airflow_provider_pai.operators.shifting import Shifting
+from airflow_provider_pai.model.serving.strategy import RolloutOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +63,9 @@ class State:
     failure: str = ""
 
     @property
-    def awaited(self) -> Awaited:
+    def awaited(self) -> WaitCondition:
         """What is waited for."""
-        return Awaited() if self.phase == SETTLE else Awaited(self.version, back=self.phase == BACK)
+        return WaitCondition() if self.phase == SETTLE else WaitCondition(self.version, back=self.phase == BACK)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -70,7 +78,7 @@ class Deployment:
     Args:
         hook: does what is done to the services.
         spec: the service.
-        wishes: how.
+        options: how.
         owner: the task instance.
         wait: waits for a service; in a deferred task it raises and :meth:`proceed` is called by the one that resumes.
         since: when the task began.
@@ -80,18 +88,18 @@ class Deployment:
         self,
         hook: PAIServiceHook,
         spec: ServiceSpec,
-        wishes: Wishes,
+        options: RolloutOptions,
         owner: str,
-        wait: Callable[[State], tuple[ServiceSnapshot | None, Verdict]],
+        wait: Callable[[State], tuple[ServiceSnapshot | None, WaitResult]],
         since: datetime | None = None,
     ) -> None:
         self._hook = hook
         self._spec = spec
-        self._wishes = wishes
+        self._options = options
         self._owner = owner
         self._wait = wait
-        self._evidence = ServiceEvidence(hook, since or datetime.now(UTC))
-        self._shifting = Shifting(hook, spec.service_name, owner, self._evidence, self._tried)
+        self._evidence = ServiceFailureDetails(hook, since or datetime.now(UTC))
+        self._shifting = TrafficShift(hook, spec.service_name, owner, self._evidence, self._tried)
 
     def begin(self, before: State | None = None) -> dict[str, Any]:
         """Look, and go on from there; return the task's result.
@@ -104,7 +112,7 @@ class Deployment:
             raise ServiceError(f"service {self._spec.service_name} is changed by others again and again; giving up")
         body = self._hook.preparation.body(self._spec)
         wanted = digest(body)
-        name = self._shifting.target(wanted) if self._wishes.slots else self._spec.service_name
+        name = self._shifting.target(wanted) if self._options.slots else self._spec.service_name
         rollout = Rollout(self._hook, {**body, "name": name}, wanted, self._owner)
         plan, existing = rollout.advance()
         state = State(
@@ -114,13 +122,13 @@ class Deployment:
             started=rollout.started or bool(before and before.started),
             beginnings=beginnings,
         )
-        if plan.move is Move.SETTLE:
+        if plan.action is Action.SETTLE:
             return self._await(replace(state, phase=SETTLE))
-        if plan.move is Move.NOTHING and existing is not None:
+        if plan.action is Action.NOTHING and existing is not None:
             return self._judge(state, existing)
         return self._await(state)
 
-    def proceed(self, state: State, seen: ServiceSnapshot | None, verdict: Verdict) -> dict[str, Any]:
+    def proceed(self, state: State, seen: ServiceSnapshot | None, verdict: WaitResult) -> dict[str, Any]:
         """Go on after a wait.
 
         Args:
@@ -129,18 +137,18 @@ class Deployment:
             verdict: what that means.
         """
         status = seen.status if seen else "not to be seen"
-        if state.phase == SETTLE and verdict is Verdict.PENDING:
+        if state.phase == SETTLE and verdict is WaitResult.PENDING:
             raise ServiceError(f"service {state.name} is still {status}: what is under way there does not end", seen)
         if state.phase == SETTLE:
             return self.begin(state)
         if state.phase == BACK:
             raise self._gone_back(state, seen, verdict)
-        if verdict is Verdict.REACHED and seen is not None:
+        if verdict is WaitResult.REACHED and seen is not None:
             return self._judge(state, seen)
         if seen is not None and seen.status == ServiceStatus.STOPPED and state.dormant and not state.started:
             # An update alone does not start what was stopped [inferred].
             return self.begin(state)
-        if verdict is Verdict.PENDING:
+        if verdict is WaitResult.PENDING:
             return self._give_up(state, f"it did not come up in time; it is {status}")
         return self._give_up(state, f"it is {status}{f' ({seen.why})' if seen and seen.why else ''}")
 
@@ -153,11 +161,11 @@ class Deployment:
         self._own(state, seen)
         if wrong := self._tried(state.name):
             return self._give_up(state, wrong)
-        if self._wishes.slots:
-            wishes = self._wishes
-            if wrong := self._shifting.shift(state.name, state.digest, wishes.steps, wishes.step_pause):
+        if self._options.slots:
+            options = self._options
+            if wrong := self._shifting.shift(state.name, state.digest, options.steps, options.step_pause):
                 return self._give_up(state, wrong)
-            if not wishes.keep_old:
+            if not options.keep_old:
                 self._shifting.rest(state.name)
         return self._result(state)
 
@@ -174,7 +182,7 @@ class Deployment:
 
     def _tried(self, name: str) -> str:
         """Return what is wrong with a service's answers; empty when nothing is."""
-        test = self._wishes.smoke_test
+        test = self._options.smoke_test
         try:
             answer = self._hook.ask(name, test or SmokeTest())
         except TransportError as error:
@@ -183,7 +191,7 @@ class Deployment:
             if not answer.is_routed:
                 self._hook.log.warning("EAS's gateway does not lead to service %s yet", name)
             return ""
-        wrong = complaint(test, answer)
+        wrong = response_problem(test, answer)
         return f"the smoke test fails: {wrong}" if wrong else ""
 
     def _give_up(self, state: State, why: str) -> dict[str, Any]:
@@ -191,7 +199,7 @@ class Deployment:
         lines = [f"service {state.name} is no good in version {state.version}: {why}"]
         lines += self._evidence.lines(state.name)
         state = replace(state, failure="\n".join(lines))
-        if self._wishes.leave:
+        if self._options.leave:
             raise self._failed(state, "it is left as it is (on_failure='leave')")
         try:
             state = self._on_the_way_back(state)
@@ -209,16 +217,16 @@ class Deployment:
             ServiceError: there is nothing to wait for.
         """
         now = self._own(state, self._hook.find(state.name))
-        if self._wishes.slots:
+        if self._options.slots:
             raise self._failed(state, self._shifting.withdraw(state.name, state.digest, started=state.started))
-        found = undoing(now, state.digest, self._owner, started=state.started)
-        if found.undo is Undo.BACK:
+        found = plan_rollback(now, state.digest, self._owner, started=state.started)
+        if found.undo is RollbackAction.BACK:
             self._hook.log.warning("%s\nGoing back to version %d", state.failure, found.version)
             self._go_back(state.name, found.version)
             return replace(state, phase=BACK, version=found.version)
-        if found.undo is Undo.DELETE:
+        if found.undo is RollbackAction.DELETE:
             self._hook.delete(state.name)
-        elif found.undo is Undo.STOP:
+        elif found.undo is RollbackAction.STOP:
             self._hook.stop(state.name)
         raise self._failed(state, found.said)
 
@@ -232,8 +240,8 @@ class Deployment:
             if seen is None or (seen.is_settled and seen.status != ServiceStatus.RUNNING):
                 raise
 
-    def _gone_back(self, state: State, seen: ServiceSnapshot | None, verdict: Verdict) -> ServiceError:
-        if verdict is Verdict.REACHED:
+    def _gone_back(self, state: State, seen: ServiceSnapshot | None, verdict: WaitResult) -> ServiceError:
+        if verdict is WaitResult.REACHED:
             return self._failed(state, f"version {state.version} answers again")
         status = f"is {seen.status}, version {seen.current_version} answers" if seen else "can't be seen"
         return self._failed(state, f"the way back to version {state.version} failed, too: the service {status}")
@@ -250,13 +258,13 @@ class Deployment:
             return "how the service is can't be seen"
         if now is None:
             return "there is no such service"
-        traffic = f" with weight {now.share} in its group's traffic" if self._wishes.slots else ""
+        traffic = f" with weight {now.share} in its group's traffic" if self._options.slots else ""
         return f"the service is {now.status}, version {now.current_version} answers{traffic}"
 
     def _result(self, state: State) -> dict[str, Any]:
         service = self._own(state, self._hook.find(state.name))
         note_passed(self._hook, service)
-        called = self._spec.service_name if self._wishes.slots else state.name
+        called = self._spec.service_name if self._options.slots else state.name
         endpoints = self._hook.endpoints(called)
         return {
             "service_name": service.name,

@@ -15,7 +15,7 @@ _LINES = 15
 _CLOCK_SKEW = timedelta(minutes=1)
 
 
-class ServiceEvidence:
+class ServiceFailureDetails:
     """Reads what services say; what can't be read is left out.
 
     Args:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_provider_pai.local.columns import aligned
 from airflow_provider_pai.local.eas.config import instance_count
-from airflow_provider_pai.local.eas.record import Service
+from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.views import explained, status
 
 COLUMNS = ("ServiceName", "Status", "CreateTime", "Version", "Instances", "Message")
 
 
-def rows(services: Iterable[Service]) -> list[dict[str, str]]:
+def rows(services: Iterable[ServiceRecord]) -> list[dict[str, str]]:
     """Return what the table shows of services."""
     return [
         {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.errors import PAIError, ServiceError, shortened
-from airflow_provider_pai.hooks.traffic import Traffic
-from airflow_provider_pai.model.serving.blue_green import withdrawal
+from airflow_provider_pai.lifecycle.serving.traffic import TrafficRouter
+from airflow_provider_pai.model.serving.blue_green import plan_abort
 from airflow_provider_pai.model.serving.reconcile import FOREIGN, is_foreign
 from airflow_provider_pai.model.serving.status import ServiceStatus
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.operators.service_evidence import ServiceEvidence
+    from airflow_provider_pai.lifecycle.serving.evidence import ServiceFailureDetails
 
 
-class Shifting:
+class TrafficShift:
     """Moves a group's traffic to one of its two services, and back when that is no good.
 
     Args:
@@ -33,11 +33,11 @@ class Shifting:
         hook: PAIServiceHook,
         group: str,
         owner: str,
-        evidence: ServiceEvidence,
+        evidence: ServiceFailureDetails,
         tried: Callable[[str], str],
     ) -> None:
         self._hook = hook
-        self._traffic = Traffic(hook, group)
+        self._traffic = TrafficRouter(hook, group)
         self._owner = owner
         self._evidence = evidence
         self._tried = tried
@@ -65,11 +65,11 @@ class Shifting:
                 "traffic away (weight 0)",
                 target,
             )
-        Traffic(self._hook, slots.group).release(slots.clearing(name))
+        TrafficRouter(self._hook, slots.group).release(slots.clearing(name))
         return name
 
     def shift(self, name: str, digest: str, steps: Sequence[int], pause: float) -> str:
-        """Move the traffic step by step; return what was wrong after a step.
+        """Action the traffic step by step; return what was wrong after a step.
 
         Args:
             name: the service.
@@ -106,7 +106,7 @@ class Shifting:
 
     def withdraw(self, name: str, digest: str, *, started: bool) -> str:
         """Take back the traffic, and what the task has done to the service; return what that leaves behind."""
-        found = withdrawal(self._traffic.slots, name, digest, self._owner, started=started, shifted=self.moved)
+        found = plan_abort(self._traffic.slots, name, digest, self._owner, started=started, shifted=self.moved)
         self._traffic.withdraw(name, found)
         return found.said
 

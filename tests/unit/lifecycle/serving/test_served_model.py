@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_pai.api.services import ServiceVersion
 from airflow_provider_pai.errors import ServiceError
-from airflow_provider_pai.hooks.served_model import served_model
+from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.model.serving.request import labelled
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_pai.api.services import describe_traffic_mode, update_group
 from airflow_provider_pai.client.polling.service import LAG_LIMIT
 from airflow_provider_pai.errors import PAIError, ServiceError
-from airflow_provider_pai.model.serving.blue_green import Release, Slots, Withdrawal, shift
-from airflow_provider_pai.model.serving.reconcile import FOREIGN, Undo, is_foreign
+from airflow_provider_pai.model.serving.blue_green import AbortPlan, BlueGreenPair, WeightChange, shift
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, RollbackAction, is_foreign
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook
@@ -19,7 +19,7 @@ BY_WEIGHT = "customized"
 _PAUSE = 1.0
 
 
-class Traffic:
+class TrafficRouter:
     """The traffic of one group.
 
     Args:
@@ -36,12 +36,12 @@ class Traffic:
         self.moved = False
 
     @property
-    def slots(self) -> Slots:
+    def slots(self) -> BlueGreenPair:
         """The services as they are now."""
         return self._hook.slots(self._group)
 
     def shift(self, name: str, digest: str, steps: Sequence[int]) -> bool:
-        """Move traffic to a service by one step, and wait until that is seen.
+        """Action traffic to a service by one step, and wait until that is seen.
 
         Args:
             name: the service.
@@ -63,7 +63,7 @@ class Traffic:
         self.release(releases)
         return bool(releases)
 
-    def release(self, releases: Iterable[Release]) -> None:
+    def release(self, releases: Iterable[WeightChange]) -> None:
         """Change shares, and wait until all of that is seen.
 
         Raises:
@@ -79,12 +79,12 @@ class Traffic:
         for release in done:
             self._seen(release)
 
-    def withdraw(self, name: str, withdrawal: Withdrawal) -> None:
+    def withdraw(self, name: str, withdrawal: AbortPlan) -> None:
         """Take a service's traffic back, and what was done to it."""
         self.release(withdrawal.releases)
-        if withdrawal.undo is Undo.DELETE:
+        if withdrawal.undo is RollbackAction.DELETE:
             self._hook.delete(name)
-        elif withdrawal.undo is Undo.STOP:
+        elif withdrawal.undo is RollbackAction.STOP:
             self._hook.stop(name)
 
     def _share_by_weight(self) -> None:
@@ -94,7 +94,7 @@ class Traffic:
             hook.log.info("Group %s shares its traffic by weight from here on", self._group)
             hook.client.send(update_group(region_id, self._group, BY_WEIGHT))
 
-    def _seen(self, release: Release) -> None:
+    def _seen(self, release: WeightChange) -> None:
         """Wait until a weight is shown as it was set; reads may lag behind [inferred]."""
         for _ in range(round(LAG_LIMIT / _PAUSE) + 1):
             service = self._hook.find(release.name)

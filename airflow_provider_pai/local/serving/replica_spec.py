@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_pai.local.eas.config import instance_count, port_of
-from airflow_provider_pai.local.serving.health import Check
+from airflow_provider_pai.local.serving.health import HealthCheck
 from airflow_provider_pai.model.uri import OssUri
 
 _CODE = "/ml/usercode"
@@ -33,7 +33,7 @@ class ObjectMount:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplicaSpec:
     """What an instance is to be.
 
     Attributes:
@@ -60,12 +60,12 @@ class Plan:
     objects: tuple[ObjectMount, ...]
     scratch: tuple[str, ...]
     directory: str
-    startup: Check | None
-    liveness: Check | None
-    health: Check | None
+    startup: HealthCheck | None
+    liveness: HealthCheck | None
+    health: HealthCheck | None
 
 
-def read_plan(config: Mapping[str, Any]) -> Plan:
+def read_replica_spec(config: Mapping[str, Any]) -> ReplicaSpec:
     """Read a service's configuration.
 
     Args:
@@ -81,7 +81,7 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
     port = port_of(config)
     prepare = container.get("prepare") or {}
     objects, model = tuple(_objects(config)), _model_path(config)
-    return Plan(
+    return ReplicaSpec(
         image=str(container.get("image") or ""),
         command=_command(container),
         environment=_environment(container, model, port),
@@ -92,9 +92,9 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
         scratch=tuple(_scratch(config)),
         # Where its code is, else where its model is [inferred].
         directory=_code_path(objects) or model,
-        startup=Check.read(container.get("startup_check"), port),
-        liveness=Check.read(container.get("liveness_check"), port),
-        health=Check.read(container.get("health_check"), port),
+        startup=HealthCheck.read(container.get("startup_check"), port),
+        liveness=HealthCheck.read(container.get("liveness_check"), port),
+        health=HealthCheck.read(container.get("health_check"), port),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pai.api.services import update_service_label
 from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ProtocolError, TransportError
-from airflow_provider_pai.model.serving.reconcile import Move, Plan, plan
+from airflow_provider_pai.model.serving.reconcile import Action, ReconcilePlan, plan
 from airflow_provider_pai.model.serving.request import PASSED_LABEL, labelled
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
@@ -42,7 +42,7 @@ class Rollout:
         self._owner = owner
         self.changed = self.started = self.dormant = False
 
-    def advance(self) -> tuple[Plan, ServiceSnapshot | None]:
+    def advance(self) -> tuple[ReconcilePlan, ServiceSnapshot | None]:
         """Do what can be done now.
 
         Returns:
@@ -55,16 +55,16 @@ class Rollout:
         for _ in range(_ROUNDS):
             existing = self._hook.find(self._name)
             wanted = plan(existing, self._digest, self._owner)
-            if wanted.move in (Move.AWAIT, Move.SETTLE, Move.NOTHING):
+            if wanted.action in (Action.AWAIT, Action.SETTLE, Action.NOTHING):
                 return wanted, existing
             failure = self._done(wanted)
-            if wanted.move is Move.UPDATE and existing and existing.status == ServiceStatus.STOPPED:
+            if wanted.action is Action.UPDATE and existing and existing.status == ServiceStatus.STOPPED:
                 # An update alone does not start what was stopped [inferred].
                 self.dormant = True
                 if failure is None:
                     continue
             if failure is None:
-                return Plan(Move.AWAIT, wanted.version, wanted.previous), existing
+                return ReconcilePlan(Action.AWAIT, wanted.version, wanted.previous), existing
             self._hook.log.warning("%s: looking what has become of it", failure)
             self._hook.sleep(_PAUSE)
         raise failure or PAIError(f"service {self._name} can't be brought to its configuration")
@@ -73,33 +73,33 @@ class Rollout:
         """Whether this task instance has asked for what a service is to be."""
         return service is not None and service.digest == self._digest and service.owner == self._owner
 
-    def _done(self, wanted: Plan) -> PAIError | None:
+    def _done(self, wanted: ReconcilePlan) -> PAIError | None:
         """Do one thing; return the error after which only a look can tell whether it was done."""
-        if wanted.move is Move.START:
+        if wanted.action is Action.START:
             self.started = True
         else:
             self.changed = True
         try:
             self._act(wanted)
         except PAIError as error:
-            if not _is_open(error, wanted.move) or self._is_refusal(error, wanted.move):
+            if not _is_open(error, wanted.action) or self._is_refusal(error, wanted.action):
                 raise
             return error
         return None
 
-    def _is_refusal(self, error: PAIError, move: Move) -> bool:
+    def _is_refusal(self, error: PAIError, action: Action) -> bool:
         """Whether a create was refused for another reason than that the name is taken."""
         refused = isinstance(error, APIError) and not is_passing(error)
-        return move is Move.CREATE and refused and self._hook.find(self._name) is None
+        return action is Action.CREATE and refused and self._hook.find(self._name) is None
 
-    def _act(self, wanted: Plan) -> None:
+    def _act(self, wanted: ReconcilePlan) -> None:
         hook, name = self._hook, self._name
-        if wanted.move is Move.START:
+        if wanted.action is Action.START:
             hook.log.info("Starting service %s", name)
             hook.start(name)
             return
         config = labelled(self._body, version=wanted.version, previous=wanted.previous, owner=self._owner)
-        if wanted.move is Move.CREATE:
+        if wanted.action is Action.CREATE:
             hook.log.info("Creating service %s", name)
             hook.create(config)
         else:
@@ -121,7 +121,7 @@ def note_passed(hook: PAIServiceHook, service: ServiceSnapshot) -> None:
         hook.log.warning("That service %s has passed its test can't be noted on it (%s)", service.name, error)
 
 
-def _is_open(error: PAIError, move: Move) -> bool:
+def _is_open(error: PAIError, action: Action) -> bool:
     """Whether only a look can tell if the change happened, or if somebody else was quicker.
 
     How EAS refuses a name that is taken is not documented, so every refused create is looked after [inferred].
@@ -132,4 +132,4 @@ def _is_open(error: PAIError, move: Move) -> bool:
         return False
     if isinstance(error, ConflictError | ProtocolError) or is_passing(error):
         return True
-    return move is Move.CREATE and isinstance(error, APIError)
+    return action is Action.CREATE and isinstance(error, APIError)

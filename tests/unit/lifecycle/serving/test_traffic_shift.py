@@ -83,7 +83,7 @@ def test_a_canary_stops_where_somebody_has_changed_its_service(eas: FakeEAS) -> 
     assert [call for call in eas.asked("A") if call.startswith("release iris_green")] == ["release iris_green 10"]
 
 
-def killed_at_the_end(eas: FakeEAS, **wishes: Any) -> None:
+def killed_at_the_end(eas: FakeEAS, **options: Any) -> None:
     hook = FakeHook(eas, "A")
 
     def endpoints(_: str) -> Any:
@@ -91,7 +91,7 @@ def killed_at_the_end(eas: FakeEAS, **wishes: Any) -> None:
 
     hook.endpoints = endpoints  # type: ignore[method-assign]
     with pytest.raises(Died):
-        deployment(hook, spec("iris", "mine", "iris"), **wishes).begin()
+        deployment(hook, spec("iris", "mine", "iris"), **options).begin()
 
 
 def test_traffic_does_not_go_back_to_a_service_that_is_stopped(eas: FakeEAS) -> None:

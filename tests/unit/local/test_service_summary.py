@@ -12,7 +12,7 @@ from airflow_provider_pai.local.__main__ import NOT_RUNNING, main
 from airflow_provider_pai.local.eas import changes
 from airflow_provider_pai.local.eas.record import Seen
 from airflow_provider_pai.local.eas.store import FOLDER, ServiceStore
-from airflow_provider_pai.local.eas.table import lines
+from airflow_provider_pai.local.eas.summary import lines
 from airflow_provider_pai.local.home import Home
 
 CONFIG = {"name": "score", "metadata": {"instance": 2}, "containers": [{"image": "a:1"}]}
