@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
+from airflow_provider_pai.api.answer import IncompleteAnswerError
 from airflow_provider_pai.errors import (
     APIError,
     AuthError,
@@ -98,15 +99,17 @@ def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], conten
 
     Raises:
         APIError: the service refused, as the subclass that fits.
-        ProtocolError: the answer is not a JSON object of the operation's form.
+        ProtocolError: the answer is not a JSON object of the operation's form, or lacks what the operation promises.
     """
     if status >= 400:
         raise decode_error(call.action, status, headers, content)
     if not 200 <= status < 300:
         raise ProtocolError(f"{call.action}: HTTP {status} instead of an answer", _shown(call, content))
-    body = _json_object(call.action, content, secret=call.secret) if content else {}
+    body = _json_object(call.action, content, secret=call.secret)
     try:
         return call.parse(body)
+    except IncompleteAnswerError as error:
+        raise ProtocolError(f"{call.action}: the answer is incomplete: {error}", _shown(call, content)) from None
     except PAIError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
