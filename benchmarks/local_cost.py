@@ -112,7 +112,7 @@ def _fill(home: Path, jobs: int) -> str:
     spec = TrainingJobSpec("true", "ecs.c6.large", image_uri="none:1", job_name="job", labels=labels)
     first = store.create({**create_body(spec, "1"), "UserId": "1"})["TrainingJobId"]
     for status in _WAY:
-        store.change(first, lambda record, status=status: transitions.moved(record, status, datetime.now(UTC)))  # type: ignore[misc]
+        store.change(first, partial(transitions.transition_members, status=status, now=datetime.now(UTC)))
     record = dict(store.existing(first))
     for number in range(2, jobs + 1):
         job_id = f"train{number:011d}"

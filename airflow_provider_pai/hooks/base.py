@@ -16,7 +16,7 @@ from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.errors import PAIError, SpecError, TransportError
+from airflow_provider_pai.errors import PAIError, Problem, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
 from airflow_provider_pai.model.uri import OssUri
@@ -124,7 +124,8 @@ class PAIBaseHook(BaseHook):
         uri = self.client.send(get_default_storage(self.config.workspace_id))
         if uri is None:
             advice = f"set one in PAI's console, or set bucket in Extra of connection {self.pai_conn_id!r}"
-            raise SpecError([f"workspace {self.config.workspace_id} has no default storage; {advice}"])
+            text = f": workspace {self.config.workspace_id} has no default storage; {advice}"
+            raise SpecError([Problem("workspace_id", text)])
         return OssUri.parse(uri).folder().without_endpoint()
 
     def get_conn(self) -> PAIClient:
@@ -167,6 +168,5 @@ class PAIBaseHook(BaseHook):
 
     def _no_connection(self) -> SpecError:
         variable = f"AIRFLOW_CONN_{self.pai_conn_id.upper()}"
-        return SpecError(
-            [f"pai_conn_id: there is no connection {self.pai_conn_id!r}; create one of type 'pai', or set {variable}"]
-        )
+        text = f": there is no connection {self.pai_conn_id!r}; create one of type 'pai', or set {variable}"
+        return SpecError([Problem("pai_conn_id", text)])
