@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-from airflow_provider_pai.api.answer import Page, acknowledged, as_object, read_page, required_object, required_text
+from airflow_provider_pai.api.answer import (
+    Page,
+    acknowledged,
+    as_object,
+    read_list,
+    read_page,
+    required_object,
+    required_text,
+)
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.model.training import response
@@ -218,6 +226,9 @@ def _listed_page(body: Mapping[str, Any]) -> ListedPage:
 
 
 def _line_page(member: str, body: Mapping[str, Any]) -> LinePage:
+    """Read a page of lines; one without a count may still be read to its end, page by page."""
+    if body.get("TotalCount") is None:
+        return LinePage(tuple(read_list(body, member, str)), 0)
     page = read_page(body, member, str)
     return LinePage(page.items, page.total)
 

@@ -73,9 +73,7 @@ class ImageCatalog:
         return list(parse_images(rows))
 
 
-def _page(
-    labels: Mapping[str, str], name: str | None, workspace_id: str | None, number: int
-) -> Call[Page[ImageRow]]:
+def _page(labels: Mapping[str, str], name: str | None, workspace_id: str | None, number: int) -> Call[Page[ImageRow]]:
     # Sorted, oldest first: an image that is added meanwhile moves none to another page.
     return list_images(
         labels=labels,

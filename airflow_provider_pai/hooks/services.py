@@ -14,6 +14,7 @@ from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.errors import NotFoundError, Problem, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
@@ -103,14 +104,9 @@ class PAIServiceHook(PAIBaseHook):
             name_contains: only those whose names contain this.
             group: only those of this group.
         """
-        found: list[ServiceSnapshot] = []
-        page = 1
-        while True:
-            answer = self.client.send(calls.list_services(name_contains=name_contains, group=group, page=page))
-            found += answer.services
-            if not answer.services or len(found) >= answer.total:
-                return found
-            page += 1
+        return list_all(
+            self.client, lambda page: calls.list_services(name_contains=name_contains, group=group, page=page)
+        )
 
     def slots(self, group: str) -> BlueGreenPair:
         """Return the two services that take turns in a group."""

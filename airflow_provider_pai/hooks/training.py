@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_pai.api import training as calls
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.endpoints import console_url
 from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
@@ -21,6 +23,7 @@ from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, Problem
 from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
@@ -161,18 +164,13 @@ class PAITrainingHook(PAIBaseHook):
             status: only jobs in this status.
         """
         since = utc_now() - LOOK_BACK
-        found: list[JobSnapshot] = []
-        page = 1
-        while True:
-            answer = self.client.send(
-                calls.list_training_jobs(
-                    self.config.workspace_id, start_time=since, labels=labels, status=status, page=page
-                )
+
+        def page(number: int) -> Call[Page[JobSnapshot]]:
+            return calls.list_training_jobs(
+                self.config.workspace_id, start_time=since, labels=labels, status=status, page=number
             )
-            found += answer.jobs
-            if not answer.jobs or len(found) >= answer.total:
-                return found
-            page += 1
+
+        return list_all(self.client, page)
 
     def orphans(self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state) -> list[Orphan]:
         """Return this deployment's active jobs whose task instances are over.
