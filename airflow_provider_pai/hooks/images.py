@@ -42,9 +42,10 @@ class PAIImageHook(PAIBaseHook):
         )
         if problems := asked.problems():
             raise SpecError(problems)
-        images = self._catalog.official(image_scope, framework_name)
+        catalog = self._catalog
+        images = list(catalog.official(image_scope, framework_name))
         if include_workspace:
-            images += self._catalog.of_workspace(image_scope)
+            images += catalog.of_workspace(image_scope)
         return select(
             images,
             framework_name=framework_name,

@@ -56,7 +56,7 @@ def jobs_of(client: PAIClient) -> list[str]:
     call = training.list_training_jobs(
         client.config.workspace_id, start_time=datetime.now(UTC) - timedelta(days=1), order="ASC"
     )
-    return [job.job_id for job in client.send(call).jobs]
+    return [job.job_id for job in client.send(call).items]
 
 
 def wait(client: PAIClient, job_id: str, *statuses: str) -> JobSnapshot:
