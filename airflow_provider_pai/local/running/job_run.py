@@ -301,6 +301,7 @@ class JobRun:
         self._context.runtime.end_survivors(self._id, ())
         for instance in instances:
             instance.close()
+        self._recorder.finish_output()
         # Of several instances, those behind one that couldn't be started never were.
         never = [None] * (len(self._names) - len(instances))
         codes = [instance.exit_code() for instance in instances] + never
