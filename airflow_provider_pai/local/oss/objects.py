@@ -328,11 +328,5 @@ class ObjectStore:
         """Write objects into a folder and return how many; see :func:`trees.download`."""
         return trees.download(self, bucket, prefix_or_key, folder)
 
-    def upload_tree(
-        self, bucket: str, prefix: str, folder: Path, root: Path, before: trees.Stamps | None = None
-    ) -> int:
-        """Store a folder's changed files and return how many; see :func:`trees.upload_tree`."""
-        return trees.upload_tree(self, bucket, prefix, folder, root, before)
-
     def _now(self) -> int:
         return int(self._clock())

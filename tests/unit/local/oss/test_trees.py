@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import pytest
 
 from airflow_provider_pai.local.oss.errors import OSSRefusal
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.trees import stamps
 
 
 @pytest.fixture
@@ -77,90 +74,6 @@ def test_a_grown_object_is_downloaded_without_what_an_interrupted_append_left(st
         blob.write(b"half-written")
     store.download("bkt", "log", tmp_path / "in")
     assert tree(tmp_path / "in") == {"log": b"first"}
-
-
-def test_a_folder_is_stored_below_a_prefix(store, tmp_path):
-    out = tmp_path / "out"
-    (out / "sub").mkdir(parents=True)
-    (out / "a b").write_bytes(b"1")
-    (out / "sub" / ".hidden").write_bytes(b"2")
-    assert store.upload_tree("bkt", "models/m1", out, tmp_path) == 2
-    assert [stored.key for stored in store.list_objects("bkt").objects] == ["models/m1/a b", "models/m1/sub/.hidden"]
-    assert store.upload_tree("bkt", "", out, tmp_path) == 2
-    assert store.read("bkt", "sub/.hidden") == b"2"
-
-
-def test_a_missing_folder_has_no_files(store, tmp_path):
-    assert store.upload_tree("bkt", "p/", tmp_path / "missing", tmp_path) == 0
-
-
-def test_links_are_followed_inside_the_folder_and_left_out_when_they_lead_outside(store, tmp_path, caplog):
-    out = tmp_path / "out"
-    (out / "sub").mkdir(parents=True)
-    (out / "model").write_bytes(b"1")
-    (tmp_path / "secret").write_bytes(b"2")
-    (out / "latest").symlink_to("model")
-    (out / "outside").symlink_to(tmp_path / "secret")
-    (out / "broken").symlink_to("nowhere")
-    (out / "folder").symlink_to("sub")
-    with caplog.at_level(logging.WARNING):
-        assert store.upload_tree("bkt", "", out, tmp_path) == 2
-    assert [stored.key for stored in store.list_objects("bkt").objects] == ["latest", "model"]
-    assert {record.args[0].name for record in caplog.records} == {"outside", "broken", "folder"}
-
-
-@pytest.mark.parametrize("replaced", ["job", "job/ml", "job/ml/output", "job/ml/output/model"])
-@pytest.mark.parametrize("target", ["secrets", "/", "/proc"])
-def test_a_folder_that_became_a_link_is_not_stored(store, tmp_path, replaced, target):
-    (tmp_path / "secrets" / "ml" / "output" / "model").mkdir(parents=True)
-    (tmp_path / "secrets" / "ml" / "output" / "model" / "key").write_bytes(b"secret")
-    link = tmp_path / replaced
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(tmp_path / target)
-    with pytest.raises(NotADirectoryError, match="replaced by a link"):
-        store.upload_tree("bkt", "m/", tmp_path / "job/ml/output/model", tmp_path / "job")
-    assert not store.list_objects("bkt").objects
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(store, tmp_path):
-    put(store, "m/a")
-    (tmp_path / "out").write_bytes(b"")
-    with pytest.raises(NotADirectoryError):
-        store.upload_tree("bkt", "m/", tmp_path / "out", tmp_path, {"a": (3, 1)})
-    assert store.read("bkt", "m/a") == b"m/a"
-
-
-def test_links_in_a_circle_are_left_out(store, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "circle").symlink_to("circle")
-    assert store.upload_tree("bkt", "", tmp_path / "out", tmp_path) == 0
-
-
-def test_only_what_changed_is_stored_and_only_what_was_downloaded_and_is_gone_is_deleted(store, tmp_path):
-    out = tmp_path / "out"
-    put(store, "c/same", "c/changed", "c/deep/gone")
-    store.download("bkt", "c/", out)
-    before = stamps(out, tmp_path)
-    assert set(before) == {"same", "changed", "deep/gone"}
-    store.put("bkt", "c/same", io.BytesIO(b"of another job"))
-    put(store, "c/late")
-    (out / "changed").write_bytes(b"changed")
-    os.utime(out / "changed", ns=(0, before["changed"][1] + 1))
-    (out / "deep" / "gone").unlink()
-    (out / "new").write_bytes(b"new")
-    assert store.upload_tree("bkt", "c/", out, tmp_path, before) == 2
-    found = {stored.key: store.read("bkt", stored.key) for stored in store.list_objects("bkt").objects}
-    assert found == {"c/same": b"of another job", "c/late": b"c/late", "c/changed": b"changed", "c/new": b"new"}
-
-
-def test_a_file_that_became_a_link_to_elsewhere_keeps_its_object(store, tmp_path):
-    put(store, "c/a")
-    store.download("bkt", "c/", tmp_path / "out")
-    before = stamps(tmp_path / "out", tmp_path)
-    (tmp_path / "out" / "a").unlink()
-    (tmp_path / "out" / "a").symlink_to("/proc/self/environ")
-    assert store.upload_tree("bkt", "c/", tmp_path / "out", tmp_path, before) == 0
-    assert store.read("bkt", "c/a") == b"c/a"
 
 
 def test_links_become_files_with_their_targets_bytes(store, tmp_path):
