@@ -20,6 +20,7 @@ from airflow_provider_pai.local.catalogs import (
     experiments,
     images,
     machines,
+    models,
     quotas,
     sts,
     workspaces,
@@ -54,7 +55,8 @@ from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
+_IMAGES, _DATASETS, _EXPERIMENTS, _MODELS = "images", "datasets", "experiments", "models"
+_CONFIGS, _CREATED = "configs", "created"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Backend:
             self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._saver(_IMAGES))
             self._datasets = RecordStore("DatasetId", home.recall(_DATASETS, []), self._saver(_DATASETS))
             self._experiments = RecordStore("ExperimentId", home.recall(_EXPERIMENTS, []), self._saver(_EXPERIMENTS))
+            self._models = RecordStore("ModelId", home.recall(_MODELS, []), self._saver(_MODELS))
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
@@ -163,6 +166,7 @@ class Backend:
             *images.routes(self._catalog, workspace, now),
             *datasets.routes(self._datasets, workspace, now),
             *experiments.routes(self._experiments, workspace, storage, now),
+            *models.routes(self._models, workspace, now),
             *workspaces.routes(self._workspace, self._configs, now),
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
@@ -210,6 +214,7 @@ class Backend:
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()
+        self._models.clear()
         self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
@@ -296,7 +301,7 @@ class Backend:
 def _empty(objects: ObjectStore) -> None:
     """Delete all buckets and what is in them."""
     for bucket in objects.buckets():
-        for upload in objects.uploads.under_way(bucket.name):
+        for upload in objects.uploads.pending(bucket.name):
             objects.uploads.abort(bucket.name, upload.key, upload.upload_id)
         while found := objects.list_objects(bucket.name).objects:
             objects.delete_many(bucket.name, [stored.key for stored in found])

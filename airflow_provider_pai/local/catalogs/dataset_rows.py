@@ -70,7 +70,7 @@ def dataset_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
         time: now, as the service writes it.
 
     Raises:
-        Refusal: 400 InvalidParameter.
+        ErrorResponse: 400 InvalidParameter.
     """
     if not _NAME.fullmatch(body["Name"]):
         what = "1 to 127 letters, digits, '_' and '-', beginning with a letter or a digit"

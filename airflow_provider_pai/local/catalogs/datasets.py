@@ -23,19 +23,20 @@ from airflow_provider_pai.local.catalogs.dataset_rows import (
     find_version,
     version_row,
 )
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows, wire_time
-from airflow_provider_pai.local.http.page import Page
+from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
+from airflow_provider_pai.local.clock import wire_time_ms
+from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import invalid
-from airflow_provider_pai.local.http.response import Refusal, answer
-from airflow_provider_pai.local.http.schema import Form, Nothing, checked_body
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.http.schema import Schema, Unsupported, checked_body
 
 DATASETS = "/api/v1/datasets"
 _PAGE_SIZE = 10
 _SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "Name")
 _VERSIONS_SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "SourceType", "DataSourceType", "Property")
-_LABELS: Form = [{"Key": str, "Value": str}]
-_VERSION_FORM: dict[str, Form] = {
-    **dict.fromkeys(("DatasetTaskRamRole", "DryRun", "ImportInfo", "UserMetricsEndpoints"), Nothing()),
+_LABELS: Schema = [{"Key": str, "Value": str}]
+_VERSION_FORM: dict[str, Schema] = {
+    **dict.fromkeys(("DatasetTaskRamRole", "DryRun", "ImportInfo", "UserMetricsEndpoints"), Unsupported()),
     "DataCount": int,
     "DataSize": int,
     "DataSourceType": str,
@@ -47,9 +48,9 @@ _VERSION_FORM: dict[str, Form] = {
     "SourceType": str,
     "Uri": str,
 }
-_FORM: dict[str, Form] = {
+_FORM: dict[str, Schema] = {
     **_VERSION_FORM,
-    **dict.fromkeys(("AccessibleRoleIdList", "MountAccessReadWriteRoleIdList", "Provider"), Nothing()),
+    **dict.fromkeys(("AccessibleRoleIdList", "MountAccessReadWriteRoleIdList", "Provider"), Unsupported()),
     "Accessibility": str,
     "DataType": str,
     "Edition": str,
@@ -98,27 +99,27 @@ class _Datasets:
         workspace = self._workspace(body)
         if workspace != self.default_workspace_id:
             raise invalid("WorkspaceId", f"there is no workspace {workspace}")
-        row = dataset_row(body, workspace, wire_time(self.now()))
+        row = dataset_row(body, workspace, wire_time_ms(self.now()))
         if not self.store.add(row):
-            raise Refusal(409, "DatasetAlreadyExists", f"The workspace already has a dataset {row['Name']}.")
-        return answer({"DatasetId": row["DatasetId"]})
+            raise ErrorResponse(409, "DatasetAlreadyExists", f"The workspace already has a dataset {row['Name']}.")
+        return json_response({"DatasetId": row["DatasetId"]})
 
     def list(self, request: Request) -> Response:
         query = request.query_params
         workspace = self._workspace(query)
         rows = filter_datasets([row for row in self.store.rows() if row["WorkspaceId"] == workspace], query)
-        page = Page.asked(query, _PAGE_SIZE).of(sort_rows(rows, query, _SORTABLE))
-        return answer({"Datasets": [dataset_view(row) for row in page], "TotalCount": len(rows)})
+        page = PageRequest.asked(query, _PAGE_SIZE).of(sort_rows(rows, query, _SORTABLE))
+        return json_response({"Datasets": [dataset_view(row) for row in page], "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
-        return answer(dataset_view(self._find(request)))
+        return json_response(dataset_view(self._find(request)))
 
     def delete(self, request: Request) -> Response:
         self.store.remove(self._find(request)["DatasetId"])
-        return answer({})
+        return json_response({})
 
     def create_version(self, request: Request) -> Response:
-        row, time = self._find(request), wire_time(self.now())
+        row, time = self._find(request), wire_time_ms(self.now())
         body = checked_body(request, _VERSION_FORM, _REQUIRED)
         check_place(body)
         added: list[str] = []
@@ -129,22 +130,22 @@ class _Datasets:
             return {"Versions": [*current["Versions"], version], "GmtModifiedTime": time}
 
         self.store.change(row["DatasetId"], change)
-        return answer({"VersionName": added[0]})
+        return json_response({"VersionName": added[0]})
 
     def list_versions(self, request: Request) -> Response:
         query = request.query_params
         rows = filter_versions(self._find(request)["Versions"], query)
-        page = Page.asked(query, _PAGE_SIZE)
+        page = PageRequest.asked(query, _PAGE_SIZE)
         shown = page.of(sort_rows(rows, query, _VERSIONS_SORTABLE))
         paging = {"PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}
-        return answer({"DatasetVersions": list(shown), **paging})
+        return json_response({"DatasetVersions": list(shown), **paging})
 
     def get_version(self, request: Request) -> Response:
         row, name = self._find(request), request.path_params["VersionName"]
         version = find_version(row, name)
         if version is None:
-            raise Refusal(404, "DatasetVersionNotFound", f"Dataset {row['DatasetId']} has no version {name}.")
-        return answer({"DatasetId": row["DatasetId"], **version})
+            raise ErrorResponse(404, "DatasetVersionNotFound", f"Dataset {row['DatasetId']} has no version {name}.")
+        return json_response({"DatasetId": row["DatasetId"], **version})
 
     def _workspace(self, values: Mapping[str, Any]) -> str:
         return str(values.get("WorkspaceId") or self.default_workspace_id)
@@ -153,5 +154,5 @@ class _Datasets:
         dataset_id = request.path_params["DatasetId"]
         row = self.store.find(dataset_id)
         if row is None:
-            raise Refusal(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")
+            raise ErrorResponse(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")
         return row

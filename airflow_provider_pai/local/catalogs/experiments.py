@@ -17,26 +17,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, new_id, sort_rows, wire_time
+from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, new_id, sort_rows
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
-from airflow_provider_pai.local.http.page import Page
+from airflow_provider_pai.local.clock import wire_time_ms
+from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import invalid, one_of, some_of
-from airflow_provider_pai.local.http.response import Refusal, answer
-from airflow_provider_pai.local.http.schema import Form, checked_body
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.http.schema import Schema, checked_body
 from airflow_provider_pai.model.uri import OssUri
 
 EXPERIMENTS = "/api/v1/experiments"
 _PAGE_SIZE = 10
 _ACCESSIBILITIES = ("PRIVATE", "PUBLIC")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
-_FORM: dict[str, Form] = {
+_FORM: dict[str, Schema] = {
     "Accessibility": str,
     "ArtifactUri": str,
     "Labels": [{"Key": str, "Value": str}],
     "Name": str,
     "WorkspaceId": str,
 }
-_UPDATE_FORM: dict[str, Form] = {"Accessibility": str, "Name": str}
+_UPDATE_FORM: dict[str, Schema] = {"Accessibility": str, "Name": str}
 
 
 def routes(
@@ -72,10 +73,10 @@ class _Experiments:
         body = checked_body(request, _FORM, ("Name", "WorkspaceId"))
         if body["WorkspaceId"] != self.default_workspace_id:
             raise invalid("WorkspaceId", f"there is no workspace {body['WorkspaceId']}")
-        row = _experiment(body, self.storage(), wire_time(self.now()))
+        row = _experiment(body, self.storage(), wire_time_ms(self.now()))
         if not self.store.add(row):
             raise _name_taken(row["Name"])
-        return answer({"ExperimentId": row["ExperimentId"]})
+        return json_response({"ExperimentId": row["ExperimentId"]})
 
     def list(self, request: Request) -> Response:
         query = request.query_params
@@ -85,10 +86,10 @@ class _Experiments:
             raise invalid("OrderBy", "it is not supported, use SortBy and Order")
         ordered = sort_rows(rows, query, ("GmtCreateTime",), newest_first=True)
         page, token = _page(ordered, query)
-        return answer({"Experiments": list(page), "TotalCount": len(rows), "NextPageToken": token})
+        return json_response({"Experiments": list(page), "TotalCount": len(rows), "NextPageToken": token})
 
     def get(self, request: Request) -> Response:
-        return answer(self._find(request))
+        return json_response(self._find(request))
 
     def update(self, request: Request) -> Response:
         experiment_id = self._find(request)["ExperimentId"]
@@ -97,25 +98,25 @@ class _Experiments:
         if "Name" in changed:
             _check_name(changed["Name"])
         one_of(changed, "Accessibility", _ACCESSIBILITIES)
-        time = wire_time(self.now())
+        time = wire_time_ms(self.now())
         if not self.store.change(experiment_id, lambda _: {**changed, "GmtModifiedTime": time}):
             raise _name_taken(changed["Name"])
-        return answer({})
+        return json_response({})
 
     def delete(self, request: Request) -> Response:
         self.store.remove(self._find(request)["ExperimentId"])
-        return answer({})
+        return json_response({})
 
     def _find(self, request: Request) -> Row:
         experiment_id = request.path_params["ExperimentId"]
         row = self.store.find(experiment_id)
         if row is None:
-            raise Refusal(404, "ExperimentNotFound", f"The experiment {experiment_id} does not exist.")
+            raise ErrorResponse(404, "ExperimentNotFound", f"The experiment {experiment_id} does not exist.")
         return row
 
 
-def _name_taken(name: str) -> Refusal:
-    return Refusal(409, "ExperimentAlreadyExists", f"The workspace already has an experiment {name}.")
+def _name_taken(name: str) -> ErrorResponse:
+    return ErrorResponse(409, "ExperimentAlreadyExists", f"The workspace already has an experiment {name}.")
 
 
 def _check_name(name: str) -> None:
@@ -162,11 +163,11 @@ def _page(rows: Sequence[Row], query: Mapping[str, str]) -> tuple[Sequence[Row],
     """
     token = query.get("PageToken")
     if not token and not query.get("MaxResults"):
-        return Page.asked(query, _PAGE_SIZE).of(rows), None
+        return PageRequest.asked(query, _PAGE_SIZE).of(rows), None
     if not re.fullmatch(r"[0-9]{0,9}", token or ""):
         raise invalid("PageToken", "it is no token of this list")
     start = int(token or 0)
-    count = Page.asked({"PageSize": query.get("MaxResults", "")}, _PAGE_SIZE).size
+    count = PageRequest.asked({"PageSize": query.get("MaxResults", "")}, _PAGE_SIZE).size
     return rows[start : start + count], start + count if start + count < len(rows) else None
 
 

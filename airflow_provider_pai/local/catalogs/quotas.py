@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
-from airflow_provider_pai.local.http.page import Page, descending
+from airflow_provider_pai.local.clock import wire_time
+from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag, one_of, some_of
-from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota, QuotaUsage
-from airflow_provider_pai.local.jobs.transitions import wire_time
 
 QUOTAS = "/api/v1/quotas/"
 """Of ListQuotas, with the slash that PaiStudio's clients send."""
@@ -57,14 +57,14 @@ class _Quotas:
         descending(query)
         one_of(query, "SortBy", _SORTABLE)
         rows = [item for item in [self._item()] if self._matches(item, query)]
-        return answer({"Quotas": list(Page.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
+        return json_response({"Quotas": list(PageRequest.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
         quota_id = request.path_params["QuotaId"]
         flag(request.query_params, "Verbose")
         if quota_id != self.quota.quota_id:
-            raise Refusal(404, "QuotaNotFound", f"The quota {quota_id} does not exist.")
-        return answer(self._item())
+            raise ErrorResponse(404, "QuotaNotFound", f"The quota {quota_id} does not exist.")
+        return json_response(self._item())
 
     def _matches(self, item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
         ids, workspaces = some_of(query, "QuotaIds"), some_of(query, "WorkspaceIds")

@@ -6,7 +6,6 @@ import secrets
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_pai.local.http.page import descending
@@ -107,7 +106,7 @@ def sort_rows(
         newest_first: whether the order is descending unless asked otherwise.
 
     Raises:
-        Refusal: 400 InvalidParameter.
+        ErrorResponse: 400 InvalidParameter.
     """
     sort_by, backwards = one_of(query, "SortBy", sortable, sortable[0]), descending(query, newest_first)
     # Equal rows stay in the order they came, or the opposite.
@@ -117,8 +116,3 @@ def sort_rows(
 def new_id(prefix: str) -> str:
     """Return an id at random: the prefix and 18 lower-case letters and digits, the service's form."""
     return prefix + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(_ID_LENGTH))
-
-
-def wire_time(moment: datetime) -> str:
-    """Write a time as AIWorkSpace does: UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.local.catalogs.catalog import is_image_uri
-from airflow_provider_pai.local.http.schema import form_problems, means_something
+from airflow_provider_pai.local.http.schema import means_something, schema_problems
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
 from airflow_provider_pai.local.jobs.channel_uris import dataset_uris, with_uris
@@ -80,9 +80,9 @@ class CreateJobValidator:
             value: the JSON value of the request's body, without members that are null.
 
         Raises:
-            Refusal: 400 MissingParameter or InvalidParameter; the message names the member.
+            ErrorResponse: 400 MissingParameter or InvalidParameter; the message names the member.
         """
-        for problem in form_problems(value, FORM):
+        for problem in schema_problems(value, FORM):
             raise invalid(problem + ".")
         body = cast(Body, value)
         for path, why in _CANNOT.items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airflow_provider_pai.local.http.schema import Form
+from airflow_provider_pai.local.http.schema import Schema
 
 MAX_BYTES = 128
 """Of a key and of a value [inferred]: the limit that AIWorkSpace documents for the labels of models."""
-FORM: dict[str, Form] = {"Labels": [{"Key": str, "Value": str}]}
+FORM: dict[str, Schema] = {"Labels": [{"Key": str, "Value": str}]}
 """The body of UpdateTrainingJobLabels."""
 
 Label = Mapping[str, str]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.jobs.files import JobFiles, Points
 from airflow_provider_pai.local.jobs.metrics import MetricReader, ProgressDefinition
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.training.metric_text import metric_value, no_value_reason
 from airflow_provider_pai.model.training.spec import MetricDefinition
 

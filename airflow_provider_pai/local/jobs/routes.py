@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api.training import JOBS
 from airflow_provider_pai.local.http.page import descending
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import checked_body, json_body
 from airflow_provider_pai.local.jobs import errors, labels, views
 from airflow_provider_pai.local.jobs.channel_uris import dataset_uris
@@ -86,30 +86,30 @@ class _Jobs:
         record = self.store.create({**body, "UserId": self.user_id}, resolver.complete, Places=places)
         job_id = record["TrainingJobId"]
         self.runner.submit(job_id)
-        return answer({"TrainingJobId": job_id})
+        return json_response({"TrainingJobId": job_id})
 
     def list(self, request: Request) -> Response:
         records, total = self.store.query(request.query_params)
-        return answer({"TrainingJobs": [views.job_list_item(record) for record in records], "TotalCount": total})
+        return json_response({"TrainingJobs": [views.job_list_item(record) for record in records], "TotalCount": total})
 
     def get(self, request: Request) -> Response:
         record = self._find_job(request)
         files = self.store.files(record["TrainingJobId"])
         latest, progress = files.metrics.latest(), files.progress.latest()
-        return answer(views.job_detail(record, latest, progress, self.now(), self.console))
+        return json_response(views.job_detail(record, latest, progress, self.now(), self.console))
 
     def delete(self, request: Request) -> Response:
         record = self._find_job(request)
         if not is_terminal(record):
             raise errors.not_ended(record["TrainingJobId"], record["Status"])
         self.store.delete(record["TrainingJobId"])
-        return answer({})
+        return json_response({})
 
     def stop(self, request: Request) -> Response:
         job_id = self._find_job(request)["TrainingJobId"]
         if not self.runner.stop(job_id):
             raise errors.already_ended(job_id, self._find_job(request)["Status"])
-        return answer({})
+        return json_response({})
 
     def logs(self, request: Request) -> Response:
         record, query = self._find_job(request), request.query_params
@@ -120,7 +120,7 @@ class _Jobs:
         several = len(record["Instances"]) > 1
         log = files.instance_log(instance) if instance and several else files.log
         lines, total = log.page((page.number - 1) * page.size, page.size)
-        return answer({"Logs": lines, "TotalCount": str(total)})
+        return json_response({"Logs": lines, "TotalCount": str(total)})
 
     def events(self, request: Request) -> Response:
         return self._events(request, self._find_job(request), "")
@@ -141,14 +141,14 @@ class _Jobs:
         ]
         if descending(query):
             points.reverse()
-        return answer({"Metrics": list(page.of(points)), "TotalCount": len(points)})
+        return json_response({"Metrics": list(page.of(points)), "TotalCount": len(points)})
 
     def latest_metrics(self, request: Request) -> Response:
         record = self._find_job(request)
         # [inferred] that the names are separated by commas.
         names = {name for name in request.query_params.get("Names", "").split(",") if name}
         latest = self.store.files(record["TrainingJobId"]).metrics.latest()
-        return answer({"Metrics": [point for point in latest if not names or point["Name"] in names]})
+        return json_response({"Metrics": [point for point in latest if not names or point["Name"] in names]})
 
     def instance_metrics(self, request: Request) -> Response:
         record = self._find_job(request)
@@ -156,18 +156,18 @@ class _Jobs:
             raise errors.missing("MetricType")
         # Local PAI measures nothing; a client that draws the points has none to draw.
         rows = [{"InstanceId": instance["Name"], "Metrics": []} for instance in record.get("Instances", ())]
-        return answer({"InstanceMetrics": rows})
+        return json_response({"InstanceMetrics": rows})
 
     def error_info(self, request: Request) -> Response:
         record = self._find_job(request)
         tail = self.store.files(record["TrainingJobId"]).log.tail(_ERROR_LINES)
-        return answer({"ErrorInfo": views.error_info(record, tail)})
+        return json_response({"ErrorInfo": views.error_info(record, tail)})
 
     def output_models(self, request: Request) -> Response:
         record = self._find_job(request)
         model = views.output_model(record)
         source = {"SourceType": "TrainingJob", "SourceId": record["TrainingJobId"]}
-        return answer({"OutputModels": [{**model, **source}] if model else []})
+        return json_response({"OutputModels": [{**model, **source}] if model else []})
 
     def update_labels(self, request: Request) -> Response:
         record = self._find_job(request)
@@ -177,7 +177,7 @@ class _Jobs:
         for problem in labels.label_problems(body["Labels"]):
             raise errors.invalid(problem + ".")
         self._change_labels(record, lambda current: labels.merge_labels(current, body["Labels"]))
-        return answer({})
+        return json_response({})
 
     def delete_labels(self, request: Request) -> Response:
         record = self._find_job(request)
@@ -185,7 +185,7 @@ class _Jobs:
         if not keys:
             raise errors.missing("Keys")
         self._change_labels(record, lambda current: labels.remove_labels(current, keys))
-        return answer({})
+        return json_response({})
 
     def _change_labels(self, record: Record, change: Callable[[Sequence[Label]], Sequence[Label]]) -> None:
         self.store.change(record["TrainingJobId"], lambda job: {"Labels": [*change(job.get("Labels", ()))]})
@@ -195,7 +195,7 @@ class _Jobs:
         start, end = read_time_range(request.query_params)
         events = self.store.files(record["TrainingJobId"]).events(instance)
         texts = [f"{time} {text}" for time, text in events if start <= time <= (end or "~")]
-        return answer({"Events": list(page.of(texts)), "TotalCount": str(len(texts))})
+        return json_response({"Events": list(page.of(texts)), "TotalCount": str(len(texts))})
 
     def _find_job(self, request: Request) -> Record:
         job_id = request.path_params["TrainingJobId"]

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.jobs import query, transitions
 from airflow_provider_pai.local.jobs.files import JobFiles
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.training.status import JobStatus
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class JobStore:
         """Return one page of ListTrainingJobs and the number of all matches.
 
         Raises:
-            Refusal: 400 InvalidParameter.
+            ErrorResponse: 400 InvalidParameter.
         """
         now = self._now()
         visible = now - timedelta(seconds=self.lag_seconds)

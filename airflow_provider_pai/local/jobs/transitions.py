@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
 NEXT: Mapping[JobStatus, frozenset[JobStatus]] = {
@@ -113,11 +114,6 @@ def not_started(why: str) -> Outcome:
 def output_failed(why: str) -> Outcome:
     """Return the end of a job that did its work but whose outputs can't be stored."""
     return Outcome(JobStatus.FAILED, ReasonCode.OUTPUT_FAILED, why)
-
-
-def wire_time(moment: datetime) -> str:
-    """Write a time as PAI does: UTC, whole seconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_terminal(record: Mapping[str, Any]) -> bool:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.oss.blobs import CHUNK
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import local_path
-
-if TYPE_CHECKING:
-    from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.objects import ObjectStore
 
 
 def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) -> int:
@@ -30,7 +27,7 @@ def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) 
         How many files were written; folder markers (keys ending in ``/``) become folders and don't count.
 
     Raises:
-        OSSRefusal: NoSuchBucket; NoSuchKey: neither object nor prefix; InvalidObjectName: a key leads out of the
+        OSSErrorResponse: NoSuchBucket; NoSuchKey: neither object nor prefix; InvalidObjectName: a key leads out of the
             folder, or can't be a file's name.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,9 +35,9 @@ def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) 
         return _write_all(store, bucket, prefix_or_key, folder)
     try:
         _write(store, bucket, prefix_or_key, local_path(folder, prefix_or_key.rpartition("/")[2]))
-    except OSSRefusal as refusal:
+    except OSSErrorResponse as error:
         prefix = prefix_or_key + "/"
-        if refusal.code == "NoSuchKey" and store.list_objects(bucket, prefix, max_keys=1).objects:
+        if error.code == "NoSuchKey" and store.list_objects(bucket, prefix, max_keys=1).objects:
             return _write_all(store, bucket, prefix, folder)
         raise
     return 1

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import download
 
 _PART = ".part"
 
@@ -62,7 +63,7 @@ class BoundObjects:
         if bucket in self._places:
             folder.mkdir(parents=True, exist_ok=True)
             return self._places[bucket].download(prefix_or_key, folder)
-        return self._objects.download(bucket, prefix_or_key, folder)
+        return download(self._objects, bucket, prefix_or_key, folder)
 
     def shown(self, bucket: str, prefix_or_key: str) -> Path | None:
         """Return what a job can be shown instead of a copy, see :meth:`BoundStorage.shown`."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.running.output_files import (
     JobRoot,
     OutputFiles,
@@ -31,7 +31,7 @@ class OutputStore(Protocol):
         """Store a file and tell whether it was; False when another has changed what is stored since.
 
         Raises:
-            OSSRefusal: it can't be an object of this key.
+            OSSErrorResponse: it can't be an object of this key.
             OSError: it can't be read or written.
         """
 
@@ -39,7 +39,7 @@ class OutputStore(Protocol):
         """Delete files, each with the time that it was modified when the job got it, unless another changed it since.
 
         Raises:
-            OSSRefusal: there is no such bucket.
+            OSSErrorResponse: there is no such bucket.
             OSError: they can't be deleted.
         """
 
@@ -75,7 +75,7 @@ def store_outputs(plan: RunPlan, work: WorkFolder, store: OutputStore, say: Call
             # The job can replace any folder in its own, but not that one.
             found = find_output_files(work.ml / mount.folder, root)
             count = channel.update(found, downloaded.get(mount.folder, {}))
-        except (OSSRefusal, OSError) as error:
+        except (OSSErrorResponse, OSError) as error:
             lost.append(f"The output channel {mount.channel} can't be stored: {error}")
             say(lost[-1])
             continue
@@ -132,7 +132,7 @@ class _Channel:
             if now == before:
                 return False
             stored = self._store.store_file(self._mount.uri.bucket, self._key(name), path, now[1])
-        except (OSSRefusal, OSError) as error:
+        except (OSSErrorResponse, OSError) as error:
             self._fail(name, error.strerror or str(error) if isinstance(error, OSError) else str(error))
             return False
         if not stored:

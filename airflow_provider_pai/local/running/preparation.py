@@ -9,7 +9,7 @@ from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.jobs.transitions import ReasonCode
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
 from airflow_provider_pai.local.running.outputs import save_stamps
 from airflow_provider_pai.model.training.container import Mount, RunPlan
@@ -91,7 +91,7 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
             unpack(target / code.key.rpartition("/")[2], folder)
             shutil.rmtree(target)
             count = sum(1 for path in folder.rglob("*") if path.is_file())
-    except (OSSRefusal, OSError) as error:
+    except (OSSErrorResponse, OSError) as error:
         why = f"The source code can't be read from {code.uri}: {error}"
         raise PreparationFailed(ReasonCode.CODE_FAILED, why) from error
     except BadArchive as error:
@@ -115,6 +115,6 @@ def _download_channel(objects: Objects, what: str, mount: Mount, work: WorkFolde
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return objects.download(mount.uri.bucket, mount.uri.key, folder)
-    except (OSSRefusal, OSError) as error:
+    except (OSSErrorResponse, OSError) as error:
         why = f"The {what} can't be read from {mount.uri}: {error}"
         raise PreparationFailed(ReasonCode.DATA_FAILED, why) from error

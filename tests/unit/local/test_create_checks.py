@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
@@ -144,7 +144,7 @@ def test_members_that_mean_nothing_are_taken(changes: Mapping[str, Any]) -> None
     ],
 )
 def test_required_members_are_asked_for_by_name(path: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ErrorResponse) as refused:
         CHECKS.validate(body({path: ABSENT}))
     assert (refused.value.status, refused.value.code) == (400, "MissingParameter")
     assert refused.value.message == f"{path} is required."
@@ -255,7 +255,7 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
     ],
 )
 def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any], said: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ErrorResponse) as refused:
         CHECKS.validate(body(changes))
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
     assert said in refused.value.message
@@ -279,7 +279,7 @@ def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any]
     ],
 )
 def test_requirements_that_reach_for_this_machine_are_refused(line: str) -> None:
-    with pytest.raises(Refusal, match="PythonRequirements is invalid") as refused:
+    with pytest.raises(ErrorResponse, match="PythonRequirements is invalid") as refused:
         CHECKS.validate(body({"PythonRequirements": [line]}))
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 
@@ -309,5 +309,5 @@ def test_requirements_of_an_index_or_a_server_are_taken(line: str) -> None:
 
 @pytest.mark.parametrize("value", [None, [], "text", 1])
 def test_only_an_object_is_a_body(value: object) -> None:
-    with pytest.raises(Refusal, match="The body must be an object"):
+    with pytest.raises(ErrorResponse, match="The body must be an object"):
         CHECKS.validate(value)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.lines import LineFile
 from airflow_provider_pai.local.jobs.store import JobStore, load_records
 from airflow_provider_pai.local.jobs.transitions import NEXT, transition_members
@@ -203,7 +203,7 @@ def test_pages_and_orders(store: JobStore, clock: Clock) -> None:
     ],
 )
 def test_bad_parameters_are_refused_by_name(store: JobStore, name: str, value: str) -> None:
-    with pytest.raises(Refusal, match=name) as refused:
+    with pytest.raises(ErrorResponse, match=name) as refused:
         store.query({name: value})
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 

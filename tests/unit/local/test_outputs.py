@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import download
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, LocalFolder
 from airflow_provider_pai.local.running.output_files import JobRoot, find_output_files
 from airflow_provider_pai.local.running.outputs import OutputsLost, save_stamps, store_outputs
@@ -200,7 +201,7 @@ def test_nothing_is_deleted_when_something_could_not_be_stored(
     channel: Channel, out: Path, objects: ObjectStore
 ) -> None:
     objects.put("bkt", "m/old", Path(__file__))
-    objects.download("bkt", "m/", out)
+    download(objects, "bkt", "m/", out)
     channel.begin()
     (out / "old").rename(out / "new")
     fill(out, {"/".join(["d" * 200] * 6): "x"})
@@ -218,7 +219,7 @@ def test_only_what_changed_is_stored_and_only_what_was_there_and_is_gone_is_dele
     fill(tmp_path, {"s": "first"})
     for name in ("same", "changed", "deep/gone", "became_folder", "was_folder/x"):
         objects.put("bkt", f"m/{name}", tmp_path / "s")
-    objects.download("bkt", "m/", out)
+    download(objects, "bkt", "m/", out)
     channel.begin()
     fill(tmp_path, {"s": "of another job"})
     for name in ("same", "late"):
@@ -244,7 +245,7 @@ def test_a_file_that_became_a_link_to_elsewhere_keeps_its_object(
 ) -> None:
     fill(tmp_path, {"s": "kept"})
     objects.put("bkt", "m/a", tmp_path / "s")
-    objects.download("bkt", "m/", out)
+    download(objects, "bkt", "m/", out)
     channel.begin()
     (out / "a").unlink()
     (out / "a").symlink_to("/proc/self/environ")
