@@ -20,7 +20,7 @@ from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparatio
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
-from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, pair_member_name
 from airflow_provider_pai.model.serving.status import (

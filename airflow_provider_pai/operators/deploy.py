@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
     from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
-    from airflow_provider_pai.model.serving.reconcile import WaitResult
+    from airflow_provider_pai.model.serving.wait import WaitResult
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
@@ -212,7 +212,7 @@ class PAIDeployServiceOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
         from airflow_provider_pai.lifecycle.serving.deployment import state_of
-        from airflow_provider_pai.model.serving.reconcile import WaitResult
+        from airflow_provider_pai.model.serving.wait import WaitResult
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
         waited = state_of(event["state"])

@@ -116,7 +116,7 @@ class PAIDeleteServiceOperator(BaseOperator):
         hook.delete(name)
 
     def _gone(self, hook: PAIServiceHook, name: str) -> None:
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
+        from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
         from airflow_provider_pai.model.serving.status import ServiceStatus
 
         awaited = WaitCondition(status=ServiceStatus.DELETED)

@@ -21,7 +21,7 @@ from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_pai.model.serving.reconcile import WaitCondition
+    from airflow_provider_pai.model.serving.wait import WaitCondition
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
@@ -103,7 +103,7 @@ class PAIServiceSensor(BaseSensorOperator):
         """
         from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import WaitResult
+        from airflow_provider_pai.model.serving.wait import WaitResult
         from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
         hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
@@ -140,7 +140,7 @@ class PAIServiceSensor(BaseSensorOperator):
         return ServiceError(f"service {seen.name} is {seen.status}{why}; waited for {self.target_status}", seen)
 
     def _awaited(self) -> WaitCondition:
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition
+        from airflow_provider_pai.model.serving.wait import WaitCondition
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import name_problems
 

@@ -88,7 +88,7 @@ class PAIServiceTrigger(BaseTrigger):
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
+        from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
         awaited = WaitCondition(**(self.awaited or {}))
         limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit

@@ -13,7 +13,7 @@ from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.reconcile import WaitCondition
+from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, ask, deploying, gone, services, writes

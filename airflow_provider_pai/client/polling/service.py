@@ -10,7 +10,7 @@ from airflow_provider_pai.client.polling.interval import Backoff
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, PAIError
-from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
 LAG_LIMIT = 15.0
