@@ -32,6 +32,7 @@ these into those.
 from __future__ import annotations
 
 import copyreg
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,17 +54,37 @@ class PAIError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with an argument; as a text it is a sentence that begins with the argument's name.
+
+    Attributes:
+        argument: name of the argument of an operator or a hook, or of the field of a connection.
+        text: the rest of the sentence, and what to do: ``is missing: say what the job runs``. A text that begins with
+            ``[`` names a member first, one that begins with ``:`` follows the name at once.
+        of: what the argument belongs to when that is not the operator or hook itself: ``connection 'mine'``.
+    """
+
+    argument: str
+    text: str
+    of: str = ""
+
+    def __str__(self) -> str:
+        owner = f"{self.of}: " if self.of else ""
+        return f"{owner}{self.argument}{'' if self.text.startswith((':', '[')) else ' '}{self.text}"
+
+
 class SpecError(PAIError, ValueError):
     """The author's arguments or connection cannot work; nothing was submitted or uploaded.
 
     Attributes:
-        problems: every problem found, each one sentence that begins with the argument's name.
+        problems: every problem found.
     """
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = tuple(problems)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
         if len(self.problems) == 1:
-            text = self.problems[0]
+            text = str(self.problems[0])
         else:
             text = f"{len(self.problems)} problems:" + "".join(f"\n  - {p}" for p in self.problems)
         super().__init__(text)

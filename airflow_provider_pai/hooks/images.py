@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from airflow_provider_pai.api.images import list_images, official_labels, workspace_labels
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.model.images.image import LATEST, Image, ImageKind, ImageQuery, choose, select
 
@@ -129,6 +129,6 @@ class PAIImageHook(PAIBaseHook):
             page += 1
 
 
-def _refuse(problems: list[str]) -> None:
+def _refuse(problems: list[Problem]) -> None:
     if problems:
         raise SpecError(problems)

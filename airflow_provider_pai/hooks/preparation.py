@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airflow_provider_pai.api.experiments import get_experiment
 from airflow_provider_pai.api.machines import list_ecs_specs
-from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.inputs import input_problems, read_input
 from airflow_provider_pai.client.packaging.source import (
     SourceCode,
@@ -21,7 +21,7 @@ from airflow_provider_pai.client.packaging.source import (
     source_problems,
     source_requirements,
 )
-from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
+from airflow_provider_pai.errors import NotFoundError, PAIError, Problem, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.images import PAIImageHook
 from airflow_provider_pai.model.images.image import Image, ImageQuery
@@ -39,7 +39,7 @@ class Begun:
     """
 
     source: Future[SourceCode] | None = None
-    machine: Future[list[str]] | None = None
+    machine: Future[list[Problem]] | None = None
 
 
 NOTHING_BEGUN = Begun()
@@ -69,14 +69,16 @@ class JobPreparation:
         # The threads must not be the first to need the connection.
         self._hook.client  # noqa: B018
         source = machine = None
-        with Crew(2) as crew:
+        with WorkerPool(2) as pool:
             if spec.source_dir and not spec.source_dir.startswith("oss://"):
-                source = crew.begin(partial(read_source, spec.source_dir, crew.check))
+                source = pool.begin(partial(read_source, spec.source_dir, pool.check))
             if spec.instance_type and not spec.is_local:
-                machine = crew.begin(partial(self._machine_problems, spec.instance_type))
+                machine = pool.begin(partial(self._machine_problems, spec.instance_type))
             yield Begun(source, machine)
 
-    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = (), begun: Begun = NOTHING_BEGUN) -> list[str]:
+    def problems(
+        self, spec: TrainingJobSpec, known: Sequence[Problem] = (), begun: Begun = NOTHING_BEGUN
+    ) -> list[Problem]:
         """Return what is wrong with a job beyond its spec: connection, files, instance type, image, experiment.
 
         Args:
@@ -85,7 +87,7 @@ class JobPreparation:
             begun: what is done already.
         """
         found = source_problems(spec.source_dir) + _input_problems(spec)
-        named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
+        named = {problem.argument for problem in known}
         try:
             if spec.is_local:
                 return found
@@ -137,7 +139,7 @@ class JobPreparation:
                 text = "inputs[%r]: %s names one object; if it is a folder, end it with a slash"
                 self._hook.log.warning(text, name, uri)
 
-    def _machine_problems(self, instance_type: str) -> list[str]:
+    def _machine_problems(self, instance_type: str) -> list[Problem]:
         client = self._hook.client
         try:
             if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type]))):
@@ -151,7 +153,8 @@ class JobPreparation:
             return []
         near = difflib.get_close_matches(instance_type, known, n=5, cutoff=0.0)
         region = self._hook.config.region_id
-        return [f"instance_type {instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"]
+        text = f"{instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"
+        return [Problem("instance_type", text)]
 
     def _image_of(self, query: ImageQuery) -> Image:
         if query not in self._images:
@@ -168,9 +171,8 @@ class JobPreparation:
                 self._artifacts[experiment_id] = self._hook.client.send(get_experiment(experiment_id)).artifact_uri
             except NotFoundError as error:
                 workspace = self._hook.config.workspace_id
-                raise SpecError(
-                    [f"experiment_config: there is no experiment {experiment_id!r} in workspace {workspace}"]
-                ) from error
+                text = f": there is no experiment {experiment_id!r} in workspace {workspace}"
+                raise SpecError([Problem("experiment_config", text)]) from error
         return self._artifacts[experiment_id]
 
     def _code(self, spec: TrainingJobSpec, source: Future[SourceCode] | None, *, upload: bool) -> CodeLocation | None:
@@ -195,6 +197,6 @@ class JobPreparation:
         return str(read_input(Path(path)).uri(self._hook.storage))
 
 
-def _input_problems(spec: TrainingJobSpec) -> list[str]:
+def _input_problems(spec: TrainingJobSpec) -> list[Problem]:
     paths = {name: path for name, uri in spec.inputs.items() if (path := local_path(uri)) is not None}
     return [problem for name, path in paths.items() for problem in input_problems(name, path)]

@@ -14,7 +14,7 @@ from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
-from airflow_provider_pai.errors import NotFoundError, ServiceError
+from airflow_provider_pai.errors import NotFoundError, Problem, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
@@ -69,7 +69,7 @@ class PAIServiceHook(PAIBaseHook):
             opened.close()
         super().close()
 
-    def problems(self, spec: ServiceSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: ServiceSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a service beyond its spec, see :meth:`ServicePreparation.problems`."""
         return self.preparation.problems(spec, known)
 

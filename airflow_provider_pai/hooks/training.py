@@ -21,7 +21,7 @@ from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
-from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
+from airflow_provider_pai.errors import APIError, NotFoundError, PAIError, Problem
 from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.preparation import NOTHING_BEGUN, JobPreparation
@@ -71,7 +71,7 @@ class PAITrainingHook(PAIBaseHook):
         super().__init__(pai_conn_id, region_id=region_id, workspace_id=workspace_id)
         self._sleep = sleep
 
-    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: TrainingJobSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a job beyond its spec, see :meth:`JobPreparation.problems`."""
         return self._preparation.problems(spec, known)
 

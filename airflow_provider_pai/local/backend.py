@@ -25,7 +25,7 @@ from airflow_provider_pai.local.catalogs import (
     workspaces,
 )
 from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, can_be_pulled
-from airflow_provider_pai.local.catalogs.record_store import Shelf
+from airflow_provider_pai.local.catalogs.record_store import RecordStore
 from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.eas.control import ServiceLocation
@@ -35,19 +35,20 @@ from airflow_provider_pai.local.http.faults import Faults
 from airflow_provider_pai.local.inference import Inference, RuntimeFactory
 from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
-from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.quota_usage import Quota, usage
-from airflow_provider_pai.local.jobs.reference_resolver import Directory
+from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.bound_storage import BoundObjects, Place
-from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
+from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
-from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.preparation import VersionPreparer
@@ -83,7 +84,7 @@ class Settings:
     sandbox: Mode | None = None
     runtime: RuntimeKind = RuntimeKind.PROCESS
     gpus: int = 0
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, BoundStorage] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
     service_runtime: RuntimeFactory | None = None
 
@@ -124,16 +125,16 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
-            self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
-            self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
-            machine = Machine.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
+            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._saver(_IMAGES))
+            self._datasets = RecordStore("DatasetId", home.recall(_DATASETS, []), self._saver(_DATASETS))
+            self._experiments = RecordStore("ExperimentId", home.recall(_EXPERIMENTS, []), self._saver(_EXPERIMENTS))
+            machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
-            self.runner = Runner(self._workshop(), settings.slots)
+            self.runner = Runner(self._runner_context(), settings.slots)
             self.inference = self._inference(machine, api_url)
             self._open = stack.pop_all()
-        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
+        self._configs = Configs(home.recall(_CONFIGS, {}), self._saver(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
     @property
@@ -179,8 +180,8 @@ class Backend:
             jobs=self.job_table,
             services=self.inference.table,
             reset=self.reset,
-            lag=self._lag,
-            move=self._move,
+            lag=self._set_lag,
+            move=self._move_job,
         )
 
     def health(self) -> dict[str, Any]:
@@ -203,7 +204,7 @@ class Backend:
         """End and forget all jobs and services, and all that was added or configured; see :meth:`LocalPAI.reset`."""
         self._faults.clear()
         self._faults.reset_counts()
-        self._lag(0)
+        self._set_lag(0)
         self._clock.move_to(self._clock.offset * 0)
         self.inference.reset()
         self.runner.reset()
@@ -216,14 +217,14 @@ class Backend:
         _empty(self.objects)
         self.objects.create_bucket(self._settings.bucket)
 
-    def _checks(self) -> Checks:
+    def _checks(self) -> CreateJobValidator:
         """Return what decides whether a job can be created."""
-        return Checks(
+        return CreateJobValidator(
             ecs_spec_known=machines.is_known,
             bucket_exists=self._bucket_exists,
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
-            image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
-            directory=Directory(
+            image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog_rows()},
+            resolver=ReferenceResolver(
                 partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
             ),
         )
@@ -231,22 +232,22 @@ class Backend:
     def _bucket_exists(self, name: str) -> bool:
         return name in {bucket.name for bucket in self.objects.buckets()} | self._settings.places.keys()
 
-    def _images(self) -> list[dict[str, Any]]:
+    def _catalog_rows(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)
 
-    def _chosen_runtime(self, machine: Machine) -> Runtime:
+    def _chosen_runtime(self, machine: ProcessHost) -> Runtime:
         settings = self._settings
         return choose(
             settings.runtime, self._home.path, machine, image_exists=self._image_exists, gpus=bool(settings.gpus)
         )
 
     def _image_exists(self, uri: str) -> bool:
-        return can_be_pulled(uri, self._images())
+        return can_be_pulled(uri, self._catalog_rows())
 
     def _bound_objects(self) -> BoundObjects:
-        return BoundObjects(self.objects, self._settings.places)
+        return BoundObjects(ObjectTrees(self.objects), self._settings.places)
 
-    def _inference(self, machine: Machine, api_url: str) -> Inference:
+    def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
         settings = self._settings
         return Inference(
             self._home,
@@ -257,9 +258,9 @@ class Backend:
             settings.service_runtime,
         )
 
-    def _workshop(self) -> Workshop:
+    def _runner_context(self) -> RunnerContext:
         settings, objects = self._settings, self._bound_objects()
-        return Workshop(
+        return RunnerContext(
             self._jobs,
             objects,
             self._runtime,
@@ -270,10 +271,10 @@ class Backend:
             shown=objects.shown,
         )
 
-    def _lag(self, seconds: float) -> None:
+    def _set_lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds
 
-    def _move(self, job_id: str, status: JobStatus, code: str, message: str) -> None:
+    def _move_job(self, job_id: str, status: JobStatus, code: str, message: str) -> None:
         """End a job by hand; only its life can bring it nearer to its end."""
         if status not in TERMINAL_STATUSES:
             raise invalid(f"A job can be moved by hand to its end only: {', '.join(sorted(TERMINAL_STATUSES))}.")
@@ -289,14 +290,14 @@ class Backend:
         self._home.remember(_CREATED, created)
         return datetime.fromisoformat(created)
 
-    def _keep(self, name: str) -> Callable[[Any], None]:
+    def _saver(self, name: str) -> Callable[[Any], None]:
         return partial(self._home.remember, name)
 
 
 def _empty(objects: ObjectStore) -> None:
     """Delete all buckets and what is in them."""
     for bucket in objects.buckets():
-        for upload in objects.uploads.under_way(bucket.name):
+        for upload in objects.uploads.pending(bucket.name):
             objects.uploads.abort(bucket.name, upload.key, upload.upload_id)
         while found := objects.list_objects(bucket.name).objects:
             objects.delete_many(bucket.name, [stored.key for stored in found])

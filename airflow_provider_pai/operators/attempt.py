@@ -6,6 +6,8 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from airflow_provider_pai.errors import Problem
+
 if TYPE_CHECKING:
     from airflow_provider_pai.model.training.ownership import JobIdentity
 
@@ -33,15 +35,15 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
     )
 
 
-def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[str]:
+def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[Problem]:
     """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
     problems = []
     if not _is_number(poll_interval) or poll_interval <= 0:
-        problems.append(f"poll_interval must be a number of seconds above 0, not {poll_interval!r}")
+        problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {poll_interval!r}"))
     if not _is_number(outage_limit) or outage_limit < 0:
-        problems.append(f"outage_limit must be a number of seconds, at least 0, not {outage_limit!r}")
+        problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {outage_limit!r}"))
     if on_kill not in ("stop", "leave"):
-        problems.append(f"on_kill must be 'stop' or 'leave', not {on_kill!r}")
+        problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {on_kill!r}"))
     return problems
 
 

@@ -262,8 +262,8 @@ class PAIDeployServiceOperator(BaseOperator):
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
-        named = {problem.split()[0] for problem in lost}
-        problems = [*lost, *(problem for problem in problems if problem.split()[0] not in named)]
+        named = {problem.argument for problem in lost}
+        problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
         problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
         if options.slots:

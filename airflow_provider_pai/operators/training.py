@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.names import ARGUMENTS, CHECKPOINTS_CHANNEL
 from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
@@ -216,7 +216,8 @@ class PAITrainingOperator(PAIJobOperator):
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
         problems += waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)
         if self.model_asset is not None and not self.wait_for_completion:
-            problems.append("model_asset needs wait_for_completion=True: there is no model before the job has ended")
+            text = "needs wait_for_completion=True: there is no model before the job has ended"
+            problems.append(Problem("model_asset", text))
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         detached = not self.wait_for_completion or self._on_kill == "leave"

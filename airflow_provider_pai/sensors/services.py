@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
+from airflow_provider_pai.errors import PAIError, Problem, ServiceError, SpecError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -147,7 +147,8 @@ class PAIServiceSensor(BaseSensorOperator):
         problems = list(name_problems("service_name", self.service_name))
         if self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
-            problems.append(f"target_status must be a status that stays ({stay}), not {self.target_status!r}")
+            text = f"must be a status that stays ({stay}), not {self.target_status!r}"
+            problems.append(Problem("target_status", text))
         if problems:
             raise AirflowFailException(str(SpecError(problems)))
         return WaitCondition(status=self.target_status)

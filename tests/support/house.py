@@ -12,8 +12,9 @@ from typing import Any
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.bound_storage import BoundObjects, Place
-from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
+from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body
@@ -36,14 +37,14 @@ class House:
         runtime: Runtime,
         slots: int = 2,
         grace: float = 0.5,
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, BoundStorage] | None = None,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
         self.store = JobStore(home, now)
-        objects = BoundObjects(self.objects, places or {})
-        self.workshop = Workshop(
+        objects = BoundObjects(ObjectTrees(self.objects), places or {})
+        self.workshop = RunnerContext(
             self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
         )
         self.runner = Runner(self.workshop, slots)

@@ -20,7 +20,7 @@ from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.runtime_selection import Machine
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
 from airflow_provider_pai.local.serving.host_resources import HostResources, ServingTimings
@@ -87,7 +87,7 @@ class ServingHouse:
     ) -> None:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket(BUCKET)
-        machine = Machine.of(home, cache or home / "cache", mode)
+        machine = ProcessHost.of(home, cache or home / "cache", mode)
         folders = (*machine.environments.folders, *shown)
         self.machine = replace(machine, sandbox=Sandbox(home, folders, machine.sandbox.mode))
         self.store = ServiceStore(home / "services")

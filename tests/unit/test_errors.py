@@ -14,6 +14,7 @@ from airflow_provider_pai.errors import (
     JobFailedError,
     NotFoundError,
     PAIError,
+    Problem,
     ProtocolError,
     ServerError,
     SpecError,
@@ -41,7 +42,7 @@ JOB_ERRORS = [
 ]
 ONE_OF_EACH = [
     PAIError("something"),
-    SpecError(["command is missing", "image_uri is missing"]),
+    SpecError([Problem("command", "is missing"), Problem("image_uri", "is missing")]),
     TransportError("no answer", sent=False),
     ProtocolError("not JSON", "<html>"),
     *(kind("GetTrainingJob", 400, "Code", "message", "ID") for kind in (APIError, AuthError, NotFoundError)),
@@ -74,18 +75,18 @@ def test_an_error_can_be_copied(error: PAIError) -> None:
 
 
 def test_a_single_problem_is_the_whole_message() -> None:
-    assert str(SpecError(["command is missing"])) == "command is missing"
+    assert str(SpecError([Problem("command", "is missing")])) == "command is missing"
 
 
 def test_several_problems_are_counted_and_listed_line_by_line() -> None:
-    error = SpecError(problem for problem in ("command is missing", "image_uri is missing"))
+    error = SpecError(Problem(name, "is missing") for name in ("command", "image_uri"))
     assert str(error) == "2 problems:\n  - command is missing\n  - image_uri is missing"
-    assert error.problems == ("command is missing", "image_uri is missing")
+    assert error.problems == (Problem("command", "is missing"), Problem("image_uri", "is missing"))
 
 
 def test_a_spec_error_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="command"):
-        raise SpecError(["command is missing"])
+        raise SpecError([Problem("command", "is missing")])
 
 
 def test_a_body_that_cannot_be_read_is_shown_only_in_part() -> None:

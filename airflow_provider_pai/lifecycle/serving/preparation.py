@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
-from airflow_provider_pai.errors import NotFoundError, PAIError
+from airflow_provider_pai.errors import NotFoundError, PAIError, Problem
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.uri import OssUri
@@ -30,15 +30,15 @@ class ServicePreparation:
     def __init__(self, hook: PAIServiceHook) -> None:
         self._hook = hook
 
-    def problems(self, spec: ServiceSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: ServiceSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a service beyond its spec: model, source code, instance type.
 
         Args:
             spec: the service.
             known: problems of the spec itself; what they name isn't looked at again.
         """
-        named = {problem.split()[0].rstrip(":").partition("[")[0] for problem in known}
-        found: list[str] = []
+        named = {problem.argument for problem in known}
+        found: list[Problem] = []
         if "source_dir" not in named and spec.source_dir:
             found += self._source_problems(spec.source_dir)
         if "model_uri" not in named and spec.model_uri:
@@ -53,14 +53,14 @@ class ServicePreparation:
         complete = replace(spec, requirements=tuple(dict.fromkeys((*requirements, *spec.requirements))))
         return service_body(complete, self._hook.config.workspace_id, self._code(spec.source_dir))
 
-    def _source_problems(self, source_dir: str) -> list[str]:
+    def _source_problems(self, source_dir: str) -> list[Problem]:
         if source_dir.startswith("oss://"):
             return self._missing("source_dir", source_dir)
         if Path(source_dir).is_file():
-            return [f"source_dir {source_dir!r} is a file, which a service can't mount; give its folder"]
+            return [Problem("source_dir", f"{source_dir!r} is a file, which a service can't mount; give its folder")]
         return source_problems(source_dir)
 
-    def _missing(self, argument: str, uri: str, *, may_be_object: bool = False) -> list[str]:
+    def _missing(self, argument: str, uri: str, *, may_be_object: bool = False) -> list[Problem]:
         """Return why there is nothing to mount at a URI: a service without its model would start all the same."""
         place = OssUri.parse(uri)
         oss = self._hook.oss
@@ -71,10 +71,11 @@ class ServicePreparation:
             if any(not item.is_folder for item, _ in oss.objects(place.folder())):
                 return []
         except NotFoundError as error:
-            return [f"{argument} {uri!r} can't be read: {error}"]
-        return [f"{argument} {uri!r} is a folder without files: give the OSS path that the training task has returned"]
+            return [Problem(argument, f"{uri!r} can't be read: {error}")]
+        text = f"{uri!r} is a folder without files: give the OSS path that the training task has returned"
+        return [Problem(argument, text)]
 
-    def _machine_problems(self, instance_type: str) -> list[str]:
+    def _machine_problems(self, instance_type: str) -> list[Problem]:
         try:
             known = [machine.instance_type for machine in self._hook.machines()]
         except PAIError as error:
@@ -85,7 +86,8 @@ class ServicePreparation:
             return []
         near = difflib.get_close_matches(instance_type, known, n=_NEAR, cutoff=0.0)
         region = self._hook.config.region_id
-        return [f"instance_type {instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"]
+        text = f"{instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"
+        return [Problem("instance_type", text)]
 
     def _code(self, source_dir: str) -> str:
         if not source_dir or source_dir.startswith("oss://"):

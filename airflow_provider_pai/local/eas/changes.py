@@ -57,7 +57,7 @@ def updated(service: ServiceRecord, config: Config, now: str) -> ServiceRecord:
     """Return a service with a further version, which is to serve.
 
     Raises:
-        Refusal: 400 InvalidParameter, the configuration has another name or another group.
+        ErrorResponse: 400 InvalidParameter, the configuration has another name or another group.
     """
     if name_of(config) != service.name:
         raise errors.invalid(f"name is invalid: this is the service {service.name}, and its name can't be changed.")
@@ -72,7 +72,7 @@ def gone_back(service: ServiceRecord, number: int, now: str) -> ServiceRecord:
     """Return a service that is to serve one of its other versions.
 
     Raises:
-        Refusal: 400 InvalidParameter, there is no such version, or it is the wanted one.
+        ErrorResponse: 400 InvalidParameter, there is no such version, or it is the wanted one.
     """
     latest = service.versions[-1].number
     if not 0 < number <= latest:
@@ -86,7 +86,7 @@ def released(service: ServiceRecord, weight: int | None, traffic: str | None, no
     """Return a service with another part in its group's traffic; None leaves what is.
 
     Raises:
-        Refusal: 400 InvalidParameter, it belongs to no group.
+        ErrorResponse: 400 InvalidParameter, it belongs to no group.
     """
     if traffic == GROUPING and not service.group:
         raise errors.invalid(f"TrafficState is invalid: the service {service.name} belongs to no group.")
@@ -112,7 +112,7 @@ def restarted(service: ServiceRecord, now: str) -> ServiceRecord:
     """Return a service whose instances are to be made anew.
 
     Raises:
-        Refusal: 409, it is stopped.
+        ErrorResponse: 409, it is stopped.
     """
     if not service.wanted.running:
         raise errors.wrong_state(service.name, "is stopped; start it instead")

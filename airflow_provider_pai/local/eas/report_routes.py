@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas import errors, views
 from airflow_provider_pai.local.eas.query import asked_page
 from airflow_provider_pai.local.eas.record import NORMAL, WARNING, ServiceRecord
@@ -20,9 +21,8 @@ from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.eas.views import Row, Views
 from airflow_provider_pai.local.http.page import descending
 from airflow_provider_pai.local.http.parameters import flag, one_of
-from airflow_provider_pai.local.http.response import answer
-from airflow_provider_pai.local.jobs.query import time_range
-from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.local.http.response import json_response
+from airflow_provider_pai.local.jobs.query import read_time_range
 
 _PAGE_SIZE = 100
 _LINES = 500
@@ -79,13 +79,13 @@ class _Reports:
     def containers(self, request: Request) -> Response:
         service = self.context.existing(request)
         instance = self._instance(service, request.path_params["InstanceName"])
-        return answer({"ServiceName": service.name, "Containers": [views.container(service, instance)]})
+        return json_response({"ServiceName": service.name, "Containers": [views.container(service, instance)]})
 
     def events(self, request: Request) -> Response:
         """Answer DescribeServiceEvent, newest first [inferred]."""
         service, query = self.context.existing(request), request.query_params
         kind, instance = one_of(query, "EventType", (NORMAL, WARNING)), query.get("InstanceName")
-        start, end = time_range(query)
+        start, end = read_time_range(query)
         first = start or wire_time(self.context.now() - _WINDOW)
         rows = [
             views.event(event)
@@ -117,7 +117,7 @@ class _Reports:
 
     def endpoints(self, request: Request) -> Response:
         service = self.context.existing(request)
-        return answer(self.shown.endpoints(service.name, service.token))
+        return json_response(self.shown.endpoints(service.name, service.token))
 
     def _instance(self, service: ServiceRecord, name: str) -> Instance:
         for instance in self.context.runtime.instances(service.name):
@@ -129,11 +129,13 @@ class _Reports:
 def _page(request: Request, name: str, rows: Sequence[Row]) -> Response:
     page = asked_page(request.query_params, _PAGE_SIZE)
     shown = [{key: value for key, value in row.items() if value is not None} for row in page.of(rows)]
-    return answer({name: shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)})
+    return json_response({name: shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)})
 
 
 def _numbered(request: Request, name: str, items: Sequence[Any], size: int) -> Response:
     """Answer with a page as events and output have it."""
     page = asked_page(request.query_params, size, "PageNum")
     pages = -(-len(items) // page.size)
-    return answer({name: list(page.of(items)), "PageNum": page.number, "TotalPageNum": pages, "TotalCount": len(items)})
+    return json_response(
+        {name: list(page.of(items)), "PageNum": page.number, "TotalPageNum": pages, "TotalCount": len(items)}
+    )

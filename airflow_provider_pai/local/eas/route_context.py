@@ -9,12 +9,12 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas import errors
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.service_runtime import ServiceRuntime
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.http.response import answer
-from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.local.http.response import json_response
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RouteContext:
         """Return the service that a request's path names.
 
         Raises:
-            Refusal: 404, there is none, or it is in another region.
+            ErrorResponse: 404, there is none, or it is in another region.
         """
         name = request.path_params["ServiceName"]
         service = self.store.get(name) if request.path_params["ClusterId"] == self.region_id else None
@@ -58,7 +58,7 @@ class RouteContext:
             what: what the service is after that, for the answer.
 
         Raises:
-            Refusal: 404 there is no such service, 409 it is being deleted; and what the change raises.
+            ErrorResponse: 404 there is no such service, 409 it is being deleted; and what the change raises.
         """
         name, now = self.existing(request).name, self.time()
 
@@ -72,4 +72,4 @@ class RouteContext:
         except KeyError as error:
             raise errors.no_such_service(name) from error
         self.runtime.wake(name)
-        return answer({"Message": f"Service [{name}] is {what}"})
+        return json_response({"Message": f"Service [{name}] is {what}"})

@@ -22,7 +22,7 @@ from airflow_provider_pai.local.eas.resource_checks import TRAFFIC_STATES
 from airflow_provider_pai.local.eas.route_context import RouteContext
 from airflow_provider_pai.local.eas.views import Views
 from airflow_provider_pai.local.http.parameters import flag, one_of, some_of
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import MapOf, checked_body, json_body
 
 SERVICES = "/api/v2/services"
@@ -85,17 +85,19 @@ class _Services:
         service = changes.created(config, *ids, new_token(), self.context.time(), labels)
         self._add(service)
         self.context.runtime.wake(service.name)
-        return answer(self.views.short(service))
+        return json_response(self.views.short(service))
 
     def list(self, request: Request) -> Response:
         page = query.asked_page(request.query_params, _PAGE_SIZE)
         rows = [self.views.service(service, alone=False) for service in self.context.store.all()]
         found = query.matching(rows, request.query_params)
         shown = [{name: value for name, value in row.items() if value is not None} for row in page.of(found)]
-        return answer({"Services": shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(found)})
+        return json_response(
+            {"Services": shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(found)}
+        )
 
     def describe(self, request: Request) -> Response:
-        return answer(self.views.service(self.context.existing(request), alone=True))
+        return json_response(self.views.service(self.context.existing(request), alone=True))
 
     def update(self, request: Request) -> Response:
         kind = one_of(request.query_params, "UpdateType", (_MERGE, _REPLACE), _MERGE)
@@ -133,7 +135,7 @@ class _Services:
 
     def delete(self, request: Request) -> Response:
         if self.context.existing(request).wanted.deleted:
-            return answer({"Message": "The service is being deleted"})
+            return json_response({"Message": "The service is being deleted"})
         return self.context.change(request, changes.deleted, "deleting")
 
     def label(self, request: Request) -> Response:

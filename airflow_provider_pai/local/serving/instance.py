@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas.service_runtime import Instance
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.local.running.process import ProcessInstance
 from airflow_provider_pai.local.serving.health import HealthCheck, HealthMonitor
 from airflow_provider_pai.local.serving.host_resources import HostResources

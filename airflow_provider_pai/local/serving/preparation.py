@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.preparation import Objects
 from airflow_provider_pai.local.serving.replica_spec import ObjectMount, ReplicaSpec
@@ -94,7 +94,7 @@ class VersionPreparer:
     def _copy(self, mount: ObjectMount, folder: Path) -> Path:
         try:
             count = self.objects.download(mount.uri.bucket, mount.uri.key, folder)
-        except (OSSRefusal, OSError) as error:
+        except (OSSErrorResponse, OSError) as error:
             raise PreparationError("FailedMount", f"{mount.uri} can't be mounted at {mount.path}: {error}") from error
         if not count:
             raise PreparationError(

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Event, Seen, ServiceRecord
 from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.instance import ServiceInstance
 from airflow_provider_pai.local.serving.instance_workspace import end_survivors

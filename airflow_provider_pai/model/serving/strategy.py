@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
@@ -42,7 +43,7 @@ class RolloutOptions:
     leave: bool = False
 
 
-def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, list[str]]:
+def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, list[Problem]]:
     """Turn arguments into what is wanted of a deployment and say everything that is wrong with them.
 
     Args:
@@ -75,20 +76,22 @@ def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...
     return given if given[-1] == _FULL else (*given, _FULL)
 
 
-def _problems(given: Mapping[str, Any]) -> Iterator[str]:
+def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     strategy, steps, pause, limit = (given[name] for name in ("strategy", "steps", "step_pause", "startup_timeout"))
     if strategy not in STRATEGIES:
-        yield f"strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}"
+        yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}")
     if given["on_failure"] not in (ROLLBACK, LEAVE):
-        yield f"on_failure must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}"
+        yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}")
     if not _is_number(pause) or not math.isfinite(pause) or pause < 0:
-        yield f"step_pause must be a number of seconds, at least 0, not {pause!r:.60}"
+        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {pause!r:.60}")
     if not _is_number(limit) or not math.isfinite(limit) or limit <= 0:
-        yield f"startup_timeout must be a number of seconds above 0, not {limit!r:.60}"
+        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {limit!r:.60}")
     if steps is not None and strategy != CANARY:
-        yield f"steps are for strategy={CANARY!r} only; leave them out"
+        yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
     elif steps is not None and not _are_steps(steps):
-        yield f"steps must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+        yield Problem(
+            "steps", f"must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+        )
 
 
 def _are_steps(steps: Any) -> bool:

@@ -17,8 +17,8 @@ from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import NotFoundError
-from airflow_provider_pai.local.catalogs.record_store import Row, Shelf, in_order
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
@@ -36,7 +36,7 @@ def row(row_id: str, name: str, workspace: str = "1") -> Row:
 
 
 def test_a_name_is_taken_once_in_a_workspace() -> None:
-    shelf = Shelf("Id", [row("a", "one")], lambda _: None)
+    shelf = RecordStore("Id", [row("a", "one")], lambda _: None)
     assert not shelf.add(row("b", "one"))
     assert shelf.add(row("b", "one", "2"))
     assert shelf.add(row("c", "two"))
@@ -53,7 +53,7 @@ def test_every_change_is_stored_before_it_counts() -> None:
             raise OSError("no space left")
         stored.append(rows)
 
-    shelf = Shelf("Id", [], keep)
+    shelf = RecordStore("Id", [], keep)
     assert shelf.add(row("a", "one"))
     assert shelf.add(row("b", "two"))
     assert shelf.change("a", lambda _: {"Name": "three"})
@@ -74,12 +74,12 @@ def test_rows_are_sorted_as_asked_and_equal_ones_by_age() -> None:
     rows = [{"Id": name, "Time": time} for name, time in (("a", "2"), ("b", "1"), ("c", "2"))]
 
     def ids(query: Mapping[str, str], **options: bool) -> str:
-        return "".join(each["Id"] for each in in_order(rows, query, ("Time", "Id"), **options))
+        return "".join(each["Id"] for each in sort_rows(rows, query, ("Time", "Id"), **options))
 
     assert ids({}) == "bac"
     assert ids({"Order": "desc"}) == ids({}, newest_first=True) == "cab"
     assert ids({"SortBy": "Id", "Order": "DESC"}) == "cba"
-    with pytest.raises(Refusal, match="SortBy is invalid"):
+    with pytest.raises(ErrorResponse, match="SortBy is invalid"):
         ids({"SortBy": "Color"})
 
 

@@ -18,8 +18,8 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError, NotFoundError
 from airflow_provider_pai.local.oss.trees import stamps
-from airflow_provider_pai.local.running.bound_storage import LocalPlace
-from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
+from airflow_provider_pai.local.running.bound_storage import LocalFolder
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.request import create_body
@@ -53,7 +53,9 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
         home = tmp_path / "home"
         kind = RuntimeKind.DOCKER if docker else RuntimeKind.PROCESS
         try:
-            runtime = choose(kind, home, Machine.of(home, tmp_path / "cache", None if docker else Mode(request.param)))
+            runtime = choose(
+                kind, home, ProcessHost.of(home, tmp_path / "cache", None if docker else Mode(request.param))
+            )
         except RuntimeError as error:
             missing(request.param, str(error))
         houses.append(House(home, runtime, **options))
@@ -68,7 +70,7 @@ def test_a_job_sees_files_and_folders_of_this_machine_and_can_not_change_them(
     build: Callable[..., House], data: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     places = {"a-file": data / "rows.csv", "a-folder": data, "an-output": tmp_path / "made" / "here"}
-    house = build(places={bucket: LocalPlace(path) for bucket, path in places.items()})
+    house = build(places={bucket: LocalFolder(path) for bucket, path in places.items()})
     mode = house.workshop.runtime.mode
     image = request.getfixturevalue("docker").name if mode == "docker" else "registry/image:1"
     job = house.run(
@@ -95,7 +97,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def test_only_what_a_job_changed_is_written_and_what_it_deleted_goes(tmp_path: Path, work: Path) -> None:
-    place, target, folder = LocalPlace(tmp_path / "kept"), tmp_path / "kept", work / "out"
+    place, target, folder = LocalFolder(tmp_path / "kept"), tmp_path / "kept", work / "out"
     target.mkdir()
     for name in ("same", "changed", "gone"):
         (target / name).write_text(name)
@@ -119,11 +121,11 @@ def test_only_what_a_job_changed_is_written_and_what_it_deleted_goes(tmp_path: P
 def test_a_link_out_of_the_outputs_publishes_nothing(tmp_path: Path, work: Path) -> None:
     (tmp_path / "secret").write_text("of the machine")
     (work / "out" / "link").symlink_to(tmp_path / "secret")
-    assert LocalPlace(tmp_path / "kept").upload_tree("", work / "out", work, {}) == 0
+    assert LocalFolder(tmp_path / "kept").upload_tree("", work / "out", work, {}) == 0
     assert list((tmp_path / "kept").iterdir()) == []
     (work / "other").symlink_to(tmp_path)
     with pytest.raises(NotADirectoryError):
-        LocalPlace(tmp_path / "kept").upload_tree("", work / "other", work, {})
+        LocalFolder(tmp_path / "kept").upload_tree("", work / "other", work, {})
 
 
 # Who can ask for them -------------------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def job(uri: str) -> TrainingJobSpec:
 
 
 def test_no_request_can_read_what_is_bound(tmp_path: Path, data: Path) -> None:
-    with LocalPAI(tmp_path / "home", places={"a-folder": LocalPlace(data)}) as pai:
+    with LocalPAI(tmp_path / "home", places={"a-folder": LocalFolder(data)}) as pai:
         client, oss = clients(pai)
         with pytest.raises(NotFoundError, match="NoSuchBucket"):
             oss.read(OssUri("a-folder", "rows.csv"))
@@ -159,7 +161,7 @@ def test_an_ordinary_server_reads_no_file_of_its_machine(pai: LocalPAI, uri: str
     oss.close()
 
 
-def stored(place: LocalPlace, work: Path, before: dict[str, tuple[int, int]]) -> int:
+def stored(place: LocalFolder, work: Path, before: dict[str, tuple[int, int]]) -> int:
     return place.upload_tree("", work / "out", work, before)
 
 
@@ -168,7 +170,7 @@ def test_a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_stored(
     (target / "was_folder").mkdir(parents=True)
     (target / "was_file").write_text("old")
     (target / "was_folder" / "x").write_text("old")
-    place = LocalPlace(target)
+    place = LocalFolder(target)
     place.download("", work / "out")
     before = stamps(work / "out", work)
     (work / "out" / "was_file").unlink()
@@ -186,7 +188,7 @@ def test_what_somebody_else_has_written_since_is_neither_overwritten_nor_deleted
     target.mkdir()
     (target / "gone").write_text("old")
     (target / "last").write_text("old")
-    place = LocalPlace(target)
+    place = LocalFolder(target)
     place.download("", work / "out")
     before = stamps(work / "out", work)
     (work / "out" / "last").write_text("ours")
@@ -204,5 +206,5 @@ def test_a_file_of_the_users_that_looks_like_half_a_copy_is_left_alone(tmp_path:
     target.mkdir()
     (target / "m.bin.part").write_text("mine")
     (work / "out" / "m.bin").write_text("new")
-    stored(LocalPlace(target), work, {})
+    stored(LocalFolder(target), work, {})
     assert {path.name: path.read_text() for path in target.iterdir()} == {"m.bin.part": "mine", "m.bin": "new"}

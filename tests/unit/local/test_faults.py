@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.http.faults import ANY, OSS, Fault, FaultKind, Faults, FaultyApp
+from airflow_provider_pai.local.http.faults import ANY, OSS, Fault, FaultInjector, FaultKind, Faults
 from airflow_provider_pai.local.http.listener import Listener
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GET_JOB = "GetTrainingJob"
@@ -28,7 +28,7 @@ class Service:
         self.faults = Faults()
         self.executed: list[bytes] = []
         inner = Starlette(routes=[Route("/", self._execute, methods=["GET", "POST"])])
-        self._pai, self._oss = FaultyApp(inner, self.faults), FaultyApp(inner, self.faults, OSS)
+        self._pai, self._oss = FaultInjector(inner, self.faults), FaultInjector(inner, self.faults, OSS)
         self._pai_listener, self._oss_listener = Listener("pai", 0), Listener("oss", 0)
 
     def start(self) -> None:
@@ -41,7 +41,7 @@ class Service:
 
     async def _execute(self, request: Request) -> Response:
         self.executed.append(await request.body())
-        return answer({"Done": True})
+        return json_response({"Done": True})
 
     def send(self, action: str = GET_JOB, body: bytes = b"") -> requests.Response:
         with requests.Session() as session:
@@ -225,7 +225,7 @@ def test_each_fault_meets_one_request_however_many_come_at_once() -> None:
     met: list[Fault | None] = []
 
     def meet() -> None:
-        met.extend(faults.meet(GET_JOB) for _ in range(20))
+        met.extend(faults.record_request(GET_JOB) for _ in range(20))
 
     threads = [threading.Thread(target=meet) for _ in range(5)]
     for thread in threads:

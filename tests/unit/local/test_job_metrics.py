@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.metrics import LONGEST_MATCHED, MetricReader, progress_definitions
-from airflow_provider_pai.local.jobs.recorder import Journal
+from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.model.training.spec import MetricDefinition
 
 LOSS = MetricDefinition("loss", r"loss=([^ ]*)")
@@ -77,11 +77,11 @@ def test_closing_ends_a_match_that_is_under_way_and_says_nothing() -> None:
 
 def test_metrics_of_a_line_are_kept_when_the_line_is(tmp_path: Path) -> None:
     files = JobFiles(tmp_path)
-    journal = Journal(files, ["job-master-0"], [LOSS], lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    recorder = JobRecorder(files, ["job-master-0"], [LOSS], lambda: datetime(2026, 1, 2, tzinfo=UTC))
     for number in range(3):
-        journal.command_line("job-master-0", f"loss={number}")
+        recorder.write_output("job-master-0", f"loss={number}")
     assert [point["Value"] for point in files.metrics.all()] == [0.0, 1.0, 2.0]
-    journal.close_metrics()
+    recorder.close_metrics()
     files.close()
 
 
@@ -90,13 +90,13 @@ def test_progress_is_read_from_the_lines_and_is_no_metric(tmp_path: Path) -> Non
     files = JobFiles(tmp_path)
     # A metric may have the same name and regex.
     twin = MetricDefinition("OverallProgress", r"(\d+)%")
-    journal = Journal(files, ["job-master-0"], [*definitions, twin], lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    recorder = JobRecorder(files, ["job-master-0"], [*definitions, twin], lambda: datetime(2026, 1, 2, tzinfo=UTC))
     for percent in (10, 20):
-        journal.command_line("job-master-0", f"{percent}% done")
+        recorder.write_output("job-master-0", f"{percent}% done")
     (progress,) = files.progress.latest()
     assert progress == {"Name": "OverallProgress", "Timestamp": "2026-01-02T00:00:00Z", "Value": 20.0}
     assert [point["Value"] for point in files.metrics.all()] == [10.0, 20.0]
-    journal.close_metrics()
+    recorder.close_metrics()
     files.close()
 
 
@@ -104,12 +104,12 @@ def test_lines_that_cannot_be_written_are_dropped(tmp_path: Path) -> None:
     folder = tmp_path / "job"
     folder.write_text("a file where the job's folder should be: every write raises OSError")
     files = JobFiles(folder)
-    journal = Journal(files, ["one", "two"], [LOSS], lambda: datetime.now(UTC))
-    journal.say("a line")
-    journal.event("an event", "one")
-    journal.command_line("one", "loss=1")
-    journal.close_metrics()
+    recorder = JobRecorder(files, ["one", "two"], [LOSS], lambda: datetime.now(UTC))
+    recorder.say("a line")
+    recorder.add_event("an event", "one")
+    recorder.write_output("one", "loss=1")
+    recorder.close_metrics()
     folder.unlink()
-    journal.line("one", "there is space again")
+    recorder.write_line("one", "there is space again")
     assert files.log.tail(9) == ["there is space again"]
     files.close()

@@ -16,8 +16,9 @@ import pytest
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.processes import facts, kill_survivors
 from airflow_provider_pai.local.running.runner import Runner
@@ -35,7 +36,9 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
     objects = ObjectStore(home / "oss")
     environments = Environments(home / "cache", Interpreter.at(), os.environ)
     runtime = ProcessRuntime(Sandbox(home, environments.folders, mode), environments)
-    shop = Workshop(store, objects, runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3)
+    shop = RunnerContext(
+        store, ObjectTrees(objects), runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3
+    )
     return store, objects, Runner(shop, slots=1)
 
 

@@ -17,9 +17,9 @@ import pytest
 
 from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.transitions import Outcome
-from airflow_provider_pai.local.jobs.views import detailed
+from airflow_provider_pai.local.jobs.views import job_detail
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.job_run import Halt, Life
+from airflow_provider_pai.local.running.job_run import CancellationToken, JobRun
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
@@ -324,7 +324,7 @@ def test_a_job_that_runs_too_long_is_ended_and_fails(house: House) -> None:
     job = house.run("echo started; sleep 60", max_run_time=1)
     assert (job["Status"], job["ReasonCode"]) == ("Failed", "MaxRunningTimeExceeded")
     assert house.printed(job) == ["started"]
-    view = detailed(job, [], [], now(), "{workspace}{job}")
+    view = job_detail(job, [], [], now(), "{workspace}{job}")
     assert 1 <= view["Duration"] < 20
 
 
@@ -651,7 +651,7 @@ def test_changes_are_found_after_a_restart_of_the_server_too(build: Callable[...
     )
     house.says(job_id, "begun")
     house.put("c/same", "of another job")
-    other = Life(job_id, house.workshop, Halt(), Ports())
+    other = JobRun(job_id, house.workshop, CancellationToken(), Ports())
     other.save_outputs(transitions.SERVER_DIED)
     assert [stored.key for stored in house.objects.list_objects("bkt", "c/").objects] == ["c/same"]
     assert house.get("c/same") == "of another job"

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_pai.local.__main__ import main
 from airflow_provider_pai.local.running.engine import Engine
 from airflow_provider_pai.local.running.process import ProcessRuntime
-from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.docker_engine import DockerImage
@@ -64,11 +64,11 @@ WORLD_SIZE=1
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     if request.param == "docker":
         request.getfixturevalue("docker")
-        runtime = choose(RuntimeKind.DOCKER, tmp_path, Machine.of(tmp_path, tmp_path / "cache", None))
+        runtime = choose(RuntimeKind.DOCKER, tmp_path, ProcessHost.of(tmp_path, tmp_path / "cache", None))
     else:
         try:
             runtime = choose(
-                RuntimeKind.PROCESS, tmp_path, Machine.of(tmp_path, tmp_path / "cache", Mode(request.param))
+                RuntimeKind.PROCESS, tmp_path, ProcessHost.of(tmp_path, tmp_path / "cache", Mode(request.param))
             )
         except RuntimeError as error:
             missing(request.param, str(error))
@@ -109,7 +109,7 @@ def _no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_engine")
 def test_without_an_engine_jobs_run_as_processes_and_their_log_says_why(tmp_path: Path) -> None:
-    runtime = choose(RuntimeKind.AUTO, tmp_path, Machine.of(tmp_path, tmp_path / "cache", None))
+    runtime = choose(RuntimeKind.AUTO, tmp_path, ProcessHost.of(tmp_path, tmp_path / "cache", None))
     assert isinstance(runtime, ProcessRuntime)
     house = House(tmp_path, runtime)
     log = "\n".join(house.log(house.run("true")))

@@ -30,9 +30,9 @@ from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, Tran
 from airflow_provider_pai.local.backend import Settings
 from airflow_provider_pai.local.home import HomeInUse
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
-from airflow_provider_pai.local.ready import Ready
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.local.server_info import ServerInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 PATIENCE = 30
@@ -47,7 +47,7 @@ def body(command: str = "true") -> dict[str, Any]:
     }
 
 
-def client_of(ready: Ready, secret: str | None = None) -> PAIClient:
+def client_of(ready: ServerInfo, secret: str | None = None) -> PAIClient:
     keys = KeyPair(ready.access_key_id, secret or ready.access_key_secret)
     return PAIClient(ClientConfig(ready.region_id, ready.workspace_id, keys, ready.api, ready.oss, attempts=1))
 
@@ -69,7 +69,7 @@ def wait(client: PAIClient, job_id: str, *statuses: str) -> JobSnapshot:
         time.sleep(0.02)
 
 
-def control(ready: Ready, method: str, path: str, body: Any = None) -> requests.Response:
+def control(ready: ServerInfo, method: str, path: str, body: Any = None) -> requests.Response:
     return requests.request(method, f"{ready.api}/_local/{path}", json=body, timeout=10)
 
 
@@ -237,7 +237,7 @@ def test_the_connection_uri_is_what_airflow_reads(server: LocalPAI) -> None:
 
 def test_the_connection_uri_takes_any_secret() -> None:
     secret = "a/b:c@d?e#f%20+ é"
-    ready = Ready("http://127.0.0.1:1", "http://127.0.0.1:2", "id", secret, "cn-hangzhou", "1", "b")
+    ready = ServerInfo("http://127.0.0.1:1", "http://127.0.0.1:2", "id", secret, "cn-hangzhou", "1", "b")
     assert Connection.from_uri(ready.airflow_conn_uri, "x").password == secret
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.eas.checks import ServiceChecks
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 WORKSPACE = "12345"
 CHECKS = ServiceChecks(WORKSPACE, {"ecs.c6.large", "ecs.gn6i-c4g1.xlarge"}.__contains__, {"bucket"}.__contains__)
@@ -71,8 +71,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return config
 
 
-def refusal(config: object) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+def refusal(config: object) -> ErrorResponse:
+    with pytest.raises(ErrorResponse) as refused:
         CHECKS.checked(config)
     assert refused.value.status == 400
     return refused.value

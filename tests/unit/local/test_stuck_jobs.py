@@ -15,8 +15,9 @@ import pytest
 
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
@@ -51,7 +52,9 @@ class House:
         self.objects = ObjectStore(home / "oss")
         environments = Environments(home / "cache", Interpreter.at(), os.environ)
         runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN), environments)
-        self.shop = Workshop(self.store, self.objects, runtime, "r", lambda: datetime.now(UTC), grace_seconds=0.7)
+        self.shop = RunnerContext(
+            self.store, ObjectTrees(self.objects), runtime, "r", lambda: datetime.now(UTC), grace_seconds=0.7
+        )
         self.runner = Runner(self.shop, slots)
         self.runner.start()
 

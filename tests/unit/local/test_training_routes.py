@@ -18,13 +18,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_pai.local.http.response import Refusal, refuse
-from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.http.response import ErrorResponse, error_response
+from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.routes import routes
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
-from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
@@ -48,17 +49,17 @@ class Server:
         self.store = JobStore(home, now)
         environments = Environments(cache, Interpreter.at(), os.environ)
         runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN), environments)
-        shop = Workshop(self.store, self.objects, runtime, "cn-hangzhou", now, grace_seconds=0.3)
+        shop = RunnerContext(self.store, ObjectTrees(self.objects), runtime, "cn-hangzhou", now, grace_seconds=0.3)
         self.runner = Runner(shop, slots=1)
         self.runner.start()
-        checks = Checks("ecs.c6.large".__eq__, "bkt".__eq__, "1".__eq__, lambda image: True)
+        checks = CreateJobValidator("ecs.c6.large".__eq__, "bkt".__eq__, "1".__eq__, lambda image: True)
         made = routes(self.store, self.runner, checks, now, region_id="cn-hangzhou", user_id="42")
-        self._app = Starlette(routes=made, exception_handlers={Refusal: self._refuse})
+        self._app = Starlette(routes=made, exception_handlers={ErrorResponse: self._refuse})
 
     @staticmethod
     def _refuse(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)
-        return refuse(error, request.url.netloc)
+        assert isinstance(error, ErrorResponse)
+        return error_response(error, request.url.netloc)
 
     def ask(self, method: str, path: str = "", content: bytes | None = None, **query: str) -> httpx.Response:
         async def send() -> httpx.Response:

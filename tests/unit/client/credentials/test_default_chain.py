@@ -19,11 +19,11 @@ PROVIDER = "acs:ram::123456789012:oidc-provider/ack-rrsa-c1"
 ASK = """
 import json, sys
 from airflow_provider_pai.client.credentials.sources import DefaultChain
-from airflow_provider_pai.client.credentials.default_chain import first_of_chain
+from airflow_provider_pai.client.credentials.factory import request_credentials
 from airflow_provider_pai.errors import PAIError
 import threading
 try:
-    lease = first_of_chain(DefaultChain(sys.argv[1]))
+    lease = request_credentials(DefaultChain(sys.argv[1]))
     keys = lease.keys
     told = [keys.access_key_id, keys.access_key_secret, keys.security_token, lease.expires]
 except PAIError as error:

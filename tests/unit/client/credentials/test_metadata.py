@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials.metadata import credentials_uri, ecs_role
+from airflow_provider_pai.client.credentials.metadata import request_ecs_role, request_from_uri
 from airflow_provider_pai.client.credentials.sources import CredentialsUri, EcsRole
 from airflow_provider_pai.errors import CredentialsError, PAIError, TransportError
 from tests.support.stub import Answer, Asked, StubServer, key_document, nowhere
@@ -37,7 +37,7 @@ def metadata_service(role: str = "worker", token: Answer = (200, "metadata-token
 
 def test_the_attached_role_is_found_with_a_token_of_imdsv2() -> None:
     with StubServer(metadata_service()) as server:
-        lease = ecs_role(EcsRole(), server.url)
+        lease = request_ecs_role(EcsRole(), server.url)
     assert lease.keys == KeyPair("STS.id", "hunter2", "token-1")
     assert lease.expires == EXPIRES
     assert [(each.method, each.path) for each in server.asked] == [
@@ -50,13 +50,13 @@ def test_the_attached_role_is_found_with_a_token_of_imdsv2() -> None:
 
 def test_a_role_that_is_named_is_not_looked_for() -> None:
     with StubServer(metadata_service()) as server:
-        ecs_role(EcsRole("worker"), server.url)
+        request_ecs_role(EcsRole("worker"), server.url)
     assert ROLES not in [each.path for each in server.asked]
 
 
 def test_without_a_token_the_older_service_will_do() -> None:
     with StubServer(metadata_service(token=(404, ""))) as server:
-        assert ecs_role(EcsRole(), server.url).keys.access_key_id == "STS.id"
+        assert request_ecs_role(EcsRole(), server.url).keys.access_key_id == "STS.id"
 
 
 def test_without_a_token_nothing_is_asked_where_the_older_service_is_disabled() -> None:
@@ -64,13 +64,13 @@ def test_without_a_token_nothing_is_asked_where_the_older_service_is_disabled() 
         StubServer(metadata_service(token=(404, ""))) as server,
         pytest.raises(CredentialsError, match=r"IMDSv1 is disabled.*Check disable_imdsv1"),
     ):
-        ecs_role(EcsRole(imdsv1=False), server.url)
+        request_ecs_role(EcsRole(imdsv1=False), server.url)
     assert [each.path for each in server.asked] == [TOKEN]
 
 
 def test_an_instance_without_a_role_is_told() -> None:
     with StubServer(metadata_service(role="")) as server, pytest.raises(CredentialsError, match="no RAM role is att"):
-        ecs_role(EcsRole(), server.url)
+        request_ecs_role(EcsRole(), server.url)
 
 
 def test_a_role_that_is_not_attached_is_told_by_its_name() -> None:
@@ -78,19 +78,19 @@ def test_a_role_that_is_not_attached_is_told_by_its_name() -> None:
         StubServer(metadata_service()) as server,
         pytest.raises(CredentialsError, match=r"no RAM role 'other'.*Check role_name"),
     ):
-        ecs_role(EcsRole("other"), server.url)
+        request_ecs_role(EcsRole("other"), server.url)
 
 
 def from_uri(status: int, body: Any) -> PAIError:
     with StubServer(lambda _: (status, body)) as server, pytest.raises(PAIError) as caught:
-        credentials_uri(CredentialsUri(f"{server.url}/path?token=hunter2"))
+        request_from_uri(CredentialsUri(f"{server.url}/path?token=hunter2"))
     assert "hunter2" not in str(caught.value)
     return caught.value
 
 
 def test_a_service_of_ones_own_is_asked_with_path_and_query() -> None:
     with StubServer(lambda _: (200, key_document())) as server:
-        lease = credentials_uri(CredentialsUri(f"{server.url}/path?a=b"))
+        lease = request_from_uri(CredentialsUri(f"{server.url}/path?a=b"))
     assert lease.keys == KeyPair("STS.id", "hunter2", "token-1")
     assert (server.asked[0].method, server.asked[0].path, server.asked[0].query) == ("GET", "/path", {"a": "b"})
 
@@ -99,9 +99,9 @@ def test_a_service_of_ones_own_is_asked_with_path_and_query() -> None:
 def test_no_proxy_comes_between_us_and_this_machine(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, nowhere())
     with StubServer(metadata_service()) as server:
-        assert ecs_role(EcsRole(), server.url).expires == EXPIRES
+        assert request_ecs_role(EcsRole(), server.url).expires == EXPIRES
     with StubServer(lambda _: (200, key_document())) as server:
-        assert credentials_uri(CredentialsUri(server.url)).expires == EXPIRES
+        assert request_from_uri(CredentialsUri(server.url)).expires == EXPIRES
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
@@ -140,8 +140,8 @@ def test_an_answer_that_is_no_key_pair_is_told_without_showing_it(body: Any) -> 
 
 def test_a_service_that_is_not_there_is_told_without_the_url() -> None:
     with pytest.raises(TransportError, match=r"no answer from 127\.0\.0\.1 \(ConnectionError\)") as caught:
-        credentials_uri(CredentialsUri(f"{nowhere()}/?token=hunter2"))
+        request_from_uri(CredentialsUri(f"{nowhere()}/?token=hunter2"))
     assert "hunter2" not in str(caught.value)
     assert not caught.value.sent
     with pytest.raises(TransportError):
-        ecs_role(EcsRole(), nowhere())
+        request_ecs_role(EcsRole(), nowhere())

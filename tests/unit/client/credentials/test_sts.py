@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials.provider import Keys, keys_of
+from airflow_provider_pai.client.credentials.factory import credentials_provider, request_credentials
+from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.credentials.sources import AssumedRole, CredentialsUri, KeySource, OidcRole
 from airflow_provider_pai.client.credentials.sts import assume_role, assume_role_with_oidc
 from airflow_provider_pai.errors import CredentialsError, PAIError, TransportError
@@ -45,9 +46,9 @@ def token_file(tmp_path: Path) -> Path:
 
 def test_a_role_is_assumed_by_the_connections_key() -> None:
     with StubServer(good) as sts:
-        lease = assume_role(role(sts.url))
-    assert lease.keys == KeyPair("STS.id", "hunter2", "token-1")
-    assert lease.expires == 4_070_908_800
+        temporary = request_credentials(role(sts.url))
+    assert temporary.keys == KeyPair("STS.id", "hunter2", "token-1")
+    assert temporary.expires == 4_070_908_800
     asked = sts.asked[0].query
     wanted = {
         "Action": "AssumeRole",
@@ -65,7 +66,7 @@ def test_everything_that_is_set_reaches_sts() -> None:
     policy = '{"Version": "1", "Statement": []}'
     source = KeyPair("LTAI-source", "source-secret", "source-token")
     with StubServer(good) as sts:
-        assume_role(
+        request_credentials(
             role(sts.url, source=source, session_name="mine", duration=900, external_id="cross-account", policy=policy)
         )
     wanted = {
@@ -114,7 +115,7 @@ def test_a_token_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def refused(status: int, body: Any) -> PAIError:
     with StubServer(lambda _: (status, body)) as sts, pytest.raises(PAIError) as caught:
-        assume_role(role(sts.url, external_id="cross-account"))
+        request_credentials(role(sts.url, external_id="cross-account"))
     assert not [secret for secret in SECRETS if secret in str(caught.value)]
     return caught.value
 
@@ -168,7 +169,7 @@ def test_an_sts_that_is_not_there_is_told_without_the_signed_url(
     token_file: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(TransportError, match=r"no answer from 127") as caught:
-        assume_role(role(nowhere(), external_id="cross-account"))
+        request_credentials(role(nowhere(), external_id="cross-account"))
     with caplog.at_level(logging.DEBUG), pytest.raises(TransportError) as other:
         assume_role_with_oidc(OidcRole(nowhere(), ROLE, PROVIDER, str(token_file)))
     told = f"{caught.value} {other.value} {caplog.text} {capfd.readouterr()}"
@@ -190,9 +191,9 @@ def test_a_source_whose_token_has_expired_is_renewed_before_the_role_is_given_up
         return good(asked)
 
     with StubServer(lambda _: (200, key_document(next(tokens)))) as source, StubServer(sts_with_memory) as sts:
-        keys = keys_of(CredentialsUri(source.url))
-        lease = assume_role(role(sts.url), keys=keys)
-    assert lease.keys.access_key_id == "STS.id"
+        keys = credentials_provider(CredentialsUri(source.url))
+        temporary = assume_role(role(sts.url), keys=keys)
+    assert temporary.keys.access_key_id == "STS.id"
     assert [each.query["SecurityToken"] for each in sts.asked] == ["old", "new"]
 
 
@@ -200,6 +201,6 @@ def test_the_role_of_a_connection_is_asked_for_once(token_file: Path) -> None:
     with StubServer(good) as sts:
         sources: list[KeySource] = [role(sts.url), OidcRole(sts.url, ROLE, PROVIDER, str(token_file))]
         for source in sources:
-            keys: Keys = keys_of(source)
+            keys: CredentialsProvider = credentials_provider(source)
             assert {keys.current() for _ in range(3)} == {KeyPair("STS.id", "hunter2", "token-1")}
     assert [each.query["Action"] for each in sts.asked] == ["AssumeRole", "AssumeRoleWithOIDC"]

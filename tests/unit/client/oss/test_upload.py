@@ -18,7 +18,7 @@ from oss2.exceptions import RequestError
 
 from airflow_provider_pai.client.oss.body import Body, checksum
 from airflow_provider_pai.client.oss.errors import oss_errors
-from airflow_provider_pai.client.oss.upload import Upload
+from airflow_provider_pai.client.oss.upload import ObjectUpload
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ServerError, TransportError
 from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
@@ -220,7 +220,7 @@ def test_an_upload_is_given_up_when_no_part_is_on_its_way_any_more(tmp_path: Pat
     bucket = SlowBucket()
     with (tmp_path / "file").open("w+b") as file:
         file.truncate(50 * PART)
-        upload = Upload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
+        upload = ObjectUpload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
         with pytest.raises(TransportError, match="refused"):
             upload.write_file(file, 50 * PART)
     assert bucket.events[-1] == "given up"
@@ -243,7 +243,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
     bucket = NoBucket()
     tracemalloc.start()
     try:
-        Upload(bucket.ask, OssUri("bucket", "key"), part_size=PART).write(Zeros(1000), 1000 * PART)
+        ObjectUpload(bucket.ask, OssUri("bucket", "key"), part_size=PART).write(Zeros(1000), 1000 * PART)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -257,7 +257,9 @@ def test_memory_does_not_grow_with_a_file_either(tmp_path: Path) -> None:
         file.truncate(50 * 10 * PART)
         tracemalloc.start()
         try:
-            assert Upload(bucket.ask, OssUri("bucket", "key"), part_size=10 * PART).write_file(file, 50 * 10 * PART)
+            assert ObjectUpload(bucket.ask, OssUri("bucket", "key"), part_size=10 * PART).write_file(
+                file, 50 * 10 * PART
+            )
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -272,7 +274,7 @@ def test_a_part_that_arrived_otherwise_is_not_put_together(tmp_path: Path, name:
     bucket.wrong = [1]
     with (tmp_path / "file").open("w+b") as file:
         file.truncate(3 * PART)
-        upload = Upload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
+        upload = ObjectUpload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
         with pytest.raises(TransportError, match="other bytes arrived than were sent"):
             getattr(upload, name)(file, 3 * PART)
     assert bucket.completed == []
@@ -282,7 +284,7 @@ def test_a_part_that_arrived_otherwise_is_not_put_together(tmp_path: Path, name:
 @pytest.mark.parametrize(("parts", "size"), [(10_000, PART), (10_001, 2 * PART), (50_000, 8 * PART)])
 def test_an_object_of_more_than_10_000_parts_gets_larger_ones(parts: int, size: int) -> None:
     stream = Zeros(1)
-    upload = Upload(NoBucket().ask, OssUri("bucket", "key"), part_size=PART)
+    upload = ObjectUpload(NoBucket().ask, OssUri("bucket", "key"), part_size=PART)
     with pytest.raises(PAIError, match="changed while"):
         upload.write(stream, parts * PART)
     assert stream.reads[0] == size
@@ -292,7 +294,7 @@ def test_an_object_of_more_than_10_000_parts_gets_larger_ones(parts: int, size: 
 @pytest.mark.parametrize("missing", [1, PART])
 def test_a_stream_that_ends_early_writes_nothing(size: int, missing: int) -> None:
     bucket = NoBucket()
-    upload = Upload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
+    upload = ObjectUpload(bucket.ask, OssUri("bucket", "key"), part_size=PART)
     with pytest.raises(PAIError, match="changed while it was uploaded to oss://bucket/key"):
         upload.write(io.BytesIO(bytes(size - missing)), size)
     assert bucket.completed == []

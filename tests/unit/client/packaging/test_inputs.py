@@ -43,7 +43,7 @@ def place(bench: OssBench, uri: OssUri) -> str:
 
 
 def only_problem(path: Path) -> str:
-    (problem,) = input_problems("train", str(path))
+    (problem,) = map(str, input_problems("train", str(path)))
     assert problem.startswith(f"inputs['train'] {str(path)!r}")
     return problem.removeprefix(f"inputs['train'] {str(path)!r}")
 
@@ -154,8 +154,8 @@ class TestUpload:
         with pytest.raises(SpecError) as failure:
             bench.storage.upload_input(folder, deep, bench.log)
         assert len(failure.value.problems) == 2
-        assert "is no UTF-8, as names in OSS must be; rename it" in failure.value.problems[0]
-        assert "is too long for OSS; shorten it" in failure.value.problems[1]
+        assert "is no UTF-8, as names in OSS must be; rename it" in str(failure.value.problems[0])
+        assert "is too long for OSS; shorten it" in str(failure.value.problems[1])
         assert "PUT" not in bench.counts()
 
     def test_large_data_tells_how_far_it_is(self, bench: OssBench, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ class TestProblems:
     def test_names_that_oss_can_not_have_are_all_named(self, folder: Path) -> None:
         long = "/".join(["x" * 240] * 4)
         fill(folder, {os.fsdecode(b"caf\xe9.txt"): b"x", long: b"x"})
-        problems = input_problems("train", str(folder))
+        problems = [str(problem) for problem in input_problems("train", str(folder))]
         assert ["'caf\\udce9.txt' is no UTF-8" in problems[0], f"{long!r} is too long" in problems[1]] == [True, True]
 
     @pytest.mark.parametrize("path", ["x" * 5000, "a/\0b"], ids=["long", "NUL"])

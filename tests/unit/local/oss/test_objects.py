@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.oss.acl import ACL
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import ObjectKind
 from airflow_provider_pai.local.oss.objects import ObjectStore
 
@@ -80,7 +80,7 @@ def test_killing_a_writer_leaves_what_was_there_before_and_no_debris(home, way):
         assert store.read("bkt", "k") == b"first"
         assert store.head("bkt", "k").size == 5
         assert list((home / "staging").iterdir()) == []
-        assert len(files(home)) == 1 + len(store.uploads.under_way("bkt"))
+        assert len(files(home)) == 1 + len(store.uploads.pending("bkt"))
 
 
 def test_an_append_cut_off_before_the_index_knew_it_changes_nothing(home):
@@ -110,11 +110,11 @@ def test_overwriting_deleting_and_refusing_leave_no_bytes_behind(store, home):
     for content in (b"first", b"second"):
         store.put("bkt", "k", io.BytesIO(content))
     assert len(files(home)) == 1
-    with pytest.raises(OSSRefusal, match="FileAlreadyExists"):
+    with pytest.raises(OSSErrorResponse, match="FileAlreadyExists"):
         store.put("bkt", "k", io.BytesIO(b"third"), forbid_overwrite=True)
-    with pytest.raises(OSSRefusal, match="NoSuchBucket"):
+    with pytest.raises(OSSErrorResponse, match="NoSuchBucket"):
         store.put("other", "k", io.BytesIO(b"third"))
-    with pytest.raises(OSSRefusal, match="PositionNotEqualToLength"):
+    with pytest.raises(OSSErrorResponse, match="PositionNotEqualToLength"):
         store.append("bkt", "log", 7, io.BytesIO(b"third"))
     assert store.read("bkt", "k") == b"second"
     store.delete("bkt", "k")
@@ -158,7 +158,7 @@ def test_of_many_writers_who_forbid_overwriting_one_wins(store):
     def write(name: str) -> None:
         try:
             store.put("bkt", "k", io.BytesIO(name.encode()), forbid_overwrite=True)
-        except OSSRefusal as refusal:
+        except OSSErrorResponse as refusal:
             outcomes.append(refusal.code)
         else:
             outcomes.append(name)
@@ -237,8 +237,8 @@ def test_a_link_is_as_new_as_the_newer_of_itself_and_its_target(home):
         store.put_link("bkt", "link", "k")
         now[0] = 2000.0
         store.put("bkt", "k", io.BytesIO(b"content"))
-        assert store.seen("bkt", "link").modified == 2000
+        assert store.resolve("bkt", "link").modified == 2000
         now[0] = 3000.0
         store.put_link("bkt", "link", "k")
-        assert store.seen("bkt", "link").modified == 3000
-        assert store.seen("bkt", "k").modified == 2000
+        assert store.resolve("bkt", "link").modified == 3000
+        assert store.resolve("bkt", "k").modified == 2000

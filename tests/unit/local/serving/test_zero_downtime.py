@@ -63,7 +63,7 @@ class Load:
         wait_until(lambda: all(self._counts[number] >= before.get(number, 0) + answers for number in numbers))
 
     @contextmanager
-    def under_way(self) -> Iterator[Load]:
+    def pending(self) -> Iterator[Load]:
         for thread in self._threads:
             thread.start()
         try:
@@ -84,7 +84,7 @@ def test_no_request_fails_during_updates_failures_roll_backs_and_scaling(house: 
     house.create("svc", answering(house, "one", instances=2))
     house.until("svc", "Running")
     load = Load(house, "svc", ("", "/deep/path"))
-    with load.under_way():
+    with load.pending():
         house.update("svc", answering(house, "two", instances=2))
         assert house.until("svc", "Running").seen.version == 2
         load.go_on()

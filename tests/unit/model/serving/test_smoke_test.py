@@ -96,4 +96,4 @@ def test_a_test_that_can_not_be_made_is_refused(value: Any, said: str) -> None:
     test, problems = read_smoke_test(value)
     assert test is None
     assert len(problems) == 1
-    assert problems[0].startswith(said)
+    assert str(problems[0]).startswith(said)

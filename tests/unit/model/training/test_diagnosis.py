@@ -21,6 +21,7 @@ from airflow_provider_pai.errors import (
     JobTimeoutError,
     NotFoundError,
     PAIError,
+    Problem,
     ServerError,
     SpecError,
     ThrottledError,
@@ -301,8 +302,10 @@ def test_every_kind_of_end_can_be_told() -> None:
     assert {reason.kind for reason in REASONS} == kinds - {JobError}
 
 
-@pytest.mark.parametrize("reason", [reason for reason in transitions.Reason if reason != transitions.Reason.SUCCEED])
-def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.Reason) -> None:
+@pytest.mark.parametrize(
+    "reason", [reason for reason in transitions.ReasonCode if reason != transitions.ReasonCode.SUCCEED]
+)
+def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.ReasonCode) -> None:
     assert [each for each in REASONS if each.has_code(reason)], "a reason of local PAI that nobody can act on"
 
 
@@ -336,7 +339,7 @@ def refusal(
 @pytest.mark.parametrize(
     ("error", "retry"),
     [
-        (SpecError(["command is missing"]), Retry.NEVER),
+        (SpecError([Problem("command", "is missing")]), Retry.NEVER),
         (refusal("Forbidden.RAM", 403, AuthError), Retry.NEVER),
         (refusal("InvalidParameter"), Retry.NEVER),
         (refusal("InvalidParameter.EcsSpec"), Retry.NEVER),

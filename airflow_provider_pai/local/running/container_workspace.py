@@ -16,7 +16,7 @@ from airflow_provider_pai.local.running.container_instance import ContainerInsta
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.ports import LOOPBACK
-from airflow_provider_pai.local.running.runtime import LineSink, Ready
+from airflow_provider_pai.local.running.runtime import LineSink, PreparedJob
 from airflow_provider_pai.model.training.container import ROOT, RunPlan, instance_name
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _PIP = "if command -v pip >/dev/null; then exec pip {arguments}; else exec pytho
 _INSTALL = "install --no-input --progress-bar off -r"
 
 
-class ContainerPlace:
+class ContainerWorkspace:
     """Starts the containers of one job.
 
     Args:
@@ -40,7 +40,7 @@ class ContainerPlace:
     """
 
     def __init__(
-        self, engine: Engine, image: str, job: Ready, labels: Mapping[str, str], *, gpus: bool = False
+        self, engine: Engine, image: str, job: PreparedJob, labels: Mapping[str, str], *, gpus: bool = False
     ) -> None:
         self._engine = engine
         self._image = image
@@ -49,13 +49,13 @@ class ContainerPlace:
         self._labels = labels
         self._gpus = gpus
 
-    def install(self, index: Mapping[str, str], say: LineSink, halted: threading.Event) -> bool:
+    def install(self, index: Mapping[str, str], say: LineSink, cancelled: threading.Event) -> bool:
         """Install the job's requirements once, for all its containers.
 
         Args:
             index: variables for pip only.
             say: gets what pip prints.
-            halted: gives up when it is set.
+            cancelled: gives up when it is set.
 
         Returns:
             False when the work was given up.
@@ -76,7 +76,7 @@ class ContainerPlace:
         instance = ContainerInstance(self._engine, {**self._options(plan), "command": _install(index)}, both)
         try:
             while (code := instance.exit_code()) is None:
-                if halted.wait(_LOOK_SECONDS):
+                if cancelled.wait(_LOOK_SECONDS):
                     instance.kill()
                     return False
             if code:

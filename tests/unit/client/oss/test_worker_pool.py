@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.errors import PAIError
 
 
 def test_all_works_are_done() -> None:
     done: list[int] = []
-    with Crew(3) as crew:
-        crew.work((lambda number=number: done.append(number)) for number in range(50))
+    with WorkerPool(3) as pool:
+        pool.work((lambda number=number: done.append(number)) for number in range(50))
     assert sorted(done) == list(range(50))
 
 
 def test_several_work_at_a_time() -> None:
     meeting = threading.Barrier(3, timeout=10)
-    with Crew(3) as crew:
-        crew.work([meeting.wait, meeting.wait, meeting.wait])  # type: ignore[list-item]
+    with WorkerPool(3) as pool:
+        pool.work([meeting.wait, meeting.wait, meeting.wait])  # type: ignore[list-item]
 
 
 def test_the_first_failure_ends_the_works_that_wait_and_those_that_ask() -> None:
@@ -34,12 +34,12 @@ def test_the_first_failure_ends_the_works_that_wait_and_those_that_ask() -> None
         begun.append("long")
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            crew.check()
+            pool.check()
             time.sleep(0.001)
 
     start = time.monotonic()
-    with pytest.raises(ValueError, match="this one"), Crew(2) as crew:
-        crew.work([long, fail, *[long] * 100])
+    with pytest.raises(ValueError, match="this one"), WorkerPool(2) as pool:
+        pool.work([long, fail, *[long] * 100])
     assert time.monotonic() - start < 20
     assert len(begun) <= 3
 
@@ -60,9 +60,9 @@ def test_a_failure_is_raised_when_no_work_goes_on_any_more() -> None:
     def never() -> None:
         ended.append("never")
 
-    with Crew(2) as crew:
+    with WorkerPool(2) as pool:
         with pytest.raises(ValueError, match="this one"):
-            crew.work([slow, fail, *[never] * 100])
+            pool.work([slow, fail, *[never] * 100])
         assert ended == ["slow"]
         time.sleep(0.05)
         assert ended == ["slow"]
@@ -74,15 +74,15 @@ def test_of_several_failures_the_one_that_ended_the_others_is_raised() -> None:
     def long() -> None:
         working.set()
         while True:
-            crew.check()
+            pool.check()
             time.sleep(0.001)
 
     def fail() -> None:
         assert working.wait(10)
         raise ValueError("this one")
 
-    with pytest.raises(ValueError, match="this one"), Crew(2) as crew:
-        crew.work([long, fail])
+    with pytest.raises(ValueError, match="this one"), WorkerPool(2) as pool:
+        pool.work([long, fail])
 
 
 def test_an_interruption_while_works_go_on_is_raised_when_none_does_any_more() -> None:
@@ -94,9 +94,9 @@ def test_an_interruption_while_works_go_on_is_raised_when_none_does_any_more() -
         time.sleep(0.3)
         ended.append("slow")
 
-    with Crew(1) as crew:
+    with WorkerPool(1) as pool:
         with pytest.raises(KeyboardInterrupt):
-            crew.work([slow, slow, slow])
+            pool.work([slow, slow, slow])
         assert ended == ["slow"]
 
 
@@ -106,7 +106,7 @@ def test_an_interruption_of_the_one_who_waits_ends_all_works() -> None:
     def long() -> None:
         try:
             while True:
-                crew.check()
+                pool.check()
                 time.sleep(0.001)
         except PAIError:
             ended.set()
@@ -115,8 +115,8 @@ def test_an_interruption_of_the_one_who_waits_ends_all_works() -> None:
         yield long
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Crew(1) as crew:
-        crew.work(interrupted())
+    with pytest.raises(KeyboardInterrupt), WorkerPool(1) as pool:
+        pool.work(interrupted())
     assert ended.is_set()
 
 
@@ -127,12 +127,12 @@ def test_what_was_begun_is_given_up_when_the_caller_is_done() -> None:
         working.set()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            crew.check()
+            pool.check()
             time.sleep(0.001)
 
     start = time.monotonic()
-    with Crew(2) as crew:
-        quick, slow = crew.begin(lambda: 7), crew.begin(long)
+    with WorkerPool(2) as pool:
+        quick, slow = pool.begin(lambda: 7), pool.begin(long)
         assert quick.result() == 7
         assert working.wait(10)
     assert time.monotonic() - start < 10

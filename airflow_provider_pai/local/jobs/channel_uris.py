@@ -12,11 +12,11 @@ URI_MEMBERS: Mapping[str, str] = {"InputChannels": "InputUri", "OutputChannels":
 Body = Mapping[str, Any]
 Places = Mapping[str, Mapping[str, str]]
 """OSS URIs of channels, by the member that lists them and by their names."""
-DatasetPlace = Callable[[str, str], str]
+DatasetUri = Callable[[str, str], str]
 """From the id of a dataset and the name of a version, which may be empty, to its OSS URI; else a ``LookupError``."""
 
 
-def dataset_places(body: Body, place: DatasetPlace) -> dict[str, dict[str, str]]:
+def dataset_uris(body: Body, place: DatasetUri) -> dict[str, dict[str, str]]:
     """Return where the channels lie that name a dataset.
 
     Args:
@@ -36,7 +36,7 @@ def dataset_places(body: Body, place: DatasetPlace) -> dict[str, dict[str, str]]
     }
 
 
-def located(body: Body, places: Places) -> dict[str, Any]:
+def with_uris(body: Body, places: Places) -> dict[str, Any]:
     """Return a body all of whose channels have a URI.
 
     Args:
@@ -54,7 +54,7 @@ def located(body: Body, places: Places) -> dict[str, Any]:
     return {**body, **channels}
 
 
-def own_places(job: Body) -> Places:
+def stored_uris(job: Body) -> Places:
     """Return the URIs that the channels of a stored job were found to have when it was created."""
     places: Places = job[LOCAL].get("Places", {})
     return places

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 
 @dataclass(frozen=True)
-class Ready:
+class ServerInfo:
     """Everything a client needs.
 
     Attributes:

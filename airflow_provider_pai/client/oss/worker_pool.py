@@ -13,7 +13,7 @@ from airflow_provider_pai.errors import PAIError
 T = TypeVar("T")
 
 
-class Crew:
+class WorkerPool:
     """Use it as a context manager: at its end no thread works any more."""
 
     def __init__(self, size: int) -> None:
@@ -22,7 +22,7 @@ class Crew:
         Args:
             size: how many work at a time.
         """
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="pai-crew")
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="pai-worker")
         self._over = threading.Event()
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
