@@ -17,14 +17,16 @@ from airflow_provider_pai.operators.attempt import deadline_of, identity_of, wai
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
-    from airflow_provider_pai.model.serving.wait import WaitResult
+    from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Step
+    from airflow_provider_pai.model.serving.deployment_state import DeploymentState
     from airflow_provider_pai.model.serving.spec import ServiceSpec
-    from airflow_provider_pai.model.serving.status import ServiceSnapshot
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
+    from airflow_provider_pai.model.serving.wait import Observation
 
 _DEFER_PADDING = timedelta(minutes=5)
 _RESERVE = timedelta(minutes=5)
@@ -188,8 +190,8 @@ class PAIDeployServiceOperator(BaseOperator):
         self.pai_conn_id = pai_conn_id
         self.region_id = region_id
         self.workspace_id = workspace_id
-        # What a kill has to undo; known from the first wait on.
-        self._under_way: tuple[Deployment, State] | None = None
+        # What a kill aborts.
+        self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
 
     @cached_property
@@ -201,33 +203,52 @@ class PAIDeployServiceOperator(BaseOperator):
         return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look at the service, and bring it to what is wanted."""
-        return self._begun(context)
+        """Look at the service, and bring it to its configuration."""
+        return self._deploy(context)
 
-    def _begun(self, context: Context) -> dict[str, Any]:
+    def _deploy(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
-            spec, options = self._checked(in_cloud=True)
-            return self._done(context, self._deployment(context, spec, options).begin())
+            deployment = self._deployment(context, in_cloud=True)
+            return self._run(context, deployment, deployment.begin)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger's event."""
-        from airflow_provider_pai.lifecycle.serving.deployment import state_of
-        from airflow_provider_pai.model.serving.wait import WaitResult
+        """Continue after the trigger's event."""
+        from airflow_provider_pai.model.serving.deployment_state import DeploymentState
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
+        from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
-        waited = state_of(event["state"])
+        state = DeploymentState.from_json(event["state"])
         with airflow_errors():
-            spec, options = self._checked(in_cloud=False)
-            deployment = self._deployment(context, spec, options)
-            self._under_way = deployment, waited
+            deployment = self._deployment(context, in_cloud=False)
             if event["error"]:
-                self.log.warning("The triggerer can't watch %s (%s); watching it here", waited.name, event["error"])
-                return self._done(context, deployment.proceed(waited, *self._waited(context, waited)))
-            seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
-            return self._done(context, deployment.proceed(waited, seen, WaitResult(event["verdict"])))
+                self.log.warning("The triggerer cannot watch %s (%s); watching it here", state.name, event["error"])
+                return self._run(context, deployment, lambda: deployment.proceed(state, self._wait(context, state)))
+            service = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
+            seen = Observation(service, WaitResult(event["verdict"]))
+            return self._run(context, deployment, lambda: deployment.proceed(state, seen))
+
+    def _run(self, context: Context, deployment: Deployment, begin: Callable[[], Step]) -> dict[str, Any]:
+        """Take step after step, with the waits between them here or in the triggerer, and return the result."""
+        from airflow_provider_pai.lifecycle.serving.deployment import Waiting
+
+        try:
+            step = begin()
+            while isinstance(step, Waiting):
+                self._announce(context, step.state.name)
+                if self.deferrable:
+                    self._defer(context, step.state)
+                step = deployment.proceed(step.state, self._wait(context, step.state))
+        except (KeyboardInterrupt, SystemExit):
+            # Ctrl-C in ``dag.test()``, ``airflow tasks test``: nothing calls on_kill there.
+            self._abort("Interrupted")
+            raise
+        self._under_way = None
+        self._announce(context, step.result["service_name"])
+        self.log.info("Version %s of service %s answers", step.result["version"], step.result["service_name"])
+        return step.result
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the deferral; when the deferral itself has failed, look at the service and go on here."""
+        """Resume after the deferral; when the deferral itself has failed, look at the service and continue here."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception as error:
@@ -236,22 +257,24 @@ class PAIDeployServiceOperator(BaseOperator):
             self.log.warning("The wait in the triggerer has failed (%s); watching the service here", error)
         self.deferrable = False
         # Not execute: Airflow takes a call of it from within for an operator inside of another.
-        return self._begun(context)
+        return self._deploy(context)
 
     def on_kill(self) -> None:
-        """Ask for the way back of what this task has begun, and say what is left: Airflow ends the task."""
-        if self._under_way is None:
-            return
-        deployment, state = self._under_way
-        if self.on_failure == "leave":
-            self.log.warning("The task is being ended; service %s is left as it is (on_failure='leave')", state.name)
+        """Ask for the rollback of what this task has begun, and log what that leaves behind: Airflow ends the task."""
+        self._abort("The task is being ended")
+
+    def _abort(self, why: str) -> None:
+        deployment, self._under_way = self._under_way, None
+        if deployment is None:
             return
         try:
-            self.log.warning("%s", deployment.abandon(state, "the task is being ended"))
+            if outcome := deployment.abort(why):
+                self.log.warning("%s", outcome)
         except PAIError as error:
-            self.log.warning("Service %s is left as it is; the way back was not possible (%s)", state.name, error)
+            name = self.service_name
+            self.log.warning("%s; service %s is left as it is: the rollback was not possible (%s)", why, name, error)
 
-    def _checked(self, *, in_cloud: bool) -> tuple[ServiceSpec, RolloutOptions]:
+    def _read_arguments(self, *, in_cloud: bool) -> tuple[ServiceSpec, RolloutOptions]:
         """Return what the arguments describe.
 
         Raises:
@@ -266,7 +289,7 @@ class PAIDeployServiceOperator(BaseOperator):
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
         problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
-        if options.slots:
+        if options.paired:
             problems += pair_problems(spec)
             spec = replace(spec, group=spec.service_name)
         if in_cloud:
@@ -275,54 +298,43 @@ class PAIDeployServiceOperator(BaseOperator):
             raise SpecError(problems)
         return spec, options
 
-    def _deployment(self, context: Context, spec: ServiceSpec, options: RolloutOptions) -> Deployment:
+    def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
+        """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
 
-        # Without the generation: a task that a person has cleared goes on with what it has left behind.
+        spec, options = self._read_arguments(in_cloud=in_cloud)
+        # Without the generation: a task that was cleared continues with what it has left behind.
         owner = identity_of(context["ti"], self.retries or 0).key
-
-        def wait(state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
-            self._under_way = deployment, state
-            self._announce(context, state.name)
-            if self.deferrable:
-                self._defer(context, state)
-            return self._waited(context, state)
-
-        deployment = Deployment(self.hook, spec, options, owner, wait, context["ti"].start_date)
-        return deployment
-
-    def _done(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
-        self._under_way = None
-        self._announce(context, result["service_name"])
-        self.log.info("Service %s answers in version %s", result["service_name"], result["version"])
-        return result
+        hook = self.hook
+        self._under_way = Deployment(hook.eas, hook.preparation, spec, options, owner, context["ti"].start_date)
+        return self._under_way
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
         context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=self.hook.console_url(name))
 
-    def _deadline(self, context: Context, state: State) -> datetime:
-        """Return when a wait must be over; that for the version before may take half of what is kept for it."""
-        from airflow_provider_pai.lifecycle.serving.deployment import BACK
+    def _deadline(self, context: Context, state: DeploymentState) -> datetime:
+        """Return when a wait must be over; that for the previous version may take half of what is kept for it."""
+        from airflow_provider_pai.model.serving.deployment_state import Phase
 
         deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
         end = deadline_of(context["ti"], self.execution_timeout)
         if end is None or self.execution_timeout is None:
             return deadline
         reserve = min(_RESERVE, self.execution_timeout / _RESERVED_PART)
-        return min(deadline, end - (reserve / 2 if state.phase == BACK else reserve))
+        return min(deadline, end - (reserve / 2 if state.phase == Phase.BACK else reserve))
 
-    def _waited(self, context: Context, state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
+    def _wait(self, context: Context, state: DeploymentState) -> Observation:
         left = self._deadline(context, state) - datetime.now(UTC)
         return self.hook.wait(
             state.name,
-            state.awaited,
+            state.condition,
             interval=self.poll_interval,
             limit=max(0.0, left.total_seconds()),
             outage_limit=self.outage_limit,
         )
 
-    def _defer(self, context: Context, state: State) -> None:
+    def _defer(self, context: Context, state: DeploymentState) -> None:
         from dataclasses import asdict
 
         from airflow_provider_pai.triggers.services import PAIServiceTrigger
@@ -330,7 +342,7 @@ class PAIDeployServiceOperator(BaseOperator):
         deadline = self._deadline(context, state)
         trigger = PAIServiceTrigger(
             service_name=state.name,
-            awaited=asdict(state.awaited),
+            awaited=asdict(state.condition),
             pai_conn_id=self.pai_conn_id,
             region_id=self.region_id,
             workspace_id=self.workspace_id,

@@ -19,9 +19,9 @@ from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
+from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.operators.services import PAIDeleteServiceOperator
 from airflow_provider_pai.sensors.services import PAIServiceSensor
 from tests.support.attempt import Attempt

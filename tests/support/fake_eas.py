@@ -14,12 +14,12 @@ from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
-from airflow_provider_pai.model.serving.wait import WaitResult
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
-from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, pair_member_name
+from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
 from airflow_provider_pai.model.serving.strategy import RolloutOptions
+from airflow_provider_pai.model.serving.wait import WaitResult
 
 GOOD, BAD = Answer(200, "ok"), Answer(502, "bad gateway")
 _LOOKS = 2

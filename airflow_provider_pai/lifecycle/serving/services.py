@@ -134,13 +134,15 @@ class Services:
 
     def events(self, name: str, *, event_type: str | None = None, since: str | None = None) -> list[calls.ServiceEvent]:
         """Return what happened to a service; see :meth:`PAIServiceHook.events`."""
-        return self.client.send(
-            calls.describe_service_events(self.region_id, name, event_type=event_type, since=since)
-        )
+        return self.client.send(calls.describe_service_events(self.region_id, name, event_type=event_type, since=since))
 
     def logs(self, name: str) -> list[str]:
-        """Return a page of the output of a service's instances."""
-        return self.client.send(calls.describe_service_log(self.region_id, name))
+        """Return the last lines of output of a service's instances: its last page."""
+        first = self.client.send(calls.describe_service_log(self.region_id, name))
+        if first.pages <= 1:
+            return [*first.lines]
+        last = self.client.send(calls.describe_service_log(self.region_id, name, page=first.pages))
+        return [*last.lines]
 
     def diagnosis(self, name: str) -> calls.ServiceDiagnosis:
         """Return EAS's own diagnosis of a service."""
@@ -178,9 +180,7 @@ class Services:
             raise ServiceError(f"Service {name} has no address that a request could be sent to.")
         return self.endpoint_client.ask_until_routed(endpoint, found.token, request, pause=pause)
 
-    def watcher(
-        self, name: str, condition: WaitCondition, *, outage_limit: float = OUTAGE_LIMIT
-    ) -> ServiceWatcher:
+    def watcher(self, name: str, condition: WaitCondition, *, outage_limit: float = OUTAGE_LIMIT) -> ServiceWatcher:
         """Return what looks at a service until a condition holds."""
         return ServiceWatcher(
             *(self.client, self.region_id, name, condition),

@@ -57,9 +57,7 @@ def plan(existing: ServiceSnapshot | None, digest: str, owner: str) -> Reconcile
         return ReconcilePlan(Action.UPDATE, existing.latest_version + 1, rollback_version(existing, owner))
     wanted = ReconcilePlan(Action.AWAIT, existing.version, existing.previous)
     if existing.status == ServiceStatus.RUNNING:
-        return ReconcilePlan(
-            Action.NOTHING if _is_current(existing) else Action.AWAIT, wanted.version, wanted.previous
-        )
+        return ReconcilePlan(Action.NOTHING if _is_current(existing) else Action.AWAIT, wanted.version, wanted.previous)
     if existing.status == ServiceStatus.STOPPED:
         return ReconcilePlan(Action.START, wanted.version, wanted.previous)
     if existing.status in (ServiceStatus.STOPPING, ServiceStatus.DELETING):

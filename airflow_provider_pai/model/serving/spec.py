@@ -74,4 +74,3 @@ class ServiceSpec:
 
 SERVICE_ARGUMENTS = tuple(each.name for each in fields(ServiceSpec))
 """Names of what an author says of a service."""
-

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from airflow_provider_pai.model.serving.request import NO_VERSION
 from airflow_provider_pai.model.serving.status import FAILED_STATUSES, ServiceSnapshot, ServiceStatus
@@ -19,8 +21,7 @@ class WaitResult(StrEnum):
     """The service is as it was before the change; reads may lag behind [inferred], but not for long."""
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(NamedTuple):
     """How a wait has ended.
 
     Attributes:
@@ -47,6 +48,11 @@ class WaitCondition:
     version: int = NO_VERSION
     back: bool = False
     status: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> WaitCondition:
+        """Read the members as a trigger row holds them; members of a newer version are ignored."""
+        return cls(**{item.name: value[item.name] for item in fields(cls) if item.name in value})
 
     def check(self, service: ServiceSnapshot) -> WaitResult:
         """Return what a service says about this condition."""

@@ -8,8 +8,8 @@ import pytest
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError, ServerError
-from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
 
 class Told:
