@@ -20,6 +20,7 @@ from airflow_provider_pai.local.catalogs import (
     experiments,
     images,
     machines,
+    models,
     quotas,
     sts,
     workspaces,
@@ -55,7 +56,8 @@ from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
+_IMAGES, _DATASETS, _EXPERIMENTS, _MODELS = "images", "datasets", "experiments", "models"
+_CONFIGS, _CREATED = "configs", "created"
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Backend:
             self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._saver(_IMAGES))
             self._datasets = RecordStore("DatasetId", home.recall(_DATASETS, []), self._saver(_DATASETS))
             self._experiments = RecordStore("ExperimentId", home.recall(_EXPERIMENTS, []), self._saver(_EXPERIMENTS))
+            self._models = RecordStore("ModelId", home.recall(_MODELS, []), self._saver(_MODELS))
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
@@ -164,6 +167,7 @@ class Backend:
             *images.routes(self._catalog, workspace, now),
             *datasets.routes(self._datasets, workspace, now),
             *experiments.routes(self._experiments, workspace, storage, now),
+            *models.routes(self._models, workspace, now),
             *workspaces.routes(self._workspace, self._configs, now),
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
@@ -211,6 +215,7 @@ class Backend:
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()
+        self._models.clear()
         self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])

@@ -1,4 +1,4 @@
-"""Serves a model on EAS."""
+"""Operator that serves a model on EAS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
-from airflow_provider_pai.operators.attempt import deadline_of, identity_of, waiting_problems
+from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 _DEFER_PADDING = timedelta(minutes=5)
 _RESERVE = timedelta(minutes=5)
-"""The end of an attempt's time that is kept for the way back: a deferred task must be given a worker before it."""
+"""The end of an attempt's time that is kept for a rollback: a deferred task must be given a worker before it."""
 _RESERVED_PART = 5
 """Of a short time only a fifth is kept."""
 
 
 class PAIDeployServiceOperator(BaseOperator):
-    """Creates a service, or gives an existing one the next model, waits until it answers, and goes back if it doesn't.
+    """Creates a service, or gives an existing one the next model, waits until it answers, and rolls back if it fails.
 
     The task's result (XCom ``return_value``) is a dict: ``service_name``, ``version``, ``endpoint``,
     ``intranet_endpoint``, ``group``, ``model_uri``, ``console_url``, ``changed`` (False when model and configuration
@@ -45,19 +45,20 @@ class PAIDeployServiceOperator(BaseOperator):
 
     The same model and configuration again change nothing; that includes files that were overwritten below the same
     ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
-    own. What somebody else has changed of the service since is changed back. A retry goes on where the attempt before
-    stopped. While a service is updated, and when that fails, the version before goes on answering.
+    own. What was modified outside the task since is changed back. A retry continues where the attempt before stopped.
+    While a service is updated, and when that fails, the previous version goes on answering.
 
-    With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for the way back: a version
-    that does not answer before is given up. A person who ends the task while a worker has it, by marking or clearing
-    it, gets the version before again: a deployment that nobody follows to its end must leave what was known to be
-    good. The way back is asked for then, but not waited for; a retry after it deploys again. Of a task that is ended
-    while it is deferred nothing is asked: what it has begun comes up, untried, until the next deployment. With
-    ``on_failure="leave"`` nothing is undone.
+    With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for a rollback: a version
+    that does not answer before is given up. When the task is ended while a worker has it (it is marked or cleared, or
+    interrupted with Ctrl-C in ``dag.test()``), the previous version comes back: a deployment that is not followed to
+    its end must leave what was known to be good. The rollback is asked for then, but not waited for; a retry after it
+    deploys again. When the task is ended while it is deferred nothing is asked: the new version comes up, untested,
+    until the next deployment. With ``on_failure="leave"`` nothing is rolled back.
 
     Args:
-        service_name: name of the service, unique in the region: lower-case letters, digits and underscores. With
-            ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and ``<name>_green``.
+        service_name: name of the service, unique in the region: 3 to 63 lower-case letters, digits and underscores, a
+            letter first. With ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and
+            ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
             an error, here and for all arguments: a service without its model would start all the same.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
@@ -86,14 +87,14 @@ class PAIDeployServiceOperator(BaseOperator):
         steps: percentages of traffic to stop at, for ``canary``. Default 10, 50, 100.
         step_pause: seconds between a step and its check: the service runs without trouble, and passes the smoke test.
             The worker waits, a deferrable task's too. Default 0.
-        keep_old: with ``blue_green`` and ``canary``: whether the old service goes on without traffic, so that the way
-            back is short. Default True; False stops it.
+        keep_old: with ``blue_green`` and ``canary``: whether the old service keeps running without traffic, so that
+            a rollback is quick. Default True; False stops it.
         smoke_test: one request to the service, and what its answer must be: ``method``, ``path`` below the endpoint,
             ``json`` or ``data``, ``headers``, ``expect_status`` (default 200), ``expect_json`` (a part of the answer),
             ``expect_contains``, ``timeout`` (seconds, default 10). Default: none.
-        on_failure: ``rollback`` (default) goes back to the version before; a service that this task has created is
-            deleted, one that it has only started is stopped again. What somebody else has changed meanwhile is left,
-            and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
+        on_failure: ``rollback`` (default) returns to the previous version; a service that this task has created is
+            deleted, one that it has only started is stopped again. What was modified outside the task meanwhile is
+            left, and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
         startup_timeout: seconds that a version may take until it answers; then it counts as failed. Default 1800.
         poll_interval: seconds between two looks at the service. Default 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
@@ -105,7 +106,8 @@ class PAIDeployServiceOperator(BaseOperator):
 
     Raises:
         AirflowFailException: wrong arguments or wrong credentials; nothing was changed.
-        ServiceError: the new version is no good; the message says why, with its events, and what answers now.
+        ServiceError: the new version has failed; the message says why, what to do, and whether it was rolled back.
+            The service's events and output are in the task's log.
     """
 
     template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", "pai_conn_id", "region_id", "workspace_id")
@@ -196,7 +198,7 @@ class PAIDeployServiceOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> PAIServiceHook:
-        """Does what is done to the service."""
+        """Makes the calls for the service."""
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 
@@ -304,7 +306,7 @@ class PAIDeployServiceOperator(BaseOperator):
 
         spec, options = self._read_arguments(in_cloud=in_cloud)
         # Without the generation: a task that was cleared continues with what it has left behind.
-        owner = identity_of(context["ti"], self.retries or 0).key
+        owner = owner_of(context["ti"], self.retries or 0).key
         hook = self.hook
         self._under_way = Deployment(hook.eas, hook.preparation, spec, options, owner, context["ti"].start_date)
         return self._under_way

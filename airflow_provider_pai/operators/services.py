@@ -1,4 +1,4 @@
-"""Deletes services."""
+"""Operator that deletes services."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class PAIDeleteServiceOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> PAIServiceHook:
-        """Does what is done to the services."""
+        """Makes the calls for the services."""
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 

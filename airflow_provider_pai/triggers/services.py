@@ -30,8 +30,8 @@ class PAIServiceTrigger(BaseTrigger):
         poll_interval: seconds between two looks.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that EAS may be unreachable; None for the client's default.
-        state: what the task continues with; handed back in the event as it is. (``dag.test()`` loses what a task gives to
-            its resume method otherwise; seen on 3.3.2.)
+        state: what the task continues with; handed back in the event as it is. (``dag.test()`` loses what a task gives
+            to its resume method otherwise; seen on 3.3.2.)
         newer: arguments of a newer version, ignored.
     """
 

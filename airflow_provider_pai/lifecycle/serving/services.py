@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, ServiceError
+from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.names import BLUE, GREEN, pair_member_name
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
@@ -41,7 +41,7 @@ class Services:
 
     client: Sender
     region_id: str
-    log: logging.Logger
+    log: Log
     workspace_id: str = ""
     endpoint_client: EndpointClient | None = None
     in_vpc: bool = False
