@@ -59,6 +59,44 @@ class ServiceEvent:
 
 
 @dataclass(frozen=True)
+class ServiceLogPage:
+    """One page of the output of a service's instances.
+
+    Attributes:
+        lines: its lines.
+        pages: number of pages.
+    """
+
+    lines: tuple[str, ...]
+    pages: int
+
+
+@dataclass(frozen=True)
+class ServiceDiagnosis:
+    """What EAS itself says is wrong with a service.
+
+    Attributes:
+        error: what is wrong; empty when nothing is.
+        causes: what may have caused it.
+        advices: what may be done about it.
+    """
+
+    error: str
+    causes: tuple[str, ...] = ()
+    advices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it, a line each; empty when nothing is wrong."""
+        parts = [
+            self.error,
+            *(f"cause: {cause}" for cause in self.causes),
+            *(f"advice: {each}" for each in self.advices),
+        ]
+        return "\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
 class Endpoints:
     """Where a service or a group is called, and what callers show.
 
@@ -101,7 +139,7 @@ def create_service(config: Mapping[str, Any], workspace_id: str) -> Call[None]:
 
 def describe_service(region_id: str, name: str) -> Call[ServiceSnapshot]:
     """DescribeService."""
-    return Call(EAS, "DescribeService", "GET", _path(region_id, name), _service, secret=True)
+    return Call(EAS, "DescribeService", "GET", _path(region_id, name), _described, secret=True)
 
 
 def list_services(
@@ -201,10 +239,15 @@ def describe_service_events(
     return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
 
 
-def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[list[str]]:
-    """DescribeServiceLog: lines of the service's instances."""
+def describe_service_diagnosis(region_id: str, name: str) -> Call[ServiceDiagnosis]:
+    """DescribeServiceDiagnosis."""
+    return Call(EAS, "DescribeServiceDiagnosis", "GET", f"{_path(region_id, name)}/diagnosis", _diagnosis)
+
+
+def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[ServiceLogPage]:
+    """DescribeServiceLog: lines of the service's instances, the oldest first [inferred]."""
     query = {"PageNum": str(page), "PageSize": str(page_size)}
-    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _lines, query)
+    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _log_page, query)
 
 
 def describe_group(region_id: str, group: str) -> Call[Endpoints]:
@@ -244,6 +287,14 @@ def _put(region_id: str, name: str, action: str, last: str, body: Mapping[str, A
     return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", acknowledged, body=body)
 
 
+def _described(body: Mapping[str, Any]) -> ServiceSnapshot:
+    """Read one service as it is: without its versions, or with neither labels nor configuration, it is not known."""
+    required(body, "LatestVersion")
+    if body.get("Labels") is None:
+        required(body, "ServiceConfig")
+    return _service(body)
+
+
 def _service(value: object) -> ServiceSnapshot:
     item = as_object(value, "a service")
     for name in ("ServiceName", "Status"):
@@ -271,15 +322,23 @@ def _event(value: object) -> ServiceEvent:
     return ServiceEvent(*(str(item.get(name) or "") for name in ("Time", "Type", "Reason", "Message")))
 
 
-def _lines(body: Mapping[str, Any]) -> list[str]:
-    return read_list(body, "Logs", str)
+def _log_page(body: Mapping[str, Any]) -> ServiceLogPage:
+    return ServiceLogPage(tuple(read_list(body, "Logs", str)), int(body.get("TotalPageNum") or 1))
+
+
+def _diagnosis(body: Mapping[str, Any]) -> ServiceDiagnosis:
+    return ServiceDiagnosis(str(required(body, "Error")), _texts(body.get("Causes")), _texts(body.get("Advices")))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts, which may be one text [inferred]."""
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value or ())
 
 
 def _endpoints(body: Mapping[str, Any]) -> Endpoints:
-    # A group may have no public address; without a token, or a name, the answer is not a group's.
+    # A group may have no public address; without a name the answer is not a group's.
     required_text(body, "Name")
-    token = required_text(body, "AccessToken")
-    return Endpoints(str(body.get("InternetEndpoint") or ""), str(body.get("IntranetEndpoint") or ""), token)
+    return Endpoints(*(str(body.get(name) or "") for name in ("InternetEndpoint", "IntranetEndpoint", "AccessToken")))
 
 
 def _machines(body: Mapping[str, Any]) -> list[ServiceMachine]:

@@ -21,6 +21,7 @@ from airflow_provider_pai.errors import PAIError, ProtocolError
 SINCE = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = {"TrainingJobId": "train1", "Status": "Running"}
 SERVICE = {"ServiceName": "iris", "Status": "Running"}
+DESCRIBED = {**SERVICE, "LatestVersion": 1, "ServiceConfig": "{}"}
 IMAGE = {"ImageUri": "registry/pai/pytorch:1", "Name": "pytorch"}
 NO_ANSWERS = [
     b"",
@@ -90,7 +91,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     images.list_images: Operation(images.list_images(), listed("Images", {"ImageUri": IMAGE["ImageUri"]})),
     images.get_image: Operation(images.get_image("i"), IMAGE, optional=("Name",)),
     services.create_service: Operation(services.create_service({}, "1")),
-    services.describe_service: Operation(services.describe_service("r", "iris"), SERVICE),
+    services.describe_service: Operation(services.describe_service("r", "iris"), DESCRIBED),
     services.list_services: Operation(services.list_services(), listed("Services", SERVICE)),
     services.update_service: Operation(services.update_service("r", "iris", {})),
     services.update_service_version: Operation(services.update_service_version("r", "iris", 1)),
@@ -106,7 +107,10 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         services.describe_service_events("r", "iris"), {"Events": [{"Reason": "BackOff"}]}, optional=("Events.Reason",)
     ),
     services.describe_service_log: Operation(services.describe_service_log("r", "iris"), {"Logs": ["a line"]}),
-    services.describe_group: Operation(services.describe_group("r", "g"), {"Name": "g", "AccessToken": "t"}),
+    services.describe_service_diagnosis: Operation(services.describe_service_diagnosis("r", "iris"), {"Error": ""}),
+    services.describe_group: Operation(
+        services.describe_group("r", "g"), {"Name": "g", "AccessToken": "t"}, optional=("AccessToken",)
+    ),
     services.describe_traffic_mode: Operation(
         services.describe_traffic_mode("r", "g"), {"Name": "g", "TrafficMode": "auto"}, optional=("Name",)
     ),
