@@ -178,13 +178,13 @@ def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(
     pai: LocalPAI, identity: JobOwner
 ) -> None:
     cleared = JobOwner(
-        identity.deployment, identity.dag_id, identity.run_id, identity.task_id, generation=1, try_number=2
+        identity.deployment, identity.dag_id, identity.run_id, identity.task_id, max_tries=1, try_number=2
     )
     new: list[str] = []
     zombie = interrupted(
         PAITrainingHook(), before=once("CreateTrainingJob", lambda: new.append(submit(PAITrainingHook(), cleared)))
     )
-    with pytest.raises(PAIError, match="this attempt is over"):
+    with pytest.raises(PAIError, match="Superseded"):
         submit(zombie, identity)
     assert [job.job_id for job in active(identity)] == new
 
