@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any, Protocol
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "pai_environment"
 """Airflow Variable that keeps the id where no name is configured."""
@@ -60,8 +63,7 @@ def environment(*, with_former: bool = False) -> Environment:
     given, url = str(conf.get("pai", "deployment_name", fallback="") or ""), _base_url()
     earlier = url or "airflow"
     if given:
-        kept = _read(_store().read()) if with_former else None
-        return Environment(given, _without(given, [kept["id"] if kept else "", earlier]))
+        return Environment(given, _without(given, [_kept_id() if with_former else "", earlier]))
     kept = kept_value(_store(), url)
     return Environment(kept["id"], _without(kept["id"], [earlier]), _doubt(kept["base_url"], url))
 
@@ -83,6 +85,17 @@ def kept_value(store: Store, base_url: str, *, sleep: Callable[[float], None] = 
     if store.write(json.dumps(made)):
         sleep(_SETTLING)
     return _read(store.read()) or made
+
+
+def _kept_id() -> str:
+    """Return the id that this Airflow had before it was given a name; empty when there is none."""
+    try:
+        kept = _read(_store().read())
+    except Exception as error:
+        # Only jobs from before the name was given could be missed.
+        log.warning("The Airflow Variable %r can't be read (%s)", VARIABLE, error)
+        return ""
+    return kept["id"] if kept else ""
 
 
 def _read(text: str | None) -> dict[str, str] | None:

@@ -166,7 +166,7 @@ def test_a_copy_that_creates_after_a_later_try_has_settled_ends_with_one_job_too
     later = JobOwner(identity.deployment, identity.dag_id, identity.run_id, identity.task_id, try_number=2)
     zombie = interrupted(
         PAITrainingHook(),
-        before=once("CreateTrainingJob", lambda: jobs_of_later.append(submit(PAITrainingHook(), later))),
+        before=once("CreateTrainingJob", lambda: jobs_of_later.append(submit(PAITrainingHook(sleep=lambda _: None), later))),
     )
     jobs_of_later: list[str] = []
     kept = submit(zombie, identity, name="late")
@@ -182,7 +182,7 @@ def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(
     )
     new: list[str] = []
     zombie = interrupted(
-        PAITrainingHook(), before=once("CreateTrainingJob", lambda: new.append(submit(PAITrainingHook(), cleared)))
+        PAITrainingHook(), before=once("CreateTrainingJob", lambda: new.append(submit(PAITrainingHook(sleep=lambda _: None), cleared)))
     )
     with pytest.raises(PAIError, match="Superseded"):
         submit(zombie, identity)
