@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from airflow_provider_pai.local.eas.record import Wanted
+from tests.integration.local.serving.test_running_services import environment
 from tests.support.serving import GROUP_TOKEN, SERVER, Build, ServingHouse, wait_until
-from tests.unit.local.serving.test_running_services import environment
 
 ECHO = """
 import http.server, json

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_pai.local.eas.record import Wanted
 from airflow_provider_pai.local.running.sandbox import Mode
+from tests.integration.local.serving.test_running_services import environment
 from tests.support.serving import SERVER, Build, ServingHouse, free_port, wait_until
-from tests.unit.local.serving.test_running_services import environment
 
 FALLS_SICK = SERVER.replace(
     "self.send_response(200)",

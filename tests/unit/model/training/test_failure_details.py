@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOB = JobSnapshot("train1", "Failed")
 
 
 def telling(*events: str) -> tuple[str, ...]:
-    return Evidence(JOB, events=events).telling_events()
+    return FailureDetails(JOB, events=events).telling_events()
 
 
 def test_only_events_that_tell_of_trouble_are_shown() -> None:

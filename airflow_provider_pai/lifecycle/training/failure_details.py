@@ -7,14 +7,16 @@ from collections.abc import Callable
 from airflow_provider_pai.api.training import get_training_job_error_info, list_training_job_events
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.training.evidence import ErrorInfo, Evidence
+from airflow_provider_pai.model.training.failure_details import ErrorInfo, FailureDetails
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 _ATTEMPTS = 2
 """The task has failed already; what can't be read soon is left out."""
 
 
-def gather(client: Sender, job: JobSnapshot, log_tail: tuple[str, ...], warn: Callable[..., None]) -> Evidence:
+def read_failure_details(
+    client: Sender, job: JobSnapshot, log_tail: tuple[str, ...], warn: Callable[..., None]
+) -> FailureDetails:
     """Return all that can be read about a job. What can't be is left empty: the job's failure is what counts.
 
     Args:
@@ -33,7 +35,7 @@ def gather(client: Sender, job: JobSnapshot, log_tail: tuple[str, ...], warn: Ca
         events = _last_events(client, job.job_id)
     except PAIError as problem:
         warn("The events of job %s can't be read (%s)", job.job_id, problem)
-    return Evidence(job, error, events, log_tail)
+    return FailureDetails(job, error, events, log_tail)
 
 
 def _last_events(client: Sender, job_id: str) -> tuple[str, ...]:

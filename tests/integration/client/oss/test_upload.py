@@ -22,7 +22,7 @@ from airflow_provider_pai.client.oss.upload import ObjectUpload
 from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIError, ServerError, TransportError
 from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
-from tests.unit.client.conftest import PART, PASSING, OssBench
+from tests.support.oss_bench import PART, PASSING, OssBench
 
 SMALL, LARGE = PART, 5 * PART + 1
 

@@ -28,7 +28,7 @@ class ErrorInfo:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FailureDetails:
     """A job, and what the service says of its end. What could not be read is empty.
 
     Attributes:

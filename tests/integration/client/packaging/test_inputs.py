@@ -19,7 +19,7 @@ from airflow_provider_pai.client.packaging.inputs import input_problems, read_in
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, SpecError, TransportError
 from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
-from tests.unit.client.conftest import PAGE, PART, PASSING, OssBench
+from tests.support.oss_bench import PAGE, PART, PASSING, OssBench
 
 STORAGE = OssUri("bucket", "")
 DATA = {"a.csv": b"1,2\n", "deep/er/b.csv": b"", "deep/ü ö.bin": os.urandom(3 * PART), "z": b"1,2\n"}

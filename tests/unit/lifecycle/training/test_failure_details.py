@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
-from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.errors import AuthError, PAIError, ProtocolError, TransportError
-from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
+from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 JOB = JobSnapshot("train1", "Failed")
@@ -45,11 +45,11 @@ class Service:
 
 def test_all_that_is_known_is_gathered() -> None:
     service = Service(events=2)
-    evidence = gather(service, JOB, ("the last line",), service.warn)
-    assert evidence.job is JOB
-    assert evidence.error == ErrorInfo("OOM", "no memory")
-    assert evidence.events == ("event 0", "event 1")
-    assert evidence.log_tail == ("the last line",)
+    details = read_failure_details(service, JOB, ("the last line",), service.warn)
+    assert details.job is JOB
+    assert details.error == ErrorInfo("OOM", "no memory")
+    assert details.events == ("event 0", "event 1")
+    assert details.log_tail == ("the last line",)
     assert service.warnings == []
 
 
@@ -57,7 +57,7 @@ def test_all_that_is_known_is_gathered() -> None:
 @pytest.mark.parametrize("count", [99, 100, 101, 250, 1234])
 def test_the_last_events_are_among_them_however_many_there_are(count: int, cap: int) -> None:
     service = Service(events=count, cap=cap)
-    events = gather(service, JOB, (), service.warn).events
+    events = read_failure_details(service, JOB, (), service.warn).events
     assert events[0] == "event 0"
     assert list(events[-7:]) == service.events[-7:]
     assert len(set(events)) == len(events)
@@ -66,10 +66,10 @@ def test_the_last_events_are_among_them_however_many_there_are(count: int, cap: 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
 def test_what_can_not_be_read_is_told_and_left_out(error: PAIError) -> None:
     service = Service(events=2, GetTrainingJobErrorInfo=error)
-    evidence = gather(service, JOB, (), service.warn)
-    assert (evidence.error, evidence.events) == (ErrorInfo(), ("event 0", "event 1"))
+    details = read_failure_details(service, JOB, (), service.warn)
+    assert (details.error, details.events) == (ErrorInfo(), ("event 0", "event 1"))
     service = Service(ListTrainingJobEvents=error)
-    evidence = gather(service, JOB, (), service.warn)
-    assert (evidence.error, evidence.events) == (ErrorInfo("OOM", "no memory"), ())
+    details = read_failure_details(service, JOB, (), service.warn)
+    assert (details.error, details.events) == (ErrorInfo("OOM", "no memory"), ())
     (warning,) = service.warnings
     assert "events of job train1" in warning

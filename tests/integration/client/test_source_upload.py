@@ -14,8 +14,8 @@ from airflow_provider_pai.errors import ConflictError, TransportError
 from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
+from tests.support.oss_bench import PART, PASSING, OssBench
 from tests.support.source_code import archive, digest
-from tests.unit.client.conftest import PART, PASSING, OssBench
 
 
 def upload(bench: OssBench, folder: Path) -> CodeLocation:
