@@ -25,7 +25,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri
-from tests.support.house import House
+from tests.support.local_runtime import LocalRuntimeHarness
 from tests.support.machine import missing
 
 LOOK = """
@@ -44,12 +44,12 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=[*Mode, "docker"])
-def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """A house, in every way that jobs can be run."""
-    houses: list[House] = []
+def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., LocalRuntimeHarness]]:
+    """A harness, in every way that jobs can be run."""
+    harnesses: list[LocalRuntimeHarness] = []
     docker = request.getfixturevalue("docker") if request.param == "docker" else None
 
-    def new(**options: Any) -> House:
+    def new(**options: Any) -> LocalRuntimeHarness:
         home = tmp_path / "home"
         kind = RuntimeKind.DOCKER if docker else RuntimeKind.PROCESS
         try:
@@ -58,29 +58,29 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
             )
         except RuntimeError as error:
             missing(request.param, str(error))
-        houses.append(House(home, runtime, **options))
-        return houses[-1]
+        harnesses.append(LocalRuntimeHarness(home, runtime, **options))
+        return harnesses[-1]
 
     yield new
-    for house in houses:
-        house.close()
+    for harness in harnesses:
+        harness.close()
 
 
 def test_a_job_sees_files_and_folders_of_this_machine_and_can_not_change_them(
-    build: Callable[..., House], data: Path, tmp_path: Path, request: pytest.FixtureRequest
+    build: Callable[..., LocalRuntimeHarness], data: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     places = {"a-file": data / "rows.csv", "a-folder": data, "an-output": tmp_path / "made" / "here"}
-    house = build(places={bucket: LocalFolder(path) for bucket, path in places.items()})
-    mode = house.workshop.runtime.mode
+    harness = build(places={bucket: LocalFolder(path) for bucket, path in places.items()})
+    mode = harness.workshop.runtime.mode
     image = request.getfixturevalue("docker").name if mode == "docker" else "registry/image:1"
-    job = house.run(
+    job = harness.run(
         LOOK,
         image=image,
         inputs={"table": "oss://a-file/rows.csv", "all": "oss://a-folder/"},
         outputs={"model": "oss://an-output/"},
     )
-    assert job["Status"] == "Succeed", house.log(job)
-    assert house.printed(job)[:3] == ["1,2", "deep", "rows.csv"]
+    assert job["Status"] == "Succeed", harness.log(job)
+    assert harness.printed(job)[:3] == ["1,2", "deep", "rows.csv"]
     assert sorted(path.name for path in data.rglob("*")) == ["deep", "more.csv", "rows.csv"]
     assert (data / "rows.csv").read_text() == "1,2\n"
     copied = "x\n" if mode == Mode.PLAIN else "1,2\n"

@@ -22,23 +22,23 @@ from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.running.container import ContainerRuntime
 from airflow_provider_pai.local.running.engine import Engine
 from tests.support.docker_engine import DockerImage
-from tests.support.house import House, wait_until
+from tests.support.local_runtime import LocalRuntimeHarness, wait_until
 from tests.support.registry import registry
 
-Build = Callable[..., House]
+Build = Callable[..., LocalRuntimeHarness]
 
 SERVED = """
 import pathlib, sys, time
 import docker
 from airflow_provider_pai.local.running.container import ContainerRuntime
 from airflow_provider_pai.local.running.engine import Engine
-from tests.support.house import House
+from tests.support.local_runtime import LocalRuntimeHarness
 home = pathlib.Path(sys.argv[1])
-house = House(home, ContainerRuntime(Engine.connect(), home))
-job_id = house.submit(
+harness = LocalRuntimeHarness(home, ContainerRuntime(Engine.connect(), home))
+job_id = harness.submit(
     "echo 1 > /ml/output/model/n; echo begun; sleep 600", image=sys.argv[2], outputs={"model": "oss://bkt/out/"}
 )
-house.says(job_id, "begun")
+harness.says(job_id, "begun")
 print(job_id, flush=True)
 time.sleep(600)
 """
@@ -46,16 +46,18 @@ time.sleep(600)
 
 @pytest.fixture
 def build(docker: DockerImage, tmp_path: Path) -> Iterator[Build]:
-    houses: list[House] = []
+    harnesses: list[LocalRuntimeHarness] = []
 
-    def new(home: Path = tmp_path / "home", *, user: str | None = None, gpus: bool = False, **options: Any) -> House:
+    def new(
+        home: Path = tmp_path / "home", *, user: str | None = None, gpus: bool = False, **options: Any
+    ) -> LocalRuntimeHarness:
         engine = Engine(library.DockerClient(docker.address), user)
-        houses.append(House(home, ContainerRuntime(engine, home, os.environ, gpus=gpus), **options))
-        return houses[-1]
+        harnesses.append(LocalRuntimeHarness(home, ContainerRuntime(engine, home, os.environ, gpus=gpus), **options))
+        return harnesses[-1]
 
     yield new
-    for house in houses:
-        house.close()
+    for harness in harnesses:
+        harness.close()
 
 
 @pytest.fixture
@@ -66,13 +68,13 @@ def client(docker: DockerImage) -> Iterator[library.DockerClient]:
 
 
 @pytest.fixture
-def house(build: Build) -> House:
+def harness(build: Build) -> LocalRuntimeHarness:
     return build()
 
 
 @pytest.fixture
-def run(house: House, docker: DockerImage) -> Callable[..., Mapping[str, Any]]:
-    return lambda command, **members: house.run(command, image=docker.name, **members)
+def run(harness: LocalRuntimeHarness, docker: DockerImage) -> Callable[..., Mapping[str, Any]]:
+    return lambda command, **members: harness.run(command, image=docker.name, **members)
 
 
 @pytest.fixture(autouse=True)
@@ -98,8 +100,8 @@ def wheel(folder: Path, name: str) -> bytes:
 # What a job sees ------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_has_pais_skeleton_and_all_lines_in_order(house: House, docker: DockerImage) -> None:
-    house.put(
+def test_the_log_has_pais_skeleton_and_all_lines_in_order(harness: LocalRuntimeHarness, docker: DockerImage) -> None:
+    harness.put(
         "code/train.py",
         """
         import os, sys
@@ -109,8 +111,12 @@ def test_the_log_has_pais_skeleton_and_all_lines_in_order(house: House, docker: 
         os.write(1, b"x" * 100_000 + b"\\nno end")
         """,
     )
-    job = house.run("python train.py", image=docker.name, code="code/")
-    log = house.log(job) if len(house.log(job)) < 10_000 else house.store.files(job["TrainingJobId"]).log.tail(30_000)
+    job = harness.run("python train.py", image=docker.name, code="code/")
+    log = (
+        harness.log(job)
+        if len(harness.log(job)) < 10_000
+        else harness.store.files(job["TrainingJobId"]).log.tail(30_000)
+    )
     begin = log.index("-" * 65)
     assert log[0] == "TrainingJob launch starting"
     assert "Change to Working Directory, /ml/usercode/" in log[:begin]
@@ -123,9 +129,9 @@ def test_the_log_has_pais_skeleton_and_all_lines_in_order(house: House, docker: 
 
 
 def test_a_container_sees_its_job_and_nothing_else_of_the_machine(
-    run: Callable[..., Any], house: House, tmp_path: Path
+    run: Callable[..., Any], harness: LocalRuntimeHarness, tmp_path: Path
 ) -> None:
-    house.put("code/train.py", "")
+    harness.put("code/train.py", "")
     job = run(
         f"""
         ls {tmp_path} /var/run/docker.sock /run/docker.sock
@@ -137,7 +143,7 @@ def test_a_container_sees_its_job_and_nothing_else_of_the_machine(
         code="code/",
         environments={"OWN": "mine"},
     )
-    printed = house.printed(job)
+    printed = harness.printed(job)
     assert sum("No such file" in line for line in printed) == 3
     assert printed[3:5] == ["input", "usercode"]
     assert "OWN" in printed
@@ -153,9 +159,9 @@ def test_what_another_user_writes_can_be_read_and_removed(
 ) -> None:
     before = os.umask(0)
     request.addfinalizer(lambda: os.umask(before))
-    house = build(user="1234:1234")
-    house.put("w/tiny_requirement-1.0-py3-none-any.whl", wheel(tmp_path, "tiny_requirement"))
-    job = house.run(
+    harness = build(user="1234:1234")
+    harness.put("w/tiny_requirement-1.0-py3-none-any.whl", wheel(tmp_path, "tiny_requirement"))
+    job = harness.run(
         """
         id -u; echo $HOME
         python -c 'import tiny_requirement, getpass; print(tiny_requirement.VALUE, getpass.getuser())'
@@ -166,13 +172,13 @@ def test_what_another_user_writes_can_be_read_and_removed(
         outputs={"model": "oss://bkt/out/"},
         requirements=("/ml/input/data/w/tiny_requirement-1.0-py3-none-any.whl",),
     )
-    assert house.printed(job) == ["1234", "/home/job", "42 job"], house.log(job)
-    assert house.get("out/file") == "saved\n"
-    assert not house.store.files(job["TrainingJobId"]).work.path.exists()
+    assert harness.printed(job) == ["1234", "/home/job", "42 job"], harness.log(job)
+    assert harness.get("out/file") == "saved\n"
+    assert not harness.store.files(job["TrainingJobId"]).work.path.exists()
 
 
-def test_instances_find_each_other(run: Callable[..., Any], house: House) -> None:
-    house.put(
+def test_instances_find_each_other(run: Callable[..., Any], harness: LocalRuntimeHarness) -> None:
+    harness.put(
         "code/meet.py",
         """
         import os, socket
@@ -191,13 +197,13 @@ def test_instances_find_each_other(run: Callable[..., Any], house: House) -> Non
         """,
     )
     job = run("python meet.py", code="code/", instance_count=2)
-    assert job["Status"] == "Succeed", house.log(job)
-    assert f"heard {job['TrainingJobId']}-worker-0" in house.log(job)
+    assert job["Status"] == "Succeed", harness.log(job)
+    assert f"heard {job['TrainingJobId']}-worker-0" in harness.log(job)
 
 
 def test_with_gpus_a_container_asks_for_all_of_them(build: Build, docker: DockerImage) -> None:
-    house = build(gpus=True)
-    job = house.run("ls /dev/nvidia0", image=docker.name)
+    harness = build(gpus=True)
+    job = harness.run("ls /dev/nvidia0", image=docker.name)
     if Path("/dev/nvidia0").exists():
         assert job["Status"] == "Succeed"
     else:
@@ -210,18 +216,18 @@ def test_with_gpus_a_container_asks_for_all_of_them(build: Build, docker: Docker
 
 @pytest.mark.parametrize(("command", "why"), [("exit 3", "code 3"), ("no-such-program", "code 127 (the command was")])
 def test_a_failing_command_fails_the_job_and_its_outputs_are_kept(
-    run: Callable[..., Any], house: House, command: str, why: str
+    run: Callable[..., Any], harness: LocalRuntimeHarness, command: str, why: str
 ) -> None:
     job = run(f"echo kept > /ml/output/model/file; {command}", outputs={"model": "oss://bkt/out/"})
     assert (job["Status"], job["ReasonCode"]) == ("Failed", "UserCommandFailed")
     assert why in job["ReasonMessage"]
-    assert house.get("out/file") == "kept\n"
+    assert harness.get("out/file") == "kept\n"
 
 
 @pytest.mark.parametrize("listens", [True, False])
 def test_stop_asks_first_and_then_kills(build: Build, docker: DockerImage, listens: bool) -> None:
-    house = build(grace=2.0)
-    house.put(
+    harness = build(grace=2.0)
+    harness.put(
         "code/wait.py",
         f"""
         import signal, sys, time
@@ -236,13 +242,13 @@ def test_stop_asks_first_and_then_kills(build: Build, docker: DockerImage, liste
             time.sleep(0.1)
         """,
     )
-    job_id = house.submit("python wait.py; true", image=docker.name, code="code/")
-    house.says(job_id, "waiting")
-    house.runner.stop(job_id)
+    job_id = harness.submit("python wait.py; true", image=docker.name, code="code/")
+    harness.says(job_id, "waiting")
+    harness.runner.stop(job_id)
     began = time.monotonic()
-    job = house.ended(job_id)
+    job = harness.ended(job_id)
     assert job["Status"] == "Terminated"
-    assert "asked" in house.printed(job)
+    assert "asked" in harness.printed(job)
     assert time.monotonic() - began < (2.0 if listens else 9.0)
 
 
@@ -267,10 +273,10 @@ def test_when_a_server_is_killed_its_containers_end_at_once_and_its_next_start_r
 ) -> None:
     job_id, container = kill_a_server(tmp_path / "home")
     assert container.wait(timeout=10)["StatusCode"] == 128 + signal.SIGKILL
-    house = build()
-    job = house.store.existing(job_id)
+    harness = build()
+    job = harness.store.existing(job_id)
     assert (job["Status"], job["ReasonCode"]) == ("Failed", "LocalServerDied")
-    assert house.get("out/n") == "1\n", "the checkpoint of a job that died is lost"
+    assert harness.get("out/n") == "1\n", "the checkpoint of a job that died is lost"
 
 
 def test_what_was_left_of_a_folder_that_is_gone_is_removed_by_any_server_and_what_is_served_stays(
@@ -294,36 +300,36 @@ def test_what_was_left_of_a_folder_that_is_gone_is_removed_by_any_server_and_wha
 
 
 def test_a_missing_image_is_pulled_once(
-    house: House, client: library.DockerClient, tmp_path: Path, request: pytest.FixtureRequest
+    harness: LocalRuntimeHarness, client: library.DockerClient, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with registry(tmp_path, client.version()["Arch"]) as name:
         request.addfinalizer(lambda: client.images.remove(name, force=True))
-        first, second = (house.run("echo hello", image=name) for _ in range(2))
-    assert [house.printed(job) for job in (first, second)] == [["hello"], ["hello"]], house.log(first)
-    assert f"Pulling the image {name}" in house.log(first)
-    assert f"Pulling the image {name}" not in house.log(second)
+        first, second = (harness.run("echo hello", image=name) for _ in range(2))
+    assert [harness.printed(job) for job in (first, second)] == [["hello"], ["hello"]], harness.log(first)
+    assert f"Pulling the image {name}" in harness.log(first)
+    assert f"Pulling the image {name}" not in harness.log(second)
 
 
 def test_an_image_that_can_not_be_had_fails_the_job_and_says_why(
-    house: House, client: library.DockerClient, tmp_path: Path
+    harness: LocalRuntimeHarness, client: library.DockerClient, tmp_path: Path
 ) -> None:
     with registry(tmp_path, client.version()["Arch"]) as name:
-        job = house.run("echo hello", image=f"{name}0")
+        job = harness.run("echo hello", image=f"{name}0")
     assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "ImagePullFailed")
     assert job["ReasonMessage"].startswith(f"The image {name}0 can't be pulled: ")
     assert "manifest unknown" in job["ReasonMessage"]
-    assert f"Preparation failed: {job['ReasonMessage']}" in house.log(job)
+    assert f"Preparation failed: {job['ReasonMessage']}" in harness.log(job)
 
 
 def test_a_stop_does_not_wait_for_a_registry(
-    house: House, client: library.DockerClient, tmp_path: Path, request: pytest.FixtureRequest
+    harness: LocalRuntimeHarness, client: library.DockerClient, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     held = threading.Event()
     with registry(tmp_path, client.version()["Arch"], held) as name:
-        job_id = house.submit("echo hello", image=name)
-        house.says(job_id, f"Pulling the image {name}")
-        house.runner.stop(job_id)
-        assert house.ended(job_id, 5)["Status"] == "Terminated"
+        job_id = harness.submit("echo hello", image=name)
+        harness.says(job_id, f"Pulling the image {name}")
+        harness.runner.stop(job_id)
+        assert harness.ended(job_id, 5)["Status"] == "Terminated"
         held.set()
         # The engine goes on: the next job finds the image there.
         request.addfinalizer(lambda: client.images.remove(name, force=True))
@@ -331,29 +337,31 @@ def test_a_stop_does_not_wait_for_a_registry(
 
 
 def test_requirements_are_installed_for_all_instances_of_the_job_and_for_no_other(
-    run: Callable[..., Any], house: House, tmp_path: Path
+    run: Callable[..., Any], harness: LocalRuntimeHarness, tmp_path: Path
 ) -> None:
-    house.put("code/tiny_requirement-1.0-py3-none-any.whl", wheel(tmp_path, "tiny_requirement"))
+    harness.put("code/tiny_requirement-1.0-py3-none-any.whl", wheel(tmp_path, "tiny_requirement"))
     command = "python -c 'import tiny_requirement; print(tiny_requirement.VALUE)'"
     requirements = ("./tiny_requirement-1.0-py3-none-any.whl",)
     job = run(command, code="code/", requirements=requirements, instance_count=2)
-    log = house.log(job)
+    log = harness.log(job)
     assert log.count("42") == 2, log
     assert sum("Successfully installed" in line for line in log) == 1
     asked = log.index("Installing dependencies from /ml/input/config//requirements.txt")
     assert asked < next(n for n, line in enumerate(log) if "Successfully" in line) < log.index("User program launching")
-    assert "ModuleNotFoundError" in "\n".join(house.log(run(command)))
+    assert "ModuleNotFoundError" in "\n".join(harness.log(run(command)))
 
 
-def test_requirements_that_can_not_be_installed_fail_the_preparation(run: Callable[..., Any], house: House) -> None:
+def test_requirements_that_can_not_be_installed_fail_the_preparation(
+    run: Callable[..., Any], harness: LocalRuntimeHarness
+) -> None:
     job = run("true", requirements=("/ml/absent-1.0-py3-none-any.whl",))
     assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "RequirementsFailed")
     assert job["ReasonMessage"].startswith("pip could not install the requirements: ")
     assert "absent-1.0" in job["ReasonMessage"]
 
 
-def test_a_stop_interrupts_the_installation(house: House, docker: DockerImage) -> None:
-    house.put(
+def test_a_stop_interrupts_the_installation(harness: LocalRuntimeHarness, docker: DockerImage) -> None:
+    harness.put(
         "code/pyproject.toml",
         """
         [build-system]
@@ -365,8 +373,8 @@ def test_a_stop_interrupts_the_installation(house: House, docker: DockerImage) -
         version = "1"
         """,
     )
-    house.put("code/slow.py", "import time; open('/ml/begun', 'w'); time.sleep(613)")
-    job_id = house.submit("true", image=docker.name, code="code/", requirements=("/ml/usercode",))
-    wait_until((house.store.files(job_id).work.ml / "begun").exists, 30)
-    house.runner.stop(job_id)
-    assert house.ended(job_id, 10)["Status"] == "Terminated"
+    harness.put("code/slow.py", "import time; open('/ml/begun', 'w'); time.sleep(613)")
+    job_id = harness.submit("true", image=docker.name, code="code/", requirements=("/ml/usercode",))
+    wait_until((harness.store.files(job_id).work.ml / "begun").exists, 30)
+    harness.runner.stop(job_id)
+    assert harness.ended(job_id, 10)["Status"] == "Terminated"

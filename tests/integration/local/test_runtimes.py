@@ -15,7 +15,7 @@ from airflow_provider_pai.local.running.runtime_selection import ProcessHost, Ru
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.docker_engine import DockerImage
-from tests.support.house import House
+from tests.support.local_runtime import LocalRuntimeHarness
 from tests.support.machine import missing
 
 SCRIPT = """
@@ -61,7 +61,7 @@ WORLD_SIZE=1
 
 
 @pytest.fixture(params=["bubblewrap", "unshare", "docker"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalRuntimeHarness]:
     if request.param == "docker":
         request.getfixturevalue("docker")
         runtime = choose(RuntimeKind.DOCKER, tmp_path, ProcessHost.of(tmp_path, tmp_path / "cache", None))
@@ -72,21 +72,23 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
             )
         except RuntimeError as error:
             missing(request.param, str(error))
-    house = House(tmp_path, runtime)
-    yield house
-    house.close()
+    harness = LocalRuntimeHarness(tmp_path, runtime)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture
-def image(house: House, request: pytest.FixtureRequest) -> str:
-    is_docker = house.workshop.runtime.mode == "docker"
+def image(harness: LocalRuntimeHarness, request: pytest.FixtureRequest) -> str:
+    is_docker = harness.workshop.runtime.mode == "docker"
     return str(request.getfixturevalue("docker").name) if is_docker else "registry/image:1"
 
 
-def test_a_script_that_hard_codes_its_paths_runs_unmodified_and_sees_the_same(house: House, image: str) -> None:
-    house.put("code/train.py", SCRIPT)
-    house.put("data/train.csv", "1,2")
-    job = house.run(
+def test_a_script_that_hard_codes_its_paths_runs_unmodified_and_sees_the_same(
+    harness: LocalRuntimeHarness, image: str
+) -> None:
+    harness.put("code/train.py", SCRIPT)
+    harness.put("data/train.csv", "1,2")
+    job = harness.run(
         "python train.py $PAI_USER_ARGS",
         image=image,
         code="code/",
@@ -95,8 +97,8 @@ def test_a_script_that_hard_codes_its_paths_runs_unmodified_and_sees_the_same(ho
         outputs={"model": "oss://bkt/out/model/", "checkpoints": "oss://bkt/out/checkpoints/"},
         environments={"OWN": "a value"},
     )
-    assert house.printed(job) == SEEN.splitlines()
-    assert (house.get("out/model/model.txt"), house.get("out/checkpoints/deep/er.txt")) == ("trained", "more")
+    assert harness.printed(job) == SEEN.splitlines()
+    assert (harness.get("out/model/model.txt"), harness.get("out/checkpoints/deep/er.txt")) == ("trained", "more")
 
 
 # Choosing -------------------------------------------------------------------------------------------------------------
@@ -111,9 +113,9 @@ def _no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_an_engine_jobs_run_as_processes_and_their_log_says_why(tmp_path: Path) -> None:
     runtime = choose(RuntimeKind.AUTO, tmp_path, ProcessHost.of(tmp_path, tmp_path / "cache", None))
     assert isinstance(runtime, ProcessRuntime)
-    house = House(tmp_path, runtime)
-    log = "\n".join(house.log(house.run("true")))
-    house.close()
+    harness = LocalRuntimeHarness(tmp_path, runtime)
+    log = "\n".join(harness.log(harness.run("true")))
+    harness.close()
     assert "Image registry/image:1 is not pulled: the command runs with this machine's Python" in log
     assert f"(no Docker engine answers at unix://{tmp_path}/absent.sock: " in log
 

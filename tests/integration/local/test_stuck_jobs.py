@@ -46,7 +46,7 @@ class FullStore(JobStore):
         super().clear()
 
 
-class House:
+class LocalRuntimeHarness:
     def __init__(self, home: Path, slots: int = 2) -> None:
         self.store = FullStore(home, lambda: datetime.now(UTC))
         self.objects = ObjectStore(home / "oss")
@@ -76,8 +76,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path / "home")
+def harness(tmp_path: Path) -> Iterator[LocalRuntimeHarness]:
+    made = LocalRuntimeHarness(tmp_path / "home")
     yield made
     made.store.full = False
     made.runner.close()
@@ -92,87 +92,91 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_a_job_that_ended_while_the_disk_was_full_ends_as_it_did_when_there_is_space(house: House) -> None:
-    house.store.full_at = "Succeed"
-    job_id = house.submit("echo done")
-    wait_until(lambda: house.store.refused >= 2)
-    assert house.store.existing(job_id)["Status"] == "Running"
-    house.store.full = False
-    assert house.end(job_id) == ("Succeed", "TrainingJobSucceed")
+def test_a_job_that_ended_while_the_disk_was_full_ends_as_it_did_when_there_is_space(
+    harness: LocalRuntimeHarness,
+) -> None:
+    harness.store.full_at = "Succeed"
+    job_id = harness.submit("echo done")
+    wait_until(lambda: harness.store.refused >= 2)
+    assert harness.store.existing(job_id)["Status"] == "Running"
+    harness.store.full = False
+    assert harness.end(job_id) == ("Succeed", "TrainingJobSucceed")
 
 
-def test_instances_that_ended_on_a_full_disk_are_shown_as_ended(house: House) -> None:
-    job_id = house.submit("echo begun; while [ ! -e go ]; do sleep 0.05; done; exit 3")
-    house.says(job_id, "begun")
-    wait_until(lambda: house.store.existing(job_id)["Status"] == "Running")
-    house.store.full = True
-    (house.store.files(job_id).work.home / "go").touch()
-    wait_until(lambda: house.store.refused >= 2)
-    house.store.full = False
-    assert house.end(job_id) == ("Failed", "UserCommandFailed")
-    assert [row["Status"] for row in house.store.existing(job_id)["Instances"]] == ["Failed"]
+def test_instances_that_ended_on_a_full_disk_are_shown_as_ended(harness: LocalRuntimeHarness) -> None:
+    job_id = harness.submit("echo begun; while [ ! -e go ]; do sleep 0.05; done; exit 3")
+    harness.says(job_id, "begun")
+    wait_until(lambda: harness.store.existing(job_id)["Status"] == "Running")
+    harness.store.full = True
+    (harness.store.files(job_id).work.home / "go").touch()
+    wait_until(lambda: harness.store.refused >= 2)
+    harness.store.full = False
+    assert harness.end(job_id) == ("Failed", "UserCommandFailed")
+    assert [row["Status"] for row in harness.store.existing(job_id)["Instances"]] == ["Failed"]
 
 
-def test_a_command_whose_job_cannot_become_running_is_killed_and_the_job_fails(house: House) -> None:
-    house.store.full_at = "Running"
-    job_id = house.submit("sleep 60")
-    wait_until(lambda: house.store.refused >= 2)
-    house.store.full = False
-    assert house.end(job_id) == ("Failed", "InternalError")
-    assert [row["Status"] for row in house.store.existing(job_id)["Instances"]] == ["Failed"]
+def test_a_command_whose_job_cannot_become_running_is_killed_and_the_job_fails(harness: LocalRuntimeHarness) -> None:
+    harness.store.full_at = "Running"
+    job_id = harness.submit("sleep 60")
+    wait_until(lambda: harness.store.refused >= 2)
+    harness.store.full = False
+    assert harness.end(job_id) == ("Failed", "InternalError")
+    assert [row["Status"] for row in harness.store.existing(job_id)["Instances"]] == ["Failed"]
 
 
-def test_closing_does_not_wait_for_space(house: House) -> None:
-    house.store.full_at = "Succeed"
-    job_id = house.submit("true")
-    wait_until(lambda: house.store.refused >= 1)
+def test_closing_does_not_wait_for_space(harness: LocalRuntimeHarness) -> None:
+    harness.store.full_at = "Succeed"
+    job_id = harness.submit("true")
+    wait_until(lambda: harness.store.refused >= 1)
     begin = time.monotonic()
-    house.runner.close()
+    harness.runner.close()
     assert time.monotonic() - begin < 5
-    assert house.store.existing(job_id)["Status"] == "Running"
+    assert harness.store.existing(job_id)["Status"] == "Running"
 
 
-def test_a_job_that_cannot_be_queued_is_not_there(house: House) -> None:
-    house.store.full = True
+def test_a_job_that_cannot_be_queued_is_not_there(harness: LocalRuntimeHarness) -> None:
+    harness.store.full = True
     with pytest.raises(OSError, match="No space left"):
-        house.submit("true")
-    assert house.store.all() == []
+        harness.submit("true")
+    assert harness.store.all() == []
 
 
-def test_a_waiting_job_whose_end_cannot_be_written_still_waits(tmp_path: Path, house: House) -> None:
-    jobs = [house.submit(f"echo begun; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done") for _ in range(3)]
-    house.says(jobs[1], "begun")
-    house.store.full = True
+def test_a_waiting_job_whose_end_cannot_be_written_still_waits(tmp_path: Path, harness: LocalRuntimeHarness) -> None:
+    jobs = [harness.submit(f"echo begun; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done") for _ in range(3)]
+    harness.says(jobs[1], "begun")
+    harness.store.full = True
     with pytest.raises(OSError, match="No space left"):
-        house.runner.stop(jobs[2])
-    house.store.full = False
+        harness.runner.stop(jobs[2])
+    harness.store.full = False
     (tmp_path / "go").touch()
-    assert house.end(jobs[2]) == ("Succeed", "TrainingJobSucceed")
+    assert harness.end(jobs[2]) == ("Succeed", "TrainingJobSucceed")
 
 
-def test_a_job_created_while_a_reset_ends_others_is_forgotten_and_never_starts(tmp_path: Path, house: House) -> None:
-    old = house.submit("trap '' TERM; echo begun; sleep 60")
-    house.says(old, "begun")
-    reset = threading.Thread(target=house.runner.reset)
+def test_a_job_created_while_a_reset_ends_others_is_forgotten_and_never_starts(
+    tmp_path: Path, harness: LocalRuntimeHarness
+) -> None:
+    old = harness.submit("trap '' TERM; echo begun; sleep 60")
+    harness.says(old, "begun")
+    reset = threading.Thread(target=harness.runner.reset)
     reset.start()
     time.sleep(0.2)
-    house.submit(f"touch {tmp_path}/started; sleep 60")
+    harness.submit(f"touch {tmp_path}/started; sleep 60")
     reset.join(20)
-    assert house.store.all() == []
+    assert harness.store.all() == []
     assert not (tmp_path / "started").exists()
-    assert house.end(house.submit("true")) == ("Succeed", "TrainingJobSucceed")
+    assert harness.end(harness.submit("true")) == ("Succeed", "TrainingJobSucceed")
 
 
-def test_a_job_that_comes_while_a_reset_forgets_jobs_has_no_life_without_a_record(house: House) -> None:
-    job_id = house.create("sleep 60")
-    late = threading.Thread(target=house.runner.submit, args=(job_id,))
+def test_a_job_that_comes_while_a_reset_forgets_jobs_has_no_life_without_a_record(harness: LocalRuntimeHarness) -> None:
+    job_id = harness.create("sleep 60")
+    late = threading.Thread(target=harness.runner.submit, args=(job_id,))
 
     def submit_late() -> None:
         late.start()
         late.join(1)
 
-    house.store.before_clear = submit_late
-    house.runner.reset()
+    harness.store.before_clear = submit_late
+    harness.runner.reset()
     late.join(20)
-    assert house.store.all() == []
+    assert harness.store.all() == []
     assert [thread for thread in threading.enumerate() if thread.name == job_id] == []

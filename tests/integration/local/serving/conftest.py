@@ -1,4 +1,4 @@
-"""Houses in which services run, in each way that keeps instances apart."""
+"""Harnesses in which services run, in each way that keeps instances apart."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode
 from tests.support.machine import missing
-from tests.support.serving import Build, ServingHouse
+from tests.support.serving import Build, LocalServingHarness
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Python environments that all houses share."""
+    """Python environments that all harnesses share."""
     return tmp_path_factory.mktemp("serving-cache")
 
 
 @pytest.fixture
 def build(tmp_path: Path, cache: Path) -> Iterator[Build]:
-    """Builds houses in one folder; they are closed at the end."""
-    houses: list[ServingHouse] = []
+    """Builds harnesses in one folder; they are closed at the end."""
+    harnesses: list[LocalServingHarness] = []
 
-    def new(mode: Mode | None = None, **members: Any) -> ServingHouse:
+    def new(mode: Mode | None = None, **members: Any) -> LocalServingHarness:
         try:
-            houses.append(ServingHouse(tmp_path / "home", mode, cache, **members))
+            harnesses.append(LocalServingHarness(tmp_path / "home", mode, cache, **members))
         except RuntimeError as error:
             missing(str(mode), str(error))
-        houses[-1].start()
-        return houses[-1]
+        harnesses[-1].start()
+        return harnesses[-1]
 
     yield new
-    for house in houses:
-        house.close()
+    for harness in harnesses:
+        harness.close()
 
 
 @pytest.fixture
-def house(build: Build) -> ServingHouse:
-    """A house in the best way that works here."""
+def harness(build: Build) -> LocalServingHarness:
+    """A harness in the best way that works here."""
     return build()

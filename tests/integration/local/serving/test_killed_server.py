@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_pai.local.running.processes import facts
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from tests.support.machine import missing
-from tests.support.serving import SERVER, ServingHouse, wait_until
+from tests.support.serving import SERVER, LocalServingHarness, wait_until
 
 HIDES = """
 import os, subprocess
@@ -26,10 +26,10 @@ for command in (["setsid", "sleep", "MARK"], ["env", "-i", "/bin/sleep", "MARK"]
 
 def serve(home: Path, cache: Path, mode: str, mark: str) -> None:
     """What the process that is killed does."""
-    house = ServingHouse(home, Mode(mode), cache)
-    house.start()
-    house.create("svc", house.config(HIDES.replace("MARK", mark) + SERVER))
-    house.until("svc", "Running")
+    harness = LocalServingHarness(home, Mode(mode), cache)
+    harness.start()
+    harness.create("svc", harness.config(HIDES.replace("MARK", mark) + SERVER))
+    harness.until("svc", "Running")
     print(*marked(mark), flush=True)
     time.sleep(600)
 
@@ -70,15 +70,15 @@ def test_after_a_kill_nothing_is_left_and_the_service_is_brought_up_again(
     if mode is not Mode.BUBBLEWRAP:
         assert any(facts(process) for process in left), "nothing to be ended after the restart"
 
-    house = ServingHouse(home, mode, cache)
-    house.start()
+    harness = LocalServingHarness(home, mode, cache)
+    harness.start()
     try:
-        wait_until(lambda: house.service("svc").seen.status == "Running" and house.upstreams.answers("svc"))
-        assert house.ask("svc").status_code == 200
+        wait_until(lambda: harness.service("svc").seen.status == "Running" and harness.upstreams.answers("svc"))
+        assert harness.ask("svc").status_code == 200
         assert [process for process in left if facts(process)] == []
-        house.want("svc", deleted=True)
+        harness.want("svc", deleted=True)
     finally:
-        house.close()
+        harness.close()
     wait_until(lambda: marked(mark) == [])
 
 

@@ -18,7 +18,7 @@ import requests
 
 from airflow_provider_pai.local.eas.record import Wanted
 from tests.integration.local.serving.test_running_services import environment
-from tests.support.serving import GROUP_TOKEN, SERVER, Build, ServingHouse, wait_until
+from tests.support.serving import GROUP_TOKEN, SERVER, Build, LocalServingHarness, wait_until
 
 ECHO = """
 import http.server, json
@@ -89,67 +89,69 @@ http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
 """
 
 
-def grouped(house: ServingHouse, name: str, weight: int, traffic: str = "grouping") -> None:
-    config = house.config(env=environment(ANSWER=name))
+def grouped(harness: LocalServingHarness, name: str, weight: int, traffic: str = "grouping") -> None:
+    config = harness.config(env=environment(ANSWER=name))
     config["metadata"]["group"] = "shop"
-    house.create(name, config, Wanted(weight=weight, traffic=traffic))
+    harness.create(name, config, Wanted(weight=weight, traffic=traffic))
 
 
-def ask_group(house: ServingHouse) -> requests.Response:
-    return house.ask("shop", headers={"Authorization": GROUP_TOKEN})
+def ask_group(harness: LocalServingHarness) -> requests.Response:
+    return harness.ask("shop", headers={"Authorization": GROUP_TOKEN})
 
 
 @pytest.mark.parametrize("shown", ["token-svc", "Bearer token-svc"])
-def test_who_shows_the_token_is_let_in(house: ServingHouse, shown: str) -> None:
-    house.create("svc", house.config())
-    house.until("svc", "Running")
-    assert house.ask("svc", headers={"Authorization": shown}).status_code == 200
+def test_who_shows_the_token_is_let_in(harness: LocalServingHarness, shown: str) -> None:
+    harness.create("svc", harness.config())
+    harness.until("svc", "Running")
+    assert harness.ask("svc", headers={"Authorization": shown}).status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "token-other"}, {"Authorization": "Basic token-svc"}])
-def test_who_does_not_is_refused(house: ServingHouse, headers: dict[str, str]) -> None:
-    house.create("svc", house.config())
-    answer = house.ask("svc", headers=headers)
+def test_who_does_not_is_refused(harness: LocalServingHarness, headers: dict[str, str]) -> None:
+    harness.create("svc", harness.config())
+    answer = harness.ask("svc", headers=headers)
     assert answer.status_code == 401
     assert answer.json() == {"code": "Unauthorized", "message": "Invalid token"}
 
 
-def test_an_unknown_service_is_not_found_and_one_that_is_not_ready_has_no_upstream(house: ServingHouse) -> None:
-    assert (house.ask("nobody").status_code, house.ask("nobody").content) == (404, b"")
-    house.create("svc", house.config(script="sleep 60"))
-    answer = house.ask("svc")
+def test_an_unknown_service_is_not_found_and_one_that_is_not_ready_has_no_upstream(
+    harness: LocalServingHarness,
+) -> None:
+    assert (harness.ask("nobody").status_code, harness.ask("nobody").content) == (404, b"")
+    harness.create("svc", harness.config(script="sleep 60"))
+    answer = harness.ask("svc")
     assert (answer.status_code, answer.text) == (503, "no healthy upstream")
 
 
-def test_headers_are_passed_on_but_for_those_of_one_connection_and_the_token(house: ServingHouse) -> None:
-    house.create("svc", house.config(ECHO))
-    house.until("svc", "Running")
+def test_headers_are_passed_on_but_for_those_of_one_connection_and_the_token(harness: LocalServingHarness) -> None:
+    harness.create("svc", harness.config(ECHO))
+    harness.until("svc", "Running")
     sent = {"Authorization": "token-svc", "X-Own": "a", "Connection": "X-Private, keep-alive", "X-Private": "b"}
-    answer = house.ask("svc", headers=sent)
+    answer = harness.ask("svc", headers=sent)
     assert (answer.status_code, answer.reason) in [(299, ""), (299, "Odd")]
     got = dict(answer.json())
     assert got["x-own"] == "a"
-    assert got["host"] == urlsplit(house.listener.url).netloc
+    assert got["host"] == urlsplit(harness.listener.url).netloc
     assert not got.keys() & {"authorization", "x-private", "connection"}
     assert answer.headers["X-Twice"] == "1, 2"
     assert "Keep-Alive" not in answer.headers
-    head = house.ask("svc", method="HEAD")
+    head = harness.ask("svc", method="HEAD")
     assert (head.headers["Content-Length"], head.content) == ("12345", b"")
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_large_bodies_are_streamed_both_ways(house: ServingHouse, chunked: bool) -> None:
-    house.create("svc", house.config(STREAMS))
-    house.until("svc", "Running")
+def test_large_bodies_are_streamed_both_ways(harness: LocalServingHarness, chunked: bool) -> None:
+    harness.create("svc", harness.config(STREAMS))
+    harness.until("svc", "Running")
     size, piece = 64, bytes(range(256)) * 4096
 
     def body() -> Iterator[bytes]:
         yield piece
-        house.says("svc", "it begins")
+        harness.says("svc", "it begins")
         yield from itertools.repeat(piece, size - 1)
 
     length = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(size * len(piece))}
-    connection = http.client.HTTPConnection("127.0.0.1", house.listener.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", harness.listener.port, timeout=60)
     with closing(connection):
         headers = {"Authorization": "token-svc", **length}
         connection.request("POST", "/api/predict/svc", body(), headers, encode_chunked=chunked)
@@ -158,37 +160,37 @@ def test_large_bodies_are_streamed_both_ways(house: ServingHouse, chunked: bool)
     assert received == size * len(piece)
 
 
-def test_what_comes_early_is_passed_on_early_and_a_caller_that_leaves_ends_it(house: ServingHouse) -> None:
-    house.create("svc", house.config(STREAMS))
-    house.until("svc", "Running")
+def test_what_comes_early_is_passed_on_early_and_a_caller_that_leaves_ends_it(harness: LocalServingHarness) -> None:
+    harness.create("svc", harness.config(STREAMS))
+    harness.until("svc", "Running")
     headers = {"Authorization": "token-svc"}
     begun = time.monotonic()
-    with requests.get(house.url("svc"), headers=headers, stream=True, timeout=60) as answer:
+    with requests.get(harness.url("svc"), headers=headers, stream=True, timeout=60) as answer:
         assert next(answer.iter_lines()) == b"data: 0"
         # All of it takes fifty seconds.
         assert time.monotonic() - begun < 20
-    house.says("svc", "the caller left")
+    harness.says("svc", "the caller left")
 
 
-def test_a_caller_that_leaves_while_it_sends_disturbs_nobody(house: ServingHouse) -> None:
-    house.create("svc", house.config(STREAMS))
-    house.until("svc", "Running")
-    with socket.create_connection(("127.0.0.1", house.listener.port)) as caller:
+def test_a_caller_that_leaves_while_it_sends_disturbs_nobody(harness: LocalServingHarness) -> None:
+    harness.create("svc", harness.config(STREAMS))
+    harness.until("svc", "Running")
+    with socket.create_connection(("127.0.0.1", harness.listener.port)) as caller:
         head = b"POST /api/predict/svc HTTP/1.1\r\nHost: x\r\nAuthorization: token-svc\r\nContent-Length: 99999\r\n\r\n"
         caller.sendall(head + b"only the beginning")
         time.sleep(0.2)
-    assert house.ask("svc", method="POST", data=b"well").content == b"yyyy"
-    upstream = house.upstreams.take("svc")
+    assert harness.ask("svc", method="POST", data=b"well").content == b"yyyy"
+    upstream = harness.upstreams.take("svc")
     assert upstream is not None
     wait_until(lambda: upstream.busy == 1)
-    house.upstreams.give_back(upstream)
+    harness.upstreams.give_back(upstream)
 
 
-def test_an_answer_that_breaks_off_breaks_off_for_the_caller(house: ServingHouse) -> None:
+def test_an_answer_that_breaks_off_breaks_off_for_the_caller(harness: LocalServingHarness) -> None:
     script = SERVER.replace("self.wfile.write(text)", "self.wfile.write(text[:3]); self.wfile.flush(); os._exit(7)")
-    house.create("svc", house.config(script))
-    house.until("svc", "Running")
-    connection = http.client.HTTPConnection("127.0.0.1", house.listener.port, timeout=30)
+    harness.create("svc", harness.config(script))
+    harness.until("svc", "Running")
+    connection = http.client.HTTPConnection("127.0.0.1", harness.listener.port, timeout=30)
     connection.request("GET", "/api/predict/svc", headers={"Authorization": "token-svc"})
     answer = connection.getresponse()
     with pytest.raises(http.client.IncompleteRead):
@@ -197,37 +199,37 @@ def test_an_answer_that_breaks_off_breaks_off_for_the_caller(house: ServingHouse
 
 
 def test_a_group_shares_its_traffic_by_weight(build: Build) -> None:
-    house = build(point=random.Random(7).random)
+    harness = build(point=random.Random(7).random)
     for name, weight in (("blue", 90), ("green", 10), ("grey", 0), ("gone", -1)):
-        grouped(house, name, weight)
-    grouped(house, "alone", 100, "standalone")
+        grouped(harness, name, weight)
+    grouped(harness, "alone", 100, "standalone")
     for name in ("blue", "green", "grey", "gone", "alone"):
-        house.until(name, "Running")
-    answers = Counter(ask_group(house).text.split()[0] for _ in range(300))
+        harness.until(name, "Running")
+    answers = Counter(ask_group(harness).text.split()[0] for _ in range(300))
     assert set(answers) == {"blue", "green"}
     # Three standard deviations of a binomial distribution are 16.
     assert abs(answers["green"] - 30) < 16
-    assert house.ask("grey").text == "grey GET /"
-    assert house.ask("shop", headers={"Authorization": "token-blue"}).status_code == 401
-    assert ask_group(house).status_code == 200
+    assert harness.ask("grey").text == "grey GET /"
+    assert harness.ask("shop", headers={"Authorization": "token-blue"}).status_code == 401
+    assert ask_group(harness).status_code == 200
 
-    house.want("blue", weight=0)
-    assert {ask_group(house).text.split()[0] for _ in range(20)} == {"green"}
-    house.want("green", running=False)
-    house.until("green", "Stopped")
-    assert ask_group(house).text == "no healthy upstream"
+    harness.want("blue", weight=0)
+    assert {ask_group(harness).text.split()[0] for _ in range(20)} == {"green"}
+    harness.want("green", running=False)
+    harness.until("green", "Stopped")
+    assert ask_group(harness).text == "no healthy upstream"
 
 
-def test_traffic_is_shifted_within_a_group_without_a_failed_request(house: ServingHouse) -> None:
+def test_traffic_is_shifted_within_a_group_without_a_failed_request(harness: LocalServingHarness) -> None:
     for name, weight in (("blue", 100), ("green", 0)):
-        grouped(house, name, weight)
-        house.until(name, "Running")
+        grouped(harness, name, weight)
+        harness.until(name, "Running")
     codes: Counter[int] = Counter()
     done = threading.Event()
 
     def load() -> None:
         while not done.is_set():
-            codes[ask_group(house).status_code] += 1
+            codes[ask_group(harness).status_code] += 1
 
     def go_on() -> None:
         before = codes.total()
@@ -237,11 +239,11 @@ def test_traffic_is_shifted_within_a_group_without_a_failed_request(house: Servi
     client.start()
     try:
         for share in (10, 50, 100):
-            house.want("green", weight=share)
-            house.want("blue", weight=100 - share)
+            harness.want("green", weight=share)
+            harness.want("blue", weight=100 - share)
             go_on()
-        house.want("blue", running=False)
-        house.until("blue", "Stopped")
+        harness.want("blue", running=False)
+        harness.until("blue", "Stopped")
         go_on()
     finally:
         done.set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from tests.support.serving import Build, ServingHouse, wait_until
+from tests.support.serving import Build, LocalServingHarness, wait_until
 
 MORE = 15
 """Answers between one change and the next, of each client."""
@@ -24,10 +24,10 @@ class Load:
         failures: whatever else happened.
     """
 
-    def __init__(self, house: ServingHouse, name: str, paths: tuple[str, ...]) -> None:
+    def __init__(self, harness: LocalServingHarness, name: str, paths: tuple[str, ...]) -> None:
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
-        self._house, self._name = house, name
+        self._house, self._name = harness, name
         self._stopped = threading.Event()
         self._counts = Counter[int]()
         self._threads = [
@@ -76,68 +76,68 @@ class Load:
                 thread.join()
 
 
-def answering(house: ServingHouse, text: str, **more: Any) -> dict[str, Any]:
-    return house.config(env=[{"name": "ANSWER", "value": text}], **more)
+def answering(harness: LocalServingHarness, text: str, **more: Any) -> dict[str, Any]:
+    return harness.config(env=[{"name": "ANSWER", "value": text}], **more)
 
 
-def test_no_request_fails_during_updates_failures_roll_backs_and_scaling(house: ServingHouse) -> None:
-    house.create("svc", answering(house, "one", instances=2))
-    house.until("svc", "Running")
-    load = Load(house, "svc", ("", "/deep/path"))
+def test_no_request_fails_during_updates_failures_roll_backs_and_scaling(harness: LocalServingHarness) -> None:
+    harness.create("svc", answering(harness, "one", instances=2))
+    harness.until("svc", "Running")
+    load = Load(harness, "svc", ("", "/deep/path"))
     with load.pending():
-        house.update("svc", answering(house, "two", instances=2))
-        assert house.until("svc", "Running").seen.version == 2
+        harness.update("svc", answering(harness, "two", instances=2))
+        assert harness.until("svc", "Running").seen.version == 2
         load.go_on()
 
-        house.update("svc", house.config("raise SystemExit('it does not start')"))
-        failed = house.until("svc", "Failed")
+        harness.update("svc", harness.config("raise SystemExit('it does not start')"))
+        failed = harness.until("svc", "Failed")
         assert (failed.seen.reason, failed.seen.version, failed.seen.running) == ("CrashLoopBackOff", 2, 2)
         load.go_on()
 
-        house.want("svc", version=1, again=True)
-        assert house.until("svc", "Running").seen.version == 1
+        harness.want("svc", version=1, again=True)
+        assert harness.until("svc", "Running").seen.version == 1
         load.go_on()
 
-        house.update("svc", answering(house, "one", instances=3))
-        assert house.until("svc", "Running").seen.running == 3
+        harness.update("svc", answering(harness, "one", instances=3))
+        assert harness.until("svc", "Running").seen.running == 3
         load.go_on()
-        house.update("svc", answering(house, "one", instances=1))
-        assert house.until("svc", "Running").seen.running == 1
+        harness.update("svc", answering(harness, "one", instances=1))
+        assert harness.until("svc", "Running").seen.running == 1
         load.go_on()
 
-        house.want("svc", again=True)
-        house.until("svc", "Running")
+        harness.want("svc", again=True)
+        harness.until("svc", "Running")
         load.go_on()
     assert load.failures == []
     assert set(load.answers) == {"one", "two"}
     assert sum(load.answers.values()) > 4 * 8 * MORE
 
 
-def test_requests_under_way_on_the_old_version_are_finished_by_it(house: ServingHouse) -> None:
-    house.create("svc", answering(house, "old"))
-    house.until("svc", "Running")
+def test_requests_under_way_on_the_old_version_are_finished_by_it(harness: LocalServingHarness) -> None:
+    harness.create("svc", answering(harness, "old"))
+    harness.until("svc", "Running")
     texts: list[str] = []
-    slow = threading.Thread(target=lambda: texts.append(house.ask("svc", "/slow/3").text))
+    slow = threading.Thread(target=lambda: texts.append(harness.ask("svc", "/slow/3").text))
     slow.start()
-    house.says("svc", "it is slow")
-    house.update("svc", answering(house, "new"))
-    house.until("svc", "Running")
-    assert house.ask("svc").text == "new GET /"
+    harness.says("svc", "it is slow")
+    harness.update("svc", answering(harness, "new"))
+    harness.until("svc", "Running")
+    assert harness.ask("svc").text == "new GET /"
     assert texts == []
     slow.join()
     assert texts == ["old GET /slow/3"]
-    assert [each.version for each in house.keeper.instances("svc")] == [2]
+    assert [each.version for each in harness.keeper.instances("svc")] == [2]
 
 
 def test_a_request_that_takes_too_long_is_broken_off(build: Build) -> None:
-    house = build(drain=0.2)
-    house.create("svc", answering(house, "old"))
-    house.until("svc", "Running")
+    harness = build(drain=0.2)
+    harness.create("svc", answering(harness, "old"))
+    harness.until("svc", "Running")
     codes: list[int] = []
-    slow = threading.Thread(target=lambda: codes.append(house.ask("svc", "/slow/30").status_code))
+    slow = threading.Thread(target=lambda: codes.append(harness.ask("svc", "/slow/30").status_code))
     slow.start()
-    house.says("svc", "it is slow")
-    house.want("svc", running=False)
+    harness.says("svc", "it is slow")
+    harness.want("svc", running=False)
     slow.join()
     assert codes == [503]
-    house.until("svc", "Stopped")
+    harness.until("svc", "Stopped")

@@ -20,7 +20,7 @@ from airflow_provider_pai.errors import PAIError
 from tests.support.many_jobs import BEGIN, ManyJobs
 
 
-class Crowd:
+class ManySubscriptions:
     """Watches of one poller, and what their task logs warn of."""
 
     def __init__(
@@ -53,12 +53,14 @@ class Crowd:
 
 
 @asynccontextmanager
-async def watching(cloud: ManyJobs, interval: float, **options: Any) -> AsyncIterator[tuple[Crowd, list[Subscription]]]:
-    crowd = Crowd(cloud, interval, **options)
+async def watching(
+    cloud: ManyJobs, interval: float, **options: Any
+) -> AsyncIterator[tuple[ManySubscriptions, list[Subscription]]]:
+    subscriptions = ManySubscriptions(cloud, interval, **options)
     try:
-        yield crowd, [crowd.add(job_id) for job_id in cloud.jobs]
+        yield subscriptions, [subscriptions.add(job_id) for job_id in cloud.jobs]
     finally:
-        await crowd.poller.close()
+        await subscriptions.poller.close()
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

@@ -18,7 +18,7 @@ STALL = 10.0
 """Seconds of a stall: longer than the health threshold, so that another one takes over."""
 
 
-class Weather:
+class FaultSchedule:
     """A context manager: inside of it, components are disturbed at random moments, one at a time.
 
     Args:
@@ -33,11 +33,11 @@ class Weather:
     def __init__(self, airflow: AirflowCluster, seed: str, components: tuple[str, ...]) -> None:
         self.seen: Counter[str] = Counter()
         self._airflow = airflow
-        self._chance = random.Random(f"weather {seed}")
+        self._rng = random.Random(f"schedule {seed}")
         self._components = components
         self._over = threading.Event()
-        self._storms: list[tuple[float, float]] = []
-        self._thread = threading.Thread(target=self._rage, name="weather")
+        self._faults: list[tuple[float, float]] = []
+        self._thread = threading.Thread(target=self._inject, name="schedule")
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -54,24 +54,24 @@ class Weather:
 
     def was_calm(self, begin: float, end: float) -> bool:
         """Whether nothing was disturbed between two moments of ``time.monotonic``."""
-        return not any(start <= end and begin <= stop for start, stop in list(self._storms))
+        return not any(start <= end and begin <= stop for start, stop in list(self._faults))
 
-    def _rage(self) -> None:
+    def _inject(self) -> None:
         try:
-            while not self._over.wait(self._chance.uniform(2, LONGEST_CALM)):
-                self._disturb(self._chance.choice(self._components))
+            while not self._over.wait(self._rng.uniform(2, LONGEST_CALM)):
+                self._disturb(self._rng.choice(self._components))
         except BaseException as failure:  # noqa: BLE001 - raised where the block is left
             self._failure = failure
 
     def _disturb(self, component: str) -> None:
         begin = time.monotonic()
         # Open until it is over: whoever asks meanwhile hears of it.
-        self._storms.append((begin, float("inf")))
+        self._faults.append((begin, float("inf")))
         kinds = (self._kill, self._restart, self._stall) if component.startswith("triggerer") else (self._kill,)
-        disturbance = self._chance.choice(kinds)
+        disturbance = self._rng.choice(kinds)
         disturbance(component)
         self.seen[f"{component.partition('-')[0]} {disturbance.__name__.strip('_')}"] += 1
-        self._storms[-1] = (begin, time.monotonic())
+        self._faults[-1] = (begin, time.monotonic())
 
     def _kill(self, component: str) -> None:
         self._airflow.kill(component)

@@ -28,7 +28,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class House:
+class LocalRuntimeHarness:
     """A local PAI without its HTTP server."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The stage: one Airflow, several clouds, and the lives of tasks on it."""
+"""The harness: one Airflow, several clouds, and the runs of tasks on it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Stage:
+class ClusterHarness:
     """What all fault tests share.
 
     Attributes:
@@ -46,18 +46,18 @@ class Stage:
     database: str = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
 
-    def start(self, dag_id: str, first: str, later: str = "true", *, connection: str = "pai_default") -> Life:
+    def start(self, dag_id: str, first: str, later: str = "true", *, connection: str = "pai_default") -> TaskRun:
         """Start a task.
 
         Args:
-            dag_id: one of ``dags/lives.py``.
+            dag_id: one of ``dags/task_runs.py``.
             first: what the job of its first try does, in a shell.
             later: what those of all later tries do.
             connection: which cloud.
         """
         self.airflow.api.wait_parsed(dag_id, timeout=PATIENCE)
         run = self.airflow.api.trigger(dag_id, {"first": first, "later": later, "connection": connection})
-        return Life(self, run, self.clouds[connection])
+        return TaskRun(self, run, self.clouds[connection])
 
     def swept(self, connection: str) -> list[dict[str, Any]]:
         """Let the janitor run, with the power to stop, and return what it found."""
@@ -68,10 +68,10 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Life:
+class TaskRun:
     """One task instance, through all of its tries, and its jobs; ``map_index`` is -1 when it isn't mapped."""
 
-    stage: Stage
+    harness: ClusterHarness
     run: DagRun
     cloud: LocalPAI
     map_index: int = -1
@@ -80,13 +80,13 @@ class Life:
     def task(self) -> TaskRef:
         return self.run.task("train", self.map_index)
 
-    def mapped(self, count: int) -> list[Life]:
-        """Return the lives of the task's mapped instances."""
+    def mapped(self, count: int) -> list[TaskRun]:
+        """Return the runs of the task's mapped instances."""
         return [replace(self, map_index=index) for index in range(count)]
 
     @property
     def now(self) -> TaskInstance:
-        return self.stage.airflow.api.task_instance(self.task)
+        return self.harness.airflow.api.task_instance(self.task)
 
     def wait(self, *states: str, try_number: int = 0, timeout: float = PATIENCE) -> TaskInstance:
         """Wait until the task is in one of these states."""
@@ -101,7 +101,7 @@ class Life:
     def wait_end(self) -> str:
         """Wait until the run has ended and return how."""
         return wait_for(
-            lambda: self.stage.airflow.api.dag_run(self.run).state,
+            lambda: self.harness.airflow.api.dag_run(self.run).state,
             RUN_ENDED.__contains__,
             f"the end of {self.run.run_id}",
             timeout=PATIENCE,
@@ -110,17 +110,17 @@ class Life:
 
     def mark(self, state: str) -> None:
         """Mark the task, as a person does."""
-        _insist(lambda: self.stage.airflow.api.set_state(self.task, state))
+        _insist(lambda: self.harness.airflow.api.set_state(self.task, state))
 
     def mark_run(self, state: str) -> None:
         """Mark the whole run, as a person does."""
-        _insist(lambda: self.stage.airflow.api.set_run_state(self.run, state))
+        _insist(lambda: self.harness.airflow.api.set_run_state(self.run, state))
 
     def clear(self) -> None:
         """Clear the task, as a person does."""
-        _insist(lambda: self.stage.airflow.api.clear(self.task))
+        _insist(lambda: self.harness.airflow.api.clear(self.task))
 
-    def watched(self, try_number: int = 1) -> Life:
+    def watched(self, try_number: int = 1) -> TaskRun:
         """Wait until the job runs and somebody watches it: its output is in the task's log."""
         wait_for(
             lambda: self.log(try_number),
@@ -134,7 +134,7 @@ class Life:
     def log(self, try_number: int = 1) -> str:
         """Return the task's log; empty before the try has begun."""
         try:
-            return self.stage.airflow.api.log(self.task, try_number)
+            return self.harness.airflow.api.log(self.task, try_number)
         except AirflowAPIError as error:
             if error.status == 404:
                 return ""
@@ -172,7 +172,7 @@ class Life:
 
     def result(self) -> Any:
         """Return the task's result."""
-        return self.stage.airflow.api.xcom(self.task)
+        return self.harness.airflow.api.xcom(self.task)
 
     def assert_succeeded_with(self, *statuses: str) -> None:
         """The run ends well, its jobs are in these statuses, and the result names the last one."""

@@ -21,7 +21,7 @@ _MARGIN = 1.0
 
 
 @dataclass(frozen=True)
-class Crowd:
+class ManyTriggers:
     """So many deferred tasks.
 
     Attributes:
@@ -43,7 +43,7 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen of a crowd.
+    """What was seen of a triggers.
 
     Attributes:
         calls_per_second: requests in the last interval before the first end.
@@ -99,20 +99,20 @@ def cloud() -> Iterator[str]:
         yield url
 
 
-def observed(crowd: Crowd, environment: Environment, url: str) -> Observed:
-    """Run a crowd and return what was seen.
+def observed(triggers: ManyTriggers, environment: Environment, url: str) -> Observed:
+    """Run a triggers and return what was seen.
 
     Raises:
         RuntimeError: its process ended badly.
     """
-    question = {"url": url, **asdict(crowd)}
+    question = {"url": url, **asdict(triggers)}
     with started(environment, "benchmarks.deferred", variables=_variables(url)) as errand:
         errand.ask(question)
-        begun = _begun(errand, url, crowd.count)
-        steady = _moment(errand, url, begun + crowd.first - crowd.interval - _MARGIN)
-        ending = _moment(errand, url, begun + crowd.first - _MARGIN)
+        begun = _begun(errand, url, triggers.count)
+        steady = _moment(errand, url, begun + triggers.first - triggers.interval - _MARGIN)
+        ending = _moment(errand, url, begun + triggers.first - _MARGIN)
         answer = errand.answer()
-    if steady.state["seen"] < crowd.count:
+    if steady.state["seen"] < triggers.count:
         answer["failures"].append(f"only {steady.state['seen']} jobs were asked for in {steady.at - begun:.0f} s")
     ends, state = _ask(url, "ends"), _ask(url, "state")
     seconds, before = ending.at - steady.at, Usage(**answer["before"])
@@ -132,7 +132,7 @@ def observed(crowd: Crowd, environment: Environment, url: str) -> Observed:
 
 def idle_memory(count: int, environment: Environment, url: str) -> float:
     """Return the MiB that as many triggers take that do nothing."""
-    answer = run(environment, "benchmarks.deferred", {"url": url, **asdict(Crowd(count, 1, 0, 0, "idle"))})
+    answer = run(environment, "benchmarks.deferred", {"url": url, **asdict(ManyTriggers(count, 1, 0, 0, "idle"))})
     return float(answer["after"]["rss_mib"] - answer["before"]["rss_mib"])
 
 
