@@ -143,7 +143,9 @@ def _version_name(body: Mapping[str, Any]) -> str:
 
 def _model(body: Mapping[str, Any]) -> RegisteredModel:
     model_id, name = (_member("GetModel", body, member) for member in ("ModelId", "ModelName"))
-    return RegisteredModel(model_id, name, str(body.get("GmtCreateTime") or ""))
+    latest = body.get("LatestVersion")
+    version = _version("GetModel", latest) if isinstance(latest, Mapping) and latest.get("VersionName") else None
+    return RegisteredModel(model_id, name, str(body.get("GmtCreateTime") or ""), version)
 
 
 def _model_page(body: Mapping[str, Any]) -> Page[RegisteredModel]:

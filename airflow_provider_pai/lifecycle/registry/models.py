@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from airflow_provider_pai.api import registry as calls
 from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError, ProtocolError
+from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.registry.registration import APPROVED_AT_LABEL, APPROVED_BY_LABEL, named
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel, newest
 from airflow_provider_pai.model.training.ownership import readable
@@ -39,7 +39,7 @@ class ModelRegistry:
         log: where it is said what was changed.
     """
 
-    def __init__(self, client: Sender, workspace_id: str, log: logging.Logger) -> None:
+    def __init__(self, client: Sender, workspace_id: str, log: Log) -> None:
         self._client = client
         self._workspace_id = workspace_id
         self._log = log
@@ -53,6 +53,10 @@ class ModelRegistry:
         """Create a model without versions."""
         body = {"ModelName": name, "WorkspaceId": self._workspace_id, "ModelDescription": description}
         self._client.send(calls.create_model({key: value for key, value in body.items() if value}))
+
+    def page(self, number: int) -> calls.Page[RegisteredModel]:
+        """Return one page of the workspace's models, each with its latest version; from 1."""
+        return self._client.send(calls.list_models(self._workspace_id, page=number), attempts=1)
 
     def versions(self, model: RegisteredModel, approval_status: str | None = None) -> list[ModelVersion]:
         """Return the versions of a model, the newest first.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from airflow_provider_pai.api.registry import label_list
 from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import APIError, PAIError, Problem, ProtocolError, SpecError
+from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.model.registry.registration import KEY_LABEL, own_versions
 from airflow_provider_pai.model.registry.version import PENDING, ModelVersion, RegisteredModel, next_version_name
@@ -58,7 +58,7 @@ class Registered:
 
 
 def register_or_adopt(
-    registry: ModelRegistry, wanted: Registration, *, log: logging.Logger, sleep: Callable[[float], None]
+    registry: ModelRegistry, wanted: Registration, *, log: Log, sleep: Callable[[float], None]
 ) -> Registered:
     """Make sure that exactly one version of this job exists.
 
@@ -153,7 +153,7 @@ def _settle(
     wanted: Registration,
     own: list[ModelVersion],
     created: str | None,
-    log: logging.Logger,
+    log: Log,
 ) -> Registered:
     """Keep the oldest of several versions of one job: live copies of one task all choose the same.
 
