@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
+from airflow_provider_pai.api.endpoints import model_page
+from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lineage_of_version
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
-from airflow_provider_pai.lifecycle.registry.registration import Registered, Registration, register_or_adopt
-from airflow_provider_pai.model.registry.version import APPROVED, REJECTED, ModelVersion, RegisteredModel
+from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
+from airflow_provider_pai.lifecycle.registry.registration import Registered
+from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
+from airflow_provider_pai.model.registry.condition import VersionCondition
+from airflow_provider_pai.model.registry.lineage import Lineage
+from airflow_provider_pai.model.registry.spec import RegistrationSpec
+from airflow_provider_pai.model.registry.version import (
+    APPROVED,
+    FINAL_STATUSES,
+    REJECTED,
+    ModelVersion,
+    RegisteredModel,
+)
+from airflow_provider_pai.model.uri import OssUri
 
 
 class PAIModelRegistryHook(PAIBaseHook):
@@ -42,6 +58,17 @@ class PAIModelRegistryHook(PAIBaseHook):
     def registry(self) -> ModelRegistry:
         """The registry of the connection's workspace."""
         return ModelRegistry(self.client, self.config.workspace_id, self.log)
+
+    @cached_property
+    def _registrar(self) -> ModelRegistrar:
+        return ModelRegistrar(
+            self.client, self.registry, self.lineage_recorder, self.config, log=self.log, sleep=self._sleep
+        )
+
+    @cached_property
+    def lineage_recorder(self) -> LineageRecorder:
+        """Writes and reads what is kept beside a model."""
+        return LineageRecorder(self.client, self.oss, self.log)
 
     def find(self, model_name: str) -> RegisteredModel | None:
         """Return the model of exactly this name; None when the workspace has none."""
@@ -115,10 +142,77 @@ class PAIModelRegistryHook(PAIBaseHook):
         """
         return self._decide(model_name, version_name, REJECTED, by)
 
-    def register_or_adopt(self, wanted: Registration) -> Registered:
-        """Make sure that exactly one version of a job exists; see :func:`register_or_adopt`."""
-        return register_or_adopt(self.registry, wanted, log=self.log, sleep=self._sleep)
+    def register(self, spec: RegistrationSpec, facts: Mapping[str, str] | None = None) -> Registered:
+        """Make sure that exactly one version of a job's model exists, and that its lineage lies beside the model.
+
+        Args:
+            spec: what is to be registered.
+            facts: more to keep in the lineage, by name.
+
+        Raises:
+            SpecError: the model has no address, its metrics are too long, or the version name is another job's.
+        """
+        return self._registrar.register(spec, facts or {})
+
+    def wait_for_decision(
+        self, model_name: str, version_name: str, *, interval: float, timeout: float, outage_limit: float
+    ) -> ModelVersion | None:
+        """Return a version when it is approved or rejected; None when it is neither in time.
+
+        Args:
+            model_name: the model.
+            version_name: the version.
+            interval: seconds between two looks.
+            timeout: seconds to wait.
+            outage_limit: seconds that PAI may be unreachable.
+        """
+        deadline = self._now() + timedelta(seconds=timeout)
+        return wait_for_version(
+            self.registry,
+            model_name,
+            VersionCondition(version_name, FINAL_STATUSES),
+            interval=interval,
+            outage=OutagePolicy(self.log.warning, outage_limit),
+            seconds_left=lambda: (deadline - self._now()).total_seconds(),
+            sleep=self._sleep,
+        )
+
+    def lineage(self, model_name: str, version_name: str) -> Lineage:
+        """Return where a version comes from, as it was kept beside the model when it was registered.
+
+        Args:
+            model_name: the model.
+            version_name: the version.
+
+        Raises:
+            NotFoundError: there is no such model or version.
+        """
+        return lineage_of_version(self.lineage_recorder, model_name, self.version(model_name, version_name))
+
+    def lineage_of_uri(self, model_uri: str) -> Lineage:
+        """Return where a model comes from, by its address alone.
+
+        Raises:
+            NotFoundError: nothing was kept beside the model.
+            ValueError: the address is none in OSS.
+        """
+        return self.lineage_recorder.read(model_uri)
+
+    def version_result(self, model: RegisteredModel, version: ModelVersion) -> dict[str, Any]:
+        """Return a version as a task's result: small, documented, plain JSON."""
+        return {
+            "model_name": model.name,
+            "version_name": version.name,
+            "model_id": model.model_id,
+            "model_uri": _without_endpoint(version.uri),
+            "approval_status": version.approval_status,
+            "console_url": model_page(self.config.region_id, self.config.workspace_id, model.model_id),
+        }
 
     def _decide(self, model_name: str, version_name: str, status: str, by: str) -> ModelVersion:
         at = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return self.registry.decide(self.model(model_name), version_name, status, by=by, at=at)
+
+
+def _without_endpoint(uri: str) -> str:
+    return str(OssUri.parse(uri).without_endpoint()) if uri.startswith("oss://") else uri
