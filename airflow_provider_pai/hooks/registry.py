@@ -104,6 +104,16 @@ class PAIModelRegistryHook(PAIBaseHook):
         """
         return self.registry.version(self.model(model_name), version_name)
 
+    def find_version(self, model_name: str, condition: VersionCondition) -> ModelVersion | None:
+        """Return the version that fulfils a condition now; None when there is none.
+
+        Args:
+            model_name: the model; one that does not exist has no versions.
+            condition: name and statuses.
+        """
+        model = self.find(model_name)
+        return condition.met_by(self.registry.versions(model)) if model else None
+
     def newest(self, model_name: str, approval_status: str | None = None) -> ModelVersion | None:
         """Return the version of a model that was made last; None when there is no model, or none of this status.
 

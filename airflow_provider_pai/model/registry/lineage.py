@@ -120,7 +120,7 @@ def _job_lineage(body: Mapping[str, Any]) -> Lineage:
         image_uri=str(algorithm.get("Image") or ""),
         code_uri=code_uri,
         code_digest=digest[1] if digest else "",
-        command=" ".join(algorithm.get("Command") or ()),
+        command=_command(algorithm.get("Command") or []),
         instance_type=str(compute.get("EcsSpec") or ""),
         hyperparameters=masked(_by_name(body.get("HyperParameters"), "Name")),
         inputs={str(each["Name"]): _input(each) for each in body.get("InputChannels") or ()},
@@ -135,6 +135,11 @@ _AIRFLOW_LABELS = frozenset(
         *("bundle", "bundle_version", "region_id", "region_index"),
     )
 )
+
+
+def _command(words: list[str]) -> str:
+    """Return what the author gave, without the shell that it is handed to."""
+    return words[2] if words[:2] == ["sh", "-c"] and len(words) == 3 else " ".join(words)
 
 
 def _input(channel: Mapping[str, Any]) -> InputLineage:
