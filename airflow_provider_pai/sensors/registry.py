@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.errors import PAIError, Problem, SpecError
-from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.errors import AuthError, PAIError, Problem, SpecError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -84,7 +83,7 @@ class PAIModelVersionSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
-        with airflow_errors():
+        with _final_errors():
             condition = self._condition()
         if not self.deferrable:
             return super().execute(context)
@@ -108,7 +107,7 @@ class PAIModelVersionSensor(BaseSensorOperator):
         """Look once."""
         from airflow_provider_pai.client.transport.http import is_passing
 
-        with airflow_errors(), closing(self._hook()) as hook:
+        with _final_errors(), closing(self._hook()) as hook:
             try:
                 found = hook.find_version(self.model_name, self._condition())
             except PAIError as error:
@@ -125,7 +124,7 @@ class PAIModelVersionSensor(BaseSensorOperator):
         if event["timeout"]:
             late = f"model {self.model_name} has no version that is {self.target_status} in time"
             raise AirflowSkipException(late) if self.soft_fail or self.never_fail else AirflowSensorTimeout(late)
-        with airflow_errors(), closing(self._hook()) as hook:
+        with _final_errors(), closing(self._hook()) as hook:
             return self._result(hook, hook.version(self.model_name, event["version_name"]))
 
     def _result(self, hook: PAIModelRegistryHook, version: ModelVersion) -> dict[str, Any]:
@@ -158,3 +157,12 @@ class PAIModelVersionSensor(BaseSensorOperator):
             raise SpecError(problems)
         statuses = (*FINAL_STATUSES, self.target_status) if self.version_name else (self.target_status,)
         return VersionCondition(self.version_name or "", tuple(dict.fromkeys(statuses)))
+
+
+@contextmanager
+def _final_errors() -> Iterator[None]:
+    """Fail without retry where another attempt would meet the same error."""
+    try:
+        yield
+    except (SpecError, AuthError) as error:
+        raise AirflowFailException(str(error)) from error
