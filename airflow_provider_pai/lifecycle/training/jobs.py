@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api import training as calls
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError, ProtocolError
 from airflow_provider_pai.lifecycle.log import Log
@@ -61,6 +64,7 @@ class TrainingJobs:
             status: only jobs in this status.
 
         Raises:
+<<<<<<< HEAD
             ProtocolError: the list has fewer jobs than it says; "there is no job" leads to a new one, so it must be
                 certain.
         """
@@ -79,6 +83,18 @@ class TrainingJobs:
                 text = f"ListTrainingJobs: the list has {len(found)} of the {answer.total} jobs that it counts"
                 raise ProtocolError(text)
             page += 1
+=======
+            ProtocolError: the list is incomplete, so that a job may be missing.
+        """
+        since = utc_now() - LOOK_BACK
+
+        def page(number: int) -> Call[Page[JobSnapshot]]:
+            return calls.list_training_jobs(
+                self._workspace_id, start_time=since, labels=labels, status=status, page=number
+            )
+
+        return list_all(self._client, page)
+>>>>>>> main
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""
