@@ -66,7 +66,7 @@ class PAIBaseOperator(BaseOperator):
         return [Problem(name, f"must be True or False, not {kind(value)}") for name, value in wrong.items()]
 
 
-def as_flag(value: bool) -> bool:
+def as_flag(value: object) -> bool:
     """Return a flag that may have been written as a text; one that can't be read stays, and is refused later.
 
     Such a text comes from a variable or the environment, where ``"False"`` must not count as true for being a text.

@@ -25,22 +25,16 @@
         ├── JobStoppedError          somebody stopped it: ask before starting it again
         └── JobTimeoutError          it did not end in time: give more time, or let it go on from checkpoints
 
-What belongs here: error classes and how they read. What does not: Airflow's exceptions; the operator's edge turns
-these into those.
+What belongs here: error classes and how they read. What does not: Airflow's exceptions, and what a failure is
+diagnosed by; the operator's edge maps both. This module imports nothing of the package.
 """
 
 from __future__ import annotations
 
 import copyreg
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from airflow_provider_pai.model.serving.status import ServiceSnapshot
-    from airflow_provider_pai.model.training.diagnosis import Diagnosis
-    from airflow_provider_pai.model.training.status import JobSnapshot
+from typing import Any
 
 _BODY_SHOWN = 256
 _LINE_SHOWN = 500
@@ -205,10 +199,11 @@ class ServiceError(PAIError):
     """A service did not become what was wanted of it; the message says why, and what answers now.
 
     Attributes:
-        snapshot: the service as it was last seen; None when there is none.
+        snapshot: the :class:`~airflow_provider_pai.model.serving.status.ServiceSnapshot` as it was last seen; None
+            when there is none.
     """
 
-    def __init__(self, message: str, snapshot: ServiceSnapshot | None = None) -> None:
+    def __init__(self, message: str, snapshot: Any = None) -> None:
         self.snapshot = snapshot
         super().__init__(message)
 
@@ -220,24 +215,16 @@ class JobError(PAIError):
     sense; a retry rule can name them. :attr:`diagnosis` says more, and whether another attempt makes sense at all.
 
     Attributes:
-        snapshot: the job as it was last seen.
-        log_tail: its last log lines, oldest first; empty when they could not be read. In the message each line is cut
-            at 500 characters.
-        diagnosis: why it ended so; None when nobody has looked.
+        snapshot: the :class:`~airflow_provider_pai.model.training.status.JobSnapshot` as it was last seen.
+        log_tail: its last log lines, oldest first; empty when they could not be read.
+        diagnosis: the :class:`~airflow_provider_pai.model.training.diagnosis.Diagnosis`; None without one.
     """
 
-    def __init__(
-        self,
-        message: str,
-        snapshot: JobSnapshot,
-        log_tail: Sequence[str] = (),
-        diagnosis: Diagnosis | None = None,
-    ) -> None:
+    def __init__(self, message: str, snapshot: Any, log_tail: Sequence[str] = (), diagnosis: Any = None) -> None:
         self.snapshot = snapshot
         self.log_tail = tuple(log_tail)
         self.diagnosis = diagnosis
-        tail = "".join(f"\n  {shortened(line)}" for line in self.log_tail)
-        super().__init__(f"{message}\nlast log lines of the job:{tail}" if tail else message)
+        super().__init__(message)
 
 
 class JobFailedError(JobError):

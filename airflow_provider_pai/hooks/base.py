@@ -10,7 +10,7 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
+from airflow_provider_pai.api.workspaces import get_workspace
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider, LookedUpCredentials
 from airflow_provider_pai.client.oss.storage import ObjectStorage
@@ -19,6 +19,7 @@ from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError, Problem, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
+from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.model.uri import OssUri
 
 _LOOK_UP_LIMIT = 30.0
@@ -119,14 +120,7 @@ class PAIBaseHook(BaseHook):
         Raises:
             SpecError: there is neither.
         """
-        if self.config.bucket:
-            return OssUri(self.config.bucket, "")
-        uri = self.client.send(get_default_storage(self.config.workspace_id))
-        if uri is None:
-            advice = f"set one in PAI's console, or set bucket in Extra of connection {self.pai_conn_id!r}"
-            text = f": workspace {self.config.workspace_id} has no default storage; {advice}"
-            raise SpecError([Problem("workspace_id", text)])
-        return OssUri.parse(uri).folder().without_endpoint()
+        return default_storage(self.client, self.config)
 
     def get_conn(self) -> PAIClient:
         """Return the client, as Airflow's hooks do."""

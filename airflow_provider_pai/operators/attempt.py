@@ -1,4 +1,4 @@
-"""What a task attempt is, in the words of PAI: identity of its job, deadline, whether another attempt follows."""
+"""What a task attempt is, in the words of PAI: owner of its job, deadline, whether another attempt follows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from airflow_provider_pai.errors import Problem
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.model.training.ownership import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobOwner
 
 
-def identity_of(ti: Any, retries: int) -> JobIdentity:
-    """Return the identity of a task instance's job.
+def owner_of(ti: Any, retries: int) -> JobOwner:
+    """Return the owner of a task instance's job.
 
     Args:
         ti: the running task instance.
@@ -21,10 +21,10 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
             so the difference is constant over automatic retries and new after such a clear.
     """
     from airflow_provider_pai.hooks.airflow_state import deployment_name
-    from airflow_provider_pai.model.training.ownership import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobOwner
 
     map_index = ti.map_index
-    return JobIdentity(
+    return JobOwner(
         deployment=deployment_name(),
         dag_id=ti.dag_id,
         run_id=ti.run_id,

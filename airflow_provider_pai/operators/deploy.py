@@ -14,7 +14,7 @@ from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_numb
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
-from airflow_provider_pai.operators.attempt import deadline_of, identity_of, waiting_problems
+from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
 
         # Without the generation: a task that a person has cleared goes on with what it has left behind.
-        owner = identity_of(context["ti"], self.retries or 0).key
+        owner = owner_of(context["ti"], self.retries or 0).key
 
         def wait(state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
             self._under_way = deployment, state

@@ -146,7 +146,7 @@ class PAITrainingOperator(PAIJobOperator):
         self._keep(self.spec_arguments, locals())
         # The name without an underscore is a method of Airflow's.
         self._dry_run = as_flag(dry_run)
-        self.model_asset = self._promised(model_asset)
+        self.model_asset = self._register_outlet(model_asset)
 
     spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
     """What is said of the job itself: the members of its spec."""
@@ -168,12 +168,12 @@ class PAITrainingOperator(PAIJobOperator):
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
             if spec.is_local:
                 return self._train_here(context, spec, name)
-            self._identity = self._identity_in(context)
+            self._owner = self._owner_in(context)
             if self._dry_run:
-                self._withhold()
-                return self._previewed(self.hook.preview(spec, name, self._identity))
+                self._remove_outlet()
+                return self._previewed(self.hook.preview(spec, name, self._owner))
             with self._submitting(context):
-                job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
+                job, existed = self.hook.submit_or_adopt(spec, self._owner, name)
             return self._take_on(context, job, existed=existed)
 
     @property
@@ -214,11 +214,11 @@ class PAITrainingOperator(PAIJobOperator):
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
 
-        self._withhold()
-        identity = self._identity_in(context)
-        with local_mode(self.hook, spec, name, identity.key) as here:
-            self.hook, self._identity = here.hook, identity
-            job, _ = here.hook.submit_or_adopt(here.spec, identity, name)
+        self._remove_outlet()
+        owner = self._owner_in(context)
+        with local_mode(self.hook, spec, name, owner.key) as here:
+            self.hook, self._owner = here.hook, owner
+            job, _ = here.hook.submit_or_adopt(here.spec, owner, name)
             self._job_id = job.job_id
             # A look costs nothing here.
             self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
@@ -227,7 +227,7 @@ class PAITrainingOperator(PAIJobOperator):
             try:
                 return {**self._wait(context, job.job_id), "console_url": None}
             finally:
-                self._identity = None
+                self._owner = None
 
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
         value = super()._finish(context, seen)
@@ -237,7 +237,7 @@ class PAITrainingOperator(PAIJobOperator):
             context["outlet_events"][self.model_asset].extra = news_of(value)
         return value
 
-    def _promised(self, given: Asset | str | None) -> Asset | None:
+    def _register_outlet(self, given: Asset | str | None) -> Asset | None:
         """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""
         if given is None:
             return None
@@ -248,7 +248,7 @@ class PAITrainingOperator(PAIJobOperator):
             self.outlets = [*self.outlets, asset]
         return asset
 
-    def _withhold(self) -> None:
+    def _remove_outlet(self) -> None:
         """Let the task's success be no event: a model on this worker, or none, is nothing other DAGs can use."""
         self.outlets = [outlet for outlet in self.outlets if outlet != self.model_asset]
 

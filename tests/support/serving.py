@@ -64,7 +64,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", 8000)))
 """Says what it was asked, on a port that is hard-coded wherever an instance has a network of its own."""
 
 
-class ServingHouse:
+class LocalServingHarness:
     """A store, a supervisor and a reverse proxy.
 
     Args:
@@ -186,8 +186,8 @@ class ServingHouse:
         return requests.request(method, self.url(name, path), **arguments)
 
 
-Build = Callable[..., ServingHouse]
-"""Makes a house: takes a mode, and members of :class:`ServingTimings`."""
+Build = Callable[..., LocalServingHarness]
+"""Makes a harness: takes a mode, and members of :class:`ServingTimings`."""
 
 
 def wait_until(condition: Callable[[], bool], account: Callable[[], str] = str, seconds: float = PATIENCE) -> None:

@@ -22,7 +22,7 @@ from airflow_provider_pai.errors import (
     TransportError,
 )
 from airflow_provider_pai.model.training.diagnosis import diagnose
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 SNAPSHOT = JobSnapshot(
@@ -50,7 +50,7 @@ ONE_OF_EACH = [
     *(kind("GetTrainingJob", 500, "Code", "message") for kind in (ConflictError, ServerError)),
     ThrottledError("CreateTrainingJob", 400, "Throttling.User", "slow down", "ID", 1.5),
     errors.ServiceError("service churn is no good"),
-    *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(Evidence(SNAPSHOT))) for kind in JOB_ERRORS),
+    *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(FailureDetails(SNAPSHOT))) for kind in JOB_ERRORS),
 ]
 
 
@@ -110,21 +110,6 @@ def test_a_refusal_without_code_and_request_id_reads_well() -> None:
 
 def test_an_auth_error_says_what_to_check() -> None:
     assert "access_key_secret" in str(AuthError("GetTrainingJob", 403, "Forbidden", "no"))
-
-
-def test_a_failed_jobs_message_ends_with_its_last_log_lines() -> None:
-    text = str(JobFailedError("training job train1 ended as Failed", SNAPSHOT, ["epoch 1", "Traceback"]))
-    assert text.endswith("\n  epoch 1\n  Traceback")
-
-
-def test_a_failed_job_without_log_has_a_one_line_message() -> None:
-    assert str(JobFailedError("training job train1 ended", SNAPSHOT)) == "training job train1 ended"
-
-
-def test_a_very_long_log_line_is_shown_only_in_part_and_kept_whole() -> None:
-    error = JobFailedError("training job train1 ended", SNAPSHOT, ["x" * 100_000])
-    assert len(str(error)) < 1000
-    assert error.log_tail == ("x" * 100_000,)
 
 
 def test_whoever_caught_failed_jobs_catches_each_kind_of_them() -> None:

@@ -13,7 +13,7 @@ from airflow_provider_pai.api.machines import EcsSpec, list_ecs_specs
 from airflow_provider_pai.api.training import JobPage, LinePage, MetricPage
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, 999, UTC)

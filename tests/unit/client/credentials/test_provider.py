@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -167,28 +164,6 @@ def test_refused_keys_are_never_used_again_even_if_no_others_can_be_had(
     source.failure = None
     clock.time += 1
     assert keys.current() != first
-
-
-@pytest.mark.parametrize("replace", [False, True])
-def test_many_threads_ask_once(replace: bool) -> None:
-    asked: list[int] = []
-
-    def slow() -> TemporaryCredentials:
-        asked.append(1)
-        time.sleep(0.05)
-        return TemporaryCredentials(pair(len(asked)), time.time() + 3600)
-
-    keys = RefreshingCredentials(slow)
-    first = keys.current() if replace else None
-    together = threading.Barrier(8)
-
-    def one(_: int) -> KeyPair:
-        together.wait()
-        return keys.renew(first) if first else keys.current()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(one, range(8)))) == 1
-    assert len(asked) == 1 + replace
 
 
 def test_a_token_is_looked_up_again_when_it_was_refused_and_only_then() -> None:
