@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ atexit.register(lambda: os.getpid() == _PROCESS and shutil.rmtree(_HOME, ignore_
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "ALIBABA_CLOUD_"))]:
     del os.environ[_name]
 
+# Who starts the tests in the background ignores SIGINT, which every process that they start would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 from tests.support import io_guard  # noqa: E402
 
 io_guard.install()
@@ -28,6 +33,8 @@ io_guard.install()
 from airflow_provider_pai.local.server import LocalPAI  # noqa: E402
 from tests.support.docker_engine import DockerImage, docker_engine  # noqa: E402
 from tests.support.python_image import python_image  # noqa: E402
+
+pytest_plugins = ["tests.support.sharing", "tests.support.flaky"]
 
 
 @pytest.fixture(scope="session")

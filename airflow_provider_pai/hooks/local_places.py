@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_provider_pai.errors import PAIError, Problem
 from airflow_provider_pai.hooks.base import PAIBaseHook
@@ -13,9 +12,6 @@ from airflow_provider_pai.local.running.bound_storage import BoundStorage, Local
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
-
-if TYPE_CHECKING:
-    from airflow_provider_pai.local.oss.trees import Stamps
 
 
 def place_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
@@ -141,9 +137,12 @@ class _CloudBucket:
     def shown(self, key: str) -> None:
         """Return nothing: it must be downloaded. See :meth:`BoundStorage.shown`."""
 
-    def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
-        """Refuse: outputs of a job on a worker stay there. See :meth:`BoundStorage.upload_tree`."""
+    def store_file(self, key: str, path: Path, modified: int) -> bool:  # noqa: ARG002
+        """Refuse: outputs of a job on a worker stay there. See :meth:`BoundStorage.store_file`."""
         raise OSError(f"a job on the worker writes nothing to OSS; oss://{self._bucket}/{key} stays as it is")
+
+    def delete_files(self, keys: Mapping[str, int]) -> None:
+        """Delete nothing: outputs of a job on a worker stay there. See :meth:`BoundStorage.delete_files`."""
 
 
 def _path(address: str) -> Path:

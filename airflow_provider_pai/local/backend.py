@@ -44,7 +44,6 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
@@ -250,7 +249,7 @@ class Backend:
         return can_be_pulled(uri, self._catalog_rows())
 
     def _bound_objects(self) -> BoundObjects:
-        return BoundObjects(ObjectTrees(self.objects), self._settings.places)
+        return BoundObjects(self.objects, self._settings.places)
 
     def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
         settings = self._settings

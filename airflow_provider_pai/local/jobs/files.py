@@ -51,6 +51,8 @@ class WorkFolder:
 class Points:
     """Named numbers that were read at some time, in a file; any thread may call it.
 
+    A point without a value says that there was none at its time: what was read then was no number.
+
     Args:
         path: the file; made by the first point.
     """
@@ -61,9 +63,10 @@ class Points:
         self._latest: dict[str, dict[str, Any]] = {}
         self._read = 0
 
-    def add(self, time: str, name: str, value: float) -> None:
-        """Keep a point."""
-        self._file.append(json.dumps({"Name": name, "Timestamp": time, "Value": value}))
+    def add(self, time: str, name: str, value: float | None) -> None:
+        """Keep a point; None for one without a value."""
+        point = {"Name": name, "Timestamp": time}
+        self._file.append(json.dumps(point if value is None else {**point, "Value": value}))
 
     def all(self) -> list[dict[str, Any]]:
         """Return all points of all names, oldest first."""

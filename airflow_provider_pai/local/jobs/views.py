@@ -105,6 +105,7 @@ def _progress(points: Points) -> dict[str, dict[str, Any]] | None:
             "Value": int(point["Value"]) if point["Name"] == "RemainingTime" else point["Value"],
         }
         for point in points
+        if "Value" in point
     }
     return progress or None
 

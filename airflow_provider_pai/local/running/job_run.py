@@ -22,15 +22,14 @@ from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome, ReasonCode
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
+from airflow_provider_pai.local.running.outputs import OutputsLost, store_outputs
 from airflow_provider_pai.local.running.ports import LOOPBACK, Ports
 from airflow_provider_pai.local.running.preparation import (
-    Objects,
-    OutputsLost,
     PreparationFailed,
     input_path,
     prepare_folder,
-    store_outputs,
 )
 from airflow_provider_pai.local.running.runtime import ImageFailed, JobWorkspace, PreparedJob, RunningInstance, Runtime
 from airflow_provider_pai.model.training.container import (
@@ -67,7 +66,7 @@ class RunnerContext:
     """
 
     store: JobStore
-    objects: Objects
+    objects: BoundObjects
     runtime: Runtime
     region_id: str
     now: Callable[[], datetime]
@@ -173,12 +172,11 @@ class JobRun:
             The outcome; a failure when all went well but for this.
         """
         try:
-            for event in store_outputs(self._plan(0, 0), self._files.work, self._context.objects):
+            for event in store_outputs(self._plan(0, 0), self._files.work, self._context.objects, self._recorder.say):
                 self._recorder.add_event(event)
         except OutputsLost as error:
             # The folder stays: it has the only copy.
             self._recorder.add_event(f"{error}. They are kept in {self._files.work.ml / 'output'}")
-            self._recorder.say(str(error))
             return transitions.output_failed(str(error)) if outcome.status is JobStatus.SUCCEED else outcome
         self._discard()
         return outcome
@@ -301,6 +299,7 @@ class JobRun:
         self._context.runtime.end_survivors(self._id, ())
         for instance in instances:
             instance.close()
+        self._recorder.finish_output()
         # Of several instances, those behind one that couldn't be started never were.
         never = [None] * (len(self._names) - len(instances))
         codes = [instance.exit_code() for instance in instances] + never

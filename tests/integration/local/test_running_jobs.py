@@ -527,12 +527,17 @@ def test_metrics_are_read_from_the_commands_lines(harness: LocalRuntimeHarness) 
         "echo loss=0.5; echo loss=nan; echo acc: 0.9; echo acc: bad; echo loss=0.25", metric_definitions=definitions
     )
     files = harness.store.files(job["TrainingJobId"])
-    assert [(point["Name"], point["Value"]) for point in files.metrics.all()] == [
+    assert [(point["Name"], point.get("Value")) for point in files.metrics.all()] == [
         ("loss", 0.5),
+        ("loss", None),
         ("acc", 0.9),
+        ("acc", None),
         ("loss", 0.25),
     ]
-    assert {point["Name"]: point["Value"] for point in files.metrics.latest()} == {"loss": 0.25, "acc": 0.9}
+    assert harness.printed(job)[-1] == (
+        "Metric acc has no value: what was printed last, 'bad', is no finite number such as 0.93"
+    )
+    assert {point["Name"]: point.get("Value") for point in files.metrics.latest()} == {"loss": 0.25, "acc": None}
 
 
 def test_metrics_are_not_read_from_the_launchers_lines(harness: LocalRuntimeHarness) -> None:
@@ -553,7 +558,7 @@ def test_strange_output_becomes_lines(harness: LocalRuntimeHarness) -> None:
     )
     printed = harness.printed(harness.run("python p.py", code="code/"))
     assert printed[0] == "bad \ufffd byte"
-    assert printed[1] == "x" * 65536 + " [cut: the line is longer than 64 KiB]"
+    assert printed[1] == "[cut: the line is longer than 64 KiB] " + "x" * 65536
     assert printed[2:4] == ["after", " nul"]
     assert printed[4] == "y" * 65536
     assert printed[5:] == ["end"]
