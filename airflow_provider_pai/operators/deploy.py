@@ -114,6 +114,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
     }
     operator_extra_links = (PAIServiceLink(),)
+    service_name: str
     flags: Sequence[str] = ("keep_old", "deferrable")
 
     def __init__(
