@@ -11,7 +11,7 @@ from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError, ProtocolError
+from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPING, STOPPING_LABEL
 from airflow_provider_pai.model.training.request import create_body
@@ -64,27 +64,7 @@ class TrainingJobs:
             status: only jobs in this status.
 
         Raises:
-<<<<<<< HEAD
-            ProtocolError: the list has fewer jobs than it says; "there is no job" leads to a new one, so it must be
-                certain.
-        """
-        since = utc_now() - LOOK_BACK
-        found: dict[str, JobSnapshot] = {}
-        page = 1
-        while True:
-            answer = self._client.send(
-                calls.list_training_jobs(self._workspace_id, start_time=since, labels=labels, status=status, page=page)
-            )
-            # A job that is created meanwhile moves others to the next page: they come twice.
-            found.update((job.job_id, job) for job in answer.jobs)
-            if len(found) >= answer.total:
-                return [*found.values()]
-            if not answer.jobs:
-                text = f"ListTrainingJobs: the list has {len(found)} of the {answer.total} jobs that it counts"
-                raise ProtocolError(text)
-            page += 1
-=======
-            ProtocolError: the list is incomplete, so that a job may be missing.
+            ProtocolError: the list is incomplete; "there is no job" leads to a new one, so it must be certain.
         """
         since = utc_now() - LOOK_BACK
 
@@ -93,8 +73,8 @@ class TrainingJobs:
                 self._workspace_id, start_time=since, labels=labels, status=status, page=number
             )
 
-        return list_all(self._client, page)
->>>>>>> main
+        # A job that is created meanwhile moves others to the next page: they come twice.
+        return [*{job.job_id: job for job in list_all(self._client, page)}.values()]
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""
