@@ -8,8 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
-from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES
-from airflow_provider_pai.model.training.ownership import RESERVED_PREFIX
+from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES, RESERVED_PREFIX
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 
 FINGERPRINT_LABEL = "airflow.arguments"

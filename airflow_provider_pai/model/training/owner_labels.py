@@ -6,6 +6,8 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 
+RESERVED_PREFIX = "airflow."
+"""Labels that begin so are this package's."""
 LABEL_BYTES = 128
 """Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 NAMES_LABEL = "airflow.names"

@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from airflow_provider_pai.model.training.owner_labels import exact_names, read_names, readable
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
-RESERVED_PREFIX = "airflow."
-"""Labels that begin so are this package's."""
 KEY_LABEL = "airflow.key"
 MAX_TRIES_LABEL = "airflow.max_tries"
 """The generation: Airflow keeps the number in its database, and no edit of the DAG file changes it."""
