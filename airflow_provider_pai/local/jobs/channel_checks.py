@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs.channel_uris import URI_MEMBERS, DatasetUri
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
@@ -110,6 +110,6 @@ def _definition_problems(body: Body) -> Iterator[str]:
 def _has_options(text: str | None) -> bool:
     """Tell whether mount options hold any; what is no JSON holds something."""
     try:
-        return bool(json.loads(text or "{}"))
-    except (ValueError, RecursionError):
+        return bool(read_json(text or "{}"))
+    except ValueError:
         return True
