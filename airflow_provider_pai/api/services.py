@@ -63,6 +63,44 @@ class ServiceEvent:
 
 
 @dataclass(frozen=True)
+class ServiceLogPage:
+    """One page of the output of a service's instances.
+
+    Attributes:
+        lines: its lines.
+        pages: number of pages.
+    """
+
+    lines: tuple[str, ...]
+    pages: int
+
+
+@dataclass(frozen=True)
+class ServiceDiagnosis:
+    """What EAS itself says is wrong with a service.
+
+    Attributes:
+        error: what is wrong; empty when nothing is.
+        causes: what may have caused it.
+        advices: what may be done about it.
+    """
+
+    error: str
+    causes: tuple[str, ...] = ()
+    advices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it, a line each; empty when nothing is wrong."""
+        parts = [
+            self.error,
+            *(f"cause: {cause}" for cause in self.causes),
+            *(f"advice: {each}" for each in self.advices),
+        ]
+        return "\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
 class Endpoints:
     """Where a service or a group is called, and what callers show.
 
@@ -105,7 +143,7 @@ def create_service(config: Mapping[str, Any], workspace_id: str) -> Call[None]:
 
 def describe_service(region_id: str, name: str) -> Call[ServiceSnapshot]:
     """DescribeService."""
-    return Call(EAS, "DescribeService", "GET", _path(region_id, name), snapshot, secret=True)
+    return Call(EAS, "DescribeService", "GET", _path(region_id, name), _described, secret=True)
 
 
 def list_services(
@@ -204,10 +242,15 @@ def describe_service_events(
     return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
 
 
-def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[list[str]]:
-    """DescribeServiceLog: lines of the service's instances."""
+def describe_service_diagnosis(region_id: str, name: str) -> Call[ServiceDiagnosis]:
+    """DescribeServiceDiagnosis."""
+    return Call(EAS, "DescribeServiceDiagnosis", "GET", f"{_path(region_id, name)}/diagnosis", _diagnosis)
+
+
+def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[ServiceLogPage]:
+    """DescribeServiceLog: lines of the service's instances, the oldest first [inferred]."""
     query = {"PageNum": str(page), "PageSize": str(page_size)}
-    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _lines, query)
+    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _log_page, query)
 
 
 def describe_group(region_id: str, group: str) -> Call[Endpoints]:
@@ -219,7 +262,7 @@ def describe_group(region_id: str, group: str) -> Call[Endpoints]:
 def describe_traffic_mode(region_id: str, group: str) -> Call[str]:
     """DescribeGroup: how a group shares its traffic; empty when the answer does not tell."""
     call = describe_group(region_id, group)
-    return Call(EAS, call.action, call.method, call.path, lambda body: str(body.get("TrafficMode") or ""))
+    return Call(EAS, call.action, call.method, call.path, _traffic_mode)
 
 
 def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
@@ -247,15 +290,23 @@ def _put(region_id: str, name: str, action: str, last: str, body: Mapping[str, A
     return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", _nothing, body=body)
 
 
+def require_services(page: ServicePage, number: int) -> None:
+    """Refuse a page without services where there must be some: services that are missing are not "none".
+
+    Raises:
+        ProtocolError: the page is empty.
+    """
+    if not page.services:
+        raise ProtocolError(f"ListServices: page {number} is empty, though there are {page.total} services")
+
+
 def _page(body: Mapping[str, Any]) -> ServicePage:
-    if "Services" not in body and "TotalCount" not in body:
-        raise ProtocolError("ListServices: the answer is no list of services", str(sorted(body)))
-    services = tuple(snapshot(item) for item in body.get("Services") or ())
-    return ServicePage(services, int(body.get("TotalCount") or 0))
+    services = tuple(snapshot(item) for item in body["Services"])
+    return ServicePage(services, int(body["TotalCount"]))
 
 
 def _versions(body: Mapping[str, Any]) -> list[ServiceVersion]:
-    return [_version(item) for item in body.get("Versions") or ()]
+    return [_version(item) for item in body["Versions"]]
 
 
 def _version(item: Mapping[str, Any]) -> ServiceVersion:
@@ -266,28 +317,61 @@ def _version(item: Mapping[str, Any]) -> ServiceVersion:
 
 def _events(body: Mapping[str, Any]) -> list[ServiceEvent]:
     members = ("Time", "Type", "Reason", "Message")
-    return [ServiceEvent(*(str(item.get(name) or "") for name in members)) for item in body.get("Events") or ()]
+    return [ServiceEvent(*(str(item.get(name) or "") for name in members)) for item in body["Events"]]
 
 
-def _lines(body: Mapping[str, Any]) -> list[str]:
-    return [str(line) for line in body.get("Logs") or ()]
+def _log_page(body: Mapping[str, Any]) -> ServiceLogPage:
+    return ServiceLogPage(tuple(str(line) for line in body["Logs"]), int(body.get("TotalPageNum") or 1))
+
+
+def _diagnosis(body: Mapping[str, Any]) -> ServiceDiagnosis:
+    return ServiceDiagnosis(str(body["Error"] or ""), _texts(body.get("Causes")), _texts(body.get("Advices")))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts, which may be one text [inferred]."""
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value or ())
 
 
 def _endpoints(body: Mapping[str, Any]) -> Endpoints:
+    _require(body, "Name")
     return Endpoints(*(str(body.get(name) or "") for name in ("InternetEndpoint", "IntranetEndpoint", "AccessToken")))
+
+
+def _traffic_mode(body: Mapping[str, Any]) -> str:
+    _require(body, "Name")
+    return str(body.get("TrafficMode") or "")
 
 
 def _machines(body: Mapping[str, Any]) -> list[ServiceMachine]:
     return [
         ServiceMachine(
-            instance_type=str(item.get("InstanceType") or ""),
+            instance_type=str(item["InstanceType"]),
             cpu=int(item.get("CPU") or 0),
             memory_gib=float(item.get("Memory") or 0),
             gpu=int(item.get("GPUAmount") or 0),
             available=bool(item.get("IsAvailable", True)),
         )
-        for item in body.get("InstanceMetas") or ()
+        for item in body["InstanceMetas"]
     ]
+
+
+def _described(body: Mapping[str, Any]) -> ServiceSnapshot:
+    """Read one service, as it is: without its versions, or with neither labels nor configuration, it is not known."""
+    _require(body, "LatestVersion")
+    if "Labels" not in body and "ServiceConfig" not in body:
+        raise KeyError("ServiceConfig")
+    return snapshot(body)
+
+
+def _require(body: Mapping[str, Any], name: str) -> None:
+    """Refuse an answer that lacks a member: what is missing is not "none".
+
+    Raises:
+        KeyError: the member is missing.
+    """
+    if name not in body:
+        raise KeyError(name)
 
 
 def _nothing(_: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Deletes services."""
+"""Operator that deletes services."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class PAIDeleteServiceOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> PAIServiceHook:
-        """Does what is done to the services."""
+        """Makes the calls for the services."""
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 
@@ -86,22 +86,24 @@ class PAIDeleteServiceOperator(BaseOperator):
             names = self._names(hook)
             if not names:
                 self.log.info("There is no service to delete")
-            failures = self._failures(partial(self._delete, hook), names)
-            failures |= self._failures(partial(self._gone, hook), [name for name in names if name not in failures])
+            failures = self._for_each(partial(self._delete, hook), names)
+            failures |= self._for_each(
+                partial(self._wait_until_deleted, hook), [name for name in names if name not in failures]
+            )
             for error in failures.values():
                 raise error
             return names
 
     def _names(self, hook: PAIServiceHook) -> list[str]:
-        """Return what is to be deleted; that a list holds the group's services only is not left to EAS alone."""
+        """Return the services to delete; that a list holds the group's services only is not left to EAS alone."""
         if not self.group:
             return [self.service_name] if hook.find(self.service_name) else []
         return [
             service.name for service in hook.services(group=self.service_name) if service.group == self.service_name
         ]
 
-    def _failures(self, act: Callable[[str], None], names: Sequence[str]) -> dict[str, PAIError]:
-        """Do something to all services, and return how it failed: one that stays doesn't keep the others."""
+    def _for_each(self, act: Callable[[str], None], names: Sequence[str]) -> dict[str, PAIError]:
+        """Do something to all services, and return the failures: one that fails does not keep the others."""
         failures = {}
         for name in names:
             try:
@@ -115,12 +117,13 @@ class PAIDeleteServiceOperator(BaseOperator):
         self.log.info("Deleting service %s", name)
         hook.delete(name)
 
-    def _gone(self, hook: PAIServiceHook, name: str) -> None:
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
+    def _wait_until_deleted(self, hook: PAIServiceHook, name: str) -> None:
+        from airflow_provider_pai.model.serving.failure import readiness
         from airflow_provider_pai.model.serving.status import ServiceStatus
+        from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
-        awaited = WaitCondition(status=ServiceStatus.DELETED)
-        seen, verdict = hook.wait(name, awaited, interval=self.poll_interval, limit=self.timeout)
-        if verdict is not WaitResult.REACHED:
-            status = f"{seen.status} ({seen.why})" if seen else "not to be seen"
-            raise ServiceError(f"service {name} was to be deleted, but is {status}", seen)
+        condition = WaitCondition(status=ServiceStatus.DELETED)
+        seen = hook.wait(name, condition, interval=self.poll_interval, limit=self.timeout)
+        if seen.result is not WaitResult.REACHED:
+            text = f"Service {name} was to be deleted, but it {readiness(seen.service)}."
+            raise ServiceError(f"{text}\nWhat to do: see in PAI's console what holds it.", seen.service)

@@ -21,8 +21,8 @@ from airflow_provider_pai.errors import PAIError, Problem, ServiceError, SpecErr
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_pai.model.serving.reconcile import WaitCondition
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
+    from airflow_provider_pai.model.serving.wait import WaitCondition
 
 _DEFER_PADDING = timedelta(minutes=5)
 
@@ -75,7 +75,7 @@ class PAIServiceSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
-        awaited = self._awaited()
+        condition = self._condition()
         if not self.deferrable:
             return super().execute(context)
         if self.poke(context):
@@ -85,7 +85,7 @@ class PAIServiceSensor(BaseSensorOperator):
         limit = timedelta(seconds=self.timeout)
         trigger = PAIServiceTrigger(
             service_name=self.service_name,
-            awaited=asdict(awaited),
+            awaited=asdict(condition),
             pai_conn_id=self.pai_conn_id,
             region_id=self.region_id,
             workspace_id=self.workspace_id,
@@ -96,15 +96,15 @@ class PAIServiceSensor(BaseSensorOperator):
         return self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + _DEFER_PADDING)
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
-        """Look once.
+        """Look once; True when the service has the status.
 
         Raises:
             ServiceError: the service has failed.
         """
         from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import WaitResult
         from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
+        from airflow_provider_pai.model.serving.wait import WaitResult
 
         hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
         with closing(hook):
@@ -116,33 +116,34 @@ class PAIServiceSensor(BaseSensorOperator):
                 self.log.warning("EAS gives no usable answer (%s)", error)
                 return False
         self.log.info("Service %s is %s", seen.name, seen.status)
-        verdict = self._awaited().verdict(seen)
-        if verdict is WaitResult.FAILED:
+        result = self._condition().check(seen)
+        if result is WaitResult.FAILED:
             raise self._failed(seen)
-        return verdict is WaitResult.REACHED
+        return result is WaitResult.REACHED
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
-        """Go on after the trigger's event."""
+        """Continue after the trigger's event."""
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
         if event["error"]:
-            raise ServiceError(f"service {self.service_name} can't be watched: {event['error']}")
+            raise ServiceError(f"Cannot watch service {self.service_name}: {event['error']}")
         seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
         if event["verdict"] == "failed" and seen:
             raise self._failed(seen)
         if event["verdict"] != "reached":
-            status = seen.status if seen else "not to be seen"
-            late = f"service {self.service_name} is {status}, not {self.target_status}, in time"
+            status = f"is {seen.status}" if seen else "can't be read"
+            late = f"Service {self.service_name} {status}; it was not {self.target_status} in time."
             raise AirflowSkipException(late) if self.soft_fail or self.never_fail else AirflowSensorTimeout(late)
 
     def _failed(self, seen: ServiceSnapshot) -> ServiceError:
-        why = f" ({seen.why})" if seen.why else ""
-        return ServiceError(f"service {seen.name} is {seen.status}{why}; waited for {self.target_status}", seen)
+        from airflow_provider_pai.model.serving.failure import readiness
 
-    def _awaited(self) -> WaitCondition:
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition
+        return ServiceError(f"Service {seen.name} {readiness(seen)}; waited for {self.target_status}.", seen)
+
+    def _condition(self) -> WaitCondition:
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import name_problems
+        from airflow_provider_pai.model.serving.wait import WaitCondition
 
         problems = list(name_problems("service_name", self.service_name))
         if self.target_status not in SETTLED_STATUSES:

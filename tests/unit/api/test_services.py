@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_pai.api import services
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import EAS
-from airflow_provider_pai.api.services import ServiceMachine
+from airflow_provider_pai.api.services import ServiceLogPage, ServiceMachine
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.serving.request import digest, labelled
 
@@ -149,7 +149,7 @@ def test_labels_are_not_believed_once_somebody_else_has_made_a_version() -> None
 
 
 def test_a_service_of_somebody_else_is_read_too() -> None:
-    seen = read(services.describe_service("r", "x"), ServiceName="x", Status="SomethingNew", ServiceConfig="no JSON")
+    seen = read(services.describe_service("r", "x"), ServiceName="x", Status="SomethingNew", LatestVersion=0, Labels=[])
     assert (seen.digest, seen.owner, seen.previous, seen.version, seen.model_uri) == ("", "", None, 0, "")
     assert not seen.is_settled
 
@@ -185,8 +185,44 @@ def test_an_answer_that_can_not_be_read_shows_no_token(call: Call[Any], body: di
 def test_a_list_without_services_is_one_only_when_it_says_so() -> None:
     assert read(services.list_services(), Services=[], TotalCount=0).services == ()
     assert [seen.name for seen in read(services.list_services(), Services=[SERVICE], TotalCount=1).services] == ["iris"]
-    with pytest.raises(ProtocolError, match="no list of services"):
-        read(services.list_services())
+    short = read(services.list_services(), Services=[], TotalCount=2)
+    with pytest.raises(ProtocolError, match="page 1 is empty, though there are 2 services"):
+        services.require_services(short, 1)
+
+
+PROMISES: list[tuple[Call[Any], dict[str, Any]]] = [
+    (services.describe_service("r", "x"), {"ServiceName": "x", "Status": "Running", "LatestVersion": 1, "Labels": []}),
+    (services.list_services(), {"Services": [], "TotalCount": 0}),
+    (services.list_service_versions("r", "x"), {"Versions": []}),
+    (services.describe_service_events("r", "x"), {"Events": []}),
+    (services.describe_service_log("r", "x"), {"Logs": []}),
+    (services.describe_service_diagnosis("r", "x"), {"Error": ""}),
+    (services.describe_group("r", "g"), {"Name": "g"}),
+    (services.describe_traffic_mode("r", "g"), {"Name": "g"}),
+    (services.describe_machine_spec(), {"InstanceMetas": []}),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "missing"),
+    [(call, body, name) for call, body in PROMISES for name in body],
+    ids=[f"{call.parse.__name__} {name}" for call, body in PROMISES for name in body],
+)
+def test_an_answer_that_lacks_what_it_promises_is_not_read_as_none(
+    call: Call[Any], body: dict[str, Any], missing: str
+) -> None:
+    read(call, **body)
+    for left in ({name: value for name, value in body.items() if name != missing}, {}):
+        with pytest.raises(ProtocolError):
+            read(call, **left)
+
+
+def test_a_diagnosis_is_read_as_lines() -> None:
+    call = services.describe_service_diagnosis("r", "x")
+    assert (call.method, call.path) == ("GET", "/api/v2/services/r/x/diagnosis")
+    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": "give it more"}
+    assert read(call, **told).text == "it crashes\ncause: no memory\nadvice: give it more"
+    assert read(call, Error="").text == ""
 
 
 def test_versions_tell_their_numbers_by_their_labels() -> None:
@@ -199,7 +235,7 @@ def test_versions_tell_their_numbers_by_their_labels() -> None:
 def test_events_logs_groups_and_machines_are_read() -> None:
     event = {"Time": "2026-01-01T00:00:00Z", "Type": "Warning", "Reason": "BackOff", "Message": "again"}
     assert [e.reason for e in read(services.describe_service_events("r", "iris"), Events=[event])] == ["BackOff"]
-    assert read(services.describe_service_log("r", "iris"), Logs=["a", "b"]) == ["a", "b"]
+    assert read(services.describe_service_log("r", "iris"), Logs=["a", "b"]) == ServiceLogPage(("a", "b"), 1)
     group = read(services.describe_group("r", "g"), Name="g", AccessToken="t0k3n", InternetEndpoint="http://x/g")
     assert (group.internet, group.intranet, group.token) == ("http://x/g", "", "t0k3n")
     assert "t0k3n" not in repr(group)
