@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
     from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Step
+    from airflow_provider_pai.model.registry.version import ModelVersion
     from airflow_provider_pai.model.serving.deployment_state import DeploymentState
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
@@ -61,6 +63,10 @@ class PAIDeployServiceOperator(BaseOperator):
             ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
             an error, here and for all arguments: a service without its model would start all the same.
+        model: name of a model in the model registry, instead of ``model_uri``: a version of it is deployed. What the
+            version says of how it is served (its inference spec) is the default of all other arguments of the service.
+        version: name of the version, or ``approved`` (default) for the newest approved one; one that is Pending or
+            Rejected is refused. The service's labels then carry model, version and job.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
@@ -110,7 +116,15 @@ class PAIDeployServiceOperator(BaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", "pai_conn_id", "region_id", "workspace_id")
+    template_fields: Sequence[str] = (
+        *SERVICE_ARGUMENTS,
+        "model",
+        "version",
+        "smoke_test",
+        "pai_conn_id",
+        "region_id",
+        "workspace_id",
+    )
     template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         "command": "bash",
         **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
@@ -123,6 +137,8 @@ class PAIDeployServiceOperator(BaseOperator):
         *,
         service_name: str,
         model_uri: str | None = None,
+        model: str | None = None,
+        version: str = "approved",
         model_mount_path: str = MODEL_MOUNT_PATH,
         processor: str | None = None,
         image_uri: str | None = None,
@@ -160,6 +176,8 @@ class PAIDeployServiceOperator(BaseOperator):
         super().__init__(**kwargs)
         self.service_name = service_name
         self.model_uri = model_uri
+        self.model = model
+        self.version = version
         self.model_mount_path = model_mount_path
         self.processor = processor
         self.image_uri = image_uri
@@ -192,6 +210,8 @@ class PAIDeployServiceOperator(BaseOperator):
         self.pai_conn_id = pai_conn_id
         self.region_id = region_id
         self.workspace_id = workspace_id
+        # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
+        self._version_name: str | None = None
         # What a kill aborts.
         self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
@@ -220,6 +240,7 @@ class PAIDeployServiceOperator(BaseOperator):
         from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
         state = DeploymentState.from_json(event["state"])
+        self._version_name = event["state"].get("model_version")
         with airflow_errors():
             deployment = self._deployment(context, in_cloud=False)
             if event["error"]:
@@ -282,11 +303,18 @@ class PAIDeployServiceOperator(BaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
+        from airflow_provider_pai.model.registry.inference import with_registered
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
-        spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
+        labels: dict[str, str] = {}
+        if self.model is not None:
+            version = self._registered_version()
+            arguments, labels = with_registered(arguments, self.model, version)
+        spec, problems = read_service(arguments)
+        spec = replace(spec, labels={**spec.labels, **labels})
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
@@ -299,6 +327,18 @@ class PAIDeployServiceOperator(BaseOperator):
         if problems:
             raise SpecError(problems)
         return spec, options
+
+    def _registered_version(self) -> ModelVersion:
+        """Return the version of the registered model; the same one for the whole attempt."""
+        from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+
+        connection = {name: getattr(self, name) for name in ("pai_conn_id", "region_id", "workspace_id")}
+        with closing(PAIModelRegistryHook(**connection)) as registry:
+            version = registry.approved_version(str(self.model), self._version_name or str(self.version))
+        if self._version_name is None:
+            self.log.info("Deploying version %s of model %s", version.name, self.model)
+        self._version_name = version.name
+        return version
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
@@ -351,7 +391,7 @@ class PAIDeployServiceOperator(BaseOperator):
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
-            state=state.to_json(),
+            state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
         )
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
         timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING
