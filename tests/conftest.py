@@ -21,6 +21,8 @@ atexit.register(lambda: os.getpid() == _PROCESS and shutil.rmtree(_HOME, ignore_
 (_HOME / "airflow.cfg").write_text("# Everything is set by environment variables.\n")
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "ALIBABA_CLOUD_"))]:
     del os.environ[_name]
+# Without a name each task asks Airflow's database for one; the tests of that unset it.
+os.environ["AIRFLOW__PAI__DEPLOYMENT_NAME"] = "tests"
 
 # Who starts the tests in the background ignores SIGINT, which every process that they start would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
