@@ -71,6 +71,9 @@ class PAIRegisterModelOperator(PAIBaseOperator):
     flags: Sequence[str] = ("wait_for_approval", "deferrable")
     template_fields_renderers = dict.fromkeys(("metrics", "inference_spec", "labels"), "json")
     operator_extra_links = (PAIModelLink(),)
+    model_name: str
+    model_uri: str | None
+    job_id: str | None
 
     def __init__(
         self,

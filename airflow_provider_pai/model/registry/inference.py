@@ -13,7 +13,7 @@ from airflow_provider_pai.model.registry.registration import JOB_LABEL
 from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
-from airflow_provider_pai.model.training.ownership import readable
+from airflow_provider_pai.model.training.owner_labels import readable
 
 MODEL_LABEL = "airflow.model"
 MODEL_VERSION_LABEL = "airflow.model_version"
