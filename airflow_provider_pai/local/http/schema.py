@@ -28,6 +28,8 @@ class Unsupported:
 
 Schema: TypeAlias = "type | MapOf | Unsupported | dict[str, Any] | list[Any]"
 """A type; an object's members; a list's only item stands for all of them. ``object`` is any value."""
+DEEPEST = 64
+"""Levels of a body: what reads one calls itself for each, and no operation has a tenth of them."""
 _WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a number"}
 
 
@@ -44,9 +46,27 @@ def json_body(request: Request) -> object:
         value: object = without_nulls(json.loads(content, parse_constant=_no_constant))
         # A lone surrogate is JSON, but no text that can be written anywhere.
         json.dumps(value, ensure_ascii=False).encode()
+        if is_deeper(value, DEEPEST):
+            raise ValueError(f"more than {DEEPEST} levels")
     except (ValueError, RecursionError) as error:
         raise ErrorResponse(400, "InvalidParameter", "The body is invalid: it must be JSON.") from error
     return value
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether a JSON value has more levels of objects and lists than some number."""
+    inner = [value]
+    for _ in range(levels + 1):
+        inner = [each for item in inner for each in _items(item)]
+        if not inner:
+            return False
+    return True
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def checked_body(request: Request, schema: Schema, required: tuple[str, ...] = ()) -> dict[str, Any]:
