@@ -33,6 +33,7 @@ class ModelRegistrar:
         registry: the registry.
         recorder: keeps where a model comes from.
         config: the connection's region and workspace.
+        upload_code: puts local source code of a service into OSS, and returns its folder.
         log: where it is said what was done.
         sleep: waits, in seconds.
     """
@@ -44,6 +45,7 @@ class ModelRegistrar:
         recorder: LineageRecorder,
         config: ClientConfig,
         *,
+        upload_code: Callable[[str], str],
         log: Log,
         sleep: Callable[[float], None],
     ) -> None:
@@ -51,6 +53,7 @@ class ModelRegistrar:
         self._registry = registry
         self._recorder = recorder
         self._config = config
+        self._upload_code = upload_code
         self._log = log
         self._sleep = sleep
 
@@ -119,7 +122,8 @@ class ModelRegistrar:
         service, problems = service_of(given)
         if problems:
             raise SpecError(problems)
-        return inference_spec(service, service.source_dir)
+        code = service.source_dir
+        return inference_spec(service, code if not code or code.startswith("oss://") else self._upload_code(code))
 
     def _with_endpoint(self, model_uri: str) -> str:
         """Return an address as the registry wants it: ``oss://bucket.endpoint/key``."""
