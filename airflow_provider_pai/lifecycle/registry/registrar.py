@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import oss_url
 from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.packaging.source import source_requirements
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import Problem, SpecError
@@ -123,6 +124,8 @@ class ModelRegistrar:
         if problems:
             raise SpecError(problems)
         code = service.source_dir
+        requirements = tuple(dict.fromkeys((*source_requirements(code), *service.requirements)))
+        service = replace(service, requirements=requirements)
         return inference_spec(service, code if not code or code.startswith("oss://") else self._upload_code(code))
 
     def _with_endpoint(self, model_uri: str) -> str:
