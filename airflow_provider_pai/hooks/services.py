@@ -13,12 +13,12 @@ from airflow_provider_pai.api import services as calls
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
-from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 from airflow_provider_pai.model.serving.spec import ServiceSpec

@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field, fields
 from numbers import Number
 from typing import Any, TypeVar
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.errors import AuthError, PAIError, Problem, SpecError
+from airflow_provider_pai.errors import AuthError, PAIError, SpecError
+from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
