@@ -12,7 +12,7 @@ from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.registry.registration import APPROVED_AT_LABEL, APPROVED_BY_LABEL, named
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel, newest
-from airflow_provider_pai.model.training.ownership import readable
+from airflow_provider_pai.model.training.owner_labels import readable
 
 
 class ApprovalIsFinal(PAIError):

@@ -19,7 +19,7 @@ from airflow_provider_pai.model.registry.version import (
 )
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.validation import read_service
-from airflow_provider_pai.model.training.ownership import LABEL_BYTES, RESERVED_PREFIX
+from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES, RESERVED_PREFIX
 from airflow_provider_pai.model.uri import OssUri
 
 METRICS_BYTES = 8192
