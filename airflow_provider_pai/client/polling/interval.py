@@ -13,6 +13,11 @@ QUICKEST = 2.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
 QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
+LOOK_INTERVAL = 1.0
+"""Seconds between two looks at the change feed, at least."""
+_PAGE = 100
+_FEED_JOBS = 500
+"""Jobs from which the feed is looked at so often; fewer are not worth so many calls."""
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
 _QUIET_SHARE = 0.25
@@ -31,6 +36,17 @@ def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float
         calls: what the look costs.
     """
     return min(interval, max(QUICKEST, quiet * _QUIET_SHARE, calls / QUICK_CALLS_PER_SECOND))
+
+
+def feed_interval(jobs: int, interval: float) -> float:
+    """Return the seconds until the next look at the change feed: no more calls than lists of all jobs would take.
+
+    Args:
+        jobs: number of jobs that are waited for.
+        interval: the longest pause that was promised, in seconds.
+    """
+    as_by_lists = interval / -(-jobs // _PAGE)
+    return max(min(LOOK_INTERVAL, interval), min(as_by_lists, LOOK_INTERVAL * (_FEED_JOBS / jobs) ** 2))
 
 
 class Backoff:
