@@ -25,21 +25,16 @@
         ├── JobStoppedError          somebody stopped it: ask before starting it again
         └── JobTimeoutError          it did not end in time: give more time, or let it go on from checkpoints
 
-What belongs here: error classes and how they read. What does not: Airflow's exceptions; the operator's edge turns
-these into those.
+What belongs here: error classes and how they read. What does not: Airflow's exceptions, and what a failure is
+diagnosed by; the operator's edge maps both. This module imports nothing of the package.
 """
 
 from __future__ import annotations
 
 import copyreg
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from airflow_provider_pai.model.serving.status import ServiceSnapshot
-    from airflow_provider_pai.model.training.diagnosis import Diagnosis
-    from airflow_provider_pai.model.training.status import JobSnapshot
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 _BODY_SHOWN = 256
 _LINE_SHOWN = 500
@@ -53,17 +48,37 @@ class PAIError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with an argument; as a text it is a sentence that begins with the argument's name.
+
+    Attributes:
+        argument: name of the argument of an operator or a hook, or of the field of a connection.
+        text: the rest of the sentence, and what to do: ``is missing: say what the job runs``. A text that begins with
+            ``[`` names a member first, one that begins with ``:`` follows the name at once.
+        of: what the argument belongs to when that is not the operator or hook itself: ``connection 'mine'``.
+    """
+
+    argument: str
+    text: str
+    of: str = ""
+
+    def __str__(self) -> str:
+        owner = f"{self.of}: " if self.of else ""
+        return f"{owner}{self.argument}{'' if self.text.startswith((':', '[')) else ' '}{self.text}"
+
+
 class SpecError(PAIError, ValueError):
     """The author's arguments or connection cannot work; nothing was submitted or uploaded.
 
     Attributes:
-        problems: every problem found, each one sentence that begins with the argument's name.
+        problems: every problem found.
     """
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = tuple(problems)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
         if len(self.problems) == 1:
-            text = self.problems[0]
+            text = str(self.problems[0])
         else:
             text = f"{len(self.problems)} problems:" + "".join(f"\n  - {p}" for p in self.problems)
         super().__init__(text)
@@ -184,10 +199,11 @@ class ServiceError(PAIError):
     """A service did not become what was wanted of it; the message says why, and what answers now.
 
     Attributes:
-        snapshot: the service as it was last seen; None when there is none.
+        snapshot: the :class:`~airflow_provider_pai.model.serving.status.ServiceSnapshot` as it was last seen; None
+            when there is none.
     """
 
-    def __init__(self, message: str, snapshot: ServiceSnapshot | None = None) -> None:
+    def __init__(self, message: str, snapshot: Any = None) -> None:
         self.snapshot = snapshot
         super().__init__(message)
 
@@ -199,24 +215,16 @@ class JobError(PAIError):
     sense; a retry rule can name them. :attr:`diagnosis` says more, and whether another attempt makes sense at all.
 
     Attributes:
-        snapshot: the job as it was last seen.
-        log_tail: its last log lines, oldest first; empty when they could not be read. In the message each line is cut
-            at 500 characters.
-        diagnosis: why it ended so; None when nobody has looked.
+        snapshot: the :class:`~airflow_provider_pai.model.training.status.JobSnapshot` as it was last seen.
+        log_tail: its last log lines, oldest first; empty when they could not be read.
+        diagnosis: the :class:`~airflow_provider_pai.model.training.diagnosis.Diagnosis`; None without one.
     """
 
-    def __init__(
-        self,
-        message: str,
-        snapshot: JobSnapshot,
-        log_tail: Sequence[str] = (),
-        diagnosis: Diagnosis | None = None,
-    ) -> None:
+    def __init__(self, message: str, snapshot: Any, log_tail: Sequence[str] = (), diagnosis: Any = None) -> None:
         self.snapshot = snapshot
         self.log_tail = tuple(log_tail)
         self.diagnosis = diagnosis
-        tail = "".join(f"\n  {shortened(line)}" for line in self.log_tail)
-        super().__init__(f"{message}\nlast log lines of the job:{tail}" if tail else message)
+        super().__init__(message)
 
 
 class JobFailedError(JobError):

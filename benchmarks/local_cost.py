@@ -16,7 +16,7 @@ import oss2
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import get_training_job, list_training_job_logs, list_training_jobs
-from airflow_provider_pai.client.credentials.provider import keys_of
+from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.jobs import transitions
@@ -62,7 +62,7 @@ def _ask(server: LocalServer, jobs: int, job_id: str, report: Report) -> None:
     ready = server.ready
     keys = KeyPair(ready["access_key_id"], ready["access_key_secret"])
     config = ClientConfig(ready["region_id"], ready["workspace_id"], keys, ready["api"], ready["oss"])
-    client = PAIClient(config, keys=keys_of(keys))
+    client = PAIClient(config, keys=credentials_provider(keys))
     listed = partial(list_training_jobs, config.workspace_id, start_time=datetime.now(UTC) - _DAY, page_size=50)
     middle = jobs // 2 // 50
     kinds: dict[str, Call[Any]] = {
@@ -112,7 +112,7 @@ def _fill(home: Path, jobs: int) -> str:
     spec = TrainingJobSpec("true", "ecs.c6.large", image_uri="none:1", job_name="job", labels=labels)
     first = store.create({**create_body(spec, "1"), "UserId": "1"})["TrainingJobId"]
     for status in _WAY:
-        store.change(first, lambda record, status=status: transitions.moved(record, status, datetime.now(UTC)))  # type: ignore[misc]
+        store.change(first, partial(transitions.transition_members, status=status, now=datetime.now(UTC)))
     record = dict(store.existing(first))
     for number in range(2, jobs + 1):
         job_id = f"train{number:011d}"

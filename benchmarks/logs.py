@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job
-from airflow_provider_pai.client.credentials.provider import keys_of
+from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.model.training.request import create_body
@@ -148,4 +148,6 @@ def _submit(server: LocalServer, lines: int) -> str:
     config = ClientConfig(ready["region_id"], ready["workspace_id"], keys, ready["api"], ready["oss"])
     command = shlex.join(["python3", "-c", _PRINTS, str(lines), str(SECONDS)])
     spec = TrainingJobSpec(command=command, instance_type="ecs.c6.large", image_uri="none:1", job_name="prints")
-    return PAIClient(config, keys=keys_of(keys)).send(create_training_job(create_body(spec, config.workspace_id)))
+    return PAIClient(config, keys=credentials_provider(keys)).send(
+        create_training_job(create_body(spec, config.workspace_id))
+    )

@@ -7,7 +7,7 @@ from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.training.arguments import checked_spec
-from airflow_provider_pai.model.training.ownership import JobIdentity
+from airflow_provider_pai.model.training.ownership import JobOwner
 from benchmarks.peers import answer, asked, now
 from benchmarks.usage import forget_peak, usage
 
@@ -45,7 +45,7 @@ def main() -> None:
     hook.client = client = Watched(hook.config)
     forget_peak()
     before, begun = usage(), now()
-    hook.submit_or_adopt(spec, JobIdentity("benchmark", "dag", question["name"], "train"), question["name"])
+    hook.submit_or_adopt(spec, JobOwner("benchmark", "dag", question["name"], "train"), question["name"])
     seconds, after = now() - begun, usage()
     answer(
         seconds=seconds,

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.crowd import Crowd, cloud, idle_memory, observed
+from benchmarks.many_triggers import ManyTriggers, cloud, idle_memory, observed
 from benchmarks.peers import Environment
 from benchmarks.report import OURS, Report
 from benchmarks.spread import Spread
@@ -28,34 +28,34 @@ class Case:
     """So many deferred tasks.
 
     Attributes:
-        crowd: the tasks.
+        many: the tasks.
         bars: the most that figures may be, by measure.
     """
 
-    crowd: Crowd
+    many: ManyTriggers
     bars: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What the case is called."""
-        logs = ", with logs" if self.crowd.logs else ""
-        return f"{self.crowd.count:,} deferred, {self.crowd.interval:g} s{logs}"
+        logs = ", with logs" if self.many.logs else ""
+        return f"{self.many.count:,} deferred, {self.many.interval:g} s{logs}"
 
 
-_500 = Case(Crowd(500, 5, 25, 35), {_CALLS: 2, _MEMORY: 0.03, _STEADY: 1, f"{_LAG}, worst": 0.1, _MISSING: 0})
+_500 = Case(ManyTriggers(500, 5, 25, 35), {_CALLS: 2, _MEMORY: 0.03, _STEADY: 1, f"{_LAG}, worst": 0.1, _MISSING: 0})
 CASES = (
-    Case(Crowd(100, 5, 15, 20)),
+    Case(ManyTriggers(100, 5, 15, 20)),
     _500,
-    Case(Crowd(500, 5, 35, 45, "sagemaker")),
-    Case(Crowd(500, 5, 35, 45, "databricks")),
-    Case(Crowd(500, 5, 15, 20, logs=True)),
-    Case(Crowd(2_000, 5, 15, 25)),
+    Case(ManyTriggers(500, 5, 35, 45, "sagemaker")),
+    Case(ManyTriggers(500, 5, 35, 45, "databricks")),
+    Case(ManyTriggers(500, 5, 15, 20, logs=True)),
+    Case(ManyTriggers(2_000, 5, 15, 25)),
     Case(
-        Crowd(10_000, 30, 70, 130),
+        ManyTriggers(10_000, 30, 70, 130),
         {_MISSING: 0, f"{_DELAY}, p99": 32, _ROUND: 150, _GROWTH: 400, f"{_LAG}, p99": 0.05},
     ),
 )
-QUICK = (_500, Case(Crowd(2_000, 5, 12, 17)))
+QUICK = (_500, Case(ManyTriggers(2_000, 5, 12, 17)))
 
 
 def run(cases: Sequence[Case] = CASES) -> Report:
@@ -70,32 +70,32 @@ def run(cases: Sequence[Case] = CASES) -> Report:
     ]
     with cloud() as url:
         for case in cases:
-            crowd = case.crowd
-            environment = Environment.OURS if crowd.who == OURS else Environment.PEERS
+            many = case.many
+            environment = Environment.OURS if many.who == OURS else Environment.PEERS
             if environment.is_there:
                 _add(report, case, environment, url)
             else:
-                report.notes.append(f"{crowd.who} was left out: there is no {environment.value}")
+                report.notes.append(f"{many.who} was left out: there is no {environment.value}")
     return report
 
 
 def _add(report: Report, case: Case, environment: Environment, url: str) -> None:
-    crowd = case.crowd
-    seen = observed(crowd, environment, url)
-    idle = idle_memory(crowd.count, environment, url)
-    who = OURS if crowd.who == OURS else f"{crowd.who} {environment.version(_DISTRIBUTIONS[crowd.who])}"
+    many = case.many
+    seen = observed(many, environment, url)
+    idle = idle_memory(many.count, environment, url)
+    who = OURS if many.who == OURS else f"{many.who} {environment.version(_DISTRIBUTIONS[many.who])}"
     lag, delay = seen.lag, Spread.of(seen.delays)
     figures = [
         (_CALLS, seen.calls_per_second, "1/s"),
         (_ROUND, seen.largest_round, ""),
         ("connections", seen.connections, ""),
         (_STEADY, seen.cpu_to_steady, "s"),
-        ("CPU of an interval", seen.cpu_per_second * crowd.interval, "s"),
-        (_MEMORY, (seen.memory - idle) / crowd.count, "MiB"),
+        ("CPU of an interval", seen.cpu_per_second * many.interval, "s"),
+        (_MEMORY, (seen.memory - idle) / many.count, "MiB"),
         (_GROWTH, seen.memory, "MiB"),
         *((f"{_LAG}, {name}", value, "s") for name, value in _named(lag)),
         *((f"{_DELAY}, {name}", value, "s") for name, value in _named(delay)),
-        (_MISSING, crowd.count - delay.count, ""),
+        (_MISSING, many.count - delay.count, ""),
     ]
     for measure, value, unit in figures:
         report.add(case.name, measure, who, value, unit, bar=case.bars.get(measure))

@@ -21,6 +21,10 @@ atexit.register(lambda: os.getpid() == _PROCESS and shutil.rmtree(_HOME, ignore_
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "ALIBABA_CLOUD_"))]:
     del os.environ[_name]
 
+from tests.support import io_guard  # noqa: E402
+
+io_guard.install()
+
 from airflow_provider_pai.local.server import LocalPAI  # noqa: E402
 from tests.support.docker_engine import DockerImage, docker_engine  # noqa: E402
 from tests.support.python_image import python_image  # noqa: E402

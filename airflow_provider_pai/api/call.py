@@ -15,6 +15,7 @@ from airflow_provider_pai.errors import (
     ConflictError,
     NotFoundError,
     PAIError,
+    Problem,
     ProtocolError,
     ServerError,
     SpecError,
@@ -83,7 +84,7 @@ def segment(value: str) -> str:
         SpecError: no encoding can keep the text in its place: it is empty, ``.`` or ``..``.
     """
     if value in ("", ".", ".."):
-        raise SpecError([f"id {value!r} names nothing; give the id that PAI's console shows"])
+        raise SpecError([Problem("id", f"{value!r} names nothing; give the id that PAI's console shows")])
     return quote(value, safe="-_.~", errors="replace")
 
 

@@ -7,8 +7,10 @@ override the host.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 Network = Literal["public", "vpc"]
 
@@ -57,6 +59,15 @@ def console_url(region_id: str, workspace_id: str, job_id: str) -> str:
 def service_page(region_id: str, workspace_id: str, name: str) -> str:
     """Return the page of a service in PAI's console."""
     return f"{_console(region_id, workspace_id)}#/eas/serviceDetail/{name}/detail"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL points to this machine, where no proxy has anything to do."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _console(region_id: str, workspace_id: str) -> str:

@@ -11,7 +11,7 @@ from airflow_provider_pai.api.endpoints import DLC
 
 
 @dataclass(frozen=True)
-class Machine:
+class EcsSpec:
     """An instance type.
 
     Attributes:
@@ -31,7 +31,7 @@ class Machine:
     available: bool
 
 
-def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_size: int = 100) -> Call[list[Machine]]:
+def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_size: int = 100) -> Call[list[EcsSpec]]:
     """ListEcsSpecs.
 
     Args:
@@ -45,9 +45,9 @@ def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_si
     return Call(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs", _machines, query)
 
 
-def _machines(body: Mapping[str, Any]) -> list[Machine]:
+def _machines(body: Mapping[str, Any]) -> list[EcsSpec]:
     return [
-        Machine(
+        EcsSpec(
             instance_type=str(item.get("InstanceType") or ""),
             cpu=int(item.get("Cpu") or 0),
             memory_gib=int(item.get("Memory") or 0),

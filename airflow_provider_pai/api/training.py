@@ -13,7 +13,7 @@ from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.training import response
-from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
 JOBS = "/api/v1/trainingjobs"

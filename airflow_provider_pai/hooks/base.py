@@ -10,14 +10,16 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
-from airflow_provider_pai.client.credentials.provider import Keys, LookedUpKeys, keys_of
+from airflow_provider_pai.api.workspaces import get_workspace
+from airflow_provider_pai.client.credentials.factory import credentials_provider
+from airflow_provider_pai.client.credentials.provider import CredentialsProvider, LookedUpCredentials
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.errors import PAIError, SpecError, TransportError
+from airflow_provider_pai.errors import PAIError, Problem, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
+from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.model.uri import OssUri
 
 _LOOK_UP_LIMIT = 30.0
@@ -90,7 +92,7 @@ class PAIBaseHook(BaseHook):
         return self.config
 
     @cached_property
-    def keys(self) -> Keys:
+    def keys(self) -> CredentialsProvider:
         """What signs in the connection's name; ``keys.current()`` is the key pair to use now.
 
         An STS token of the connection that has expired is looked up again, since a secrets backend may hold a newer
@@ -98,8 +100,8 @@ class PAIBaseHook(BaseHook):
         """
         credentials = self.config.credentials
         if isinstance(credentials, KeyPair) and credentials.security_token:
-            return LookedUpKeys(credentials, self._look_up_keys)
-        return keys_of(credentials)
+            return LookedUpCredentials(credentials, self._look_up_keys)
+        return credentials_provider(credentials)
 
     @cached_property
     def client(self) -> PAIClient:
@@ -118,13 +120,7 @@ class PAIBaseHook(BaseHook):
         Raises:
             SpecError: there is neither.
         """
-        if self.config.bucket:
-            return OssUri(self.config.bucket, "")
-        uri = self.client.send(get_default_storage(self.config.workspace_id))
-        if uri is None:
-            advice = f"set one in PAI's console, or set bucket in Extra of connection {self.pai_conn_id!r}"
-            raise SpecError([f"workspace {self.config.workspace_id} has no default storage; {advice}"])
-        return OssUri.parse(uri).folder().without_endpoint()
+        return default_storage(self.client, self.config)
 
     def get_conn(self) -> PAIClient:
         """Return the client, as Airflow's hooks do."""
@@ -158,7 +154,7 @@ class PAIBaseHook(BaseHook):
             # A secrets backend that fails for a moment must not end a job.
             reason = f"connection {self.pai_conn_id!r} can't be looked up again ({type(error).__name__})"
             raise TransportError(reason, sent=False) from error
-        return keys_of(self._read(connection).credentials).current()
+        return credentials_provider(self._read(connection).credentials).current()
 
     def _read(self, connection: Connection) -> ClientConfig:
         fields = ConnectionFields(self.pai_conn_id, connection.login, connection.password, connection.extra_dejson)
@@ -166,6 +162,5 @@ class PAIBaseHook(BaseHook):
 
     def _no_connection(self) -> SpecError:
         variable = f"AIRFLOW_CONN_{self.pai_conn_id.upper()}"
-        return SpecError(
-            [f"pai_conn_id: there is no connection {self.pai_conn_id!r}; create one of type 'pai', or set {variable}"]
-        )
+        text = f": there is no connection {self.pai_conn_id!r}; create one of type 'pai', or set {variable}"
+        return SpecError([Problem("pai_conn_id", text)])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import STS, Network, service_url
 from airflow_provider_pai.client.transport.config import LOG_DELAY, ClientConfig
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.hooks.connection_credentials import CREDENTIAL_FORMS, credentials_problems, read_credentials
 from airflow_provider_pai.model.uri import OssUri
 
@@ -54,16 +54,9 @@ def read_config(
         extra |= {name: text} if (text := _text(field_)) else {}
     region = _text(region_id) or extra.get("region_id") or extra.get("region", "")
     workspace = _text(workspace_id) or extra.get("workspace_id", "")
-    needed = {
-        "region: set region_id in Extra, for example 'cn-hangzhou', or give the argument region_id": region,
-        "workspace: set workspace_id in Extra, or give the argument workspace_id": workspace,
-    }
-    missing = [f"no {what}" for what, value in needed.items() if not value]
-    problems = [f"connection {fields.conn_id!r} has {what}" for what in (*credentials_problems(extra), *missing)]
-    malformed = _malformed({**extra, "region_id": region})
-    problems += [f"connection {fields.conn_id!r}: {problem}" for problem in malformed]
-    if problems:
-        raise SpecError(problems)
+    found = [*credentials_problems(extra), *_missing(region, workspace), *_malformed({**extra, "region_id": region})]
+    if found:
+        raise SpecError(replace(problem, of=f"connection {fields.conn_id!r}") for problem in found)
     network = cast("Network", extra.get("network", "public"))
     sts_url = extra.get("sts_endpoint") or extra.get("endpoint") or service_url(STS, region, network)
     return ClientConfig(
@@ -88,10 +81,18 @@ def _text(value: object) -> str:
     return (json.dumps(value) if isinstance(value, Mapping) else str(value)).strip()
 
 
-def _malformed(extra: Mapping[str, str]) -> Iterator[str]:
+def _missing(region: str, workspace: str) -> Iterator[Problem]:
+    if not region:
+        advice = "set it in Extra, for example 'cn-hangzhou', or give the argument region_id"
+        yield Problem("region_id", f"is missing: {advice}")
+    if not workspace:
+        yield Problem("workspace_id", "is missing: set it in Extra, or give the argument workspace_id")
+
+
+def _malformed(extra: Mapping[str, str]) -> Iterator[Problem]:
     for name, (is_good, advice) in _FORMS.items():
         if (value := extra.get(name)) and not is_good(value):
-            yield f"{name} must be {advice}" + ("" if name in _NOT_SHOWN else f", not {value!r}")
+            yield Problem(name, f"must be {advice}" + ("" if name in _NOT_SHOWN else f", not {value!r}"))
 
 
 def _is_url(text: str) -> bool:

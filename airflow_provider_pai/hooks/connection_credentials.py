@@ -22,14 +22,15 @@ from airflow_provider_pai.client.credentials.sources import (
     EcsRole,
     OidcRole,
 )
+from airflow_provider_pai.errors import Problem
 
 SHORTEST, LONGEST = 900, 43_200
 """Seconds that STS lets a session last; a role's own limit may be lower."""
 _KEY = ("access_key_id", "access_key_secret")
 _SESSION = ("role_session_name", "duration_seconds", "policy")
-_CALLED = {
-    "access_key_id": "access key id (field Login, or access_key_id in Extra)",
-    "access_key_secret": "access key secret (field Password, or access_key_secret in Extra)",
+_ADVICE = {
+    "access_key_id": "fill in the field Login, or access_key_id in Extra",
+    "access_key_secret": "fill in the field Password, or access_key_secret in Extra",
 }
 
 
@@ -40,8 +41,8 @@ class _Type:
     read: Callable[[Mapping[str, str], str], CredentialsConfig]
 
 
-def credentials_problems(extra: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is missing or contradictory, each to be read after "the connection has".
+def credentials_problems(extra: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield which fields are missing or contradict the credential type.
 
     Args:
         extra: the connection's fields that aren't empty, ``access_key_id`` and ``access_key_secret`` among them.
@@ -51,15 +52,16 @@ def credentials_problems(extra: Mapping[str, str]) -> Iterator[str]:
     if kind is None:
         # A type that doesn't exist is told with the other malformed fields.
         if not name:
-            yield f"no credentials: fill in Login and Password, or set credential_type in Extra to one of {_NAMES}"
+            advice = f"fill in Login and Password, or set credential_type in Extra to one of {_NAMES}"
+            yield Problem("access_key_id", f"and other credentials are missing: {advice}")
         return
     needs = {*kind.needs, *(_KEY if extra.keys() & {*_KEY, "security_token"} and "access_key_id" in kind.takes else ())}
     for field in sorted(needs - extra.keys()):
-        yield f"no {_CALLED.get(field, field)}" + ("" if field in _KEY else f", which credential_type {name!r} needs")
+        yield Problem(field, "is missing: " + (_ADVICE.get(field) or f"credential_type {name!r} needs it"))
     for field in _FIELDS:
         if field in extra and field not in kind.needs + kind.takes:
             fitting = [repr(other) for other, kind_ in _TYPES.items() if field in kind_.needs + kind_.takes]
-            yield f"{field}, which goes with credential_type {' or '.join(fitting)}, not with {name!r}"
+            yield Problem(field, f"goes with credential_type {' or '.join(fitting)}, not with {name!r}; leave it out")
 
 
 def read_credentials(extra: Mapping[str, str], sts_url: str) -> CredentialsConfig:

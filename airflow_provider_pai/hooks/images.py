@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from airflow_provider_pai.api.images import list_images, official_labels, workspace_labels
+from airflow_provider_pai.client.images import ImageCatalog
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.model.images.image import LATEST, Image, ImageKind, ImageQuery, choose, select
-
-_PAGE_SIZE = 50
+from airflow_provider_pai.model.images.image import LATEST, Image, ImageKind, ImageQuery, select
 
 
 class PAIImageHook(PAIBaseHook):
@@ -44,10 +40,12 @@ class PAIImageHook(PAIBaseHook):
             image_scope=image_scope,
             include_workspace=include_workspace,
         )
-        _refuse(asked.problems())
-        images = list(self._official(image_scope, framework_name))
+        if problems := asked.problems():
+            raise SpecError(problems)
+        catalog = self._catalog
+        images = list(catalog.official(image_scope, framework_name))
         if include_workspace:
-            images += self._of_workspace(image_scope)
+            images += catalog.of_workspace(image_scope)
         return select(
             images,
             framework_name=framework_name,
@@ -82,53 +80,9 @@ class PAIImageHook(PAIBaseHook):
         )
 
     def find(self, query: ImageQuery) -> Image:
-        """Return the image that fits a query best, as :meth:`retrieve` does.
+        """Return the image that fits a query best, as :meth:`retrieve` does."""
+        return self._catalog.find(query)
 
-        The service filters; only a miss asks for all images of the scope, to say which there are, and to find an image
-        whose name or labels don't tell what its tag tells.
-        """
-        _refuse(query.problems())
-        scope, own = query.image_scope, list[Image]()
-        if query.include_workspace:
-            own += self._of_workspace(scope)
-        try:
-            near = self._official(scope, query.framework_name, query.accelerator_type.upper())
-            return choose([*near, *own], query)
-        except SpecError:
-            return choose([*self._official(scope), *own], query)
-
-    def _official(self, scope: ImageKind, name: str | None = None, accelerator: str | None = None) -> Iterator[Image]:
-        # The catalog's names begin with repositories, which are in lower case.
-        return self._pages(official_labels(scope, accelerator), name=name.lower() if name else None)
-
-    def _of_workspace(self, scope: ImageKind) -> Iterator[Image]:
-        # Their names are the user's own and needn't tell the framework.
-        images = self._pages(workspace_labels(), workspace_id=self.config.workspace_id)
-        return (image for image in images if scope in image.kinds)
-
-    def _pages(
-        self, labels: Mapping[str, str], *, name: str | None = None, workspace_id: str | None = None
-    ) -> Iterator[Image]:
-        page, seen = 1, 0
-        while True:
-            # Sorted, oldest first: an image that is added meanwhile moves none to another page.
-            call = list_images(
-                labels=labels,
-                name=name,
-                workspace_id=workspace_id,
-                sort_by="GmtCreateTime",
-                order="ASC",
-                page_number=page,
-                page_size=_PAGE_SIZE,
-            )
-            answer = self.client.send(call)
-            yield from answer.images()
-            seen += len(answer.items)
-            if not answer.items or seen >= answer.total:
-                return
-            page += 1
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise SpecError(problems)
+    @property
+    def _catalog(self) -> ImageCatalog:
+        return ImageCatalog(self.client, self.config.workspace_id)

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.images import PAIImageHook
@@ -79,7 +79,7 @@ class LocalTrainingHook(PAITrainingHook):
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalSession:
     """A local PAI in this process, ready for one job.
 
     Attributes:
@@ -103,7 +103,7 @@ def local_mode(
     folder: Path | None = None,
     runtime: RuntimeKind = RuntimeKind.AUTO,
     sandbox: Mode | None = None,
-) -> Iterator[Here]:
+) -> Iterator[LocalSession]:
     """Serve a local PAI for one job; whatever runs of it ends with this context.
 
     Args:
@@ -139,13 +139,15 @@ def local_mode(
         try:
             server.start()
         except _START_FAILURES as error:
-            raise SpecError([f"instance_type {spec.instance_type!r} does not work on this worker: {error}"]) from error
+            raise SpecError(
+                [Problem("instance_type", f"{spec.instance_type!r} does not work on this worker: {error}")]
+            ) from error
         stack.callback(server.stop)
         hook = LocalTrainingHook(server, bindings)
         stack.callback(hook.close)
         asked = replace(bindings.applied(spec), instance_type=_MACHINE, image=None)
         asked = replace(asked, image_uri=_image(cloud, spec) if server.mode == "docker" else NO_IMAGE)
-        yield Here(hook, asked, server.mode)
+        yield LocalSession(hook, asked, server.mode)
 
 
 def _image(cloud: PAIBaseHook, spec: TrainingJobSpec) -> str | None:
@@ -158,9 +160,11 @@ def _image(cloud: PAIBaseHook, spec: TrainingJobSpec) -> str | None:
         catalog.close()
 
 
-def _machine_problems(spec: TrainingJobSpec, gpus: int) -> Iterator[str]:
+def _machine_problems(spec: TrainingJobSpec, gpus: int) -> Iterator[Problem]:
     if spec.instance_type == GPU and not gpus:
-        yield f"instance_type {GPU!r} needs a GPU, and this worker has none (there is no /dev/nvidia0); use 'local'"
+        yield Problem(
+            "instance_type", f"{GPU!r} needs a GPU, and this worker has none (there is no /dev/nvidia0); use 'local'"
+        )
 
 
 def _gpus() -> int:
@@ -182,7 +186,9 @@ def _home(running: Path, files: Mapping[str, Path]) -> Iterator[Path]:
         home = Path(tempfile.mkdtemp(prefix=prefix, dir=running))
         (home / _FILES).write_text(json.dumps({bucket: str(path) for bucket, path in files.items()}), encoding="utf-8")
     except OSError as error:
-        raise SpecError([f"instance_type: jobs on this worker need the folder {running}: {error}"]) from error
+        raise SpecError(
+            [Problem("instance_type", f": jobs on this worker need the folder {running}: {error}")]
+        ) from error
     try:
         yield home
     finally:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import PAIError, Problem
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.local.running.bound_storage import LocalPlace, Place
+from airflow_provider_pai.local.running.bound_storage import BoundStorage, LocalFolder
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from airflow_provider_pai.local.oss.trees import Stamps
 
 
-def place_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def place_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     """Yield inputs that a job on this worker can't have."""
     for name, address in spec.inputs.items():
         path = local_path(address)
         if path is None and data_kind(address) is not DataKind.OSS:
-            yield f"inputs[{name!r}]: a job on the worker reads OSS and files of the worker, not {address!r}"
+            yield Problem(
+                "inputs", f"[{name!r}]: a job on the worker reads OSS and files of the worker, not {address!r}"
+            )
         elif path is not None and not Path(path).exists():
-            yield f"inputs[{name!r}]: {path!r} does not exist on this worker; give an absolute path"
+            yield Problem("inputs", f"[{name!r}]: {path!r} does not exist on this worker; give an absolute path")
 
 
 def cloud_buckets(spec: TrainingJobSpec) -> set[str]:
@@ -100,7 +102,7 @@ def output_folders(spec: TrainingJobSpec, default: Path, job_name: str, key: str
     return {**folders, **{name: _path(address) for name, address in spec.outputs.items()}}
 
 
-def places(bindings: Bindings, cloud: PAIBaseHook, buckets: set[str]) -> dict[str, Place]:
+def places(bindings: Bindings, cloud: PAIBaseHook, buckets: set[str]) -> dict[str, BoundStorage]:
     """Return what jobs find behind bucket names: files of this worker, and OSS itself.
 
     Args:
@@ -108,15 +110,15 @@ def places(bindings: Bindings, cloud: PAIBaseHook, buckets: set[str]) -> dict[st
         cloud: reads OSS.
         buckets: of OSS.
     """
-    return {**local_places(bindings.files), **{bucket: _CloudPlace(cloud, bucket) for bucket in buckets}}
+    return {**local_places(bindings.files), **{bucket: _CloudBucket(cloud, bucket) for bucket in buckets}}
 
 
-def local_places(files: Mapping[str, Path]) -> dict[str, Place]:
+def local_places(files: Mapping[str, Path]) -> dict[str, BoundStorage]:
     """Return what jobs find behind the bucket names of this worker's files."""
-    return {bucket: LocalPlace(path) for bucket, path in files.items()}
+    return {bucket: LocalFolder(path) for bucket, path in files.items()}
 
 
-class _CloudPlace:
+class _CloudBucket:
     """A bucket of OSS, which jobs on this worker only read.
 
     Args:
@@ -130,17 +132,17 @@ class _CloudPlace:
         self._bucket = bucket
 
     def download(self, key: str, folder: Path) -> int:
-        """Download an object, or all of a prefix. See :meth:`Place.download`."""
+        """Download an object, or all of a prefix. See :meth:`BoundStorage.download`."""
         try:
             return len(self._oss.download(OssUri(self._bucket, key), folder))
         except PAIError as error:
             raise OSError(str(error)) from error
 
     def shown(self, key: str) -> None:
-        """Return nothing: it must be downloaded. See :meth:`Place.shown`."""
+        """Return nothing: it must be downloaded. See :meth:`BoundStorage.shown`."""
 
     def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
-        """Refuse: outputs of a job on a worker stay there. See :meth:`Place.upload_tree`."""
+        """Refuse: outputs of a job on a worker stay there. See :meth:`BoundStorage.upload_tree`."""
         raise OSError(f"a job on the worker writes nothing to OSS; oss://{self._bucket}/{key} stays as it is")
 
 

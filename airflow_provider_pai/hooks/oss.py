@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.model.uri import OssUri
 
@@ -70,4 +70,4 @@ def _parse(uri: str) -> OssUri:
     try:
         return OssUri.parse(uri)
     except ValueError as error:
-        raise SpecError([f"uri: {error}"]) from error
+        raise SpecError([Problem("uri", f": {error}")]) from error

@@ -12,17 +12,17 @@ from airflow.providers.common.compat.sdk import mask_secret
 from airflow_provider_pai.api import services as calls
 from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
-from airflow_provider_pai.client.polling.service import ServiceWatch
+from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
-from airflow_provider_pai.errors import NotFoundError, ServiceError
+from airflow_provider_pai.errors import NotFoundError, Problem, ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.served_model import served_model
-from airflow_provider_pai.hooks.service_preparation import ServicePreparation
+from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
+from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
-from airflow_provider_pai.model.serving.blue_green import Slots
-from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
+from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
-from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, slot_name
+from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, pair_member_name
 from airflow_provider_pai.model.serving.status import (
     GROUPING,
     ServiceSnapshot,
@@ -69,7 +69,7 @@ class PAIServiceHook(PAIBaseHook):
             opened.close()
         super().close()
 
-    def problems(self, spec: ServiceSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: ServiceSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a service beyond its spec, see :meth:`ServicePreparation.problems`."""
         return self.preparation.problems(spec, known)
 
@@ -112,9 +112,9 @@ class PAIServiceHook(PAIBaseHook):
                 return found
             page += 1
 
-    def slots(self, group: str) -> Slots:
+    def slots(self, group: str) -> BlueGreenPair:
         """Return the two services that take turns in a group."""
-        return Slots(group, self.find(slot_name(group, BLUE)), self.find(slot_name(group, GREEN)))
+        return BlueGreenPair(group, self.find(pair_member_name(group, BLUE)), self.find(pair_member_name(group, GREEN)))
 
     def versions(self, service_name: str) -> list[calls.ServiceVersion]:
         """Return the versions of a service."""
@@ -222,12 +222,12 @@ class PAIServiceHook(PAIBaseHook):
     def wait(
         self,
         service_name: str,
-        awaited: Awaited,
+        awaited: WaitCondition,
         *,
         interval: float,
         limit: float | None = None,
         outage_limit: float = OUTAGE_LIMIT,
-    ) -> tuple[ServiceSnapshot | None, Verdict]:
+    ) -> tuple[ServiceSnapshot | None, WaitResult]:
         """Wait in this process until what is awaited of a service has come, or can't come any more.
 
         Args:
@@ -242,15 +242,15 @@ class PAIServiceHook(PAIBaseHook):
         """
         watch = self.watch(service_name, awaited, outage_limit=outage_limit)
         began = self._clock()
-        while (verdict := watch.look()) is Verdict.PENDING:
+        while (verdict := watch.look()) is WaitResult.PENDING:
             if limit is not None and self._clock() - began >= limit:
                 break
             self.sleep(watch.pause(interval))
         return watch.seen, verdict
 
-    def watch(self, service_name: str, awaited: Awaited, *, outage_limit: float = OUTAGE_LIMIT) -> ServiceWatch:
-        """Return what looks at a service, see :class:`ServiceWatch`."""
-        return ServiceWatch(
+    def watch(self, service_name: str, awaited: WaitCondition, *, outage_limit: float = OUTAGE_LIMIT) -> ServiceWatcher:
+        """Return what looks at a service, see :class:`ServiceWatcher`."""
+        return ServiceWatcher(
             self.client,
             self.config.region_id,
             service_name,

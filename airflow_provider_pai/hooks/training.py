@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -12,7 +11,6 @@ from typing import Any
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.endpoints import console_url
-from airflow_provider_pai.client.evidence import gather
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.tail import log_tail
@@ -20,21 +18,21 @@ from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
-from airflow_provider_pai.client.transport.http import is_passing, utc_now
-from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
+from airflow_provider_pai.client.transport.http import utc_now
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.preparation import NOTHING_BEGUN, JobPreparation
-from airflow_provider_pai.hooks.submission import EarlierImage, Submission
+from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
+from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
+from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
+from airflow_provider_pai.lifecycle.training.submission import Submission
 from airflow_provider_pai.model.masking import masked
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.orphans import MIN_AGE, Orphan, StateOf, find_orphans
 from airflow_provider_pai.model.training.ownership import (
     DEPLOYMENT_LABEL,
-    LOOK_BACK,
-    STOPPING_LABEL,
-    JobIdentity,
+    JobOwner,
     readable,
 )
 from airflow_provider_pai.model.training.request import create_body
@@ -71,12 +69,18 @@ class PAITrainingHook(PAIBaseHook):
         super().__init__(pai_conn_id, region_id=region_id, workspace_id=workspace_id)
         self._sleep = sleep
 
-    def problems(self, spec: TrainingJobSpec, known: Sequence[str] = ()) -> list[str]:
+    def problems(self, spec: TrainingJobSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a job beyond its spec, see :meth:`JobPreparation.problems`."""
-        return self._preparation.problems(spec, known)
+        if spec.is_local:
+            return file_problems(spec)
+        try:
+            preparation = self._preparation
+        except SpecError as error:
+            return [*file_problems(spec), *error.problems]
+        return preparation.problems(spec, known)
 
     def preview(
-        self, spec: TrainingJobSpec, job_name: str | None = None, identity: JobIdentity | None = None
+        self, spec: TrainingJobSpec, job_name: str | None = None, owner: JobOwner | None = None
     ) -> dict[str, Any]:
         """Return the request that would create a job; values whose names look secret are masked.
 
@@ -85,7 +89,7 @@ class PAITrainingHook(PAIBaseHook):
         Args:
             spec: the job.
             job_name: its name. Default: the spec's ``base_job_name``.
-            identity: the attempt that would submit it; adds its labels.
+            owner: the attempt that would submit it; adds its labels.
 
         Returns:
             ``action``, ``method``, ``url`` and ``body``.
@@ -93,19 +97,19 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work.
         """
-        key = identity.key if identity else PREVIEW_KEY
-        prepared = self._preparation.prepared(spec, job_name or spec.base_job_name, key, upload=False)
-        labels = {**prepared.labels, **(identity.labels() if identity else {})}
+        key = owner.key if owner else PREVIEW_KEY
+        prepared = self._preparation.prepare(spec, job_name or spec.base_job_name, key, upload=False)
+        labels = {**prepared.labels, **(owner.labels() if owner else {})}
         call = calls.create_training_job(create_body(replace(prepared, labels=labels), self.config.workspace_id))
         url = self.config.url(call.service) + call.path
         return {"action": call.action, "method": call.method, "url": url, "body": masked(call.body)}
 
-    def submit_or_adopt(self, spec: TrainingJobSpec, identity: JobIdentity, job_name: str) -> tuple[JobSnapshot, bool]:
+    def submit_or_adopt(self, spec: TrainingJobSpec, owner: JobOwner, job_name: str) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of this task attempt exists.
 
         Args:
             spec: the job.
-            identity: the attempt; its labels are put on the job.
+            owner: the attempt; its labels are put on the job.
             job_name: name of the job, if one must be submitted.
 
         Returns:
@@ -114,44 +118,34 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
-        # A later try may find a job to adopt, and then has no need of anything else.
-        with self._preparation.begun(spec) if identity.is_first_try else nullcontext(NOTHING_BEGUN) as begun:
-
-            def prepared(earlier_image: EarlierImage) -> TrainingJobSpec:
-                wanted = spec
-                if spec.image and (image_uri := earlier_image()):
-                    self.log.info("The image of the earlier try is kept: %s", image_uri)
-                    wanted = replace(spec, image_uri=image_uri, image=None)
-                return self._preparation.prepared(wanted, job_name, identity.key, begun=begun)
-
-            return self._submission.submit_or_adopt(identity, prepared)
+        return self._submission.submit_or_adopt(spec, owner, job_name)
 
     @property
     def is_unsettled(self) -> bool:
         """Whether a create was sent and its job given to nobody yet: there may be one that nobody looks after."""
         return self._submission.unsettled
 
-    def adopt(self, identity: JobIdentity) -> JobSnapshot | None:
+    def adopt(self, owner: JobOwner) -> JobSnapshot | None:
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
-        return self._submission.adopt(identity)
+        return self._submission.adopt(owner)
 
-    def adopt_twin(self, identity: JobIdentity, job_id: str) -> JobSnapshot | None:
+    def adopt_duplicate(self, owner: JobOwner, job_id: str) -> JobSnapshot | None:
         """Return the job that a live copy of this attempt has kept, after it has stopped this one's.
 
         Args:
-            identity: the attempt.
+            owner: the attempt.
             job_id: the job that was stopped.
         """
-        return self._submission.adopt_twin(identity, job_id)
+        return self._submission.adopt_duplicate(owner, job_id)
 
-    def stop_own(self, identity: JobIdentity, job_id: str | None = None) -> None:
+    def stop_own(self, owner: JobOwner, job_id: str | None = None) -> None:
         """Stop what an attempt has running, but for a job that a later try has taken.
 
         Args:
-            identity: the attempt.
+            owner: the attempt.
             job_id: its job, when it is known; a list may lag behind its creation.
         """
-        self._submission.stop_own(identity, job_id)
+        self._submission.stop_own(owner, job_id)
 
     def jobs(self, labels: Mapping[str, str], *, status: str | None = None) -> list[JobSnapshot]:
         """Return the workspace's jobs of the last 30 days that carry all labels, newest first.
@@ -160,19 +154,7 @@ class PAITrainingHook(PAIBaseHook):
             labels: names and values.
             status: only jobs in this status.
         """
-        since = utc_now() - LOOK_BACK
-        found: list[JobSnapshot] = []
-        page = 1
-        while True:
-            answer = self.client.send(
-                calls.list_training_jobs(
-                    self.config.workspace_id, start_time=since, labels=labels, status=status, page=page
-                )
-            )
-            found += answer.jobs
-            if not answer.jobs or len(found) >= answer.total:
-                return found
-            page += 1
+        return self._jobs.list(labels, status=status)
 
     def orphans(self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state) -> list[Orphan]:
         """Return this deployment's active jobs whose task instances are over.
@@ -194,19 +176,11 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             NotFoundError: there is no such job.
         """
-        return self.client.send(calls.get_training_job(job_id))
+        return self._jobs.get(job_id)
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""
-        self.label(job_id, {STOPPING_LABEL: "true"})
-        try:
-            self.client.send(calls.stop_training_job(job_id))
-        except NotFoundError:
-            self.log.info("Job %s is gone; there is nothing to stop", job_id)
-        except APIError as error:
-            # What PAI answers when the job has ended already is not documented, so its status decides [inferred].
-            if is_passing(error) or not self.get(job_id).is_terminal:
-                raise
+        self._jobs.stop(job_id)
 
     def wait(
         self,
@@ -265,28 +239,29 @@ class PAITrainingHook(PAIBaseHook):
             resumable: whether another job goes on where this one stopped, from checkpoints.
         """
         failed = job.failed_instances if job.instance_count > 1 else ()
-        evidence = gather(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)
-        return diagnose(evidence, overdue=overdue, resumable=resumable)
+        details = read_failure_details(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)
+        return diagnose(details, overdue=overdue, resumable=resumable)
 
     def console_url(self, job_id: str) -> str:
         """Return the page of a job in PAI's console."""
         return console_url(self.config.region_id, self.config.workspace_id, job_id)
 
     def label(self, job_id: str, labels: Mapping[str, str]) -> None:
-        """Put labels on a job; they make races rarer, so a failure is told and nothing more."""
-        try:
-            self.client.send(calls.update_training_job_labels(job_id, labels), attempts=2)
-        except PAIError as error:
-            self.log.info("Job %s could not be labelled (%s)", job_id, error)
+        """Put labels on a job; see :meth:`TrainingJobs.label`."""
+        self._jobs.label(job_id, labels)
 
     def _tell(self, news: Iterable[str]) -> None:
         for text in news:
             self.log.info("%s", text)
 
     @cached_property
+    def _jobs(self) -> TrainingJobs:
+        return TrainingJobs(self.client, self.config.workspace_id, self.log)
+
+    @cached_property
     def _preparation(self) -> JobPreparation:
-        return JobPreparation(self)
+        return JobPreparation(self.client, self.oss, self.log)
 
     @cached_property
     def _submission(self) -> Submission:
-        return Submission(self, self._sleep)
+        return Submission(self._jobs, self._preparation, self.config.workspace_id, self.log, self._sleep)

@@ -31,7 +31,7 @@ _RESET_SECONDS = 120
 _MAX_PORT = 65535
 
 
-class _Failed(Exception):
+class CommandError(Exception):
     """A command can't be carried out; the text is the line to show."""
 
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{', '.join(missing)} not installed; run: pip install 'airflow-provider-pai[local]'")
     try:
         return int(chosen.command(chosen))
-    except _Failed as error:
+    except CommandError as error:
         return _fail(str(error))
 
 
@@ -140,9 +140,9 @@ def _failing_in_one_line(home: Path) -> Iterator[None]:
     try:
         yield
     except (HomeDamaged, HomeInUse, EnvironmentFailed, OSError, RuntimeError) as error:
-        raise _Failed(" ".join(str(error).splitlines())) from error
+        raise CommandError(" ".join(str(error).splitlines())) from error
     except sqlite3.Error as error:
-        raise _Failed(f"the objects in {home / 'oss'} can't be read: {error}") from error
+        raise CommandError(f"the objects in {home / 'oss'} can't be read: {error}") from error
 
 
 def _on_ending_signal() -> int:
@@ -159,24 +159,24 @@ def _on_ending_signal() -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.eas import table as service_table
+    from airflow_provider_pai.local.eas import summary as service_summary
     from airflow_provider_pai.local.eas.store import FOLDER, saved_services
     from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.jobs import table
-    from airflow_provider_pai.local.jobs.store import saved_records
+    from airflow_provider_pai.local.jobs.store import load_records
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}", NOT_RUNNING)
-    address = _address(chosen.home)
+    address = _server_address(chosen.home)
     if address:
-        rows = _ask(chosen.home, address["api"], "GET", "jobs").get("jobs", [])
-        services = _ask(chosen.home, address["api"], "GET", "services").get("services", [])
-        _say(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
+        rows = _call_admin(chosen.home, address["api"], "GET", "jobs").get("jobs", [])
+        services = _call_admin(chosen.home, address["api"], "GET", "services").get("services", [])
+        _print(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
-        rows = table.rows(saved_records(chosen.home).values())
-        services = service_table.rows(saved_services(chosen.home / FOLDER))
-        _say("not running")
-    _say(*table.lines(rows), *service_table.lines(services))
+        rows = table.rows(load_records(chosen.home).values())
+        services = service_summary.rows(saved_services(chosen.home / FOLDER))
+        _print("not running")
+    _print(*table.lines(rows), *service_summary.lines(services))
     return 0 if address else NOT_RUNNING
 
 
@@ -186,32 +186,32 @@ def _reset(chosen: argparse.Namespace) -> int:
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}")
-    address = _address(chosen.home)
+    address = _server_address(chosen.home)
     if address:
-        _ask(chosen.home, address["api"], "POST", "reset")
+        _call_admin(chosen.home, address["api"], "POST", "reset")
     else:
         # Started once, because a server that was killed may have left processes of its jobs.
         with _failing_in_one_line(chosen.home), LocalPAI(chosen.home) as server:
             server.reset()
-    _say("reset")
+    _print("reset")
     return 0
 
 
-def _address(home: Path) -> dict[str, Any]:
+def _server_address(home: Path) -> dict[str, Any]:
     """Return where the server of a folder answers; empty when none runs."""
     from airflow_provider_pai.local.home import is_in_use, read_address
 
     address = read_address(home)
     if not address and is_in_use(home):
-        raise _busy(home, "it has no address")
+        raise _busy_error(home, "it has no address")
     return address
 
 
-def _busy(home: Path, why: str) -> _Failed:
-    return _Failed(f"the local PAI in {home} is starting or stopping; try again ({why})")
+def _busy_error(home: Path, why: str) -> CommandError:
+    return CommandError(f"the local PAI in {home} is starting or stopping; try again ({why})")
 
 
-def _ask(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
+def _call_admin(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
     """Ask the running server through its admin routes; no proxy has anything to do with it."""
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=_RESET_SECONDS)
     try:
@@ -219,15 +219,15 @@ def _ask(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _busy(home, f"it did not answer as it should: {type(error).__name__}") from error
+        raise _busy_error(home, f"it did not answer as it should: {type(error).__name__}") from error
     finally:
         connection.close()
     if response.status != http.client.OK or not isinstance(answer, dict):
-        raise _busy(home, f"it answered with HTTP status {response.status}")
+        raise _busy_error(home, f"it answered with HTTP status {response.status}")
     return answer
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     print(*lines, sep="\n")
 
 

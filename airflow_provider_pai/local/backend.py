@@ -20,41 +20,44 @@ from airflow_provider_pai.local.catalogs import (
     experiments,
     images,
     machines,
+    models,
     quotas,
     sts,
     workspaces,
 )
 from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, can_be_pulled
-from airflow_provider_pai.local.catalogs.record_store import Shelf
+from airflow_provider_pai.local.catalogs.record_store import RecordStore
 from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.eas.control import Place as ServicePlace
+from airflow_provider_pai.local.eas.control import ServiceLocation
 from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.http.admin import Controls
 from airflow_provider_pai.local.http.faults import Faults
-from airflow_provider_pai.local.inference import FleetOf, Inference
+from airflow_provider_pai.local.inference import Inference, RuntimeFactory
 from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
-from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.quota_usage import Quota, usage
-from airflow_provider_pai.local.jobs.reference_resolver import Directory
+from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.bound_storage import BoundObjects, Place
-from airflow_provider_pai.local.running.job_run import Workshop
+from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
+from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
-from airflow_provider_pai.local.running.runtime_selection import Machine, RuntimeKind, choose
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.serving.host_resources import Ground
-from airflow_provider_pai.local.serving.preparation import Stores
+from airflow_provider_pai.local.serving.host_resources import HostResources
+from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _DATASETS, _EXPERIMENTS, _CONFIGS, _CREATED = "images", "datasets", "experiments", "configs", "created"
+_IMAGES, _DATASETS, _EXPERIMENTS, _MODELS = "images", "datasets", "experiments", "models"
+_CONFIGS, _CREATED = "configs", "created"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Settings:
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
         places: what jobs find in the place of further buckets; no request can read them.
         quota: the resource quota that jobs without an instance type share.
-        fleet: makes what runs services; None for processes of this machine.
+        service_runtime: makes what runs services; None for processes of this machine.
     """
 
     region_id: str = "cn-hangzhou"
@@ -83,9 +86,9 @@ class Settings:
     sandbox: Mode | None = None
     runtime: RuntimeKind = RuntimeKind.PROCESS
     gpus: int = 0
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, BoundStorage] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
-    fleet: FleetOf | None = None
+    service_runtime: RuntimeFactory | None = None
 
 
 class Backend:
@@ -124,16 +127,17 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._keep(_IMAGES))
-            self._datasets = Shelf("DatasetId", home.recall(_DATASETS, []), self._keep(_DATASETS))
-            self._experiments = Shelf("ExperimentId", home.recall(_EXPERIMENTS, []), self._keep(_EXPERIMENTS))
-            machine = Machine.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
+            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._saver(_IMAGES))
+            self._datasets = RecordStore("DatasetId", home.recall(_DATASETS, []), self._saver(_DATASETS))
+            self._experiments = RecordStore("ExperimentId", home.recall(_EXPERIMENTS, []), self._saver(_EXPERIMENTS))
+            self._models = RecordStore("ModelId", home.recall(_MODELS, []), self._saver(_MODELS))
+            machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
-            self.runner = Runner(self._workshop(), settings.slots)
+            self.runner = Runner(self._runner_context(), settings.slots)
             self.inference = self._inference(machine, api_url)
             self._open = stack.pop_all()
-        self._configs = Configs(home.recall(_CONFIGS, {}), self._keep(_CONFIGS))
+        self._configs = Configs(home.recall(_CONFIGS, {}), self._saver(_CONFIGS))
         self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
     @property
@@ -163,6 +167,7 @@ class Backend:
             *images.routes(self._catalog, workspace, now),
             *datasets.routes(self._datasets, workspace, now),
             *experiments.routes(self._experiments, workspace, storage, now),
+            *models.routes(self._models, workspace, now),
             *workspaces.routes(self._workspace, self._configs, now),
             *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
             *machines.routes(),
@@ -179,8 +184,8 @@ class Backend:
             jobs=self.job_table,
             services=self.inference.table,
             reset=self.reset,
-            lag=self._lag,
-            move=self._move,
+            lag=self._set_lag,
+            move=self._move_job,
         )
 
     def health(self) -> dict[str, Any]:
@@ -203,27 +208,28 @@ class Backend:
         """End and forget all jobs and services, and all that was added or configured; see :meth:`LocalPAI.reset`."""
         self._faults.clear()
         self._faults.reset_counts()
-        self._lag(0)
+        self._set_lag(0)
         self._clock.move_to(self._clock.offset * 0)
         self.inference.reset()
         self.runner.reset()
         self._configs.clear()
         self._datasets.clear()
         self._experiments.clear()
+        self._models.clear()
         self._keys.clear()
         for row in self._home.recall(_IMAGES, []):
             self._catalog.remove(row["ImageId"])
         _empty(self.objects)
         self.objects.create_bucket(self._settings.bucket)
 
-    def _checks(self) -> Checks:
+    def _checks(self) -> CreateJobValidator:
         """Return what decides whether a job can be created."""
-        return Checks(
+        return CreateJobValidator(
             ecs_spec_known=machines.is_known,
             bucket_exists=self._bucket_exists,
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
-            image_known=lambda uri: uri in {row["ImageUri"] for row in self._images()},
-            directory=Directory(
+            image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog_rows()},
+            resolver=ReferenceResolver(
                 partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
             ),
         )
@@ -231,35 +237,35 @@ class Backend:
     def _bucket_exists(self, name: str) -> bool:
         return name in {bucket.name for bucket in self.objects.buckets()} | self._settings.places.keys()
 
-    def _images(self) -> list[dict[str, Any]]:
+    def _catalog_rows(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)
 
-    def _chosen_runtime(self, machine: Machine) -> Runtime:
+    def _chosen_runtime(self, machine: ProcessHost) -> Runtime:
         settings = self._settings
         return choose(
             settings.runtime, self._home.path, machine, image_exists=self._image_exists, gpus=bool(settings.gpus)
         )
 
     def _image_exists(self, uri: str) -> bool:
-        return can_be_pulled(uri, self._images())
+        return can_be_pulled(uri, self._catalog_rows())
 
     def _bound_objects(self) -> BoundObjects:
-        return BoundObjects(self.objects, self._settings.places)
+        return BoundObjects(ObjectTrees(self.objects), self._settings.places)
 
-    def _inference(self, machine: Machine, api_url: str) -> Inference:
+    def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
         settings = self._settings
         return Inference(
             self._home,
-            ServicePlace(settings.region_id, settings.workspace_id, OWNER, api_url),
-            Stores(self._bound_objects(), machine.environments, self._image_exists),
-            Ground(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
+            ServiceLocation(settings.region_id, settings.workspace_id, OWNER, api_url),
+            VersionPreparer(self._bound_objects(), machine.environments, self._image_exists),
+            HostResources(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
             self._bucket_exists,
-            settings.fleet,
+            settings.service_runtime,
         )
 
-    def _workshop(self) -> Workshop:
+    def _runner_context(self) -> RunnerContext:
         settings, objects = self._settings, self._bound_objects()
-        return Workshop(
+        return RunnerContext(
             self._jobs,
             objects,
             self._runtime,
@@ -270,10 +276,10 @@ class Backend:
             shown=objects.shown,
         )
 
-    def _lag(self, seconds: float) -> None:
+    def _set_lag(self, seconds: float) -> None:
         self._jobs.lag_seconds = seconds
 
-    def _move(self, job_id: str, status: JobStatus, code: str, message: str) -> None:
+    def _move_job(self, job_id: str, status: JobStatus, code: str, message: str) -> None:
         """End a job by hand; only its life can bring it nearer to its end."""
         if status not in TERMINAL_STATUSES:
             raise invalid(f"A job can be moved by hand to its end only: {', '.join(sorted(TERMINAL_STATUSES))}.")
@@ -289,14 +295,14 @@ class Backend:
         self._home.remember(_CREATED, created)
         return datetime.fromisoformat(created)
 
-    def _keep(self, name: str) -> Callable[[Any], None]:
+    def _saver(self, name: str) -> Callable[[Any], None]:
         return partial(self._home.remember, name)
 
 
 def _empty(objects: ObjectStore) -> None:
     """Delete all buckets and what is in them."""
     for bucket in objects.buckets():
-        for upload in objects.uploads.under_way(bucket.name):
+        for upload in objects.uploads.pending(bucket.name):
             objects.uploads.abort(bucket.name, upload.key, upload.upload_id)
         while found := objects.list_objects(bucket.name).objects:
             objects.delete_many(bucket.name, [stored.key for stored in found])

@@ -7,6 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
+def wire_time(moment: datetime) -> str:
+    """Return a time as PAI's job and service APIs write it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def wire_time_ms(moment: datetime) -> str:
+    """Return a time as AIWorkSpace writes it: UTC, milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def system_time() -> datetime:
     """Return the time of this machine, in UTC."""
     return datetime.now(UTC)

@@ -48,7 +48,7 @@ class Home:
         self.path = path.resolve()
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock: BinaryIO = (self.path / _LOCK).open("ab")
-        if not _locked(self._lock):
+        if not _try_lock(self._lock):
             self._lock.close()
             at = read_address(self.path).get("api")
             where = f", which answers at {at}" if at else ""
@@ -122,7 +122,7 @@ def is_in_use(path: Path) -> bool:
     return False
 
 
-def _locked(lock: BinaryIO) -> bool:
+def _try_lock(lock: BinaryIO) -> bool:
     """Lock a file for as long as it is open; somebody who only looks who has it keeps it for an instant."""
     for _ in range(_TRIES):
         try:

@@ -20,17 +20,17 @@ from airflow_provider_pai.local.backend import Backend, Settings
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.http.admin import admin_route
-from airflow_provider_pai.local.http.faults import OSS, PAI, Faults, FaultyApp
+from airflow_provider_pai.local.http.faults import OSS, PAI, FaultInjector, Faults
 from airflow_provider_pai.local.http.gateway import pai_app
 from airflow_provider_pai.local.http.listener import Listener
-from airflow_provider_pai.local.inference import FleetOf
+from airflow_provider_pai.local.inference import RuntimeFactory
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
-from airflow_provider_pai.local.ready import Ready
-from airflow_provider_pai.local.running.bound_storage import Place
+from airflow_provider_pai.local.running.bound_storage import BoundStorage
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.server_info import ServerInfo
 from airflow_provider_pai.local.serving import reverse_proxy
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class LocalPAI:
         sandbox: Mode | None = None,
         runtime: RuntimeKind = Settings.runtime,
         gpus: int = 0,
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, BoundStorage] | None = None,
         quota: Quota | None = None,
-        fleet: FleetOf | None = None,
+        service_runtime: RuntimeFactory | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
 
@@ -83,7 +83,7 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
-            fleet: makes what runs services; by default processes of this machine.
+            service_runtime: makes what runs services; by default processes of this machine.
         """
         self.clock = Clock()
         self.faults = Faults()
@@ -91,14 +91,24 @@ class LocalPAI:
         self._ports = port, oss_port
         self._credentials = credentials
         self._settings = Settings(
-            region_id, workspace_id, bucket, cache, slots, sandbox, runtime, gpus, places or {}, quota or Quota(), fleet
+            region_id,
+            workspace_id,
+            bucket,
+            cache,
+            slots,
+            sandbox,
+            runtime,
+            gpus,
+            places or {},
+            quota or Quota(),
+            service_runtime,
         )
         self._backend: Backend | None = None
-        self._ready: Ready | None = None
+        self._ready: ServerInfo | None = None
         self._open = ExitStack()
 
     @property
-    def ready(self) -> Ready:
+    def ready(self) -> ServerInfo:
         """Where it answers and how to be let in.
 
         Raises:
@@ -146,7 +156,7 @@ class LocalPAI:
                 stack.callback(close)
             self._serve(backend, keys, api, oss)
             home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
-            self._backend, self._ready = backend, self._described(own, api, oss)
+            self._backend, self._ready = backend, self._server_info(own, api, oss)
             self._open = stack.pop_all()
         logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
 
@@ -175,17 +185,17 @@ class LocalPAI:
 
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
         region_id = self._settings.region_id
-        services = FaultyApp(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
+        services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
-        predictions = Mount(reverse_proxy.PATH, backend.inference.door)
+        predictions = Mount(reverse_proxy.PATH, backend.inference.proxy)
         api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
-        oss.start(FaultyApp(oss_service, self.faults, OSS), self.clock.now)
+        oss.start(FaultInjector(oss_service, self.faults, OSS), self.clock.now)
 
-    def _described(self, keys: KeyPair, api: Listener, oss: Listener) -> Ready:
+    def _server_info(self, keys: KeyPair, api: Listener, oss: Listener) -> ServerInfo:
         settings = self._settings
-        return Ready(
+        return ServerInfo(
             api=api.url,
             oss=oss.url,
             access_key_id=keys.access_key_id,

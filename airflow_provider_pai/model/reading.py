@@ -9,9 +9,10 @@ from dataclasses import MISSING, Field, fields
 from numbers import Number
 from typing import Any, TypeVar
 
+from airflow_provider_pai.errors import Problem
+
 T = TypeVar("T")
 
-_NAME = re.compile(r"\w+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -22,13 +23,13 @@ class Reader:
         arguments: values by name; None stands for "not given".
 
     Attributes:
-        problems: what is wrong, each one sentence that begins with the argument's name.
+        problems: what is wrong.
         unread: arguments that could not be read; they are "missing" only to the reader, not to their author.
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.unread: set[str] = set()
 
     def value(self, name: str) -> Any:
@@ -128,8 +129,8 @@ class Reader:
         return made(**present) if len(self.problems) == before else None
 
     def wrong(self, name: str, what: str) -> None:
-        """Take note of an argument that can't be read."""
-        self.problems.append(f"{name} {what}")
+        """Take note of an argument that can't be read; ``what`` is as in :class:`Problem`."""
+        self.problems.append(Problem(name, what))
         self.unread.add(name)
 
     def _member(self, name: str, member: Field[Any], value: object) -> Any:
@@ -146,14 +147,13 @@ class Reader:
 
     def _checked(self, name: str, where: str, value: Any, what: str, fits: Any, made: Any) -> Any:
         if not fits(value):
-            self.problems.append(f"{name}{where} must be {what}, not {kind(value)}")
-            self.unread.add(name)
+            self.wrong(name, f"{where} must be {what}, not {kind(value)}")
             return None
         return str.__str__(value) if isinstance(value, str) and made is str else made(value)
 
     def _item(self, name: str, key: object, value: object) -> str | None:
         if not isinstance(key, str):
-            self.problems.append(f"{name}: the name {key!r} must be a text, not {kind(key)}")
+            self.problems.append(Problem(name, f": the name {key!r} must be a text, not {kind(key)}"))
             return None
         if isinstance(value, str):
             return str.__str__(value)
@@ -161,14 +161,9 @@ class Reader:
             # str() is what the PAI SDK does to every hyperparameter, so True arrives as 'True'.
             return str(value)
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
-        self.problems.append(f"{name}[{key!r}] must be a text, a number or a boolean, not {kind(value)}{advice}")
+        text = f"[{key!r}] must be a text, a number or a boolean, not {kind(value)}{advice}"
+        self.problems.append(Problem(name, text))
         return None
-
-
-def argument_of(problem: str) -> str:
-    """Return the argument that a problem is about: every one begins with its name."""
-    found = _NAME.match(problem)
-    return found[0] if found else ""
 
 
 def kind(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What a task attempt is, in the words of PAI: identity of its job, deadline, whether another attempt follows."""
+"""What a task attempt is, in the words of PAI: owner of its job, deadline, whether another attempt follows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from airflow_provider_pai.errors import Problem
+
 if TYPE_CHECKING:
-    from airflow_provider_pai.model.training.ownership import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobOwner
 
 
-def identity_of(ti: Any, retries: int) -> JobIdentity:
-    """Return the identity of a task instance's job.
+def owner_of(ti: Any, retries: int) -> JobOwner:
+    """Return the owner of a task instance's job.
 
     Args:
         ti: the running task instance.
@@ -19,10 +21,10 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
             so the difference is constant over automatic retries and new after such a clear.
     """
     from airflow_provider_pai.hooks.airflow_state import deployment_name
-    from airflow_provider_pai.model.training.ownership import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobOwner
 
     map_index = ti.map_index
-    return JobIdentity(
+    return JobOwner(
         deployment=deployment_name(),
         dag_id=ti.dag_id,
         run_id=ti.run_id,
@@ -33,15 +35,15 @@ def identity_of(ti: Any, retries: int) -> JobIdentity:
     )
 
 
-def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[str]:
+def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[Problem]:
     """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
     problems = []
     if not _is_number(poll_interval) or poll_interval <= 0:
-        problems.append(f"poll_interval must be a number of seconds above 0, not {poll_interval!r}")
+        problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {poll_interval!r}"))
     if not _is_number(outage_limit) or outage_limit < 0:
-        problems.append(f"outage_limit must be a number of seconds, at least 0, not {outage_limit!r}")
+        problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {outage_limit!r}"))
     if on_kill not in ("stop", "leave"):
-        problems.append(f"on_kill must be 'stop' or 'leave', not {on_kill!r}")
+        problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {on_kill!r}"))
     return problems
 
 

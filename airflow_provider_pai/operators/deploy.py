@@ -13,18 +13,18 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
-from airflow_provider_pai.operators.attempt import deadline_of, identity_of, waiting_problems
+from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.serving.reconcile import Verdict
+    from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
+    from airflow_provider_pai.model.serving.reconcile import WaitResult
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
-    from airflow_provider_pai.model.serving.strategy import Wishes
-    from airflow_provider_pai.operators.deployment import Deployment, State
+    from airflow_provider_pai.model.serving.strategy import RolloutOptions
 
 _DEFER_PADDING = timedelta(minutes=5)
 _RESERVE = timedelta(minutes=5)
@@ -206,25 +206,25 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def _begun(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
-            spec, wishes = self._checked(in_cloud=True)
-            return self._done(context, self._deployment(context, spec, wishes).begin())
+            spec, options = self._checked(in_cloud=True)
+            return self._done(context, self._deployment(context, spec, options).begin())
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event."""
-        from airflow_provider_pai.model.serving.reconcile import Verdict
+        from airflow_provider_pai.lifecycle.serving.deployment import state_of
+        from airflow_provider_pai.model.serving.reconcile import WaitResult
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
-        from airflow_provider_pai.operators.deployment import state_of
 
         waited = state_of(event["state"])
         with airflow_errors():
-            spec, wishes = self._checked(in_cloud=False)
-            deployment = self._deployment(context, spec, wishes)
+            spec, options = self._checked(in_cloud=False)
+            deployment = self._deployment(context, spec, options)
             self._under_way = deployment, waited
             if event["error"]:
                 self.log.warning("The triggerer can't watch %s (%s); watching it here", waited.name, event["error"])
                 return self._done(context, deployment.proceed(waited, *self._waited(context, waited)))
             seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
-            return self._done(context, deployment.proceed(waited, seen, Verdict(event["verdict"])))
+            return self._done(context, deployment.proceed(waited, seen, WaitResult(event["verdict"])))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the deferral; when the deferral itself has failed, look at the service and go on here."""
@@ -251,44 +251,44 @@ class PAIDeployServiceOperator(BaseOperator):
         except PAIError as error:
             self.log.warning("Service %s is left as it is; the way back was not possible (%s)", state.name, error)
 
-    def _checked(self, *, in_cloud: bool) -> tuple[ServiceSpec, Wishes]:
+    def _checked(self, *, in_cloud: bool) -> tuple[ServiceSpec, RolloutOptions]:
         """Return what the arguments describe.
 
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.serving.strategy import WISHES, read_wishes
-        from airflow_provider_pai.model.serving.validation import lost_problems, read_service, slot_problems
+        from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
+        from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
-        lost = list(lost_problems({name: getattr(self, name) for name in self._given}, self._given))
+        lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
         spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
-        named = {problem.split()[0] for problem in lost}
-        problems = [*lost, *(problem for problem in problems if problem.split()[0] not in named)]
-        wishes, wrong = read_wishes({name: getattr(self, name) for name in WISHES})
+        named = {problem.argument for problem in lost}
+        problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
+        options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
         problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
-        if wishes.slots:
-            problems += slot_problems(spec)
+        if options.slots:
+            problems += pair_problems(spec)
             spec = replace(spec, group=spec.service_name)
         if in_cloud:
             problems += self.hook.problems(spec, problems)
         if problems:
             raise SpecError(problems)
-        return spec, wishes
+        return spec, options
 
-    def _deployment(self, context: Context, spec: ServiceSpec, wishes: Wishes) -> Deployment:
-        from airflow_provider_pai.operators.deployment import Deployment
+    def _deployment(self, context: Context, spec: ServiceSpec, options: RolloutOptions) -> Deployment:
+        from airflow_provider_pai.lifecycle.serving.deployment import Deployment
 
         # Without the generation: a task that a person has cleared goes on with what it has left behind.
-        owner = identity_of(context["ti"], self.retries or 0).key
+        owner = owner_of(context["ti"], self.retries or 0).key
 
-        def wait(state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+        def wait(state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
             self._under_way = deployment, state
             self._announce(context, state.name)
             if self.deferrable:
                 self._defer(context, state)
             return self._waited(context, state)
 
-        deployment = Deployment(self.hook, spec, wishes, owner, wait, context["ti"].start_date)
+        deployment = Deployment(self.hook, spec, options, owner, wait, context["ti"].start_date)
         return deployment
 
     def _done(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
@@ -303,7 +303,7 @@ class PAIDeployServiceOperator(BaseOperator):
 
     def _deadline(self, context: Context, state: State) -> datetime:
         """Return when a wait must be over; that for the version before may take half of what is kept for it."""
-        from airflow_provider_pai.operators.deployment import BACK
+        from airflow_provider_pai.lifecycle.serving.deployment import BACK
 
         deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
         end = deadline_of(context["ti"], self.execution_timeout)
@@ -312,7 +312,7 @@ class PAIDeployServiceOperator(BaseOperator):
         reserve = min(_RESERVE, self.execution_timeout / _RESERVED_PART)
         return min(deadline, end - (reserve / 2 if state.phase == BACK else reserve))
 
-    def _waited(self, context: Context, state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+    def _waited(self, context: Context, state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
         left = self._deadline(context, state) - datetime.now(UTC)
         return self.hook.wait(
             state.name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, Verdict
+    from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, GateVerdict
     from airflow_provider_pai.model.uri import OssUri
 
 _RETURN_KEY = "return_value"
@@ -116,7 +116,7 @@ class PAIModelGateOperator(BaseBranchOperator):
             raise AirflowFailException(f"the model is not good enough: {verdict.reason}")
         return result
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> GateVerdict:
         """Return what is thought of the model.
 
         Raises:
@@ -155,26 +155,30 @@ class PAIModelGateOperator(BaseBranchOperator):
             raise SpecError(problems)
         return bars, comparisons, folder
 
-    def _problems(self) -> list[str]:
+    def _problems(self) -> list[Problem]:
         """Return what is wrong with the arguments, beside those that have a form of their own."""
         found = []
         if self.metrics is None and not self.model_uri:
-            found.append("metrics or model_uri must be given: what the model is judged by, or where that is kept")
+            found.append(
+                Problem("metrics", "or model_uri must be given: what the model is judged by, or where that is kept")
+            )
         if not self.bars and not self.compare:
-            found.append("bars or compare must name a metric; without one every model would pass")
+            found.append(Problem("bars", "or compare must name a metric; without one every model would pass"))
         if bool(self.compare) != bool(self.champion_service):
-            found.append("champion_service and compare belong together: whom to compare with, and how")
+            found.append(Problem("champion_service", "and compare belong together: whom to compare with, and how"))
         if not re.fullmatch(r"[^/\\]+", str(self.metrics_file)):
-            found.append(f"metrics_file must be the name of a file in the model's folder, not {self.metrics_file!r}")
+            found.append(
+                Problem("metrics_file", f"must be the name of a file in the model's folder, not {self.metrics_file!r}")
+            )
         if self.missing_champion not in _MISSING_CHAMPION:
-            found.append(f"missing_champion must be 'fail' or 'pass', not {self.missing_champion!r}")
+            found.append(Problem("missing_champion", f"must be 'fail' or 'pass', not {self.missing_champion!r}"))
         if self.on_fail not in _ON_FAIL:
-            found.append(f"on_fail must be 'fail', 'skip' or 'branch', not {self.on_fail!r}")
+            found.append(Problem("on_fail", f"must be 'fail', 'skip' or 'branch', not {self.on_fail!r}"))
         follow = {name: getattr(self, name) for name in ("follow_task_ids_if_true", "follow_task_ids_if_false")}
         if self.on_fail == "branch":
-            found += [f"{name} must be given with on_fail='branch'" for name, ids in follow.items() if not ids]
+            found += [Problem(name, "must be given with on_fail='branch'") for name, ids in follow.items() if not ids]
         else:
-            found += [f"{name} has no meaning without on_fail='branch'" for name, ids in follow.items() if ids]
+            found += [Problem(name, "has no meaning without on_fail='branch'") for name, ids in follow.items() if ids]
         return found
 
     def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
@@ -185,8 +189,12 @@ class PAIModelGateOperator(BaseBranchOperator):
         file = folder and folder.child(self.metrics_file)
         given: Any = self.metrics
         if given is None and file and (given := read_metrics_file(hook.oss, file)) is None:
-            raise SpecError([f"model_uri: there is no {file}; let the training script write it, or give metrics"])
-        metrics, problems = read_metrics(given, names, "metrics" if self.metrics is not None else str(file))
+            raise SpecError(
+                [Problem("model_uri", f": there is no {file}; let the training script write it, or give metrics")]
+            )
+        metrics, problems = read_metrics(
+            given, names, *(["metrics"] if self.metrics is not None else ["model_uri", str(file)])
+        )
         if problems:
             raise SpecError(problems)
         if file and self.metrics is not None:
@@ -207,7 +215,7 @@ class PAIModelGateOperator(BaseBranchOperator):
         return Champion(service, uri, served["version"], numbers_in(served["metrics"]))
 
 
-def _read_folder(uri: str | None) -> tuple[OssUri | None, list[str]]:
+def _read_folder(uri: str | None) -> tuple[OssUri | None, list[Problem]]:
     """Return a model's folder, in one form for all that name it, and what is wrong with its address."""
     from airflow_provider_pai.model.uri import OssUri
 
@@ -216,4 +224,4 @@ def _read_folder(uri: str | None) -> tuple[OssUri | None, list[str]]:
     try:
         return OssUri.parse(str(uri)).folder().without_endpoint(), []
     except ValueError as error:
-        return None, [f"model_uri: {error}"]
+        return None, [Problem("model_uri", f": {error}")]

@@ -13,14 +13,14 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.names import MODEL_CHANNEL
-from airflow_provider_pai.operators.attempt import deadline_of, identity_of, will_be_retried
+from airflow_provider_pai.operators.attempt import deadline_of, owner_of, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
-    from airflow_provider_pai.model.training.ownership import JobIdentity
+    from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
@@ -76,7 +76,8 @@ class PAIJobOperator(BaseOperator):
         self.deferrable = deferrable
         self.fail_fast = fail_fast
         self._job_id: str | None = None
-        self._identity: JobIdentity | None = None
+        self._owner: JobOwner | None = None
+        self._log_shown = False
 
     @cached_property
     def hook(self) -> PAITrainingHook:
@@ -86,8 +87,8 @@ class PAIJobOperator(BaseOperator):
 
         return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
 
-    def _identity_in(self, context: Context) -> JobIdentity:
-        return identity_of(context["ti"], self.retries or 0)
+    def _owner_in(self, context: Context) -> JobOwner:
+        return owner_of(context["ti"], self.retries or 0)
 
     @contextmanager
     def _submitting(self, context: Context) -> Iterator[None]:
@@ -110,7 +111,8 @@ class PAIJobOperator(BaseOperator):
         from airflow_provider_pai.model.training.status import JobSnapshot
 
         job_id = event["job_id"]
-        self._identity = self._identity_in(context)
+        self._owner = self._owner_in(context)
+        self._log_shown = bool((event.get("shown") or {}).get("lines"))
         with airflow_errors(fail_fast=self.fail_fast), self._responsible(context, job_id):
             if event["timeout"]:
                 return self._finish(context, self._ended_in_time(job_id))
@@ -121,7 +123,7 @@ class PAIJobOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the deferral; when the deferral itself has failed, nobody else looks after the job."""
-        self._identity = self._identity_in(context)
+        self._owner = self._owner_in(context)
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception as error:
@@ -133,9 +135,9 @@ class PAIJobOperator(BaseOperator):
         """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
         if self._on_kill == "leave":
             self.log.warning("The task is being ended; its job %s goes on", self._job_id or "")
-        elif self._identity is not None:
+        elif self._owner is not None:
             self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
-            self.hook.stop_own(self._identity, self._job_id)
+            self.hook.stop_own(self._owner, self._job_id)
 
     @contextmanager
     def _responsible(self, context: Context, job_id: str) -> Iterator[None]:
@@ -196,6 +198,7 @@ class PAIJobOperator(BaseOperator):
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
+            self._log_shown = True
             self.log.info("%s", line)
 
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
@@ -203,23 +206,23 @@ class PAIJobOperator(BaseOperator):
         job = self._complete(seen)
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            if twin := self._twin(context, job):
-                return self._take_on(context, twin, existed=True)
-            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url)
+            if duplicate := self._duplicate(context, job):
+                return self._take_on(context, duplicate, existed=True)
+            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url, log_shown=self._log_shown)
         value = result(job, url)
         self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
         for key in ("model_uri", "metrics"):
             context["ti"].xcom_push(key=key, value=value[key])
         return value
 
-    def _twin(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:
+    def _duplicate(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:
         """Return the job to go on with when a live copy of this attempt has kept its own and stopped this one's."""
         from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
         from airflow_provider_pai.model.training.status import JobStatus
 
         if job.status != JobStatus.TERMINATED or STOPPING_LABEL not in job.labels:
             return None
-        return self.hook.adopt_twin(self._identity_in(context), job.job_id)
+        return self.hook.adopt_duplicate(self._owner_in(context), job.job_id)
 
     def _complete(self, seen: JobSnapshot) -> JobSnapshot:
         """Return the whole job: what a list told lacks image, metrics and duration."""
@@ -242,7 +245,7 @@ class PAIJobOperator(BaseOperator):
         if not job.is_terminal:
             self.hook.stop(job_id)
         diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
-        raise job_error(diagnosis, self.hook.console_url(job_id))
+        raise job_error(diagnosis, self.hook.console_url(job_id), log_shown=self._log_shown)
 
     @property
     def _resumable(self) -> bool:
@@ -257,6 +260,6 @@ class PAIJobOperator(BaseOperator):
             self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
             return
         try:
-            self.hook.stop_own(self._identity_in(context), job_id)
+            self.hook.stop_own(self._owner_in(context), job_id)
         except PAIError as failure:
             self.log.warning("Job %s could not be stopped (%s)", job_id or "of this task", failure)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError, shortened
+from airflow_provider_pai import errors
+from airflow_provider_pai.errors import APIError, AuthError, JobError, PAIError, SpecError, shortened
 from airflow_provider_pai.model.names import MODEL_CHANNEL
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.training.diagnosis import Diagnosis
-    from airflow_provider_pai.model.training.evidence import Evidence
+    from airflow_provider_pai.model.training.failure_details import FailureDetails
+    from airflow_provider_pai.model.training.failure_reasons import Retry
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 _INFO_LINES = 10
 NO_RETRY = (SpecError, AuthError)
 """Errors that another attempt would meet again."""
+ERROR_CLASSES: Mapping[str, type[JobError]] = {
+    "unexplained": errors.JobFailedError,
+    "command": errors.JobCommandError,
+    "data": errors.JobDataError,
+    "image": errors.JobImageError,
+    "permission": errors.JobPermissionError,
+    "capacity": errors.JobCapacityError,
+    "interrupted": errors.JobInterruptedError,
+    "stopped": errors.JobStoppedError,
+    "timeout": errors.JobTimeoutError,
+}
+"""The error of each kind of failure (:class:`~airflow_provider_pai.model.training.failure_reasons.FailureKind`)."""
 
 
 def result(job: JobSnapshot, console_url: str) -> dict[str, Any]:
@@ -37,28 +51,35 @@ def result(job: JobSnapshot, console_url: str) -> dict[str, Any]:
     }
 
 
-def job_error(diagnosis: Diagnosis, console_url: str) -> JobError:
-    """Return the error of a job that has ended badly: what happened, what to do, and what the service says."""
-    evidence = diagnosis.evidence
-    job = evidence.job
+def job_error(diagnosis: Diagnosis, console_url: str, *, log_shown: bool = False) -> JobError:
+    """Return the error of a job that has ended badly; its last lines say what happened and what to do.
+
+    Args:
+        diagnosis: why it ended so.
+        console_url: the job's page.
+        log_shown: whether the task's log shows the job's log already, so that its end is not said again.
+    """
+    details = diagnosis.details
+    job = details.job
     lines = [
         f"training job {job.job_id} ended as {job.status}: {job.reason or 'PAI gives no reason'}"
         if job.is_terminal
         else f"training job {job.job_id} was {job.status} when its time was over; it was stopped",
+        *_listed("error information", _error_lines(details)),
+        *_listed("events", details.telling_events()),
+        *_listed("last log lines of the job", () if log_shown else details.log_tail),
+        f"console: {console_url}",
         f"what happened: {diagnosis.cause}" + (f"; the log says that {diagnosis.hint}" if diagnosis.hint else ""),
         f"what to do: {diagnosis.advice}",
-        f"console: {console_url}",
-        *_listed("error information", _error_lines(evidence)),
-        *_listed("events", evidence.telling_events()),
     ]
-    return diagnosis.kind("\n".join(map(shortened, lines)), job, evidence.log_tail, diagnosis)
+    return ERROR_CLASSES[diagnosis.kind]("\n".join(map(shortened, lines)), job, details.log_tail, diagnosis)
 
 
-def _error_lines(evidence: Evidence) -> list[str]:
+def _error_lines(details: FailureDetails) -> list[str]:
     """Return what the error information adds to the job's reason and its last log lines."""
-    info = evidence.error
+    info = details.error
     said = ": ".join(part for part in (info.code, info.message) if part)
-    seen = {evidence.job.reason, *evidence.log_tail}
+    seen = {details.job.reason, *details.log_tail}
     more = [line for line in info.additional_info.splitlines() if line.strip() and line not in seen]
     return [*([said] if said and said not in seen else []), *more[-_INFO_LINES:]]
 
@@ -66,6 +87,22 @@ def _error_lines(evidence: Evidence) -> list[str]:
 def _listed(title: str, lines: Iterable[str]) -> list[str]:
     indented = [f"  {line}" for line in lines]
     return [f"{title}:", *indented] if indented else []
+
+
+def retry_of(error: BaseException) -> Retry:
+    """Return what another attempt of the task makes of an error: ``AS_USUAL`` for all it knows nothing of."""
+    # Loaded where it is first used: reading a DAG file needs no table of reasons.
+    from airflow_provider_pai.model.training.diagnosis import retry_of_refusal
+    from airflow_provider_pai.model.training.failure_reasons import Retry
+
+    if isinstance(error, JobError):
+        diagnosis: Diagnosis | None = error.diagnosis
+        return diagnosis.retry if diagnosis else Retry.AS_USUAL
+    if isinstance(error, NO_RETRY):
+        return Retry.NEVER
+    if isinstance(error, APIError):
+        return retry_of_refusal(error.operation, error.status, error.code)
+    return Retry.AS_USUAL
 
 
 @contextmanager
@@ -80,8 +117,6 @@ def airflow_errors(*, fail_fast: bool = False) -> Iterator[None]:
     except NO_RETRY as error:
         raise AirflowFailException(str(error)) from error
     except PAIError as error:
-        # Loaded where it is first used: reading a DAG file needs no table of reasons.
-        from airflow_provider_pai.model.training.diagnosis import retry_of
         from airflow_provider_pai.model.training.failure_reasons import Retry
 
         if fail_fast and retry_of(error) is Retry.NEVER:

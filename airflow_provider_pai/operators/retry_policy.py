@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
 from airflow_provider_pai.errors import APIError, JobError
-from airflow_provider_pai.model.training.diagnosis import retry_of
 from airflow_provider_pai.model.training.failure_reasons import Retry
+from airflow_provider_pai.operators.outcome import retry_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -83,5 +83,5 @@ class PAIRetryPolicy(RetryPolicy):
 def _why(error: BaseException) -> str:
     """Return an error in one line."""
     if isinstance(error, JobError) and error.diagnosis:
-        return error.diagnosis.cause
+        return str(error.diagnosis.cause)
     return f"{error.operation} was refused: {error.code}" if isinstance(error, APIError) else type(error).__name__

@@ -116,11 +116,11 @@ class PAIDeleteServiceOperator(BaseOperator):
         hook.delete(name)
 
     def _gone(self, hook: PAIServiceHook, name: str) -> None:
-        from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+        from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
         from airflow_provider_pai.model.serving.status import ServiceStatus
 
-        awaited = Awaited(status=ServiceStatus.DELETED)
+        awaited = WaitCondition(status=ServiceStatus.DELETED)
         seen, verdict = hook.wait(name, awaited, interval=self.poll_interval, limit=self.timeout)
-        if verdict is not Verdict.REACHED:
+        if verdict is not WaitResult.REACHED:
             status = f"{seen.status} ({seen.why})" if seen else "not to be seen"
             raise ServiceError(f"service {name} was to be deleted, but is {status}", seen)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.names import ARGUMENTS, CHECKPOINTS_CHANNEL
 from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
@@ -176,7 +176,7 @@ class PAITrainingOperator(PAIJobOperator):
         self.requirements = requirements
         self.labels = labels
         self.metric_definitions = metric_definitions
-        self.model_asset = self._promised(model_asset)
+        self.model_asset = self._register_outlet(model_asset)
         self.description = description
         # The name without an underscore is a method of Airflow's.
         self._dry_run = dry_run
@@ -190,12 +190,12 @@ class PAITrainingOperator(PAIJobOperator):
             name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
             if spec.is_local:
                 return self._train_here(context, spec, name)
-            self._identity = self._identity_in(context)
+            self._owner = self._owner_in(context)
             if self._dry_run:
-                self._withhold()
-                return self._previewed(self.hook.preview(spec, name, self._identity))
+                self._remove_outlet()
+                return self._previewed(self.hook.preview(spec, name, self._owner))
             with self._submitting(context):
-                job, existed = self.hook.submit_or_adopt(spec, self._identity, name)
+                job, existed = self.hook.submit_or_adopt(spec, self._owner, name)
             return self._take_on(context, job, existed=existed)
 
     @property
@@ -216,7 +216,8 @@ class PAITrainingOperator(PAIJobOperator):
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
         problems += waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)
         if self.model_asset is not None and not self.wait_for_completion:
-            problems.append("model_asset needs wait_for_completion=True: there is no model before the job has ended")
+            text = "needs wait_for_completion=True: there is no model before the job has ended"
+            problems.append(Problem("model_asset", text))
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         detached = not self.wait_for_completion or self._on_kill == "leave"
@@ -235,11 +236,11 @@ class PAITrainingOperator(PAIJobOperator):
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
 
-        self._withhold()
-        identity = self._identity_in(context)
-        with local_mode(self.hook, spec, name, identity.key) as here:
-            self.hook, self._identity = here.hook, identity
-            job, _ = here.hook.submit_or_adopt(here.spec, identity, name)
+        self._remove_outlet()
+        owner = self._owner_in(context)
+        with local_mode(self.hook, spec, name, owner.key) as here:
+            self.hook, self._owner = here.hook, owner
+            job, _ = here.hook.submit_or_adopt(here.spec, owner, name)
             self._job_id = job.job_id
             # A look costs nothing here.
             self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
@@ -248,7 +249,7 @@ class PAITrainingOperator(PAIJobOperator):
             try:
                 return {**self._wait(context, job.job_id), "console_url": None}
             finally:
-                self._identity = None
+                self._owner = None
 
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
         value = super()._finish(context, seen)
@@ -258,7 +259,7 @@ class PAITrainingOperator(PAIJobOperator):
             context["outlet_events"][self.model_asset].extra = news_of(value)
         return value
 
-    def _promised(self, given: Asset | str | None) -> Asset | None:
+    def _register_outlet(self, given: Asset | str | None) -> Asset | None:
         """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""
         if given is None:
             return None
@@ -269,7 +270,7 @@ class PAITrainingOperator(PAIJobOperator):
             self.outlets = [*self.outlets, asset]
         return asset
 
-    def _withhold(self) -> None:
+    def _remove_outlet(self) -> None:
         """Let the task's success be no event: a model on this worker, or none, is nothing other DAGs can use."""
         self.outlets = [outlet for outlet in self.outlets if outlet != self.model_asset]
 

@@ -16,12 +16,12 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
+from airflow_provider_pai.errors import PAIError, Problem, ServiceError, SpecError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_pai.model.serving.reconcile import Awaited
+    from airflow_provider_pai.model.serving.reconcile import WaitCondition
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
@@ -103,7 +103,7 @@ class PAIServiceSensor(BaseSensorOperator):
         """
         from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import Verdict
+        from airflow_provider_pai.model.serving.reconcile import WaitResult
         from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
         hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
@@ -117,9 +117,9 @@ class PAIServiceSensor(BaseSensorOperator):
                 return False
         self.log.info("Service %s is %s", seen.name, seen.status)
         verdict = self._awaited().verdict(seen)
-        if verdict is Verdict.FAILED:
+        if verdict is WaitResult.FAILED:
             raise self._failed(seen)
-        return verdict is Verdict.REACHED
+        return verdict is WaitResult.REACHED
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
         """Go on after the trigger's event."""
@@ -139,15 +139,16 @@ class PAIServiceSensor(BaseSensorOperator):
         why = f" ({seen.why})" if seen.why else ""
         return ServiceError(f"service {seen.name} is {seen.status}{why}; waited for {self.target_status}", seen)
 
-    def _awaited(self) -> Awaited:
-        from airflow_provider_pai.model.serving.reconcile import Awaited
+    def _awaited(self) -> WaitCondition:
+        from airflow_provider_pai.model.serving.reconcile import WaitCondition
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import name_problems
 
         problems = list(name_problems("service_name", self.service_name))
         if self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
-            problems.append(f"target_status must be a status that stays ({stay}), not {self.target_status!r}")
+            text = f"must be a status that stays ({stay}), not {self.target_status!r}"
+            problems.append(Problem("target_status", text))
         if problems:
             raise AirflowFailException(str(SpecError(problems)))
-        return Awaited(status=self.target_status)
+        return WaitCondition(status=self.target_status)

@@ -24,7 +24,7 @@ class PAIServiceTrigger(BaseTrigger):
 
     Args:
         service_name: the service.
-        awaited: what is waited for, the members of :class:`~airflow_provider_pai.model.serving.reconcile.Awaited`.
+        awaited: what is waited for, the members of a ``WaitCondition``.
         pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
@@ -88,16 +88,16 @@ class PAIServiceTrigger(BaseTrigger):
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+        from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 
-        awaited = Awaited(**(self.awaited or {}))
+        awaited = WaitCondition(**(self.awaited or {}))
         limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit
         with closing(
             PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
         ) as hook:
             await hook.aconfig()
             watch = hook.watch(self.service_name, awaited, outage_limit=limit)
-            while (verdict := await asyncio.to_thread(watch.look)) is Verdict.PENDING:
+            while (verdict := await asyncio.to_thread(watch.look)) is WaitResult.PENDING:
                 left = self._seconds_left()
                 if left is not None and left <= 0:
                     break

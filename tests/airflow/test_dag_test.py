@@ -13,7 +13,7 @@ from airflow_provider_pai.hooks.airflow_state import deployment_name
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.training.ownership import JobIdentity
+from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.status import JobStatus
 from tests.support.attempt import training
 from tests.support.deploying import OLD, image_uri
@@ -204,7 +204,7 @@ def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str
 
 def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:
     hook = PAITrainingHook()
-    nobody = JobIdentity(deployment_name(), "tried", "a run that was deleted", "train")
+    nobody = JobOwner(deployment_name(), "tried", "a run that was deleted", "train")
     orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec(), nobody, "orphan")[0].job_id
     told, output = tried(pai, tmp_path)
     assert "trained" in output

@@ -13,7 +13,7 @@ from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.reconcile import Awaited
+from airflow_provider_pai.model.serving.reconcile import WaitCondition
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, gone, services, writes
 from tests.support.interrupted import Died, interrupted, once
@@ -54,7 +54,7 @@ def test_what_a_person_has_changed_since_is_changed_back(pai: LocalPAI, name: st
     # EAS's console sends the configuration that it shows, with the labels of who has made it.
     config = json.loads(json.dumps(hook.describe(name).config).replace(uri, NEW.stored()))
     hook.update(name, config)
-    hook.wait(name, Awaited(2), interval=0.1)
+    hook.wait(name, WaitCondition(2), interval=0.1)
     assert ask(name)["model"] == "new"
     result = deploying(name, uri, code).execute(Attempt().context)
     assert (result["version"], result["changed"]) == (3, True)
@@ -188,7 +188,7 @@ def test_a_stopped_service_is_started_with_the_wanted_model(pai: LocalPAI, name:
     deploying(name, uri, code).execute(Attempt().context)
     for wanted, model in ((uri, "old"), (NEW.stored(), "new")):
         hook.stop(name)
-        hook.wait(name, Awaited(status="Stopped"), interval=0.1)
+        hook.wait(name, WaitCondition(status="Stopped"), interval=0.1)
         deploying(name, wanted, code).execute(Attempt().context)
         assert ask(name)["model"] == model
 

@@ -13,7 +13,7 @@ from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.reconcile import Awaited
+from airflow_provider_pai.model.serving.reconcile import WaitCondition
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, ask, deploying, gone, services, writes
@@ -37,7 +37,7 @@ def killed_while_it_waits(operator: PAIDeployServiceOperator, then: Callable[[],
 
 
 def settled(name: str) -> tuple[str, int]:
-    seen, _ = PAIServiceHook().wait(name, Awaited(), interval=0.1, limit=20)
+    seen, _ = PAIServiceHook().wait(name, WaitCondition(), interval=0.1, limit=20)
     assert seen
     return seen.status, seen.current_version
 

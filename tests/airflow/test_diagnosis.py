@@ -109,10 +109,14 @@ def test_a_failed_command_is_explained_from_its_reason_to_its_last_line(
     job_id = error.snapshot.job_id
     text = str(error)
     assert text.startswith(f"training job {job_id} ended as Failed: UserCommandFailed: Instance {job_id}-master-0 ")
-    assert "what happened: The command failed (exit code 3)\nwhat to do: Read the job's last log lines" in text
+    assert "\nwhat happened: The command failed (exit code 3)\nwhat to do: Read the job's last log lines" in text
     assert re.search(rf"^console: https://.*{job_id}$", text, re.MULTILINE)
     assert re.search(rf"^events:\n(  .*\n)*  .*{job_id}-master-0 ended with exit code 3$", text, re.MULTILINE)
-    assert text.endswith("\n  before\n  the reason is here")
+    assert text.splitlines()[-2].startswith("what happened: ")
+    assert text.splitlines()[-1].startswith("what to do: "), "what to do comes last"
+    # Said only where the task's log does not show the job's log: this trigger never ran.
+    assert ("\n  before\n  the reason is here\nconsole: " in text) is deferrable
+    assert error.log_tail[-2:] == ("before", "the reason is here")
     assert f"Instance {job_id}-master-0 started" not in text, "only events that tell of trouble are shown"
 
 

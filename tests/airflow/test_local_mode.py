@@ -26,7 +26,7 @@ from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.arguments import read_spec
 from tests.support.attempt import Attempt, training
-from tests.support.house import wait_until
+from tests.support.local_runtime import wait_until
 from tests.support.machine import missing
 
 LOOK_AROUND = """

@@ -24,7 +24,7 @@ from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.ownership import LOOK_BACK
 from airflow_provider_pai.model.training.status import JobStatus
-from airflow_provider_pai.operators.attempt import identity_of
+from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
 from tests.support.triggerer import run_trigger
@@ -66,7 +66,7 @@ def raw_job(hook: PAITrainingHook, job_id: str) -> dict[str, Any]:
 
 def jobs_of(pai: LocalPAI, hook: PAITrainingHook, attempt: Attempt) -> list[Any]:
     call = list_training_jobs(
-        hook.config.workspace_id, start_time=utc_now() - LOOK_BACK, labels=identity_of(attempt, 0).filter()
+        hook.config.workspace_id, start_time=utc_now() - LOOK_BACK, labels=owner_of(attempt, 0).filter()
     )
     return list(hook.client.send(call).jobs)
 

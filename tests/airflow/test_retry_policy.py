@@ -10,8 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureEx
 
 from airflow_provider_pai.errors import APIError, JobError, TransportError
 from airflow_provider_pai.model.training.diagnosis import diagnose
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.operators.outcome import job_error
 from airflow_provider_pai.operators.retry_policy import HAS_RETRY_POLICIES, PAIRetryPolicy
 from tests.support.attempt import training
 
@@ -20,9 +21,8 @@ with_policies = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="retry policie
 without_policies = pytest.mark.skipif(HAS_RETRY_POLICIES, reason="this Airflow has retry policies")
 
 
-def job_error(code: str) -> JobError:
-    diagnosis = diagnose(Evidence(JobSnapshot("train1", "Failed", reason_code=code)))
-    return diagnosis.kind("it ended", diagnosis.evidence.job, (), diagnosis)
+def failed_with(code: str) -> JobError:
+    return job_error(diagnose(FailureDetails(JobSnapshot("train1", "Failed", reason_code=code))), "console")
 
 
 def decided(error: BaseException, context: Any = None, **arguments: Any) -> tuple[str, timedelta | None]:
@@ -33,29 +33,29 @@ def decided(error: BaseException, context: Any = None, **arguments: Any) -> tupl
 @with_policies
 @pytest.mark.parametrize("code", ["UserCommandFailed", "AccessDenied", "ImageNotFound", "StoppedByUser"])
 def test_what_would_end_the_same_way_fails_at_once(code: str) -> None:
-    assert decided(job_error(code)) == ("fail", None)
+    assert decided(failed_with(code)) == ("fail", None)
 
 
 @with_policies
 @pytest.mark.parametrize("code", ["ResourceAllocateFailed", "QuotaExceeded"])
 def test_what_found_no_capacity_waits_longer(code: str) -> None:
-    assert decided(job_error(code)) == ("retry", timedelta(minutes=15))
-    assert decided(job_error(code), capacity_delay=timedelta(hours=1)) == ("retry", timedelta(hours=1))
+    assert decided(failed_with(code)) == ("retry", timedelta(minutes=15))
+    assert decided(failed_with(code), capacity_delay=timedelta(hours=1)) == ("retry", timedelta(hours=1))
     assert decided(APIError("CreateTrainingJob", 400, code, "no"))[0] == "retry"
 
 
 @with_policies
 def test_no_capacity_never_makes_the_wait_shorter_than_the_task_says() -> None:
     patient = {"task": training(retry_delay=timedelta(hours=2))}
-    assert decided(job_error("QuotaExceeded"), patient) == ("retry", timedelta(hours=2))
+    assert decided(failed_with("QuotaExceeded"), patient) == ("retry", timedelta(hours=2))
     hasty = {"task": training(retry_delay=timedelta(seconds=1))}
-    assert decided(job_error("QuotaExceeded"), hasty) == ("retry", timedelta(minutes=15))
+    assert decided(failed_with("QuotaExceeded"), hasty) == ("retry", timedelta(minutes=15))
 
 
 @with_policies
 @pytest.mark.parametrize("code", ["PodPreempted", "InternalError", "SomethingNobodyKnows"])
 def test_what_may_end_better_is_retried_as_the_task_says(code: str) -> None:
-    assert decided(job_error(code)) == ("default", None)
+    assert decided(failed_with(code)) == ("default", None)
 
 
 @with_policies
@@ -69,8 +69,8 @@ def test_a_decision_says_why() -> None:
     def reason(error: BaseException) -> str:
         return PAIRetryPolicy().evaluate(error, 1, 3).reason or ""
 
-    assert "The command failed" in reason(job_error("UserCommandFailed"))
-    assert "no quota or no machine" in reason(job_error("QuotaExceeded"))
+    assert "The command failed" in reason(failed_with("UserCommandFailed"))
+    assert "no quota or no machine" in reason(failed_with("QuotaExceeded"))
     assert "CreateTrainingJob was refused: InvalidParameter" in reason(
         APIError("CreateTrainingJob", 400, "InvalidParameter", "EcsSpec is wrong")
     )

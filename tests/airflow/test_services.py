@@ -19,7 +19,7 @@ from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.reconcile import Awaited
+from airflow_provider_pai.model.serving.reconcile import WaitCondition
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
 from airflow_provider_pai.operators.services import PAIDeleteServiceOperator
@@ -182,7 +182,7 @@ def test_the_sensor_sees_a_service_that_runs_at_once(pai: LocalPAI, name: str, c
 def test_the_sensor_waits_for_a_status_in_the_triggerer(pai: LocalPAI, name: str, code: str) -> None:
     deploy(name, OLD, code)
     PAIServiceHook().stop(name)
-    PAIServiceHook().wait(name, Awaited(status="Stopped"), interval=0.1)
+    PAIServiceHook().wait(name, WaitCondition(status="Stopped"), interval=0.1)
     PAIServiceHook().start(name)
     run_deferred(sensor(name, deferrable=True))
     PAIServiceHook().delete(name)

@@ -18,7 +18,7 @@ from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.arguments import checked_spec
-from airflow_provider_pai.model.training.ownership import JobIdentity
+from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -26,12 +26,12 @@ from tests.support.attempt import Attempt, training
 from tests.support.interrupted import Died, interrupted, once
 
 SPEC = checked_spec({"command": "sleep 60", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"})
-FIRST = JobIdentity("tests", "dag", "run", "train")
+FIRST = JobOwner("tests", "dag", "run", "train")
 
 
 @pytest.fixture
-def identity(request: pytest.FixtureRequest, pai: LocalPAI) -> Iterator[JobIdentity]:
-    identity = JobIdentity("tests", "dag", request.node.name, "train")
+def identity(request: pytest.FixtureRequest, pai: LocalPAI) -> Iterator[JobOwner]:
+    identity = JobOwner("tests", "dag", request.node.name, "train")
     yield identity
     for job in active(identity):
         PAITrainingHook().stop(job.job_id)
@@ -49,15 +49,15 @@ def set_lag(pai: LocalPAI, seconds: float) -> None:
     requests.post(f"{pai.ready.api}/_local/list-lag", json={"seconds": seconds}, timeout=5).raise_for_status()
 
 
-def jobs(identity: JobIdentity) -> list[JobSnapshot]:
+def jobs(identity: JobOwner) -> list[JobSnapshot]:
     return PAITrainingHook()._submission.jobs_of(identity)
 
 
-def active(identity: JobIdentity) -> list[JobSnapshot]:
+def active(identity: JobOwner) -> list[JobSnapshot]:
     return [job for job in jobs(identity) if not job.is_terminal and "airflow.stopping" not in job.labels]
 
 
-def submit(hook: PAITrainingHook, identity: JobIdentity, spec: TrainingJobSpec = SPEC, name: str = "job") -> str:
+def submit(hook: PAITrainingHook, identity: JobOwner, spec: TrainingJobSpec = SPEC, name: str = "job") -> str:
     return hook.submit_or_adopt(spec, identity, name)[0].job_id
 
 
@@ -75,7 +75,7 @@ def with_bucket(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_little_code_and_its_job_take_four_requests_and_a_look_for_copies(
-    pai: LocalPAI, identity: JobIdentity, source: Path, monkeypatch: pytest.MonkeyPatch
+    pai: LocalPAI, identity: JobOwner, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_bucket(pai, monkeypatch)
     hook = PAITrainingHook()
@@ -89,7 +89,7 @@ def test_little_code_and_its_job_take_four_requests_and_a_look_for_copies(
 
 
 def test_unchanged_code_takes_no_more_and_is_not_sent(
-    pai: LocalPAI, identity: JobIdentity, source: Path, monkeypatch: pytest.MonkeyPatch
+    pai: LocalPAI, identity: JobOwner, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_bucket(pai, monkeypatch)
     (source / "table.bin").write_bytes(os.urandom(SMALL))
@@ -105,7 +105,7 @@ def test_unchanged_code_takes_no_more_and_is_not_sent(
     }
 
 
-def test_a_later_try_that_adopts_needs_nothing_but_the_look(pai: LocalPAI, identity: JobIdentity, source: Path) -> None:
+def test_a_later_try_that_adopts_needs_nothing_but_the_look(pai: LocalPAI, identity: JobOwner, source: Path) -> None:
     spec = replace(SPEC, source_dir=str(source))
     job_id = submit(PAITrainingHook(), identity, spec)
     pai.faults.reset_counts()
@@ -113,7 +113,7 @@ def test_a_later_try_that_adopts_needs_nothing_but_the_look(pai: LocalPAI, ident
     assert pai.faults.counts() == {"ListTrainingJobs": 1, "UpdateTrainingJobLabels": 1}
 
 
-def test_the_instance_type_is_looked_up_while_jobs_are(pai: LocalPAI, identity: JobIdentity) -> None:
+def test_the_instance_type_is_looked_up_while_jobs_are(pai: LocalPAI, identity: JobOwner) -> None:
     both = threading.Barrier(2, timeout=30)
 
     def meet() -> None:
@@ -128,7 +128,7 @@ def test_the_instance_type_is_looked_up_while_jobs_are(pai: LocalPAI, identity: 
     submit(interrupted(PAITrainingHook(), before=before), identity)
 
 
-def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalPAI, identity: JobIdentity) -> None:
+def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalPAI, identity: JobOwner) -> None:
     other: list[str] = []
     hook = interrupted(
         PAITrainingHook(),
@@ -147,7 +147,7 @@ def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_th
 ) -> None:
     attempt = Attempt()
     operator = training(command="sleep 60")
-    identity, hook = operator._identity_in(attempt.context), PAITrainingHook()
+    identity, hook = operator._owner_in(attempt.context), PAITrainingHook()
     mine = submit(hook, identity)
     body = create_body(replace(SPEC, labels=identity.labels(), command=command, job_name="twin"), "12345")
     twin = hook.client.send(create_training_job(body))
@@ -161,9 +161,9 @@ def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_th
 
 
 def test_a_copy_that_creates_after_a_later_try_has_settled_ends_with_one_job_too(
-    pai: LocalPAI, identity: JobIdentity
+    pai: LocalPAI, identity: JobOwner
 ) -> None:
-    later = JobIdentity(identity.deployment, identity.dag_id, identity.run_id, identity.task_id, try_number=2)
+    later = JobOwner(identity.deployment, identity.dag_id, identity.run_id, identity.task_id, try_number=2)
     zombie = interrupted(
         PAITrainingHook(),
         before=once("CreateTrainingJob", lambda: jobs_of_later.append(submit(PAITrainingHook(), later))),
@@ -175,9 +175,9 @@ def test_a_copy_that_creates_after_a_later_try_has_settled_ends_with_one_job_too
 
 
 def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(
-    pai: LocalPAI, identity: JobIdentity
+    pai: LocalPAI, identity: JobOwner
 ) -> None:
-    cleared = JobIdentity(
+    cleared = JobOwner(
         identity.deployment, identity.dag_id, identity.run_id, identity.task_id, generation=1, try_number=2
     )
     new: list[str] = []
@@ -190,7 +190,7 @@ def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(
 
 
 @pytest.mark.usefixtures("lag")
-def test_a_job_that_the_list_does_not_show_yet_is_waited_for(pai: LocalPAI, identity: JobIdentity) -> None:
+def test_a_job_that_the_list_does_not_show_yet_is_waited_for(pai: LocalPAI, identity: JobOwner) -> None:
     waits: list[float] = []
     hook = PAITrainingHook(sleep=lambda seconds: (waits.append(seconds), set_lag(pai, 0.0))[0])
     job_id = submit(hook, identity)
@@ -199,13 +199,13 @@ def test_a_job_that_the_list_does_not_show_yet_is_waited_for(pai: LocalPAI, iden
 
 
 @pytest.mark.usefixtures("lag")
-def test_a_lost_answer_and_a_lagging_list_make_one_job(pai: LocalPAI, identity: JobIdentity) -> None:
+def test_a_lost_answer_and_a_lagging_list_make_one_job(pai: LocalPAI, identity: JobOwner) -> None:
     pai.faults.add(Fault("CreateTrainingJob", FaultKind.DROP_AFTER))
     job_id = submit(PAITrainingHook(), identity)
     assert [job.job_id for job in active(identity)] == [job_id]
 
 
-def test_a_create_that_was_refused_is_not_looked_for(pai: LocalPAI, identity: JobIdentity) -> None:
+def test_a_create_that_was_refused_is_not_looked_for(pai: LocalPAI, identity: JobOwner) -> None:
     pai.faults.add(Fault("CreateTrainingJob", FaultKind.ERROR, status=400, code="InvalidParameter"))
     hook = PAITrainingHook()
     with pytest.raises(PAIError, match="InvalidParameter"):
@@ -240,7 +240,7 @@ def test_a_task_that_is_killed_in_the_middle_of_the_create_stops_what_comes_of_i
         operator.execute(attempt.context)
     # What Airflow does on SIGTERM, in the same process.
     operator.on_kill()
-    identity = operator._identity
+    identity = operator._owner
     assert identity is not None
     set_lag(pai, 0.0)
     assert len(jobs(identity)) == 1
@@ -288,7 +288,7 @@ def test_a_stop_that_was_lost_is_sent_again_before_another_job_is_submitted(pai:
     hook.stop(new)
 
 
-def test_a_job_is_not_given_up_because_its_copies_could_not_be_looked_for(pai: LocalPAI, identity: JobIdentity) -> None:
+def test_a_job_is_not_given_up_because_its_copies_could_not_be_looked_for(pai: LocalPAI, identity: JobOwner) -> None:
     hook = PAITrainingHook(sleep=lambda _: None)
 
     def outage() -> None:

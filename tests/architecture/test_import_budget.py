@@ -76,11 +76,11 @@ def test_the_package_alone_loads_nothing_but_the_standard_library() -> None:
 
 def test_a_hook_loads_no_library_for_credentials_that_it_may_not_need() -> None:
     """It costs 200 modules, aiohttp and a scheduler among them."""
-    sign = "keys_of(KeyPair('id', 'secret')).current()"
+    sign = "credentials_provider(KeyPair('id', 'secret')).current()"
     imports = "from airflow_provider_pai.hooks.training import PAITrainingHook"
     keys = (
         "from airflow_provider_pai.api.signing import KeyPair; "
-        "from airflow_provider_pai.client.credentials.provider import keys_of"
+        "from airflow_provider_pai.client.credentials.factory import credentials_provider"
     )
     assert below(loaded(imports, keys, sign), ("alibabacloud_credentials", "apscheduler")) == set()
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.training.status import JobSnapshot
-from airflow_provider_pai.operators.attempt import identity_of
+from airflow_provider_pai.operators.attempt import owner_of
 from tests.chaos.trial import Trial
 from tests.support.exactly_one import doubles, wrong_value
 
@@ -17,7 +17,7 @@ _PATIENCE = 15.0
 
 def violations(trial: Trial, hook: PAITrainingHook) -> Iterator[str]:
     """Yield what a trial has broken; waits until what was asked to end has ended."""
-    identity = identity_of(trial.last, trial.retries)
+    identity = owner_of(trial.last, trial.retries)
     active = _active(hook, identity.filter())
     if active and trial.orphaned:
         # The last try was killed: nobody of ours was left. Airflow fails the task, and the janitor comes by.

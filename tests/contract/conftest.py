@@ -16,11 +16,11 @@ from alibabacloud_tea_util.models import RuntimeOptions
 from tests.support.jobs import Jobs
 
 if TYPE_CHECKING:
-    from airflow_provider_pai.local.ready import Ready
     from airflow_provider_pai.local.server import LocalPAI
+    from airflow_provider_pai.local.server_info import ServerInfo
 
 
-def sdk_config(ready: Ready, **changed: str) -> Config:
+def sdk_config(ready: ServerInfo, **changed: str) -> Config:
     """Return the configuration of an official client for a local PAI."""
     keys = {"access_key_id": ready.access_key_id, "access_key_secret": ready.access_key_secret, **changed}
     return Config(endpoint=ready.api.removeprefix("http://"), protocol="http", region_id=ready.region_id, **keys)

@@ -25,7 +25,7 @@ LOST = "Connection aborted|RemoteDisconnected|reset by peer"
 IMAGE = "eas-registry-vpc.cn-hangzhou.cr.aliyuncs.com/pai-eas/python-inference:py39-ubuntu2004"
 
 
-class House:
+class LocalRuntimeHarness:
     """A local PAI whose services become what is wanted at once, or by hand."""
 
     def __init__(self) -> None:
@@ -37,21 +37,21 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house() -> House:
-    return House()
+def harness() -> LocalRuntimeHarness:
+    return LocalRuntimeHarness()
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, house: House) -> Iterator[LocalPAI]:
-    with LocalPAI(tmp_path_factory.mktemp("eas"), sandbox=Mode.PLAIN, fleet=house.fleet) as server:
+def server(tmp_path_factory: pytest.TempPathFactory, harness: LocalRuntimeHarness) -> Iterator[LocalPAI]:
+    with LocalPAI(tmp_path_factory.mktemp("eas"), sandbox=Mode.PLAIN, service_runtime=harness.fleet) as server:
         yield server
 
 
 @pytest.fixture
-def pai(server: LocalPAI, house: House) -> Iterator[LocalPAI]:
+def pai(server: LocalPAI, harness: LocalRuntimeHarness) -> Iterator[LocalPAI]:
     """The server, without services and faults."""
     yield server
-    house.fleets[-1].by_hand = False
+    harness.fleets[-1].by_hand = False
     server.reset()
 
 
@@ -61,8 +61,8 @@ def eas(pai: LocalPAI) -> Client:
 
 
 @pytest.fixture
-def fleet(house: House, pai: LocalPAI) -> SettledFleet:
-    return house.fleets[-1]
+def fleet(harness: LocalRuntimeHarness, pai: LocalPAI) -> SettledFleet:
+    return harness.fleets[-1]
 
 
 def config(name: str, **members: Any) -> dict[str, Any]:
@@ -451,11 +451,11 @@ def test_faults_meet_the_operations_of_eas(eas: Client, pai: LocalPAI) -> None:
 
 
 def test_services_are_there_after_a_restart(tmp_path: Path) -> None:
-    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, fleet=SettledFleet) as first:
+    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledFleet) as first:
         eas = Client(sdk_config(first.ready))
         create(eas, "blue", metadata={"group": "colours"})
         before, group = describe(eas, "blue"), eas.describe_group(REGION, "colours").body
-    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, fleet=SettledFleet) as second:
+    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledFleet) as second:
         eas = Client(sdk_config(second.ready))
         after = describe(eas, "blue")
         assert (after.service_uid, after.access_token) == (before.service_uid, before.access_token)

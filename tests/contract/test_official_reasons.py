@@ -8,7 +8,7 @@ import alibabacloud_paistudio20220112.models as models
 import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 
-from airflow_provider_pai.local.jobs.transitions import Reason
+from airflow_provider_pai.local.jobs.transitions import ReasonCode
 
 if TYPE_CHECKING:
     import oss2
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAI_IMAGE = "registry.cn-hangzhou.aliyuncs.com/pai-dlc/pytorch-training"
 
 
-def checked(client: TrainingClient, job: models.GetTrainingJobResponseBody, reason: Reason) -> str:
+def checked(client: TrainingClient, job: models.GetTrainingJobResponseBody, reason: ReasonCode) -> str:
     """Check that a job's reason stands wherever it must, and return it in words."""
     assert job.reason_code == reason
     last = job.status_transitions[-1]
@@ -40,13 +40,13 @@ def code(key: str, bucket: str) -> dict[str, Any]:
 def test_a_command_that_fails(jobs: Jobs, training: TrainingClient) -> None:
     job = jobs.run("exit 3")
     assert job.status == "Failed"
-    assert "exit code 3" in checked(training, job, Reason.COMMAND_FAILED)
+    assert "exit code 3" in checked(training, job, ReasonCode.COMMAND_FAILED)
 
 
 def test_a_command_that_runs_too_long(jobs: Jobs, training: TrainingClient) -> None:
     job = jobs.run("sleep 60", Scheduler={"MaxRunningTimeInSeconds": 1})
     assert job.status == "Failed"
-    assert "its limit of 1 seconds" in checked(training, job, Reason.TIMEOUT)
+    assert "its limit of 1 seconds" in checked(training, job, ReasonCode.TIMEOUT)
 
 
 def test_a_job_that_is_stopped(jobs: Jobs, training: TrainingClient) -> None:
@@ -55,21 +55,21 @@ def test_a_job_that_is_stopped(jobs: Jobs, training: TrainingClient) -> None:
     training.stop_training_job(job_id)
     job = jobs.until(job_id)
     assert job.status == "Terminated"
-    assert "on request" in checked(training, job, Reason.STOPPED)
+    assert "on request" in checked(training, job, ReasonCode.STOPPED)
 
 
 def test_requirements_that_can_not_be_installed(local_pai: LocalPAI, jobs: Jobs, training: TrainingClient) -> None:
     nowhere = f"{local_pai.ready.oss}/nowhere/no_such_package-1.0.zip"
     job = jobs.run("true", PythonRequirements=[f"no-such-package @ {nowhere}"])
     assert job.status == "InitializeFailed"
-    assert "pip could not install the requirements" in checked(training, job, Reason.REQUIREMENTS_FAILED)
+    assert "pip could not install the requirements" in checked(training, job, ReasonCode.REQUIREMENTS_FAILED)
 
 
 def test_an_input_that_is_not_there(local_pai: LocalPAI, jobs: Jobs, training: TrainingClient) -> None:
     uri = f"oss://{local_pai.ready.bucket}/nowhere/data.csv"
     job = jobs.run("true", InputChannels=[{"Name": "train", "InputUri": uri}])
     assert job.status == "InitializeFailed"
-    message = checked(training, job, Reason.DATA_FAILED)
+    message = checked(training, job, ReasonCode.DATA_FAILED)
     assert "input channel train" in message
     assert uri in message
 
@@ -77,7 +77,7 @@ def test_an_input_that_is_not_there(local_pai: LocalPAI, jobs: Jobs, training: T
 def test_source_code_that_is_not_there(local_pai: LocalPAI, jobs: Jobs, training: TrainingClient) -> None:
     job = jobs.run("true", algorithm=code("nowhere/", local_pai.ready.bucket))
     assert job.status == "InitializeFailed"
-    assert "nowhere/" in checked(training, job, Reason.CODE_FAILED)
+    assert "nowhere/" in checked(training, job, ReasonCode.CODE_FAILED)
 
 
 def test_source_code_that_is_no_archive(
@@ -86,7 +86,7 @@ def test_source_code_that_is_no_archive(
     bucket.put_object("reasons/source.tar.gz", b"no archive")
     job = jobs.run("true", algorithm=code("reasons/source.tar.gz", local_pai.ready.bucket))
     assert job.status == "InitializeFailed"
-    assert "is refused" in checked(training, job, Reason.CODE_FAILED)
+    assert "is refused" in checked(training, job, ReasonCode.CODE_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_source_code_that_is_no_archive(
 def test_an_image_that_pai_does_not_have(jobs: Jobs, training: TrainingClient, image: str) -> None:
     job = jobs.run("true", algorithm={"Image": image})
     assert job.status == "InitializeFailed"
-    assert image in checked(training, job, Reason.IMAGE_FAILED)
+    assert image in checked(training, job, ReasonCode.IMAGE_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +141,5 @@ def test_what_can_be_seen_before_is_refused_at_once(jobs: Jobs, members: dict[st
 
 def test_a_job_that_succeeds_has_no_error(jobs: Jobs, training: TrainingClient) -> None:
     job = jobs.run("true")
-    assert job.reason_code == Reason.SUCCEED
+    assert job.reason_code == ReasonCode.SUCCEED
     assert training.get_training_job_error_info(job.training_job_id).body.error_info.code is None

@@ -14,7 +14,12 @@ import pytest
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.api.training import create_training_job, get_training_job
 from airflow_provider_pai.api.workspaces import get_workspace
-from airflow_provider_pai.client.credentials.provider import FixedKeys, Lease, LeasedKeys, keys_of
+from airflow_provider_pai.client.credentials.factory import credentials_provider
+from airflow_provider_pai.client.credentials.provider import (
+    RefreshingCredentials,
+    StaticCredentials,
+    TemporaryCredentials,
+)
 from airflow_provider_pai.client.credentials.sources import AssumedRole, CredentialsUri
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.oss.upload import PART_SIZE
@@ -83,16 +88,16 @@ def test_a_token_that_can_not_be_replaced_is_told_at_once(
 def test_a_create_waits_for_a_key_service_that_fails_for_a_moment(config: ClientConfig, cloud: Cloud) -> None:
     cloud.keys_fail = 2
     waits: list[float] = []
-    keys = LeasedKeys(lambda: _asked(config), now=lambda: float(len(waits)))
+    keys = RefreshingCredentials(lambda: _asked(config), now=lambda: float(len(waits)))
     assert PAIClient(config, keys=keys, sleep=waits.append).send(create_training_job({})) == "train1"
     assert len(waits) == 2
 
 
-def _asked(config: ClientConfig) -> Lease:
-    from airflow_provider_pai.client.credentials.metadata import credentials_uri
+def _asked(config: ClientConfig) -> TemporaryCredentials:
+    from airflow_provider_pai.client.credentials.metadata import request_from_uri
 
     assert isinstance(config.credentials, CredentialsUri)
-    return credentials_uri(config.credentials)
+    return request_from_uri(config.credentials)
 
 
 def test_a_key_service_that_stays_away_is_told_as_such(config: ClientConfig, cloud: Cloud, server: StubServer) -> None:
@@ -133,7 +138,7 @@ def test_a_token_that_can_not_be_replaced_ends_an_upload_at_once(config: ClientC
     assert tokens(server, "x-oss-security-token") == ["token-0"]
 
 
-class Counting(FixedKeys):
+class Counting(StaticCredentials):
     signed = 0
 
     def current(self) -> KeyPair:
@@ -176,8 +181,8 @@ def test_a_role_is_assumed_again_when_local_pai_says_that_its_token_is_over(move
     # A request's own time may be 15 minutes off, a token's end not by a second: so the server lags, then leads.
     moved.clock.move_to(timedelta(seconds=-850))
     ask()
-    first = keys_of(role).current()
+    first = credentials_provider(role).current()
     moved.clock.move_to(timedelta(seconds=100))
     ask()
     assert first.security_token
-    assert keys_of(role).current() != first
+    assert credentials_provider(role).current() != first

@@ -14,7 +14,7 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.cluster import AirflowCluster
 from devtools.postgres import PostgreSQL, find_programs
-from tests.faults.stage import Stage
+from tests.faults.cluster import ClusterHarness
 from tests.faults.tokens import connection_uri, temporary_keys
 from tests.support.machine import missing
 
@@ -43,7 +43,7 @@ OUTCOME = pytest.StashKey[Future[None]]()
 
 
 @pytest.fixture(scope="package")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
     """Everything, started once."""
     if find_programs() is None:
         missing("postgresql", "no PostgreSQL server here; Debian's package is postgresql")
@@ -74,7 +74,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         # One after the other: the jobs of two that start at the same time can't be told apart.
         cluster.start_component(TRIGGERERS[1])
         cluster.wait_ready(TRIGGERERS[1])
-        yield Stage(cluster, clouds, database.url, frozenset(secrets))
+        yield ClusterHarness(cluster, clouds, database.url, frozenset(secrets))
 
 
 ORDER = (
@@ -99,12 +99,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def together(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[str, Future[None]]]:
+def together(request: pytest.FixtureRequest, harness: ClusterHarness) -> Iterator[dict[str, Future[None]]]:
     """The tests marked ``together``: all that were selected run side by side, since each mostly waits."""
     items = [item for item in request.session.items if item.get_closest_marker("together")]
     with ThreadPoolExecutor(AT_A_TIME) as threads:
         yield {
-            item.nodeid: threads.submit(item.obj, stage, **(item.callspec.params if hasattr(item, "callspec") else {}))
+            item.nodeid: threads.submit(
+                item.obj, harness, **(item.callspec.params if hasattr(item, "callspec") else {})
+            )
             for item in items
             if isinstance(item, pytest.Function)
         }

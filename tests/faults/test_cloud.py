@@ -10,25 +10,27 @@ import pytest
 from airflow_provider_pai.api.training import delete_training_job
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.http.faults import ANY, Fault, FaultKind
-from tests.faults.stage import Stage, config_of
+from tests.faults.cluster import ClusterHarness, config_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
 LONG = "echo begun; sleep 600"
 
 
-def test_pai_is_unreachable_for_a_while(stage: Stage) -> None:
-    cloud = stage.clouds["pai_outage"]
-    lives = [stage.start(dag_id, "echo begun; sleep 20", connection="pai_outage") for dag_id in ("sync", "deferred")]
-    for life in lives:
-        life.watched()
+def test_pai_is_unreachable_for_a_while(harness: ClusterHarness) -> None:
+    cloud = harness.clouds["pai_outage"]
+    task_runs = [
+        harness.start(dag_id, "echo begun; sleep 20", connection="pai_outage") for dag_id in ("sync", "deferred")
+    ]
+    for task_run in task_runs:
+        task_run.watched()
     cloud.faults.add(Fault(ANY, FaultKind.DROP_BEFORE, times=1_000_000))
     time.sleep(30)
     cloud.faults.clear()
-    for life in lives:
-        life.assert_succeeded_with("Succeed")
-        assert life.now.try_number == 1
-    sync, deferred = lives
+    for task_run in task_runs:
+        task_run.assert_succeeded_with("Succeed")
+        assert task_run.now.try_number == 1
+    sync, deferred = task_runs
     assert sync.log().count("PAI gives no usable answer") == sync.log().count("PAI answers again") == 1
     # A triggerer that takes over meanwhile knows of no outage before.
     assert deferred.log().count("PAI gives no usable answer") >= 1
@@ -36,45 +38,45 @@ def test_pai_is_unreachable_for_a_while(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("dag_id", ["sync_retried", "deferred_retried"])
-def test_the_job_is_stopped_in_pais_console(stage: Stage, dag_id: str) -> None:
-    life = stage.start(dag_id, LONG).watched()
-    life.stop()
-    life.assert_succeeded_with("Terminated", "Succeed")
-    assert "JobStoppedError" in life.log(1)
+def test_the_job_is_stopped_in_pais_console(harness: ClusterHarness, dag_id: str) -> None:
+    task_run = harness.start(dag_id, LONG).watched()
+    task_run.stop()
+    task_run.assert_succeeded_with("Terminated", "Succeed")
+    assert "JobStoppedError" in task_run.log(1)
 
 
-def test_the_job_is_deleted_in_pais_console(stage: Stage) -> None:
-    lives = [
-        stage.start(dag_id, LONG, connection="pai_deletion").watched()
+def test_the_job_is_deleted_in_pais_console(harness: ClusterHarness) -> None:
+    task_runs = [
+        harness.start(dag_id, LONG, connection="pai_deletion").watched()
         for dag_id in ("sync_retried", "deferred_retried")
     ]
-    cloud = stage.clouds["pai_deletion"]
+    cloud = harness.clouds["pai_deletion"]
     # Nobody sees the job between its stop and its deletion: PAI deletes only what has ended.
     cloud.faults.add(Fault("GetTrainingJob", FaultKind.ERROR, times=1_000_000))
-    for life in lives:
-        (job,) = life.jobs
-        life.stop()
-        life.wait_statuses("Terminated")
+    for task_run in task_runs:
+        (job,) = task_run.jobs
+        task_run.stop()
+        task_run.wait_statuses("Terminated")
         PAIClient(config_of(cloud)).send(delete_training_job(job.job_id))
     cloud.faults.clear()
-    for life in lives:
-        life.assert_succeeded_with("Succeed")
-        assert life.now.try_number == 2
-        assert "NotFoundError" in life.log(1)
+    for task_run in task_runs:
+        task_run.assert_succeeded_with("Succeed")
+        assert task_run.now.try_number == 2
+        assert "NotFoundError" in task_run.log(1)
 
 
-def test_the_token_of_the_connection_expires(stage: Stage) -> None:
-    cloud = stage.clouds["pai_expiry"]
+def test_the_token_of_the_connection_expires(harness: ClusterHarness) -> None:
+    cloud = harness.clouds["pai_expiry"]
     dags = ("sync_retried", "deferred_retried")
-    lives = [stage.start(dag_id, LONG, connection="pai_expiry").watched() for dag_id in dags]
+    task_runs = [harness.start(dag_id, LONG, connection="pai_expiry").watched() for dag_id in dags]
     # A trigger that fires within seconds of its deferral can fail the task on 3.3.2, before ours is asked.
     time.sleep(10)
     cloud.clock.move_to(timedelta(hours=2))
-    for life in lives:
-        assert life.wait_end() == "failed"
-        assert life.now.try_number == 1
-        assert life.statuses == ["Running"], "with this token nobody could stop it"
-    found = stage.swept("pai_expiry_renewed")
-    assert sorted(orphan["job_id"] for orphan in found) == sorted(life.jobs[0].job_id for life in lives)
-    for life in lives:
-        life.wait_statuses("Terminated")
+    for task_run in task_runs:
+        assert task_run.wait_end() == "failed"
+        assert task_run.now.try_number == 1
+        assert task_run.statuses == ["Running"], "with this token nobody could stop it"
+    found = harness.swept("pai_expiry_renewed")
+    assert sorted(orphan["job_id"] for orphan in found) == sorted(task_run.jobs[0].job_id for task_run in task_runs)
+    for task_run in task_runs:
+        task_run.wait_statuses("Terminated")

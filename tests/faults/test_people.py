@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.stage import Stage
+from tests.faults.cluster import ClusterHarness
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -12,29 +12,29 @@ LONG = "echo begun; sleep 600"
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_the_task_is_marked_while_it_runs(stage: Stage, state: str) -> None:
-    life = stage.start("sync", LONG).watched()
-    life.mark(state)
-    life.wait_statuses("Terminated")
-    assert life.now.state == state
+def test_the_task_is_marked_while_it_runs(harness: ClusterHarness, state: str) -> None:
+    task_run = harness.start("sync", LONG).watched()
+    task_run.mark(state)
+    task_run.wait_statuses("Terminated")
+    assert task_run.now.state == state
 
 
-def test_the_task_is_marked_failed_while_it_is_deferred(stage: Stage) -> None:
-    life = stage.start("deferred", LONG).watched()
-    life.mark("failed")
-    life.wait_statuses("Terminated")
-    assert life.wait_end() == "failed"
+def test_the_task_is_marked_failed_while_it_is_deferred(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred", LONG).watched()
+    task_run.mark("failed")
+    task_run.wait_statuses("Terminated")
+    assert task_run.wait_end() == "failed"
 
 
-def test_the_task_is_marked_success_while_it_is_deferred(stage: Stage) -> None:
-    life = stage.start("deferred", LONG).watched()
-    life.mark("success")
-    life.wait_statuses("Terminated")
-    assert life.wait_end() == "success"
+def test_the_task_is_marked_success_while_it_is_deferred(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred", LONG).watched()
+    task_run.mark("success")
+    task_run.wait_statuses("Terminated")
+    assert task_run.wait_end() == "success"
 
 
-def test_one_of_the_mapped_tasks_is_marked_failed_while_it_is_deferred(stage: Stage) -> None:
-    marked, other = (life.watched() for life in stage.start("mapped", LONG).mapped(2))
+def test_one_of_the_mapped_tasks_is_marked_failed_while_it_is_deferred(harness: ClusterHarness) -> None:
+    marked, other = (task_run.watched() for task_run in harness.start("mapped", LONG).mapped(2))
     marked.mark("failed")
     marked.wait_statuses("Terminated")
     assert other.statuses == ["Running"]
@@ -42,49 +42,49 @@ def test_one_of_the_mapped_tasks_is_marked_failed_while_it_is_deferred(stage: St
     other.wait_statuses("Terminated")
 
 
-def test_the_task_is_cleared_while_it_runs(stage: Stage) -> None:
-    life = stage.start("sync", LONG).watched()
-    life.clear()
-    life.assert_succeeded_with("Terminated", "Succeed")
+def test_the_task_is_cleared_while_it_runs(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync", LONG).watched()
+    task_run.clear()
+    task_run.assert_succeeded_with("Terminated", "Succeed")
 
 
-def test_the_task_is_cleared_while_it_is_deferred(stage: Stage) -> None:
-    life = stage.start("deferred", LONG).watched()
-    life.clear()
-    life.assert_succeeded_with("Terminated", "Succeed")
+def test_the_task_is_cleared_while_it_is_deferred(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred", LONG).watched()
+    task_run.clear()
+    task_run.assert_succeeded_with("Terminated", "Succeed")
 
 
-def test_the_task_is_cleared_after_it_has_succeeded(stage: Stage) -> None:
-    life = stage.start("deferred", "true")
-    life.assert_succeeded_with("Succeed")
-    life.clear()
-    life.wait("success", try_number=2)
-    life.assert_succeeded_with("Succeed", "Succeed")
+def test_the_task_is_cleared_after_it_has_succeeded(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred", "true")
+    task_run.assert_succeeded_with("Succeed")
+    task_run.clear()
+    task_run.wait("success", try_number=2)
+    task_run.assert_succeeded_with("Succeed", "Succeed")
 
 
-def test_the_dag_run_is_marked_failed_while_the_task_runs(stage: Stage) -> None:
-    life = stage.start("sync", LONG).watched()
-    life.mark_run("failed")
-    life.wait_statuses("Terminated")
+def test_the_dag_run_is_marked_failed_while_the_task_runs(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync", LONG).watched()
+    task_run.mark_run("failed")
+    task_run.wait_statuses("Terminated")
 
 
-def test_the_dag_run_is_marked_failed_while_the_task_is_deferred(stage: Stage) -> None:
-    life = stage.start("deferred", LONG).watched()
-    life.mark_run("failed")
-    life.wait_statuses("Terminated")
+def test_the_dag_run_is_marked_failed_while_the_task_is_deferred(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred", LONG).watched()
+    task_run.mark_run("failed")
+    task_run.wait_statuses("Terminated")
 
 
-def test_the_task_has_on_kill_leave_and_is_marked_failed_while_it_is_deferred(stage: Stage) -> None:
-    life = stage.start("left", "echo begun; sleep 45").watched()
-    life.mark("failed")
-    life.wait_statuses("Succeed", timeout=120)
-    assert life.now.state == "failed"
+def test_the_task_has_on_kill_leave_and_is_marked_failed_while_it_is_deferred(harness: ClusterHarness) -> None:
+    task_run = harness.start("left", "echo begun; sleep 45").watched()
+    task_run.mark("failed")
+    task_run.wait_statuses("Succeed", timeout=120)
+    assert task_run.now.state == "failed"
 
 
-def test_the_task_does_not_wait_for_completion(stage: Stage) -> None:
-    life = stage.start("submitted", LONG, connection="pai_detached")
-    assert life.wait_end() == "success"
-    assert stage.swept("pai_detached") == []
-    assert life.statuses == ["Running"]
-    assert life.result()["job_id"] == life.jobs[0].job_id
-    life.stop()
+def test_the_task_does_not_wait_for_completion(harness: ClusterHarness) -> None:
+    task_run = harness.start("submitted", LONG, connection="pai_detached")
+    assert task_run.wait_end() == "success"
+    assert harness.swept("pai_detached") == []
+    assert task_run.statuses == ["Running"]
+    assert task_run.result()["job_id"] == task_run.jobs[0].job_id
+    task_run.stop()

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.waits import wait_for
-from tests.faults.stage import PATIENCE, Life, Stage
+from tests.faults.cluster import PATIENCE, ClusterHarness, TaskRun
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -30,110 +30,110 @@ def await_true(what: str, seen: Callable[[], bool]) -> None:
     wait_for(seen, bool, what, timeout=PATIENCE, interval=0.1)
 
 
-def kill(life: Life, number: signal.Signals = signal.SIGKILL) -> None:
-    pid = life.now.pid
+def kill(task_run: TaskRun, number: signal.Signals = signal.SIGKILL) -> None:
+    pid = task_run.now.pid
     assert pid is not None
     os.kill(pid, number)
 
 
-def test_the_task_process_is_killed_before_the_create(stage: Stage) -> None:
-    cloud = stage.clouds["pai_held_before"]
+def test_the_task_process_is_killed_before_the_create(harness: ClusterHarness) -> None:
+    cloud = harness.clouds["pai_held_before"]
     cloud.faults.add(Fault("ListTrainingJobs", FaultKind.SLOW, delay_s=HELD))
-    life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_before")
+    task_run = harness.start("sync_retried", SHORT, SHORT, connection="pai_held_before")
     await_true("the first look", lambda: asked(cloud, "ListTrainingJobs") > 0)
-    kill(life)
-    life.assert_succeeded_with("Succeed")
+    kill(task_run)
+    task_run.assert_succeeded_with("Succeed")
     assert asked(cloud, "CreateTrainingJob") == 1
 
 
-def test_the_task_process_is_killed_in_the_middle_of_the_create(stage: Stage) -> None:
-    cloud = stage.clouds["pai_held_during"]
+def test_the_task_process_is_killed_in_the_middle_of_the_create(harness: ClusterHarness) -> None:
+    cloud = harness.clouds["pai_held_during"]
     cloud.faults.add(Fault("CreateTrainingJob", FaultKind.SLOW, delay_s=2))
-    life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_during")
+    task_run = harness.start("sync_retried", SHORT, SHORT, connection="pai_held_during")
     await_true("the create", lambda: asked(cloud, "CreateTrainingJob") > 0)
-    kill(life)
+    kill(task_run)
     # Whether PAI carries out what it has half read, or has just done so: there is one job in any case.
-    life.assert_succeeded_with("Succeed")
+    task_run.assert_succeeded_with("Succeed")
 
 
-def test_the_task_process_is_killed_after_the_create_before_anybody_knows_of_the_job(stage: Stage) -> None:
-    cloud = stage.clouds["pai_held_after"]
+def test_the_task_process_is_killed_after_the_create_before_anybody_knows_of_the_job(harness: ClusterHarness) -> None:
+    cloud = harness.clouds["pai_held_after"]
     cloud.faults.add(Fault("CreateTrainingJob", FaultKind.SLOW, delay_s=2))
-    life = stage.start("sync_retried", SHORT, SHORT, connection="pai_held_after")
+    task_run = harness.start("sync_retried", SHORT, SHORT, connection="pai_held_after")
     await_true("the create", lambda: asked(cloud, "CreateTrainingJob") > 0)
     looks = asked(cloud, "ListTrainingJobs")
     cloud.faults.add(Fault("ListTrainingJobs", FaultKind.SLOW, delay_s=HELD))
     await_true("the look after the create", lambda: asked(cloud, "ListTrainingJobs") > looks)
-    kill(life)
-    life.assert_succeeded_with("Succeed")
+    kill(task_run)
+    task_run.assert_succeeded_with("Succeed")
     assert asked(cloud, "CreateTrainingJob") == 1
 
 
-def test_the_task_process_is_killed_while_it_waits(stage: Stage) -> None:
-    life = stage.start("sync_retried", SHORT).watched()
-    kill(life)
-    life.assert_succeeded_with("Succeed")
-    assert life.now.try_number == 2
+def test_the_task_process_is_killed_while_it_waits(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync_retried", SHORT).watched()
+    kill(task_run)
+    task_run.assert_succeeded_with("Succeed")
+    assert task_run.now.try_number == 2
 
 
-def test_the_task_process_is_killed_at_its_last_try(stage: Stage) -> None:
-    life = stage.start("sync", LONG, connection="pai_last_try").watched()
-    kill(life)
-    assert life.wait_end() == "failed"
-    assert life.statuses == ["Running"], "nobody of ours is left"
-    assert [orphan["job_id"] for orphan in stage.swept("pai_last_try")] == [life.jobs[0].job_id]
-    life.wait_statuses("Terminated")
+def test_the_task_process_is_killed_at_its_last_try(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync", LONG, connection="pai_last_try").watched()
+    kill(task_run)
+    assert task_run.wait_end() == "failed"
+    assert task_run.statuses == ["Running"], "nobody of ours is left"
+    assert [orphan["job_id"] for orphan in harness.swept("pai_last_try")] == [task_run.jobs[0].job_id]
+    task_run.wait_statuses("Terminated")
 
 
-def test_the_task_process_gets_sigterm(stage: Stage) -> None:
-    life = stage.start("sync_retried", LONG).watched()
-    kill(life, signal.SIGTERM)
-    life.wait_statuses("Terminated")
-    life.assert_succeeded_with("Terminated", "Succeed")
+def test_the_task_process_gets_sigterm(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync_retried", LONG).watched()
+    kill(task_run, signal.SIGTERM)
+    task_run.wait_statuses("Terminated")
+    task_run.assert_succeeded_with("Terminated", "Succeed")
 
 
-def test_the_worker_is_killed_and_its_task_process_lives_on(stage: Stage) -> None:
-    life = stage.start("sync_retried", "echo begun; sleep 60").watched()
-    copy = life.now.pid
+def test_the_worker_is_killed_and_its_task_process_lives_on(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync_retried", "echo begun; sleep 60").watched()
+    copy = task_run.now.pid
     assert copy is not None
     os.kill(parent(copy), signal.SIGKILL)
-    life.wait("running", "success", try_number=2)
-    life.assert_succeeded_with("Succeed")
+    task_run.wait("running", "success", try_number=2)
+    task_run.assert_succeeded_with("Succeed")
 
 
-def test_the_job_fails_and_the_task_is_retried(stage: Stage) -> None:
-    life = stage.start("deferred_retried", "exit 3")
-    life.assert_succeeded_with("Failed", "Succeed")
+def test_the_job_fails_and_the_task_is_retried(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred_retried", "exit 3")
+    task_run.assert_succeeded_with("Failed", "Succeed")
 
 
-def test_execution_timeout_passes_while_the_task_runs(stage: Stage) -> None:
-    life = stage.start("sync_timeout", LONG)
-    assert life.wait_end() == "failed"
-    life.wait_statuses("Terminated")
+def test_execution_timeout_passes_while_the_task_runs(harness: ClusterHarness) -> None:
+    task_run = harness.start("sync_timeout", LONG)
+    assert task_run.wait_end() == "failed"
+    task_run.wait_statuses("Terminated")
 
 
-def test_execution_timeout_passes_while_the_task_is_deferred(stage: Stage) -> None:
-    life = stage.start("deferred_timeout", LONG)
-    assert life.wait_end() == "failed"
+def test_execution_timeout_passes_while_the_task_is_deferred(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred_timeout", LONG)
+    assert task_run.wait_end() == "failed"
     # PAI was given the same limit, and either may be quicker.
-    life.wait_ended()
-    assert life.statuses in (["Terminated"], ["Failed"])
-    assert "JobTimeoutError" in life.log() or "JobStoppedError" in life.log()
+    task_run.wait_ended()
+    assert task_run.statuses in (["Terminated"], ["Failed"])
+    assert "JobTimeoutError" in task_run.log() or "JobStoppedError" in task_run.log()
 
 
-def test_the_deferral_times_out(stage: Stage) -> None:
-    life = stage.start("deferred_patient", LONG).watched()
-    expire_deferral(stage, life)
-    assert life.wait_end() == "failed"
-    life.wait_statuses("Terminated")
+def test_the_deferral_times_out(harness: ClusterHarness) -> None:
+    task_run = harness.start("deferred_patient", LONG).watched()
+    expire_deferral(harness, task_run)
+    assert task_run.wait_end() == "failed"
+    task_run.wait_statuses("Terminated")
 
 
-def expire_deferral(stage: Stage, life: Life) -> None:
+def expire_deferral(harness: ClusterHarness, task_run: TaskRun) -> None:
     """What an hour without any triggerer makes of the deferral, without the hour."""
-    engine = create_engine(stage.database)
+    engine = create_engine(harness.database)
     statement = "update task_instance set trigger_timeout = now() where run_id = :run and state = 'deferred'"
     with engine.begin() as connection:
-        assert connection.execute(text(statement), {"run": life.run.run_id}).rowcount == 1
+        assert connection.execute(text(statement), {"run": task_run.run.run_id}).rowcount == 1
     engine.dispose()
 
 

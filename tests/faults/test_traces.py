@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, inspect, text
 
-from tests.faults.stage import Life, Stage
+from tests.faults.cluster import ClusterHarness, TaskRun
 
 pytestmark = pytest.mark.cluster
 
@@ -20,23 +20,23 @@ def forms(secret: str) -> set[bytes]:
 
 
 @pytest.fixture(scope="module")
-def hidden(stage: Stage) -> set[bytes]:
+def hidden(harness: ClusterHarness) -> set[bytes]:
     """Everything that must not be anywhere."""
-    return {form for secret in stage.secrets for form in forms(secret)}
+    return {form for secret in harness.secrets for form in forms(secret)}
 
 
 @pytest.fixture(scope="module")
-def deferred(stage: Stage) -> Iterator[Life]:
-    """A life whose trigger waits with temporary credentials."""
-    life = stage.start("deferred", "echo begun; sleep 600", connection="pai_token").watched()
-    yield life
-    life.mark("failed")
-    life.wait_statuses("Terminated")
+def deferred(harness: ClusterHarness) -> Iterator[TaskRun]:
+    """A task_run whose trigger waits with temporary credentials."""
+    task_run = harness.start("deferred", "echo begun; sleep 600", connection="pai_token").watched()
+    yield task_run
+    task_run.mark("failed")
+    task_run.wait_statuses("Terminated")
 
 
-def rows(stage: Stage) -> Iterator[tuple[str, bytes]]:
+def rows(harness: ClusterHarness) -> Iterator[tuple[str, bytes]]:
     """Every row of the metadata database, as text."""
-    engine = create_engine(stage.database)
+    engine = create_engine(harness.database)
     with engine.connect() as connection:
         for table in inspect(engine).get_table_names():
             for (row,) in connection.execute(text(f'select cast(t.* as text) from "{table}" t')):
@@ -44,16 +44,16 @@ def rows(stage: Stage) -> Iterator[tuple[str, bytes]]:
     engine.dispose()
 
 
-def test_no_row_of_the_database_holds_a_secret(stage: Stage, deferred: Life, hidden: set[bytes]) -> None:
-    seen = list(rows(stage))
+def test_no_row_of_the_database_holds_a_secret(harness: ClusterHarness, deferred: TaskRun, hidden: set[bytes]) -> None:
+    seen = list(rows(harness))
     tables = {table for table, _ in seen}
     assert {"xcom", "rendered_task_instance_fields", "task_instance", "log", "trigger"} <= tables
     assert [table for table, row in seen if any(secret in row for secret in hidden)] == []
 
 
-def test_no_trigger_holds_a_secret(stage: Stage, deferred: Life, hidden: set[bytes]) -> None:
-    fernet = Fernet(stage.airflow.home.environment(0, (0, 0))["AIRFLOW__CORE__FERNET_KEY"])
-    engine = create_engine(stage.database)
+def test_no_trigger_holds_a_secret(harness: ClusterHarness, deferred: TaskRun, hidden: set[bytes]) -> None:
+    fernet = Fernet(harness.airflow.home.environment(0, (0, 0))["AIRFLOW__CORE__FERNET_KEY"])
+    engine = create_engine(harness.database)
     with engine.connect() as connection:
         rows = connection.execute(text("select kwargs from trigger")).scalars()
         # Airflow stores most of them encrypted, and those of a deferral as they are.
@@ -63,8 +63,8 @@ def test_no_trigger_holds_a_secret(stage: Stage, deferred: Life, hidden: set[byt
     assert [each for each in arguments if any(secret in each for secret in hidden)] == []
 
 
-def test_no_file_of_airflow_holds_a_secret(stage: Stage, hidden: set[bytes]) -> None:
-    files = [path for path in stage.airflow.home.path.rglob("*") if path.is_file()]
+def test_no_file_of_airflow_holds_a_secret(harness: ClusterHarness, hidden: set[bytes]) -> None:
+    files = [path for path in harness.airflow.home.path.rglob("*") if path.is_file()]
     assert any(path.name.startswith("attempt=") for path in files)
     assert any(".trigger." in path.name for path in files)
     assert [str(path) for path in files if any(secret in path.read_bytes() for secret in hidden)] == []

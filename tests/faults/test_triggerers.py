@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from devtools.waits import wait_for
+from tests.faults.cluster import PATIENCE, ClusterHarness, TaskRun
 from tests.faults.conftest import TRIGGERERS
-from tests.faults.stage import PATIENCE, Life, Stage
 
 pytestmark = pytest.mark.cluster
 
@@ -25,11 +25,11 @@ HEALTH_SECONDS = 7.0
 
 
 @pytest.fixture
-def both(stage: Stage) -> Iterator[Callable[[], None]]:
+def both(harness: ClusterHarness) -> Iterator[Callable[[], None]]:
     """Makes both triggerers run, and does so at the end."""
 
     def run() -> None:
-        cluster = stage.airflow
+        cluster = harness.airflow
         for name in TRIGGERERS:
             if name in cluster.children and not cluster.children[name].alive:
                 cluster.kill(name)
@@ -46,109 +46,111 @@ def held(gate: Path) -> str:
     return f"echo begun; until [ -e {gate} ]; do sleep 0.5; done"
 
 
-def watcher(stage: Stage, life: Life) -> str:
-    """Which triggerer runs a life's trigger; on a slow machine they may just be passing it on."""
-    names = {stage.airflow.job_id(name): name for name in TRIGGERERS}
-    owner = wait_for(lambda: life.now.triggerer_id, names.__contains__, f"one of {names}", timeout=PATIENCE)
+def watcher(harness: ClusterHarness, task_run: TaskRun) -> str:
+    """Which triggerer runs a task_run's trigger; on a slow machine they may just be passing it on."""
+    names = {harness.airflow.job_id(name): name for name in TRIGGERERS}
+    owner = wait_for(lambda: task_run.now.triggerer_id, names.__contains__, f"one of {names}", timeout=PATIENCE)
     return names[owner or 0]
 
 
-def wait_taken_over(stage: Stage, life: Life, before: int | None) -> None:
+def wait_taken_over(harness: ClusterHarness, task_run: TaskRun, before: int | None) -> None:
     wait_for(
-        lambda: life.now.triggerer_id,
+        lambda: task_run.now.triggerer_id,
         lambda seen: seen not in (None, before),
         "another triggerer to take over",
         timeout=PATIENCE,
     )
 
 
-def test_a_triggerer_is_restarted(stage: Stage, tmp_path: Path, both: Callable[[], None]) -> None:
-    life = stage.start("deferred", held(tmp_path / "go")).watched()
-    stage.airflow.stop_component(watcher(stage, life))
+def test_a_triggerer_is_restarted(harness: ClusterHarness, tmp_path: Path, both: Callable[[], None]) -> None:
+    task_run = harness.start("deferred", held(tmp_path / "go")).watched()
+    harness.airflow.stop_component(watcher(harness, task_run))
     both()
     time.sleep(GRACE)
-    assert life.statuses == ["Running"]
+    assert task_run.statuses == ["Running"]
     (tmp_path / "go").touch()
-    life.assert_succeeded_with("Succeed")
+    task_run.assert_succeeded_with("Succeed")
 
 
-def test_a_triggerer_is_killed_and_another_takes_over(stage: Stage, tmp_path: Path, both: Callable[[], None]) -> None:
-    life = stage.start("deferred", held(tmp_path / "go")).watched()
-    before = life.now.triggerer_id
-    stage.airflow.kill(watcher(stage, life))
-    wait_taken_over(stage, life, before)
+def test_a_triggerer_is_killed_and_another_takes_over(
+    harness: ClusterHarness, tmp_path: Path, both: Callable[[], None]
+) -> None:
+    task_run = harness.start("deferred", held(tmp_path / "go")).watched()
+    before = task_run.now.triggerer_id
+    harness.airflow.kill(watcher(harness, task_run))
+    wait_taken_over(harness, task_run, before)
     time.sleep(GRACE)
-    assert life.statuses == ["Running"]
+    assert task_run.statuses == ["Running"]
     (tmp_path / "go").touch()
-    life.assert_succeeded_with("Succeed")
+    task_run.assert_succeeded_with("Succeed")
 
 
 def test_a_triggerer_stalls_and_wakes_after_another_has_taken_over(
-    stage: Stage, tmp_path: Path, both: Callable[[], None]
+    harness: ClusterHarness, tmp_path: Path, both: Callable[[], None]
 ) -> None:
     command = held(tmp_path / "go")
-    lives = [stage.start("deferred", command), *stage.start("mapped", command).mapped(2)]
-    for life in lives:
-        life.watched()
-    stalled = watcher(stage, lives[0])
-    moved = [life for life in lives if life.now.triggerer_id == stage.airflow.job_id(stalled)]
-    stage.airflow.children[stalled].send(signal.SIGSTOP)
+    task_runs = [harness.start("deferred", command), *harness.start("mapped", command).mapped(2)]
+    for task_run in task_runs:
+        task_run.watched()
+    stalled = watcher(harness, task_runs[0])
+    moved = [task_run for task_run in task_runs if task_run.now.triggerer_id == harness.airflow.job_id(stalled)]
+    harness.airflow.children[stalled].send(signal.SIGSTOP)
     try:
-        for life in moved:
-            wait_taken_over(stage, life, stage.airflow.job_id(stalled))
+        for task_run in moved:
+            wait_taken_over(harness, task_run, harness.airflow.job_id(stalled))
     finally:
-        stage.airflow.children[stalled].send(signal.SIGCONT)
+        harness.airflow.children[stalled].send(signal.SIGCONT)
     time.sleep(GRACE)
-    assert [life.statuses for life in lives] == [["Running"]] * 3
+    assert [task_run.statuses for task_run in task_runs] == [["Running"]] * 3
     (tmp_path / "go").touch()
-    for life in lives:
-        life.assert_succeeded_with("Succeed")
+    for task_run in task_runs:
+        task_run.assert_succeeded_with("Succeed")
 
 
 def test_the_task_is_marked_failed_while_its_triggerer_is_dead_and_another_lives(
-    stage: Stage, both: Callable[[], None]
+    harness: ClusterHarness, both: Callable[[], None]
 ) -> None:
-    life = stage.start("deferred", LONG, connection="pai_dead_triggerer").watched()
-    stage.airflow.kill(watcher(stage, life))
-    life.mark("failed")
-    assert life.wait_end() == "failed"
+    task_run = harness.start("deferred", LONG, connection="pai_dead_triggerer").watched()
+    harness.airflow.kill(watcher(harness, task_run))
+    task_run.mark("failed")
+    assert task_run.wait_end() == "failed"
     both()
     time.sleep(GRACE)
-    assert life.statuses == ["Running"], "nobody of ours was told"
-    assert [orphan["job_id"] for orphan in stage.swept("pai_dead_triggerer")] == [life.jobs[0].job_id]
-    life.wait_statuses("Terminated")
+    assert task_run.statuses == ["Running"], "nobody of ours was told"
+    assert [orphan["job_id"] for orphan in harness.swept("pai_dead_triggerer")] == [task_run.jobs[0].job_id]
+    task_run.wait_statuses("Terminated")
 
 
 class WithoutTriggerers(NamedTuple):
     """Lives during which no triggerer ran for a while."""
 
-    kept: Life
-    marked: Life
-    cleared: Life
+    kept: TaskRun
+    marked: TaskRun
+    cleared: TaskRun
     gate: Path
 
 
 @pytest.fixture(scope="module")
-def dark(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> WithoutTriggerers:
+def dark(harness: ClusterHarness, tmp_path_factory: pytest.TempPathFactory) -> WithoutTriggerers:
     """Both triggerers are killed; one task is marked and one cleared; later both are started again."""
     gate = tmp_path_factory.mktemp("dark") / "go"
-    lives = WithoutTriggerers(
-        stage.start("deferred", held(gate)),
-        stage.start("deferred", LONG, connection="pai_no_triggerer"),
-        stage.start("deferred", LONG),
+    task_runs = WithoutTriggerers(
+        harness.start("deferred", held(gate)),
+        harness.start("deferred", LONG, connection="pai_no_triggerer"),
+        harness.start("deferred", LONG),
         gate,
     )
-    for life in lives[:3]:
-        life.watched()
+    for task_run in task_runs[:3]:
+        task_run.watched()
     for name in TRIGGERERS:
-        stage.airflow.kill(name)
-    lives.marked.mark("failed")
-    lives.cleared.clear()
+        harness.airflow.kill(name)
+    task_runs.marked.mark("failed")
+    task_runs.cleared.clear()
     time.sleep(HEALTH_SECONDS)
     for name in TRIGGERERS:
-        stage.airflow.start_component(name)
-        stage.airflow.wait_ready(name)
-    return lives
+        harness.airflow.start_component(name)
+        harness.airflow.wait_ready(name)
+    return task_runs
 
 
 def test_all_triggerers_are_killed_and_started_again(dark: WithoutTriggerers) -> None:
@@ -162,10 +164,10 @@ def test_the_task_is_cleared_while_no_triggerer_runs(dark: WithoutTriggerers) ->
     dark.cleared.assert_succeeded_with("Terminated", "Succeed")
 
 
-def test_the_task_is_marked_failed_while_no_triggerer_runs(stage: Stage, dark: WithoutTriggerers) -> None:
+def test_the_task_is_marked_failed_while_no_triggerer_runs(harness: ClusterHarness, dark: WithoutTriggerers) -> None:
     assert dark.marked.wait_end() == "failed"
     # Seen on 3.3.2, each at times: the next triggerer takes the trigger up, only to end it, and tells it; or it
     # ends it before it has run, and nobody is told.
     time.sleep(GRACE)
-    assert {orphan["job_id"] for orphan in stage.swept("pai_no_triggerer")} <= {dark.marked.jobs[0].job_id}
+    assert {orphan["job_id"] for orphan in harness.swept("pai_no_triggerer")} <= {dark.marked.jobs[0].job_id}
     dark.marked.wait_statuses("Terminated")

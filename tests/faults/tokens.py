@@ -11,10 +11,10 @@ import requests
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.http import rpc
-from airflow_provider_pai.local.ready import Ready
+from airflow_provider_pai.local.server_info import ServerInfo
 
 
-def temporary_keys(ready: Ready) -> KeyPair:
+def temporary_keys(ready: ServerInfo) -> KeyPair:
     """Return credentials that are good for an hour by the server's clock."""
     parameters = {
         "Action": "AssumeRole",
@@ -35,7 +35,7 @@ def temporary_keys(ready: Ready) -> KeyPair:
     return KeyPair(given["AccessKeyId"], given["AccessKeySecret"], given["SecurityToken"])
 
 
-def connection_uri(ready: Ready, keys: KeyPair) -> str:
+def connection_uri(ready: ServerInfo, keys: KeyPair) -> str:
     """Return a connection like the server's own, but with these credentials."""
     temporary = replace(ready, access_key_id=keys.access_key_id, access_key_secret=keys.access_key_secret)
     return f"{temporary.airflow_conn_uri}&security_token={quote(keys.security_token or '', safe='')}"

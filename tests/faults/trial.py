@@ -16,8 +16,8 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, TASK_ENDED
 from devtools.waits import WaitTimeoutError, wait_for
-from tests.faults.stage import STOP_SECONDS, Stage
-from tests.faults.weather import Weather
+from tests.faults.cluster import STOP_SECONDS, ClusterHarness
+from tests.faults.schedule import FaultSchedule
 from tests.support.exactly_one import doubles, wrong_value
 
 _DAGS = ("sync_retried", "sync_retried", "deferred_retried", "deferred_retried", "sync", "deferred")
@@ -29,7 +29,7 @@ _LATEST = 25.0
 _LATE = 90.0
 """Seconds in which an older job must have been stopped."""
 _LONGEST = 400.0
-"""Seconds in which a life ends: heartbeats of dead tasks and triggerers are missed for a while first."""
+"""Seconds in which a task_run ends: heartbeats of dead tasks and triggerers are missed for a while first."""
 
 
 class Event(StrEnum):
@@ -49,19 +49,19 @@ _MARKS = {Event.FAILED: "failed", Event.SUCCESS: "success"}
 
 @dataclass
 class Trial:
-    """A life and what was seen of it.
+    """A task_run and what was seen of it.
 
     Attributes:
         seed: repeats its choices; moments depend on the machine.
         history: what happened, in order, for people.
-        life: its task.
+        task_run: its task.
         alone: why nobody of ours may be left to stop its job; empty when somebody must.
         calm: whether no two copies of the task can have been alive, and none was told to end.
     """
 
     seed: str
-    stage: Stage
-    weather: Weather
+    harness: ClusterHarness
+    schedule: FaultSchedule
     gate: Path
     history: list[str] = field(default_factory=list)
     alone: str = ""
@@ -74,8 +74,8 @@ class Trial:
         begin = time.monotonic()
         dag_id, later = chance.choice(_DAGS), chance.choice(_SHORT)
         first = chance.choice((*_SHORT, *[_GATED.format(gate=self.gate)] * 5))
-        self.life = self.stage.start(dag_id, f"echo begun; {first}", later, connection="pai_chaos")
-        self.history.append(f"{dag_id} {self.life.run.run_id}: {first!r}, later {later!r}")
+        self.task_run = self.harness.start(dag_id, f"echo begun; {first}", later, connection="pai_chaos")
+        self.history.append(f"{dag_id} {self.task_run.run.run_id}: {first!r}, later {later!r}")
         events = [chance.choice(list(Event)) for _ in range(chance.choice((0, 1, 1, 2)))]
         for event in events:
             time.sleep(chance.uniform(0, _LATEST))
@@ -83,21 +83,21 @@ class Trial:
         if Event.CLEARED not in events:
             self._open_unless_ended()
         self.end = self._wait_end()
-        if not self.weather.was_calm(begin, time.monotonic()):
+        if not self.schedule.was_calm(begin, time.monotonic()):
             self.calm = False
             self.alone = self.alone or "a component was disturbed"
         self.history.append(f"the run ends: {self.end}")
 
     def _open_unless_ended(self) -> None:
         """Let the job end by itself, but for one whose task is over: that one must be stopped."""
-        if self.life.now.state not in TASK_ENDED:
+        if self.task_run.now.state not in TASK_ENDED:
             self.history.append("the gate opens")
             self.gate.touch()
 
     def _wait_end(self) -> str:
         """Wait for the run's end; a closed gate opens late: an older job has to be stopped before."""
         begin = time.monotonic()
-        while (state := self.stage.airflow.api.dag_run(self.life.run).state) not in RUN_ENDED:
+        while (state := self.harness.airflow.api.dag_run(self.task_run.run).state) not in RUN_ENDED:
             waited = time.monotonic() - begin
             if waited > _LATE and not self.gate.exists():
                 self._open_unless_ended()
@@ -112,7 +112,7 @@ class Trial:
             yield f"still active after the task's end: {active}"
         newest_first = list(reversed(jobs))
         yield from doubles(newest_first, calm=self.calm)
-        if self.life.now.state == "success" and (value := self._result()) is not None:
+        if self.task_run.now.state == "success" and (value := self._result()) is not None:
             yield from wrong_value(value, newest_first)
 
     def left_behind(self) -> list[str]:
@@ -122,25 +122,25 @@ class Trial:
     def _settled(self) -> list[JobSnapshot]:
         try:
             return wait_for(
-                lambda: self.life.jobs,
+                lambda: self.task_run.jobs,
                 lambda jobs: all(job.is_terminal for job in jobs),
                 "the end of all jobs",
                 timeout=STOP_SECONDS,
                 interval=0.5,
             )
         except WaitTimeoutError:
-            return self.life.jobs
+            return self.task_run.jobs
 
     def _result(self) -> Any:
         try:
-            return self.life.result()
+            return self.task_run.result()
         except AirflowAPIError as error:
             if error.status == 404:
                 return None
             raise
 
     def _happen(self, event: Event) -> None:
-        task = self.life.now
+        task = self.task_run.now
         self.history.append(f"{event}, at try {task.try_number} ({task.state})")
         if event in (Event.KILLED, Event.TERMINATED):
             self._kill(signal.SIGKILL if event is Event.KILLED else signal.SIGTERM)
@@ -148,14 +148,14 @@ class Trial:
             self.calm = False
             self._note_unwatched(task.state, task.try_number)
             if event in _MARKS:
-                self.life.mark(_MARKS[event])
+                self.task_run.mark(_MARKS[event])
             elif event is Event.RUN_FAILED:
-                self.life.mark_run("failed")
+                self.task_run.mark_run("failed")
             else:
-                self.life.clear()
+                self.task_run.clear()
 
     def _kill(self, number: signal.Signals) -> None:
-        task = self.life.now
+        task = self.task_run.now
         if task.state != "running" or task.pid is None:
             self.history.append("  it has no process")
             return
@@ -170,7 +170,7 @@ class Trial:
 
     def _note_unwatched(self, state: str | None, try_number: int) -> None:
         """Between two tries nobody of ours is alive, nor right after a deferral, before a triggerer takes it up."""
-        if state == "deferred" and "begun" not in self.life.log(try_number):
+        if state == "deferred" and "begun" not in self.task_run.log(try_number):
             self.alone = "it was deferred, but no triggerer had taken it up for sure"
         elif state not in ("running", "deferred", *RUN_ENDED):
             self.alone = f"it was {state}"

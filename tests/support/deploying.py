@@ -21,7 +21,7 @@ from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.images.image import ImageQuery
-from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.triggers.services import PAIServiceTrigger
@@ -160,8 +160,8 @@ def writes(pai: LocalPAI) -> dict[str, int]:
 
 def gone(name: str) -> None:
     """Wait until there is no service of this name."""
-    _, verdict = PAIServiceHook().wait(name, Awaited(status="Deleted"), interval=0.1, limit=20)
-    assert verdict is Verdict.REACHED
+    _, verdict = PAIServiceHook().wait(name, WaitCondition(status="Deleted"), interval=0.1, limit=20)
+    assert verdict is WaitResult.REACHED
     assert services(name) == []
 
 

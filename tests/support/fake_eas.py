@@ -10,16 +10,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from airflow_provider_pai.api.services import Endpoints, ServiceEvent
-from airflow_provider_pai.client.polling.service import ServiceWatch
+from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
-from airflow_provider_pai.model.serving.blue_green import Slots
-from airflow_provider_pai.model.serving.reconcile import Verdict
+from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
+from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
+from airflow_provider_pai.model.serving.reconcile import WaitResult
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
-from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, slot_name
+from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, pair_member_name
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
-from airflow_provider_pai.model.serving.strategy import Wishes
-from airflow_provider_pai.operators.deployment import Deployment, State
+from airflow_provider_pai.model.serving.strategy import RolloutOptions
 
 GOOD, BAD = Answer(200, "ok"), Answer(502, "bad gateway")
 _LOOKS = 2
@@ -142,8 +142,8 @@ class FakeHook:
             raise NotFoundError("DescribeService", 404, "NotFound", "there is no such service")
         return found
 
-    def slots(self, group: str) -> Slots:
-        return Slots(group, self.find(slot_name(group, BLUE)), self.find(slot_name(group, GREEN)))
+    def slots(self, group: str) -> BlueGreenPair:
+        return BlueGreenPair(group, self.find(pair_member_name(group, BLUE)), self.find(pair_member_name(group, GREEN)))
 
     def create(self, config: Mapping[str, Any]) -> None:
         self._note("create", config["name"])
@@ -213,15 +213,15 @@ class FakeHook:
             raise AuthError("UpdateServiceLabel", 403, "NoPermission", "you may not")
         self._note("label", name, labels).labels.update(labels)
 
-    def wait(self, state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+    def wait(self, state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
         """Wait as the operator does."""
-        watch = ServiceWatch(
+        watch = ServiceWatcher(
             *(cast(Any, self), "cn-hangzhou", state.name, state.awaited),
             log=self.log.info,
             warn=self.log.warning,
             clock=lambda: self.eas.time,
         )
-        while (verdict := watch.look()) is Verdict.PENDING:
+        while (verdict := watch.look()) is WaitResult.PENDING:
             self.eas.time += 10
         return watch.seen, verdict
 
@@ -230,7 +230,7 @@ class Paused(Exception):
     """The task waits in the triggerer."""
 
 
-def pausing(state: State) -> tuple[ServiceSnapshot | None, Verdict]:
+def pausing(state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
     """Wait as a deferred task does."""
     raise Paused(state)
 
@@ -247,10 +247,10 @@ def spec(name: str, model: str, group: str = "") -> ServiceSpec:
     )
 
 
-def deployment(hook: FakeHook, service: ServiceSpec, *, wait: Any = None, **wishes: Any) -> Deployment:
+def deployment(hook: FakeHook, service: ServiceSpec, *, wait: Any = None, **options: Any) -> Deployment:
     """A task's deployment; with a group it is one of two services that take turns."""
     slots = bool(service.group)
-    wanted = Wishes(smoke_test=SmokeTest(expect_status=200), slots=slots, **wishes)
+    wanted = RolloutOptions(smoke_test=SmokeTest(expect_status=200), slots=slots, **options)
     return Deployment(cast(Any, hook), service, wanted, hook.who, wait or hook.wait)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_provider_pai.local.eas.config import instance_count
-from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Event, Seen, Service
+from airflow_provider_pai.local.eas.record import NORMAL, WARNING, Event, Seen, ServiceRecord
 from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.eas.store import ServiceStore
 
@@ -74,7 +74,7 @@ class SettledFleet:
         return [line for line in self.said.get(name, ()) if instance is None or line.startswith(instance)]
 
 
-def _settled(service: Service) -> Service:
+def _settled(service: ServiceRecord) -> ServiceRecord:
     wanted = service.wanted
     if not wanted.running:
         seen = Seen("Stopped", "STOPPED", "Service is stopped", service.seen.version, wanted.round)

@@ -1,4 +1,4 @@
-"""Services that really run, behind the door, without a control plane: tests write what is wanted themselves."""
+"""Services that really run, behind the proxy, without a control plane: tests write what is wanted themselves."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import requests
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from airflow_provider_pai.local.eas.record import Service, Version, Wanted
+from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.runtime_selection import Machine
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
-from airflow_provider_pai.local.serving.host_resources import Ground, Pace
-from airflow_provider_pai.local.serving.preparation import Stores
-from airflow_provider_pai.local.serving.reverse_proxy import Door
-from airflow_provider_pai.local.serving.supervisor import ServiceKeeper
+from airflow_provider_pai.local.serving.host_resources import HostResources, ServingTimings
+from airflow_provider_pai.local.serving.preparation import VersionPreparer
+from airflow_provider_pai.local.serving.reverse_proxy import ReverseProxy
+from airflow_provider_pai.local.serving.supervisor import ServiceSupervisor
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 
 PATIENCE = 60.0
@@ -64,8 +64,8 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", 8000)))
 """Says what it was asked, on a port that is hard-coded wherever an instance has a network of its own."""
 
 
-class ServingHouse:
-    """A store, a keeper and a door.
+class LocalServingHarness:
+    """A store, a supervisor and a reverse proxy.
 
     Args:
         home: its folder.
@@ -73,7 +73,7 @@ class ServingHouse:
         cache: folder of Python environments.
         point: chooses among a group's services.
         shown: folders that instances read although they may lie in a hidden place.
-        members: of :class:`Pace`.
+        members: of :class:`ServingTimings`.
     """
 
     def __init__(
@@ -87,18 +87,18 @@ class ServingHouse:
     ) -> None:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket(BUCKET)
-        machine = Machine.of(home, cache or home / "cache", mode)
+        machine = ProcessHost.of(home, cache or home / "cache", mode)
         folders = (*machine.environments.folders, *shown)
         self.machine = replace(machine, sandbox=Sandbox(home, folders, machine.sandbox.mode))
         self.store = ServiceStore(home / "services")
         self.upstreams = Upstreams()
-        pace = Pace(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
-        ground = Ground(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
-        stores = Stores(self.objects, self.machine.environments, lambda uri: uri != NO_IMAGE)
-        self.keeper = ServiceKeeper(self.store, stores, ground)
+        pace = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
+        ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
+        stores = VersionPreparer(self.objects, self.machine.environments, lambda uri: uri != NO_IMAGE)
+        self.keeper = ServiceSupervisor(self.store, stores, ground)
         self.listener = Listener("door", 0)
         groups = {"shop": GROUP_TOKEN}
-        self.door = Door(self.store, self.upstreams, groups.get, point=point)
+        self.door = ReverseProxy(self.store, self.upstreams, groups.get, point=point)
 
     def start(self) -> None:
         self.keeper.start()
@@ -123,11 +123,13 @@ class ServingHouse:
             "containers": [{"image": "an/image:1", **command, **container}],
         }
 
-    def create(self, name: str, config: Mapping[str, Any], wanted: Wanted = Wanted()) -> Service:  # noqa: B008
+    def create(self, name: str, config: Mapping[str, Any], wanted: Wanted = Wanted()) -> ServiceRecord:  # noqa: B008
         """Create a service."""
         now = _now().isoformat()
         versions = (Version(1, {"name": name, **config}, now),)
-        service = Service(name, f"eas-m-{name}", f"uid-{secrets.token_hex(8)}", f"token-{name}", now, now, versions)
+        service = ServiceRecord(
+            name, f"eas-m-{name}", f"uid-{secrets.token_hex(8)}", f"token-{name}", now, now, versions
+        )
         assert self.store.add(replace(service, wanted=wanted))
         self.keeper.wake(name)
         return service
@@ -135,7 +137,7 @@ class ServingHouse:
     def update(self, name: str, config: Mapping[str, Any]) -> None:
         """Make a version and want it."""
 
-        def change(service: Service) -> Service:
+        def change(service: ServiceRecord) -> ServiceRecord:
             number = service.versions[-1].number + 1
             version = Version(number, {"name": name, **config}, _now().isoformat())
             wanted = replace(service.wanted, version=number, round=service.wanted.round + 1)
@@ -147,19 +149,19 @@ class ServingHouse:
     def want(self, name: str, *, again: bool = False, **members: Any) -> None:
         """Want something else of a service; ``again`` begins a round."""
 
-        def change(service: Service) -> Service:
+        def change(service: ServiceRecord) -> ServiceRecord:
             wanted = replace(service.wanted, **members)
             return replace(service, wanted=replace(wanted, round=wanted.round + 1) if again else wanted)
 
         self.store.change(name, change)
         self.keeper.wake(name)
 
-    def service(self, name: str) -> Service:
+    def service(self, name: str) -> ServiceRecord:
         found = self.store.get(name)
         assert found is not None
         return found
 
-    def until(self, name: str, status: str) -> Service:
+    def until(self, name: str, status: str) -> ServiceRecord:
         """Wait until the present round of a service has come to an end, which must have a status."""
         wait_until(lambda: self.service(name).seen.settled == self.service(name).wanted.round, self.account(name))
         wait_until(lambda: self.service(name).seen.status in (status, "Failed"), self.account(name))
@@ -184,8 +186,8 @@ class ServingHouse:
         return requests.request(method, self.url(name, path), **arguments)
 
 
-Build = Callable[..., ServingHouse]
-"""Makes a house: takes a mode, and members of :class:`Pace`."""
+Build = Callable[..., LocalServingHarness]
+"""Makes a harness: takes a mode, and members of :class:`ServingTimings`."""
 
 
 def wait_until(condition: Callable[[], bool], account: Callable[[], str] = str, seconds: float = PATIENCE) -> None:

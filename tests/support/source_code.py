@@ -30,7 +30,7 @@ def digest(folder: Path) -> str:
 
 
 def only_problem(folder: Path | str) -> str:
-    (problem,) = source_problems(str(folder))
+    (problem,) = map(str, source_problems(str(folder)))
     assert problem.startswith("source_dir ")
     assert repr(str(folder)) in problem
     return problem

@@ -14,6 +14,7 @@ from airflow_provider_pai.errors import (
     JobFailedError,
     NotFoundError,
     PAIError,
+    Problem,
     ProtocolError,
     ServerError,
     SpecError,
@@ -21,7 +22,7 @@ from airflow_provider_pai.errors import (
     TransportError,
 )
 from airflow_provider_pai.model.training.diagnosis import diagnose
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 SNAPSHOT = JobSnapshot(
@@ -41,7 +42,7 @@ JOB_ERRORS = [
 ]
 ONE_OF_EACH = [
     PAIError("something"),
-    SpecError(["command is missing", "image_uri is missing"]),
+    SpecError([Problem("command", "is missing"), Problem("image_uri", "is missing")]),
     TransportError("no answer", sent=False),
     ProtocolError("not JSON", "<html>"),
     *(kind("GetTrainingJob", 400, "Code", "message", "ID") for kind in (APIError, AuthError, NotFoundError)),
@@ -49,7 +50,7 @@ ONE_OF_EACH = [
     *(kind("GetTrainingJob", 500, "Code", "message") for kind in (ConflictError, ServerError)),
     ThrottledError("CreateTrainingJob", 400, "Throttling.User", "slow down", "ID", 1.5),
     errors.ServiceError("service churn is no good"),
-    *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(Evidence(SNAPSHOT))) for kind in JOB_ERRORS),
+    *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(FailureDetails(SNAPSHOT))) for kind in JOB_ERRORS),
 ]
 
 
@@ -74,18 +75,18 @@ def test_an_error_can_be_copied(error: PAIError) -> None:
 
 
 def test_a_single_problem_is_the_whole_message() -> None:
-    assert str(SpecError(["command is missing"])) == "command is missing"
+    assert str(SpecError([Problem("command", "is missing")])) == "command is missing"
 
 
 def test_several_problems_are_counted_and_listed_line_by_line() -> None:
-    error = SpecError(problem for problem in ("command is missing", "image_uri is missing"))
+    error = SpecError(Problem(name, "is missing") for name in ("command", "image_uri"))
     assert str(error) == "2 problems:\n  - command is missing\n  - image_uri is missing"
-    assert error.problems == ("command is missing", "image_uri is missing")
+    assert error.problems == (Problem("command", "is missing"), Problem("image_uri", "is missing"))
 
 
 def test_a_spec_error_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="command"):
-        raise SpecError(["command is missing"])
+        raise SpecError([Problem("command", "is missing")])
 
 
 def test_a_body_that_cannot_be_read_is_shown_only_in_part() -> None:
@@ -109,21 +110,6 @@ def test_a_refusal_without_code_and_request_id_reads_well() -> None:
 
 def test_an_auth_error_says_what_to_check() -> None:
     assert "access_key_secret" in str(AuthError("GetTrainingJob", 403, "Forbidden", "no"))
-
-
-def test_a_failed_jobs_message_ends_with_its_last_log_lines() -> None:
-    text = str(JobFailedError("training job train1 ended as Failed", SNAPSHOT, ["epoch 1", "Traceback"]))
-    assert text.endswith("\n  epoch 1\n  Traceback")
-
-
-def test_a_failed_job_without_log_has_a_one_line_message() -> None:
-    assert str(JobFailedError("training job train1 ended", SNAPSHOT)) == "training job train1 ended"
-
-
-def test_a_very_long_log_line_is_shown_only_in_part_and_kept_whole() -> None:
-    error = JobFailedError("training job train1 ended", SNAPSHOT, ["x" * 100_000])
-    assert len(str(error)) < 1000
-    assert error.log_tail == ("x" * 100_000,)
 
 
 def test_whoever_caught_failed_jobs_catches_each_kind_of_them() -> None:

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from airflow_provider_pai.api.endpoints import is_loopback
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials.provider import Lease
+from airflow_provider_pai.client.credentials.provider import TemporaryCredentials
 from airflow_provider_pai.client.credentials.sources import CredentialsUri, EcsRole
-from airflow_provider_pai.client.transport.config import is_loopback
 from airflow_provider_pai.errors import CredentialsError, TransportError
 
 METADATA_URL = "http://100.100.100.200"
@@ -28,7 +28,7 @@ _TOKEN_SECONDS = "21600"  # noqa: S105 - how long a token shall live
 _ECS, _URI = "ECS metadata service", "credentials_uri"
 
 
-def ecs_role(wanted: EcsRole, url: str = METADATA_URL) -> Lease:
+def request_ecs_role(wanted: EcsRole, url: str = METADATA_URL) -> TemporaryCredentials:
     """Return a key pair of the RAM role of this ECS instance.
 
     Args:
@@ -47,10 +47,10 @@ def ecs_role(wanted: EcsRole, url: str = METADATA_URL) -> Lease:
         if answer.status_code == 404:
             message = f"this ECS instance has no RAM role {name!r}"
             raise CredentialsError(_ECS, 404, "", message, check="role_name")
-        return _lease(_ECS, answer, "role_name")
+        return _credentials(_ECS, answer, "role_name")
 
 
-def credentials_uri(wanted: CredentialsUri) -> Lease:
+def request_from_uri(wanted: CredentialsUri) -> TemporaryCredentials:
     """Return a key pair from a service of the user's own.
 
     Raises:
@@ -59,7 +59,7 @@ def credentials_uri(wanted: CredentialsUri) -> Lease:
     """
     with requests.Session() as session:
         session.trust_env = not is_loopback(wanted.uri)
-        return _lease(_URI, _get(session, _URI, wanted.uri, {}, _TIMEOUT), "credentials_uri")
+        return _credentials(_URI, _get(session, _URI, wanted.uri, {}, _TIMEOUT), "credentials_uri")
 
 
 def _token_header(session: requests.Session, wanted: EcsRole, url: str) -> dict[str, str]:
@@ -108,7 +108,7 @@ def _get(
     return answer
 
 
-def _lease(name: str, answer: requests.Response, check: str) -> Lease:
+def _credentials(name: str, answer: requests.Response, check: str) -> TemporaryCredentials:
     """Read the document that both services give; nothing of it may get into an error."""
     if answer.status_code != 200:
         message = f"HTTP {answer.status_code} instead of a key pair"
@@ -124,7 +124,7 @@ def _lease(name: str, answer: requests.Response, check: str) -> Lease:
     except (ValueError, KeyError, TypeError):
         wanted = "Code 'Success', AccessKeyId, AccessKeySecret, SecurityToken and Expiration"
         raise TransportError(f"{name}: the answer is not a JSON object with {wanted}", sent=False) from None
-    return Lease(keys, expires.timestamp())
+    return TemporaryCredentials(keys, expires.timestamp())
 
 
 def _word(value: object) -> str:

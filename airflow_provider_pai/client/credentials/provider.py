@@ -1,4 +1,4 @@
-"""The key pair to sign with now: fixed, or asked for anew before it expires."""
+"""What gives the key pair to sign with now: fixed, looked up again, or requested anew before it expires."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials.sources import (
-    AssumedRole,
-    CredentialsConfig,
-    CredentialsUri,
-    EcsRole,
-    KeySource,
-    OidcRole,
-)
 from airflow_provider_pai.errors import AuthError, PAIError
 
 log = logging.getLogger(__name__)
@@ -36,11 +27,11 @@ _LEAST_LIFE = 10.0
 _RETRY_PAUSE = 30.0
 """Seconds until the next try when a refresh failed and there are old keys to go on with."""
 _FAILURE_KEPT = 0.5
-"""Seconds for which a failure answers everybody who waited for it meanwhile; shorter than most pauses between tries."""
+"""Seconds for which a failure answers all who waited for it meanwhile; shorter than most pauses between tries."""
 T = TypeVar("T")
 
 
-class Keys(Protocol):
+class CredentialsProvider(Protocol):
     """Gives the key pair to sign with. Safe to use from several threads."""
 
     def current(self) -> KeyPair:
@@ -63,7 +54,7 @@ class Keys(Protocol):
 
 
 @dataclass(frozen=True)
-class Lease:
+class TemporaryCredentials:
     """A key pair for a while.
 
     Attributes:
@@ -75,7 +66,7 @@ class Lease:
     expires: float | None
 
 
-class FixedKeys:
+class StaticCredentials:
     """A key pair that doesn't change."""
 
     def __init__(self, keys: KeyPair) -> None:
@@ -90,7 +81,7 @@ class FixedKeys:
         return self._keys
 
 
-class LookedUpKeys:
+class LookedUpCredentials:
     """A token from a place that may hold a newer one later, such as a secrets backend.
 
     Args:
@@ -108,76 +99,71 @@ class LookedUpKeys:
         return self._keys
 
     def renew(self, refused: KeyPair) -> KeyPair:
-        """Look again, unless somebody has done so since."""
+        """Look again, unless another thread has done so since."""
         with self._lock:
             if self._keys == refused:
                 self._keys = self._look_up()
             return self._keys
 
 
-class LeasedKeys:
-    """Temporary keys, asked for anew ahead of their expiry.
+class RefreshingCredentials:
+    """Temporary keys, requested anew ahead of their expiry.
 
     The expiry is judged by this machine's clock, which may be wrong: keys are used until there are others, and whether
     they have expired is the service's word.
 
     Args:
-        ask: asks for a key pair.
+        request: requests a key pair.
         now: Unix time.
     """
 
-    def __init__(self, ask: Callable[[], Lease], now: Callable[[], float] = time.time) -> None:
-        self._ask = ask
+    def __init__(self, request: Callable[[], TemporaryCredentials], now: Callable[[], float] = time.time) -> None:
+        self._request = request
         self._now = now
         self._lock = threading.RLock()
-        self._lease: Lease | None = None
+        self._credentials: TemporaryCredentials | None = None
         self._due = 0.0
         self._failure: tuple[PAIError, float] | None = None
 
     def current(self) -> KeyPair:
         """Return the key pair to sign with now."""
         with self._lock:
-            if self._lease and self._now() < self._due:
-                return self._lease.keys
-            return self._refreshed()
+            if self._credentials and self._now() < self._due:
+                return self._credentials.keys
+            return self._refresh()
 
     def renew(self, refused: KeyPair) -> KeyPair:
-        """Ask for another key pair, unless somebody has done so since."""
+        """Ask for another key pair, unless another thread has done so since."""
         with self._lock:
-            if self._lease and self._lease.keys != refused:
-                return self._lease.keys
-            self._lease = None
-            return self._refreshed()
+            if self._credentials and self._credentials.keys != refused:
+                return self._credentials.keys
+            self._credentials = None
+            return self._refresh()
 
-    def _refreshed(self) -> KeyPair:
+    def _refresh(self) -> KeyPair:
         if self._failure and 0 <= self._now() - self._failure[1] < _FAILURE_KEPT:
             raise self._failure[0].with_traceback(None)
         try:
-            lease = self._ask()
+            credentials = self._request()
         except PAIError as error:
-            return self._after(error)
+            return self._keep_or_raise(error)
         self._failure = None
-        self._lease, self._due = lease, _due(lease, self._now())
-        return lease.keys
+        self._credentials, self._due = credentials, _due(credentials, self._now())
+        return credentials.keys
 
-    def _after(self, error: PAIError) -> KeyPair:
-        """Go on with the old keys until they are refused."""
+    def _keep_or_raise(self, error: PAIError) -> KeyPair:
+        """Keep the old keys until they are refused; raise when there are none."""
         now = self._now()
-        if self._lease:
+        if self._credentials:
             log.warning("Credentials can't be refreshed now (%s); going on with the present ones", error)
             self._due = now + _RETRY_PAUSE
-            return self._lease.keys
+            return self._credentials.keys
         self._failure = error, now
         raise error
 
 
-def keys_of(config: CredentialsConfig) -> Keys:
-    """Return the keys of an identity; whoever asks in this process shares one key pair per identity."""
-    return FixedKeys(config) if isinstance(config, KeyPair) else _leased(config)
-
-
-def with_current(keys: Keys, work: Callable[[KeyPair], T]) -> T:
-    """Do something that is signed, once more with other keys when these turn out to have expired.
+def with_credentials(keys: CredentialsProvider, work: Callable[[KeyPair], T]) -> T:
+    """Do what is signed, once more with other keys when these turn out to have expired.
 
     A request that was refused so was not carried out: doing it again is safe whatever it does.
     """
@@ -191,31 +177,11 @@ def with_current(keys: Keys, work: Callable[[KeyPair], T]) -> T:
 
 
 def is_expired(error: BaseException | None) -> bool:
-    """Whether a request was refused because its temporary credentials are over."""
+    """Whether a request was refused because its temporary credentials have expired."""
     return isinstance(error, AuthError) and error.code in EXPIRED_CODES
 
 
-@lru_cache(maxsize=64)
-def _leased(source: KeySource) -> LeasedKeys:
-    return LeasedKeys(lambda: _ask(source))
-
-
-def _ask(source: KeySource) -> Lease:
-    """Ask whom the description names; what that needs is loaded for those who need it only."""
-    if isinstance(source, EcsRole | CredentialsUri):
-        from airflow_provider_pai.client.credentials import metadata
-
-        return metadata.ecs_role(source) if isinstance(source, EcsRole) else metadata.credentials_uri(source)
-    if isinstance(source, AssumedRole | OidcRole):
-        from airflow_provider_pai.client.credentials import sts
-
-        return sts.assume_role(source) if isinstance(source, AssumedRole) else sts.assume_role_with_oidc(source)
-    from airflow_provider_pai.client.credentials.default_chain import first_of_chain
-
-    return first_of_chain(source)
-
-
-def _due(lease: Lease, now: float) -> float:
-    if lease.expires is None:
+def _due(credentials: TemporaryCredentials, now: float) -> float:
+    if credentials.expires is None:
         return now + _UNKNOWN_LIFE
-    return max(now + _LEAST_LIFE, lease.expires - min(_AHEAD, (lease.expires - now) / _AHEAD_SHARE))
+    return max(now + _LEAST_LIFE, credentials.expires - min(_AHEAD, (credentials.expires - now) / _AHEAD_SHARE))

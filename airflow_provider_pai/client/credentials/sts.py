@@ -7,7 +7,6 @@ environment names, if any; ``NO_PROXY`` means nothing to it (1.0.12).
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from functools import partial
@@ -16,7 +15,12 @@ from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.call import decode_error
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials.provider import Keys, Lease, keys_of, with_current
+from airflow_provider_pai.client.credentials.library import vendor_providers
+from airflow_provider_pai.client.credentials.provider import (
+    CredentialsProvider,
+    TemporaryCredentials,
+    with_credentials,
+)
 from airflow_provider_pai.client.credentials.sources import AssumedRole, OidcRole
 from airflow_provider_pai.errors import (
     APIError,
@@ -41,32 +45,21 @@ _RRSA = {
 }
 
 
-def library() -> Any:
-    """Return the library's providers, without its log.
-
-    It logs each failure with the URL or the whole answer: signatures, tokens, secrets.
-    """
-    import alibabacloud_credentials.provider as providers
-
-    logging.getLogger("credentials").setLevel(logging.CRITICAL)
-    return providers
-
-
-def assume_role(wanted: AssumedRole, keys: Keys | None = None) -> Lease:
+def assume_role(wanted: AssumedRole, keys: CredentialsProvider) -> TemporaryCredentials:
     """Return a key pair of a RAM role, assumed by another identity.
 
     Args:
         wanted: the role.
-        keys: what to sign with; default are the source's.
+        keys: what to sign with: the source's.
 
     Raises:
-        CredentialsError: STS refuses, or there is nobody to ask it.
+        CredentialsError: STS refuses, or ``keys`` has none.
         TransportError: it gives no usable answer now.
     """
-    return with_current(keys or keys_of(wanted.source), partial(_assumed, wanted))
+    return with_credentials(keys, partial(_assumed, wanted))
 
 
-def assume_role_with_oidc(wanted: OidcRole) -> Lease:
+def assume_role_with_oidc(wanted: OidcRole) -> TemporaryCredentials:
     """Return a key pair of a RAM role, assumed with a token from a file.
 
     Raises:
@@ -84,18 +77,18 @@ def assume_role_with_oidc(wanted: OidcRole) -> Lease:
         message = f"neither the connection nor {', '.join(_RRSA[name] for name in missing)} names it"
         raise CredentialsError(action, 0, "", message, check=" and ".join(missing))
     provider = partial(
-        library().OIDCRoleArnCredentialsProvider,
+        vendor_providers().OIDCRoleArnCredentialsProvider,
         role_arn=found["role_arn"],
         oidc_provider_arn=found["oidc_provider_arn"],
         oidc_token_file_path=found["oidc_token_file"],
         **_session_of(wanted),
     )
-    return _lease(action, wanted.sts_url, "role_arn, oidc_provider_arn and oidc_token_file", provider)
+    return _request(action, wanted.sts_url, "role_arn, oidc_provider_arn and oidc_token_file", provider)
 
 
-def _assumed(wanted: AssumedRole, keys: KeyPair) -> Lease:
+def _assumed(wanted: AssumedRole, keys: KeyPair) -> TemporaryCredentials:
     provider = partial(
-        library().RamRoleArnCredentialsProvider,
+        vendor_providers().RamRoleArnCredentialsProvider,
         access_key_id=keys.access_key_id,
         access_key_secret=keys.access_key_secret,
         security_token=keys.security_token,
@@ -103,7 +96,7 @@ def _assumed(wanted: AssumedRole, keys: KeyPair) -> Lease:
         external_id=wanted.external_id,
         **_session_of(wanted),
     )
-    return _lease("AssumeRole", wanted.sts_url, "role_arn, external_id, policy and the access key", provider)
+    return _request("AssumeRole", wanted.sts_url, "role_arn, external_id, policy and the access key", provider)
 
 
 def _session_of(wanted: AssumedRole | OidcRole) -> dict[str, Any]:
@@ -123,13 +116,13 @@ def _endpoint(url: str) -> str:
     return url if url.startswith("http://") else urlsplit(url).netloc
 
 
-def _lease(action: str, url: str, check: str, provider: Any) -> Lease:
+def _request(action: str, url: str, check: str, provider: Any) -> TemporaryCredentials:
     try:
         found = provider().get_credentials()
     except Exception as error:  # noqa: BLE001 - the library lets through whatever its parts raise
         raise _failure(action, str(urlsplit(url).hostname), check, error) from None
     keys = KeyPair(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token())
-    return Lease(keys, found.get_expiration())
+    return TemporaryCredentials(keys, found.get_expiration())
 
 
 def _failure(action: str, host: str, check: str, error: Exception) -> PAIError:

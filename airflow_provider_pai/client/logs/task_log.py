@@ -14,7 +14,7 @@ from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.status import JobSnapshot
-from airflow_provider_pai.model.training.status_messages import JobStory
+from airflow_provider_pai.model.training.status_messages import StatusReporter
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class TaskLog:
         self._reader = reader
         self.checkpoint = checkpoint
         self._delay = delay
-        self._story = JobStory()
+        self._story = StatusReporter()
         self._opened = False
         self._unreadable = False
 
@@ -109,7 +109,7 @@ class TaskLog:
 
     def _open(self, job: JobSnapshot) -> None:
         stopped = self.checkpoint.open(job)
-        self._story = JobStory(stopped.statuses)
+        self._story = StatusReporter(stopped.statuses)
         if self._reader:
             self._reader.resume(stopped.lines)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_pai.client.oss.storage import ObjectStorage
-from airflow_provider_pai.errors import NotFoundError, SpecError
+from airflow_provider_pai.errors import NotFoundError, Problem, SpecError
 from airflow_provider_pai.model.uri import OssUri
 
 
@@ -33,7 +33,9 @@ def read_metrics_file(oss: ObjectStorage, uri: OssUri) -> dict[str, Any] | None:
     except ValueError:
         read = None
     if not isinstance(read, dict):
-        raise SpecError([f"metrics_file: {uri} holds no JSON object with metrics by name; name another file"])
+        raise SpecError(
+            [Problem("metrics_file", f": {uri} holds no JSON object with metrics by name; name another file")]
+        )
     return read
 
 

@@ -12,7 +12,7 @@ _STEP = 10
 _SILENCE_MOST = 30.0
 
 
-class Progress:
+class UploadProgress:
     """Writes a line after each tenth of an upload, and when none came for half a minute. Safe to use from threads."""
 
     def __init__(

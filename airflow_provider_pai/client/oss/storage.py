@@ -12,16 +12,18 @@ from typing import Any, TypeVar
 import oss2
 import tenacity
 
+from airflow_provider_pai.api.endpoints import is_loopback
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.client.credentials.provider import Keys, keys_of, with_current
+from airflow_provider_pai.client.credentials.factory import credentials_provider
+from airflow_provider_pai.client.credentials.provider import CredentialsProvider, with_credentials
 from airflow_provider_pai.client.oss.errors import oss_errors
-from airflow_provider_pai.client.oss.progress import Progress
-from airflow_provider_pai.client.oss.thread_group import Crew
-from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, Upload
+from airflow_provider_pai.client.oss.progress import UploadProgress
+from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload
+from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.files import unchanging
 from airflow_provider_pai.client.packaging.inputs import InputFile, read_input
 from airflow_provider_pai.client.packaging.source import SourceCode
-from airflow_provider_pai.client.transport.config import ClientConfig, is_loopback
+from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import is_passing
 from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.model.training.spec import CodeLocation
@@ -54,14 +56,14 @@ class ObjectStorage:
         self,
         config: ClientConfig,
         *,
-        keys: Keys | None = None,
+        keys: CredentialsProvider | None = None,
         part_size: int = PART_SIZE,
         file_part_size: int = FILE_PART_SIZE,
         page_size: int = 1000,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
-        self._keys = keys or keys_of(config.credentials)
+        self._keys = keys or credentials_provider(config.credentials)
         self._part_size = part_size
         self._file_part_size = file_part_size
         self._page_size = page_size
@@ -105,7 +107,7 @@ class ObjectStorage:
         return bytes(self._ask("read", uri, lambda bucket: bucket.get_object(uri.key).read()))
 
     def upload(self, path: Path, uri: OssUri) -> OssUri:
-        """Upload a file, or everything below a folder.
+        """ObjectUpload a file, or everything below a folder.
 
         Args:
             path: local file or folder.
@@ -148,7 +150,7 @@ class ObjectStorage:
         ]
 
     def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
-        """Upload source code once per content: what is there already is not sent again, unless it is very little.
+        """ObjectUpload source code once per content: what is there already is not sent again, unless it is very little.
 
         Of very little, OSS is asked to keep what is there: then one request does it, whether it is there or not. (A
         bucket with versions takes no notice of that, and keeps one more version of these few bytes.)
@@ -173,8 +175,8 @@ class ObjectStorage:
             for hint in source.hints(size):
                 log("%s", hint)
             what = source.path, source, f"{size:,}", target
-            progress = Progress("the source code", size, log)
-            upload = Upload(self._ask, target, progress.add, part_size=self._file_part_size, keep=True)
+            progress = UploadProgress("the source code", size, log)
+            upload = ObjectUpload(self._ask, target, progress.add, part_size=self._file_part_size, keep=True)
             if not source.is_small:
                 log("Uploading source code of %s (%s, packed %s) to %s", *what)
                 upload.write_file(content, size)
@@ -184,7 +186,7 @@ class ObjectStorage:
                 log("Source code of %s is in OSS already (%s, packed %s): %s", *what)
 
     def upload_input(self, path: Path, storage: OssUri, log: Log, *, source_code: bool = False) -> OssUri:
-        """Upload input data once per content: what is there already is not sent again, what is missing is.
+        """ObjectUpload input data once per content: what is there already is not sent again, what is missing is.
 
         Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
         under that name tells what an interrupted upload left to do.
@@ -217,7 +219,7 @@ class ObjectStorage:
         return target
 
     def _upload_all(self, items: Mapping[OssUri, InputFile], log: Log) -> None:
-        progress = Progress("the input data", sum(item.size for item in items.values()), log)
+        progress = UploadProgress("the input data", sum(item.size for item in items.values()), log)
 
         def upload(uri: OssUri, item: InputFile) -> None:
             with unchanging(item.file) as (stream, _):
@@ -225,17 +227,17 @@ class ObjectStorage:
 
         def sent(count: int) -> None:
             progress.add(count)
-            crew.check()
+            pool.check()
 
-        with Crew(_THREADS) as crew:
-            crew.work(partial(upload, uri, item) for uri, item in items.items())
+        with WorkerPool(_THREADS) as pool:
+            pool.work(partial(upload, uri, item) for uri, item in items.items())
 
     def _upload_file(self, path: Path, uri: OssUri) -> None:
         with path.open("rb") as stream:
             self._to(uri).write(stream, os.fstat(stream.fileno()).st_size)
 
-    def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None) -> Upload:
-        return Upload(self._ask, uri, sent, part_size=self._part_size)
+    def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None) -> ObjectUpload:
+        return ObjectUpload(self._ask, uri, sent, part_size=self._part_size)
 
     def _download_file(self, uri: OssUri, folder: Path, name: str) -> Path:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
@@ -258,7 +260,7 @@ class ObjectStorage:
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
             sleep=self._sleep,
             reraise=True,
-        )(with_current, self._keys, once)
+        )(with_credentials, self._keys, once)
         return answer
 
     def _is_worth_repeating(self, error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol, TypeVar
 import oss2
 
 from airflow_provider_pai.client.oss.body import Body, FileRange, checksum, content_md5
-from airflow_provider_pai.client.oss.thread_group import Crew
+from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.errors import ConflictError, NotFoundError, PAIError
 from airflow_provider_pai.model.uri import OssUri
 
@@ -36,7 +36,7 @@ class Ask(Protocol):
 
 
 @dataclass(frozen=True)
-class Upload:
+class ObjectUpload:
     """Writes one object, in parts when it is large.
 
     The object appears when all of its bytes have arrived, and are those that were meant.
@@ -92,14 +92,14 @@ class Upload:
             TransportError, APIError: OSS can't be reached, or refused.
         """
         descriptor = file.fileno()
-        with self._keeping() as kept, Crew(_THREADS) as crew:
+        with self._keeping() as kept, WorkerPool(_THREADS) as pool:
             if size <= self.part_size:
                 self._put(FileRange(descriptor, 0, size))
             else:
                 step = self._step(size)
                 starts = range(0, size, step)
-                ranges = [FileRange(descriptor, start, min(step, size - start), crew.check) for start in starts]
-                self._put_parts(lambda upload: _put_together(upload, ranges, crew), size)
+                ranges = [FileRange(descriptor, start, min(step, size - start), pool.check) for start in starts]
+                self._put_parts(lambda upload: _put_together(upload, ranges, pool), size)
         return not kept
 
     @contextmanager
@@ -175,7 +175,7 @@ class Upload:
 class _Parts:
     """The parts of one multipart upload."""
 
-    upload: Upload
+    upload: ObjectUpload
     upload_id: str
 
     def put(self, number: int, body: Body) -> Any:
@@ -192,14 +192,14 @@ class _Parts:
         return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=crc)
 
 
-def _put_together(parts: _Parts, bodies: Sequence[Body], crew: Crew) -> list[Any]:
+def _put_together(parts: _Parts, bodies: Sequence[Body], pool: WorkerPool) -> list[Any]:
     """Send several parts at a time; return them in the order of their numbers."""
     done: dict[int, Any] = {}
 
     def put(number: int, body: Body) -> None:
         done[number] = parts.put(number, body)
 
-    crew.work(partial(put, number, body) for number, body in enumerate(bodies, start=1))
+    pool.work(partial(put, number, body) for number, body in enumerate(bodies, start=1))
     return [done[number] for number in sorted(done)]
 
 

@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from airflow_provider_pai.client.packaging.ignore import IgnoreRules
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import PAIError, Problem
 
 _OPENING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
@@ -66,33 +66,36 @@ def local_files(path: Path, *, source_code: bool = False) -> LocalFiles:
 
 
 def usable_files(
-    label: str, path: Path, advice: str, *, source_code: bool = False
-) -> tuple[list[LocalFile], list[str]]:
+    argument: str, place: str, path: Path, advice: str, *, source_code: bool = False
+) -> tuple[list[LocalFile], list[Problem]]:
     """Find the files at a path, or why they can't be uploaded.
 
     Args:
-        label: how the messages begin: the argument and its value.
+        argument: the argument that names the path.
+        place: how messages call the member of the argument, if it is one, and its value.
         path: file or folder.
         advice: what to do when there is no file.
         source_code: leave out what is no source code, too.
 
     Returns:
-        The files, and what is wrong with them, one sentence for each problem.
+        The files, and what is wrong with them.
     """
     try:
         if not path.exists():
-            return [], [f"{label} does not exist on this worker; give an absolute path or an oss:// URI"]
+            text = "does not exist on this worker; give an absolute path or an oss:// URI"
+            return [], [Problem(argument, f"{place} {text}")]
         if not path.is_file() and not path.is_dir():
-            return [], [f"{label} is neither a file nor a folder; {advice}"]
+            return [], [Problem(argument, f"{place} is neither a file nor a folder; {advice}")]
         files = local_files(path, source_code=source_code).files
     except ValueError as error:
-        return [], [f"{label}: {error}"]
+        return [], [Problem(argument, f"{place}: {error}")]
     except OSError as error:
-        return [], [f"{label}: {error.filename} can't be read ({error.strerror})"]
+        return [], [Problem(argument, f"{place}: {error.filename} can't be read ({error.strerror})")]
     unreadable = [file.path for file in files if not os.access(file.path, os.R_OK)]
     if not files:
-        return [], [f"{label} has no files; {advice}"]
-    return files, [f"{label}: {file} can't be read by this worker's user" for file in unreadable]
+        return [], [Problem(argument, f"{place} has no files; {advice}")]
+    text = "can't be read by this worker's user"
+    return files, [Problem(argument, f"{place}: {file} {text}") for file in unreadable]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging, usable_files
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.uri import OssUri
 
 INPUT_PREFIX = "pai/input_data"
@@ -74,22 +74,23 @@ class LocalInput:
         """
         folder = self.folder(storage)
         places = {folder.child(item.file.name): item for item in self.files}
-        if problems := [problem for uri, item in places.items() for problem in _problems(item.file, uri)]:
-            raise SpecError(problems)
+        if wrong := [text for uri, item in places.items() for text in _problems(item.file, uri)]:
+            raise SpecError(Problem("path", f": {text}") for text in wrong)
         return places
 
 
-def input_problems(name: str, path: str) -> list[str]:
+def input_problems(name: str, path: str) -> list[Problem]:
     """Return what is wrong with a local path that an input channel reads; nothing is uploaded.
 
     Args:
         name: the channel.
         path: file or folder on this machine.
     """
-    label = f"inputs[{name!r}] {path!r}"
+    place = f"[{name!r}] {path!r}"
     somewhere = OssUri("bucket", INPUT_PREFIX).child(64 * "0", "")
-    files, found = usable_files(label, Path(path), "give a file, or a folder with data")
-    return found or [f"{label}: {problem}" for file in files for problem in _problems(file, somewhere.child(file.name))]
+    files, found = usable_files("inputs", place, Path(path), "give a file, or a folder with data")
+    wrong = [text for file in files for text in _problems(file, somewhere.child(file.name))]
+    return found or [Problem("inputs", f"{place}: {text}") for text in wrong]
 
 
 def read_input(path: Path, *, source_code: bool = False) -> LocalInput:

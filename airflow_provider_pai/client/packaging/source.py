@@ -15,7 +15,7 @@ from airflow_provider_pai.client.packaging.archive import Piece, TarStream, comp
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, usable_files
 from airflow_provider_pai.client.packaging.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.packaging.requirements import read_requirements
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import PAIError, Problem
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 
@@ -98,13 +98,13 @@ class SourceCode:
             yield content, size
 
 
-def source_problems(source_dir: str | None) -> list[str]:
+def source_problems(source_dir: str | None) -> list[Problem]:
     """Return what is wrong with local source code; empty for none, for good one, and for ``oss://``."""
     if not source_dir or source_dir.startswith("oss://"):
         return []
-    label, path = f"source_dir {source_dir!r}", Path(source_dir)
-    _, found = usable_files(label, path, "give the folder that holds the script", source_code=True)
-    return found or [f"{label}: {problem}" for problem in read_requirements(path)[1]]
+    place, path = repr(source_dir), Path(source_dir)
+    _, found = usable_files("source_dir", place, path, "give the folder that holds the script", source_code=True)
+    return found or [Problem("source_dir", f"{place}: {text}") for text in read_requirements(path)[1]]
 
 
 def source_requirements(source_dir: str | None) -> tuple[str, ...]:

@@ -125,9 +125,7 @@ class FeedReader:
         self._backoff.reset()
         if not self._is_off_logged:
             self._is_off_logged = True
-            log.warning(
-                "PAI's list of changes can't be used (%s): all jobs are listed instead, as often as allowed", error
-            )
+            log.warning("PAI's list of changes can't be used (%s); all jobs are listed instead", error)
 
     def _pause(self, look: FeedLook | None) -> float:
         interval = feed_interval(max(1, len(self._store)), self._store.interval)

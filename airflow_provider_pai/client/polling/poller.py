@@ -35,16 +35,16 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 log = logging.getLogger(__name__)
 
 GATHERING = 0.2
-"""Seconds until the first look at a job: subscriptions come in crowds when a triggerer starts, and one look serves many."""
+"""Seconds until the first look at a job: they come in crowds when a triggerer starts, and one look serves many."""
 T = TypeVar("T")
 
 
 class StatusPoller:
     """Asks for the jobs of its subscriptions; idle without any. Made and used in one running event loop.
 
-    Few jobs are looked at in cycles: :func:`polling_interval` decides how often, and a cycle includes those that are due.
-    Of many, the list of what has changed is read once a second instead, see :class:`FeedReader`. Logs are read beside
-    that, which never waits for them.
+    Few jobs are looked at in cycles: :func:`polling_interval` decides how often, and a cycle includes those that are
+    due. Of many, the list of what has changed is read once a second instead, see :class:`FeedReader`. Logs are read
+    beside that, which never waits for them.
 
     Args:
         client: sends the calls, from a few threads; closed with the poller.

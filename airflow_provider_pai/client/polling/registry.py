@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from weakref import WeakKeyDictionary
 
-from airflow_provider_pai.client.credentials.provider import Keys
+from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
@@ -36,7 +36,7 @@ async def subscribe(
     warn: Callable[..., None],
     outage_limit: float,
     logs: bool = True,
-    keys: Keys | None = None,
+    keys: CredentialsProvider | None = None,
     checkpoint: Checkpoint | None = None,
     tail_limit: float = TAIL_LIMIT,
 ) -> AsyncGenerator[JobUpdate, None]:
@@ -83,11 +83,11 @@ async def subscribe(
 async def until_end(
     poller: StatusPoller, subscription: Subscription, tail_limit: float = TAIL_LIMIT
 ) -> AsyncGenerator[JobUpdate, None]:
-    """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end.
+    """Yield what the cycles find out, and then what an ended job's log still holds, and what comes after its end.
 
     Args:
         poller: looks at the job.
-        watched: the job.
+        subscription: the wait for the job.
         tail_limit: seconds that its last log lines may take.
     """
     while True:

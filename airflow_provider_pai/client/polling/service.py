@@ -10,14 +10,14 @@ from airflow_provider_pai.client.polling.interval import Backoff
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, PAIError
-from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 
 LAG_LIMIT = 15.0
 """Seconds after which a service that is as it was before is taken for one that stays so [inferred]."""
 
 
-class ServiceWatch:
+class ServiceWatcher:
     """Looks at one service until what is awaited has come, or can't come any more.
 
     Args:
@@ -36,7 +36,7 @@ class ServiceWatch:
         client: Sender,
         region_id: str,
         name: str,
-        awaited: Awaited,
+        awaited: WaitCondition,
         *,
         log: Callable[..., None],
         warn: Callable[..., None],
@@ -54,7 +54,7 @@ class ServiceWatch:
         self._stale_since: float | None = None
         self.seen: ServiceSnapshot | None = None
 
-    def look(self) -> Verdict:
+    def look(self) -> WaitResult:
         """Look once; what was seen is in :attr:`seen`.
 
         Raises:
@@ -65,7 +65,7 @@ class ServiceWatch:
         except PAIError as error:
             self._outage.record_error(error)
             self._backoff.record_error(error)
-            return Verdict.PENDING
+            return WaitResult.PENDING
         self._outage.record_answer()
         self._backoff.reset()
         if service != self.seen:
@@ -83,14 +83,14 @@ class ServiceWatch:
         except NotFoundError:
             return ServiceSnapshot(self._name, ServiceStatus.DELETED)
 
-    def _settled(self, verdict: Verdict) -> Verdict:
-        if verdict is not Verdict.STALE:
+    def _settled(self, verdict: WaitResult) -> WaitResult:
+        if verdict is not WaitResult.STALE:
             self._stale_since = None
             return verdict
         now = self._clock()
         if self._stale_since is None:
             self._stale_since = now
-        return Verdict.FAILED if now - self._stale_since >= LAG_LIMIT else Verdict.PENDING
+        return WaitResult.FAILED if now - self._stale_since >= LAG_LIMIT else WaitResult.PENDING
 
 
 def _news(service: ServiceSnapshot) -> str:

@@ -176,7 +176,7 @@ class Subscription:
         self.updates.put_nowait(error)
 
     def fail_internally(self, error: Exception) -> None:
-        """Pass on a fault of ours that this job's answers have brought to light; it must not end other subscriptions."""
+        """Pass on a fault of ours that this job's answers have brought to light; it must not end others."""
         log.error("Job %s can't be watched here", self.job_id, exc_info=error)
         self.fail(PAIError(f"job {self.job_id} can't be watched here: {error!r}"))
 

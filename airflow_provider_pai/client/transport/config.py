@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -56,12 +55,3 @@ class ClientConfig:
     def code_endpoint(self) -> str:
         """The OSS host a job reads its code from: the public one, as the PAI SDK sends it."""
         return urlsplit(self.oss_endpoint or oss_url(self.region_id)).netloc
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL points to this machine, where no proxy has anything to do."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import session_of
 from airflow_provider_pai.errors import TransportError
-from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest, complaint
+from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest, response_problem
 
 ROUTING_LIMIT = 120.0
 """Seconds that EAS's gateway may take until it leads to a service that runs; ``alipai`` waits as long."""
@@ -135,7 +135,7 @@ def _limit(test: SmokeTest, answer: Answer) -> float:
 
 def _tries(test: SmokeTest, answer: Answer) -> int:
     """Return how often a request is sent until an answer such as this one is believed."""
-    if not complaint(test, answer):
+    if not response_problem(test, answer):
         return 1
     may_be_busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return _TRIES if may_be_busy else _WRONG_TRIES

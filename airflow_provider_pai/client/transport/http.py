@@ -19,9 +19,11 @@ from urllib3.exceptions import NewConnectionError
 
 from airflow_provider_pai import __version__
 from airflow_provider_pai.api.call import Call, T, decode_answer
+from airflow_provider_pai.api.endpoints import is_loopback
 from airflow_provider_pai.api.signing import KeyPair, Request, canonical_query, signed_headers
-from airflow_provider_pai.client.credentials.provider import Keys, keys_of, with_current
-from airflow_provider_pai.client.transport.config import ClientConfig, is_loopback
+from airflow_provider_pai.client.credentials.factory import credentials_provider
+from airflow_provider_pai.client.credentials.provider import CredentialsProvider, with_credentials
+from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.errors import APIError, PAIError, ServerError, ThrottledError, TransportError
 
 USER_AGENT = f"airflow-provider-pai/{__version__}"
@@ -83,12 +85,12 @@ class PAIClient:
         self,
         config: ClientConfig,
         *,
-        keys: Keys | None = None,
+        keys: CredentialsProvider | None = None,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = tenacity.nap.sleep,
     ) -> None:
         self.config = config
-        self._keys = keys or keys_of(config.credentials)
+        self._keys = keys or credentials_provider(config.credentials)
         self._now = now
         self._sleep = sleep
         self._session = session_of(config)
@@ -122,7 +124,7 @@ class PAIClient:
         return answer
 
     def _send_once(self, call: Call[T]) -> T:
-        return with_current(self._keys, partial(self._send_signed, call))
+        return with_credentials(self._keys, partial(self._send_signed, call))
 
     def _send_signed(self, call: Call[T], keys: KeyPair) -> T:
         config = self.config

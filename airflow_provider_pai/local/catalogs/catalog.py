@@ -152,7 +152,7 @@ def is_official(row: Mapping[str, Any]) -> bool:
     return {"Key": OFFICIAL_LABEL, "Value": "true"} in row["Labels"]
 
 
-def with_labels(rows: list[Row], wanted: Mapping[str, str]) -> list[Row]:
+def filter_by_labels(rows: list[Row], wanted: Mapping[str, str]) -> list[Row]:
     """Keep rows that carry all labels; the value ``*`` stands for any, as PAI's SDK uses it."""
 
     def carries(row: Row, key: str, value: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pai.local.catalogs.record_store import Row, Shelf, new_id
+from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, new_id
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.http.parameters import invalid, one_of, some_of
 from airflow_provider_pai.model.uri import OssUri
@@ -27,7 +27,7 @@ class NoSuchDataset(LookupError):
     """There is no such dataset, or version of it; the text says which."""
 
 
-def place(datasets: Shelf, dataset_id: str, version: str) -> str:
+def place(datasets: RecordStore, dataset_id: str, version: str) -> str:
     """Return the OSS URI of a dataset.
 
     Args:
@@ -70,7 +70,7 @@ def dataset_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
         time: now, as the service writes it.
 
     Raises:
-        Refusal: 400 InvalidParameter.
+        ErrorResponse: 400 InvalidParameter.
     """
     if not _NAME.fullmatch(body["Name"]):
         what = "1 to 127 letters, digits, '_' and '-', beginning with a letter or a digit"
@@ -121,7 +121,7 @@ def find_version(row: Row, name: str) -> Row | None:
     return next((version for version in versions if version["VersionName"] == name), None)
 
 
-def shown(row: Row) -> Row:
+def dataset_view(row: Row) -> Row:
     """Return a dataset as GetDataset answers it: the place is that of its first version."""
     versions = row["Versions"]
     names = ("DataSourceType", "Property", "Uri", "Options", "SourceType", "SourceId", "MountAccess")
@@ -130,7 +130,7 @@ def shown(row: Row) -> Row:
     return {**own, **first, "IsShared": False, "LatestVersion": versions[-1]}
 
 
-def matching(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
+def filter_datasets(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
     """Filter as ListDatasets does; there are no public datasets of PAI (Provider ``pai``) here, and no shared ones."""
     ids, types = some_of(query, "DatasetIds"), some_of(query, "DataTypes", _TYPES)
     sources, properties = some_of(query, "DataSourceTypes", _SOURCES), some_of(query, "Properties", _PROPERTIES)
@@ -155,7 +155,7 @@ def matching(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def matching_versions(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
+def filter_versions(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
     """Filter as ListDatasetVersions does."""
     properties, origins = some_of(query, "Properties", _PROPERTIES), some_of(query, "SourceTypes")
     keys, values = some_of(query, "LabelKeys"), some_of(query, "LabelValues")

@@ -17,25 +17,26 @@ from starlette.routing import Route
 from airflow_provider_pai.local.catalogs.dataset_rows import (
     check_place,
     dataset_row,
+    dataset_view,
+    filter_datasets,
+    filter_versions,
     find_version,
-    matching,
-    matching_versions,
-    shown,
     version_row,
 )
-from airflow_provider_pai.local.catalogs.record_store import Row, Shelf, in_order, wire_time
-from airflow_provider_pai.local.http.page import Page
+from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
+from airflow_provider_pai.local.clock import wire_time_ms
+from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import invalid
-from airflow_provider_pai.local.http.response import Refusal, answer
-from airflow_provider_pai.local.http.schema import Form, Nothing, checked_body
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.http.schema import Schema, Unsupported, checked_body
 
 DATASETS = "/api/v1/datasets"
 _PAGE_SIZE = 10
 _SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "Name")
 _VERSIONS_SORTABLE = ("GmtCreateTime", "GmtModifiedTime", "SourceType", "DataSourceType", "Property")
-_LABELS: Form = [{"Key": str, "Value": str}]
-_VERSION_FORM: dict[str, Form] = {
-    **dict.fromkeys(("DatasetTaskRamRole", "DryRun", "ImportInfo", "UserMetricsEndpoints"), Nothing()),
+_LABELS: Schema = [{"Key": str, "Value": str}]
+_VERSION_FORM: dict[str, Schema] = {
+    **dict.fromkeys(("DatasetTaskRamRole", "DryRun", "ImportInfo", "UserMetricsEndpoints"), Unsupported()),
     "DataCount": int,
     "DataSize": int,
     "DataSourceType": str,
@@ -47,9 +48,9 @@ _VERSION_FORM: dict[str, Form] = {
     "SourceType": str,
     "Uri": str,
 }
-_FORM: dict[str, Form] = {
+_FORM: dict[str, Schema] = {
     **_VERSION_FORM,
-    **dict.fromkeys(("AccessibleRoleIdList", "MountAccessReadWriteRoleIdList", "Provider"), Nothing()),
+    **dict.fromkeys(("AccessibleRoleIdList", "MountAccessReadWriteRoleIdList", "Provider"), Unsupported()),
     "Accessibility": str,
     "DataType": str,
     "Edition": str,
@@ -65,7 +66,7 @@ _FORM: dict[str, Form] = {
 _REQUIRED = ("DataSourceType", "Property", "Uri")
 
 
-def routes(datasets: Shelf, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
+def routes(datasets: RecordStore, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
     """Return the routes of datasets and their versions.
 
     Args:
@@ -88,7 +89,7 @@ def routes(datasets: Shelf, default_workspace_id: str, now: Callable[[], datetim
 
 @dataclass(frozen=True)
 class _Datasets:
-    shelf: Shelf
+    store: RecordStore
     default_workspace_id: str
     now: Callable[[], datetime]
 
@@ -98,27 +99,27 @@ class _Datasets:
         workspace = self._workspace(body)
         if workspace != self.default_workspace_id:
             raise invalid("WorkspaceId", f"there is no workspace {workspace}")
-        row = dataset_row(body, workspace, wire_time(self.now()))
-        if not self.shelf.add(row):
-            raise Refusal(409, "DatasetAlreadyExists", f"The workspace already has a dataset {row['Name']}.")
-        return answer({"DatasetId": row["DatasetId"]})
+        row = dataset_row(body, workspace, wire_time_ms(self.now()))
+        if not self.store.add(row):
+            raise ErrorResponse(409, "DatasetAlreadyExists", f"The workspace already has a dataset {row['Name']}.")
+        return json_response({"DatasetId": row["DatasetId"]})
 
     def list(self, request: Request) -> Response:
         query = request.query_params
         workspace = self._workspace(query)
-        rows = matching([row for row in self.shelf.rows() if row["WorkspaceId"] == workspace], query)
-        page = Page.asked(query, _PAGE_SIZE).of(in_order(rows, query, _SORTABLE))
-        return answer({"Datasets": [shown(row) for row in page], "TotalCount": len(rows)})
+        rows = filter_datasets([row for row in self.store.rows() if row["WorkspaceId"] == workspace], query)
+        page = PageRequest.asked(query, _PAGE_SIZE).of(sort_rows(rows, query, _SORTABLE))
+        return json_response({"Datasets": [dataset_view(row) for row in page], "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
-        return answer(shown(self._existing(request)))
+        return json_response(dataset_view(self._find(request)))
 
     def delete(self, request: Request) -> Response:
-        self.shelf.remove(self._existing(request)["DatasetId"])
-        return answer({})
+        self.store.remove(self._find(request)["DatasetId"])
+        return json_response({})
 
     def create_version(self, request: Request) -> Response:
-        row, time = self._existing(request), wire_time(self.now())
+        row, time = self._find(request), wire_time_ms(self.now())
         body = checked_body(request, _VERSION_FORM, _REQUIRED)
         check_place(body)
         added: list[str] = []
@@ -128,30 +129,30 @@ class _Datasets:
             added.append(version["VersionName"])
             return {"Versions": [*current["Versions"], version], "GmtModifiedTime": time}
 
-        self.shelf.change(row["DatasetId"], change)
-        return answer({"VersionName": added[0]})
+        self.store.change(row["DatasetId"], change)
+        return json_response({"VersionName": added[0]})
 
     def list_versions(self, request: Request) -> Response:
         query = request.query_params
-        rows = matching_versions(self._existing(request)["Versions"], query)
-        page = Page.asked(query, _PAGE_SIZE)
-        shown = page.of(in_order(rows, query, _VERSIONS_SORTABLE))
+        rows = filter_versions(self._find(request)["Versions"], query)
+        page = PageRequest.asked(query, _PAGE_SIZE)
+        shown = page.of(sort_rows(rows, query, _VERSIONS_SORTABLE))
         paging = {"PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}
-        return answer({"DatasetVersions": list(shown), **paging})
+        return json_response({"DatasetVersions": list(shown), **paging})
 
     def get_version(self, request: Request) -> Response:
-        row, name = self._existing(request), request.path_params["VersionName"]
+        row, name = self._find(request), request.path_params["VersionName"]
         version = find_version(row, name)
         if version is None:
-            raise Refusal(404, "DatasetVersionNotFound", f"Dataset {row['DatasetId']} has no version {name}.")
-        return answer({"DatasetId": row["DatasetId"], **version})
+            raise ErrorResponse(404, "DatasetVersionNotFound", f"Dataset {row['DatasetId']} has no version {name}.")
+        return json_response({"DatasetId": row["DatasetId"], **version})
 
     def _workspace(self, values: Mapping[str, Any]) -> str:
         return str(values.get("WorkspaceId") or self.default_workspace_id)
 
-    def _existing(self, request: Request) -> Row:
+    def _find(self, request: Request) -> Row:
         dataset_id = request.path_params["DatasetId"]
-        row = self.shelf.find(dataset_id)
+        row = self.store.find(dataset_id)
         if row is None:
-            raise Refusal(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")
+            raise ErrorResponse(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")
         return row

@@ -17,30 +17,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.catalogs.record_store import Row, Shelf, in_order, new_id, wire_time
+from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, new_id, sort_rows
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
-from airflow_provider_pai.local.http.page import Page
+from airflow_provider_pai.local.clock import wire_time_ms
+from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import invalid, one_of, some_of
-from airflow_provider_pai.local.http.response import Refusal, answer
-from airflow_provider_pai.local.http.schema import Form, checked_body
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.http.schema import Schema, checked_body
 from airflow_provider_pai.model.uri import OssUri
 
 EXPERIMENTS = "/api/v1/experiments"
 _PAGE_SIZE = 10
 _ACCESSIBILITIES = ("PRIVATE", "PUBLIC")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
-_FORM: dict[str, Form] = {
+_FORM: dict[str, Schema] = {
     "Accessibility": str,
     "ArtifactUri": str,
     "Labels": [{"Key": str, "Value": str}],
     "Name": str,
     "WorkspaceId": str,
 }
-_UPDATE_FORM: dict[str, Form] = {"Accessibility": str, "Name": str}
+_UPDATE_FORM: dict[str, Schema] = {"Accessibility": str, "Name": str}
 
 
 def routes(
-    experiments: Shelf, default_workspace_id: str, storage: Callable[[], str], now: Callable[[], datetime]
+    experiments: RecordStore, default_workspace_id: str, storage: Callable[[], str], now: Callable[[], datetime]
 ) -> list[Route]:
     """Return the routes of experiments.
 
@@ -63,7 +64,7 @@ def routes(
 
 @dataclass(frozen=True)
 class _Experiments:
-    shelf: Shelf
+    store: RecordStore
     default_workspace_id: str
     storage: Callable[[], str]
     now: Callable[[], datetime]
@@ -72,50 +73,50 @@ class _Experiments:
         body = checked_body(request, _FORM, ("Name", "WorkspaceId"))
         if body["WorkspaceId"] != self.default_workspace_id:
             raise invalid("WorkspaceId", f"there is no workspace {body['WorkspaceId']}")
-        row = _experiment(body, self.storage(), wire_time(self.now()))
-        if not self.shelf.add(row):
-            raise _taken(row["Name"])
-        return answer({"ExperimentId": row["ExperimentId"]})
+        row = _experiment(body, self.storage(), wire_time_ms(self.now()))
+        if not self.store.add(row):
+            raise _name_taken(row["Name"])
+        return json_response({"ExperimentId": row["ExperimentId"]})
 
     def list(self, request: Request) -> Response:
         query = request.query_params
         workspace = query.get("WorkspaceId") or self.default_workspace_id
-        rows = _matching([row for row in self.shelf.rows() if row["WorkspaceId"] == workspace], query)
+        rows = _filter([row for row in self.store.rows() if row["WorkspaceId"] == workspace], query)
         if query.get("OrderBy"):
             raise invalid("OrderBy", "it is not supported, use SortBy and Order")
-        ordered = in_order(rows, query, ("GmtCreateTime",), newest_first=True)
+        ordered = sort_rows(rows, query, ("GmtCreateTime",), newest_first=True)
         page, token = _page(ordered, query)
-        return answer({"Experiments": list(page), "TotalCount": len(rows), "NextPageToken": token})
+        return json_response({"Experiments": list(page), "TotalCount": len(rows), "NextPageToken": token})
 
     def get(self, request: Request) -> Response:
-        return answer(self._existing(request))
+        return json_response(self._find(request))
 
     def update(self, request: Request) -> Response:
-        experiment_id = self._existing(request)["ExperimentId"]
+        experiment_id = self._find(request)["ExperimentId"]
         body = checked_body(request, _UPDATE_FORM)
         changed = {name: value for name, value in body.items() if value}
         if "Name" in changed:
             _check_name(changed["Name"])
         one_of(changed, "Accessibility", _ACCESSIBILITIES)
-        time = wire_time(self.now())
-        if not self.shelf.change(experiment_id, lambda _: {**changed, "GmtModifiedTime": time}):
-            raise _taken(changed["Name"])
-        return answer({})
+        time = wire_time_ms(self.now())
+        if not self.store.change(experiment_id, lambda _: {**changed, "GmtModifiedTime": time}):
+            raise _name_taken(changed["Name"])
+        return json_response({})
 
     def delete(self, request: Request) -> Response:
-        self.shelf.remove(self._existing(request)["ExperimentId"])
-        return answer({})
+        self.store.remove(self._find(request)["ExperimentId"])
+        return json_response({})
 
-    def _existing(self, request: Request) -> Row:
+    def _find(self, request: Request) -> Row:
         experiment_id = request.path_params["ExperimentId"]
-        row = self.shelf.find(experiment_id)
+        row = self.store.find(experiment_id)
         if row is None:
-            raise Refusal(404, "ExperimentNotFound", f"The experiment {experiment_id} does not exist.")
+            raise ErrorResponse(404, "ExperimentNotFound", f"The experiment {experiment_id} does not exist.")
         return row
 
 
-def _taken(name: str) -> Refusal:
-    return Refusal(409, "ExperimentAlreadyExists", f"The workspace already has an experiment {name}.")
+def _name_taken(name: str) -> ErrorResponse:
+    return ErrorResponse(409, "ExperimentAlreadyExists", f"The workspace already has an experiment {name}.")
 
 
 def _check_name(name: str) -> None:
@@ -145,7 +146,7 @@ def _experiment(body: Mapping[str, Any], storage: str, time: str) -> Row:
     }
 
 
-def _matching(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
+def _filter(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
     """Filter as ListExperiment does."""
     name, labels = query.get("Name", ""), some_of(query, "Labels")
     if _exactly(query):
@@ -162,11 +163,11 @@ def _page(rows: Sequence[Row], query: Mapping[str, str]) -> tuple[Sequence[Row],
     """
     token = query.get("PageToken")
     if not token and not query.get("MaxResults"):
-        return Page.asked(query, _PAGE_SIZE).of(rows), None
+        return PageRequest.asked(query, _PAGE_SIZE).of(rows), None
     if not re.fullmatch(r"[0-9]{0,9}", token or ""):
         raise invalid("PageToken", "it is no token of this list")
     start = int(token or 0)
-    count = Page.asked({"PageSize": query.get("MaxResults", "")}, _PAGE_SIZE).size
+    count = PageRequest.asked({"PageSize": query.get("MaxResults", "")}, _PAGE_SIZE).size
     return rows[start : start + count], start + count if start + count < len(rows) else None
 
 

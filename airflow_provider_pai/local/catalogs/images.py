@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, Row, is_official, label_values, with_labels
-from airflow_provider_pai.local.catalogs.record_store import new_id, wire_time
-from airflow_provider_pai.local.http.page import Page
+from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, Row, filter_by_labels, is_official, label_values
+from airflow_provider_pai.local.catalogs.record_store import new_id
+from airflow_provider_pai.local.clock import wire_time_ms
+from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import flag, invalid, one_of
-from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.http.schema import json_body
 from airflow_provider_pai.model.images.image import OFFICIAL_LABEL
 
@@ -56,54 +57,54 @@ class _Images:
 
     def list(self, request: Request) -> Response:
         query = request.query_params
-        rows = _sorted(_matching(self.catalog.rows(self._workspace(query)), query), query)
-        page = [_shown(row, query) for row in Page.asked(query, _PAGE_SIZE).of(rows)]
-        return answer({"Images": page, "TotalCount": len(rows)})
+        rows = _sort(_filter(self.catalog.rows(self._workspace(query)), query), query)
+        page = [_view(row, query) for row in PageRequest.asked(query, _PAGE_SIZE).of(rows)]
+        return json_response({"Images": page, "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
-        row = _shown(self._existing(request), request.query_params)
-        return answer({name: value for name, value in row.items() if name != "ImageId"})
+        row = _view(self._find(request), request.query_params)
+        return json_response({name: value for name, value in row.items() if name != "ImageId"})
 
     def labels(self, request: Request) -> Response:
         query = request.query_params
-        rows = with_labels(self.catalog.rows(self._workspace(query)), _label_filter(query, "LabelFilter"))
+        rows = filter_by_labels(self.catalog.rows(self._workspace(query)), _label_filter(query, "LabelFilter"))
         labels = label_values(rows, query.get("ImageId"), query.get("LabelKeys"))
-        return answer({"Labels": labels, "TotalCount": len(labels)})
+        return json_response({"Labels": labels, "TotalCount": len(labels)})
 
     def add(self, request: Request) -> Response:
         body = json_body(request)
         if not isinstance(body, dict):
-            raise Refusal(400, "InvalidParameter", "The body must be an object.")
+            raise ErrorResponse(400, "InvalidParameter", "The body must be an object.")
         row = _added_row(body, self._workspace(body), self.now())
         if not self.catalog.add(row):
-            raise Refusal(409, "ImageAlreadyExists", f"The image {row['Name']} already exists in the workspace.")
-        return answer({"ImageId": row["ImageId"]})
+            raise ErrorResponse(409, "ImageAlreadyExists", f"The image {row['Name']} already exists in the workspace.")
+        return json_response({"ImageId": row["ImageId"]})
 
     def remove(self, request: Request) -> Response:
-        row = self._existing(request)
+        row = self._find(request)
         if not self.catalog.remove(row["ImageId"]):
-            raise Refusal(403, "NoPermission", f"The official image {row['ImageId']} cannot be removed.")
-        return answer({})
+            raise ErrorResponse(403, "NoPermission", f"The official image {row['ImageId']} cannot be removed.")
+        return json_response({})
 
     def _workspace(self, values: Mapping[str, Any]) -> str:
         return str(values.get("WorkspaceId") or self.default_workspace_id)
 
-    def _existing(self, request: Request) -> Row:
+    def _find(self, request: Request) -> Row:
         image_id = request.path_params["ImageId"]
         row = self.catalog.find(image_id)
         if row is None:
-            raise Refusal(404, "ImageNotFound", f"The image {image_id} does not exist.")
+            raise ErrorResponse(404, "ImageNotFound", f"The image {image_id} does not exist.")
         return row
 
 
-def _matching(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
+def _filter(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     """Filter as ListImages does; ``Accessibility`` concerns added images only."""
     name, text, uri = query.get("Name", ""), query.get("Query", "").lower(), query.get("ImageUri")
     accessibility = one_of(query, "Accessibility", ("PUBLIC", "PRIVATE"), "")
     exact = _exact_name(query)
     return [
         row
-        for row in with_labels(rows, _label_filter(query, "Labels"))
+        for row in filter_by_labels(rows, _label_filter(query, "Labels"))
         if (row["Name"] == name if exact and name else name.lower() in row["Name"].lower())
         and (text in row["Name"].lower() or text in str(row.get("Description", "")).lower())
         and (not uri or row["ImageUri"] == uri)
@@ -111,7 +112,7 @@ def _matching(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def _sorted(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
+def _sort(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     """Sort by creation time when asked to; ``Order`` without ``SortBy`` has no effect."""
     descending = one_of(query, "Order", ("ASC", "DESC"), "ASC") == "DESC"
     if not one_of(query, "SortBy", ("GmtCreateTime",), ""):
@@ -119,7 +120,7 @@ def _sorted(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     return sorted(rows, key=lambda row: str(row["GmtCreateTime"]), reverse=descending)
 
 
-def _shown(row: Row, query: Mapping[str, str]) -> Row:
+def _view(row: Row, query: Mapping[str, str]) -> Row:
     if flag(query, "Verbose"):
         return row
     return {name: value for name, value in row.items() if name != "Labels"}
@@ -150,7 +151,7 @@ def _exact_name(query: Mapping[str, str]) -> bool:
 
 def _added_row(body: Mapping[str, Any], workspace_id: str, now: datetime) -> Row:
     """Build the row of AddImage."""
-    time = wire_time(now)
+    time = wire_time_ms(now)
     row = {
         "ImageId": _image_id(body),
         "Name": _name(body),

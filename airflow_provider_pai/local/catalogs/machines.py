@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.http.page import Page, descending
-from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.http.page import PageRequest, descending
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 
 _PAGE_SIZE = 10
 _DRIVERS = ("535.161.08", "550.127.08")
@@ -100,11 +100,11 @@ def routes() -> list[Route]:
 def _list(request: Request) -> Response:
     """Answer ListEcsSpecs."""
     query = request.query_params
-    rows = _sorted([machine for machine in MACHINES if _wanted(machine, query)], query)
-    return answer({"EcsSpecs": list(Page.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
+    rows = _sort([machine for machine in MACHINES if _matches(machine, query)], query)
+    return json_response({"EcsSpecs": list(PageRequest.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
 
 
-def _wanted(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+def _matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     names = query.get("InstanceTypes")
     return (
         (not names or machine["InstanceType"] in names.split(","))
@@ -113,11 +113,13 @@ def _wanted(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     )
 
 
-def _sorted(rows: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
+def _sort(rows: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
     """Sort; types have no creation time here, so ``GmtCreateTime`` keeps the table's order, older families first."""
     sort_by, backwards = query.get("SortBy", "").lower(), descending(query)
     if sort_by in ("", "gmtcreatetime"):
         return rows[::-1] if backwards else rows
     if sort_by not in _SORT_MEMBERS:
-        raise Refusal(400, "InvalidParameter", "The parameter SortBy is invalid: CPU, GPU, Memory or GmtCreateTime.")
+        raise ErrorResponse(
+            400, "InvalidParameter", "The parameter SortBy is invalid: CPU, GPU, Memory or GmtCreateTime."
+        )
     return sorted(rows, key=lambda row: int(row[_SORT_MEMBERS[sort_by]]), reverse=backwards)

@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
-from airflow_provider_pai.local.http.page import Page, descending
+from airflow_provider_pai.local.clock import wire_time
+from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag, one_of, some_of
-from airflow_provider_pai.local.http.response import Refusal, answer
-from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota, Usage
-from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota, QuotaUsage
 
 QUOTAS = "/api/v1/quotas/"
 """Of ListQuotas, with the slash that PaiStudio's clients send."""
@@ -28,7 +28,7 @@ _TYPES = ("ECS", "Lingjun", "ACS")
 _SORTABLE = ("QuotaName", "Status", "CPU", "Memory", "GPU", "GmtCreatedTime", "GmtModifiedTime")
 
 
-def routes(quota: Quota, workspace_id: str, created: datetime, usage: Callable[[], Usage]) -> list[Route]:
+def routes(quota: Quota, workspace_id: str, created: datetime, usage: Callable[[], QuotaUsage]) -> list[Route]:
     """Return the routes of quotas.
 
     Args:
@@ -49,24 +49,24 @@ class _Quotas:
     quota: Quota
     workspace_id: str
     created: str
-    usage: Callable[[], Usage]
+    usage: Callable[[], QuotaUsage]
 
     def list(self, request: Request) -> Response:
         query = request.query_params
         # One quota has one order, but wrong values are refused all the same.
         descending(query)
         one_of(query, "SortBy", _SORTABLE)
-        rows = [item for item in [self._item()] if self._wanted(item, query)]
-        return answer({"Quotas": list(Page.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
+        rows = [item for item in [self._item()] if self._matches(item, query)]
+        return json_response({"Quotas": list(PageRequest.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
         quota_id = request.path_params["QuotaId"]
         flag(request.query_params, "Verbose")
         if quota_id != self.quota.quota_id:
-            raise Refusal(404, "QuotaNotFound", f"The quota {quota_id} does not exist.")
-        return answer(self._item())
+            raise ErrorResponse(404, "QuotaNotFound", f"The quota {quota_id} does not exist.")
+        return json_response(self._item())
 
-    def _wanted(self, item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+    def _matches(self, item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
         ids, workspaces = some_of(query, "QuotaIds"), some_of(query, "WorkspaceIds")
         statuses, kind = some_of(query, "Statuses"), one_of(query, "ResourceType", _TYPES, item["ResourceType"])
         return (

@@ -6,7 +6,6 @@ import secrets
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_pai.local.http.page import descending
@@ -18,12 +17,12 @@ _ID_CHARACTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 18
 
 
-class Shelf:
+class RecordStore:
     """Rows of one kind; safe to use from several threads. A row is never changed in place.
 
     Args:
         key: the member that has a row's id.
-        rows: what a former shelf gave to ``keep``.
+        rows: what a former store gave to ``keep``.
         keep: called with all rows after each change, to store them.
     """
 
@@ -95,7 +94,7 @@ class Shelf:
         self._rows = rows
 
 
-def in_order(
+def sort_rows(
     rows: Sequence[Row], query: Mapping[str, str], sortable: tuple[str, ...], *, newest_first: bool = False
 ) -> list[Row]:
     """Return rows as ``SortBy`` and ``Order`` ask for.
@@ -107,7 +106,7 @@ def in_order(
         newest_first: whether the order is descending unless asked otherwise.
 
     Raises:
-        Refusal: 400 InvalidParameter.
+        ErrorResponse: 400 InvalidParameter.
     """
     sort_by, backwards = one_of(query, "SortBy", sortable, sortable[0]), descending(query, newest_first)
     # Equal rows stay in the order they came, or the opposite.
@@ -117,8 +116,3 @@ def in_order(
 def new_id(prefix: str) -> str:
     """Return an id at random: the prefix and 18 lower-case letters and digits, the service's form."""
     return prefix + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(_ID_LENGTH))
-
-
-def wire_time(moment: datetime) -> str:
-    """Write a time as AIWorkSpace does: UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

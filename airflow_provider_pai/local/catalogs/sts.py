@@ -22,8 +22,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.http import rpc
-from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.http.signed import Signed
 from airflow_provider_pai.local.keys import KeyRing, TemporaryKey
 
@@ -64,7 +65,7 @@ class _STS:
             "AssumeRole": self.assume_role,
             "GetCallerIdentity": self.caller_identity,
         }
-        return answer(await run_in_threadpool(operations[signed.action], signed, asked))
+        return json_response(await run_in_threadpool(operations[signed.action], signed, asked))
 
     def assume_role(self, _: Signed, asked: Mapping[str, str]) -> dict[str, Any]:
         role = _ROLE_ARN.fullmatch(_mandatory(asked, "RoleArn"))
@@ -76,7 +77,7 @@ class _STS:
         _check_policy(asked.get("Policy", ""))
         _check_external_id(asked.get("ExternalId", ""))
         if asked.get("SourceIdentity"):
-            raise Refusal(400, "InvalidParameter.SourceIdentity", "Local PAI keeps no source identity.")
+            raise ErrorResponse(400, "InvalidParameter.SourceIdentity", "Local PAI keeps no source identity.")
         key = self.keys.issue(role[0], session, _lifetime(asked))
         return {
             "AssumedRoleUser": {"Arn": _assumed_arn(key), "AssumedRoleId": f"{_role_id(key.role_arn)}:{session}"},
@@ -84,7 +85,7 @@ class _STS:
                 "AccessKeyId": key.access_key_id,
                 "AccessKeySecret": key.access_key_secret,
                 "SecurityToken": key.security_token,
-                "Expiration": key.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "Expiration": wire_time(key.expires),
             },
         }
 
@@ -106,12 +107,12 @@ class _STS:
 def _mandatory(asked: Mapping[str, str], name: str) -> str:
     value = asked.get(name, "")
     if not value:
-        raise Refusal(400, f"Missing{name}", f"{name} is mandatory for this action.")
+        raise ErrorResponse(400, f"Missing{name}", f"{name} is mandatory for this action.")
     return value
 
 
-def _invalid(code: str, name: str) -> Refusal:
-    return Refusal(400, code, f"The parameter {name} is wrongly formed.")
+def _invalid(code: str, name: str) -> ErrorResponse:
+    return ErrorResponse(400, code, f"The parameter {name} is wrongly formed.")
 
 
 def _lifetime(asked: Mapping[str, str]) -> timedelta:
@@ -119,7 +120,7 @@ def _lifetime(asked: Mapping[str, str]) -> timedelta:
     seconds = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
     if not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
         message = f"The Min/Max value of DurationSeconds is {_MIN_SECONDS // 60}min/{_MAX_SECONDS // 3600}hr."
-        raise Refusal(400, "InvalidParameter.DurationSeconds", message)
+        raise ErrorResponse(400, "InvalidParameter.DurationSeconds", message)
     return timedelta(seconds=seconds)
 
 
@@ -131,7 +132,7 @@ def _check_policy(text: str) -> None:
     except ValueError:
         policy = None
     if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list):
-        raise Refusal(400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.")
+        raise ErrorResponse(400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.")
 
 
 def _check_external_id(text: str) -> None:

@@ -18,9 +18,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.api.workspaces import DEFAULT_STORAGE_KEY
-from airflow_provider_pai.local.catalogs.record_store import wire_time
-from airflow_provider_pai.local.http.page import Page, descending
-from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.clock import wire_time_ms
+from airflow_provider_pai.local.http.page import PageRequest, descending
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 
 _PAGE_SIZE = 20
 OWNER = "1000000000000001"
@@ -43,7 +43,7 @@ class Workspace:
 
     def item(self) -> dict[str, Any]:
         """Return the workspace as ListWorkspaces shows it."""
-        time = wire_time(self.created)
+        time = wire_time_ms(self.created)
         return {
             "WorkspaceId": self.workspace_id,
             "WorkspaceName": "local_pai",
@@ -124,18 +124,20 @@ class _Workspaces:
     def list(self, request: Request) -> Response:
         query = request.query_params
         descending(query)  # one workspace has one order, but a wrong value is refused all the same
-        rows = [item for item in [self.workspace.item()] if _wanted(item, query)]
-        return answer({"Workspaces": Page.asked(query, _PAGE_SIZE).of(rows), "TotalCount": len(rows)})
+        rows = [item for item in [self.workspace.item()] if _matches(item, query)]
+        return json_response({"Workspaces": PageRequest.asked(query, _PAGE_SIZE).of(rows), "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
         self._check(request)
         owner = {"UserId": OWNER, "UserName": OWNER, "UserKp": OWNER, "DisplayName": OWNER}
         verbose = request.query_params.get("Verbose", "").lower() == "true"
-        return answer({**self.workspace.item(), "Owner": owner if verbose else None})
+        return json_response({**self.workspace.item(), "Owner": owner if verbose else None})
 
     def default(self, _: Request) -> Response:
         item = self.workspace.item()
-        return answer({name: item[name] for name in item if name not in ("IsDefault", "AdminNames", "ExtraInfos")})
+        return json_response(
+            {name: item[name] for name in item if name not in ("IsDefault", "AdminNames", "ExtraInfos")}
+        )
 
     def configs(self, request: Request) -> Response:
         self._check(request)
@@ -146,25 +148,25 @@ class _Workspaces:
             for key, item in (self._default_items() | self.stored.items()).items()
             if (not keys or key in keys.split(",")) and category in (None, "", item["CategoryName"])
         ]
-        return answer({"Configs": rows, "TotalCount": len(rows)})
+        return json_response({"Configs": rows, "TotalCount": len(rows)})
 
     async def configure(self, request: Request) -> Response:
         self._check(request)
-        items = _read_configs(await request.body(), wire_time(self.now()))
+        items = _read_configs(await request.body(), wire_time_ms(self.now()))
         await run_in_threadpool(self.stored.update, items)
-        return answer({})
+        return json_response({})
 
     def _default_items(self) -> dict[str, dict[str, Any]]:
         item = {"ConfigKey": DEFAULT_STORAGE_KEY, "ConfigValue": self.workspace.default_storage}
-        return {DEFAULT_STORAGE_KEY: _config(item, wire_time(self.workspace.created))}
+        return {DEFAULT_STORAGE_KEY: _config(item, wire_time_ms(self.workspace.created))}
 
     def _check(self, request: Request) -> None:
         workspace_id = request.path_params["WorkspaceId"]
         if workspace_id != self.workspace.workspace_id:
-            raise Refusal(404, "WorkspaceNotFound", f"The workspace {workspace_id} does not exist.")
+            raise ErrorResponse(404, "WorkspaceNotFound", f"The workspace {workspace_id} does not exist.")
 
 
-def _wanted(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+def _matches(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     ids, name, status = query.get("WorkspaceIds"), query.get("WorkspaceName", ""), query.get("Status")
     return (
         (not ids or item["WorkspaceId"] in ids.split(","))
@@ -179,7 +181,7 @@ def _read_configs(content: bytes, time: str) -> dict[str, dict[str, Any]]:
         return {item["ConfigKey"]: _config(item, time) for item in json.loads(content)["Configs"]}
     except (ValueError, KeyError, TypeError) as error:
         message = "The body must be an object with Configs, a list of objects with ConfigKey and ConfigValue."
-        raise Refusal(400, "InvalidParameter", message) from error
+        raise ErrorResponse(400, "InvalidParameter", message) from error
 
 
 def _config(item: Mapping[str, Any], time: str) -> dict[str, Any]:

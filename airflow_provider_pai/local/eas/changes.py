@@ -14,13 +14,15 @@ from typing import Any
 
 from airflow_provider_pai.local.eas import errors
 from airflow_provider_pai.local.eas.config import Config, group_of, name_of
-from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE, Service, Version, Wanted
+from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE, ServiceRecord, Version, Wanted
 
 NO_TRAFFIC = -1
 """Weight of a service that leaves its group's traffic [inferred]."""
 
 
-def created(config: Config, service_id: str, uid: str, token: str, now: str, labels: Mapping[str, str]) -> Service:
+def created(
+    config: Config, service_id: str, uid: str, token: str, now: str, labels: Mapping[str, str]
+) -> ServiceRecord:
     """Return a service that is to be what a checked service JSON says.
 
     Args:
@@ -31,7 +33,7 @@ def created(config: Config, service_id: str, uid: str, token: str, now: str, lab
         now: the time as on the wire.
         labels: labels of the request.
     """
-    return Service(
+    return ServiceRecord(
         name=name_of(config),
         service_id=service_id,
         uid=uid,
@@ -51,11 +53,11 @@ def merged(config: Any, part: Any) -> Any:
     return {**config, **{name: merged(config.get(name), value) for name, value in part.items()}}
 
 
-def updated(service: Service, config: Config, now: str) -> Service:
+def updated(service: ServiceRecord, config: Config, now: str) -> ServiceRecord:
     """Return a service with a further version, which is to serve.
 
     Raises:
-        Refusal: 400 InvalidParameter, the configuration has another name or another group.
+        ErrorResponse: 400 InvalidParameter, the configuration has another name or another group.
     """
     if name_of(config) != service.name:
         raise errors.invalid(f"name is invalid: this is the service {service.name}, and its name can't be changed.")
@@ -66,11 +68,11 @@ def updated(service: Service, config: Config, now: str) -> Service:
     return replace(_serving(with_version, number, now), token=config.get("token") or service.token)
 
 
-def gone_back(service: Service, number: int, now: str) -> Service:
+def gone_back(service: ServiceRecord, number: int, now: str) -> ServiceRecord:
     """Return a service that is to serve one of its other versions.
 
     Raises:
-        Refusal: 400 InvalidParameter, there is no such version, or it is the wanted one.
+        ErrorResponse: 400 InvalidParameter, there is no such version, or it is the wanted one.
     """
     latest = service.versions[-1].number
     if not 0 < number <= latest:
@@ -80,11 +82,11 @@ def gone_back(service: Service, number: int, now: str) -> Service:
     return _serving(service, number, now)
 
 
-def released(service: Service, weight: int | None, traffic: str | None, now: str) -> Service:
+def released(service: ServiceRecord, weight: int | None, traffic: str | None, now: str) -> ServiceRecord:
     """Return a service with another part in its group's traffic; None leaves what is.
 
     Raises:
-        Refusal: 400 InvalidParameter, it belongs to no group.
+        ErrorResponse: 400 InvalidParameter, it belongs to no group.
     """
     if traffic == GROUPING and not service.group:
         raise errors.invalid(f"TrafficState is invalid: the service {service.name} belongs to no group.")
@@ -96,43 +98,43 @@ def released(service: Service, weight: int | None, traffic: str | None, now: str
     return replace(service, wanted=wanted, updated=now)
 
 
-def started(service: Service, now: str) -> Service:
+def started(service: ServiceRecord, now: str) -> ServiceRecord:
     """Return a service that is to run."""
     return service if service.wanted.running else _once_more(service, now)
 
 
-def stopped(service: Service, now: str) -> Service:
+def stopped(service: ServiceRecord, now: str) -> ServiceRecord:
     """Return a service that is not to run."""
     return replace(service, wanted=replace(service.wanted, running=False), updated=now)
 
 
-def restarted(service: Service, now: str) -> Service:
+def restarted(service: ServiceRecord, now: str) -> ServiceRecord:
     """Return a service whose instances are to be made anew.
 
     Raises:
-        Refusal: 409, it is stopped.
+        ErrorResponse: 409, it is stopped.
     """
     if not service.wanted.running:
         raise errors.wrong_state(service.name, "is stopped; start it instead")
     return _once_more(service, now)
 
 
-def deleted(service: Service, now: str) -> Service:
+def deleted(service: ServiceRecord, now: str) -> ServiceRecord:
     """Return a service that is to go."""
     return replace(service, wanted=replace(service.wanted, deleted=True), updated=now)
 
 
-def labelled(service: Service, added: Mapping[str, str], removed: set[str], now: str) -> Service:
+def labelled(service: ServiceRecord, added: Mapping[str, str], removed: set[str], now: str) -> ServiceRecord:
     """Return a service with other labels."""
     labels = {key: value for key, value in {**service.labels, **added}.items() if key not in removed}
     return replace(service, labels=labels, updated=now)
 
 
-def _once_more(service: Service, now: str) -> Service:
+def _once_more(service: ServiceRecord, now: str) -> ServiceRecord:
     return replace(service, wanted=replace(service.wanted, running=True, round=service.wanted.round + 1), updated=now)
 
 
-def _serving(service: Service, number: int, now: str) -> Service:
+def _serving(service: ServiceRecord, number: int, now: str) -> ServiceRecord:
     """Return a service that is to serve a version, with the labels of its configuration."""
     old, new = _labels(service.config), _labels(service.version(number).config)
     kept = {key: value for key, value in service.labels.items() if key not in old or old[key] != value}

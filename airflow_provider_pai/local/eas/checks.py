@@ -13,7 +13,7 @@ from airflow_provider_pai.local.eas.names import label_problems, name_problems
 from airflow_provider_pai.local.eas.resource_checks import metadata_problems, resource_problems
 from airflow_provider_pai.local.eas.schema import FORM, PROCESSOR_MEMBERS
 from airflow_provider_pai.local.eas.storage_checks import storage_problems
-from airflow_provider_pai.local.http.schema import form_problems
+from airflow_provider_pai.local.http.schema import schema_problems
 
 Body = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ _MAX_TOKEN = 256
 
 
 @dataclass(frozen=True)
-class Checks:
+class ServiceChecks:
     """Decides whether a service can be what its JSON says.
 
     Attributes:
@@ -38,12 +38,12 @@ class Checks:
         """Return a whole service JSON, or a part of one, when its members and their types are right.
 
         Raises:
-            Refusal: 400 InvalidParameter; the message names the member.
+            ErrorResponse: 400 InvalidParameter; the message names the member.
         """
         for name in PROCESSOR_MEMBERS if isinstance(value, Mapping) else ():
             if name in cast(Body, value):
                 raise invalid(f"{name} is not supported: local PAI runs services of containers only; send containers.")
-        for problem in form_problems(value, FORM):
+        for problem in schema_problems(value, FORM):
             raise invalid(problem + ".")
         return dict(cast(Body, value))
 
@@ -51,7 +51,7 @@ class Checks:
         """Return a whole service JSON when a service can be what it says.
 
         Raises:
-            Refusal: 400 MissingParameter or InvalidParameter; the message names the member.
+            ErrorResponse: 400 MissingParameter or InvalidParameter; the message names the member.
         """
         config = self.well_formed(value)
         for path, given in (("name", name_of(config)), ("containers", config.get("containers"))):

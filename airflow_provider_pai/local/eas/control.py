@@ -10,16 +10,16 @@ from datetime import datetime
 from starlette.routing import Route
 
 from airflow_provider_pai.local.eas import group_routes, machine_routes, report_routes, service_routes
-from airflow_provider_pai.local.eas.checks import Checks
+from airflow_provider_pai.local.eas.checks import ServiceChecks
 from airflow_provider_pai.local.eas.groups import Groups
-from airflow_provider_pai.local.eas.route_context import Desk
-from airflow_provider_pai.local.eas.service_runtime import Fleet
+from airflow_provider_pai.local.eas.route_context import RouteContext
+from airflow_provider_pai.local.eas.service_runtime import ServiceRuntime
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.eas.views import Views, status
 
 
 @dataclass(frozen=True)
-class Place:
+class ServiceLocation:
     """Where services are, as their answers tell.
 
     Attributes:
@@ -41,7 +41,7 @@ class ControlPlane:
     Args:
         store: the services.
         groups: their groups.
-        fleet: what runs them.
+        runtime: what runs them.
         place: where they are.
         bucket_exists: tells whether an OSS bucket exists.
         now: the server's time, in UTC.
@@ -51,23 +51,23 @@ class ControlPlane:
         self,
         store: ServiceStore,
         groups: Groups,
-        fleet: Fleet,
-        place: Place,
+        runtime: ServiceRuntime,
+        place: ServiceLocation,
         bucket_exists: Callable[[str], bool],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._groups = groups
-        self._desk = Desk(store, fleet, place.region_id, now)
-        self._checks = Checks(place.workspace_id, machine_routes.SIZES.__contains__, bucket_exists)
+        self._context = RouteContext(store, runtime, place.region_id, now)
+        self._checks = ServiceChecks(place.workspace_id, machine_routes.SIZES.__contains__, bucket_exists)
         self._views = Views(place.region_id, place.workspace_id, place.owner, place.base_url, machine_routes.SIZES)
 
     def routes(self) -> list[Route]:
         """Return the routes of all operations that local EAS has."""
         return [
-            *service_routes.routes(self._desk, self._checks, self._groups, self._views),
-            *report_routes.routes(self._desk, self._views),
-            *group_routes.routes(self._groups, self._views, self._desk.time),
+            *service_routes.routes(self._context, self._checks, self._groups, self._views),
+            *report_routes.routes(self._context, self._views),
+            *group_routes.routes(self._groups, self._views, self._context.time),
             *machine_routes.routes(),
         ]
 

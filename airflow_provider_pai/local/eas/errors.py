@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 
-def invalid(message: str) -> Refusal:
+def invalid(message: str) -> ErrorResponse:
     """Return the refusal of a parameter's or member's value."""
-    return Refusal(400, "InvalidParameter", message)
+    return ErrorResponse(400, "InvalidParameter", message)
 
 
-def missing(name: str) -> Refusal:
+def missing(name: str) -> ErrorResponse:
     """Return the refusal of a request that lacks a parameter or member."""
-    return Refusal(400, "MissingParameter", f"{name} is required.")
+    return ErrorResponse(400, "MissingParameter", f"{name} is required.")
 
 
-def no_such_service(name: str) -> Refusal:
+def no_such_service(name: str) -> ErrorResponse:
     """Return the refusal for a service that does not exist."""
-    return Refusal(404, "InvalidService.NotFound", f"The service {name} does not exist.")
+    return ErrorResponse(404, "InvalidService.NotFound", f"The service {name} does not exist.")
 
 
-def no_such_group(name: str) -> Refusal:
+def no_such_group(name: str) -> ErrorResponse:
     """Return the refusal for a service group that does not exist."""
-    return Refusal(404, "InvalidGroup.NotFound", f"The service group {name} does not exist.")
+    return ErrorResponse(404, "InvalidGroup.NotFound", f"The service group {name} does not exist.")
 
 
-def no_such_instance(service: str, instance: str) -> Refusal:
+def no_such_instance(service: str, instance: str) -> ErrorResponse:
     """Return the refusal for an instance that does not exist."""
-    return Refusal(404, "InvalidInstance.NotFound", f"The service {service} has no instance {instance}.")
+    return ErrorResponse(404, "InvalidInstance.NotFound", f"The service {service} has no instance {instance}.")
 
 
-def name_taken(name: str, by: str) -> Refusal:
+def name_taken(name: str, by: str) -> ErrorResponse:
     """Return the refusal to create a service whose name is taken."""
-    return Refusal(409, "InvalidServiceName.Duplicate", f"The name {name} is taken by {by}.")
+    return ErrorResponse(409, "InvalidServiceName.Duplicate", f"The name {name} is taken by {by}.")
 
 
-def wrong_state(name: str, what: str) -> Refusal:
+def wrong_state(name: str, what: str) -> ErrorResponse:
     """Return the refusal of what a service's state forbids."""
-    return Refusal(409, "InvalidServiceStatus", f"The service {name} {what}.")
+    return ErrorResponse(409, "InvalidServiceStatus", f"The service {name} {what}.")

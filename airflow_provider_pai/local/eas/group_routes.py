@@ -14,7 +14,7 @@ from airflow_provider_pai.local.eas.groups import TRAFFIC_MODES, Group, Groups
 from airflow_provider_pai.local.eas.query import asked_page
 from airflow_provider_pai.local.eas.views import Views
 from airflow_provider_pai.local.http.parameters import one_of
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import checked_body
 
 GROUPS = "/api/v2/groups"
@@ -52,12 +52,12 @@ class _Groups:
         rows = [
             self.views.group(group) for group in self.groups.all() if here and query.get("Filter", "") in group.name
         ]
-        return answer(
+        return json_response(
             {"Groups": page.of(rows), "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}
         )
 
     def describe(self, request: Request) -> Response:
-        return answer(self.views.group(self._existing(request)))
+        return json_response(self.views.group(self._existing(request)))
 
     def update(self, request: Request) -> Response:
         """Change how traffic is shared; an answer without members but a message is [inferred]."""
@@ -67,11 +67,11 @@ class _Groups:
             raise errors.missing("TrafficMode")
         if not self.groups.share(name, mode, self.time()):
             raise errors.no_such_group(name)
-        return answer({"Message": f"Group [{name}] is updated"})
+        return json_response({"Message": f"Group [{name}] is updated"})
 
     def endpoints(self, request: Request) -> Response:
         group = self._existing(request)
-        return answer(self.views.endpoints(group.name, group.token))
+        return json_response(self.views.endpoints(group.name, group.token))
 
     def _existing(self, request: Request) -> Group:
         name = request.path_params["GroupName"]

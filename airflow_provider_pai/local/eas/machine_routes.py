@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from airflow_provider_pai.local.catalogs.machines import MACHINES
 from airflow_provider_pai.local.http.parameters import some_of
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 
 MACHINE_SPECS = "/api/v2/public/instance_types"
 _MB = 1024
@@ -34,7 +34,7 @@ def _describe(request: Request) -> Response:
     for machine in found:
         sizes.setdefault(machine["Cpu"], set()).add(machine["Memory"])
     types = [{"CPU": cpu, "Memory": sorted(memory)} for cpu, memory in sorted(sizes.items())]
-    return answer({"InstanceMetas": [_meta(machine) for machine in found], "Types": types})
+    return json_response({"InstanceMetas": [_meta(machine) for machine in found], "Types": types})
 
 
 def _meta(machine: Mapping[str, Any]) -> dict[str, Any]:

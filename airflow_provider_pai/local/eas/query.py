@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pai.local.eas.errors import invalid
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE
-from airflow_provider_pai.local.http.page import Page, descending
+from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import one_of
 
 Row = Mapping[str, Any]
@@ -40,13 +40,15 @@ _TYPES = ("Async", "Standard", "OfflineTask", "Proxima")
 _RESOURCE_TYPES = ("PublicResource", "DedicatedResource")
 
 
-def asked_page(query: Mapping[str, str], default_size: int, number: str = "PageNumber") -> Page:
+def asked_page(query: Mapping[str, str], default_size: int, number: str = "PageNumber") -> PageRequest:
     """Read which page is wanted.
 
     Raises:
-        Refusal: 400 InvalidParameter, one is no positive integer or the size is above the maximum.
+        ErrorResponse: 400 InvalidParameter, one is no positive integer or the size is above the maximum.
     """
-    page = Page.asked({"PageNumber": query.get(number) or "", "PageSize": query.get("PageSize") or ""}, default_size)
+    page = PageRequest.asked(
+        {"PageNumber": query.get(number) or "", "PageSize": query.get("PageSize") or ""}, default_size
+    )
     if page.size > MAX_PAGE_SIZE:
         raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {MAX_PAGE_SIZE}.")
     return page
@@ -60,7 +62,7 @@ def matching(rows: Iterable[Row], query: Mapping[str, str]) -> list[Row]:
         query: the request's parameters.
 
     Raises:
-        Refusal: 400 InvalidParameter, naming the parameter.
+        ErrorResponse: 400 InvalidParameter, naming the parameter.
     """
     one_of(query, "ServiceStatus", STATUSES)
     one_of(query, "TrafficState", (STANDALONE, GROUPING))
@@ -85,7 +87,7 @@ def labels_of(query: Mapping[str, str], name: str) -> dict[str, str]:
     """Return labels that a parameter gives as a JSON object of texts; none when it is absent.
 
     Raises:
-        Refusal: 400 InvalidParameter, it is something else.
+        ErrorResponse: 400 InvalidParameter, it is something else.
     """
     text = query.get(name)
     if not text:

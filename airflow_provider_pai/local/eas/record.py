@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was last seen of a service. Only its keeper writes it.
+    """What was last seen of a service. Only its reconciler writes it.
 
     Attributes:
         status: EAS's word for it.
@@ -91,7 +91,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceRecord:
     """A service.
 
     Attributes:

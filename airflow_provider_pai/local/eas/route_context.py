@@ -9,27 +9,27 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas import errors
-from airflow_provider_pai.local.eas.record import Service
-from airflow_provider_pai.local.eas.service_runtime import Fleet
+from airflow_provider_pai.local.eas.record import ServiceRecord
+from airflow_provider_pai.local.eas.service_runtime import ServiceRuntime
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.http.response import answer
-from airflow_provider_pai.local.jobs.transitions import wire_time
+from airflow_provider_pai.local.http.response import json_response
 
 
 @dataclass(frozen=True)
-class Desk:
+class RouteContext:
     """Finds and changes services.
 
     Attributes:
         store: where they are kept.
-        fleet: what runs them.
+        runtime: what runs them.
         region_id: the region, which is the cluster that requests name.
         now: the server's time, in UTC.
     """
 
     store: ServiceStore
-    fleet: Fleet
+    runtime: ServiceRuntime
     region_id: str
     now: Callable[[], datetime]
 
@@ -37,11 +37,11 @@ class Desk:
         """Return the time as on the wire."""
         return wire_time(self.now())
 
-    def existing(self, request: Request) -> Service:
+    def existing(self, request: Request) -> ServiceRecord:
         """Return the service that a request's path names.
 
         Raises:
-            Refusal: 404, there is none, or it is in another region.
+            ErrorResponse: 404, there is none, or it is in another region.
         """
         name = request.path_params["ServiceName"]
         service = self.store.get(name) if request.path_params["ClusterId"] == self.region_id else None
@@ -49,8 +49,8 @@ class Desk:
             raise errors.no_such_service(name)
         return service
 
-    def change(self, request: Request, change: Callable[[Service, str], Service], what: str) -> Response:
-        """Change the service that a request's path names, and let the fleet know.
+    def change(self, request: Request, change: Callable[[ServiceRecord, str], ServiceRecord], what: str) -> Response:
+        """Change the service that a request's path names, and let the runtime know.
 
         Args:
             request: the request.
@@ -58,11 +58,11 @@ class Desk:
             what: what the service is after that, for the answer.
 
         Raises:
-            Refusal: 404 there is no such service, 409 it is being deleted; and what the change raises.
+            ErrorResponse: 404 there is no such service, 409 it is being deleted; and what the change raises.
         """
         name, now = self.existing(request).name, self.time()
 
-        def checked(service: Service) -> Service:
+        def checked(service: ServiceRecord) -> ServiceRecord:
             if service.wanted.deleted:
                 raise errors.wrong_state(name, "is being deleted")
             return change(service, now)
@@ -71,5 +71,5 @@ class Desk:
             self.store.change(name, checked)
         except KeyError as error:
             raise errors.no_such_service(name) from error
-        self.fleet.wake(name)
-        return answer({"Message": f"Service [{name}] is {what}"})
+        self.runtime.wake(name)
+        return json_response({"Message": f"Service [{name}] is {what}"})

@@ -6,9 +6,9 @@ of a local service sees, and so are taken as they are, is ours.
 
 from __future__ import annotations
 
-from airflow_provider_pai.local.http.schema import Form, MapOf, Nothing
+from airflow_provider_pai.local.http.schema import MapOf, Schema, Unsupported
 
-_CHECK: dict[str, Form] = {
+_CHECK: dict[str, Schema] = {
     "http_get": {"path": str, "port": int},
     "tcp_socket": {"port": int},
     "initial_delay_seconds": int,
@@ -18,7 +18,7 @@ _CHECK: dict[str, Form] = {
     "failure_threshold": int,
 }
 CHECKS = ("startup_check", "liveness_check", "health_check")
-_CONTAINER: dict[str, Form] = {
+_CONTAINER: dict[str, Schema] = {
     "image": str,
     "port": int,
     "script": str,
@@ -26,10 +26,10 @@ _CONTAINER: dict[str, Form] = {
     "args": object,
     "env": [{"name": str, "value": str}],
     "prepare": {"pythonRequirements": [str], "pythonRequirementsPath": str},
-    "resources": Nothing(),
+    "resources": Unsupported(),
     **dict.fromkeys(CHECKS, _CHECK),
 }
-_STORAGE: dict[str, Form] = {
+_STORAGE: dict[str, Schema] = {
     "mount_path": str,
     "oss": {"path": str, "endpoint": str, "readOnly": bool},
     "empty_dir": {"medium": str, "size_limit": object},
@@ -44,14 +44,14 @@ _STORAGE: dict[str, Form] = {
     "code_source": object,
     "resource": object,
 }
-_METADATA: dict[str, Form] = {
+_METADATA: dict[str, Schema] = {
     "name": str,
     "instance": int,
     "cpu": float,
     "memory": int,
     "gpu": int,
-    "gpu_memory": Nothing(),
-    "gpu_core_percentage": Nothing(),
+    "gpu_memory": Unsupported(),
+    "gpu_core_percentage": Unsupported(),
     "resource": str,
     "quota_id": str,
     "workspace_id": object,
@@ -59,8 +59,8 @@ _METADATA: dict[str, Form] = {
     "group": str,
     "traffic_state": str,
     "enable_webservice": bool,
-    "enable_grpc": Nothing(),
-    "rdma": Nothing(),
+    "enable_grpc": Unsupported(),
+    "rdma": Unsupported(),
     "rolling_strategy": {"max_surge": object, "max_unavailable": object},
     "disk": str,
     "shm_size": int,
@@ -71,31 +71,35 @@ _METADATA: dict[str, Form] = {
         "worker_threads": int,
         "enable_jemalloc": bool,
         "proxy_path": str,
-        "batching": Nothing(),
-        "max_batch_size": Nothing(),
-        "max_batch_timeout": Nothing(),
+        "batching": Unsupported(),
+        "max_batch_size": Unsupported(),
+        "max_batch_timeout": Unsupported(),
         "max_queue_size": int,
-        "rate_limit": Nothing(),
+        "rate_limit": Unsupported(),
     },
 }
-FORM: dict[str, Form] = {
+FORM: dict[str, Schema] = {
     "name": str,
     "token": str,
     "metadata": _METADATA,
     "cloud": {
-        "computing": {"instance_type": str, "instances": [{"type": str}], "disable_spot_protection_period": Nothing()},
-        "networking": Nothing(),
+        "computing": {
+            "instance_type": str,
+            "instances": [{"type": str}],
+            "disable_spot_protection_period": Unsupported(),
+        },
+        "networking": Unsupported(),
     },
     "containers": [_CONTAINER],
     "storage": [_STORAGE],
     "labels": MapOf(str),
     "dockerAuth": str,
     "oss_endpoint": str,
-    "networking": Nothing(),
-    "autoscaler": Nothing(),
-    "features": Nothing(),
-    "aimaster": Nothing(),
-    "role": Nothing(),
+    "networking": Unsupported(),
+    "autoscaler": Unsupported(),
+    "features": Unsupported(),
+    "aimaster": Unsupported(),
+    "role": Unsupported(),
 }
 PROCESSOR_MEMBERS = (
     "processor",

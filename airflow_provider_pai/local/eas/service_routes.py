@@ -14,15 +14,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_pai.local.eas import changes, errors, query
-from airflow_provider_pai.local.eas.checks import Checks
+from airflow_provider_pai.local.eas.checks import ServiceChecks
 from airflow_provider_pai.local.eas.groups import Groups, new_token
 from airflow_provider_pai.local.eas.names import label_problems
-from airflow_provider_pai.local.eas.record import Service
+from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.resource_checks import TRAFFIC_STATES
-from airflow_provider_pai.local.eas.route_context import Desk
+from airflow_provider_pai.local.eas.route_context import RouteContext
 from airflow_provider_pai.local.eas.views import Views
 from airflow_provider_pai.local.http.parameters import flag, one_of, some_of
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import MapOf, checked_body, json_body
 
 SERVICES = "/api/v2/services"
@@ -32,16 +32,16 @@ _MERGE, _REPLACE = "merge", "replace"
 _WEIGHTS = range(changes.NO_TRAFFIC, 1001)
 
 
-def routes(desk: Desk, checks: Checks, groups: Groups, views: Views) -> list[Route]:
+def routes(context: RouteContext, checks: ServiceChecks, groups: Groups, views: Views) -> list[Route]:
     """Return the routes.
 
     Args:
-        desk: finds and changes services.
+        context: finds and changes services.
         checks: decides what a service can be.
         groups: the service groups.
         views: shows services.
     """
-    handlers = _Services(desk, checks, groups, views)
+    handlers = _Services(context, checks, groups, views)
     puts: dict[str, Callable[[Request], Response]] = {
         "": handlers.update,
         "/version": handlers.go_back,
@@ -65,8 +65,8 @@ def routes(desk: Desk, checks: Checks, groups: Groups, views: Views) -> list[Rou
 class _Services:
     """One method per operation. They run in worker threads, because all of them read or write files."""
 
-    desk: Desk
-    checks: Checks
+    context: RouteContext
+    checks: ServiceChecks
     groups: Groups
     views: Views
     naming: threading.Lock = field(default_factory=threading.Lock)
@@ -82,34 +82,36 @@ class _Services:
             raise errors.invalid("Develop is not supported: local PAI has no development mode.")
         config = self.checks.checked(json_body(request))
         ids = _new_id(), str(uuid.uuid4())
-        service = changes.created(config, *ids, new_token(), self.desk.time(), labels)
+        service = changes.created(config, *ids, new_token(), self.context.time(), labels)
         self._add(service)
-        self.desk.fleet.wake(service.name)
-        return answer(self.views.short(service))
+        self.context.runtime.wake(service.name)
+        return json_response(self.views.short(service))
 
     def list(self, request: Request) -> Response:
         page = query.asked_page(request.query_params, _PAGE_SIZE)
-        rows = [self.views.service(service, alone=False) for service in self.desk.store.all()]
+        rows = [self.views.service(service, alone=False) for service in self.context.store.all()]
         found = query.matching(rows, request.query_params)
         shown = [{name: value for name, value in row.items() if value is not None} for row in page.of(found)]
-        return answer({"Services": shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(found)})
+        return json_response(
+            {"Services": shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(found)}
+        )
 
     def describe(self, request: Request) -> Response:
-        return answer(self.views.service(self.desk.existing(request), alone=True))
+        return json_response(self.views.service(self.context.existing(request), alone=True))
 
     def update(self, request: Request) -> Response:
         kind = one_of(request.query_params, "UpdateType", (_MERGE, _REPLACE), _MERGE)
         body = self.checks.well_formed(json_body(request))
 
-        def update(service: Service, now: str) -> Service:
+        def update(service: ServiceRecord, now: str) -> ServiceRecord:
             config = changes.merged(service.config, body) if kind == _MERGE else body
             return changes.updated(service, self.checks.checked(config), now)
 
-        return self.desk.change(request, update, "updating")
+        return self.context.change(request, update, "updating")
 
     def go_back(self, request: Request) -> Response:
         number = self._required(request, "Version", int)
-        return self.desk.change(request, lambda service, now: changes.gone_back(service, number, now), "updating")
+        return self.context.change(request, lambda service, now: changes.gone_back(service, number, now), "updating")
 
     def release(self, request: Request) -> Response:
         body = checked_body(request, {"Weight": int, "TrafficState": str})
@@ -118,23 +120,23 @@ class _Services:
             raise errors.missing("Weight or TrafficState")
         if weight is not None and weight not in _WEIGHTS:
             raise errors.invalid(f"Weight is invalid: it must be from {_WEIGHTS[0]} to {_WEIGHTS[-1]}.")
-        return self.desk.change(
+        return self.context.change(
             request, lambda service, now: changes.released(service, weight, traffic, now), "released"
         )
 
     def start(self, request: Request) -> Response:
-        return self.desk.change(request, changes.started, "starting")
+        return self.context.change(request, changes.started, "starting")
 
     def stop(self, request: Request) -> Response:
-        return self.desk.change(request, changes.stopped, "stopping")
+        return self.context.change(request, changes.stopped, "stopping")
 
     def restart(self, request: Request) -> Response:
-        return self.desk.change(request, changes.restarted, "restarting")
+        return self.context.change(request, changes.restarted, "restarting")
 
     def delete(self, request: Request) -> Response:
-        if self.desk.existing(request).wanted.deleted:
-            return answer({"Message": "The service is being deleted"})
-        return self.desk.change(request, changes.deleted, "deleting")
+        if self.context.existing(request).wanted.deleted:
+            return json_response({"Message": "The service is being deleted"})
+        return self.context.change(request, changes.deleted, "deleting")
 
     def label(self, request: Request) -> Response:
         labels = self._required(request, "Labels", MapOf(str))
@@ -149,19 +151,19 @@ class _Services:
         return self._relabel(request, {}, keys)
 
     def _relabel(self, request: Request, added: dict[str, str], removed: set[str]) -> Response:
-        return self.desk.change(
+        return self.context.change(
             request, lambda service, now: changes.labelled(service, added, removed, now), "labelled"
         )
 
-    def _add(self, service: Service) -> None:
+    def _add(self, service: ServiceRecord) -> None:
         """Keep a new service whose name is no other service's nor group's, and whose group has no service's name."""
         with self.naming:
             taken = self.groups.get(service.name)
             if taken or service.name == service.group:
                 raise errors.name_taken(service.name, "a service group")
-            if service.group and self.desk.store.get(service.group):
+            if service.group and self.context.store.get(service.group):
                 raise errors.name_taken(service.group, "a service, so that no group can have it")
-            if not self.desk.store.add(service):
+            if not self.context.store.add(service):
                 raise errors.name_taken(service.name, "another service")
 
     def _required(self, request: Request, name: str, form: Any) -> Any:

@@ -30,7 +30,7 @@ class Instance:
     started: str
 
 
-class Fleet(Protocol):
+class ServiceRuntime(Protocol):
     """Runs services: brings each to what its record wants, and writes what it sees into the record."""
 
     def wake(self, name: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from airflow_provider_pai.local.eas.record import Event, Service
+from airflow_provider_pai.local.eas.record import Event, ServiceRecord
 
 logger = logging.getLogger(__name__)
 
@@ -39,17 +39,17 @@ class ServiceStore:
         """Return the folder of a service's files."""
         return self._folder / name
 
-    def get(self, name: str) -> Service | None:
+    def get(self, name: str) -> ServiceRecord | None:
         """Return a service as it is now; None when there is none of this name."""
         with self._lock:
             return self._services.get(name)
 
-    def all(self) -> list[Service]:
+    def all(self) -> list[ServiceRecord]:
         """Return all services, oldest first."""
         with self._lock:
             return _oldest_first(self._services.values())
 
-    def add(self, service: Service) -> bool:
+    def add(self, service: ServiceRecord) -> bool:
         """Keep a new service; False when the name is taken."""
         with self._lock:
             if service.name in self._services:
@@ -59,7 +59,7 @@ class ServiceStore:
             self._write(service)
             return True
 
-    def change(self, name: str, change: Callable[[Service], Service]) -> Service:
+    def change(self, name: str, change: Callable[[ServiceRecord], ServiceRecord]) -> ServiceRecord:
         """Replace a service; no other change comes between reading and writing.
 
         Args:
@@ -90,7 +90,7 @@ class ServiceStore:
                 shutil.rmtree(self.folder(name), ignore_errors=True)
                 del self._services[name]
 
-    def _write(self, service: Service) -> None:
+    def _write(self, service: ServiceRecord) -> None:
         folder = self.folder(service.name)
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / "service.json.new"
@@ -102,22 +102,22 @@ class ServiceStore:
         self._services[service.name] = service
 
 
-def saved_services(folder: Path) -> list[Service]:
+def saved_services(folder: Path) -> list[ServiceRecord]:
     """Return the services in a store's folder, whether or not a server has it, oldest first; none without it."""
     paths = sorted(folder.iterdir()) if folder.exists() else []
     return _oldest_first(service for path in paths if (service := _read(path)))
 
 
-def _oldest_first(services: Iterable[Service]) -> list[Service]:
+def _oldest_first(services: Iterable[ServiceRecord]) -> list[ServiceRecord]:
     return sorted(services, key=lambda service: (service.created, service.service_id))
 
 
-def _read(folder: Path) -> Service | None:
+def _read(folder: Path) -> ServiceRecord | None:
     path = folder / "service.json"
     if not path.exists():
         return None
     try:
-        service = Service.from_json(json.loads(path.read_bytes()))
+        service = ServiceRecord.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         logger.warning("%s can't be read; this service is left out", path)
         return None

@@ -1,7 +1,7 @@
 """Services as EAS's answers show them. Types are those of the SDK's models; absent members are left out.
 
-What is shown between a request and the moment its keeper notices it, and the words of ``Reason`` and ``Message`` where
-nothing was seen, are [inferred]; so are the constants of instances, which all run on this machine.
+What is shown between a request and the moment its reconciler notices it, and the words of ``Reason`` and ``Message``
+where nothing was seen, are [inferred]; so are the constants of instances, which all run on this machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_pai.local.eas.config import image_of, instance_count, instance_type, port_of
 from airflow_provider_pai.local.eas.groups import Group
-from airflow_provider_pai.local.eas.record import Event, Seen, Service, Version
+from airflow_provider_pai.local.eas.record import Event, Seen, ServiceRecord, Version
 from airflow_provider_pai.local.eas.service_runtime import Instance
 
 Row = dict[str, Any]
@@ -43,7 +43,7 @@ class Views:
     base_url: str
     machine: Mapping[str, tuple[int, int, int]]
 
-    def service(self, service: Service, *, alone: bool) -> Row:
+    def service(self, service: ServiceRecord, *, alone: bool) -> Row:
         """Return a service; one of a list has no token [inferred]."""
         config, wanted, seen = service.config, service.wanted, service.seen
         metadata = config.get("metadata") or {}
@@ -79,7 +79,7 @@ class Views:
             "UpdateTime": service.updated,
         }
 
-    def short(self, service: Service) -> Row:
+    def short(self, service: ServiceRecord) -> Row:
         """Return what the answer to a create tells."""
         endpoint = self.endpoint(service.name)
         return {
@@ -123,8 +123,8 @@ class Views:
         }
 
 
-def status(service: Service) -> str:
-    """Return EAS's word for a service, which follows a request at once, before its keeper has noticed it."""
+def status(service: ServiceRecord) -> str:
+    """Return EAS's word for a service, which follows a request at once, before its reconciler has noticed it."""
     wanted, seen = service.wanted, service.seen
     if wanted.deleted:
         return seen.status if seen.status == "DeleteFailed" else "Deleting"
@@ -136,7 +136,7 @@ def status(service: Service) -> str:
     return "Updating" if is_over else seen.status
 
 
-def version(service: Service, version: Version) -> Row:
+def version(service: ServiceRecord, version: Version) -> Row:
     """Return a version."""
     return {
         "ServiceConfig": json.dumps(version.config, ensure_ascii=False),
@@ -148,7 +148,7 @@ def version(service: Service, version: Version) -> Row:
     }
 
 
-def instance(service: Service, instance: Instance) -> Row:
+def instance(service: ServiceRecord, instance: Instance) -> Row:
     """Return an instance."""
     return {
         "InstanceName": instance.name,
@@ -172,7 +172,7 @@ def instance(service: Service, instance: Instance) -> Row:
     }
 
 
-def container(service: Service, instance: Instance) -> Row:
+def container(service: ServiceRecord, instance: Instance) -> Row:
     """Return the container of an instance; ``CurrentReaon`` is how EAS spells it."""
     return {
         "Name": CONTAINER,
@@ -191,7 +191,7 @@ def event(event: Event) -> Row:
     return {"Time": event.time, "Type": event.type, "Reason": event.reason, "Message": event.message}
 
 
-def explained(service: Service) -> tuple[str, str]:
+def explained(service: ServiceRecord) -> tuple[str, str]:
     """Return reason and message of the status; what was seen in another status explains nothing."""
     now = status(service)
     seen = service.seen if service.seen.status == now else Seen()

@@ -26,7 +26,7 @@ from starlette.routing import Mount, Route
 
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.http.faults import Fault, FaultKind, Faults
-from airflow_provider_pai.local.http.response import Refusal, answer, refuse
+from airflow_provider_pai.local.http.response import ErrorResponse, error_response, json_response
 from airflow_provider_pai.model.training.status import JobStatus
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Controls:
         services: all services in short, oldest first.
         reset: forget everything, as after the first start.
         lag: let the list of jobs lag by some seconds.
-        move: put a job into a status, with reason code and message; raises a refusal when that can't be.
+        move: put a job into a status, with reason code and message; raises a error when that can't be.
     """
 
     clock: Clock
@@ -75,8 +75,8 @@ class LoopbackOnly:
         if is_loopback(client) and is_loopback(_host_name(headers)) and "origin" not in headers:
             await self._app(scope, receive, send)
             return
-        refusal = Refusal(403, "Forbidden", f"{PATH} answers to programs of this machine only.")
-        await refuse(refusal, headers.get("host", ""))(scope, receive, send)
+        error = ErrorResponse(403, "Forbidden", f"{PATH} answers to programs of this machine only.")
+        await error_response(error, headers.get("host", ""))(scope, receive, send)
 
 
 def is_loopback(host: str) -> bool:
@@ -98,13 +98,13 @@ def admin_route(controls: Controls) -> Mount:
         Route("/faults", admin.clear_faults, methods=["DELETE"]),
         Route("/counters", admin.counters, methods=["GET"]),
         Route("/counters", admin.clear_counters, methods=["DELETE"]),
-        Route("/list-lag", admin.lag, methods=["POST"]),
+        Route("/list-lag", admin.set_list_lag, methods=["POST"]),
         Route("/clock", admin.move_clock, methods=["POST"]),
         Route("/jobs", admin.jobs, methods=["GET"]),
         Route("/services", admin.services, methods=["GET"]),
         Route("/jobs/{TrainingJobId}/status", admin.move_job, methods=["POST"]),
     ]
-    handlers = {Refusal: _refused, HTTPException: _refused}
+    handlers = {ErrorResponse: _handle_error, HTTPException: _handle_error}
     app = Starlette(routes=routes, middleware=[Middleware(LoopbackOnly)], exception_handlers=handlers)
     return Mount(PATH, app)
 
@@ -114,62 +114,64 @@ class _Admin:
     controls: Controls
 
     def health(self, _: Request) -> Response:
-        return answer(self.controls.health())
+        return json_response(self.controls.health())
 
     def jobs(self, _: Request) -> Response:
-        return answer({"jobs": self.controls.jobs()})
+        return json_response({"jobs": self.controls.jobs()})
 
     def services(self, _: Request) -> Response:
-        return answer({"services": self.controls.services()})
+        return json_response({"services": self.controls.services()})
 
     def reset(self, _: Request) -> Response:
         self.controls.reset()
-        return answer({})
+        return json_response({})
 
     def faults(self, _: Request) -> Response:
-        return answer({"faults": [asdict(fault) for fault in self.controls.faults.pending()]})
+        return json_response({"faults": [asdict(fault) for fault in self.controls.faults.pending()]})
 
     async def add_fault(self, request: Request) -> Response:
-        self.controls.faults.add(_fault(await _body(request)))
-        return answer({})
+        self.controls.faults.add(_fault(await _read_body(request)))
+        return json_response({})
 
     def clear_faults(self, _: Request) -> Response:
         self.controls.faults.clear()
-        return answer({})
+        return json_response({})
 
     def counters(self, _: Request) -> Response:
         faults = self.controls.faults
-        return answer({"counters": faults.counts(), "bytes": faults.sizes()})
+        return json_response({"counters": faults.counts(), "bytes": faults.sizes()})
 
     def clear_counters(self, _: Request) -> Response:
         self.controls.faults.reset_counts()
-        return answer({})
+        return json_response({})
 
-    async def lag(self, request: Request) -> Response:
-        self.controls.lag(_seconds(await _body(request), "seconds", least=0))
-        return answer({})
+    async def set_list_lag(self, request: Request) -> Response:
+        self.controls.lag(_seconds(await _read_body(request), "seconds", least=0))
+        return json_response({})
 
     async def move_clock(self, request: Request) -> Response:
-        offset = _seconds(await _body(request), "offset_seconds", least=-_MAX_SECONDS)
+        offset = _seconds(await _read_body(request), "offset_seconds", least=-_MAX_SECONDS)
         self.controls.clock.move_to(timedelta(seconds=offset))
-        return answer({"now": self.controls.clock.now().isoformat()})
+        return json_response({"now": self.controls.clock.now().isoformat()})
 
     async def move_job(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await _read_body(request)
         if body.get("Status") not in list(JobStatus):
             raise _invalid("Status", f"one of {', '.join(JobStatus)}")
         status, job_id = JobStatus(body["Status"]), request.path_params["TrainingJobId"]
         code, message = _text(body, "ReasonCode"), _text(body, "ReasonMessage")
         await run_in_threadpool(self.controls.move, job_id, status, code, message)
-        return answer({})
+        return json_response({})
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _handle_error(request: Request, error: Exception) -> Response:
     host = request.headers.get("host", "")
     if isinstance(error, HTTPException):
-        return refuse(Refusal(error.status_code, "InvalidAction.NotFound", "There is no such control."), host)
-    if isinstance(error, Refusal):
-        return refuse(error, host)
+        return error_response(
+            ErrorResponse(error.status_code, "InvalidAction.NotFound", "There is no such control."), host
+        )
+    if isinstance(error, ErrorResponse):
+        return error_response(error, host)
     raise error
 
 
@@ -180,16 +182,16 @@ def _host_name(headers: Headers) -> str:
         return ""
 
 
-def _invalid(name: str, expected: str) -> Refusal:
-    return Refusal(400, "InvalidParameter", f"{name} is invalid: it must be {expected}.")
+def _invalid(name: str, expected: str) -> ErrorResponse:
+    return ErrorResponse(400, "InvalidParameter", f"{name} is invalid: it must be {expected}.")
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _read_body(request: Request) -> dict[str, Any]:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > _MAX_BODY:
-            raise Refusal(413, "RequestEntityTooLarge", f"The body is larger than {_MAX_BODY} bytes.")
+            raise ErrorResponse(413, "RequestEntityTooLarge", f"The body is larger than {_MAX_BODY} bytes.")
     try:
         body = json.loads(content)
     except ValueError:
@@ -234,7 +236,7 @@ _FAULT_MEMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def _fault(body: Mapping[str, Any]) -> Fault:
     """Read a fault: the members of :class:`Fault`, of which ``operation`` and ``kind`` are required."""
     if unknown := sorted(body.keys() - _FAULT_MEMBERS.keys()):
-        raise Refusal(400, "InvalidParameter", f"A fault has no {', '.join(unknown)}.")
+        raise ErrorResponse(400, "InvalidParameter", f"A fault has no {', '.join(unknown)}.")
     for name, (is_right, expected) in _FAULT_MEMBERS.items():
         if (name in body or name in ("operation", "kind")) and not is_right(body.get(name)):
             raise _invalid(name, expected)

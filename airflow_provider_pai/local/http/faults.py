@@ -17,9 +17,9 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-from airflow_provider_pai.local.http.response import Refusal, refuse
-from airflow_provider_pai.local.oss.errors import OSSRefusal
-from airflow_provider_pai.local.oss.responses import refused
+from airflow_provider_pai.local.http.response import ErrorResponse, error_response
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
+from airflow_provider_pai.local.oss.responses import error_document
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Send
@@ -51,9 +51,9 @@ class Fault:
             proxy's HTML page. ``slow``: answered late. ``drop_before``: the connection is cut, nothing happened.
             ``drop_after``: the operation is executed, then the connection is cut without an answer.
         times: how many answers.
-        status: HTTP status of a refusal; None for the service's usual one, or 502 (html).
-        code: error code of a refusal; None for the service's usual one.
-        retry_after_ms: value of the refusal's header ``x-acs-retry-after``, milliseconds; None for no header.
+        status: HTTP status of an error; None for the service's usual one, or 502 (html).
+        code: its error code; None for the service's usual one.
+        retry_after_ms: value of the error's header ``x-acs-retry-after``, milliseconds; None for no header.
         delay_s: how late a slow answer is, seconds.
     """
 
@@ -106,7 +106,7 @@ class Faults:
             self._counts.clear()
             self._sizes.clear()
 
-    def meet(self, operation: str, size: int = 0) -> Fault | None:
+    def record_request(self, operation: str, size: int = 0) -> Fault | None:
         """Count one request, with a body of so many bytes; return the fault that it meets, None for none."""
         with self._lock:
             self._counts[operation] += 1
@@ -120,17 +120,17 @@ class Faults:
 
 
 @dataclass(frozen=True)
-class Manners:
+class WireProtocol:
     """How a service names its requests and how it refuses.
 
     Attributes:
         operation: names the operation of a request.
-        refuse: builds the answer of a refusal, with further headers.
+        refuse: builds an error response, with further headers.
         throttled: status and code when there are too many requests.
     """
 
     operation: Callable[[Scope], str]
-    refuse: Callable[[Refusal, Scope, Mapping[str, str]], Response]
+    refuse: Callable[[ErrorResponse, Scope, Mapping[str, str]], Response]
     throttled: tuple[int, str]
 
 
@@ -140,38 +140,38 @@ def _pai_operation(scope: Scope) -> str:
     return named or QueryParams(scope["query_string"]).get("Action", "")
 
 
-def _refuse_as_pai(refusal: Refusal, scope: Scope, headers: Mapping[str, str]) -> Response:
-    return refuse(refusal, Headers(scope=scope).get("host", ""), headers)
+def _refuse_as_pai(error: ErrorResponse, scope: Scope, headers: Mapping[str, str]) -> Response:
+    return error_response(error, Headers(scope=scope).get("host", ""), headers)
 
 
-def _refuse_as_oss(refusal: Refusal, scope: Scope, headers: Mapping[str, str]) -> Response:
-    error = OSSRefusal(refusal.status, refusal.code, refusal.message, headers=headers)
-    return refused(error, Headers(scope=scope).get("host", ""), head=scope["method"] == "HEAD")
+def _refuse_as_oss(error: ErrorResponse, scope: Scope, headers: Mapping[str, str]) -> Response:
+    oss_error = OSSErrorResponse(error.status, error.code, error.message, headers=headers)
+    return error_document(oss_error, Headers(scope=scope).get("host", ""), head=scope["method"] == "HEAD")
 
 
-PAI = Manners(_pai_operation, _refuse_as_pai, (400, "Throttling.User"))
-OSS = Manners(lambda scope: f"oss:{scope['method']}", _refuse_as_oss, (503, "DownloadTrafficRateLimitExceeded"))
+PAI = WireProtocol(_pai_operation, _refuse_as_pai, (400, "Throttling.User"))
+OSS = WireProtocol(lambda scope: f"oss:{scope['method']}", _refuse_as_oss, (503, "DownloadTrafficRateLimitExceeded"))
 
 
-class FaultyApp:
+class FaultInjector:
     """ASGI middleware that lets requests meet the faults waiting for them."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, manners: Manners = PAI) -> None:
+    def __init__(self, app: ASGIApp, faults: Faults, protocol: WireProtocol = PAI) -> None:
         """Stand before an application.
 
         Args:
             app: what answers.
             faults: what is to come.
-            manners: how the application names requests and refuses.
+            protocol: how the application names requests and refuses.
         """
         self._app = app
         self._faults = faults
-        self._manners = manners
+        self._protocol = protocol
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail to in the way that was asked for."""
         size = Headers(scope=scope).get("content-length", "")
-        fault = self._faults.meet(self._manners.operation(scope), int(size) if size.isdecimal() else 0)
+        fault = self._faults.record_request(self._protocol.operation(scope), int(size) if size.isdecimal() else 0)
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind is FaultKind.SLOW:
@@ -189,10 +189,10 @@ class FaultyApp:
     def _refusal(self, fault: Fault, scope: Scope) -> Response:
         if fault.kind is FaultKind.HTML:
             return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", fault.status or 502)
-        usual = self._manners.throttled if fault.kind is FaultKind.THROTTLE else (503, "ServiceUnavailable")
-        refusal = Refusal(fault.status or usual[0], fault.code or usual[1], "This fault was asked for.")
+        usual = self._protocol.throttled if fault.kind is FaultKind.THROTTLE else (503, "ServiceUnavailable")
+        error = ErrorResponse(fault.status or usual[0], fault.code or usual[1], "This fault was asked for.")
         headers = {} if fault.retry_after_ms is None else {"x-acs-retry-after": str(fault.retry_after_ms)}
-        return self._manners.refuse(refusal, scope, headers)
+        return self._protocol.refuse(error, scope, headers)
 
 
 async def _send_nothing(_: Message) -> None:

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.http.operations import operations_of
-from airflow_provider_pai.local.http.response import Refusal, refuse
+from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.local.http.schemes import verify
 from airflow_provider_pai.local.http.signed import Signed
 from airflow_provider_pai.local.keys import KeyRing, TokenProblem
@@ -34,7 +34,7 @@ MAX_BODY = 10 * 1024 * 1024
 _NONCE_LIFETIME = 2 * signing.CLOCK_TOLERANCE
 _MAX_NONCES = 100_000
 
-_TOKEN_REFUSALS: Mapping[TokenProblem, tuple[str, str]] = {
+_TOKEN_ERRORS: Mapping[TokenProblem, tuple[str, str]] = {
     TokenProblem.MISSING: ("MissingSecurityToken", "SecurityToken is mandatory for this action."),
     TokenProblem.UNKNOWN: ("InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."),
     TokenProblem.MISMATCHED: (
@@ -99,20 +99,20 @@ class Gateway:
         """Check one request and pass it on with its body, or refuse it."""
         headers = Headers(scope=scope)
         try:
-            content = await self._content(headers, Request(scope, receive))
-            signed = self._signed(_received(scope, headers, content))
+            content = await self._read_content(headers, Request(scope, receive))
+            signed = self._authenticate(_signed_request(scope, headers, content))
             _check_operation(scope, signed)
         except ClientDisconnect:
             return
-        except (Refusal, signing.SignatureError) as error:
-            answer = refuse(Refusal(error.status, error.code, error.message), headers.get("host", ""))
+        except (ErrorResponse, signing.SignatureError) as error:
+            answer = error_response(ErrorResponse(error.status, error.code, error.message), headers.get("host", ""))
             await answer(scope, receive, send)
             return
         await self._app({**scope, "user": signed}, _replay(content, receive), send)
 
-    async def _content(self, headers: Headers, request: Request) -> bytes:
+    async def _read_content(self, headers: Headers, request: Request) -> bytes:
         """Read the body up to the limit, whatever length its header claims."""
-        too_large = Refusal(413, "RequestEntityTooLarge", f"The body is larger than {self._max_body} bytes.")
+        too_large = ErrorResponse(413, "RequestEntityTooLarge", f"The body is larger than {self._max_body} bytes.")
         claimed = headers.get("content-length", "0")
         if not claimed.isdigit() or int(claimed) > self._max_body:
             raise too_large
@@ -123,19 +123,19 @@ class Gateway:
                 raise too_large
         return bytes(content)
 
-    def _signed(self, request: signing.Request) -> Signed:
+    def _authenticate(self, request: signing.Request) -> Signed:
         """Verify who sent a request, with a key that is let in, for the first time."""
         now = self._now()
         signed = verify(request, self._keys.secret_of, now)
         if problem := self._keys.token_problem(signed.access_key_id, signed.security_token):
-            raise Refusal(400, *_TOKEN_REFUSALS[problem])
+            raise ErrorResponse(400, *_TOKEN_ERRORS[problem])
         if not self._nonces.use(signed.access_key_id, signed.nonce, now):
-            raise Refusal(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+            raise ErrorResponse(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
         return signed
 
 
 def pai_app(routes: Sequence[BaseRoute], keys: KeyRing, now: Callable[[], datetime]) -> Starlette:
-    """Return the application of all PAI services: routes behind the gateway, every refusal in PAI's shape.
+    """Return the application of all PAI services: routes behind the gateway, every error in PAI's shape.
 
     Args:
         routes: what answers the operations.
@@ -145,14 +145,18 @@ def pai_app(routes: Sequence[BaseRoute], keys: KeyRing, now: Callable[[], dateti
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Gateway, keys=keys, now=now)],
-        exception_handlers={Refusal: _refused, HTTPException: _not_found, Exception: _failed},
+        exception_handlers={
+            ErrorResponse: _handle_error_response,
+            HTTPException: _handle_not_found,
+            Exception: _handle_exception,
+        },
     )
     # A redirect to the path with a slash would need another signature.
     app.router.redirect_slashes = False
     return app
 
 
-def _received(scope: Scope, headers: Headers, content: bytes) -> signing.Request:
+def _signed_request(scope: Scope, headers: Headers, content: bytes) -> signing.Request:
     # Official clients write a space of the query as "+" and sign it as "%20": only the decoded value is certain.
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return signing.Request(scope["method"], _path(scope), query, headers.items(), content)
@@ -168,13 +172,13 @@ def _check_operation(scope: Scope, signed: Signed) -> None:
     found = operations_of(scope["method"], _path(scope))
     served = [operation for operation in found if operation.service.version == signed.version]
     if found and not served:
-        raise Refusal(404, "InvalidVersion", "Specified parameter Version is not valid.")
+        raise ErrorResponse(404, "InvalidVersion", "Specified parameter Version is not valid.")
     if signed.action not in {operation.action for operation in served}:
         raise _no_such_operation()
 
 
-def _no_such_operation() -> Refusal:
-    return Refusal(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+def _no_such_operation() -> ErrorResponse:
+    return ErrorResponse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
 
 
 def _replay(content: bytes, receive: Receive) -> Receive:
@@ -191,24 +195,24 @@ def _host(request: Request) -> str:
     return request.headers.get("host", "")
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
+def _handle_error_response(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ErrorResponse):
         raise error
-    return refuse(error, _host(request))
+    return error_response(error, _host(request))
 
 
-def _not_found(request: Request, error: Exception) -> Response:
+def _handle_not_found(request: Request, error: Exception) -> Response:
     """Answer for a known operation that no route serves."""
     if not isinstance(error, HTTPException):
         raise error
-    refusal = _no_such_operation() if error.status_code in (404, 405) else None
-    return refuse(refusal or Refusal(error.status_code, "BadRequest", error.detail), _host(request))
+    unknown = _no_such_operation() if error.status_code in (404, 405) else None
+    return error_response(unknown or ErrorResponse(error.status_code, "BadRequest", error.detail), _host(request))
 
 
-def _failed(request: Request, _: Exception) -> Response:
+def _handle_exception(request: Request, _: Exception) -> Response:
     """Answer for an exception that nobody expected; Starlette raises it again, and the server logs it.
 
     The server then ends the connection, so the client is told not to send its next request on it.
     """
     message = "The request processing has failed due to some unknown error."
-    return refuse(Refusal(500, "InternalError", message), _host(request), {"connection": "close"})
+    return error_response(ErrorResponse(500, "InternalError", message), _host(request), {"connection": "close"})

@@ -39,6 +39,9 @@ _JOBS = "/api/v1/trainingjobs"
 _WORKSPACES = "/api/v1/workspaces"
 _DATASETS = "/api/v1/datasets"
 _EXPERIMENTS = "/api/v1/experiments"
+_MODELS = "/api/v1/models"
+_MODEL = f"{_MODELS}/{{}}"
+_MODEL_VERSION = f"{_MODEL}/versions/{{}}"
 _SERVICES = "/api/v2/services"
 _SERVICE = f"{_SERVICES}/{{}}/{{}}"
 _GROUPS = "/api/v2/groups"
@@ -84,6 +87,20 @@ OPERATIONS = (
     Operation(AI_WORKSPACE, "GetExperiment", "GET", f"{_EXPERIMENTS}/{{}}"),
     Operation(AI_WORKSPACE, "UpdateExperiment", "PUT", f"{_EXPERIMENTS}/{{}}"),
     Operation(AI_WORKSPACE, "DeleteExperiment", "DELETE", f"{_EXPERIMENTS}/{{}}"),
+    Operation(AI_WORKSPACE, "CreateModel", "POST", _MODELS),
+    Operation(AI_WORKSPACE, "ListModels", "GET", _MODELS),
+    Operation(AI_WORKSPACE, "GetModel", "GET", _MODEL),
+    Operation(AI_WORKSPACE, "UpdateModel", "PUT", _MODEL),
+    Operation(AI_WORKSPACE, "DeleteModel", "DELETE", _MODEL),
+    Operation(AI_WORKSPACE, "CreateModelLabels", "POST", f"{_MODEL}/labels"),
+    Operation(AI_WORKSPACE, "DeleteModelLabels", "DELETE", f"{_MODEL}/labels"),
+    Operation(AI_WORKSPACE, "CreateModelVersion", "POST", f"{_MODEL}/versions"),
+    Operation(AI_WORKSPACE, "ListModelVersions", "GET", f"{_MODEL}/versions"),
+    Operation(AI_WORKSPACE, "GetModelVersion", "GET", _MODEL_VERSION),
+    Operation(AI_WORKSPACE, "UpdateModelVersion", "PUT", _MODEL_VERSION),
+    Operation(AI_WORKSPACE, "DeleteModelVersion", "DELETE", _MODEL_VERSION),
+    Operation(AI_WORKSPACE, "CreateModelVersionLabels", "POST", f"{_MODEL_VERSION}/labels"),
+    Operation(AI_WORKSPACE, "DeleteModelVersionLabels", "DELETE", f"{_MODEL_VERSION}/labels"),
     Operation(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs"),
     Operation(EAS, "CreateService", "POST", _SERVICES),
     Operation(EAS, "ListServices", "GET", _SERVICES),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ _POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
-class Page:
+class PageRequest:
     """One page of a list.
 
     Attributes:
@@ -27,11 +27,11 @@ class Page:
     size: int
 
     @classmethod
-    def asked(cls, query: Mapping[str, str], default_size: int) -> Page:
+    def asked(cls, query: Mapping[str, str], default_size: int) -> PageRequest:
         """Read a request's parameters.
 
         Raises:
-            Refusal: 400 InvalidParameter, one of them is no positive integer.
+            ErrorResponse: 400 InvalidParameter, one of them is no positive integer.
         """
         return cls(_positive(query, "PageNumber", 1), _positive(query, "PageSize", default_size))
 
@@ -44,16 +44,16 @@ def descending(query: Mapping[str, str], default: bool = False) -> bool:
     """Read ``Order``: ``ASC`` or ``DESC`` in any case.
 
     Raises:
-        Refusal: 400 InvalidParameter, it is neither.
+        ErrorResponse: 400 InvalidParameter, it is neither.
     """
     order = query.get("Order", "").upper()
     if order not in ("", "ASC", "DESC"):
-        raise Refusal(400, "InvalidParameter", "The parameter Order is invalid: it must be ASC or DESC.")
+        raise ErrorResponse(400, "InvalidParameter", "The parameter Order is invalid: it must be ASC or DESC.")
     return order == "DESC" if order else default
 
 
 def _positive(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name) or str(default)
     if not _POSITIVE.fullmatch(text):
-        raise Refusal(400, "InvalidParameter", f"The parameter {name} is invalid: it must be a positive integer.")
+        raise ErrorResponse(400, "InvalidParameter", f"The parameter {name} is invalid: it must be a positive integer.")
     return int(text)

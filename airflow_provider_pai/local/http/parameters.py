@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 
 def one_of(values: Mapping[str, Any], name: str, allowed: Collection[str], default: str = "") -> str:
     """Return a value that must be one of a few; the default when it is absent or empty.
 
     Raises:
-        Refusal: 400 InvalidParameter, it is none of them.
+        ErrorResponse: 400 InvalidParameter, it is none of them.
     """
     value = str(values.get(name) or default)
     if value != default and value not in allowed:
@@ -29,7 +29,7 @@ def some_of(values: Mapping[str, Any], name: str, allowed: Collection[str] = ())
         allowed: what each must be one of; anything when empty.
 
     Raises:
-        Refusal: 400 InvalidParameter, one is none of the allowed values.
+        ErrorResponse: 400 InvalidParameter, one is none of the allowed values.
     """
     found = {value for value in str(values.get(name) or "").split(",") if value}
     if allowed and not found <= set(allowed):
@@ -41,7 +41,7 @@ def flag(values: Mapping[str, Any], name: str, default: bool = False) -> bool:
     """Return whether a parameter is ``true``, in any case.
 
     Raises:
-        Refusal: 400 InvalidParameter, it is neither true nor false.
+        ErrorResponse: 400 InvalidParameter, it is neither true nor false.
     """
     text = str(values.get(name) or default).lower()
     if text not in ("true", "false"):
@@ -49,6 +49,6 @@ def flag(values: Mapping[str, Any], name: str, default: bool = False) -> bool:
     return text == "true"
 
 
-def invalid(name: str, what: str) -> Refusal:
-    """Return the refusal of a parameter's value."""
-    return Refusal(400, "InvalidParameter", f"The parameter {name} is invalid: {what}.")
+def invalid(name: str, what: str) -> ErrorResponse:
+    """Return the error of a parameter's value."""
+    return ErrorResponse(400, "InvalidParameter", f"The parameter {name} is invalid: {what}.")

@@ -1,4 +1,4 @@
-"""How local PAI answers: the JSON of PAI's services and the shape of their refusals."""
+"""How local PAI answers: the JSON of PAI's services and the shape of their errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 CONTENT_TYPE = "application/json;charset=utf-8"
 
 
-class Refusal(Exception):
+class ErrorResponse(Exception):
     """A request is refused the way the service refuses it.
 
     Attributes:
@@ -28,7 +28,7 @@ class Refusal(Exception):
         self.message = message
 
 
-def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with a JSON object; members that are None are left out, as PAI leaves them out."""
     request_id = str(uuid.uuid4()).upper()
     present = {name: value for name, value in body.items() if value is not None}
@@ -36,7 +36,7 @@ def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str
     return Response(content, status, {**(headers or {}), "x-acs-request-id": request_id}, CONTENT_TYPE)
 
 
-def refuse(refusal: Refusal, host: str, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(error: ErrorResponse, host: str, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with an error in the gateway's shape."""
-    body = {"Code": refusal.code, "Message": refusal.message, "HostId": host}
-    return answer(body, refusal.status, headers)
+    body = {"Code": error.code, "Message": error.message, "HostId": host}
+    return json_response(body, error.status, headers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anyio import from_thread
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,11 +22,11 @@ class MapOf:
     value: type
 
 
-class Nothing:
+class Unsupported:
     """A member that means something local PAI does not have: its value must be empty, false or zero."""
 
 
-Form: TypeAlias = "type | MapOf | Nothing | dict[str, Any] | list[Any]"
+Schema: TypeAlias = "type | MapOf | Unsupported | dict[str, Any] | list[Any]"
 """A type; an object's members; a list's only item stands for all of them. ``object`` is any value."""
 _WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a number"}
 
@@ -37,7 +37,7 @@ def json_body(request: Request) -> object:
     Only handlers in worker threads may call it.
 
     Raises:
-        Refusal: 400 InvalidParameter, it is no JSON that could be written down again.
+        ErrorResponse: 400 InvalidParameter, it is no JSON that could be written down again.
     """
     content = from_thread.run(request.body)
     try:
@@ -45,27 +45,27 @@ def json_body(request: Request) -> object:
         # A lone surrogate is JSON, but no text that can be written anywhere.
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "InvalidParameter", "The body is invalid: it must be JSON.") from error
+        raise ErrorResponse(400, "InvalidParameter", "The body is invalid: it must be JSON.") from error
     return value
 
 
-def checked_body(request: Request, form: Form, required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the JSON object of a request's body, which has the operation's form.
+def checked_body(request: Request, schema: Schema, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the JSON object of a request's body, which has the operation's schema.
 
     Args:
         request: the request.
-        form: names and types of the members.
+        schema: names and types of the members.
         required: members that must be there and not be empty.
 
     Raises:
-        Refusal: 400 InvalidParameter or MissingParameter; the message names the member.
+        ErrorResponse: 400 InvalidParameter or MissingParameter; the message names the member.
     """
     value: Any = json_body(request)
-    for problem in form_problems(value, form):
-        raise Refusal(400, "InvalidParameter", f"{problem}.")
+    for problem in schema_problems(value, schema):
+        raise ErrorResponse(400, "InvalidParameter", f"{problem}.")
     for name in required:
         if not value.get(name):
-            raise Refusal(400, "MissingParameter", f"{name} is required.")
+            raise ErrorResponse(400, "MissingParameter", f"{name} is required.")
     return dict(value)
 
 
@@ -76,25 +76,25 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def form_problems(value: object, form: Form, path: str = "") -> Iterator[str]:
+def schema_problems(value: object, schema: Schema, path: str = "") -> Iterator[str]:
     """Yield what is wrong with the names and types of a value.
 
     Args:
         value: a JSON value.
-        form: what it should be.
+        schema: what it should be.
         path: how it is called; empty for the whole body.
     """
-    if isinstance(form, list):
-        yield from _list_problems(value, form[0], path)
-    elif isinstance(form, dict):
-        yield from _object_problems(value, form, path)
-    elif isinstance(form, MapOf):
-        yield from _map_problems(value, form, path)
-    elif isinstance(form, Nothing):
+    if isinstance(schema, list):
+        yield from _list_problems(value, schema[0], path)
+    elif isinstance(schema, dict):
+        yield from _object_problems(value, schema, path)
+    elif isinstance(schema, MapOf):
+        yield from _map_problems(value, schema, path)
+    elif isinstance(schema, Unsupported):
         if means_something(value):
             yield f"{path} is not supported: local PAI has nothing like it"
-    elif not _is(value, form):
-        yield f"{path} must be {_WORDS[form]}"
+    elif not _is(value, schema):
+        yield f"{path} must be {_WORDS[schema]}"
 
 
 def means_something(value: Any) -> bool:
@@ -104,32 +104,32 @@ def means_something(value: Any) -> bool:
     return any(map(means_something, value)) if isinstance(value, list) else bool(value)
 
 
-def _list_problems(value: object, item_form: Form, path: str) -> Iterator[str]:
+def _list_problems(value: object, item_schema: Schema, path: str) -> Iterator[str]:
     if not isinstance(value, list):
         yield f"{path} must be a list"
         return
     for index, item in enumerate(value):
-        yield from form_problems(item, item_form, f"{path}[{index}]")
+        yield from schema_problems(item, item_schema, f"{path}[{index}]")
 
 
-def _object_problems(value: object, form: Mapping[str, Form], path: str) -> Iterator[str]:
+def _object_problems(value: object, schema: Mapping[str, Schema], path: str) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"{path or 'The body'} must be an object"
         return
     for name, item in value.items():
         member = f"{path}.{name}" if path else name
-        if name in form:
-            yield from form_problems(item, form[name], member)
+        if name in schema:
+            yield from schema_problems(item, schema[name], member)
         else:
             yield f"{member} is no member that local PAI knows"
 
 
-def _map_problems(value: object, form: MapOf, path: str) -> Iterator[str]:
+def _map_problems(value: object, schema: MapOf, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"{path} must be an object"
         return
     for name, item in value.items():
-        yield from form_problems(item, form.value, f"{path}.{name}")
+        yield from schema_problems(item, schema.value, f"{path}.{name}")
 
 
 def _is(value: object, kind: type) -> bool:

@@ -21,7 +21,7 @@ def verify(request: signing.Request, secret_of: Callable[[str], str | None], now
         now: the server's time, aware of its zone.
 
     Raises:
-        SignatureError: the refusals of :mod:`airflow_provider_pai.api.signing`, of :mod:`.roa` or of :mod:`.rpc`.
+        SignatureError: the errors of :mod:`airflow_provider_pai.api.signing`, of :mod:`.roa` or of :mod:`.rpc`.
     """
     headers = signing.collected(request.headers)
     authorization = headers.get("authorization", "")

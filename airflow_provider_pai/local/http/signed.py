@@ -28,9 +28,9 @@ class Signed:
 
 
 def mismatch(text: str, token: str) -> SignatureError:
-    """Return the refusal of a wrong signature.
+    """Return the error of a wrong signature.
 
-    The gateway shows the text that it signed. A security token in it is left out here: refusals end up in logs.
+    The gateway shows the text that it signed. A security token in it is left out here: errors end up in logs.
 
     Args:
         text: the text that the server signed.

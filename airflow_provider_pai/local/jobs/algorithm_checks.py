@@ -103,11 +103,11 @@ def _range_problems(where: str, name: str, kind: str, value: str, limits: Body) 
     ]
     for each in unreadable:
         yield f"{where}.Range.{each} is invalid: {limits[each]!r} is no number"
-    if not unreadable and _can_be_read(kind, value) and not all(_kept(kind, value, limits)):
+    if not unreadable and _can_be_read(kind, value) and not all(_limits_kept(kind, value, limits)):
         yield f"HyperParameters {name} is invalid: {value!r} is out of the range of AlgorithmSpec.HyperParameters"
 
 
-def _kept(kind: str, value: str, limits: Body) -> Sequence[bool]:
+def _limits_kept(kind: str, value: str, limits: Body) -> Sequence[bool]:
     """Return whether a value keeps each limit that its type has."""
     kept = [not limits.get("Enum") or value in limits["Enum"]]
     if kind in ("Int", "Float"):

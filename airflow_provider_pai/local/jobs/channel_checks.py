@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_pai.local.jobs.places import URI_MEMBERS, DatasetPlace
+from airflow_provider_pai.local.jobs.channel_uris import URI_MEMBERS, DatasetUri
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
@@ -24,7 +24,7 @@ _CODE_PLACES = ("oss", "nas")
 _CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
 
-def channel_problems(body: Body, place: DatasetPlace) -> Iterator[str]:
+def channel_problems(body: Body, place: DatasetUri) -> Iterator[str]:
     """Yield what is wrong with the channels of a job, each of which has a name.
 
     Args:
@@ -60,7 +60,7 @@ def code_problems(location: Body | None) -> Iterator[str]:
     yield from _uri_problems(f"{where}.LocationValue", CodeLocation(value.get("Bucket") or "", key, "").uri)
 
 
-def _address_problems(name: str, where: str, item: Body, place: DatasetPlace) -> Iterator[str]:
+def _address_problems(name: str, where: str, item: Body, place: DatasetUri) -> Iterator[str]:
     member = URI_MEMBERS[where]
     if item.get("DatasetId") and item.get(member):
         yield f"{name}: {member} and DatasetId contradict each other"
@@ -74,7 +74,7 @@ def _address_problems(name: str, where: str, item: Body, place: DatasetPlace) ->
         yield f"{name}: {member} is required"
 
 
-def _dataset_problems(name: str, where: str, item: Body, place: DatasetPlace) -> Iterator[str]:
+def _dataset_problems(name: str, where: str, item: Body, place: DatasetUri) -> Iterator[str]:
     try:
         uri = OssUri.parse(place(item["DatasetId"], item.get("VersionName", "")))
     except LookupError as error:

@@ -9,15 +9,15 @@ from typing import Any, cast
 
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.local.catalogs.catalog import is_image_uri
-from airflow_provider_pai.local.http.schema import form_problems, means_something
+from airflow_provider_pai.local.http.schema import means_something, schema_problems
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
+from airflow_provider_pai.local.jobs.channel_uris import dataset_uris, with_uris
 from airflow_provider_pai.local.jobs.compute_checks import compute_problems, contradictions, required_members
 from airflow_provider_pai.local.jobs.create_form import FORM
 from airflow_provider_pai.local.jobs.errors import invalid, missing
 from airflow_provider_pai.local.jobs.labels import label_problems
-from airflow_provider_pai.local.jobs.places import dataset_places, located
-from airflow_provider_pai.local.jobs.reference_resolver import Directory
+from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.model.training.request import read_create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
@@ -55,7 +55,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Checks:
+class CreateJobValidator:
     """Decides whether a job can be created.
 
     Attributes:
@@ -64,25 +64,25 @@ class Checks:
         workspace_exists: tells whether a workspace exists.
         image_known: tells whether an image is in the catalog. Others are taken when their URI is well formed: whether
             a job can have its image turns out when it is made ready.
-        directory: where datasets, experiments and the quota are looked up.
+        resolver: where datasets, experiments and the quota are looked up.
     """
 
     ecs_spec_known: Known
     bucket_exists: Known
     workspace_exists: Known
     image_known: Known
-    directory: Directory = field(default_factory=Directory)
+    resolver: ReferenceResolver = field(default_factory=ReferenceResolver)
 
-    def checked(self, value: object) -> dict[str, Any]:
+    def validate(self, value: object) -> dict[str, Any]:
         """Return the body of a request when it is one.
 
         Args:
             value: the JSON value of the request's body, without members that are null.
 
         Raises:
-            Refusal: 400 MissingParameter or InvalidParameter; the message names the member.
+            ErrorResponse: 400 MissingParameter or InvalidParameter; the message names the member.
         """
-        for problem in form_problems(value, FORM):
+        for problem in schema_problems(value, FORM):
             raise invalid(problem + ".")
         body = cast(Body, value)
         for path, why in _CANNOT.items():
@@ -104,14 +104,14 @@ class Checks:
     def _problems(self, body: Body) -> Iterator[str]:
         """Yield problems, the first ones such that the later ones can be looked for."""
         yield from _pair_problems(body)
-        yield from channel_problems(body, self.directory.dataset_place)
+        yield from channel_problems(body, self.resolver.dataset_uri)
         yield from code_problems(_member(body, "AlgorithmSpec.CodeDir"))
         yield from self._service_problems(body)
-        yield from compute_problems(body, self.directory.quota, self.ecs_spec_known)
+        yield from compute_problems(body, self.resolver.quota, self.ecs_spec_known)
         yield from algorithm_problems(body)
         yield from label_problems(body.get("Labels", ()))
         try:
-            spec = read_create_body(located(body, dataset_places(body, self.directory.dataset_place)))
+            spec = read_create_body(with_uris(body, dataset_uris(body, self.resolver.dataset_uri)))
         except ProtocolError as error:
             yield f"AlgorithmSpec is invalid: {error}"
             return
@@ -124,7 +124,7 @@ class Checks:
         if not self.workspace_exists(body["WorkspaceId"]):
             yield f"WorkspaceId is invalid: there is no workspace {body['WorkspaceId']}"
         experiment = _member(body, "ExperimentConfig.ExperimentId")
-        if experiment and self.directory.experiment(experiment) is None:
+        if experiment and self.resolver.experiment(experiment) is None:
             yield f"ExperimentConfig.ExperimentId is invalid: there is no experiment {experiment}"
         image = body["AlgorithmSpec"]["Image"]
         if not self.image_known(image) and not is_image_uri(image):

@@ -5,17 +5,17 @@ Names and types are those of ``alibabacloud-paistudio20220112`` 2.6.2; only ``al
 
 from __future__ import annotations
 
-from airflow_provider_pai.local.http.schema import Form, MapOf
+from airflow_provider_pai.local.http.schema import MapOf, Schema
 
-_LOCATION: Form = {"LocationType": str, "LocationValue": {"Bucket": str, "Key": str, "Endpoint": str}}
-_CHANNEL: Form = {
+_LOCATION: Schema = {"LocationType": str, "LocationValue": {"Bucket": str, "Key": str, "Endpoint": str}}
+_CHANNEL: Schema = {
     "Name": str,
     "Description": str,
     "Required": bool,
     "Properties": MapOf(object),
     "SupportedChannelTypes": [str],
 }
-_HYPERPARAMETER: Form = {
+_HYPERPARAMETER: Schema = {
     "Name": str,
     "Type": str,
     "DefaultValue": str,
@@ -33,8 +33,8 @@ _HYPERPARAMETER: Form = {
         "Pattern": str,
     },
 }
-_PROGRESS: Form = {"Regex": str, "Description": str}
-_ALGORITHM: Form = {
+_PROGRESS: Schema = {"Regex": str, "Description": str}
+_ALGORITHM: Schema = {
     "Command": [str],
     "Image": str,
     "JobType": str,
@@ -51,7 +51,7 @@ _ALGORITHM: Form = {
     "SupportsDistributedTraining": bool,
 }
 _DATA = {"Name": str, "DatasetId": str, "VersionName": str, "RoleArn": str}
-FORM: dict[str, Form] = {
+FORM: dict[str, Schema] = {
     "WorkspaceId": str,
     "TrainingJobName": str,
     "TrainingJobDescription": str,

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from airflow_provider_pai.api.training import NO_INSTANCE_YET
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 
-def invalid(message: str) -> Refusal:
+def invalid(message: str) -> ErrorResponse:
     """Return the refusal of a parameter's or member's value."""
-    return Refusal(400, "InvalidParameter", message)
+    return ErrorResponse(400, "InvalidParameter", message)
 
 
-def missing(name: str) -> Refusal:
+def missing(name: str) -> ErrorResponse:
     """Return the refusal of a request that lacks a parameter or member."""
-    return Refusal(400, "MissingParameter", f"{name} is required.")
+    return ErrorResponse(400, "MissingParameter", f"{name} is required.")
 
 
-def no_such_job(job_id: str) -> Refusal:
+def no_such_job(job_id: str) -> ErrorResponse:
     """Return the refusal for a training job that does not exist."""
-    return Refusal(404, "TRAINING_JOB_NOT_FOUND", f"Training job {job_id} does not exist.")
+    return ErrorResponse(404, "TRAINING_JOB_NOT_FOUND", f"Training job {job_id} does not exist.")
 
 
-def no_such_instance(job_id: str, instance: str = "") -> Refusal:
+def no_such_instance(job_id: str, instance: str = "") -> ErrorResponse:
     """Return the refusal for an instance that does not exist, or not yet; the code is the one ``alipai`` knows."""
     which = f"instance {instance}" if instance else "instance yet"
-    return Refusal(404, NO_INSTANCE_YET, f"Training job {job_id} has no {which}.")
+    return ErrorResponse(404, NO_INSTANCE_YET, f"Training job {job_id} has no {which}.")
 
 
-def already_ended(job_id: str, status: str) -> Refusal:
+def already_ended(job_id: str, status: str) -> ErrorResponse:
     """Return the refusal to stop a job that has ended: DLC refuses so, PaiStudio presumably too [inferred]."""
-    return Refusal(400, "BadRequest", f"Training job {job_id} can't be stopped: it is {status}.")
+    return ErrorResponse(400, "BadRequest", f"Training job {job_id} can't be stopped: it is {status}.")
 
 
-def not_ended(job_id: str, status: str) -> Refusal:
+def not_ended(job_id: str, status: str) -> ErrorResponse:
     """Return the refusal to delete a job that has not ended [inferred]."""
-    return Refusal(400, "BadRequest", f"Training job {job_id} can't be deleted: it is {status}; stop it first.")
+    return ErrorResponse(400, "BadRequest", f"Training job {job_id} can't be deleted: it is {status}; stop it first.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airflow_provider_pai.local.http.schema import Form
+from airflow_provider_pai.local.http.schema import Schema
 
 MAX_BYTES = 128
 """Of a key and of a value [inferred]: the limit that AIWorkSpace documents for the labels of models."""
-FORM: dict[str, Form] = {"Labels": [{"Key": str, "Value": str}]}
+FORM: dict[str, Schema] = {"Labels": [{"Key": str, "Value": str}]}
 """The body of UpdateTrainingJobLabels."""
 
 Label = Mapping[str, str]
@@ -22,12 +22,12 @@ def label_problems(labels: Sequence[Label]) -> Iterator[str]:
             yield f"Labels is invalid: {key!r} must have a Key, and Key and Value at most {MAX_BYTES} bytes each"
 
 
-def merged(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:
+def merge_labels(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:
     """Return labels with others added; one of the same key is replaced."""
     values = {label["Key"]: label.get("Value", "") for label in (*labels, *added)}
     return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
-def without(labels: Sequence[Label], keys: set[str]) -> list[Label]:
+def remove_labels(labels: Sequence[Label], keys: set[str]) -> list[Label]:
     """Return labels without those of some keys."""
     return [label for label in labels if label["Key"] not in keys]

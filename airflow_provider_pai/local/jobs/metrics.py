@@ -72,7 +72,7 @@ class MetricReader:
             OSError: there can't be a child process now.
         """
         for definition in list(self._definitions):
-            for text in self._found(definition, line[:LONGEST_MATCHED]):
+            for text in self._find(definition, line[:LONGEST_MATCHED]):
                 value = _number(text)
                 if value is not None:
                     yield definition, value
@@ -86,7 +86,7 @@ class MetricReader:
         with self._lock:
             self._end_child()
 
-    def _found(self, definition: MetricDefinition, text: str) -> list[str]:
+    def _find(self, definition: MetricDefinition, text: str) -> list[str]:
         with self._lock:
             if self._closed.is_set() or definition not in self._definitions:
                 return []

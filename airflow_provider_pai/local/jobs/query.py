@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_pai.local.http.page import Page, descending
+from airflow_provider_pai.local.clock import wire_time
+from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag
 from airflow_provider_pai.local.jobs.errors import invalid
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.training.status import JobStatus
 
 MAX_PAGE_SIZE = 100
@@ -28,7 +28,7 @@ Record = Mapping[str, Any]
 Test = Callable[[Record], bool]
 
 
-def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) -> tuple[list[Record], int]:
+def select_page(records: Sequence[Record], query: Mapping[str, str], now: datetime) -> tuple[list[Record], int]:
     """Return one page of the matching jobs and the number of all of them.
 
     Args:
@@ -37,9 +37,9 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
         now: the server's time; StartTime is 7 days before it unless given, EndTime is it.
 
     Raises:
-        Refusal: 400 InvalidParameter, naming the parameter that can't be read.
+        ErrorResponse: 400 InvalidParameter, naming the parameter that can't be read.
     """
-    page = asked_page(query, _DEFAULT_PAGE_SIZE)
+    page = read_page(query, _DEFAULT_PAGE_SIZE)
     tests = _tests(query, now)
     sort_by = query.get("SortBy") or "GmtCreateTime"
     if sort_by not in _SORTABLE:
@@ -55,29 +55,29 @@ def page_of(records: Sequence[Record], query: Mapping[str, str], now: datetime) 
     return list(page.of(found)), len(found)
 
 
-def asked_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE_SIZE) -> Page:
+def read_page(query: Mapping[str, str], default_size: int, most: int = MAX_PAGE_SIZE) -> PageRequest:
     """Read PageNumber and PageSize.
 
     Raises:
-        Refusal: 400 InvalidParameter, one is no positive integer or the size is above ``most``.
+        ErrorResponse: 400 InvalidParameter, one is no positive integer or the size is above ``most``.
     """
-    page = Page.asked(query, default_size)
+    page = PageRequest.asked(query, default_size)
     if page.size > most:
         raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {most}.")
     return page
 
 
-def time_range(query: Mapping[str, str]) -> tuple[str, str]:
+def read_time_range(query: Mapping[str, str]) -> tuple[str, str]:
     """Return StartTime and EndTime as PAI writes times; empty when they aren't given.
 
     Raises:
-        Refusal: 400 InvalidParameter, one of them is no ISO 8601 time.
+        ErrorResponse: 400 InvalidParameter, one of them is no ISO 8601 time.
     """
     return _time(query, "StartTime"), _time(query, "EndTime")
 
 
 def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
-    start, end = time_range(query)
+    start, end = read_time_range(query)
     first, last = start or wire_time(now - _WINDOW), end or wire_time(now)
     tests: list[Test] = [lambda record: first <= record["GmtCreateTime"] <= last]
     if query.get("Status") and query["Status"] not in list(JobStatus):

@@ -57,7 +57,7 @@ class Quota:
 
 
 @dataclass(frozen=True)
-class Usage:
+class QuotaUsage:
     """How much of a quota is used.
 
     Attributes:
@@ -69,7 +69,7 @@ class Usage:
     submitted: Amount
 
 
-def demand(job: Mapping[str, Any]) -> Amount | None:
+def requested_amount(job: Mapping[str, Any]) -> Amount | None:
     """Return what all instances of a job take of its quota; None when it has an instance type instead.
 
     Args:
@@ -83,12 +83,12 @@ def demand(job: Mapping[str, Any]) -> Amount | None:
     return Amount(cpu, gpu, memory)
 
 
-def usage(jobs: Iterable[Mapping[str, Any]]) -> Usage:
+def usage(jobs: Iterable[Mapping[str, Any]]) -> QuotaUsage:
     """Return how much of the quota stored jobs use."""
     running = submitted = Amount()
     for job in jobs:
-        asked = demand(job)
+        asked = requested_amount(job)
         if asked is not None and job["Status"] in ACTIVE_STATUSES:
             submitted += asked
             running += Amount() if job["Status"] in _WAITING else asked
-    return Usage(running, submitted)
+    return QuotaUsage(running, submitted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_pai.local.jobs.places import Body, DatasetPlace, located
+from airflow_provider_pai.local.jobs.channel_uris import Body, DatasetUri, with_uris
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
 from airflow_provider_pai.model.uri import OssUri
@@ -21,20 +21,20 @@ def _no_experiment(_: str) -> Mapping[str, Any] | None:
 
 
 @dataclass(frozen=True)
-class Directory:
+class ReferenceResolver:
     """Where the services look things up for a job.
 
     Attributes:
-        dataset_place: tells where a dataset lies.
+        dataset_uri: tells where a dataset lies.
         experiment: returns an experiment as AIWorkSpace shows it; None when there is none of the id.
         quota: the resource quota there is.
     """
 
-    dataset_place: DatasetPlace = _no_dataset
+    dataset_uri: DatasetUri = _no_dataset
     experiment: Callable[[str], Mapping[str, Any] | None] = _no_experiment
     quota: Quota = field(default_factory=Quota)
 
-    def completed(self, body: Body, job_id: str) -> dict[str, Any]:
+    def complete(self, body: Body, job_id: str) -> dict[str, Any]:
         """Return a job with what the services add: names of what it names, and its place in its experiment.
 
         TensorBoard logs go below the experiment's place, whatever the job itself says: [inferred] from the SDK's
@@ -53,4 +53,4 @@ class Directory:
             return job
         job["ExperimentConfig"] = {"ExperimentId": experiment_id, "ExperimentName": experiment["Name"]}
         logs = str(OssUri.parse(experiment["TensorboardLogUri"]).child(job_id, ""))
-        return located(job, {"OutputChannels": {TENSORBOARD_CHANNEL: logs}})
+        return with_uris(job, {"OutputChannels": {TENSORBOARD_CHANNEL: logs}})

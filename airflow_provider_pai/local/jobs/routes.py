@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api.training import JOBS
 from airflow_provider_pai.local.http.page import descending
-from airflow_provider_pai.local.http.response import answer
+from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import checked_body, json_body
 from airflow_provider_pai.local.jobs import errors, labels, views
-from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.jobs.channel_uris import dataset_uris
+from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.labels import Label
-from airflow_provider_pai.local.jobs.places import dataset_places
-from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, asked_page, time_range
+from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, read_page, read_time_range
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.local.running.runner import Runner
@@ -30,7 +30,13 @@ _CONSOLE = "https://pai.console.aliyun.com/?regionId={region}&workspaceId={{work
 
 
 def routes(
-    store: JobStore, runner: Runner, checks: Checks, now: Callable[[], datetime], *, region_id: str, user_id: str
+    store: JobStore,
+    runner: Runner,
+    checks: CreateJobValidator,
+    now: Callable[[], datetime],
+    *,
+    region_id: str,
+    user_id: str,
 ) -> list[Route]:
     """Return the routes of all operations on training jobs that local PAI has.
 
@@ -69,65 +75,65 @@ class _Jobs:
 
     store: JobStore
     runner: Runner
-    checks: Checks
+    checks: CreateJobValidator
     now: Callable[[], datetime]
     console: str
     user_id: str
 
     def create(self, request: Request) -> Response:
-        body, directory = self.checks.checked(json_body(request)), self.checks.directory
-        places = dataset_places(body, directory.dataset_place)
-        record = self.store.create({**body, "UserId": self.user_id}, directory.completed, Places=places)
+        body, resolver = self.checks.validate(json_body(request)), self.checks.resolver
+        places = dataset_uris(body, resolver.dataset_uri)
+        record = self.store.create({**body, "UserId": self.user_id}, resolver.complete, Places=places)
         job_id = record["TrainingJobId"]
         self.runner.submit(job_id)
-        return answer({"TrainingJobId": job_id})
+        return json_response({"TrainingJobId": job_id})
 
     def list(self, request: Request) -> Response:
         records, total = self.store.query(request.query_params)
-        return answer({"TrainingJobs": [views.listed(record) for record in records], "TotalCount": total})
+        return json_response({"TrainingJobs": [views.job_list_item(record) for record in records], "TotalCount": total})
 
     def get(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         files = self.store.files(record["TrainingJobId"])
         latest, progress = files.metrics.latest(), files.progress.latest()
-        return answer(views.detailed(record, latest, progress, self.now(), self.console))
+        return json_response(views.job_detail(record, latest, progress, self.now(), self.console))
 
     def delete(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         if not is_terminal(record):
             raise errors.not_ended(record["TrainingJobId"], record["Status"])
         self.store.delete(record["TrainingJobId"])
-        return answer({})
+        return json_response({})
 
     def stop(self, request: Request) -> Response:
-        job_id = self._existing(request)["TrainingJobId"]
+        job_id = self._find_job(request)["TrainingJobId"]
         if not self.runner.stop(job_id):
-            raise errors.already_ended(job_id, self._existing(request)["Status"])
-        return answer({})
+            raise errors.already_ended(job_id, self._find_job(request)["Status"])
+        return json_response({})
 
     def logs(self, request: Request) -> Response:
-        record, query = self._existing(request), request.query_params
-        page = asked_page(query, _DEFAULT_PAGE_SIZE, MAX_LOG_PAGE_SIZE)
+        record, query = self._find_job(request), request.query_params
+        page = read_page(query, _DEFAULT_PAGE_SIZE, MAX_LOG_PAGE_SIZE)
         job_id, instance = record["TrainingJobId"], query.get("InstanceId") or ""
         _check_instance(record, instance)
         files = self.store.files(job_id)
         several = len(record["Instances"]) > 1
         log = files.instance_log(instance) if instance and several else files.log
         lines, total = log.page((page.number - 1) * page.size, page.size)
-        return answer({"Logs": lines, "TotalCount": str(total)})
+        return json_response({"Logs": lines, "TotalCount": str(total)})
 
     def events(self, request: Request) -> Response:
-        return self._events(request, self._existing(request), "")
+        return self._events(request, self._find_job(request), "")
 
     def instance_events(self, request: Request) -> Response:
-        record, instance = self._existing(request), request.path_params["InstanceId"]
+        record, instance = self._find_job(request), request.path_params["InstanceId"]
         _check_instance(record, instance)
         return self._events(request, record, instance)
 
     def metrics(self, request: Request) -> Response:
-        record, query = self._existing(request), request.query_params
-        page, name = asked_page(query, _DEFAULT_PAGE_SIZE), query.get("Name")
-        start, end = time_range(query)
+        record, query = self._find_job(request), request.query_params
+        page, name = read_page(query, _DEFAULT_PAGE_SIZE), query.get("Name")
+        start, end = read_time_range(query)
         points = [
             point
             for point in self.store.files(record["TrainingJobId"]).metrics.all()
@@ -135,63 +141,63 @@ class _Jobs:
         ]
         if descending(query):
             points.reverse()
-        return answer({"Metrics": list(page.of(points)), "TotalCount": len(points)})
+        return json_response({"Metrics": list(page.of(points)), "TotalCount": len(points)})
 
     def latest_metrics(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         # [inferred] that the names are separated by commas.
         names = {name for name in request.query_params.get("Names", "").split(",") if name}
         latest = self.store.files(record["TrainingJobId"]).metrics.latest()
-        return answer({"Metrics": [point for point in latest if not names or point["Name"] in names]})
+        return json_response({"Metrics": [point for point in latest if not names or point["Name"] in names]})
 
     def instance_metrics(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         if not request.query_params.get("MetricType"):
             raise errors.missing("MetricType")
         # Local PAI measures nothing; a client that draws the points has none to draw.
         rows = [{"InstanceId": instance["Name"], "Metrics": []} for instance in record.get("Instances", ())]
-        return answer({"InstanceMetrics": rows})
+        return json_response({"InstanceMetrics": rows})
 
     def error_info(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         tail = self.store.files(record["TrainingJobId"]).log.tail(_ERROR_LINES)
-        return answer({"ErrorInfo": views.error_info(record, tail)})
+        return json_response({"ErrorInfo": views.error_info(record, tail)})
 
     def output_models(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         model = views.output_model(record)
         source = {"SourceType": "TrainingJob", "SourceId": record["TrainingJobId"]}
-        return answer({"OutputModels": [{**model, **source}] if model else []})
+        return json_response({"OutputModels": [{**model, **source}] if model else []})
 
     def update_labels(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         body = checked_body(request, labels.FORM)
         if "Labels" not in body:
             raise errors.missing("Labels")
         for problem in labels.label_problems(body["Labels"]):
             raise errors.invalid(problem + ".")
-        self._change_labels(record, lambda current: labels.merged(current, body["Labels"]))
-        return answer({})
+        self._change_labels(record, lambda current: labels.merge_labels(current, body["Labels"]))
+        return json_response({})
 
     def delete_labels(self, request: Request) -> Response:
-        record = self._existing(request)
+        record = self._find_job(request)
         keys = {key for key in request.query_params.get("Keys", "").split(",") if key}
         if not keys:
             raise errors.missing("Keys")
-        self._change_labels(record, lambda current: labels.without(current, keys))
-        return answer({})
+        self._change_labels(record, lambda current: labels.remove_labels(current, keys))
+        return json_response({})
 
     def _change_labels(self, record: Record, change: Callable[[Sequence[Label]], Sequence[Label]]) -> None:
         self.store.change(record["TrainingJobId"], lambda job: {"Labels": [*change(job.get("Labels", ()))]})
 
     def _events(self, request: Request, record: Record, instance: str) -> Response:
-        page = asked_page(request.query_params, _DEFAULT_PAGE_SIZE)
-        start, end = time_range(request.query_params)
+        page = read_page(request.query_params, _DEFAULT_PAGE_SIZE)
+        start, end = read_time_range(request.query_params)
         events = self.store.files(record["TrainingJobId"]).events(instance)
         texts = [f"{time} {text}" for time, text in events if start <= time <= (end or "~")]
-        return answer({"Events": list(page.of(texts)), "TotalCount": str(len(texts))})
+        return json_response({"Events": list(page.of(texts)), "TotalCount": str(len(texts))})
 
-    def _existing(self, request: Request) -> Record:
+    def _find_job(self, request: Request) -> Record:
         job_id = request.path_params["TrainingJobId"]
         record = self.store.get(job_id)
         if record is None:

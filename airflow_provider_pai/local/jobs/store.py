@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.jobs import query, transitions
 from airflow_provider_pai.local.jobs.files import JobFiles
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.model.training.status import JobStatus
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class JobStore:
         self._now = now
         self._lock = threading.RLock()
         self._files: dict[str, JobFiles] = {}
-        self._records = saved_records(home)
+        self._records = load_records(home)
         self._number = max(map(_number, self._records.values()), default=0)
         self.lag_seconds = 0.0
 
@@ -91,7 +91,7 @@ class JobStore:
                 "TrainingJobId": job_id,
                 "IsTempAlgo": True,
                 "GmtCreateTime": wire_time(now),
-                **transitions.first_entry(now),
+                **transitions.initial_members(now),
                 LOCAL: {**local, "CreatedAt": now.isoformat(), "Number": self._number},
             }
             return self._write(record, now)
@@ -159,14 +159,14 @@ class JobStore:
         """Return one page of ListTrainingJobs and the number of all matches.
 
         Raises:
-            Refusal: 400 InvalidParameter.
+            ErrorResponse: 400 InvalidParameter.
         """
         now = self._now()
         visible = now - timedelta(seconds=self.lag_seconds)
         records = self.all()
         if self.lag_seconds > 0:
             records = [r for r in records if datetime.fromisoformat(r[LOCAL]["CreatedAt"]) <= visible]
-        return query.page_of(records, parameters, now)
+        return query.select_page(records, parameters, now)
 
     def _write(self, record: dict[str, Any], now: datetime) -> Record:
         record["GmtModifiedTime"] = wire_time(now)
@@ -188,7 +188,7 @@ class JobStore:
                 return job_id
 
 
-def saved_records(home: Path) -> dict[str, Record]:
+def load_records(home: Path) -> dict[str, Record]:
     """Read the jobs of a folder, oldest first, by id; damaged ones are left out. Somebody may be writing meanwhile.
 
     Args:

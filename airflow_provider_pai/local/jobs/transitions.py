@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
 NEXT: Mapping[JobStatus, frozenset[JobStatus]] = {
@@ -26,8 +27,8 @@ NEXT: Mapping[JobStatus, frozenset[JobStatus]] = {
 }
 
 
-class Reason(StrEnum):
-    """Reason codes that local PAI gives."""
+class ReasonCode(StrEnum):
+    """ReasonCode codes that local PAI gives."""
 
     SUCCEED = "TrainingJobSucceed"
     STOPPED = "StoppedByUser"
@@ -61,15 +62,15 @@ class Outcome:
     message: str
 
 
-SUCCEEDED = Outcome(JobStatus.SUCCEED, Reason.SUCCEED, "The command ended with exit code 0")
-STOPPED = Outcome(JobStatus.TERMINATED, Reason.STOPPED, "The training job was stopped on request")
+SUCCEEDED = Outcome(JobStatus.SUCCEED, ReasonCode.SUCCEED, "The command ended with exit code 0")
+STOPPED = Outcome(JobStatus.TERMINATED, ReasonCode.STOPPED, "The training job was stopped on request")
 SERVER_STOPPED = Outcome(
-    JobStatus.FAILED, Reason.SERVER_STOPPED, "Local PAI was stopped while the training job was not finished"
+    JobStatus.FAILED, ReasonCode.SERVER_STOPPED, "Local PAI was stopped while the training job was not finished"
 )
 SERVER_DIED = Outcome(
-    JobStatus.FAILED, Reason.SERVER_DIED, "Local PAI ended unexpectedly while the training job was not finished"
+    JobStatus.FAILED, ReasonCode.SERVER_DIED, "Local PAI ended unexpectedly while the training job was not finished"
 )
-INTERNAL = Outcome(JobStatus.FAILED, Reason.INTERNAL, "Local PAI itself failed; its own log says how")
+INTERNAL = Outcome(JobStatus.FAILED, ReasonCode.INTERNAL, "Local PAI itself failed; its own log says how")
 _EXIT_CODES = {
     126: "the command is not executable",
     127: "the command was not found",
@@ -83,39 +84,36 @@ def command_failed(instance: str, exit_code: int) -> Outcome:
     """Return the end of a job one of whose instances failed."""
     meaning = f" ({_EXIT_CODES[exit_code]})" if exit_code in _EXIT_CODES else ""
     return Outcome(
-        JobStatus.FAILED, Reason.COMMAND_FAILED, f"Instance {instance} ended with exit code {exit_code}{meaning}"
+        JobStatus.FAILED, ReasonCode.COMMAND_FAILED, f"Instance {instance} ended with exit code {exit_code}{meaning}"
     )
 
 
 def timed_out(seconds: int) -> Outcome:
     """Return the end of a job that ran longer than it may."""
-    return Outcome(JobStatus.FAILED, Reason.TIMEOUT, f"The training job ran longer than its limit of {seconds} seconds")
+    return Outcome(
+        JobStatus.FAILED, ReasonCode.TIMEOUT, f"The training job ran longer than its limit of {seconds} seconds"
+    )
 
 
 def over_quota(quota_id: str, asked: object, total: object) -> Outcome:
     """Return the end of a job that asks for more than its quota has in total: it would wait for ever."""
     message = f"The training job asks for {asked}, but the resource quota {quota_id} has {total} in total"
-    return Outcome(JobStatus.INITIALIZE_FAILED, Reason.OVER_QUOTA, message)
+    return Outcome(JobStatus.INITIALIZE_FAILED, ReasonCode.OVER_QUOTA, message)
 
 
-def preparation_failed(why: str, code: Reason = Reason.PREPARATION_FAILED) -> Outcome:
+def preparation_failed(why: str, code: ReasonCode = ReasonCode.PREPARATION_FAILED) -> Outcome:
     """Return the end of a job whose code, data or environment can't be made ready."""
     return Outcome(JobStatus.INITIALIZE_FAILED, code, why)
 
 
 def not_started(why: str) -> Outcome:
     """Return the end of a job whose processes can't be started."""
-    return Outcome(JobStatus.FAILED, Reason.START_FAILED, f"The command can't be started: {why}")
+    return Outcome(JobStatus.FAILED, ReasonCode.START_FAILED, f"The command can't be started: {why}")
 
 
 def output_failed(why: str) -> Outcome:
     """Return the end of a job that did its work but whose outputs can't be stored."""
-    return Outcome(JobStatus.FAILED, Reason.OUTPUT_FAILED, why)
-
-
-def wire_time(moment: datetime) -> str:
-    """Write a time as PAI does: UTC, whole seconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Outcome(JobStatus.FAILED, ReasonCode.OUTPUT_FAILED, why)
 
 
 def is_terminal(record: Mapping[str, Any]) -> bool:
@@ -123,13 +121,13 @@ def is_terminal(record: Mapping[str, Any]) -> bool:
     return record["Status"] in TERMINAL_STATUSES
 
 
-def first_entry(now: datetime) -> dict[str, Any]:
+def initial_members(now: datetime) -> dict[str, Any]:
     """Return the members about status of a job that was just created."""
     entry = {"Status": JobStatus.CREATING.value, "StartTime": wire_time(now)}
     return {"Status": JobStatus.CREATING.value, "StatusTransitions": [entry]}
 
 
-def moved(
+def transition_members(
     record: Mapping[str, Any],
     status: JobStatus,
     now: datetime,

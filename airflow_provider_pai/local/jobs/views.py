@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_pai.local.jobs.places import located, own_places
+from airflow_provider_pai.local.jobs.channel_uris import stored_uris, with_uris
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.model.names import MODEL_CHANNEL
 from airflow_provider_pai.model.training.status import JobStatus
@@ -45,7 +45,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 Points = Sequence[Mapping[str, Any]]
 
 
-def detailed(
+def job_detail(
     record: Record, latest_metrics: Points, latest_progress: Points, now: datetime, console: str
 ) -> dict[str, Any]:
     """Return a job as GetTrainingJob answers it.
@@ -68,7 +68,7 @@ def detailed(
     return {name: value for name, value in view.items() if value is not None}
 
 
-def listed(record: Record) -> dict[str, Any]:
+def job_list_item(record: Record) -> dict[str, Any]:
     """Return a job as ListTrainingJobs lists it."""
     view = {name: record[name] for name in _SHARED if name in record}
     compute = record["ComputeResource"]
@@ -91,7 +91,7 @@ def duration(record: Record, now: datetime) -> int | None:
 
 def output_model(record: Record) -> dict[str, str] | None:
     """Return where the model of a job that succeeded is; None when there is none."""
-    for channel in located(record, own_places(record)).get("OutputChannels", ()):
+    for channel in with_uris(record, stored_uris(record)).get("OutputChannels", ()):
         if channel["Name"] == MODEL_CHANNEL and record["Status"] == JobStatus.SUCCEED:
             return {"OutputChannelName": MODEL_CHANNEL, "Uri": channel["OutputUri"]}
     return None

@@ -16,11 +16,11 @@ def is_anonymous(request: OSSRequest) -> bool:
     return not signed and not request.headers.get("authorization")
 
 
-def anyone_may(store: ObjectStore, request: OSSRequest) -> bool:
+def is_public_request(store: ObjectStore, request: OSSRequest) -> bool:
     """Tell whether a request needs no signature, by the ACL of what it addresses.
 
     Raises:
-        OSSRefusal: NoSuchBucket.
+        OSSErrorResponse: NoSuchBucket.
     """
     asked = asked_for(request.query)
     if not request.bucket or asked & _OWNERS_ONLY:
@@ -28,13 +28,13 @@ def anyone_may(store: ObjectStore, request: OSSRequest) -> bool:
     if request.key:
         return _object_is_open(store, request, asked)
     # Deleting several objects needs a signature: each of them may have an ACL of its own.
-    return request.method == "GET" and not asked and store.attributes.bucket_acl(request.bucket).anyone_reads
+    return request.method == "GET" and not asked and store.attributes.bucket_acl(request.bucket).allows_public_read
 
 
 def _object_is_open(store: ObjectStore, request: OSSRequest, asked: frozenset[str]) -> bool:
     if request.method in ("GET", "HEAD"):
-        return asked in _OBJECT_READS and store.attributes.anyone_reads(request.bucket, request.key)
+        return asked in _OBJECT_READS and store.attributes.allows_public_read(request.bucket, request.key)
     # A copy would read its source, whose ACL is not the one looked at here.
     if "x-oss-copy-source" in request.headers:
         return False
-    return store.attributes.anyone_writes(request.bucket, request.key)
+    return store.attributes.allows_public_write(request.bucket, request.key)

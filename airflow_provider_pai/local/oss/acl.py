@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal, invalid_argument
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument
 
 BUCKET_ACL_HEADER = "x-oss-acl"
 OBJECT_ACL_HEADER = "x-oss-object-acl"
@@ -20,12 +20,12 @@ class ACL(StrEnum):
     PUBLIC_READ_WRITE = "public-read-write"
 
     @property
-    def anyone_reads(self) -> bool:
+    def allows_public_read(self) -> bool:
         """Return whether a request without a signature may read."""
         return self in (ACL.PUBLIC_READ, ACL.PUBLIC_READ_WRITE)
 
     @property
-    def anyone_writes(self) -> bool:
+    def allows_public_write(self) -> bool:
         """Return whether a request without a signature may write."""
         return self is ACL.PUBLIC_READ_WRITE
 
@@ -34,7 +34,7 @@ def bucket_acl(value: str) -> ACL:
     """Read a bucket's ACL.
 
     Raises:
-        OSSRefusal: InvalidArgument.
+        OSSErrorResponse: InvalidArgument.
     """
     return _read(BUCKET_ACL_HEADER, value, [acl for acl in ACL if acl is not ACL.DEFAULT])
 
@@ -43,7 +43,7 @@ def object_acl(value: str) -> ACL:
     """Read an object's ACL.
 
     Raises:
-        OSSRefusal: InvalidArgument.
+        OSSErrorResponse: InvalidArgument.
     """
     return _read(OBJECT_ACL_HEADER, value, list(ACL))
 
@@ -54,5 +54,5 @@ def _read(header: str, value: str, allowed: Collection[ACL]) -> ACL:
     return ACL(value)
 
 
-def _no_such_acl(header: str, value: str, allowed: Collection[ACL]) -> OSSRefusal:
+def _no_such_acl(header: str, value: str, allowed: Collection[ACL]) -> OSSErrorResponse:
     return invalid_argument(f"{header} must be one of {', '.join(allowed)}", header, value)

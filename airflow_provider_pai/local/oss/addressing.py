@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.types import Scope
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.names import check_bucket, check_key
 from airflow_provider_pai.local.oss.signing import OSSRequest
 
@@ -34,7 +34,7 @@ def read_request(scope: Scope, hosts: Iterable[str]) -> OSSRequest:
         hosts: see :func:`base_hosts`.
 
     Raises:
-        OSSRefusal: InvalidBucketName, InvalidObjectName.
+        OSSErrorResponse: InvalidBucketName, InvalidObjectName.
     """
     headers = _headers(scope)
     path = bytes(scope["raw_path"]).partition(b"?")[0].removeprefix(b"/")
@@ -79,7 +79,7 @@ def _key(path: bytes) -> str:
     try:
         return check_key(unquote_to_bytes(path).decode())
     except UnicodeDecodeError as error:
-        raise OSSRefusal(400, "InvalidObjectName", "The specified object is not valid.") from error
+        raise OSSErrorResponse(400, "InvalidObjectName", "The specified object is not valid.") from error
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

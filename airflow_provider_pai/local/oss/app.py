@@ -13,17 +13,17 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_pai.local.oss import attribute_routes, bucket_routes, object_routes, upload_routes
-from airflow_provider_pai.local.oss.access import anyone_may, is_anonymous
+from airflow_provider_pai.local.oss.access import is_anonymous, is_public_request
 from airflow_provider_pai.local.oss.addressing import base_hosts, bucket_of_host, read_request
 from airflow_provider_pai.local.oss.auth import Credentials, TokenCheck, no_tokens, verify
-from airflow_provider_pai.local.oss.errors import OSSRefusal, method_not_allowed, not_implemented
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, method_not_allowed, not_implemented
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.request import Incoming, RequestBody
-from airflow_provider_pai.local.oss.responses import refused
+from airflow_provider_pai.local.oss.request import RequestBody, RequestContext
+from airflow_provider_pai.local.oss.responses import error_document
 from airflow_provider_pai.local.oss.signing import OSSRequest
 from airflow_provider_pai.local.oss.subresources import asked_for
 
-Operation = Callable[[Incoming], Awaitable[Response]]
+Operation = Callable[[RequestContext], Awaitable[Response]]
 
 _METHODS_WITH_BODY = frozenset({"PUT", "POST"})
 _SERVICE, _BUCKET, _OBJECT = "service", "bucket", "object"
@@ -111,17 +111,17 @@ def oss_app(
         try:
             try:
                 request = read_request(scope, hosts)
-                if not is_anonymous(request) or not await run_in_threadpool(anyone_may, store, request):
+                if not is_anonymous(request) or not await run_in_threadpool(is_public_request, store, request):
                     verify(request, credentials, region_id, clock(), token_problem)
-                incoming = Incoming(request, body, store, region_id, _service_host(scope, hosts), clock)
-                response = await _operation(request)(incoming)
-            except OSSRefusal as refusal:
+                context = RequestContext(request, body, store, region_id, _service_host(scope, hosts), clock)
+                response = await _operation(request)(context)
+            except OSSErrorResponse as error:
                 if scope["method"] in _METHODS_WITH_BODY:
                     await body.drain()
-                response = refused(refusal, _service_host(scope, hosts), head=scope["method"] == "HEAD")
+                response = error_document(error, _service_host(scope, hosts), head=scope["method"] == "HEAD")
         except ClientDisconnect:
             return
-        if _promises_body(scope) and not body.is_finished:
+        if _has_body(scope) and not body.is_finished:
             # What the client promised and nobody read would be taken for its next request.
             response.headers["Connection"] = "close"
         await response(scope, receive, send)
@@ -155,7 +155,7 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise not_implemented(f"{name}: {value}")
 
 
-def _promises_body(scope: Scope) -> bool:
+def _has_body(scope: Scope) -> bool:
     headers = Request(scope).headers
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
@@ -169,4 +169,4 @@ def _service_host(scope: Scope, hosts: tuple[str, ...]) -> str:
 async def _internal_error(request: Request, _error: Exception) -> Response:
     message = "We encountered an internal error. Please try again."
     host = request.headers.get("host", "")
-    return refused(OSSRefusal(500, "InternalError", message), host, head=request.method == "HEAD")
+    return error_document(OSSErrorResponse(500, "InternalError", message), host, head=request.method == "HEAD")

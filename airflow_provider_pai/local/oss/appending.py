@@ -36,7 +36,7 @@ def append(
         now: seconds since the epoch.
 
     Raises:
-        OSSRefusal: NoSuchBucket, InvalidObjectName, ObjectNotAppendable, PositionNotEqualToLength.
+        OSSErrorResponse: NoSuchBucket, InvalidObjectName, ObjectNotAppendable, PositionNotEqualToLength.
     """
     bucket, key, position = place
     old = find_object(db, bucket, check_key(key))
@@ -50,12 +50,12 @@ def append(
         stored = StoredObject(bucket, key, blob.name, blob.size, blob.md5, blob.crc64, kind, now, dict(headers))
     else:
         blobs.extend(old.blob, old.size, blob.name)
-        stored = _longer(old, blob, now)
+        stored = _extend(old, blob, now)
     record_object(db, stored, forbid_overwrite=False)
     return stored
 
 
-def _longer(old: StoredObject, blob: Blob, now: int) -> StoredObject:
+def _extend(old: StoredObject, blob: Blob, now: int) -> StoredObject:
     # [inferred] OSS says only that an appendable object's ETag is not its MD5; it changes with every append.
     etag = hashlib.md5(f"{old.etag}{blob.md5}".encode(), usedforsecurity=False).hexdigest().upper()
     total = crc64.combine(old.crc64, blob.crc64, blob.size)

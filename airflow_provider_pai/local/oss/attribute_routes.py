@@ -10,72 +10,72 @@ from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER, object_acl
 from airflow_provider_pai.local.oss.errors import invalid_argument
-from airflow_provider_pai.local.oss.request import Incoming
-from airflow_provider_pai.local.oss.responses import OWNER, document, empty
+from airflow_provider_pai.local.oss.request import RequestContext
+from airflow_provider_pai.local.oss.responses import OWNER, empty_response, xml_document
 from airflow_provider_pai.local.oss.xml import read_tagging
 
 _TARGET_HEADER = "x-oss-symlink-target"
 
 
-async def put_object_acl(incoming: Incoming) -> Response:
+async def put_object_acl(context: RequestContext) -> Response:
     """PutObjectACL."""
-    acl = object_acl(_required(incoming, OBJECT_ACL_HEADER))
-    await run_in_threadpool(incoming.store.attributes.set_object_acl, incoming.bucket, incoming.key, acl)
-    return empty()
+    acl = object_acl(_required(context, OBJECT_ACL_HEADER))
+    await run_in_threadpool(context.store.attributes.set_object_acl, context.bucket, context.key, acl)
+    return empty_response()
 
 
-async def get_object_acl(incoming: Incoming) -> Response:
+async def get_object_acl(context: RequestContext) -> Response:
     """GetObjectACL."""
-    acl = await run_in_threadpool(incoming.store.attributes.object_acl, incoming.bucket, incoming.key)
-    return document("AccessControlPolicy", [("Owner", OWNER), ("AccessControlList", [("Grant", acl)])])
+    acl = await run_in_threadpool(context.store.attributes.object_acl, context.bucket, context.key)
+    return xml_document("AccessControlPolicy", [("Owner", OWNER), ("AccessControlList", [("Grant", acl)])])
 
 
-async def put_object_tagging(incoming: Incoming) -> Response:
+async def put_object_tagging(context: RequestContext) -> Response:
     """PutObjectTagging: in the place of all tags it has."""
-    tags = read_tagging(await incoming.document())
-    await run_in_threadpool(incoming.store.attributes.set_tags, incoming.bucket, incoming.key, tags)
-    return empty()
+    tags = read_tagging(await context.read_document())
+    await run_in_threadpool(context.store.attributes.set_tags, context.bucket, context.key, tags)
+    return empty_response()
 
 
-async def get_object_tagging(incoming: Incoming) -> Response:
+async def get_object_tagging(context: RequestContext) -> Response:
     """GetObjectTagging."""
-    tags = await run_in_threadpool(incoming.store.attributes.tags, incoming.bucket, incoming.key)
-    return document("Tagging", [("TagSet", [("Tag", [("Key", key), ("Value", tags[key])]) for key in tags])])
+    tags = await run_in_threadpool(context.store.attributes.tags, context.bucket, context.key)
+    return xml_document("Tagging", [("TagSet", [("Tag", [("Key", key), ("Value", tags[key])]) for key in tags])])
 
 
-async def delete_object_tagging(incoming: Incoming) -> Response:
+async def delete_object_tagging(context: RequestContext) -> Response:
     """DeleteObjectTagging; an object without tags is no error."""
-    await run_in_threadpool(incoming.store.attributes.set_tags, incoming.bucket, incoming.key, ())
-    return empty(204)
+    await run_in_threadpool(context.store.attributes.set_tags, context.bucket, context.key, ())
+    return empty_response(204)
 
 
-async def put_symlink(incoming: Incoming) -> Response:
+async def put_symlink(context: RequestContext) -> Response:
     """PutSymlink; whether its target exists is found out by who reads through it."""
-    target = unquote(_required(incoming, _TARGET_HEADER))
+    target = unquote(_required(context, _TARGET_HEADER))
     stored = await run_in_threadpool(
-        incoming.store.put_link,
-        incoming.bucket,
-        incoming.key,
+        context.store.put_link,
+        context.bucket,
+        context.key,
         target,
-        incoming.kept_headers(),
-        forbid_overwrite=incoming.forbids_overwrite(),
+        context.headers_to_store(),
+        forbid_overwrite=context.forbids_overwrite(),
     )
-    return empty(headers={"ETag": f'"{stored.etag}"'})
+    return empty_response(headers={"ETag": f'"{stored.etag}"'})
 
 
-async def get_symlink(incoming: Incoming) -> Response:
+async def get_symlink(context: RequestContext) -> Response:
     """GetSymlink."""
-    link, target = await run_in_threadpool(incoming.store.link, incoming.bucket, incoming.key)
+    link, target = await run_in_threadpool(context.store.link, context.bucket, context.key)
     facts = {
         "ETag": f'"{link.etag}"',
         "Last-Modified": formatdate(link.modified, usegmt=True),
         _TARGET_HEADER: quote(target, safe=""),
     }
-    return empty(headers=facts)
+    return empty_response(headers=facts)
 
 
-def _required(incoming: Incoming, header: str) -> str:
-    value = incoming.request.headers.get(header)
+def _required(context: RequestContext, header: str) -> str:
+    value = context.request.headers.get(header)
     if not value:
         raise invalid_argument(f"The header {header} is required", header)
     return value

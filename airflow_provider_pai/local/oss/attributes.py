@@ -21,7 +21,7 @@ from airflow_provider_pai.local.oss.index import (
     require_object,
 )
 from airflow_provider_pai.local.oss.links import target_of
-from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, tags_of
+from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, tags_of
 
 
 class Attributes:
@@ -35,7 +35,7 @@ class Attributes:
         """Return a bucket's ACL.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         with self._index.reading() as db:
             return _bucket_acl(db, bucket)
@@ -44,7 +44,7 @@ class Attributes:
         """Change a bucket's ACL.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         with self._index.changing() as db:
             require_bucket(db, bucket)
@@ -54,7 +54,7 @@ class Attributes:
         """Return an object's own ACL.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey.
         """
         with self._index.reading() as db:
             return _own_acl(require_object(db, bucket, key))
@@ -63,7 +63,7 @@ class Attributes:
         """Change an object's own ACL.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey.
         """
         self._set(bucket, key, OBJECT_ACL_HEADER, str(acl))
 
@@ -71,7 +71,7 @@ class Attributes:
         """Return an object's tags.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey.
         """
         with self._index.reading() as db:
             return tags_of(require_object(db, bucket, key).headers)
@@ -80,31 +80,34 @@ class Attributes:
         """Put tags in the place of those an object has; none at all removes them.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey; InvalidTag: see :func:`kept_tags`.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey; InvalidTag: see :func:`encode_tags`.
         """
-        self._set(bucket, key, TAGGING_HEADER, kept_tags(tags))
+        self._set(bucket, key, TAGGING_HEADER, encode_tags(tags))
 
-    def anyone_reads(self, bucket: str, key: str) -> bool:
+    def allows_public_read(self, bucket: str, key: str) -> bool:
         """Tell whether a request without a signature may read an object; of a link, its target as well.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         with self._index.reading() as db:
             stored = find_object(db, bucket, key)
             if stored is not None and stored.kind is ObjectKind.SYMLINK:
                 target = find_object(db, bucket, target_of(self._blobs, stored))
-                return _acl_in_force(db, bucket, stored).anyone_reads and _acl_in_force(db, bucket, target).anyone_reads
-            return _acl_in_force(db, bucket, stored).anyone_reads
+                return (
+                    _acl_in_force(db, bucket, stored).allows_public_read
+                    and _acl_in_force(db, bucket, target).allows_public_read
+                )
+            return _acl_in_force(db, bucket, stored).allows_public_read
 
-    def anyone_writes(self, bucket: str, key: str) -> bool:
+    def allows_public_write(self, bucket: str, key: str) -> bool:
         """Tell whether a request without a signature may write an object.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         with self._index.reading() as db:
-            return _acl_in_force(db, bucket, find_object(db, bucket, key)).anyone_writes
+            return _acl_in_force(db, bucket, find_object(db, bucket, key)).allows_public_write
 
     def _set(self, bucket: str, key: str, name: str, value: str) -> None:
         with self._index.changing() as db:

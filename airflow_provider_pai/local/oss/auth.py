@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
-from airflow_provider_pai.local.oss.errors import OSSRefusal, access_denied, invalid_argument
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, access_denied, invalid_argument
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
 
 Credentials = Callable[[str], str | None]
@@ -63,7 +63,7 @@ def verify(
         token_problem: what is wrong with a key's security token.
 
     Raises:
-        OSSRefusal: AccessDenied (anonymous, expired, undated), InvalidAccessKeyId, InvalidSecurityToken,
+        OSSErrorResponse: AccessDenied (anonymous, expired, undated), InvalidAccessKeyId, InvalidSecurityToken,
             SecurityTokenExpired, RequestTimeTooSkewed, SignatureDoesNotMatch, InvalidArgument (a signature that can't
             be read).
     """
@@ -73,15 +73,15 @@ def verify(
     # OSS does not know the key of temporary credentials that come without their token.
     if secret is None or problem is TokenProblem.MISSING:
         message = "The OSS Access Key Id you provided does not exist in our records."
-        raise OSSRefusal(
+        raise OSSErrorResponse(
             403, "InvalidAccessKeyId", message, ec="0002-00000902", details={"OSSAccessKeyId": claim.access_key_id}
         )
     if problem is TokenProblem.EXPIRED:
         message = "The security token you provided has expired."
-        raise OSSRefusal(403, "SecurityTokenExpired", message, ec="0002-00000007")
+        raise OSSErrorResponse(403, "SecurityTokenExpired", message, ec="0002-00000007")
     if problem:
         message = "The security token you provided is invalid."
-        raise OSSRefusal(403, "InvalidSecurityToken", message, ec="0002-00000006")
+        raise OSSErrorResponse(403, "InvalidSecurityToken", message, ec="0002-00000006")
     _check_time(claim, now)
     if not hmac.compare_digest(claim.expected_signature(secret).encode(), claim.signature.encode()):
         raise _signature_does_not_match(claim)
@@ -96,7 +96,7 @@ def _read(request: OSSRequest, region_id: str) -> _Claim:
         if found := _V4_HEADER.fullmatch(header):
             return _v4_header(request, _fields(found[1]), region_id)
         message = "The Authorization header is invalid: OSS signature V1 or V4 is expected."
-        raise OSSRefusal(400, "InvalidArgument", message, ec="0002-00000062")
+        raise OSSErrorResponse(400, "InvalidArgument", message, ec="0002-00000062")
     if "Signature" in request.query:
         return _v1_url(request)
     if "x-oss-signature" in request.query:
@@ -172,14 +172,20 @@ def _v4_url(request: OSSRequest, region_id: str) -> _Claim:
 def _scope(credential: str, timestamp: str, region_id: str) -> tuple[str, Scope]:
     found = _CREDENTIAL.fullmatch(credential)
     if found is None:
-        raise OSSRefusal(400, "InvalidArgument", "Invalid Credential in Authorization header.", ec="0002-00000213")
+        raise OSSErrorResponse(
+            400, "InvalidArgument", "Invalid Credential in Authorization header.", ec="0002-00000213"
+        )
     access_key_id, date, region, product = found.groups()
     if date != timestamp[:8]:
         raise invalid_argument("Invalid signing date in Authorization header.")
     if region != region_id:
-        raise OSSRefusal(400, "InvalidArgument", "Invalid signing region in Authorization header.", ec="0002-00000226")
+        raise OSSErrorResponse(
+            400, "InvalidArgument", "Invalid signing region in Authorization header.", ec="0002-00000226"
+        )
     if product != "oss":
-        raise OSSRefusal(400, "InvalidArgument", "Invalid signing product in Authorization header.", ec="0002-00000227")
+        raise OSSErrorResponse(
+            400, "InvalidArgument", "Invalid signing product in Authorization header.", ec="0002-00000227"
+        )
     return access_key_id, Scope(date, region, product)
 
 
@@ -193,10 +199,10 @@ def _check_time(claim: _Claim, now: float) -> None:
             "RequestTime": _iso(claim.signed_at),
             "ServerTime": _iso(now),
         }
-        raise OSSRefusal(403, "RequestTimeTooSkewed", message, ec="0002-00000504", details=details)
+        raise OSSErrorResponse(403, "RequestTimeTooSkewed", message, ec="0002-00000504", details=details)
 
 
-def _signature_does_not_match(claim: _Claim) -> OSSRefusal:
+def _signature_does_not_match(claim: _Claim) -> OSSErrorResponse:
     message = (
         "The request signature we calculated does not match the signature you provided. "
         "Check your key and signing method."
@@ -205,7 +211,7 @@ def _signature_does_not_match(claim: _Claim) -> OSSRefusal:
     # OSS always echoes what it signed; with a security token in it that would put a secret into errors and logs.
     if not claim.token:
         details["StringToSign"] = claim.string_to_sign.decode("utf-8", "replace")
-    return OSSRefusal(403, "SignatureDoesNotMatch", message, ec="0002-00000040", details=details)
+    return OSSErrorResponse(403, "SignatureDoesNotMatch", message, ec="0002-00000040", details=details)
 
 
 def _fields(text: str) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import StoredObject
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -21,7 +21,7 @@ def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: s
         prefix: ``x-oss-copy-source-`` for the conditions of a copy.
 
     Raises:
-        OSSRefusal: PreconditionFailed (412), NotModified (304).
+        OSSErrorResponse: PreconditionFailed (412), NotModified (304).
     """
     wanted, unwanted = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
     unmodified = _seconds(headers.get(f"{prefix}if-unmodified-since"))
@@ -33,7 +33,7 @@ def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: s
     same = unwanted is not None and _names(unwanted, stored.etag)
     if same or (unwanted is None and modified is not None and stored.modified <= modified):
         facts = {"ETag": f'"{stored.etag}"', "Last-Modified": formatdate(stored.modified, usegmt=True)}
-        raise OSSRefusal(304, "NotModified", "Not Modified", headers=facts)
+        raise OSSErrorResponse(304, "NotModified", "Not Modified", headers=facts)
 
 
 def resolve_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
@@ -43,7 +43,7 @@ def resolve_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | No
     says: cut at the object's end, or refused (OSS help, "Use HTTP Range requests to get OSS resources in segments").
 
     Raises:
-        OSSRefusal: InvalidRange (416): several ranges; with standard behaviour, one behind the object's end.
+        OSSErrorResponse: InvalidRange (416): several ranges; with standard behaviour, one behind the object's end.
     """
     text = headers.get("range", "")
     if text.startswith("bytes=") and "," in text:
@@ -78,11 +78,11 @@ def _seconds(value: str | None) -> float | None:
         return None
 
 
-def _precondition_failed(condition: str) -> OSSRefusal:
+def _precondition_failed(condition: str) -> OSSErrorResponse:
     message = "At least one of the pre-conditions you specified did not hold."
-    return OSSRefusal(412, "PreconditionFailed", message, details={"Condition": condition})
+    return OSSErrorResponse(412, "PreconditionFailed", message, details={"Condition": condition})
 
 
-def _invalid_range(size: int) -> OSSRefusal:
+def _invalid_range(size: int) -> OSSErrorResponse:
     message = "The requested range cannot be satisfied"
-    return OSSRefusal(416, "InvalidRange", message, headers={"Content-Range": f"bytes */{size}"})
+    return OSSErrorResponse(416, "InvalidRange", message, headers={"Content-Range": f"bytes */{size}"})

@@ -14,8 +14,8 @@ from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_
 from airflow_provider_pai.local.oss.errors import invalid_argument, not_implemented
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import check_bucket, check_key
-from airflow_provider_pai.local.oss.request import Incoming
-from airflow_provider_pai.local.oss.responses import document, stored_headers
+from airflow_provider_pai.local.oss.request import RequestContext
+from airflow_provider_pai.local.oss.responses import stored_headers, xml_document
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER
 from airflow_provider_pai.local.oss.xml import timestamp
 
@@ -25,68 +25,68 @@ _CONDITIONS = "x-oss-copy-source-"
 _REPLACE = "REPLACE"
 
 
-async def copy_object(incoming: Incoming) -> Response:
+async def copy_object(context: RequestContext) -> Response:
     """CopyObject; of a link the link itself is copied (OSS help, CopyObject)."""
-    headers = incoming.request.headers
+    headers = context.request.headers
     bucket, key = _source(headers[SOURCE_HEADER])
-    source = await run_in_threadpool(incoming.store.head, bucket, key)
+    source = await run_in_threadpool(context.store.head, bucket, key)
     check_conditions(headers, source, _CONDITIONS)
     copied = await run_in_threadpool(
-        incoming.store.copy,
+        context.store.copy,
         bucket,
         key,
-        incoming.bucket,
-        incoming.key,
-        _kept(incoming, source),
-        forbid_overwrite=incoming.forbids_overwrite(),
+        context.bucket,
+        context.key,
+        _headers_of_copy(context, source),
+        forbid_overwrite=context.forbids_overwrite(),
     )
     content = [("ETag", f'"{copied.etag}"'), ("LastModified", timestamp(copied.modified))]
-    return document("CopyObjectResult", content, stored_headers(copied))
+    return xml_document("CopyObjectResult", content, stored_headers(copied))
 
 
-async def upload_part_copy(incoming: Incoming, upload_id: str, number: int) -> Response:
+async def upload_part_copy(context: RequestContext, upload_id: str, number: int) -> Response:
     """UploadPartCopy: a part from an object's bytes, all of them or a range.
 
     A range that does not fit means the whole object, as for GetObject [inferred].
     """
-    bucket, key = _source(incoming.request.headers[SOURCE_HEADER])
-    blob = await run_in_threadpool(_copied_bytes, incoming, bucket, key)
-    uploads = incoming.store.uploads
-    part = await run_in_threadpool(uploads.put_part, incoming.bucket, incoming.key, upload_id, number, blob)
+    bucket, key = _source(context.request.headers[SOURCE_HEADER])
+    blob = await run_in_threadpool(_stage_source, context, bucket, key)
+    uploads = context.store.uploads
+    part = await run_in_threadpool(uploads.put_part, context.bucket, context.key, upload_id, number, blob)
     content = [("LastModified", timestamp(part.modified)), ("ETag", f'"{part.etag}"')]
     # oss2 takes the ETag from the header.
     facts = {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)}
-    return document("CopyPartResult", content, facts)
+    return xml_document("CopyPartResult", content, facts)
 
 
-def _copied_bytes(incoming: Incoming, bucket: str, key: str) -> Blob:
-    headers = incoming.request.headers
-    stored, source = incoming.store.open(bucket, key)
+def _stage_source(context: RequestContext, bucket: str, key: str) -> Blob:
+    headers = context.request.headers
+    stored, source = context.store.open(bucket, key)
     with source:
         check_conditions(headers, stored, _CONDITIONS)
         asked = {"range": headers.get("x-oss-copy-source-range", "")}
         start, end = resolve_range(asked, stored.size) or (0, stored.size)
         source.seek(start)
-        with incoming.store.stage() as writer:
+        with context.store.stage() as writer:
             writer.fill(source, end - start)
             return writer.finish()
 
 
-def _kept(incoming: Incoming, source: StoredObject) -> Mapping[str, str]:
+def _headers_of_copy(context: RequestContext, source: StoredObject) -> Mapping[str, str]:
     """Return what is kept about a copy. Its ACL is not the source's, [inferred] even when it is copied onto itself.
 
     OSS ignores the metadata directive when an object is copied onto itself: that is how metadata is changed.
     """
-    headers = incoming.request.headers
-    onto_itself = (source.bucket, source.key) == (incoming.bucket, incoming.key)
+    headers = context.request.headers
+    onto_itself = (source.bucket, source.key) == (context.bucket, context.key)
     kept = {name: value for name, value in source.headers.items() if name not in (OBJECT_ACL_HEADER, TAGGING_HEADER)}
     if onto_itself or headers.get("x-oss-metadata-directive", "").upper() == _REPLACE:
-        kept = incoming.described()
+        kept = context.entity_headers()
     if headers.get("x-oss-tagging-directive", "").upper() == _REPLACE:
-        tagging = incoming.tagging()
+        tagging = context.tagging()
     else:
         tagging = {name: value for name, value in source.headers.items() if name == TAGGING_HEADER}
-    return {**kept, **incoming.object_acl(), **tagging}
+    return {**kept, **context.object_acl(), **tagging}
 
 
 def _source(value: str) -> tuple[str, str]:

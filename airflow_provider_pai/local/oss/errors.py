@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class OSSRefusal(Exception):
+class OSSErrorResponse(Exception):
     """A request is refused the way OSS refuses it.
 
     Attributes:
@@ -40,93 +40,99 @@ class OSSRefusal(Exception):
         self.headers = dict(headers or {})
 
 
-def no_such_bucket(bucket: str) -> OSSRefusal:
-    """Return the refusal for a bucket that does not exist."""
+def no_such_bucket(bucket: str) -> OSSErrorResponse:
+    """Return the error for a bucket that does not exist."""
     message = "The specified bucket does not exist."
-    return OSSRefusal(404, "NoSuchBucket", message, ec="0015-00000101", details={"BucketName": bucket})
+    return OSSErrorResponse(404, "NoSuchBucket", message, ec="0015-00000101", details={"BucketName": bucket})
 
 
-def no_such_key(key: str) -> OSSRefusal:
-    """Return the refusal for an object that does not exist."""
-    return OSSRefusal(404, "NoSuchKey", "The specified key does not exist.", ec="0026-00000001", details={"Key": key})
+def no_such_key(key: str) -> OSSErrorResponse:
+    """Return the error for an object that does not exist."""
+    return OSSErrorResponse(
+        404, "NoSuchKey", "The specified key does not exist.", ec="0026-00000001", details={"Key": key}
+    )
 
 
-def symlink_target_not_exist(key: str) -> OSSRefusal:
-    """Return the refusal to read through a link whose target does not exist."""
+def symlink_target_not_exist(key: str) -> OSSErrorResponse:
+    """Return the error to read through a link whose target does not exist."""
     message = "The target object of the symbolic link does not exist."
-    return OSSRefusal(404, "SymlinkTargetNotExist", message, ec="0026-00000012", details={"Key": key})
+    return OSSErrorResponse(404, "SymlinkTargetNotExist", message, ec="0026-00000012", details={"Key": key})
 
 
-def invalid_target_type(key: str) -> OSSRefusal:
-    """Return the refusal to read through a link that leads to a link."""
+def invalid_target_type(key: str) -> OSSErrorResponse:
+    """Return the error to read through a link that leads to a link."""
     message = "The target object of the symbolic link is a symbolic link itself."
-    return OSSRefusal(400, "InvalidTargetType", message, details={"Key": key})
+    return OSSErrorResponse(400, "InvalidTargetType", message, details={"Key": key})
 
 
-def not_a_symlink(key: str) -> OSSRefusal:
-    """Return the refusal to tell where an ordinary object leads."""
-    return OSSRefusal(400, "NotSymlink", "The object is not a symbolic link.", details={"Key": key})
+def not_a_symlink(key: str) -> OSSErrorResponse:
+    """Return the error to tell where an ordinary object leads."""
+    return OSSErrorResponse(400, "NotSymlink", "The object is not a symbolic link.", details={"Key": key})
 
 
-def no_such_upload(upload_id: str) -> OSSRefusal:
-    """Return the refusal for a multipart upload that is unknown, completed or aborted."""
+def no_such_upload(upload_id: str) -> OSSErrorResponse:
+    """Return the error for a multipart upload that is unknown, completed or aborted."""
     message = "The specified upload does not exist. The upload ID may be invalid, aborted or completed."
-    return OSSRefusal(404, "NoSuchUpload", message, details={"UploadId": upload_id})
+    return OSSErrorResponse(404, "NoSuchUpload", message, details={"UploadId": upload_id})
 
 
-def file_already_exists() -> OSSRefusal:
-    """Return the refusal of ``x-oss-forbid-overwrite`` and of the runner's own no-overwrite puts."""
-    return OSSRefusal(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
+def file_already_exists() -> OSSErrorResponse:
+    """Return the error of ``x-oss-forbid-overwrite`` and of the runner's own no-overwrite puts."""
+    return OSSErrorResponse(
+        409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten."
+    )
 
 
-def bucket_not_empty(bucket: str) -> OSSRefusal:
-    """Return the refusal to delete a bucket that holds objects or unfinished uploads."""
-    return OSSRefusal(
+def bucket_not_empty(bucket: str) -> OSSErrorResponse:
+    """Return the error to delete a bucket that holds objects or unfinished uploads."""
+    return OSSErrorResponse(
         409, "BucketNotEmpty", "The bucket you tried to delete is not empty.", details={"BucketName": bucket}
     )
 
 
-def position_not_equal_to_length(length: int) -> OSSRefusal:
-    """Return the refusal of an append at another position than the object's length.
+def position_not_equal_to_length(length: int) -> OSSErrorResponse:
+    """Return the error of an append at another position than the object's length.
 
     oss2 reads the length from the header, so the header is part of the error.
     """
     message = "Position is not equal to file length"
-    return OSSRefusal(409, "PositionNotEqualToLength", message, headers={"x-oss-next-append-position": str(length)})
+    return OSSErrorResponse(
+        409, "PositionNotEqualToLength", message, headers={"x-oss-next-append-position": str(length)}
+    )
 
 
-def object_not_appendable() -> OSSRefusal:
-    """Return the refusal to append to an object that was not created by appending."""
-    return OSSRefusal(409, "ObjectNotAppendable", "The object is not appendable")
+def object_not_appendable() -> OSSErrorResponse:
+    """Return the error to append to an object that was not created by appending."""
+    return OSSErrorResponse(409, "ObjectNotAppendable", "The object is not appendable")
 
 
-def invalid_argument(message: str, name: str = "", value: str = "") -> OSSRefusal:
-    """Return the refusal of a parameter or header whose value is wrong."""
-    return OSSRefusal(400, "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value})
+def invalid_argument(message: str, name: str = "", value: str = "") -> OSSErrorResponse:
+    """Return the error of a parameter or header whose value is wrong."""
+    return OSSErrorResponse(400, "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value})
 
 
-def not_implemented(what: str) -> OSSRefusal:
-    """Return the refusal of what OSS can do and local OSS can not; it is never silently ignored."""
-    return OSSRefusal(400, "NotImplemented", f"Local OSS does not implement {what}.")
+def not_implemented(what: str) -> OSSErrorResponse:
+    """Return the error of what OSS can do and local OSS can not; it is never silently ignored."""
+    return OSSErrorResponse(400, "NotImplemented", f"Local OSS does not implement {what}.")
 
 
-def method_not_allowed(method: str) -> OSSRefusal:
-    """Return the refusal of a method that the addressed resource does not have."""
+def method_not_allowed(method: str) -> OSSErrorResponse:
+    """Return the error of a method that the addressed resource does not have."""
     message = "The specified method is not allowed against this resource."
-    return OSSRefusal(405, "MethodNotAllowed", message, details={"Method": method})
+    return OSSErrorResponse(405, "MethodNotAllowed", message, details={"Method": method})
 
 
-def access_denied(message: str) -> OSSRefusal:
-    """Return the refusal of anonymous, expired or undated requests."""
-    return OSSRefusal(403, "AccessDenied", message)
+def access_denied(message: str) -> OSSErrorResponse:
+    """Return the error of anonymous, expired or undated requests."""
+    return OSSErrorResponse(403, "AccessDenied", message)
 
 
-def invalid_digest() -> OSSRefusal:
-    """Return the refusal of a body that is not what its Content-MD5 says."""
-    return OSSRefusal(400, "InvalidDigest", "The Content-MD5 you specified is not valid.")
+def invalid_digest() -> OSSErrorResponse:
+    """Return the error of a body that is not what its Content-MD5 says."""
+    return OSSErrorResponse(400, "InvalidDigest", "The Content-MD5 you specified is not valid.")
 
 
-def malformed_xml() -> OSSRefusal:
-    """Return the refusal of a request document that can't be read."""
+def malformed_xml() -> OSSErrorResponse:
+    """Return the error of a request document that can't be read."""
     message = "The XML you provided was not well-formed or did not validate against our published schema."
-    return OSSRefusal(400, "MalformedXML", message)
+    return OSSErrorResponse(400, "MalformedXML", message)

@@ -132,7 +132,7 @@ def require_bucket(db: sqlite3.Connection, bucket: str) -> int:
     """Return when a bucket was created.
 
     Raises:
-        OSSRefusal: NoSuchBucket.
+        OSSErrorResponse: NoSuchBucket.
     """
     row = db.execute("SELECT created FROM buckets WHERE name = ?", (bucket,)).fetchone()
     if row is None:
@@ -144,7 +144,7 @@ def find_object(db: sqlite3.Connection, bucket: str, key: str) -> StoredObject |
     """Return an object's facts, or None.
 
     Raises:
-        OSSRefusal: NoSuchBucket.
+        OSSErrorResponse: NoSuchBucket.
     """
     require_bucket(db, bucket)
     query = f"SELECT {OBJECT_COLUMNS} FROM objects WHERE bucket = ? AND key = ?"  # noqa: S608 - constant columns
@@ -156,7 +156,7 @@ def require_object(db: sqlite3.Connection, bucket: str, key: str) -> StoredObjec
     """Return an object's facts.
 
     Raises:
-        OSSRefusal: NoSuchBucket, NoSuchKey.
+        OSSErrorResponse: NoSuchBucket, NoSuchKey.
     """
     found = find_object(db, bucket, key)
     if found is None:
@@ -168,7 +168,7 @@ def record_object(db: sqlite3.Connection, stored: StoredObject, *, forbid_overwr
     """Make an object the current one of its key and return the one it replaces.
 
     Raises:
-        OSSRefusal: NoSuchBucket; FileAlreadyExists when overwriting is forbidden.
+        OSSErrorResponse: NoSuchBucket; FileAlreadyExists when overwriting is forbidden.
     """
     replaced = find_object(db, stored.bucket, stored.key)
     if replaced is not None and forbid_overwrite:

@@ -17,7 +17,7 @@ def target_of(blobs: Blobs, link: StoredObject) -> str:
     """Return the key a link leads to.
 
     Raises:
-        OSSRefusal: NotSymlink.
+        OSSErrorResponse: NotSymlink.
     """
     if link.kind is not ObjectKind.SYMLINK:
         raise not_a_symlink(link.key)
@@ -25,14 +25,14 @@ def target_of(blobs: Blobs, link: StoredObject) -> str:
         return opened.read().decode()
 
 
-def require_seen(db: sqlite3.Connection, blobs: Blobs, bucket: str, key: str) -> StoredObject:
+def resolve_object(db: sqlite3.Connection, blobs: Blobs, bucket: str, key: str) -> StoredObject:
     """Return an object's facts as its reader sees them.
 
     Of a link these are the target's bytes, size, checksum and ETag, the later time of both, and for the rest its own
     (OSS help, HeadObject).
 
     Raises:
-        OSSRefusal: NoSuchBucket, NoSuchKey; SymlinkTargetNotExist; InvalidTargetType: a link leads to a link.
+        OSSErrorResponse: NoSuchBucket, NoSuchKey; SymlinkTargetNotExist; InvalidTargetType: a link leads to a link.
     """
     stored = require_object(db, bucket, key)
     if stored.kind is not ObjectKind.SYMLINK:

@@ -13,7 +13,7 @@ _ROWS_WHEN_GROUPING = 32
 
 
 @dataclass(frozen=True)
-class Page:
+class ListingPage:
     """One answer of a listing.
 
     Attributes:
@@ -29,7 +29,7 @@ class Page:
     next_marker: str
 
 
-def list_page(index: Index, bucket: str, prefix: str, delimiter: str, marker: str, max_keys: int) -> Page:
+def list_page(index: Index, bucket: str, prefix: str, delimiter: str, marker: str, max_keys: int) -> ListingPage:
     """List the keys behind a marker, in the order of their UTF-8 bytes.
 
     Args:
@@ -41,14 +41,14 @@ def list_page(index: Index, bucket: str, prefix: str, delimiter: str, marker: st
         max_keys: most objects and groups together.
 
     Raises:
-        OSSRefusal: NoSuchBucket.
+        OSSErrorResponse: NoSuchBucket.
     """
     with index.reading() as db:
         require_bucket(db, bucket)
         found = _walk(db, bucket, _Grouping(prefix.encode(), delimiter.encode()), marker.encode(), max_keys + 1)
     page = found[:max_keys]
     truncated = len(found) > max_keys
-    return Page(
+    return ListingPage(
         objects=tuple(item for item in page if isinstance(item, StoredObject)),
         prefixes=tuple(item for item in page if isinstance(item, str)),
         truncated=truncated,

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from airflow_provider_pai.local.oss import crc64
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs
-from airflow_provider_pai.local.oss.errors import OSSRefusal, invalid_argument, malformed_xml, no_such_upload
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument, malformed_xml, no_such_upload
 from airflow_provider_pai.local.oss.index import Index, ObjectKind, StoredObject, record_object, require_bucket
 from airflow_provider_pai.local.oss.names import check_key
 
@@ -21,7 +21,7 @@ MAX_PARTS = 10_000
 
 
 @dataclass(frozen=True)
-class Upload:
+class MultipartUpload:
     """A multipart upload under way.
 
     Attributes:
@@ -60,7 +60,7 @@ class Part:
     modified: int
 
 
-class Uploads:
+class MultipartUploads:
     """The multipart uploads of a store."""
 
     def __init__(self, index: Index, blobs: Blobs, clock: Callable[[], float]) -> None:
@@ -68,25 +68,25 @@ class Uploads:
         self._blobs = blobs
         self._clock = clock
 
-    def start(self, bucket: str, key: str, headers: Mapping[str, str] | None = None) -> Upload:
+    def start(self, bucket: str, key: str, headers: Mapping[str, str] | None = None) -> MultipartUpload:
         """Begin an upload.
 
         Raises:
-            OSSRefusal: NoSuchBucket, InvalidObjectName.
+            OSSErrorResponse: NoSuchBucket, InvalidObjectName.
         """
         check_key(key)
-        upload = Upload(secrets.token_hex(16).upper(), bucket, key, int(self._clock()), dict(headers or {}))
+        upload = MultipartUpload(secrets.token_hex(16).upper(), bucket, key, int(self._clock()), dict(headers or {}))
         with self._index.changing() as db:
             require_bucket(db, bucket)
             row = (upload.upload_id, bucket, key.encode(), upload.initiated, json.dumps(upload.headers))
             db.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?)", row)
         return upload
 
-    def find(self, bucket: str, key: str, upload_id: str) -> Upload:
+    def find(self, bucket: str, key: str, upload_id: str) -> MultipartUpload:
         """Return an upload under way.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchUpload.
+            OSSErrorResponse: NoSuchBucket, NoSuchUpload.
         """
         with self._index.reading() as db:
             return _require_upload(db, bucket, key, upload_id)
@@ -95,7 +95,7 @@ class Uploads:
         """Take a part, over an earlier one of its number; a refused blob is removed.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchUpload; InvalidArgument: the number is out of range.
+            OSSErrorResponse: NoSuchBucket, NoSuchUpload; InvalidArgument: the number is out of range.
         """
         part = Part(number, blob.name, blob.size, blob.md5, blob.crc64, int(self._clock()))
         try:
@@ -116,17 +116,17 @@ class Uploads:
         """Return the parts that have arrived, by number.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchUpload.
+            OSSErrorResponse: NoSuchBucket, NoSuchUpload.
         """
         with self._index.reading() as db:
             _require_upload(db, bucket, key, upload_id)
             return list(_parts(db, upload_id).values())
 
-    def under_way(self, bucket: str, prefix: str = "") -> list[Upload]:
+    def pending(self, bucket: str, prefix: str = "") -> list[MultipartUpload]:
         """Return the uploads under way, by key (order of UTF-8 bytes) and id.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         query = "SELECT id, bucket, key, initiated, headers FROM uploads WHERE bucket = ? ORDER BY key, id"
         with self._index.reading() as db:
@@ -138,11 +138,11 @@ class Uploads:
         """Forget an upload and its parts.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchUpload.
+            OSSErrorResponse: NoSuchBucket, NoSuchUpload.
         """
         with self._index.changing() as db:
             _require_upload(db, bucket, key, upload_id)
-            parts = _forget(db, upload_id)
+            parts = _delete_upload(db, upload_id)
         for part in parts:
             self._blobs.remove(part.blob)
 
@@ -167,24 +167,24 @@ class Uploads:
             forbid_overwrite: refuse when the key is taken.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchUpload; InvalidPartOrder, InvalidPart, EntityTooSmall, MalformedXML;
+            OSSErrorResponse: NoSuchBucket, NoSuchUpload; InvalidPartOrder, InvalidPart, EntityTooSmall, MalformedXML;
                 FileAlreadyExists. The upload stays as it was.
         """
         with self._index.reading() as db:
             upload = _require_upload(db, bucket, key, upload_id)
             arrived = _parts(db, upload_id)
-        parts = _chosen(arrived, chosen)
+        parts = _select_parts(arrived, chosen)
         try:
             blob = self._blobs.join(part.blob for part in parts)
         except FileNotFoundError as error:
             raise no_such_upload(upload_id) from error
         try:
             kept = {**upload.headers, **(headers or {})}
-            stored = self._joined(replace(upload, headers=kept), parts, blob)
+            stored = self._join(replace(upload, headers=kept), parts, blob)
             with self._index.changing() as db:
                 _require_upload(db, bucket, key, upload_id)
                 replaced = record_object(db, stored, forbid_overwrite=forbid_overwrite)
-                done = _forget(db, upload_id)
+                done = _delete_upload(db, upload_id)
         except BaseException:
             self._blobs.remove(blob)
             raise
@@ -192,7 +192,7 @@ class Uploads:
             self._blobs.remove(name)
         return stored
 
-    def _joined(self, upload: Upload, parts: Sequence[Part], blob: str) -> StoredObject:
+    def _join(self, upload: MultipartUpload, parts: Sequence[Part], blob: str) -> StoredObject:
         checksum = 0
         for part in parts:
             checksum = crc64.combine(checksum, part.crc64, part.size)
@@ -206,14 +206,14 @@ class Uploads:
         )
 
 
-def _chosen(arrived: Mapping[int, Part], chosen: Sequence[tuple[int, str]] | None) -> list[Part]:
+def _select_parts(arrived: Mapping[int, Part], chosen: Sequence[tuple[int, str]] | None) -> list[Part]:
     """Return the parts a completion names, after OSS's checks."""
     named = [(part.number, part.etag) for part in arrived.values()] if chosen is None else list(chosen)
     if not named:
         raise malformed_xml()
     numbers = [number for number, _ in named]
     if any(later <= earlier for earlier, later in pairwise(numbers)):
-        raise OSSRefusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
+        raise OSSErrorResponse(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
     for number, etag in named:
         if number not in arrived or arrived[number].etag != etag.strip('"').upper():
             raise _invalid_part(number)
@@ -230,12 +230,12 @@ def _check_number(number: int) -> None:
         raise invalid_argument(message, "partNumber", str(number))
 
 
-def _invalid_part(number: int) -> OSSRefusal:
+def _invalid_part(number: int) -> OSSErrorResponse:
     message = "One or more of the specified parts could not be found, or its ETag did not match."
-    return OSSRefusal(400, "InvalidPart", message, details={"PartNumber": str(number)})
+    return OSSErrorResponse(400, "InvalidPart", message, details={"PartNumber": str(number)})
 
 
-def _too_small(part: Part) -> OSSRefusal:
+def _too_small(part: Part) -> OSSErrorResponse:
     message = "Your proposed upload smaller than the minimum allowed size."
     details = {
         "ETag": part.etag,
@@ -243,10 +243,10 @@ def _too_small(part: Part) -> OSSRefusal:
         "PartNumber": str(part.number),
         "ProposedSize": str(part.size),
     }
-    return OSSRefusal(400, "EntityTooSmall", message, details=details)
+    return OSSErrorResponse(400, "EntityTooSmall", message, details=details)
 
 
-def _require_upload(db: sqlite3.Connection, bucket: str, key: str, upload_id: str) -> Upload:
+def _require_upload(db: sqlite3.Connection, bucket: str, key: str, upload_id: str) -> MultipartUpload:
     require_bucket(db, bucket)
     query = "SELECT id, bucket, key, initiated, headers FROM uploads WHERE id = ? AND bucket = ? AND key = ?"
     row = db.execute(query, (upload_id, bucket, key.encode())).fetchone()
@@ -255,9 +255,9 @@ def _require_upload(db: sqlite3.Connection, bucket: str, key: str, upload_id: st
     return _upload(row)
 
 
-def _upload(row: tuple[str, str, bytes, int, str]) -> Upload:
+def _upload(row: tuple[str, str, bytes, int, str]) -> MultipartUpload:
     upload_id, bucket, key, initiated, headers = row
-    return Upload(upload_id, bucket, key.decode(), initiated, json.loads(headers))
+    return MultipartUpload(upload_id, bucket, key.decode(), initiated, json.loads(headers))
 
 
 def _parts(db: sqlite3.Connection, upload_id: str) -> dict[int, Part]:
@@ -266,7 +266,7 @@ def _parts(db: sqlite3.Connection, upload_id: str) -> dict[int, Part]:
     return {row[0]: Part(row[0], row[1], row[2], row[3], int(row[4]), row[5]) for row in rows}
 
 
-def _forget(db: sqlite3.Connection, upload_id: str) -> list[Part]:
+def _delete_upload(db: sqlite3.Connection, upload_id: str) -> list[Part]:
     parts = list(_parts(db, upload_id).values())
     db.execute("DELETE FROM parts WHERE upload = ?", (upload_id,))
     db.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 
 MAX_KEY_BYTES = 1023
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -15,10 +15,12 @@ def check_bucket(name: str) -> str:
     """Return the name of a bucket if OSS would allow it.
 
     Raises:
-        OSSRefusal: InvalidBucketName: it is not 3 to 63 lower-case letters, digits and inner hyphens.
+        OSSErrorResponse: InvalidBucketName: it is not 3 to 63 lower-case letters, digits and inner hyphens.
     """
     if not _BUCKET.fullmatch(name):
-        raise OSSRefusal(400, "InvalidBucketName", "The specified bucket is not valid.", details={"BucketName": name})
+        raise OSSErrorResponse(
+            400, "InvalidBucketName", "The specified bucket is not valid.", details={"BucketName": name}
+        )
     return name
 
 
@@ -26,7 +28,7 @@ def check_key(key: str) -> str:
     """Return an object's key if OSS would allow it.
 
     Raises:
-        OSSRefusal: InvalidObjectName: it is empty, not UTF-8, longer than 1,023 bytes, or begins with a slash.
+        OSSErrorResponse: InvalidObjectName: it is empty, not UTF-8, longer than 1,023 bytes, or begins with a slash.
     """
     try:
         size = len(key.encode())
@@ -45,8 +47,8 @@ def local_path(folder: Path, relative: str) -> Path:
         relative: the key's part below the folder, with ``/`` between its segments.
 
     Raises:
-        OSSRefusal: InvalidObjectName: the key is absolute, has an empty segment, ``.`` or ``..``, or leads through a
-            symbolic link out of the folder.
+        OSSErrorResponse: InvalidObjectName: the key is absolute, has an empty segment, ``.`` or ``..``, or leads
+            through a symbolic link out of the folder.
     """
     segments = relative.split("/")
     if "\0" in relative or not all(segments) or not {".", ".."}.isdisjoint(segments):
@@ -57,5 +59,5 @@ def local_path(folder: Path, relative: str) -> Path:
     return target
 
 
-def _invalid_name(key: str) -> OSSRefusal:
-    return OSSRefusal(400, "InvalidObjectName", "The specified object is not valid.", details={"ObjectName": key})
+def _invalid_name(key: str) -> OSSErrorResponse:
+    return OSSErrorResponse(400, "InvalidObjectName", "The specified object is not valid.", details={"ObjectName": key})

@@ -7,41 +7,41 @@ from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
 from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, copy_object
-from airflow_provider_pai.local.oss.errors import OSSRefusal, invalid_argument
-from airflow_provider_pai.local.oss.request import Incoming
-from airflow_provider_pai.local.oss.responses import ObjectBytes, empty, object_headers, stored_headers
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument
+from airflow_provider_pai.local.oss.request import RequestContext
+from airflow_provider_pai.local.oss.responses import ObjectBytes, empty_response, object_headers, stored_headers
 
 _RESPONSE_PREFIX = "response-"
 
 
-async def put_object(incoming: Incoming) -> Response:
+async def put_object(context: RequestContext) -> Response:
     """PutObject, and CopyObject when the request names a source."""
-    if SOURCE_HEADER in incoming.request.headers:
-        return await copy_object(incoming)
-    kept = incoming.kept_headers()
-    await run_in_threadpool(incoming.check_target)
-    blob = await incoming.stage()
+    if SOURCE_HEADER in context.request.headers:
+        return await copy_object(context)
+    kept = context.headers_to_store()
+    await run_in_threadpool(context.check_target)
+    blob = await context.stage()
     stored = await run_in_threadpool(
-        incoming.store.put_blob,
-        incoming.bucket,
-        incoming.key,
+        context.store.put_blob,
+        context.bucket,
+        context.key,
         blob,
         kept,
-        forbid_overwrite=incoming.forbids_overwrite(),
+        forbid_overwrite=context.forbids_overwrite(),
     )
-    return empty(headers={**stored_headers(stored), "Content-MD5": object_headers(stored)["Content-MD5"]})
+    return empty_response(headers={**stored_headers(stored), "Content-MD5": object_headers(stored)["Content-MD5"]})
 
 
-async def get_object(incoming: Incoming) -> Response:
+async def get_object(context: RequestContext) -> Response:
     """GetObject, whole or a range."""
-    stored, source = await run_in_threadpool(incoming.store.open, incoming.bucket, incoming.key)
+    stored, source = await run_in_threadpool(context.store.open, context.bucket, context.key)
     try:
-        check_conditions(incoming.request.headers, stored)
-        bounds = resolve_range(incoming.request.headers, stored.size)
-    except OSSRefusal:
+        check_conditions(context.request.headers, stored)
+        bounds = resolve_range(context.request.headers, stored.size)
+    except OSSErrorResponse:
         source.close()
         raise
-    headers = _overridden(incoming, object_headers(stored))
+    headers = _apply_overrides(context, object_headers(stored))
     if bounds is None:
         return ObjectBytes(source, 0, stored.size, 200, headers)
     start, end = bounds
@@ -50,50 +50,48 @@ async def get_object(incoming: Incoming) -> Response:
     return ObjectBytes(source, start, end, 206, headers)
 
 
-async def head_object(incoming: Incoming) -> Response:
+async def head_object(context: RequestContext) -> Response:
     """HeadObject: what GetObject would say, without the bytes."""
-    stored = await run_in_threadpool(incoming.store.seen, incoming.bucket, incoming.key)
-    check_conditions(incoming.request.headers, stored)
-    return empty(headers=_overridden(incoming, object_headers(stored)))
+    stored = await run_in_threadpool(context.store.resolve, context.bucket, context.key)
+    check_conditions(context.request.headers, stored)
+    return empty_response(headers=_apply_overrides(context, object_headers(stored)))
 
 
-async def get_object_meta(incoming: Incoming) -> Response:
+async def get_object_meta(context: RequestContext) -> Response:
     """GetObjectMeta: size, ETag and time only; a link's are its own (OSS help, GetObjectMeta)."""
-    stored = await run_in_threadpool(incoming.store.head, incoming.bucket, incoming.key)
+    stored = await run_in_threadpool(context.store.head, context.bucket, context.key)
     names = ["ETag", "Last-Modified", "x-oss-hash-crc64ecma"]
-    if incoming.request.method == "HEAD":
+    if context.request.method == "HEAD":
         # Not for GET: it must send the body its length promises, and this operation has none.
         names.append("Content-Length")
     headers = object_headers(stored)
-    return empty(headers={name: headers[name] for name in names})
+    return empty_response(headers={name: headers[name] for name in names})
 
 
-async def delete_object(incoming: Incoming) -> Response:
+async def delete_object(context: RequestContext) -> Response:
     """DeleteObject: done even when there was none."""
-    await run_in_threadpool(incoming.store.delete, incoming.bucket, incoming.key)
-    return empty(204)
+    await run_in_threadpool(context.store.delete, context.bucket, context.key)
+    return empty_response(204)
 
 
-async def append_object(incoming: Incoming) -> Response:
+async def append_object(context: RequestContext) -> Response:
     """AppendObject at the position the client believes to be the end."""
-    position = incoming.parameter("position")
+    position = context.parameter("position")
     if not position.isdecimal():
         raise invalid_argument("The position must be a number from 0", "position", position)
     # What a later append says about the object is ignored, as oss2's own tests expect it.
-    kept = incoming.kept_headers() if int(position) == 0 else {}
-    await run_in_threadpool(incoming.store.bucket, incoming.bucket)
-    blob = await incoming.stage()
-    stored = await run_in_threadpool(
-        incoming.store.append_blob, incoming.bucket, incoming.key, int(position), blob, kept
-    )
-    return empty(headers={**stored_headers(stored), "x-oss-next-append-position": str(stored.size)})
+    kept = context.headers_to_store() if int(position) == 0 else {}
+    await run_in_threadpool(context.store.bucket, context.bucket)
+    blob = await context.stage()
+    stored = await run_in_threadpool(context.store.append_blob, context.bucket, context.key, int(position), blob, kept)
+    return empty_response(headers={**stored_headers(stored), "x-oss-next-append-position": str(stored.size)})
 
 
-def _overridden(incoming: Incoming, headers: dict[str, str]) -> dict[str, str]:
+def _apply_overrides(context: RequestContext, headers: dict[str, str]) -> dict[str, str]:
     """Put what ``response-*`` parameters ask for in place of the object's own headers."""
     asked = {
         name.removeprefix(_RESPONSE_PREFIX): value
-        for name, value in incoming.request.query.items()
+        for name, value in context.request.query.items()
         if name.startswith(_RESPONSE_PREFIX) and value
     }
     return {name: value for name, value in headers.items() if name.lower() not in asked} | asked

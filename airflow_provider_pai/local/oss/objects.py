@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from airflow_provider_pai.local.oss import appending, trees
+from airflow_provider_pai.local.oss import appending
 from airflow_provider_pai.local.oss.attributes import Attributes
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs, BlobWriter
 from airflow_provider_pai.local.oss.buckets import Bucket, Buckets
@@ -21,9 +21,9 @@ from airflow_provider_pai.local.oss.index import (
     require_bucket,
     require_object,
 )
-from airflow_provider_pai.local.oss.links import require_seen, target_of
-from airflow_provider_pai.local.oss.listing import Page, list_page
-from airflow_provider_pai.local.oss.multipart import Uploads
+from airflow_provider_pai.local.oss.links import resolve_object, target_of
+from airflow_provider_pai.local.oss.listing import ListingPage, list_page
+from airflow_provider_pai.local.oss.multipart import MultipartUploads
 from airflow_provider_pai.local.oss.names import check_key
 
 
@@ -49,7 +49,7 @@ class ObjectStore:
         self._blobs = Blobs(home)
         self._blobs.sweep(self._index.blob_names())
         self._buckets = Buckets(self._index, clock)
-        self.uploads = Uploads(self._index, self._blobs, clock)
+        self.uploads = MultipartUploads(self._index, self._blobs, clock)
         self.attributes = Attributes(self._index, self._blobs)
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class ObjectStore:
         """Create a bucket; one that is there already stays as it is, as for its owner in OSS.
 
         Raises:
-            OSSRefusal: InvalidBucketName.
+            OSSErrorResponse: InvalidBucketName.
         """
         self._buckets.create(name)
 
@@ -76,7 +76,7 @@ class ObjectStore:
         """Delete an empty bucket.
 
         Raises:
-            OSSRefusal: NoSuchBucket; BucketNotEmpty: it holds an object or an unfinished upload.
+            OSSErrorResponse: NoSuchBucket; BucketNotEmpty: it holds an object or an unfinished upload.
         """
         self._buckets.delete(name)
 
@@ -84,7 +84,7 @@ class ObjectStore:
         """Return a bucket.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         return self._buckets.get(name)
 
@@ -119,7 +119,7 @@ class ObjectStore:
             forbid_overwrite: refuse when the key is taken.
 
         Raises:
-            OSSRefusal: NoSuchBucket, InvalidObjectName, FileAlreadyExists.
+            OSSErrorResponse: NoSuchBucket, InvalidObjectName, FileAlreadyExists.
             OSError: the file can't be read.
         """
         if isinstance(source, Path):
@@ -180,26 +180,26 @@ class ObjectStore:
         """Return a link's own facts and the key it leads to.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey, NotSymlink.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey, NotSymlink.
         """
         with self._index.reading() as db:
             stored = require_object(db, bucket, key)
             return stored, target_of(self._blobs, stored)
 
-    def seen(self, bucket: str, key: str) -> StoredObject:
+    def resolve(self, bucket: str, key: str) -> StoredObject:
         """Return an object's facts as its reader sees them: through a link.
 
         Raises:
-            OSSRefusal: see :func:`airflow_provider_pai.local.oss.links.require_seen`.
+            OSSErrorResponse: see :func:`airflow_provider_pai.local.oss.links.resolve_object`.
         """
         with self._index.reading() as db:
-            return require_seen(db, self._blobs, bucket, key)
+            return resolve_object(db, self._blobs, bucket, key)
 
     def head(self, bucket: str, key: str) -> StoredObject:
         """Return an object's own facts, of a link the link's.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey.
         """
         with self._index.reading() as db:
             return require_object(db, bucket, key)
@@ -208,28 +208,28 @@ class ObjectStore:
         """Tell whether a key is taken.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         with self._index.reading() as db:
             return find_object(db, bucket, key) is not None
 
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-        """Open an object: what :meth:`seen` tells and its bytes, of which only the first ``size`` count.
+        """Open an object: what :meth:`resolve` tells and its bytes, of which only the first ``size`` count.
 
         What was opened stays readable and unchanged when the object is replaced or deleted.
 
         Raises:
-            OSSRefusal: see :meth:`seen`.
+            OSSErrorResponse: see :meth:`resolve`.
         """
         with self._index.reading() as db:
-            stored = require_seen(db, self._blobs, bucket, key)
+            stored = resolve_object(db, self._blobs, bucket, key)
             return stored, self._blobs.open(stored.blob)
 
     def read(self, bucket: str, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return an object's bytes from ``start`` up to but not including ``end`` (default: its size).
 
         Raises:
-            OSSRefusal: see :meth:`seen`.
+            OSSErrorResponse: see :meth:`resolve`.
         """
         stored, opened = self.open(bucket, key)
         with opened:
@@ -240,7 +240,7 @@ class ObjectStore:
         """Delete an object; an absent one is no error.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         self.delete_many(bucket, [key])
 
@@ -248,7 +248,7 @@ class ObjectStore:
         """Delete objects, all at once; absent ones are no error.
 
         Raises:
-            OSSRefusal: NoSuchBucket.
+            OSSErrorResponse: NoSuchBucket.
         """
         with self._index.changing() as db:
             require_bucket(db, bucket)
@@ -279,7 +279,7 @@ class ObjectStore:
             forbid_overwrite: refuse when the key is taken.
 
         Raises:
-            OSSRefusal: NoSuchBucket, NoSuchKey, InvalidObjectName, FileAlreadyExists.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey, InvalidObjectName, FileAlreadyExists.
         """
         with self._index.reading() as db:
             source = require_object(db, source_bucket, source_key)
@@ -297,7 +297,7 @@ class ObjectStore:
         """Append staged bytes to an object, or create it at position 0; the blob is used up or removed.
 
         Raises:
-            OSSRefusal: NoSuchBucket, InvalidObjectName; PositionNotEqualToLength, ObjectNotAppendable.
+            OSSErrorResponse: NoSuchBucket, InvalidObjectName; PositionNotEqualToLength, ObjectNotAppendable.
         """
         used = ""
         try:
@@ -320,19 +320,9 @@ class ObjectStore:
 
     def list_objects(
         self, bucket: str, prefix: str = "", delimiter: str = "", marker: str = "", max_keys: int = 1000
-    ) -> Page:
+    ) -> ListingPage:
         """List keys in pages; see :func:`airflow_provider_pai.local.oss.listing.list_page`."""
         return list_page(self._index, bucket, prefix, delimiter, marker, max_keys)
-
-    def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
-        """Write objects into a folder and return how many; see :func:`trees.download`."""
-        return trees.download(self, bucket, prefix_or_key, folder)
-
-    def upload_tree(
-        self, bucket: str, prefix: str, folder: Path, root: Path, before: trees.Stamps | None = None
-    ) -> int:
-        """Store a folder's changed files and return how many; see :func:`trees.upload_tree`."""
-        return trees.upload_tree(self, bucket, prefix, folder, root, before)
 
     def _now(self) -> int:
         return int(self._clock())

@@ -14,11 +14,16 @@ from starlette.types import Receive
 
 from airflow_provider_pai.local.oss.acl import OBJECT_ACL_HEADER, object_acl
 from airflow_provider_pai.local.oss.blobs import CHUNK, Blob
-from airflow_provider_pai.local.oss.errors import OSSRefusal, file_already_exists, invalid_argument, invalid_digest
+from airflow_provider_pai.local.oss.errors import (
+    OSSErrorResponse,
+    file_already_exists,
+    invalid_argument,
+    invalid_digest,
+)
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.responses import is_shown
 from airflow_provider_pai.local.oss.signing import OSSRequest
-from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, read_tagging_header
+from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, read_tagging_header
 
 _MAX_OBJECT_SIZE = 5 << 30
 _MAX_DOCUMENT_SIZE = 2 << 20
@@ -56,7 +61,7 @@ class RequestBody:
 
 
 @dataclass(frozen=True)
-class Incoming:
+class RequestContext:
     """One request whose signature is good.
 
     Attributes:
@@ -93,7 +98,7 @@ class Incoming:
         """Return a page size, from 1 to 1,000.
 
         Raises:
-            OSSRefusal: InvalidArgument.
+            OSSErrorResponse: InvalidArgument.
         """
         text = self.parameter(name) or str(default)
         if not text.isdecimal() or not 1 <= int(text) <= 1000:
@@ -108,21 +113,21 @@ class Incoming:
         """Refuse early what would be refused after all bytes were sent.
 
         Raises:
-            OSSRefusal: NoSuchBucket; FileAlreadyExists: overwriting is forbidden, and the key is taken.
+            OSSErrorResponse: NoSuchBucket; FileAlreadyExists: overwriting is forbidden, and the key is taken.
         """
         self.store.bucket(self.bucket)
         if self.forbids_overwrite() and self.store.exists(self.bucket, self.key):
             raise file_already_exists()
 
-    def kept_headers(self) -> dict[str, str]:
+    def headers_to_store(self) -> dict[str, str]:
         """Return what is kept about an object: standard entity headers, user metadata, its ACL and tags.
 
         Raises:
-            OSSRefusal: InvalidArgument: no such ACL; InvalidTag.
+            OSSErrorResponse: InvalidArgument: no such ACL; InvalidTag.
         """
-        return {**self.described(), **self.object_acl(), **self.tagging()}
+        return {**self.entity_headers(), **self.object_acl(), **self.tagging()}
 
-    def described(self) -> dict[str, str]:
+    def entity_headers(self) -> dict[str, str]:
         """Return the standard entity headers and user metadata."""
         return {name: value for name, value in self.request.headers.items() if is_shown(name)}
 
@@ -130,7 +135,7 @@ class Incoming:
         """Return the object's ACL under its header's name, if the request has one.
 
         Raises:
-            OSSRefusal: InvalidArgument.
+            OSSErrorResponse: InvalidArgument.
         """
         value = self.request.headers.get(OBJECT_ACL_HEADER)
         return {} if value is None else {OBJECT_ACL_HEADER: object_acl(value)}
@@ -139,16 +144,16 @@ class Incoming:
         """Return the object's tags under their header's name, if the request has any.
 
         Raises:
-            OSSRefusal: InvalidTag.
+            OSSErrorResponse: InvalidTag.
         """
         text = self.request.headers.get(TAGGING_HEADER)
-        return {TAGGING_HEADER: kept_tags(read_tagging_header(text))} if text else {}
+        return {TAGGING_HEADER: encode_tags(read_tagging_header(text))} if text else {}
 
     async def stage(self) -> Blob:
         """Take the body as a finished blob, with constant memory.
 
         Raises:
-            OSSRefusal: MissingContentLength, EntityTooLarge; InvalidDigest: it is not what Content-MD5 says.
+            OSSErrorResponse: MissingContentLength, EntityTooLarge; InvalidDigest: it is not what Content-MD5 says.
             ClientDisconnect: it did not come to its end.
         """
         self._check_length()
@@ -167,11 +172,11 @@ class Incoming:
             raise invalid_digest()
         return blob
 
-    async def document(self) -> bytes:
+    async def read_document(self) -> bytes:
         """Return the body as the bytes of a request document.
 
         Raises:
-            OSSRefusal: EntityTooLarge; InvalidDigest: it is not what Content-MD5 says.
+            OSSErrorResponse: EntityTooLarge; InvalidDigest: it is not what Content-MD5 says.
         """
         expected = self._content_md5()
         content = bytearray()
@@ -186,7 +191,7 @@ class Incoming:
     def _check_length(self) -> None:
         headers = self.request.headers
         if "content-length" not in headers and "transfer-encoding" not in headers:
-            raise OSSRefusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+            raise OSSErrorResponse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
         if int(headers.get("content-length", "0")) > _MAX_OBJECT_SIZE:
             raise _too_large()
 
@@ -207,5 +212,5 @@ def _md5(content: bytes) -> bytes:
     return hashlib.md5(content, usedforsecurity=False).digest()
 
 
-def _too_large() -> OSSRefusal:
-    return OSSRefusal(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.")
+def _too_large() -> OSSErrorResponse:
+    return OSSErrorResponse(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.")

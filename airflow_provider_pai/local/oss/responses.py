@@ -1,4 +1,4 @@
-"""How local OSS answers: headers every answer has, documents, bytes of objects, refusals."""
+"""How local OSS answers: headers every answer has, documents, bytes of objects, errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_pai.local.oss.blobs import CHUNK
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import ObjectKind, StoredObject
 from airflow_provider_pai.local.oss.tagging import tags_of
 from airflow_provider_pai.local.oss.xml import Content, render
@@ -40,32 +40,32 @@ def is_shown(header: str) -> bool:
     return header in _ENTITY_HEADERS or header.startswith("x-oss-meta-")
 
 
-def empty(status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def empty_response(status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer without a body."""
     return Response(status_code=status, headers={**(headers or {}), "x-oss-request-id": _request_id()})
 
 
-def document(tag: str, content: Content, headers: Mapping[str, str] | None = None) -> Response:
+def xml_document(tag: str, content: Content, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with an XML document."""
     sent = {**(headers or {}), "x-oss-request-id": _request_id()}
     return Response(render(tag, content), headers=sent, media_type=_XML)
 
 
-def refused(refusal: OSSRefusal, host: str, *, head: bool) -> Response:
+def error_document(error: OSSErrorResponse, host: str, *, head: bool) -> Response:
     """Answer with an error; where no body may be sent, the document goes into the header ``x-oss-err``."""
     request_id = _request_id()
-    headers = {**refusal.headers, "x-oss-request-id": request_id}
-    if refusal.ec:
-        headers["x-oss-ec"] = refusal.ec
-    if refusal.status == 304:
+    headers = {**error.headers, "x-oss-request-id": request_id}
+    if error.ec:
+        headers["x-oss-ec"] = error.ec
+    if error.status == 304:
         return Response(status_code=304, headers=headers)
-    content = [("Code", refusal.code), ("Message", refusal.message), ("RequestId", request_id), ("HostId", host)]
-    content += [("EC", refusal.ec)] if refusal.ec else []
-    body = render("Error", [*content, *refusal.details.items()])
+    content = [("Code", error.code), ("Message", error.message), ("RequestId", request_id), ("HostId", host)]
+    content += [("EC", error.ec)] if error.ec else []
+    body = render("Error", [*content, *error.details.items()])
     if head:
         headers["x-oss-err"] = base64.b64encode(body).decode()
-        return Response(status_code=refusal.status, headers=headers)
-    return Response(body, refusal.status, headers, _XML)
+        return Response(status_code=error.status, headers=headers)
+    return Response(body, error.status, headers, _XML)
 
 
 def stored_headers(stored: StoredObject) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Tags of objects: reading them from a header or a document, their limits, and how they are kept.
 
-Limits: OSS help, "Object tagging". The code of the refusal is [inferred]: the help pages show causes, not the code.
+Limits: OSS help, "Object tagging". The code of the error is [inferred]: the help pages show causes, not the code.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote, unquote_plus
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 
 TAGGING_HEADER = "x-oss-tagging"
 
@@ -23,12 +23,12 @@ def tags_of(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(parse_qsl(headers.get(TAGGING_HEADER, ""), keep_blank_values=True))
 
 
-def kept_tags(tags: Iterable[tuple[str, str]]) -> str:
+def encode_tags(tags: Iterable[tuple[str, str]]) -> str:
     """Return tags in the form in which they are kept, which is the header's.
 
     Raises:
-        OSSRefusal: InvalidTag: more than 10; a key twice, empty or longer than 128 characters; a value longer than 256;
-            a sign OSS does not allow.
+        OSSErrorResponse: InvalidTag: more than 10; a key twice, empty or longer than 128 characters; a value longer
+            than 256; a sign OSS does not allow.
     """
     pairs = list(tags)
     keys = [key for key, _ in pairs]
@@ -44,7 +44,7 @@ def read_tagging_header(text: str) -> list[tuple[str, str]]:
     """Read ``x-oss-tagging``: ``key=value`` or ``key``, encoded as in URLs and joined by ``&``.
 
     Raises:
-        OSSRefusal: InvalidTag: a piece has more than one ``=``.
+        OSSErrorResponse: InvalidTag: a piece has more than one ``=``.
     """
     pieces = text.split("&") if text else []
     if any(piece.count("=") > 1 for piece in pieces):
@@ -57,5 +57,5 @@ def _allowed(text: str) -> bool:
     return all(sign.isalnum() or sign in _SIGNS for sign in text)
 
 
-def _invalid_tag(message: str) -> OSSRefusal:
-    return OSSRefusal(400, "InvalidTag", message)
+def _invalid_tag(message: str) -> OSSErrorResponse:
+    return OSSErrorResponse(400, "InvalidTag", message)

@@ -8,20 +8,36 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.oss.blobs import CHUNK
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import local_path
-
-if TYPE_CHECKING:
-    from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.objects import ObjectStore
 
 logger = logging.getLogger(__name__)
 
 Stamps = Mapping[str, tuple[int, int]]
 """Size in bytes and time of modification in nanoseconds of a folder's files, by path below the folder."""
+
+
+class ObjectTrees:
+    """Copies folders out of a store and into it.
+
+    Args:
+        store: the store.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
+        """Write objects into a folder and return how many; see :func:`download`."""
+        return download(self._store, bucket, prefix_or_key, folder)
+
+    def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
+        """Store a folder's changed files and return how many; see :func:`upload_tree`."""
+        return upload_tree(self._store, bucket, prefix, folder, root, before)
 
 
 def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) -> int:
@@ -38,7 +54,7 @@ def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) 
         How many files were written; folder markers (keys ending in ``/``) become folders and don't count.
 
     Raises:
-        OSSRefusal: NoSuchBucket; NoSuchKey: neither object nor prefix; InvalidObjectName: a key leads out of the
+        OSSErrorResponse: NoSuchBucket; NoSuchKey: neither object nor prefix; InvalidObjectName: a key leads out of the
             folder, or can't be a file's name.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,9 +62,9 @@ def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) 
         return _write_all(store, bucket, prefix_or_key, folder)
     try:
         _write(store, bucket, prefix_or_key, local_path(folder, prefix_or_key.rpartition("/")[2]))
-    except OSSRefusal as refusal:
+    except OSSErrorResponse as error:
         prefix = prefix_or_key + "/"
-        if refusal.code == "NoSuchKey" and store.list_objects(bucket, prefix, max_keys=1).objects:
+        if error.code == "NoSuchKey" and store.list_objects(bucket, prefix, max_keys=1).objects:
             return _write_all(store, bucket, prefix, folder)
         raise
     return 1
@@ -88,7 +104,7 @@ def upload_tree(
         How many files were stored.
 
     Raises:
-        OSSRefusal: NoSuchBucket; InvalidObjectName: a path is no valid key.
+        OSSErrorResponse: NoSuchBucket; InvalidObjectName: a path is no valid key.
         OSError: a file can't be read, or the folder is none of the root's; nothing was deleted.
     """
     known = before or {}

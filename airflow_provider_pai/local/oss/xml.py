@@ -29,7 +29,7 @@ def read_deletion(body: bytes) -> tuple[list[str], bool]:
     """Read DeleteMultipleObjects: the keys, and whether the answer is to be quiet.
 
     Raises:
-        OSSRefusal: MalformedXML; NotImplemented: a version is named.
+        OSSErrorResponse: MalformedXML; NotImplemented: a version is named.
     """
     root = _parse(body, "Delete")
     entries = root.findall("Object")
@@ -45,7 +45,7 @@ def read_completion(body: bytes) -> list[tuple[int, str]]:
     """Read CompleteMultipartUpload: number and ETag of each part, in the order given.
 
     Raises:
-        OSSRefusal: MalformedXML.
+        OSSErrorResponse: MalformedXML.
     """
     root = _parse(body, "CompleteMultipartUpload")
     parts = []
@@ -61,7 +61,7 @@ def read_tagging(body: bytes) -> list[tuple[str, str]]:
     """Read PutObjectTagging: key and value of each tag.
 
     Raises:
-        OSSRefusal: MalformedXML.
+        OSSErrorResponse: MalformedXML.
     """
     root = _parse(body, "Tagging")
     return [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.iterfind("TagSet/Tag")]
@@ -82,7 +82,7 @@ def _parse(body: bytes, tag: str) -> ET.Element:
     if b"<!DOCTYPE" in body:
         raise malformed_xml()
     try:
-        text, controls = _disguised(body.decode())
+        text, controls = _replace_controls(body.decode())
         root = ET.fromstring(text)  # noqa: S314 - no document type, and expat limits amplification
     except (ET.ParseError, ValueError) as error:
         raise malformed_xml() from error
@@ -93,7 +93,7 @@ def _parse(body: bytes, tag: str) -> ET.Element:
     return root
 
 
-def _disguised(text: str) -> tuple[str, dict[int, int]]:
+def _replace_controls(text: str) -> tuple[str, dict[int, int]]:
     """Put letters that a text does not use in the place of its control characters, and say how to undo that.
 
     XML forbids them, keys may have them, and oss2 sends them as they are: OSS reads such a document.

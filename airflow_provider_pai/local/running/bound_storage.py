@@ -1,4 +1,4 @@
-"""Buckets that are no buckets of this server's OSS: what a program that embeds a local PAI binds in their place.
+"""Buckets that are no buckets of this server's OSS: what a program that embeds a local PAI binds in their workspace.
 
 Only the channels of jobs see them. No request reads or lists them, so a server that others can reach gives nothing of
 its machine away.
@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 _PART = ".part"
 
 
-class Place(Protocol):
-    """What stands in a bucket's place."""
+class BoundStorage(Protocol):
+    """What stands in a bucket's workspace."""
 
     def download(self, key: str, folder: Path) -> int:
         """Write the object of a key, or everything for an empty one, into a folder and return how many files.
@@ -51,7 +51,7 @@ class BoundObjects:
         places: what is bound, by bucket name.
     """
 
-    def __init__(self, objects: Objects, places: Mapping[str, Place]) -> None:
+    def __init__(self, objects: Objects, places: Mapping[str, BoundStorage]) -> None:
         self._objects = objects
         self._places = places
 
@@ -63,7 +63,7 @@ class BoundObjects:
         return self._objects.download(bucket, prefix_or_key, folder)
 
     def shown(self, bucket: str, prefix_or_key: str) -> Path | None:
-        """Return what a job can be shown instead of a copy, see :meth:`Place.shown`."""
+        """Return what a job can be shown instead of a copy, see :meth:`BoundStorage.shown`."""
         return self._places[bucket].shown(prefix_or_key) if bucket in self._places else None
 
     def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
@@ -73,7 +73,7 @@ class BoundObjects:
         return self._objects.upload_tree(bucket, prefix, folder, root, before)
 
 
-class LocalPlace:
+class LocalFolder:
     """A file or folder of this machine. Jobs are shown inputs read-only, and work on copies of outputs.
 
     Args:
@@ -84,7 +84,7 @@ class LocalPlace:
         self._path = path
 
     def download(self, key: str, folder: Path) -> int:
-        """Copy the file, or everything below the folder. See :meth:`Place.download`."""
+        """Copy the file, or everything below the folder. See :meth:`BoundStorage.download`."""
         if key:
             shutil.copy(self._path, folder / key)
             return 1
@@ -94,11 +94,11 @@ class LocalPlace:
         return sum(1 for path in folder.rglob("*") if path.is_file())
 
     def shown(self, key: str) -> Path | None:  # noqa: ARG002
-        """Return the file or folder. See :meth:`Place.shown`."""
+        """Return the file or folder. See :meth:`BoundStorage.shown`."""
         return self._path if self._path.exists() else None
 
     def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
-        """Copy new and changed files, and delete those that the job deleted. See :meth:`Place.upload_tree`.
+        """Copy new and changed files, and delete those that the job deleted. See :meth:`BoundStorage.upload_tree`.
 
         What somebody else has written since stays: another job may have gone on from there.
         """
@@ -119,7 +119,7 @@ class LocalPlace:
             return False
         target = self._path / relative
         if target.is_dir() and not target.is_symlink():
-            # The job has put a file in the folder's place. Somebody else's files in it are an error, and stay.
+            # The job has put a file in the folder's workspace. Somebody else's files in it are an error, and stay.
             for below in sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True):
                 below.rmdir()
             target.rmdir()

@@ -14,10 +14,10 @@ from docker.errors import NotFound
 
 from airflow_provider_pai.local.home import is_in_use
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.running.container_place import ContainerPlace
+from airflow_provider_pai.local.running.container_workspace import ContainerWorkspace
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
 from airflow_provider_pai.local.running.environments import index_settings
-from airflow_provider_pai.local.running.runtime import Identity, LineSink, Ready
+from airflow_provider_pai.local.running.runtime import Identity, LineSink, PreparedJob
 from airflow_provider_pai.model.training.container import ROOT
 
 logger = logging.getLogger(__name__)
@@ -54,15 +54,15 @@ class ContainerRuntime:
         """Return the path under which a job finds its root folder."""
         return ROOT
 
-    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> ContainerPlace | None:
+    def prepare(self, job: PreparedJob, say: LineSink, cancelled: threading.Event) -> ContainerWorkspace | None:
         """Pull the image and install the requirements on top of it. See :meth:`Runtime.prepare`."""
-        image = self._engine.image(job.image_uri, say, halted)
+        image = self._engine.image(job.image_uri, say, cancelled)
         if image is None:
             return None
         say(f"Image {job.image_uri} runs as a container of Docker {self._engine.version}")
         labels = {**self._labels, _JOB: job.plan.environment["PAI_TRAINING_JOB_ID"]}
-        place = ContainerPlace(self._engine, image, job, labels, gpus=self._gpus)
-        return place if place.install(self._index, say, halted) else None
+        workspace = ContainerWorkspace(self._engine, image, job, labels, gpus=self._gpus)
+        return workspace if workspace.install(self._index, say, cancelled) else None
 
     def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:  # noqa: ARG002
         """Remove the containers of a job; their labels tell which they are."""

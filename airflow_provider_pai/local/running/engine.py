@@ -81,13 +81,13 @@ class Engine:
         """Close all connections to it."""
         self.client.close()
 
-    def image(self, uri: str, say: LineSink, halted: threading.Event) -> str | None:
+    def image(self, uri: str, say: LineSink, cancelled: threading.Event) -> str | None:
         """Return the id of an image, pulled when it is missing.
 
         Args:
             uri: the image; ``latest`` when it names neither tag nor digest.
             say: gets lines for a job's log.
-            halted: gives up when it is set.
+            cancelled: gives up when it is set.
 
         Returns:
             The id; None when the work was given up.
@@ -102,21 +102,21 @@ class Engine:
             except ImageNotFound:
                 pass
         try:
-            if not self._pull(uri, say, halted):
+            if not self._pull(uri, say, cancelled):
                 return None
             with asking("it is not there after it was pulled"):
                 return str(self.client.images.get(uri).id)
         except EngineError as error:
             raise ImageFailed(f"The image {uri} can't be pulled: {error}") from error
 
-    def _pull(self, uri: str, say: LineSink, halted: threading.Event) -> bool:
+    def _pull(self, uri: str, say: LineSink, cancelled: threading.Event) -> bool:
         """Pull an image; False when the work was given up: then the engine goes on, for the next who asks."""
         say(f"Pulling the image {uri}")
         began = time.monotonic()
         events: queue.SimpleQueue[Mapping[str, Any] | EngineError | None] = queue.SimpleQueue()
         # Nothing can interrupt a read from an engine that waits for its registry.
         threading.Thread(target=self._read_pull, args=(uri, events.put), daemon=True).start()
-        while not halted.is_set():
+        while not cancelled.is_set():
             try:
                 event = events.get(timeout=_LOOK_SECONDS)
             except queue.Empty:

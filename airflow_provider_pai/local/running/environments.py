@@ -118,13 +118,13 @@ class Environments:
         """Folders that a job must be able to read to use an environment."""
         return (self._cache, self.interpreter.prefix, self.interpreter.path.resolve().parent.parent)
 
-    def ready(self, requirements: Sequence[str], log: Callable[[str], None], halted: threading.Event) -> Path | None:
+    def ready(self, requirements: Sequence[str], log: Callable[[str], None], cancelled: threading.Event) -> Path | None:
         """Return the environment of some requirements, made now unless it is there.
 
         Args:
             requirements: lines for pip.
             log: gets what pip prints, or one line saying that the environment is there already.
-            halted: gives up when it is set.
+            cancelled: gives up when it is set.
 
         Returns:
             The environment's folder; None when the work was given up.
@@ -135,14 +135,14 @@ class Environments:
         content = [self.interpreter.version, self.interpreter.platform, str(self.interpreter.path)]
         key = hashlib.sha256(json.dumps([*content, *sorted(requirements)]).encode()).hexdigest()
         folder = self._cache / key
-        with _locked(self._cache / f"{key}.lock", halted) as locked:
+        with _locked(self._cache / f"{key}.lock", cancelled) as locked:
             if not locked:
                 return None
             if (folder / _COMPLETE).exists():
                 if requirements:
                     log(f"Requirements already installed: using the environment {key[:12]}")
                 return folder
-            return self._build(folder, requirements, log, halted)
+            return self._build(folder, requirements, log, cancelled)
 
     def for_job(self, environment: Path, folder: Path) -> None:
         """Make a job's own environment on top of a shared one.
@@ -165,34 +165,34 @@ class Environments:
         pip.chmod(0o755)
 
     def _build(
-        self, folder: Path, requirements: Sequence[str], log: Callable[[str], None], halted: threading.Event
+        self, folder: Path, requirements: Sequence[str], log: Callable[[str], None], cancelled: threading.Event
     ) -> Path | None:
         # Environments can't be moved, so it is built where it stays, and counts only with its mark.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        self._create(folder, log, halted)
-        if requirements and not halted.is_set():
+        self._create(folder, log, cancelled)
+        if requirements and not cancelled.is_set():
             lines = folder / "requirements.txt"
             lines.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
             install = ["-m", "pip", "install", "--no-input", "--progress-bar", "off", "-r", str(lines)]
             python = str(folder / "bin" / "python")
-            self._run([python, *install], folder, log, halted, "pip could not install the requirements")
-        if halted.is_set():
+            self._run([python, *install], folder, log, cancelled, "pip could not install the requirements")
+        if cancelled.is_set():
             shutil.rmtree(folder, ignore_errors=True)
             return None
         (folder / _COMPLETE).touch()
         return folder
 
-    def _create(self, folder: Path, log: Callable[[str], None], halted: threading.Event) -> None:
+    def _create(self, folder: Path, log: Callable[[str], None], cancelled: threading.Event) -> None:
         python = str(self.interpreter.path)
         failure = f"{python} could not make an environment"
         pip = self.interpreter.pip
         if pip is None:
-            self._run([python, "-m", "venv", str(folder)], folder, log, halted, failure)
+            self._run([python, "-m", "venv", str(folder)], folder, log, cancelled, failure)
             return
         # Copying a pip that is there takes a tenth of the time of installing the bundled one.
-        self._run([python, "-m", "venv", "--without-pip", str(folder)], folder, log, halted, failure)
-        if halted.is_set():
+        self._run([python, "-m", "venv", "--without-pip", str(folder)], folder, log, cancelled, failure)
+        if cancelled.is_set():
             # Cut short, it may have made anything or nothing.
             return
         for source in (pip, *pip.parent.glob("pip-*.dist-info")):
@@ -203,7 +203,7 @@ class Environments:
         command: Sequence[str],
         folder: Path,
         log: Callable[[str], None],
-        halted: threading.Event,
+        cancelled: threading.Event,
         failure: str,
     ) -> None:
         process = subprocess.Popen(
@@ -215,7 +215,7 @@ class Environments:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        watch = threading.Thread(target=_kill_when_halted, args=(process, halted), daemon=True)
+        watch = threading.Thread(target=_kill_when_cancelled, args=(process, cancelled), daemon=True)
         watch.start()
         last: deque[str] = deque(maxlen=_SHOWN_LINES)
         with process:
@@ -224,7 +224,7 @@ class Environments:
                 last.append(line)
                 log(line)
         watch.join()
-        if process.returncode and not halted.is_set():
+        if process.returncode and not cancelled.is_set():
             raise EnvironmentFailed(f"{failure}: " + " | ".join(last))
 
 
@@ -240,22 +240,22 @@ def _is_for_pip(name: str) -> bool:
     return name.startswith(_KEPT_PREFIXES) and name not in _MISLEADING
 
 
-def _kill_when_halted(process: subprocess.Popen[bytes], halted: threading.Event) -> None:
+def _kill_when_cancelled(process: subprocess.Popen[bytes], cancelled: threading.Event) -> None:
     while process.poll() is None:
-        if halted.wait(_WAIT_SECONDS):
+        if cancelled.wait(_WAIT_SECONDS):
             signal_group(process.pid, signal.SIGKILL)
             process.wait()
 
 
 @contextlib.contextmanager
-def _locked(path: Path, halted: threading.Event) -> Iterator[bool]:
-    """Hold a lock among threads and processes; tells False when ``halted`` was set before it was free."""
+def _locked(path: Path, cancelled: threading.Event) -> Iterator[bool]:
+    """Hold a lock among threads and processes; tells False when ``cancelled`` was set before it was free."""
     with path.open("wb") as file:
-        while not halted.is_set():
+        while not cancelled.is_set():
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                halted.wait(_WAIT_SECONDS)
+                cancelled.wait(_WAIT_SECONDS)
             else:
                 yield True
                 return

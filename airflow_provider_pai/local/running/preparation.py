@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.jobs.transitions import Reason
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.jobs.transitions import ReasonCode
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
 from airflow_provider_pai.model.training.container import Mount, RunPlan
@@ -37,7 +37,7 @@ class PreparationFailed(Exception):
         code: the reason, short.
     """
 
-    def __init__(self, code: Reason, why: str) -> None:
+    def __init__(self, code: ReasonCode, why: str) -> None:
         super().__init__(why)
         self.code = code
 
@@ -51,7 +51,7 @@ def input_path(mount: Mount) -> str:
     return f"{mount.folder}/{mount.uri.name}".rstrip("/")
 
 
-def steps(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Mapping[str, Path]) -> Iterator[str]:
+def prepare_folder(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Mapping[str, Path]) -> Iterator[str]:
     """Prepare a job's folder, one step after the other, so that it can be stopped in between.
 
     Args:
@@ -76,19 +76,19 @@ def steps(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Mapping[str,
         yield f"Source code: {_fetch_code(plan.code, work, objects)} files of {plan.code.uri}"
     for mount in plan.inputs:
         if source := shown.get(input_path(mount)):
-            _hold_a_place(work.ml / input_path(mount), source)
+            _make_mount_point(work.ml / input_path(mount), source)
             yield f"Input channel {mount.channel}: {source} is shown, read-only"
             continue
-        count = _fetched(objects, f"input channel {mount.channel}", mount, work)
+        count = _download_channel(objects, f"input channel {mount.channel}", mount, work)
         if not count:
             why = f"The input channel {mount.channel} is empty: there is no object below {mount.uri}"
-            raise PreparationFailed(Reason.DATA_FAILED, why)
+            raise PreparationFailed(ReasonCode.DATA_FAILED, why)
         yield f"Input channel {mount.channel}: {count} files of {mount.uri}"
     for mount in plan.outputs:
-        count = _fetched(objects, f"output channel {mount.channel}", mount, work)
+        count = _download_channel(objects, f"output channel {mount.channel}", mount, work)
         if count:
             yield f"Output channel {mount.channel}: {count} files are in {mount.uri} already"
-    _remember(plan, work)
+    _save_stamps(plan, work)
 
 
 def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
@@ -103,34 +103,34 @@ def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator
         OutputsLost: channels that can't be stored; all others were.
     """
     lost = []
-    downloaded = _remembered(work)
+    downloaded = _load_stamps(work)
     for mount in plan.outputs:
         before, folder = downloaded.get(mount.folder), work.ml / mount.folder
         try:
             # The job can replace any folder in its own, but not that one.
             count = objects.upload_tree(mount.uri.bucket, mount.uri.key, folder, work.path, before)
-        except (OSSRefusal, OSError) as error:
+        except (OSSErrorResponse, OSError) as error:
             lost.append(f"The output channel {mount.channel} can't be stored: {error}")
         else:
             yield f"Output channel {mount.channel}: {count} files stored in {mount.uri}"
     if lost:
         raise OutputsLost("; ".join(lost))
-    _memory(work).unlink(missing_ok=True)
+    _stamps_file(work).unlink(missing_ok=True)
 
 
-def _memory(work: WorkFolder) -> Path:
+def _stamps_file(work: WorkFolder) -> Path:
     # Beside the job's folder, not in it: it outlives the server, and the job can't write it.
     return work.path.with_name("downloaded.json")
 
 
-def _remember(plan: RunPlan, work: WorkFolder) -> None:
+def _save_stamps(plan: RunPlan, work: WorkFolder) -> None:
     found = {mount.folder: stamps(work.ml / mount.folder, work.path) for mount in plan.outputs}
-    _memory(work).write_text(json.dumps(found), encoding="utf-8")
+    _stamps_file(work).write_text(json.dumps(found), encoding="utf-8")
 
 
-def _remembered(work: WorkFolder) -> dict[str, Stamps]:
+def _load_stamps(work: WorkFolder) -> dict[str, Stamps]:
     try:
-        found = json.loads(_memory(work).read_text(encoding="utf-8"))
+        found = json.loads(_stamps_file(work).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     return {
@@ -149,18 +149,18 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
             unpack(target / code.key.rpartition("/")[2], folder)
             shutil.rmtree(target)
             count = sum(1 for path in folder.rglob("*") if path.is_file())
-    except (OSSRefusal, OSError) as error:
+    except (OSSErrorResponse, OSError) as error:
         why = f"The source code can't be read from {code.uri}: {error}"
-        raise PreparationFailed(Reason.CODE_FAILED, why) from error
+        raise PreparationFailed(ReasonCode.CODE_FAILED, why) from error
     except BadArchive as error:
         why = f"The source code archive {code.uri} is refused: {error}"
-        raise PreparationFailed(Reason.CODE_FAILED, why) from error
+        raise PreparationFailed(ReasonCode.CODE_FAILED, why) from error
     if not count:
-        raise PreparationFailed(Reason.CODE_FAILED, f"There is no source code: no object below {code.uri}")
+        raise PreparationFailed(ReasonCode.CODE_FAILED, f"There is no source code: no object below {code.uri}")
     return count
 
 
-def _hold_a_place(target: Path, path: Path) -> None:
+def _make_mount_point(target: Path, path: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         target.mkdir()
@@ -168,11 +168,11 @@ def _hold_a_place(target: Path, path: Path) -> None:
         target.touch()
 
 
-def _fetched(objects: Objects, what: str, mount: Mount, work: WorkFolder) -> int:
+def _download_channel(objects: Objects, what: str, mount: Mount, work: WorkFolder) -> int:
     folder = work.ml / mount.folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return objects.download(mount.uri.bucket, mount.uri.key, folder)
-    except (OSSRefusal, OSError) as error:
+    except (OSSErrorResponse, OSError) as error:
         why = f"The {what} can't be read from {mount.uri}: {error}"
-        raise PreparationFailed(Reason.DATA_FAILED, why) from error
+        raise PreparationFailed(ReasonCode.DATA_FAILED, why) from error

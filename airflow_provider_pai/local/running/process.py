@@ -16,7 +16,7 @@ from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running import processes
 from airflow_provider_pai.local.running.environments import Environments
 from airflow_provider_pai.local.running.output import each_line
-from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, Ready
+from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, PreparedJob
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox, job_view
 from airflow_provider_pai.model.training.container import RunPlan
 
@@ -66,11 +66,11 @@ class ProcessRuntime:
         """Return the path under which a job finds its root folder."""
         return self._sandbox.root(work)
 
-    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> ProcessPlace | None:
+    def prepare(self, job: PreparedJob, say: LineSink, cancelled: threading.Event) -> ProcessWorkspace | None:
         """Make the job's Python environment. See :meth:`Runtime.prepare`."""
         if not self._image_exists(job.image_uri):
             raise ImageFailed(f"The image {job.image_uri} can't be pulled: there is no such image in PAI's registry")
-        environment = self._environments.ready(job.plan.requirements, say, halted)
+        environment = self._environments.ready(job.plan.requirements, say, cancelled)
         if environment is None:
             return None
         self._environments.for_job(environment, job.work.python)
@@ -78,7 +78,7 @@ class ProcessRuntime:
         image = f"Image {job.image_uri} is not pulled" if job.image_uri else "No image is needed"
         reason = f" ({self._reason})" if self._reason else ""
         say(f"{image}: the command runs with this machine's Python {version}{reason}")
-        return ProcessPlace(self._sandbox, environment, job)
+        return ProcessWorkspace(self._sandbox, environment, job)
 
     def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:
         """Kill processes that left their session, or that an earlier run of the server left."""
@@ -92,7 +92,7 @@ class ProcessRuntime:
         """Nothing was held."""
 
 
-class ProcessPlace:
+class ProcessWorkspace:
     """A job's folder and its Python environment.
 
     Args:
@@ -101,7 +101,7 @@ class ProcessPlace:
         job: the job.
     """
 
-    def __init__(self, sandbox: Sandbox, environment: Path, job: Ready) -> None:
+    def __init__(self, sandbox: Sandbox, environment: Path, job: PreparedJob) -> None:
         self._sandbox = sandbox
         self._environment = environment
         self._job = job

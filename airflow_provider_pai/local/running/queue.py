@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount, demand
+from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount, requested_amount
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Queue:
         """
         self._places += 1
         priority = job.get("Priority", DEFAULT_PRIORITY)
-        self._waiting[job_id] = _Waiting(job_id, self._places, demand(job), priority)
+        self._waiting[job_id] = _Waiting(job_id, self._places, requested_amount(job), priority)
 
     def take(self) -> str | None:
         """Let the next job begin, and have its share; None when there is none that can."""

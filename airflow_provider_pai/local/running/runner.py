@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs import transitions
-from airflow_provider_pai.local.jobs.quota_usage import Amount, demand
+from airflow_provider_pai.local.jobs.quota_usage import Amount, requested_amount
 from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
-from airflow_provider_pai.local.running.job_run import Halt, Life, Workshop
+from airflow_provider_pai.local.running.job_run import CancellationToken, JobRun, RunnerContext
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.model.training.status import JobStatus
@@ -26,32 +26,32 @@ class Runner:
     """Runs jobs, a limited number at a time, in the order of their queue. Any thread may call it.
 
     Args:
-        workshop: what jobs are run with.
+        context: what jobs are run with.
         slots: how many run at a time; a job takes one whatever its number of instances. Default: the number of
             processors, at least 2.
     """
 
-    def __init__(self, workshop: Workshop, slots: int | None = None) -> None:
-        self._shop = workshop
+    def __init__(self, context: RunnerContext, slots: int | None = None) -> None:
+        self._context = context
         self._slots = slots or max(2, os.cpu_count() or 1)
         self._ports = Ports()
         self._lock = threading.RLock()
-        self._queue = Queue(workshop.quota.total)
-        self._halts: dict[str, Halt] = {}
+        self._queue = Queue(context.quota.total)
+        self._tokens: dict[str, CancellationToken] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._open = False
         self._resets = 0
 
     def start(self) -> None:
         """Begin to run jobs: those that waited go on waiting, those that were under way when the server ended fail."""
-        for record in self._shop.store.all():
+        for record in self._context.store.all():
             if record["Status"] in (JobStatus.CREATING, JobStatus.CREATED):
                 self.submit(record["TrainingJobId"])
             elif not is_terminal(record):
-                self._bury(record)
+                self._fail_interrupted(record)
         with self._lock:
             self._open = True
-            self._fill()
+            self._start_next()
 
     def submit(self, job_id: str) -> None:
         """Put a job that was just created into the queue.
@@ -60,20 +60,20 @@ class Runner:
             OSError: its record can't be written; the job is forgotten.
         """
         with self._lock:
-            if self._shop.store.get(job_id) is None:
+            if self._context.store.get(job_id) is None:
                 # A reset came between its creation and now.
                 return
-            created = self._shop.store.existing(job_id)["Status"] == JobStatus.CREATING
+            created = self._context.store.existing(job_id)["Status"] == JobStatus.CREATING
             try:
                 if created:
-                    self._life(job_id, Halt()).accept()
+                    self._job_run(job_id, CancellationToken()).accept()
                 self._enqueue(job_id)
             except OSError:
                 if created:
                     # Whoever creates it learns that there is none; it must not stay behind as one that never begins.
-                    self._shop.store.delete(job_id)
+                    self._context.store.delete(job_id)
                 raise
-            self._fill()
+            self._start_next()
 
     def stop(self, job_id: str) -> bool:
         """Ask a job to end, as StopTrainingJob does. A job that runs ends a little later.
@@ -101,16 +101,16 @@ class Runner:
             OSError: its record can't be written; the job goes on.
         """
         with self._lock:
-            if is_terminal(self._shop.store.existing(job_id)):
+            if is_terminal(self._context.store.existing(job_id)):
                 return False
-            if job_id in self._halts:
+            if job_id in self._tokens:
                 if outcome is transitions.STOPPED:
-                    self._shop.store.change_local(job_id, StopRequested=True)
-                self._halts[job_id].ask(outcome)
+                    self._context.store.change_local(job_id, StopRequested=True)
+                self._tokens[job_id].cancel(outcome)
                 return True
-            halt = Halt()
-            halt.ask(outcome)
-            self._life(job_id, halt).end(outcome)
+            token = CancellationToken()
+            token.cancel(outcome)
+            self._job_run(job_id, token).end(outcome)
             self._queue.remove(job_id)
             return True
 
@@ -118,75 +118,77 @@ class Runner:
         """End and forget all jobs, those too that are created meanwhile: none of them starts."""
         with self._lock:
             self._resets += 1
-            threads = self._halt_all(transitions.STOPPED)
+            threads = self._cancel_all(transitions.STOPPED)
         try:
             self._join(threads)
             with self._lock:
                 self._queue.clear()
-                self._shop.store.clear()
+                self._context.store.clear()
         finally:
             with self._lock:
                 self._resets -= 1
-                self._fill()
+                self._start_next()
 
     def close(self) -> None:
         """End running jobs, which fail; jobs in the queue wait for the next start."""
         with self._lock:
             self._open = False
-            threads = self._halt_all(transitions.SERVER_STOPPED)
+            threads = self._cancel_all(transitions.SERVER_STOPPED)
         self._join(threads)
 
     def _enqueue(self, job_id: str) -> None:
         """Let a job wait; one that asks for more than its quota has would do so for ever, and ends."""
-        job, quota = self._shop.store.existing(job_id), self._shop.quota
-        share = demand(job)
+        job, quota = self._context.store.existing(job_id), self._context.quota
+        share = requested_amount(job)
         if share is None or share.fits(Amount(), quota.total):
             self._queue.put(job_id, job)
         else:
-            self._life(job_id, Halt()).reject(transitions.over_quota(quota.quota_id, share, quota.total))
+            self._job_run(job_id, CancellationToken()).reject(
+                transitions.over_quota(quota.quota_id, share, quota.total)
+            )
 
-    def _fill(self) -> None:
-        while self._open and not self._resets and len(self._halts) < self._slots:
+    def _start_next(self) -> None:
+        while self._open and not self._resets and len(self._tokens) < self._slots:
             job_id = self._queue.take()
             if job_id is None:
                 return
-            halt = self._halts[job_id] = Halt()
+            token = self._tokens[job_id] = CancellationToken()
             # The thread lives as long as its job: bubblewrap kills a job whose starter is gone.
-            thread = threading.Thread(target=self._live, args=(job_id, halt), name=job_id, daemon=True)
+            thread = threading.Thread(target=self._run_job, args=(job_id, token), name=job_id, daemon=True)
             self._threads[job_id] = thread
             thread.start()
 
-    def _live(self, job_id: str, halt: Halt) -> None:
+    def _run_job(self, job_id: str, token: CancellationToken) -> None:
         try:
-            self._life(job_id, halt).run()
+            self._job_run(job_id, token).run()
         finally:
             with self._lock:
-                del self._halts[job_id], self._threads[job_id]
+                del self._tokens[job_id], self._threads[job_id]
                 self._queue.give_back(job_id)
-                self._fill()
+                self._start_next()
 
-    def _bury(self, record: Record) -> None:
+    def _fail_interrupted(self, record: Record) -> None:
         """Bring a job to its end that was under way when the server ended."""
         job_id = record["TrainingJobId"]
         local: Mapping[str, Any] = record[LOCAL]
-        ended = self._shop.runtime.end_survivors(job_id, local.get("Processes", ()))
+        ended = self._context.runtime.end_survivors(job_id, local.get("Processes", ()))
         logger.warning("training job %s was under way when the server ended; %d survivors ended", job_id, ended)
         outcome = transitions.STOPPED if local.get("StopRequested") else transitions.SERVER_DIED
-        life = self._life(job_id, Halt())
+        run = self._job_run(job_id, CancellationToken())
         if record["Status"] in (JobStatus.SUBMITTED, JobStatus.RUNNING):
             # Submitted, too: the command may have begun before the next status was written.
-            life.save_outputs(outcome)
-        life.end(outcome)
+            run.save_outputs(outcome)
+        run.end(outcome)
 
-    def _halt_all(self, outcome: Outcome) -> list[threading.Thread]:
-        for halt in self._halts.values():
-            halt.ask(outcome)
-            halt.last_try.set()
+    def _cancel_all(self, outcome: Outcome) -> list[threading.Thread]:
+        for token in self._tokens.values():
+            token.cancel(outcome)
+            token.last_try.set()
         return list(self._threads.values())
 
     def _join(self, threads: list[threading.Thread]) -> None:
         for thread in threads:
-            thread.join(self._shop.grace_seconds + _SPARE_SECONDS)
+            thread.join(self._context.grace_seconds + _SPARE_SECONDS)
 
-    def _life(self, job_id: str, halt: Halt) -> Life:
-        return Life(job_id, self._shop, halt, self._ports)
+    def _job_run(self, job_id: str, token: CancellationToken) -> JobRun:
+        return JobRun(job_id, self._context, token, self._ports)

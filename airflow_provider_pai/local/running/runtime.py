@@ -22,7 +22,7 @@ class ImageFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedJob:
     """A job whose folder is ready.
 
     Attributes:
@@ -59,7 +59,7 @@ class RunningInstance(Protocol):
         """Wait for the last log lines of an instance that has ended, and free what it held."""
 
 
-class Workplace(Protocol):
+class JobWorkspace(Protocol):
     """What the instances of one job run in, ready to start them."""
 
     def start(self, plan: RunPlan, line: LineSink) -> RunningInstance:
@@ -91,13 +91,13 @@ class Runtime(Protocol):
     def root(self, work: WorkFolder) -> str:
         """Return the path under which a job finds its root folder."""
 
-    def prepare(self, job: Ready, say: LineSink, halted: threading.Event) -> Workplace | None:
+    def prepare(self, job: PreparedJob, say: LineSink, cancelled: threading.Event) -> JobWorkspace | None:
         """Make ready what a job needs beside its folder: its image, its requirements.
 
         Args:
             job: the job.
             say: gets lines for the job's log.
-            halted: gives up when it is set.
+            cancelled: gives up when it is set.
 
         Returns:
             Where its instances are started; None when the work was given up.

@@ -26,7 +26,7 @@ class RuntimeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Machine:
+class ProcessHost:
     """What processes of this machine are run with.
 
     Attributes:
@@ -57,7 +57,7 @@ class Machine:
 def choose(
     kind: RuntimeKind,
     home: Path,
-    machine: Machine,
+    machine: ProcessHost,
     *,
     image_exists: Callable[[str], bool] = lambda _: True,
     gpus: bool = False,

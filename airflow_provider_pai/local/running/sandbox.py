@@ -126,12 +126,12 @@ class Sandbox:
     def _view(self, view: View) -> Iterator[str]:
         yield from ("--unshare-pid", "--die-with-parent", "--cap-drop", "ALL")
         yield from ("--unshare-net",) if view.own_network else ()
-        yield from _machine()
+        yield from _bind_machine()
         covered = covers(view.shown, _REPLACED)
         for cover in covered:
             yield from ("--tmpfs", str(cover.folder))
             for path in cover.kept:
-                yield from _seen(path)
+                yield from _bind_read_only(path)
         yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run")  # noqa: S108
         for name in _RUN_SHOWN:
             yield from ("--ro-bind-try", f"/run/{name}", f"/run/{name}")
@@ -162,12 +162,12 @@ class Sandbox:
         for waiting, path in kept.items():
             yield shlex.join(["mkdir", "-p", path])
             yield shlex.join(["mount", "--bind", waiting, path])
-        yield from _places(view.shown)
+        yield from _make_mount_points(view.shown)
         yield shlex.join(["umount", "-R", ROOT])
         if ROOT not in view.shown and any(PurePosixPath(target).is_relative_to(ROOT) for target in view.shown):
             yield shlex.join(["mount", "-t", "tmpfs", "tmpfs", ROOT])
         for target, shown in view.shown.items():
-            yield _place(target, shown)
+            yield _make_mount_point(target, shown)
             yield shlex.join(["mount", "--bind", str(shown.source.absolute()), target])
             if not shown.writable:
                 yield shlex.join(["mount", "-o", "remount,bind,ro", target])
@@ -208,20 +208,20 @@ def job_view(work: WorkFolder, shown: Mapping[str, Path]) -> View:
     return View(work.path, {ROOT: Shown(work.ml, writable=True), **others})
 
 
-def _machine() -> Iterator[str]:
+def _bind_machine() -> Iterator[str]:
     """Show everything of this machine's root read-only, but for what the job gets its own of."""
     for entry in sorted(Path("/").iterdir()):
         if entry.name not in _REPLACED:
-            yield from _seen(entry)
+            yield from _bind_read_only(entry)
 
 
-def _seen(path: Path) -> tuple[str, str, str]:
+def _bind_read_only(path: Path) -> tuple[str, str, str]:
     if path.is_symlink():
         return "--symlink", str(path.readlink()), str(path)
     return "--ro-bind-try", str(path), str(path)
 
 
-def _places(targets: Iterable[str]) -> Iterator[str]:
+def _make_mount_points(targets: Iterable[str]) -> Iterator[str]:
     """Yield shell commands that make it possible to make places in folders of this machine, and change none of them.
 
     Only where a folder of the root is missing it is made, as the root folder of jobs is.
@@ -245,7 +245,7 @@ def _places(targets: Iterable[str]) -> Iterator[str]:
         yield shlex.join(["umount", "-R", "-l", held])
 
 
-def _place(target: str, shown: Shown) -> str:
+def _make_mount_point(target: str, shown: Shown) -> str:
     """Return the shell command that makes the place that something is then mounted on."""
     if shown.source.is_dir():
         return shlex.join(["mkdir", "-p", target])

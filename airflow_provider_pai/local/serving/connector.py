@@ -18,7 +18,7 @@ from airflow_provider_pai.local.serving.relay import LISTENS, SOCKET
 _CONNECT_SECONDS = 5.0
 
 
-class Reach(Protocol):
+class Connector(Protocol):
     """Connects to ports of one instance."""
 
     async def connect(self, options: Iterable[SOCKET_OPTION] | None = None) -> AsyncNetworkStream:
@@ -43,7 +43,7 @@ class Reach(Protocol):
         """Free what was held."""
 
 
-class RelayReach:
+class RelayConnector:
     """Reaches an instance with a network of its own, through its relay.
 
     Args:
@@ -57,7 +57,7 @@ class RelayReach:
         self._lock = threading.Lock()
 
     async def connect(self, options: Iterable[SOCKET_OPTION] | None = None) -> AsyncNetworkStream:
-        """Connect to the port that it serves on. See :meth:`Reach.connect`."""
+        """Connect to the port that it serves on. See :meth:`Connector.connect`."""
         with self._socket() as path:
             stream = await AnyIOBackend().connect_unix_socket(path, _CONNECT_SECONDS, options)
         try:
@@ -72,7 +72,7 @@ class RelayReach:
         return stream
 
     def probe(self, port: int, seconds: float) -> socket.socket:
-        """Connect to one of its ports. See :meth:`Reach.probe`."""
+        """Connect to one of its ports. See :meth:`Connector.probe`."""
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.settimeout(seconds)
@@ -109,7 +109,7 @@ class RelayReach:
             os.close(folder)
 
 
-class PortReach:
+class PortConnector:
     """Reaches an instance that shares this machine's network.
 
     Args:
@@ -122,11 +122,11 @@ class PortReach:
         self._real = real
 
     async def connect(self, options: Iterable[SOCKET_OPTION] | None = None) -> AsyncNetworkStream:
-        """Connect to the port that it serves on. See :meth:`Reach.connect`."""
+        """Connect to the port that it serves on. See :meth:`Connector.connect`."""
         return await AnyIOBackend().connect_tcp(LOOPBACK, self._real, _CONNECT_SECONDS, None, options)
 
     def probe(self, port: int, seconds: float) -> socket.socket:
-        """Connect to one of its ports. See :meth:`Reach.probe`."""
+        """Connect to one of its ports. See :meth:`Connector.probe`."""
         return socket.create_connection((LOOPBACK, self._real if port == self._port else port), seconds)
 
     def close(self) -> None:

@@ -9,14 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_pai.local.serving.connector import Reach
+from airflow_provider_pai.local.serving.connector import Connector
 
 _BAD_REQUEST = 400
 _OPEN_PERIOD = 0.1
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """A check; the defaults are those of Kubernetes, whose names these are [inferred].
 
     Attributes:
@@ -70,16 +70,16 @@ class Check:
         """Seconds after which something that never succeeded has failed."""
         return self.delay + self.failures * self.period
 
-    def succeeds(self, reach: Reach) -> bool:
+    def succeeds(self, connector: Connector) -> bool:
         """Look once."""
         try:
-            with reach.probe(self.port, self.patience) as connection:
-                return not self.path or _answers(_Answered(connection), self.path)
+            with connector.probe(self.port, self.patience) as connection:
+                return not self.path or _answers(_OpenConnection(connection), self.path)
         except (OSError, http.client.HTTPException):
             return False
 
 
-class _Answered(http.client.HTTPConnection):
+class _OpenConnection(http.client.HTTPConnection):
     """HTTP over a connection that is there already."""
 
     def __init__(self, connection: Any) -> None:
@@ -87,13 +87,13 @@ class _Answered(http.client.HTTPConnection):
         self.sock = connection
 
 
-def _answers(connection: _Answered, path: str) -> bool:
+def _answers(connection: _OpenConnection, path: str) -> bool:
     with closing(connection):
         connection.request("GET", path, headers={"Connection": "close"})
         return connection.getresponse().status < _BAD_REQUEST
 
 
-class Watch:
+class HealthMonitor:
     """Looks at one running instance, in a thread of its own, until it is ended.
 
     Attributes:
@@ -102,16 +102,18 @@ class Watch:
         failed: the check that says that it must be started again; empty as long as none does.
 
     Args:
-        reach: how the instance is reached.
+        connector: how the instance is reached.
         startup: must succeed before the others are looked at; None when nothing is asked.
         liveness: when it fails the instance must be started again; None when nothing is asked.
         health: tells whether it can have requests.
     """
 
-    def __init__(self, reach: Reach, startup: Check | None, liveness: Check | None, health: Check) -> None:
+    def __init__(
+        self, connector: Connector, startup: HealthCheck | None, liveness: HealthCheck | None, health: HealthCheck
+    ) -> None:
         self.started = self.ready = False
         self.failed = ""
-        self._reach = reach
+        self._reach = connector
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._look, args=(startup, liveness, health), daemon=True, name="health")
@@ -124,7 +126,7 @@ class Watch:
         for thread in self._threads:
             thread.join()
 
-    def _look(self, startup: Check | None, liveness: Check | None, health: Check) -> None:
+    def _look(self, startup: HealthCheck | None, liveness: HealthCheck | None, health: HealthCheck) -> None:
         if startup and not self._has_started(startup):
             return
         self.started = True
@@ -133,14 +135,14 @@ class Watch:
             self._threads.append(other)
             other.start()
         self._ended.wait(health.delay)
-        counter = _InARow(health)
+        counter = _ConsecutiveCounter(health)
         while not self._ended.is_set():
             self.ready = counter.after(health.succeeds(self._reach), self.ready)
             self._ended.wait(health.period)
 
-    def _has_started(self, startup: Check) -> bool:
+    def _has_started(self, startup: HealthCheck) -> bool:
         self._ended.wait(startup.delay)
-        counter = _InARow(startup)
+        counter = _ConsecutiveCounter(startup)
         looks = 0
         while not self._ended.is_set():
             if counter.after(startup.succeeds(self._reach), before=False):
@@ -152,19 +154,19 @@ class Watch:
             self._ended.wait(startup.period)
         return False
 
-    def _look_alive(self, liveness: Check) -> None:
+    def _look_alive(self, liveness: HealthCheck) -> None:
         self._ended.wait(liveness.delay)
-        counter, alive = _InARow(liveness), True
+        counter, alive = _ConsecutiveCounter(liveness), True
         while alive and not self._ended.is_set():
             alive = counter.after(liveness.succeeds(self._reach), before=True)
             self.failed = "" if alive else "Liveness"
             self._ended.wait(liveness.period)
 
 
-class _InARow:
+class _ConsecutiveCounter:
     """Counts equal outcomes of a check."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: HealthCheck) -> None:
         self._check = check
         self._last = False
         self._count = 0

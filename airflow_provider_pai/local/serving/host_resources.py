@@ -13,7 +13,7 @@ from airflow_provider_pai.local.serving.upstreams import Upstreams
 
 
 @dataclass(frozen=True)
-class Pace:
+class ServingTimings:
     """How patient local EAS is, in seconds unless said otherwise; all [inferred].
 
     Attributes:
@@ -36,7 +36,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Ground:
+class HostResources:
     """What all instances of a server stand on.
 
     Attributes:
@@ -52,7 +52,7 @@ class Ground:
     environments: Environments
     upstreams: Upstreams
     now: Callable[[], datetime]
-    pace: Pace = Pace()
+    pace: ServingTimings = ServingTimings()
     ports: Ports = field(default_factory=Ports)
 
     @property

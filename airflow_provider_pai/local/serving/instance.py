@@ -7,19 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas.service_runtime import Instance
-from airflow_provider_pai.local.jobs.transitions import wire_time
 from airflow_provider_pai.local.running.process import ProcessInstance
-from airflow_provider_pai.local.serving.health import Check, Watch
-from airflow_provider_pai.local.serving.host_resources import Ground
-from airflow_provider_pai.local.serving.instance_workspace import Place
-from airflow_provider_pai.local.serving.plan import Plan
-from airflow_provider_pai.local.serving.preparation import Prepared
+from airflow_provider_pai.local.serving.health import HealthCheck, HealthMonitor
+from airflow_provider_pai.local.serving.host_resources import HostResources
+from airflow_provider_pai.local.serving.instance_workspace import InstanceWorkspace
+from airflow_provider_pai.local.serving.preparation import PreparedVersion
+from airflow_provider_pai.local.serving.replica_spec import ReplicaSpec
 from airflow_provider_pai.local.serving.upstreams import Upstream
 
 
 @dataclass(frozen=True)
-class Listener:
+class InstanceListener:
     """Who is told of an instance.
 
     Attributes:
@@ -41,10 +41,10 @@ class ServiceInstance:
     Args:
         name: its name.
         service_uid: its service's id.
-        plan: what it is to be.
+        spec: what it is to be.
         prepared: what it shares.
         folder: its folder.
-        ground: what it stands on.
+        host: what it stands on.
         listener: who is told.
 
     Attributes:
@@ -57,26 +57,26 @@ class ServiceInstance:
         self,
         name: str,
         service_uid: str,
-        plan: Plan,
-        prepared: Prepared,
+        spec: ReplicaSpec,
+        prepared: PreparedVersion,
         folder: Path,
-        ground: Ground,
-        listener: Listener,
+        host: HostResources,
+        listener: InstanceListener,
     ) -> None:
         self.name = name
         self.failed_starts = self.restarts = 0
-        self._plan = plan
-        self._ground = ground
+        self._spec = spec
+        self._host = host
         self._listener = listener
-        self._place = Place(name, service_uid, plan, prepared, folder, ground)
-        self.upstream = Upstream(name, self._place.reach)
+        self._workspace = InstanceWorkspace(name, service_uid, spec, prepared, folder, host)
+        self.upstream = Upstream(name, self._workspace.connector)
         self._process: ProcessInstance | None = None
-        self._watch: Watch | None = None
+        self._watch: HealthMonitor | None = None
         self._start_at = self._begun = time.monotonic()
         self._started = ""
         self._answered = False
-        self._fading_since: float | None = None
-        self._asked = self._hurried = False
+        self._draining_since: float | None = None
+        self._asked = self._drain_skipped = False
 
     @property
     def is_ready(self) -> bool:
@@ -88,7 +88,7 @@ class ServiceInstance:
         """Whether it should have answered by now."""
         if self._answered:
             return False
-        waited, startup, patience = time.monotonic() - self._begun, self._plan.startup, self._ground.pace.startup
+        waited, startup, patience = time.monotonic() - self._begun, self._spec.startup, self._host.pace.startup
         if startup is None:
             return waited > patience
         started = self._watch is not None and self._watch.started
@@ -122,42 +122,42 @@ class ServiceInstance:
         elif self.is_ready:
             self._answered, self.failed_starts = True, 0
 
-    def has_faded(self) -> bool:
+    def has_drained(self) -> bool:
         """Do the next step towards its end; True when it has ended. It must not be offered requests any more."""
         if self._process is None:
-            self._place.close()
+            self._workspace.close()
             return True
-        now, pace = time.monotonic(), self._ground.pace
-        if self._fading_since is None:
-            self._fading_since = now
-        waited = now - self._fading_since
+        now, pace = time.monotonic(), self._host.pace
+        if self._draining_since is None:
+            self._draining_since = now
+        waited = now - self._draining_since
         if not self._asked:
-            if self._hurried or waited > pace.drain or self._ground.upstreams.is_idle(self.upstream):
+            if self._drain_skipped or waited > pace.drain or self._host.upstreams.is_idle(self.upstream):
                 self._process.terminate()
-                self._asked, self._fading_since = True, now
+                self._asked, self._draining_since = True, now
         elif waited > pace.grace:
             self._process.kill()
         if self._process.exit_code() is None:
             return False
         self._let_go()
-        self._place.close()
+        self._workspace.close()
         self._listener.normal("Killing", f"Instance {self.name} has ended")
         return True
 
-    def hurry(self) -> None:
+    def skip_drain(self) -> None:
         """Wait for no requests when it ends."""
-        self._hurried = True
+        self._drain_skipped = True
 
     def _start(self) -> None:
         try:
-            self._process = self._place.start(self._listener.line)
+            self._process = self._workspace.start(self._listener.line)
         except OSError as error:
             self._listener.warning("Failed", f"Instance {self.name} can't be started: {error}")
             self._wait()
             return
-        self._started = wire_time(self._ground.now())
-        health = self._plan.health or Check.of_port(self._plan.port)
-        self._watch = Watch(self._place.reach, self._plan.startup, self._plan.liveness, health)
+        self._started = wire_time(self._host.now())
+        health = self._spec.health or HealthCheck.of_port(self._spec.port)
+        self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, health)
         self._listener.normal("Started", f"Instance {self.name} was started")
 
     def _ended(self, code: int) -> None:
@@ -169,7 +169,7 @@ class ServiceInstance:
 
     def _wait(self) -> None:
         """Have it started again a little later."""
-        pace = self._ground.pace
+        pace = self._host.pace
         self._start_at = time.monotonic() + min(pace.backoff * 2**self.failed_starts, pace.longest_backoff)
         self.failed_starts += 1
         self.restarts += 1
@@ -179,6 +179,6 @@ class ServiceInstance:
         if self._watch:
             self._watch.end()
         if self._process:
-            self._place.sweep()
+            self._workspace.sweep()
             self._process.close()
         self._watch = self._process = None

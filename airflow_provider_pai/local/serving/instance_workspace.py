@@ -14,45 +14,53 @@ from airflow_provider_pai.local.running.runtime import LineSink
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.running.view import Shown, View
 from airflow_provider_pai.local.serving import relay
-from airflow_provider_pai.local.serving.connector import PortReach, Reach, RelayReach
-from airflow_provider_pai.local.serving.host_resources import Ground
-from airflow_provider_pai.local.serving.plan import Plan
-from airflow_provider_pai.local.serving.preparation import Prepared
+from airflow_provider_pai.local.serving.connector import Connector, PortConnector, RelayConnector
+from airflow_provider_pai.local.serving.host_resources import HostResources
+from airflow_provider_pai.local.serving.preparation import PreparedVersion
+from airflow_provider_pai.local.serving.replica_spec import ReplicaSpec
 
 _INSTANCE_VARIABLE, _SERVICE_VARIABLE = "LOCAL_PAI_INSTANCE", "LOCAL_PAI_SERVICE"
 """Variables that find the processes of an instance, and of a service."""
 _IDENTITY = "identity.json"
 
 
-class Place:
+class InstanceWorkspace:
     """A place for one instance, for all its starts.
 
     Args:
         name: the instance's name.
         service_uid: its service's id.
-        plan: what it is to be.
+        spec: what it is to be.
         prepared: what it shares.
         folder: its folder; made.
-        ground: what it stands on.
+        host: what it stands on.
 
     Attributes:
-        reach: how its ports are reached.
+        connector: how its ports are reached.
     """
 
     def __init__(
-        self, name: str, service_uid: str, plan: Plan, prepared: Prepared, folder: Path, ground: Ground
+        self,
+        name: str,
+        service_uid: str,
+        spec: ReplicaSpec,
+        prepared: PreparedVersion,
+        folder: Path,
+        host: HostResources,
     ) -> None:
         self._name = name
         self._uid = service_uid
-        self._plan = plan
+        self._spec = spec
         self._prepared = prepared
-        self._ground = ground
+        self._host = host
         self._work = WorkFolder(folder.absolute())
         folder.mkdir(parents=True, mode=0o700)
-        self._own_network = ground.sandbox.mode is not Mode.PLAIN
-        self._port = plan.port if self._own_network else ground.ports.take(plan.port, reuse=True)
-        self.reach: Reach = RelayReach(folder, plan.port) if self._own_network else PortReach(plan.port, self._port)
-        self._scratch = {path: self._work.path / "scratch" / str(number) for number, path in enumerate(plan.scratch)}
+        self._own_network = host.sandbox.mode is not Mode.PLAIN
+        self._port = spec.port if self._own_network else host.ports.take(spec.port, reuse=True)
+        self.connector: Connector = (
+            RelayConnector(folder, spec.port) if self._own_network else PortConnector(spec.port, self._port)
+        )
+        self._scratch = {path: self._work.path / "scratch" / str(number) for number, path in enumerate(spec.scratch)}
 
     def start(self, line: LineSink) -> ProcessInstance:
         """Start the command, in a folder without anything that an earlier start left.
@@ -71,10 +79,10 @@ class Place:
         work.create()
         for path in self._scratch.values():
             path.mkdir(parents=True)
-        self._ground.environments.for_job(self._prepared.environment, work.python)
-        directory = self._located(self._plan.directory) or str(work.home)
+        self._host.environments.for_job(self._prepared.environment, work.python)
+        directory = self._located(self._spec.directory) or str(work.home)
         process = subprocess.Popen(
-            self._ground.sandbox.wrap(self._command(), self._view(), directory),
+            self._host.sandbox.wrap(self._command(), self._view(), directory),
             env=self._environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -92,19 +100,19 @@ class Place:
 
     def close(self) -> None:
         """Free all; the instance has ended."""
-        self.reach.close()
+        self.connector.close()
         if not self._own_network:
-            self._ground.ports.give_back(self._port)
+            self._host.ports.give_back(self._port)
         shutil.rmtree(self._work.path, ignore_errors=True)
 
     def _command(self) -> list[str]:
         if not self._own_network:
-            return list(self._plan.command)
+            return list(self._spec.command)
         # A copy, because this package may lie where an instance sees something else.
         script = self._work.path / "relay.py"
         shutil.copy(relay.__file__, script)
-        python = str(self._ground.environments.interpreter.path)
-        return [python, "-I", "-S", str(script), str(self._work.path), *self._plan.command]
+        python = str(self._host.environments.interpreter.path)
+        return [python, "-I", "-S", str(script), str(self._work.path), *self._spec.command]
 
     def _view(self) -> View:
         copies = {path.rstrip("/"): Shown(source) for path, source in self._prepared.mounts.items()}
@@ -124,10 +132,10 @@ class Place:
             "PATH": f"{work.python / 'bin'}:{self._prepared.environment / 'bin'}:{SYSTEM_PATH}",
             "HOME": str(work.home),
             "LANG": "C.UTF-8",
-            "TMPDIR": self._ground.sandbox.temporary(work),
+            "TMPDIR": self._host.sandbox.temporary(work),
             # So that a line can be read when it is printed.
             "PYTHONUNBUFFERED": "1",
-            **{name: self._located(value) for name, value in self._plan.environment.items()},
+            **{name: self._located(value) for name, value in self._spec.environment.items()},
             **ports,
             _INSTANCE_VARIABLE: self._name,
             _SERVICE_VARIABLE: self._uid,

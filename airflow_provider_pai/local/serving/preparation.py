@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.preparation import Objects
-from airflow_provider_pai.local.serving.plan import ObjectMount, Plan
+from airflow_provider_pai.local.serving.replica_spec import ObjectMount, ReplicaSpec
 
 
-class NotReady(Exception):
+class PreparationError(Exception):
     """What instances need can't be had; the text says why.
 
     Attributes:
@@ -28,7 +28,7 @@ class NotReady(Exception):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedVersion:
     """What instances of a version share, and only read.
 
     Attributes:
@@ -43,7 +43,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Stores:
+class VersionPreparer:
     """Where what instances need comes from.
 
     Attributes:
@@ -56,11 +56,13 @@ class Stores:
     environments: Environments
     image_exists: Callable[[str], bool]
 
-    def prepare(self, plan: Plan, folder: Path, say: Callable[[str], None], halted: threading.Event) -> Prepared | None:
+    def prepare(
+        self, spec: ReplicaSpec, folder: Path, say: Callable[[str], None], halted: threading.Event
+    ) -> PreparedVersion | None:
         """Make all ready.
 
         Args:
-            plan: what instances are to be.
+            spec: what instances are to be.
             folder: where copies are made; what is there is removed.
             say: gets lines for people.
             halted: gives up when it is set.
@@ -69,38 +71,42 @@ class Stores:
             What was made; None when the work was given up.
 
         Raises:
-            NotReady: something can't be had.
+            PreparationError: something can't be had.
         """
-        if not self.image_exists(plan.image):
-            raise NotReady("ImagePullBackOff", f"The image {plan.image} can't be pulled: there is no such image")
+        if not self.image_exists(spec.image):
+            raise PreparationError(
+                "ImagePullBackOff", f"The image {spec.image} can't be pulled: there is no such image"
+            )
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         mounts = {}
-        for number, mount in enumerate(plan.objects):
+        for number, mount in enumerate(spec.objects):
             mounts[mount.path] = self._copy(mount, folder / str(number))
             if halted.is_set():
                 return None
-        lines = list(_requirements(plan, mounts))
+        lines = list(_requirements(spec, mounts))
         try:
             environment = self.environments.ready(lines, say, halted)
         except (EnvironmentFailed, OSError) as error:
-            raise NotReady("PrepareFailed", str(error)) from error
-        return Prepared(environment, mounts, folder) if environment else None
+            raise PreparationError("PrepareFailed", str(error)) from error
+        return PreparedVersion(environment, mounts, folder) if environment else None
 
     def _copy(self, mount: ObjectMount, folder: Path) -> Path:
         try:
             count = self.objects.download(mount.uri.bucket, mount.uri.key, folder)
-        except (OSSRefusal, OSError) as error:
-            raise NotReady("FailedMount", f"{mount.uri} can't be mounted at {mount.path}: {error}") from error
+        except (OSSErrorResponse, OSError) as error:
+            raise PreparationError("FailedMount", f"{mount.uri} can't be mounted at {mount.path}: {error}") from error
         if not count:
-            raise NotReady("FailedMount", f"{mount.uri} can't be mounted at {mount.path}: there is no object below it")
+            raise PreparationError(
+                "FailedMount", f"{mount.uri} can't be mounted at {mount.path}: there is no object below it"
+            )
         return folder
 
 
-def _requirements(plan: Plan, mounts: Mapping[str, Path]) -> Iterator[str]:
-    for line in (*plan.requirements, *_of_file(plan.requirements_path, mounts)):
+def _requirements(spec: ReplicaSpec, mounts: Mapping[str, Path]) -> Iterator[str]:
+    for line in (*spec.requirements, *_of_file(spec.requirements_path, mounts)):
         if problem := requirement_problem(line):
-            raise NotReady("PrepareFailed", f"The requirement {line!r} {problem}")
+            raise PreparationError("PrepareFailed", f"The requirement {line!r} {problem}")
         yield line
 
 
@@ -113,4 +119,4 @@ def _of_file(path: str, mounts: Mapping[str, Path]) -> list[str]:
             if file.resolve().is_relative_to(folder.resolve()) and file.is_file():
                 lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
                 return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    raise NotReady("PrepareFailed", f"There is no file {path} in what the service mounts")
+    raise PreparationError("PrepareFailed", f"There is no file {path} in what the service mounts")

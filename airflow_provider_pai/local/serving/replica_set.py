@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from airflow_provider_pai.local.eas.config import instance_count
-from airflow_provider_pai.local.eas.record import Service
-from airflow_provider_pai.local.serving.host_resources import Ground
-from airflow_provider_pai.local.serving.instance import Listener, ServiceInstance
-from airflow_provider_pai.local.serving.lines import LastLines
-from airflow_provider_pai.local.serving.plan import Plan, read_plan
-from airflow_provider_pai.local.serving.preparation import NotReady, Prepared, Stores
+from airflow_provider_pai.local.eas.record import ServiceRecord
+from airflow_provider_pai.local.serving.host_resources import HostResources
+from airflow_provider_pai.local.serving.instance import InstanceListener, ServiceInstance
+from airflow_provider_pai.local.serving.log_tail import InstanceLogTail
+from airflow_provider_pai.local.serving.preparation import PreparationError, PreparedVersion, VersionPreparer
+from airflow_provider_pai.local.serving.replica_spec import ReplicaSpec, read_replica_spec
 
 _CHARACTERS = string.ascii_lowercase + string.digits
 _GIST = 5
@@ -27,7 +27,7 @@ Tell = Callable[[str, str, str, str], None]
 
 
 @dataclass(frozen=True)
-class Failure:
+class StartFailure:
     """Why a version does not come up.
 
     Attributes:
@@ -40,31 +40,31 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Office:
-    """What crews of one service work with.
+class ReplicaSetContext:
+    """What the replica sets of one service work with.
 
     Attributes:
         service: the service as it was first seen: its name and its ids don't change.
         folder: where instances and what they share have their folders.
         stores: where what they need comes from.
-        ground: what instances stand on.
+        host: what instances stand on.
         lines: their last lines.
         tell: gets events.
     """
 
-    service: Service
+    service: ServiceRecord
     folder: Path
-    stores: Stores
-    ground: Ground
-    lines: LastLines
+    stores: VersionPreparer
+    host: HostResources
+    lines: InstanceLogTail
     tell: Tell
 
 
-class Crew:
+class ReplicaSet:
     """Instances of one version; only the thread of their service calls it.
 
     Args:
-        office: what it works with.
+        context: what it works with.
         service: the service; its version's configuration is what instances are made by.
         version: the version.
 
@@ -74,17 +74,17 @@ class Crew:
         failure: why it does not come up; None as long as it may.
     """
 
-    def __init__(self, office: Office, service: Service, version: int) -> None:
+    def __init__(self, context: ReplicaSetContext, service: ServiceRecord, version: int) -> None:
         self.version = version
         self.instances: list[ServiceInstance] = []
-        self.failure: Failure | None = None
-        self._office = office
+        self.failure: StartFailure | None = None
+        self._context = context
         self._halted = threading.Event()
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedVersion | None = None
         self._id = secrets.token_hex(5)
         self._config = service.version(version).config
         self._count = instance_count(self._config)
-        self._plan: Plan | None = None
+        self._spec: ReplicaSpec | None = None
         self._preparing = threading.Thread(target=self._prepare, daemon=True, name=f"prepare-{service.name}")
         self._preparing.start()
 
@@ -103,7 +103,7 @@ class Crew:
         """How many instances are still to come."""
         return max(0, self._count - self.ready)
 
-    def adopt(self, service: Service, version: int) -> None:
+    def adopt(self, service: ServiceRecord, version: int) -> None:
         """Count as another version, which differs in nothing but the number of instances."""
         self.version = version
         self._count = instance_count(service.version(version).config)
@@ -114,7 +114,7 @@ class Crew:
         if self._prepared is None:
             return []
         while len(self.instances) < self._count:
-            self.instances.append(self._hired(self._prepared))
+            self.instances.append(self._start_instance(self._prepared))
         surplus, self.instances = self.instances[self._count :], self.instances[: self._count]
         for instance in self.instances:
             instance.look()
@@ -122,7 +122,7 @@ class Crew:
                 self.failure = self._failure_of(instance)
         return surplus
 
-    def dismiss(self) -> list[ServiceInstance]:
+    def terminate(self) -> list[ServiceInstance]:
         """Return the instances, which are to end; it makes no others."""
         self._halted.set()
         instances, self.instances, self._count = self.instances, [], 0
@@ -135,41 +135,41 @@ class Crew:
 
     @property
     def _shared(self) -> Path:
-        return self._office.folder / "shared" / self._id
+        return self._context.folder / "shared" / self._id
 
     def _prepare(self) -> None:
-        office = self._office
-        say = partial(office.lines.add, f"{office.service.name}-{self._id}")
+        context = self._context
+        say = partial(context.lines.add, f"{context.service.name}-{self._id}")
         try:
-            self._plan = read_plan(self._config)
-            self._prepared = office.stores.prepare(self._plan, self._shared, say, self._halted)
-        except NotReady as error:
-            self.failure = Failure(error.reason, str(error))
+            self._spec = read_replica_spec(self._config)
+            self._prepared = context.stores.prepare(self._spec, self._shared, say, self._halted)
+        except PreparationError as error:
+            self.failure = StartFailure(error.reason, str(error))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.failure = Failure("InvalidConfiguration", str(error))
+            self.failure = StartFailure("InvalidConfiguration", str(error))
         except OSError as error:
-            self.failure = Failure("PrepareFailed", str(error))
+            self.failure = StartFailure("PrepareFailed", str(error))
 
-    def _hired(self, prepared: Prepared) -> ServiceInstance:
-        office = self._office
-        if self._plan is None:
-            raise RuntimeError("nothing is prepared without a plan")
-        name = f"{office.service.name}-{self._id}-{''.join(secrets.choice(_CHARACTERS) for _ in range(5))}"
-        listener = Listener(
-            partial(office.lines.add, name),
-            lambda reason, text: office.tell("Normal", reason, text, name),
-            lambda reason, text: office.tell("Warning", reason, text, name),
+    def _start_instance(self, prepared: PreparedVersion) -> ServiceInstance:
+        context = self._context
+        if self._spec is None:
+            raise RuntimeError("nothing is prepared without a spec")
+        name = f"{context.service.name}-{self._id}-{''.join(secrets.choice(_CHARACTERS) for _ in range(5))}"
+        listener = InstanceListener(
+            partial(context.lines.add, name),
+            lambda reason, text: context.tell("Normal", reason, text, name),
+            lambda reason, text: context.tell("Warning", reason, text, name),
         )
-        folder = office.folder / "instances" / name
-        return ServiceInstance(name, office.service.uid, self._plan, prepared, folder, office.ground, listener)
+        folder = context.folder / "instances" / name
+        return ServiceInstance(name, context.service.uid, self._spec, prepared, folder, context.host, listener)
 
-    def _failure_of(self, instance: ServiceInstance) -> Failure | None:
-        pace = self._office.ground.pace
-        gist = " | ".join(line for line in self._office.lines.of(instance.name)[-_GIST:])
+    def _failure_of(self, instance: ServiceInstance) -> StartFailure | None:
+        pace = self._context.host.pace
+        gist = " | ".join(line for line in self._context.lines.of(instance.name)[-_GIST:])
         if instance.failed_starts >= pace.failed_starts:
             text = f"Instance {instance.name} ended {instance.failed_starts} times before it answered. Its last lines"
-            return Failure("CrashLoopBackOff", f"{text}: {gist}")
+            return StartFailure("CrashLoopBackOff", f"{text}: {gist}")
         if instance.is_overdue:
-            note = self._office.ground.network_note
-            return Failure("StartupProbeFailed", f"Instance {instance.name} did not answer in time{note}: {gist}")
+            note = self._context.host.network_note
+            return StartFailure("StartupProbeFailed", f"Instance {instance.name} did not answer in time{note}: {gist}")
         return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpcore
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from airflow_provider_pai.local.eas.record import Service
+from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.serving.admission import admits
 from airflow_provider_pai.local.serving.routing import chosen, shares
@@ -38,7 +38,7 @@ _UNREACHABLE = (httpcore.NetworkError, httpcore.TimeoutException, ConnectionRefu
 Headers = list[tuple[bytes, bytes]]
 
 
-class Door:
+class ReverseProxy:
     """ASGI application for what lies below ``/api/predict``.
 
     Args:
@@ -76,7 +76,7 @@ class Door:
         elif not await self._passed_on(name if service else None, name, target, scope, receive, send):
             await PlainTextResponse("no healthy upstream", 503)(scope, receive, send)
 
-    def _service(self, name: str) -> Service | None:
+    def _service(self, name: str) -> ServiceRecord | None:
         service = self._store.get(name)
         return None if service is None or service.wanted.deleted else service
 
@@ -88,7 +88,7 @@ class Door:
         while upstream := self._take(service, name, tried):
             tried.append(upstream)
             try:
-                if await _Passage(upstream, target, scope, receive, send).made():
+                if await ProxiedRequest(upstream, target, scope, receive, send).made():
                     return True
             finally:
                 self._upstreams.give_back(upstream)
@@ -106,7 +106,7 @@ class Door:
         return None
 
 
-class _Passage:
+class ProxiedRequest:
     """One request on its way to one instance, and the answer back.
 
     Args:
@@ -145,7 +145,7 @@ class _Passage:
             content=self._body() if _has_body(headers) else None,
         )
         try:
-            stream = await self._upstream.reach.connect()
+            stream = await self._upstream.connector.connect()
         except _UNREACHABLE:
             return False
         # A connection for each request: one that is kept might be closed by the instance at the moment it is used.

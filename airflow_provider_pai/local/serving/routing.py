@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from airflow_provider_pai.local.eas.record import GROUPING, Service
+from airflow_provider_pai.local.eas.record import GROUPING, ServiceRecord
 
 Name = TypeVar("Name")
 
@@ -32,7 +32,7 @@ def chosen(weights: Mapping[Name, int], point: float) -> Name | None:
     return last
 
 
-def shares(services: Sequence[Service], ready: Callable[[str], int], *, by_weight: bool) -> dict[str, int]:
+def shares(services: Sequence[ServiceRecord], ready: Callable[[str], int], *, by_weight: bool) -> dict[str, int]:
     """Return the shares of those services of a group that take part in its traffic.
 
     Args:

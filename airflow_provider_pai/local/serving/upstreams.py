@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_pai.local.serving.connector import Reach
+from airflow_provider_pai.local.serving.connector import Connector
 
 
 @dataclass(eq=False)
@@ -15,19 +15,19 @@ class Upstream:
 
     Attributes:
         name: its name.
-        reach: how it is reached.
+        connector: how it is reached.
         busy: number of requests that are under way on it; only :class:`Upstreams` counts.
     """
 
     name: str
-    reach: Reach
+    connector: Connector
     busy: int = field(default=0)
 
 
 class Upstreams:
     """The instances of all services that get requests; any thread may call it.
 
-    A request takes an instance and gives it back. What is taken out by :meth:`offer` gets no further requests from
+    A request takes an instance and gives it back. What is taken out by :meth:`publish` gets no further requests from
     that moment on, and has ended those it had when :meth:`is_idle` says so.
     """
 
@@ -35,7 +35,7 @@ class Upstreams:
         self._lock = threading.Lock()
         self._offered: dict[str, tuple[Upstream, ...]] = {}
 
-    def offer(self, service: str, upstreams: Sequence[Upstream]) -> None:
+    def publish(self, service: str, upstreams: Sequence[Upstream]) -> None:
         """Let requests to a service go to these instances only."""
         with self._lock:
             self._offered[service] = tuple(upstreams)

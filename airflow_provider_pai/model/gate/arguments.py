@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
+from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
 from airflow_provider_pai.model.reading import kind
 
@@ -30,7 +31,7 @@ def numbers_in(metrics: Mapping[Any, Any]) -> dict[str, float]:
     return {name: value for name, value in read.items() if value is not None}
 
 
-def read_bars(value: object) -> tuple[list[Bar], list[str]]:
+def read_bars(value: object) -> tuple[list[Bar], list[Problem]]:
     """Read ``bars``: a number (the least value) or ``min`` and ``max`` by metric.
 
     Returns:
@@ -39,27 +40,27 @@ def read_bars(value: object) -> tuple[list[Bar], list[str]]:
     if value is None:
         return [], []
     if not isinstance(value, Mapping):
-        return [], [f"bars must be a dict such as {{'accuracy': {{'min': 0.9}}}}, not {kind(value)}"]
+        return [], [Problem("bars", f"must be a dict such as {{'accuracy': {{'min': 0.9}}}}, not {kind(value)}")]
     bars, problems = [], []
     for metric, limits in value.items():
-        where = f"bars[{metric!r}]"
+        place = f"[{metric!r}]"
         given = limits if isinstance(limits, Mapping) else {"min": limits}
-        wrong = _unknown(where, given, ("min", "max")) or [
-            f"{where}: {name} must be a finite number, not {kind(limit)}"
+        wrong = _unknown("bars", place, given, ("min", "max")) or [
+            Problem("bars", f"{place}: {name} must be a finite number, not {kind(limit)}")
             for name, limit in given.items()
             if number(limit) is None
         ]
         bar = Bar(str(metric), number(given.get("min")), number(given.get("max")))
         if not given:
-            wrong = [f"{where} must have min, max or both"]
+            wrong = [Problem("bars", f"{place} must have min, max or both")]
         elif bar.minimum is not None and bar.maximum is not None and bar.minimum > bar.maximum:
-            wrong = [f"{where}: min {bar.minimum:g} is above max {bar.maximum:g}"]
+            wrong = [Problem("bars", f"{place}: min {bar.minimum:g} is above max {bar.maximum:g}")]
         bars.append(bar)
         problems += wrong
     return bars, problems
 
 
-def read_comparisons(value: object) -> tuple[list[Comparison], list[str]]:
+def read_comparisons(value: object) -> tuple[list[Comparison], list[Problem]]:
     """Read ``compare``: ``direction`` and ``min_improvement`` by metric.
 
     Returns:
@@ -69,45 +70,50 @@ def read_comparisons(value: object) -> tuple[list[Comparison], list[str]]:
         return [], []
     if not isinstance(value, Mapping) or not all(isinstance(item, Mapping) for item in value.values()):
         example = "{'accuracy': {'direction': 'higher', 'min_improvement': 0.0}}"
-        return [], [f"compare must be a dict of dicts such as {example}, not {kind(value)}"]
+        return [], [Problem("compare", f"must be a dict of dicts such as {example}, not {kind(value)}")]
     comparisons, problems = [], []
     for metric, item in value.items():
-        where = f"compare[{metric!r}]"
-        problems += _unknown(where, item, ("direction", "min_improvement"))
+        place = f"[{metric!r}]"
+        problems += _unknown("compare", place, item, ("direction", "min_improvement"))
         direction, wanted = str(item.get("direction", "higher")), number(item.get("min_improvement", 0.0))
         if direction not in _DIRECTIONS:
-            problems.append(f"{where}: direction must be 'higher' or 'lower', not {direction!r}")
+            problems.append(Problem("compare", f"{place}: direction must be 'higher' or 'lower', not {direction!r}"))
         if wanted is None:
-            problems.append(f"{where}: min_improvement must be a finite number, not {kind(item['min_improvement'])}")
+            text = f"{place}: min_improvement must be a finite number, not {kind(item['min_improvement'])}"
+            problems.append(Problem("compare", text))
         comparisons.append(Comparison(str(metric), _DIRECTIONS.get(direction, True), wanted or 0.0))
     return comparisons, problems
 
 
-def read_metrics(value: object, names: Iterable[str], where: str) -> tuple[dict[str, float], list[str]]:
+def read_metrics(
+    value: object, names: Iterable[str], argument: str, file: str = ""
+) -> tuple[dict[str, float], list[Problem]]:
     """Read a model's metrics.
 
     Args:
         value: metrics by name, as they were given or found.
         names: those that are needed.
-        where: how messages call the place they are from.
+        argument: the argument that they are or that names the file they are from.
+        file: that file; empty when they are given.
 
     Returns:
         The metrics that are numbers, and what is wrong with those that are needed.
     """
+    place = f": {file}" if file else ""
     if not isinstance(value, Mapping):
         advice = "; a template gives text, so use the task's .output" if isinstance(value, str) else ""
-        return {}, [f"{where} must be a dict of numbers by name, not {kind(value)}{advice}"]
+        return {}, [Problem(argument, f"{place} must be a dict of numbers by name, not {kind(value)}{advice}")]
     read = numbers_in(value)
     has = ", ".join(map(str, value)) or "nothing"
     return read, [
-        f"{where}: {name} must be a finite number, not {kind(value[name])}"
+        Problem(argument, f"{place}: {name} must be a finite number, not {kind(value[name])}")
         if name in value
-        else f"{where}: there is no metric {name!r}; it has {has}"
+        else Problem(argument, f"{place}: there is no metric {name!r}; it has {has}")
         for name in dict.fromkeys(names)
         if name not in read
     ]
 
 
-def _unknown(where: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> list[str]:
+def _unknown(argument: str, place: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> list[Problem]:
     unknown = ", ".join(sorted({str(name) for name in given} - set(known)))
-    return [f"{where}: unknown {unknown}; it may have {' and '.join(known)}"] if unknown else []
+    return [Problem(argument, f"{place}: unknown {unknown}; it may have {' and '.join(known)}")] if unknown else []

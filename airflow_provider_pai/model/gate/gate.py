@@ -65,7 +65,7 @@ class Champion:
 
 
 @dataclass(frozen=True)
-class Check:
+class MetricCheck:
     """One value against one limit.
 
     Attributes:
@@ -102,7 +102,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateVerdict:
     """What is thought of a model.
 
     Attributes:
@@ -145,7 +145,7 @@ def judge(
     *,
     model_uri: str = "",
     unknown_passes: bool = False,
-) -> Verdict:
+) -> GateVerdict:
     """Judge a model.
 
     Args:
@@ -164,12 +164,12 @@ def judge(
     notes = _notes(champion, rival, missing) if comparisons else []
     failed = sorted((check for check in checks if check.margin < 0), key=lambda check: check.proportion)
     if not failed and missing and not unknown_passes:
-        return Verdict(False, "; ".join(notes), missing[0], None, values, champion)
+        return GateVerdict(False, "; ".join(notes), missing[0], None, values, champion)
     deciding = failed or sorted(checks, key=lambda check: check.proportion)[:1]
     reason = "; ".join([*map(str, deciding), *notes])
     if not deciding:
-        return Verdict(True, reason, None, None, values, champion)
-    return Verdict(not failed, reason, deciding[0].metric, deciding[0].margin, values, champion)
+        return GateVerdict(True, reason, None, None, values, champion)
+    return GateVerdict(not failed, reason, deciding[0].metric, deciding[0].margin, values, champion)
 
 
 def names_of(bars: Iterable[Bar], comparisons: Iterable[Comparison]) -> list[str]:
@@ -177,19 +177,19 @@ def names_of(bars: Iterable[Bar], comparisons: Iterable[Comparison]) -> list[str
     return list(dict.fromkeys([*(bar.metric for bar in bars), *(item.metric for item in comparisons)]))
 
 
-def _bar_checks(metrics: Mapping[str, float], bars: Iterable[Bar]) -> list[Check]:
+def _bar_checks(metrics: Mapping[str, float], bars: Iterable[Bar]) -> list[MetricCheck]:
     limits = [
         (bar.metric, limit, at_least)
         for bar in bars
         for limit, at_least in ((bar.minimum, True), (bar.maximum, False))
         if limit is not None
     ]
-    return [Check(metric, metrics[metric], limit, at_least, "its bar") for metric, limit, at_least in limits]
+    return [MetricCheck(metric, metrics[metric], limit, at_least, "its bar") for metric, limit, at_least in limits]
 
 
 def _champion_checks(
     metrics: Mapping[str, float], comparisons: Iterable[Comparison], known: Mapping[str, float]
-) -> list[Check]:
+) -> list[MetricCheck]:
     checks = []
     for item in comparisons:
         if item.metric not in known:
@@ -198,7 +198,7 @@ def _champion_checks(
         wanted = f" and {item.min_improvement:g} better" if item.min_improvement else ""
         limit = best + (item.min_improvement if item.higher_is_better else -item.min_improvement)
         what = f"the champion's {best:g}{wanted}"
-        checks.append(Check(item.metric, metrics[item.metric], limit, item.higher_is_better, what))
+        checks.append(MetricCheck(item.metric, metrics[item.metric], limit, item.higher_is_better, what))
     return checks
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.images.tag import Accelerator, split_version, version_key
 
 ImageKind = Literal["training", "inference", "develop"]
@@ -76,17 +76,18 @@ class ImageQuery:
     image_scope: ImageKind = "training"
     include_workspace: bool = False
 
-    def problems(self) -> list[str]:
-        """Return what is wrong with the query; each text begins with the name of its member."""
+    def problems(self) -> list[Problem]:
+        """Return what is wrong with the query, by member."""
         named = [("framework_name", self.framework_name), ("framework_version", self.framework_version)]
         accelerators, scopes = get_args(Accelerator), get_args(ImageKind)
-        problems = [f"{name} must be a text, not {value!r}" for name, value in named if not _is_text(value)]
+        problems = [Problem(name, f"must be a text, not {value!r}") for name, value in named if not _is_text(value)]
         if not _is_text(self.accelerator_type) or self.accelerator_type.upper() not in accelerators:
-            problems.append(f"accelerator_type must be {' or '.join(accelerators)}, not {self.accelerator_type!r}")
+            text = f"must be {' or '.join(accelerators)}, not {self.accelerator_type!r}"
+            problems.append(Problem("accelerator_type", text))
         if self.image_scope not in scopes:
-            problems.append(f"image_scope must be one of {', '.join(scopes)}, not {self.image_scope!r}")
+            problems.append(Problem("image_scope", f"must be one of {', '.join(scopes)}, not {self.image_scope!r}"))
         if not _is_truth(self.include_workspace):
-            problems.append(f"include_workspace must be True or False, not {self.include_workspace!r}")
+            problems.append(Problem("include_workspace", f"must be True or False, not {self.include_workspace!r}"))
         return problems
 
 
@@ -175,7 +176,7 @@ def _rank(image: Image) -> tuple[Any, ...]:
 def _miss(scope: ImageKind, what: str, images: Sequence[Image]) -> SpecError:
     frameworks = sorted({image.framework for image in images}, key=str.casefold)
     known = "; ".join(f"{name} ({_versions(images, name)})" for name in frameworks)
-    return SpecError([f"image: {what}; available: {known or f'no {scope} image at all'}"])
+    return SpecError([Problem("image", f": {what}; available: {known or f'no {scope} image at all'}")])
 
 
 def _versions(images: Sequence[Image], framework: str) -> str:

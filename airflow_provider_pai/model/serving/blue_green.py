@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_pai.model.serving.reconcile import FOREIGN, UNCHANGED, Undo, is_foreign, undoing
-from airflow_provider_pai.model.serving.spec import BLUE, GREEN, slot_name
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, UNCHANGED, RollbackAction, is_foreign, plan_rollback
+from airflow_provider_pai.model.serving.spec import BLUE, GREEN, pair_member_name
 from airflow_provider_pai.model.serving.status import GROUPING, STANDALONE, ServiceSnapshot, ServiceStatus
 
 FULL = 100
@@ -14,7 +14,7 @@ _STOPPED = (ServiceStatus.STOPPED, ServiceStatus.STOPPING)
 
 
 @dataclass(frozen=True)
-class Release:
+class WeightChange:
     """A service's new share of its group's traffic.
 
     Attributes:
@@ -32,7 +32,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Slots:
+class BlueGreenPair:
     """The two services as they are.
 
     Attributes:
@@ -58,7 +58,7 @@ class Slots:
         of weights only. Else one that has traffic and is down, if the other one runs; else the one with the least
         traffic; an existing one before one that is not there.
         """
-        names = {slot_name(self.group, BLUE): self.blue, slot_name(self.group, GREEN): self.green}
+        names = {pair_member_name(self.group, BLUE): self.blue, pair_member_name(self.group, GREEN): self.green}
         having = {name: slot for name, slot in names.items() if slot and slot.digest == digest}
         if having:
             return max(having, key=lambda name: having[name].share)
@@ -66,7 +66,7 @@ class Slots:
 
     def slot(self, name: str) -> ServiceSnapshot | None:
         """Return the service of this name; None when there is none."""
-        return self.blue if name == slot_name(self.group, BLUE) else self.green
+        return self.blue if name == pair_member_name(self.group, BLUE) else self.green
 
     def in_use(self, name: str, owner: str) -> bool:
         """Whether a service has a part of the traffic because another task is giving it more, or less, step by step.
@@ -80,7 +80,7 @@ class Slots:
             return False
         return bool(slot.share and other.share and slot.owner not in ("", owner))
 
-    def clearing(self, name: str) -> tuple[Release, ...]:
+    def clearing(self, name: str) -> tuple[WeightChange, ...]:
         """Return the changes that take the traffic from a service that gets another model, if the other runs."""
         slot, other = self.slot(name), self.other(name)
         return retreat(slot, other) if slot and slot.share and runs(other) else ()
@@ -94,10 +94,10 @@ class Slots:
 
     def other(self, name: str) -> ServiceSnapshot | None:
         """Return the service beside the one of this name; None when there is none."""
-        return self.green if name == slot_name(self.group, BLUE) else self.blue
+        return self.green if name == pair_member_name(self.group, BLUE) else self.blue
 
 
-def shift(target: ServiceSnapshot, other: ServiceSnapshot | None, steps: Sequence[int]) -> tuple[Release, ...]:
+def shift(target: ServiceSnapshot, other: ServiceSnapshot | None, steps: Sequence[int]) -> tuple[WeightChange, ...]:
     """Return the next changes that move traffic to a service, in their order; empty when it has all of it.
 
     What raises a weight comes first, so that the sum is never 0.
@@ -117,7 +117,7 @@ def shift(target: ServiceSnapshot, other: ServiceSnapshot | None, steps: Sequenc
     return (*_changed(target, percent), *_changed(other, FULL - percent))
 
 
-def retreat(target: ServiceSnapshot, other: ServiceSnapshot | None) -> tuple[Release, ...]:
+def retreat(target: ServiceSnapshot, other: ServiceSnapshot | None) -> tuple[WeightChange, ...]:
     """Return the changes that move all traffic away from a service, in their order."""
     return (*(_changed(other, FULL) if other else ()), *(_changed(target, 0)))
 
@@ -128,7 +128,7 @@ def runs(slot: ServiceSnapshot | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Withdrawal:
+class AbortPlan:
     """How a service's traffic, and what a task has done to it, are taken back.
 
     Attributes:
@@ -138,13 +138,13 @@ class Withdrawal:
     """
 
     said: str
-    releases: tuple[Release, ...] = ()
-    undo: Undo = Undo.LEAVE
+    releases: tuple[WeightChange, ...] = ()
+    undo: RollbackAction = RollbackAction.LEAVE
 
 
-def withdrawal(
-    slots: Slots, name: str, digest: str, owner: str, *, started: bool = False, shifted: bool = False
-) -> Withdrawal:
+def plan_abort(
+    slots: BlueGreenPair, name: str, digest: str, owner: str, *, started: bool = False, shifted: bool = False
+) -> AbortPlan:
     """Decide how a task takes back what it has done to one of the two services.
 
     The traffic goes to a service that runs, or stays: no traffic is worse than a model that is no good.
@@ -159,30 +159,30 @@ def withdrawal(
     """
     target, other = slots.slot(name), slots.other(name)
     if is_foreign(target, digest) or target is None:
-        return Withdrawal(FOREIGN)
+        return AbortPlan(FOREIGN)
     mine = started or target.owner == owner
     if not mine and not shifted and not (other and other.share):
-        return Withdrawal(UNCHANGED)
+        return AbortPlan(UNCHANGED)
     if (target.share or shifted) and not runs(other):
         state = f"service {other.name} is {other.status}" if other else "there is no other service"
-        return Withdrawal(f"it keeps its traffic, since {state}")
-    undo = Undo.STOP if mine and target.status not in _STOPPED else Undo.LEAVE
+        return AbortPlan(f"it keeps its traffic, since {state}")
+    undo = RollbackAction.STOP if mine and target.status not in _STOPPED else RollbackAction.LEAVE
     if other is None:
-        if undoing(target, digest, owner, started=started).undo is Undo.DELETE:
-            return Withdrawal("there was no service before it; it was deleted", undo=Undo.DELETE)
-        return Withdrawal("nothing; it was stopped", undo=undo)
+        if plan_rollback(target, digest, owner, started=started).undo is RollbackAction.DELETE:
+            return AbortPlan("there was no service before it; it was deleted", undo=RollbackAction.DELETE)
+        return AbortPlan("nothing; it was stopped", undo=undo)
     if not runs(other):
-        return Withdrawal(f"service {other.name}, as before, which is {other.status}", undo=undo)
+        return AbortPlan(f"service {other.name}, as before, which is {other.status}", undo=undo)
     if shifted:
-        releases: tuple[Release, ...] = (Release(other.name, FULL), Release(name, 0))
+        releases: tuple[WeightChange, ...] = (WeightChange(other.name, FULL), WeightChange(name, 0))
     else:
         releases = retreat(target, other)
-    return Withdrawal(f"service {other.name} has all the traffic, as before", releases, undo)
+    return AbortPlan(f"service {other.name} has all the traffic, as before", releases, undo)
 
 
-def _changed(service: ServiceSnapshot, weight: int) -> Iterator[Release]:
+def _changed(service: ServiceSnapshot, weight: int) -> Iterator[WeightChange]:
     if service.share != weight:
-        yield Release(service.name, weight)
+        yield WeightChange(service.name, weight)
 
 
 def _is_down(slot: ServiceSnapshot) -> bool:

@@ -13,7 +13,7 @@ from airflow_provider_pai.model.serving.request import NO_VERSION
 from airflow_provider_pai.model.serving.status import FAILED_STATUSES, ServiceSnapshot, ServiceStatus
 
 
-class Move(StrEnum):
+class Action(StrEnum):
     """The next thing to do."""
 
     CREATE = "create"
@@ -27,21 +27,21 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReconcilePlan:
     """What to do next.
 
     Attributes:
-        move: the next thing to do.
+        action: the next thing to do.
         version: the version that is wanted: its number, or the one it will get.
         previous: the version to go back to; 0 when there was no service before, None when there is none.
     """
 
-    move: Move
+    action: Action
     version: int = NO_VERSION
     previous: int | None = None
 
 
-def plan(existing: ServiceSnapshot | None, digest: str, owner: str) -> Plan:
+def plan(existing: ServiceSnapshot | None, digest: str, owner: str) -> ReconcilePlan:
     """Decide what brings a service to a configuration.
 
     Args:
@@ -50,26 +50,26 @@ def plan(existing: ServiceSnapshot | None, digest: str, owner: str) -> Plan:
         owner: the task instance that wants it.
     """
     if existing is None:
-        return Plan(Move.CREATE, 1, NO_VERSION)
+        return ReconcilePlan(Action.CREATE, 1, NO_VERSION)
     if existing.digest != digest:
         if not existing.is_settled:
-            return Plan(Move.SETTLE)
-        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing, owner))
-    wanted = Plan(Move.AWAIT, existing.version, existing.previous)
+            return ReconcilePlan(Action.SETTLE)
+        return ReconcilePlan(Action.UPDATE, existing.latest_version + 1, rollback_version(existing, owner))
+    wanted = ReconcilePlan(Action.AWAIT, existing.version, existing.previous)
     if existing.status == ServiceStatus.RUNNING:
-        return Plan(Move.NOTHING if _is_reached(existing) else Move.AWAIT, wanted.version, wanted.previous)
+        return ReconcilePlan(Action.NOTHING if _is_reached(existing) else Action.AWAIT, wanted.version, wanted.previous)
     if existing.status == ServiceStatus.STOPPED:
-        return Plan(Move.START, wanted.version, wanted.previous)
+        return ReconcilePlan(Action.START, wanted.version, wanted.previous)
     if existing.status in (ServiceStatus.STOPPING, ServiceStatus.DELETING):
-        return Plan(Move.SETTLE)
+        return ReconcilePlan(Action.SETTLE)
     if existing.is_settled:
         # It has failed. Whoever asks once more wants it tried once more.
-        return Plan(Move.UPDATE, existing.latest_version + 1, way_back(existing, owner))
+        return ReconcilePlan(Action.UPDATE, existing.latest_version + 1, rollback_version(existing, owner))
     return wanted
 
 
-def way_back(existing: ServiceSnapshot, owner: str) -> int | None:
-    """Return the version to go back to when the next one is no good; see :class:`Plan`.
+def rollback_version(existing: ServiceSnapshot, owner: str) -> int | None:
+    """Return the version to go back to when the next one is no good; see :class:`ReconcilePlan`.
 
     It is what answers now, or an older version that has passed its test, if the one that answers never did. Of a
     service that has failed nobody can tell what answers: EAS may name a version that never did. Then it is what the
@@ -89,7 +89,7 @@ FOREIGN = "it was changed by somebody else meanwhile; it is left as it is"
 UNCHANGED = "this task has not changed it, so nothing is rolled back"
 
 
-class Undo(StrEnum):
+class RollbackAction(StrEnum):
     """What takes back what a task has done to a service."""
 
     LEAVE = "leave"
@@ -100,7 +100,7 @@ class Undo(StrEnum):
 
 
 @dataclass(frozen=True)
-class Undoing:
+class RollbackPlan:
     """How to take back what a task has done to a service.
 
     Attributes:
@@ -109,12 +109,12 @@ class Undoing:
         version: the version to go back to.
     """
 
-    undo: Undo
+    undo: RollbackAction
     said: str
     version: int = NO_VERSION
 
 
-def undoing(now: ServiceSnapshot | None, digest: str, owner: str, *, started: bool = False) -> Undoing:
+def plan_rollback(now: ServiceSnapshot | None, digest: str, owner: str, *, started: bool = False) -> RollbackPlan:
     """Decide how a task takes back what it has done to a service.
 
     Only a version that it has asked for itself, and that nobody has touched since, is given up.
@@ -126,22 +126,26 @@ def undoing(now: ServiceSnapshot | None, digest: str, owner: str, *, started: bo
         started: whether all it has done was to start the service.
     """
     if is_foreign(now, digest) or now is None:
-        return Undoing(Undo.LEAVE, FOREIGN)
+        return RollbackPlan(RollbackAction.LEAVE, FOREIGN)
     if now.status in (ServiceStatus.STOPPED, ServiceStatus.STOPPING):
-        return Undoing(Undo.LEAVE, f"nothing: somebody has stopped it meanwhile, so it is left {now.status}")
+        return RollbackPlan(
+            RollbackAction.LEAVE, f"nothing: somebody has stopped it meanwhile, so it is left {now.status}"
+        )
     if started:
-        return Undoing(Undo.STOP, "nothing: it was stopped before, and is again")
+        return RollbackPlan(RollbackAction.STOP, "nothing: it was stopped before, and is again")
     if now.owner != owner:
-        return Undoing(Undo.LEAVE, UNCHANGED)
+        return RollbackPlan(RollbackAction.LEAVE, UNCHANGED)
     if now.passed is not None and now.passed >= now.version:
-        return Undoing(Undo.LEAVE, "it has passed its test before, so nothing is rolled back")
+        return RollbackPlan(RollbackAction.LEAVE, "it has passed its test before, so nothing is rolled back")
     if now.previous is None:
-        return Undoing(Undo.LEAVE, "no version before it is known, so nothing is rolled back")
+        return RollbackPlan(RollbackAction.LEAVE, "no version before it is known, so nothing is rolled back")
     if now.previous != NO_VERSION:
-        return Undoing(Undo.BACK, f"version {now.previous}", now.previous)
+        return RollbackPlan(RollbackAction.BACK, f"version {now.previous}", now.previous)
     if now.latest_version > now.version:
-        return Undoing(Undo.LEAVE, "it has later versions, which are not this task's, so it is left as it is")
-    return Undoing(Undo.DELETE, "there was no version before it; the service was deleted")
+        return RollbackPlan(
+            RollbackAction.LEAVE, "it has later versions, which are not this task's, so it is left as it is"
+        )
+    return RollbackPlan(RollbackAction.DELETE, "there was no version before it; the service was deleted")
 
 
 def is_foreign(now: ServiceSnapshot | None, digest: str) -> bool:
@@ -164,7 +168,7 @@ def _is_reached(service: ServiceSnapshot) -> bool:
     return service.current_version in (service.latest_version, service.version)
 
 
-class Verdict(StrEnum):
+class WaitResult(StrEnum):
     """What a look at a service says to somebody who waits for it."""
 
     PENDING = "pending"
@@ -175,7 +179,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Awaited:
+class WaitCondition:
     """What somebody waits for: a version, else a status, else any status that stays.
 
     Attributes:
@@ -188,27 +192,27 @@ class Awaited:
     back: bool = False
     status: str = ""
 
-    def verdict(self, service: ServiceSnapshot) -> Verdict:
+    def verdict(self, service: ServiceSnapshot) -> WaitResult:
         """Judge a service."""
         if self.version:
             return self._of_version(service)
         if self.status:
             return self._of_status(service)
-        return Verdict.REACHED if service.is_settled else Verdict.PENDING
+        return WaitResult.REACHED if service.is_settled else WaitResult.PENDING
 
-    def _of_version(self, service: ServiceSnapshot) -> Verdict:
+    def _of_version(self, service: ServiceSnapshot) -> WaitResult:
         if not service.is_settled:
-            return Verdict.PENDING
+            return WaitResult.PENDING
         if service.status == ServiceStatus.RUNNING:
-            return Verdict.REACHED if self._answers(service) else Verdict.STALE
+            return WaitResult.REACHED if self._answers(service) else WaitResult.STALE
         if service.status != ServiceStatus.FAILED or self.back or service.latest_version < self.version:
-            return Verdict.STALE
-        return Verdict.FAILED
+            return WaitResult.STALE
+        return WaitResult.FAILED
 
-    def _of_status(self, service: ServiceSnapshot) -> Verdict:
+    def _of_status(self, service: ServiceSnapshot) -> WaitResult:
         if service.status == self.status:
-            return Verdict.REACHED
-        return Verdict.FAILED if service.status in FAILED_STATUSES else Verdict.PENDING
+            return WaitResult.REACHED
+        return WaitResult.FAILED if service.status in FAILED_STATUSES else WaitResult.PENDING
 
     def _answers(self, service: ServiceSnapshot) -> bool:
         # A number noted beforehand may be too small when two asked at the same time, never too large.

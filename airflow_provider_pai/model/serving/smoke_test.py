@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from airflow_provider_pai.errors import Problem
+
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
 _FINE = 200
@@ -68,12 +70,13 @@ class Answer:
         return not ((self.status == 503 and (not body or NO_UPSTREAM in body)) or (self.status == 404 and not body))
 
 
-def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
+def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[Problem]]:
     """Read an author's smoke test and say everything that is wrong with it; None stands for "not given"."""
     if value is None:
         return None, []
     if not isinstance(value, Mapping):
-        return None, [f"smoke_test must be a dict such as {{'path': '/health'}}, not {type(value).__name__}"]
+        text = f"must be a dict such as {{'path': '/health'}}, not {type(value).__name__}"
+        return None, [Problem("smoke_test", text)]
     problems = list(_problems(value))
     if problems:
         return None, problems
@@ -86,7 +89,7 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[str]]:
     return SmokeTest(**given), []
 
 
-def complaint(test: SmokeTest, answer: Answer) -> str:
+def response_problem(test: SmokeTest, answer: Answer) -> str:
     """Return what is wrong with an answer; empty when it is as it must be."""
     said = f"; it says {answer.text[:_SHOWN]!r}" if answer.text else ""
     if test.expect_status not in (None, answer.status):
@@ -123,51 +126,55 @@ def _same(expected: Any, found: Any) -> bool:
     return bool(expected == found and isinstance(expected, bool) == isinstance(found, bool))
 
 
-def _problems(value: Mapping[str, Any]) -> Iterator[str]:
+def _problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     known = tuple(item.name for item in fields(SmokeTest))
     for name in value:
         if name not in known:
-            yield f"smoke_test has the unknown member {name!r}; it may have {', '.join(known)}"
+            yield Problem("smoke_test", f"has the unknown member {name!r}; it may have {', '.join(known)}")
     yield from _request_problems(value)
     status, timeout = value.get("expect_status", _FINE), value.get("timeout", 10.0)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status < 600:
-        yield f"smoke_test['expect_status'] must be a status from 100 to 599, not {status!r}"
+        yield Problem("smoke_test", f"['expect_status'] must be a status from 100 to 599, not {status!r}")
     if timeout is not None and (not _is_number(timeout) or not math.isfinite(timeout) or timeout <= 0):
-        yield f"smoke_test['timeout'] must be a number of seconds above 0, not {timeout!r}"
+        yield Problem("smoke_test", f"['timeout'] must be a number of seconds above 0, not {timeout!r}")
     if not isinstance(value.get("expect_contains") or "", str):
-        yield f"smoke_test['expect_contains'] must be a text, not {value['expect_contains']!r:.60}"
+        yield Problem("smoke_test", f"['expect_contains'] must be a text, not {value['expect_contains']!r:.60}")
 
 
-def _request_problems(value: Mapping[str, Any]) -> Iterator[str]:
+def _request_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     if value.get("method", "GET") not in METHODS:
-        yield f"smoke_test['method'] must be one of {', '.join(METHODS)}, not {value['method']!r:.60}"
+        yield Problem("smoke_test", f"['method'] must be one of {', '.join(METHODS)}, not {value['method']!r:.60}")
     path = value.get("path") or ""
     if not isinstance(path, str) or (path and not path.startswith(("/", "?"))):
-        yield f"smoke_test['path'] must begin with a slash, not be {path!r:.60}"
+        yield Problem("smoke_test", f"['path'] must begin with a slash, not be {path!r:.60}")
     if value.get("json") is not None and value.get("data") is not None:
-        yield "smoke_test: 'json' and 'data' contradict each other: give one of them"
+        yield Problem("smoke_test", ": 'json' and 'data' contradict each other: give one of them")
     if not isinstance(value.get("data") or "", str):
-        yield f"smoke_test['data'] must be a text, not {type(value['data']).__name__}; give 'json' for other values"
+        yield Problem(
+            "smoke_test", f"['data'] must be a text, not {type(value['data']).__name__}; give 'json' for other values"
+        )
     for name in ("path", "data"):
         if isinstance(text := value.get(name), str) and any("\ud800" <= sign <= "\udfff" for sign in text):
-            yield f"smoke_test[{name!r}] holds half a character, which can't be sent: {text!r:.60}"
+            yield Problem("smoke_test", f"[{name!r}] holds half a character, which can't be sent: {text!r:.60}")
     yield from _header_problems(value.get("headers") or {})
     for name in ("json", "expect_json"):
         try:
             json.dumps(value.get(name), allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            yield f"smoke_test[{name!r}] must be a JSON value (texts, numbers, booleans, lists, dicts)"
+            yield Problem("smoke_test", f"[{name!r}] must be a JSON value (texts, numbers, booleans, lists, dicts)")
 
 
-def _header_problems(headers: Any) -> Iterator[str]:
+def _header_problems(headers: Any) -> Iterator[Problem]:
     if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
-        yield "smoke_test['headers'] must be a dict of texts"
+        yield Problem("smoke_test", "['headers'] must be a dict of texts")
         return
     for name, text in headers.items():
         if not _HEADER_NAME.fullmatch(name):
-            yield f"smoke_test['headers'] has {name!r:.60}, which is no name of a header"
+            yield Problem("smoke_test", f"['headers'] has {name!r:.60}, which is no name of a header")
         elif not _HEADER_VALUE.fullmatch(text):
-            yield f"smoke_test['headers'][{name!r:.60}] must be one line of Latin-1 without spaces at its ends"
+            yield Problem(
+                "smoke_test", f"['headers'][{name!r:.60}] must be one line of Latin-1 without spaces at its ends"
+            )
 
 
 def _is_number(value: Any) -> bool:

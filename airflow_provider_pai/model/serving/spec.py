@@ -77,6 +77,6 @@ SERVICE_ARGUMENTS = tuple(each.name for each in fields(ServiceSpec))
 """Names of what an author says of a service."""
 
 
-def slot_name(group: str, color: str) -> str:
+def pair_member_name(group: str, color: str) -> str:
     """Return the name of one of the two services that take turns in a group."""
     return f"{group}_{color}"

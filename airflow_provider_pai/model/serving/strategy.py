@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
@@ -17,12 +18,12 @@ DEFAULT_STEPS = (10, 50, 100)
 _FULL = 100
 
 
-WISHES = ("strategy", "steps", "step_pause", "keep_old", "smoke_test", "on_failure", "startup_timeout")
+ROLLOUT_ARGUMENTS = ("strategy", "steps", "step_pause", "keep_old", "smoke_test", "on_failure", "startup_timeout")
 """Names of what an author says of a deployment, beside the service itself."""
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RolloutOptions:
     """What a task wants of its deployment.
 
     Attributes:
@@ -42,21 +43,21 @@ class Wishes:
     leave: bool = False
 
 
-def read_wishes(arguments: Mapping[str, Any]) -> tuple[Wishes, list[str]]:
+def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, list[Problem]]:
     """Turn arguments into what is wanted of a deployment and say everything that is wrong with them.
 
     Args:
-        arguments: the operator's arguments by name, all of :data:`WISHES`.
+        arguments: the operator's arguments by name, all of :data:`ROLLOUT_ARGUMENTS`.
 
     Returns:
-        The wishes, which may be used only when there are no problems, and the problems.
+        The options, which may be used only when there are no problems, and the problems.
     """
-    given = {name: arguments[name] for name in WISHES}
+    given = {name: arguments[name] for name in ROLLOUT_ARGUMENTS}
     smoke_test, problems = read_smoke_test(given["smoke_test"])
     problems += _problems(given)
     if problems:
-        return Wishes(slots=given["strategy"] in (BLUE_GREEN, CANARY)), problems
-    wishes = Wishes(
+        return RolloutOptions(slots=given["strategy"] in (BLUE_GREEN, CANARY)), problems
+    options = RolloutOptions(
         smoke_test,
         slots=given["strategy"] != ROLLING,
         steps=_traffic_steps(given["strategy"], given["steps"]),
@@ -64,7 +65,7 @@ def read_wishes(arguments: Mapping[str, Any]) -> tuple[Wishes, list[str]]:
         keep_old=bool(given["keep_old"]),
         leave=given["on_failure"] == LEAVE,
     )
-    return wishes, []
+    return options, []
 
 
 def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...]:
@@ -75,20 +76,22 @@ def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...
     return given if given[-1] == _FULL else (*given, _FULL)
 
 
-def _problems(given: Mapping[str, Any]) -> Iterator[str]:
+def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     strategy, steps, pause, limit = (given[name] for name in ("strategy", "steps", "step_pause", "startup_timeout"))
     if strategy not in STRATEGIES:
-        yield f"strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}"
+        yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}")
     if given["on_failure"] not in (ROLLBACK, LEAVE):
-        yield f"on_failure must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}"
+        yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}")
     if not _is_number(pause) or not math.isfinite(pause) or pause < 0:
-        yield f"step_pause must be a number of seconds, at least 0, not {pause!r:.60}"
+        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {pause!r:.60}")
     if not _is_number(limit) or not math.isfinite(limit) or limit <= 0:
-        yield f"startup_timeout must be a number of seconds above 0, not {limit!r:.60}"
+        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {limit!r:.60}")
     if steps is not None and strategy != CANARY:
-        yield f"steps are for strategy={CANARY!r} only; leave them out"
+        yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
     elif steps is not None and not _are_steps(steps):
-        yield f"steps must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+        yield Problem(
+            "steps", f"must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+        )
 
 
 def _are_steps(steps: Any) -> bool:

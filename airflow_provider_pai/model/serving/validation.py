@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.reading import Reader, argument_of
+from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.serving.spec import (
     BLUE,
     CODE_MOUNT_PATH,
@@ -20,7 +20,7 @@ from airflow_provider_pai.model.serving.spec import (
     MODEL_MOUNT_PATH,
     RESERVED_PORTS,
     ServiceSpec,
-    slot_name,
+    pair_member_name,
 )
 from airflow_provider_pai.model.training.resource_validation import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.training.resources import UserVpcConfig
@@ -44,7 +44,7 @@ _TEXTS = (
 )
 
 
-def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[str]]:
+def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[Problem]]:
     """Turn arguments, as they come out of a DAG file, into a spec and say everything that is wrong with them.
 
     Args:
@@ -71,17 +71,19 @@ def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[str]]:
         extra_config=reader.json("extra_config"),
     )
     found = [*reader.problems, *_empty_problems(texts)]
-    return spec, [*found, *(text for text in service_problems(spec) if argument_of(text) not in reader.unread)]
+    return spec, [*found, *(found for found in service_problems(spec) if found.argument not in reader.unread)]
 
 
-def _empty_problems(texts: Mapping[str, str | None]) -> Iterator[str]:
+def _empty_problems(texts: Mapping[str, str | None]) -> Iterator[Problem]:
     """An empty text is what a template leaves of a value that is not there; it must not mean "none"."""
     for name in ("model_uri", "source_dir", "group", "resource_id", "processor"):
         if texts[name] == "":
-            yield f"{name} is empty: the template or task that it comes from gave nothing; give it, or leave it out"
+            yield Problem(
+                name, "is empty: the template or task that it comes from gave nothing; give it, or leave it out"
+            )
 
 
-def lost_problems(arguments: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
+def missing_value_problems(arguments: Mapping[str, Any], given: Iterable[str]) -> Iterator[Problem]:
     """Yield which arguments have become None: a service must not go without what its author has given it.
 
     Args:
@@ -90,7 +92,9 @@ def lost_problems(arguments: Mapping[str, Any], given: Iterable[str]) -> Iterato
     """
     for name in given:
         if arguments[name] is None:
-            yield f"{name} is None: the template or task that it comes from gave nothing; give it, or leave it out"
+            yield Problem(
+                name, "is None: the template or task that it comes from gave nothing; give it, or leave it out"
+            )
 
 
 def checked_service(arguments: Mapping[str, Any]) -> ServiceSpec:
@@ -105,7 +109,7 @@ def checked_service(arguments: Mapping[str, Any]) -> ServiceSpec:
     return spec
 
 
-def service_problems(spec: ServiceSpec) -> list[str]:
+def service_problems(spec: ServiceSpec) -> list[Problem]:
     """Return every reason why the service can't work, in its author's words; empty when there is none."""
     return [
         *name_problems("service_name", spec.service_name),
@@ -120,144 +124,164 @@ def service_problems(spec: ServiceSpec) -> list[str]:
     ]
 
 
-def name_problems(argument: str, name: str) -> Iterator[str]:
+def name_problems(argument: str, name: str) -> Iterator[Problem]:
     """Yield why EAS would refuse a name."""
     if not name:
-        yield f"{argument} is missing: give the name that callers know the service by"
+        yield Problem(argument, "is missing: give the name that callers know the service by")
     elif not _NAME.fullmatch(name):
-        yield f"{argument} {name!r:.80} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores"
+        yield Problem(
+            argument, f"{name!r:.80} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores"
+        )
 
 
-def slot_problems(spec: ServiceSpec) -> Iterator[str]:
+def pair_problems(spec: ServiceSpec) -> Iterator[Problem]:
     """Yield why a service can't have two slots that take turns in a group of its name."""
     if spec.group:
-        yield "group has no meaning with this strategy: the group is called service_name; leave it out"
-    longest = max((slot_name(spec.service_name, color) for color in (BLUE, GREEN)), key=len)
+        yield Problem("group", "has no meaning with this strategy: the group is called service_name; leave it out")
+    longest = max((pair_member_name(spec.service_name, color) for color in (BLUE, GREEN)), key=len)
     if not any(name_problems("service_name", spec.service_name)) and not _NAME.fullmatch(longest):
-        yield f"service_name {spec.service_name!r} is too long: its services would be called {longest!r}, and so on"
+        yield Problem(
+            "service_name", f"{spec.service_name!r} is too long: its services would be called {longest!r}, and so on"
+        )
 
 
-def _program_problems(spec: ServiceSpec) -> Iterator[str]:
+def _program_problems(spec: ServiceSpec) -> Iterator[Problem]:
     if spec.processor:
         for name in _CONTAINER_ONLY:
             if getattr(spec, name):
-                yield f"{name} and processor contradict each other: a processor is EAS's own program; give one of them"
+                yield Problem(
+                    name, "and processor contradict each other: a processor is EAS's own program; give one of them"
+                )
         if not spec.model_uri:
-            yield "model_uri is missing: say where the model is that the processor serves"
+            yield Problem("model_uri", "is missing: say where the model is that the processor serves")
         return
     if not spec.image_uri.strip():
-        yield "image_uri is missing: give the image of the container, or processor for one of EAS's own programs"
+        yield Problem(
+            "image_uri", "is missing: give the image of the container, or processor for one of EAS's own programs"
+        )
     elif re.search(r"\s", spec.image_uri):
-        yield f"image_uri {spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'"
+        yield Problem("image_uri", f"{spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'")
     if not spec.command.strip():
-        yield "command is missing: say what the container runs, for example 'python serve.py'"
+        yield Problem("command", "is missing: say what the container runs, for example 'python serve.py'")
     if not 0 < spec.port < 65536:
-        yield f"port must be from 1 to 65535, not {spec.port}"
+        yield Problem("port", f"must be from 1 to 65535, not {spec.port}")
     elif spec.port in RESERVED_PORTS:
-        yield f"port {spec.port} is reserved by EAS; listen on another, for example {DEFAULT_PORT}"
+        yield Problem("port", f"{spec.port} is reserved by EAS; listen on another, for example {DEFAULT_PORT}")
 
 
-def _model_problems(spec: ServiceSpec) -> Iterator[str]:
+def _model_problems(spec: ServiceSpec) -> Iterator[Problem]:
     if spec.model_uri:
         yield from _address_problems("model_uri", spec.model_uri)
     elif not spec.processor and spec.model_mount_path != MODEL_MOUNT_PATH:
-        yield "model_mount_path is given without model_uri; give the model's OSS folder, too"
+        yield Problem("model_mount_path", "is given without model_uri; give the model's OSS folder, too")
     path = spec.model_mount_path
     if not path.startswith("/") or posixpath.normpath(path) == "/" or ".." in path.split("/"):
-        yield f"model_mount_path must be a folder below the root, such as {MODEL_MOUNT_PATH}, not {path!r}"
+        yield Problem("model_mount_path", f"must be a folder below the root, such as {MODEL_MOUNT_PATH}, not {path!r}")
     elif spec.source_dir and f"{posixpath.normpath(path)}/" == CODE_MOUNT_PATH:
-        yield f"model_mount_path can't be {path!r}: source_dir is mounted there"
+        yield Problem("model_mount_path", f"can't be {path!r}: source_dir is mounted there")
 
 
-def _source_problems(source_dir: str) -> Iterator[str]:
+def _source_problems(source_dir: str) -> Iterator[Problem]:
     if source_dir.startswith("oss://"):
         yield from _address_problems("source_dir", source_dir)
         if source_dir.endswith((".tar.gz", ".tgz", ".zip")):
-            yield f"source_dir {source_dir!r} is an archive, which a service can't mount; give a folder"
+            yield Problem("source_dir", f"{source_dir!r} is an archive, which a service can't mount; give a folder")
     elif source_dir and ("://" in source_dir or not source_dir.strip()):
-        yield f"source_dir {source_dir!r} is neither a local folder nor an OSS folder; give one of them"
+        yield Problem("source_dir", f"{source_dir!r} is neither a local folder nor an OSS folder; give one of them")
 
 
-def _address_problems(argument: str, uri: str) -> Iterator[str]:
+def _address_problems(argument: str, uri: str) -> Iterator[Problem]:
     try:
         OssUri.parse(uri)
     except ValueError as error:
-        yield f"{argument}: {error}"
+        yield Problem(argument, f": {error}")
         return
     if uri != uri.strip():
-        yield f"{argument}: {uri!r} begins or ends with white space; remove it"
+        yield Problem(argument, f": {uri!r} begins or ends with white space; remove it")
 
 
-def _resource_problems(spec: ServiceSpec) -> Iterator[str]:
+def _resource_problems(spec: ServiceSpec) -> Iterator[Problem]:
     if spec.resource_id:
         yield from _group_problems(spec)
     else:
         if not spec.instance_type:
-            yield (
-                "instance_type is missing: give an ECS instance type such as 'ecs.c6.large', or resource_id, cpu and "
-                "memory for a resource group"
+            yield Problem(
+                "instance_type",
+                "is missing: give an ECS instance type such as 'ecs.c6.large', or resource_id, cpu and memory for a "
+                "resource group",
             )
         elif not INSTANCE_TYPE.fullmatch(spec.instance_type):
-            yield f"instance_type {spec.instance_type!r} is no ECS instance type; they look like 'ecs.c6.large'"
+            yield Problem(
+                "instance_type", f"{spec.instance_type!r} is no ECS instance type; they look like 'ecs.c6.large'"
+            )
         for name in ("cpu", "memory", "gpu"):
             if getattr(spec, name) is not None:
-                yield f"{name} counts in a resource group only; give resource_id, too, or leave it out"
+                yield Problem(name, "counts in a resource group only; give resource_id, too, or leave it out")
     if spec.instance_count < 1:
-        yield f"instance_count must be at least 1, not {spec.instance_count}"
+        yield Problem("instance_count", f"must be at least 1, not {spec.instance_count}")
     if vpc := spec.user_vpc_config:
         yield from vpc_problems(replace(vpc, extended_cidrs=(), default_route=""))
         for name in ("extended_cidrs", "default_route"):
             if getattr(vpc, name):
-                yield f"user_vpc_config[{name!r}] is for training jobs; EAS has no such member, leave it out"
+                yield Problem(
+                    "user_vpc_config", f"[{name!r}] is for training jobs; EAS has no such member, leave it out"
+                )
 
 
-def _group_problems(spec: ServiceSpec) -> Iterator[str]:
+def _group_problems(spec: ServiceSpec) -> Iterator[Problem]:
     if spec.instance_type:
-        yield "instance_type and resource_id contradict each other: give public resources or a resource group"
+        yield Problem(
+            "instance_type", "and resource_id contradict each other: give public resources or a resource group"
+        )
     if not _RESOURCE_ID.fullmatch(spec.resource_id):
-        yield f"resource_id {spec.resource_id!r} is no id of a resource group; they look like 'eas-r-abc123'"
+        yield Problem(
+            "resource_id", f"{spec.resource_id!r} is no id of a resource group; they look like 'eas-r-abc123'"
+        )
     for name, unit in (("cpu", "vCPUs"), ("memory", "GiB")):
         value = getattr(spec, name)
         if value is None:
-            yield f"{name} is missing: say how many {unit} an instance takes of the resource group"
+            yield Problem(name, f"is missing: say how many {unit} an instance takes of the resource group")
         elif not (math.isfinite(value) and value > 0):
-            yield f"{name} must be a number of {unit} above 0, not {value}"
+            yield Problem(name, f"must be a number of {unit} above 0, not {value}")
     if spec.gpu is not None and spec.gpu < 0:
-        yield f"gpu must be a number of GPUs, at least 0, not {spec.gpu}"
+        yield Problem("gpu", f"must be a number of GPUs, at least 0, not {spec.gpu}")
 
 
-def _check_problems(check: Mapping[str, Any]) -> Iterator[str]:
+def _check_problems(check: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in check.items():
         if name == "path":
             if not isinstance(value, str) or not value.startswith("/"):
-                yield f"health_check['path'] must begin with a slash, not be {value!r}"
+                yield Problem("health_check", f"['path'] must begin with a slash, not be {value!r}")
         elif name not in _CHECK_NUMBERS:
-            yield f"health_check has the unknown member {name!r}; it may have path, {', '.join(_CHECK_NUMBERS)}"
+            yield Problem(
+                "health_check", f"has the unknown member {name!r}; it may have path, {', '.join(_CHECK_NUMBERS)}"
+            )
         elif not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            yield f"health_check[{name!r}] must be a whole number, at least 0, not {value!r}"
+            yield Problem("health_check", f"[{name!r}] must be a whole number, at least 0, not {value!r}")
 
 
-def _line_problems(spec: ServiceSpec) -> Iterator[str]:
+def _line_problems(spec: ServiceSpec) -> Iterator[Problem]:
     yield from environment_problems(spec.environments, spec.requirements)
     for name in spec.labels:
         if not name or name.startswith(_RESERVED_PREFIX):
-            yield f"labels: {name!r} must be a name that does not begin with {_RESERVED_PREFIX!r}"
+            yield Problem("labels", f": {name!r} must be a name that does not begin with {_RESERVED_PREFIX!r}")
     if {"name", "labels"} & set(spec.extra_config):
-        yield "extra_config can't have 'name' or 'labels': there are arguments for them"
+        yield Problem("extra_config", "can't have 'name' or 'labels': there are arguments for them")
     metadata = spec.extra_config.get("metadata")
     if isinstance(metadata, Mapping) and "name" in metadata:
-        yield "extra_config['metadata'] can't have 'name': service_name is the argument for it"
+        yield Problem("extra_config", "['metadata'] can't have 'name': service_name is the argument for it")
 
 
-def _character_problems(spec: ServiceSpec) -> Iterator[str]:
-    texts = {name: getattr(spec, name) for name in _TEXTS}
-    texts |= {f"requirements[{number}]": line for number, line in enumerate(spec.requirements)}
+def _character_problems(spec: ServiceSpec) -> Iterator[Problem]:
+    texts = {(name, ""): getattr(spec, name) for name in _TEXTS}
+    texts |= {("requirements", f"[{number}]"): line for number, line in enumerate(spec.requirements)}
     texts |= {
-        f"{name}[{key!r}]": key + value
+        (name, f"[{key!r}]"): key + value
         for name in ("environments", "labels")
         for key, value in getattr(spec, name).items()
     }
-    texts |= {name: json.dumps(getattr(spec, name), ensure_ascii=False) for name in ("health_check", "extra_config")}
+    for name in ("health_check", "extra_config"):
+        texts[name, ""] = json.dumps(getattr(spec, name), ensure_ascii=False)
     yield from character_problems(texts)
 
 

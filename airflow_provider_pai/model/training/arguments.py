@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.images.image import ImageQuery
-from airflow_provider_pai.model.reading import Reader, argument_of, kind
+from airflow_provider_pai.model.reading import Reader, kind
 from airflow_provider_pai.model.training.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
@@ -18,7 +18,7 @@ _ASKED_FOR = ImageQuery("-")
 """Stands for a query that can't be read, so that there is no second complaint about a missing image."""
 
 
-def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[str]]:
+def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[Problem]]:
     """Turn arguments into a spec and say everything that is wrong with them.
 
     Args:
@@ -50,7 +50,7 @@ def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[str]]
         **resources,
     )
     # What could not be read is "missing" only to the spec, not to its author.
-    return spec, [*reader.problems, *(text for text in problems(spec) if argument_of(text) not in reader.unread)]
+    return spec, [*reader.problems, *(found for found in problems(spec) if found.argument not in reader.unread)]
 
 
 def checked_spec(arguments: Mapping[str, Any]) -> TrainingJobSpec:
@@ -94,19 +94,22 @@ def _image(reader: Reader) -> ImageQuery | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        reader.problems.append(f"image must be a dict such as {{'framework_name': 'PyTorch'}}, not {kind(value)}")
+        text = f"must be a dict such as {{'framework_name': 'PyTorch'}}, not {kind(value)}"
+        reader.problems.append(Problem("image", text))
         return _ASKED_FOR
     unknown = sorted(set(map(str, value)) - set(_IMAGE_MEMBERS))
     if unknown:
-        reader.problems.append(f"image: unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}")
+        text = f": unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}"
+        reader.problems.append(Problem("image", text))
     wrong = [name for name in _IMAGE_TEXTS if not isinstance(value.get(name, ""), str)]
-    reader.problems.extend(f"image[{name!r}] must be a text, not {kind(value[name])}" for name in wrong)
+    for name in wrong:
+        reader.problems.append(Problem("image", f"[{name!r}] must be a text, not {kind(value[name])}"))
     if not value.get("framework_name") and "framework_name" not in wrong:
-        reader.problems.append("image: framework_name is missing, for example 'PyTorch'")
+        reader.problems.append(Problem("image", ": framework_name is missing, for example 'PyTorch'"))
     if unknown or wrong or not value.get("framework_name"):
         return _ASKED_FOR
     query = ImageQuery(**value)
-    reader.problems.extend(f"image: {problem}" for problem in query.problems())
+    reader.problems.extend(Problem("image", f": {problem}") for problem in query.problems())
     return query
 
 
@@ -116,9 +119,9 @@ def _metrics(reader: Reader) -> tuple[MetricDefinition, ...]:
         return ()
     if isinstance(value, Sequence) and all(_is_metric(item) for item in value):
         return tuple(MetricDefinition(item["name"], item["regex"]) for item in value)
+    text = "must be a list of dicts with 'name' and 'regex', for example "
     reader.problems.append(
-        "metric_definitions must be a list of dicts with 'name' and 'regex', for example "
-        "[{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]"
+        Problem("metric_definitions", text + "[{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]")
     )
     return ()
 

@@ -12,18 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_pai.errors import (
-    APIError,
-    AuthError,
-    JobCommandError,
-    JobDataError,
-    JobError,
-    JobFailedError,
-    JobStoppedError,
-    JobTimeoutError,
-    SpecError,
-)
-from airflow_provider_pai.model.training.evidence import Evidence
+from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import (
     EXIT_CODE,
     EXIT_CODES,
@@ -36,7 +25,8 @@ from airflow_provider_pai.model.training.failure_reasons import (
     STOPPED,
     STOPPED_BY_AIRFLOW,
     UNEXPLAINED,
-    Reason,
+    FailureKind,
+    FailureReason,
     Retry,
 )
 from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
@@ -44,7 +34,7 @@ from airflow_provider_pai.model.training.status import JobStatus
 
 _INSTANCE = re.compile(r"^\[[\w.-]+\] ")
 """What a line begins with when a job has several instances."""
-_HINTED = (JobCommandError, JobDataError, JobFailedError)
+_HINTED = (FailureKind.COMMAND, FailureKind.DATA, FailureKind.UNEXPLAINED)
 """Kinds of ends that the log may explain, exactly these: a job without a machine has no log that could."""
 _WRONG_BODY = ("Missing", "Invalid", "BadRequest")
 _PASSING = ("InvalidTimeStamp",)
@@ -55,89 +45,86 @@ class Diagnosis:
     """What is thought of a job that ended badly.
 
     Attributes:
-        evidence: what it rests on.
-        kind: the error that the task fails with.
+        details: what it rests on.
+        kind: what sort of failure it is.
         retry: what another attempt makes of it.
         cause: what happened; one sentence without its full stop.
         advice: what the author can do; sentences.
         hint: what the log adds; empty when nothing is recognised.
     """
 
-    evidence: Evidence = field(repr=False)
-    kind: type[JobError]
+    details: FailureDetails = field(repr=False)
+    kind: FailureKind
     retry: Retry
     cause: str
     advice: str
     hint: str = ""
 
 
-def diagnose(evidence: Evidence, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
+def diagnose(details: FailureDetails, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
     """Return why a job ended badly.
 
     Args:
-        evidence: the job, and what the service says of its end.
+        details: the job, and what the service says of its end.
         overdue: whether Airflow stopped it, because it did not end in the task's time.
         resumable: whether another job goes on where this one stopped, from checkpoints.
     """
     if overdue:
-        reason = OVERDUE if evidence.has_run else OVERDUE_IN_QUEUE
+        reason = OVERDUE if details.has_run else OVERDUE_IN_QUEUE
     else:
-        reason = _by_code(evidence) or _by_words(evidence) or _by_exit_code(evidence) or _by_status(evidence)
-    if reason.kind is JobStoppedError and STOPPING_LABEL in evidence.job.labels:
+        reason = _by_code(details) or _by_words(details) or _by_exit_code(details) or _by_status(details)
+    if reason.kind is FailureKind.STOPPED and STOPPING_LABEL in details.job.labels:
         reason = STOPPED_BY_AIRFLOW
-    if reason.kind is JobTimeoutError and resumable:
+    if reason.kind is FailureKind.TIMEOUT and resumable:
         reason = replace(reason, retry=Retry.AS_USUAL)
-    hint = _hint(evidence.log_tail) if reason.kind in _HINTED else ""
-    return Diagnosis(evidence, reason.kind, reason.retry, reason.cause, reason.advice, hint)
+    hint = _hint(details.log_tail) if reason.kind in _HINTED else ""
+    return Diagnosis(details, reason.kind, reason.retry, reason.cause, reason.advice, hint)
 
 
-def retry_of(error: BaseException) -> Retry:
-    """Return what another attempt of the task makes of an error: :attr:`Retry.AS_USUAL` for all it knows nothing of."""
-    if isinstance(error, JobError):
-        return error.diagnosis.retry if error.diagnosis else Retry.AS_USUAL
-    if isinstance(error, SpecError | AuthError):
-        return Retry.NEVER
-    if isinstance(error, APIError):
-        return _of_refusal(error)
-    return Retry.AS_USUAL
+def retry_of_refusal(operation: str, status: int, code: str) -> Retry:
+    """Return what another attempt makes of a refused request.
 
+    A refused create is a job that never began; quotas are checked there, too [inferred].
 
-def _of_refusal(error: APIError) -> Retry:
-    """A refused create is a job that never began; quotas are checked there, too [inferred]."""
-    if error.operation != "CreateTrainingJob":
+    Args:
+        operation: the operation that was refused.
+        status: HTTP status of the answer.
+        code: the service's error code.
+    """
+    if operation != "CreateTrainingJob":
         return Retry.AS_USUAL
-    reason = next((reason for reason in REASONS if reason.has_code(error.code)), None)
+    reason = next((reason for reason in REASONS if reason.has_code(code)), None)
     if reason:
         return reason.retry
     # What is wrong with the body is wrong with the next one, too (pai-api.md 1.6).
-    wrong = error.status == 400 and error.code.startswith(_WRONG_BODY) and not error.code.startswith(_PASSING)
+    wrong = status == 400 and code.startswith(_WRONG_BODY) and not code.startswith(_PASSING)
     return Retry.NEVER if wrong else Retry.AS_USUAL
 
 
-def _by_code(evidence: Evidence) -> Reason | None:
-    found = (reason for code in evidence.codes() if code for reason in REASONS if reason.has_code(code))
+def _by_code(details: FailureDetails) -> FailureReason | None:
+    found = (reason for code in details.codes() if code for reason in REASONS if reason.has_code(code))
     reason = next(found, None)
     if reason is None:
         return None
     more_telling = [each for each in REASONS[: REASONS.index(reason)] if each.kind is reason.kind]
-    if told := _told(evidence, more_telling):
+    if told := _told(details, more_telling):
         return told
-    return _by_exit_code(evidence) or reason if reason.kind is JobCommandError else reason
+    return _by_exit_code(details) or reason if reason.kind is FailureKind.COMMAND else reason
 
 
-def _by_words(evidence: Evidence) -> Reason | None:
-    return _told(evidence, REASONS)
+def _by_words(details: FailureDetails) -> FailureReason | None:
+    return _told(details, REASONS)
 
 
-def _told(evidence: Evidence, reasons: Sequence[Reason]) -> Reason | None:
-    found = (reason for message in evidence.messages() if message for reason in reasons if reason.is_told_by(message))
+def _told(details: FailureDetails, reasons: Sequence[FailureReason]) -> FailureReason | None:
+    found = (reason for message in details.messages() if message for reason in reasons if reason.is_told_by(message))
     return next(found, None)
 
 
-def _by_exit_code(evidence: Evidence) -> Reason | None:
-    code = next(filter(None, map(_exit_code, evidence.messages())), None) or _common_exit_code(evidence.events)
+def _by_exit_code(details: FailureDetails) -> FailureReason | None:
+    code = next(filter(None, map(_exit_code, details.messages())), None) or _common_exit_code(details.events)
     # Who stops a job ends its command, so there the exit code is no cause.
-    if code is None or evidence.job.status == JobStatus.TERMINATED:
+    if code is None or details.job.status == JobStatus.TERMINATED:
         return None
     reason = EXIT_CODES.get(code, OTHER_EXIT_CODE)
     return replace(reason, cause=f"{reason.cause} (exit code {code})")
@@ -154,10 +141,10 @@ def _common_exit_code(events: tuple[str, ...]) -> int | None:
     return codes.pop() if len(codes) == 1 else None
 
 
-def _by_status(evidence: Evidence) -> Reason:
-    if evidence.job.status == JobStatus.TERMINATED:
+def _by_status(details: FailureDetails) -> FailureReason:
+    if details.job.status == JobStatus.TERMINATED:
         return STOPPED
-    return UNEXPLAINED if evidence.has_run else NEVER_RAN
+    return UNEXPLAINED if details.has_run else NEVER_RAN
 
 
 def _hint(log_tail: tuple[str, ...]) -> str:

@@ -21,18 +21,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from airflow_provider_pai.errors import (
-    JobCapacityError,
-    JobCommandError,
-    JobDataError,
-    JobError,
-    JobFailedError,
-    JobImageError,
-    JobInterruptedError,
-    JobPermissionError,
-    JobStoppedError,
-    JobTimeoutError,
-)
+
+class FailureKind(StrEnum):
+    """What sort of failure a job's bad end is: who must act, and how."""
+
+    UNEXPLAINED = "unexplained"
+    """PAI's own failure, or one that PAI does not explain."""
+    COMMAND = "command"
+    """The command failed: the author mends the code."""
+    DATA = "data"
+    """What the job reads or writes: the author mends data, source code or requirements."""
+    IMAGE = "image"
+    """The image can't be pulled: the author gives another, or access to it."""
+    PERMISSION = "permission"
+    """The job may not do what it must: an administrator grants it."""
+    CAPACITY = "capacity"
+    """No quota or no machine: wait longer than usual."""
+    INTERRUPTED = "interrupted"
+    """The machine was taken away: try again, as it is."""
+    STOPPED = "stopped"
+    """A person stopped it: ask before starting it again."""
+    TIMEOUT = "timeout"
+    """It did not end in time."""
 
 
 class Retry(StrEnum):
@@ -47,11 +57,11 @@ class Retry(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reason:
+class FailureReason:
     """One way to end badly.
 
     Attributes:
-        kind: the error that the task fails with.
+        kind: what sort of failure it is.
         retry: what another attempt makes of it.
         cause: what happened; one sentence without its full stop.
         advice: what the author can do; sentences.
@@ -59,7 +69,7 @@ class Reason:
         words: regular expression that finds it in the service's messages, in any case; empty for none.
     """
 
-    kind: type[JobError]
+    kind: FailureKind
     retry: Retry
     cause: str
     advice: str
@@ -75,9 +85,9 @@ class Reason:
         return bool(self.words) and re.search(self.words, message, re.IGNORECASE | re.DOTALL) is not None
 
 
-REASONS: tuple[Reason, ...] = (
-    Reason(
-        JobImageError,
+REASONS: tuple[FailureReason, ...] = (
+    FailureReason(
+        FailureKind.IMAGE,
         Retry.NEVER,
         "There is no such image, or no access to it",
         "Check image_uri: its registry, name and tag, and that PAI may pull from that registry.",
@@ -86,8 +96,8 @@ REASONS: tuple[Reason, ...] = (
         words=r"no such image|\bimage\b.{0,200}\b(not found|does not exist)|\bmanifest\b.{0,200}\b(unknown|not found)"
         r"|\b(pull|image|registry)\b.{0,200}\bunauthorized\b|InvalidImageName|pull access denied",
     ),
-    Reason(
-        JobImageError,
+    FailureReason(
+        FailureKind.IMAGE,
         Retry.AS_USUAL,
         "The image could not be pulled",
         "Check image_uri and that its registry can be reached from the job's network; the events say more.",
@@ -95,8 +105,8 @@ REASONS: tuple[Reason, ...] = (
         codes=("ErrImagePull", "ImagePullBackOff", "ImagePull*"),
         words=r"ErrImagePull|ImagePullBackOff|\bpull(ing)?\b.{0,40}\bimage\b",
     ),
-    Reason(
-        JobInterruptedError,
+    FailureReason(
+        FailureKind.INTERRUPTED,
         Retry.AS_USUAL,
         "The job's machine was taken away from it",
         "Nothing is wrong with the job. Give checkpoints_path, so that another attempt goes on where this one stopped.",
@@ -104,8 +114,8 @@ REASONS: tuple[Reason, ...] = (
         codes=("*Preempted*", "*Evicted*", "*Reclaimed*", "SpotInterrupt*"),
         words=r"preempted|evicted|\breclaim|\bspot\b.{0,80}\b(interrupted|released|terminated|taken)",
     ),
-    Reason(
-        JobCapacityError,
+    FailureReason(
+        FailureKind.CAPACITY,
         Retry.LATER,
         "There is no quota or no machine left for the job",
         "Wait, take another instance_type or fewer instances, or ask for more quota.",
@@ -124,8 +134,8 @@ REASONS: tuple[Reason, ...] = (
         words=r"resource type is not enough|OutOfGPU|NotEnoughGPU|\binsufficient (\S+ )?(cpu|memory|gpu|resource|quota)"
         r"|\binsufficient nvidia|\bquota\b.{0,80}\bexceed|\bexceed\w*\b.{0,80}\bquota\b|\bNoStock\b|out of stock",
     ),
-    Reason(
-        JobPermissionError,
+    FailureReason(
+        FailureKind.PERMISSION,
         Retry.NEVER,
         "The job may not do what it must",
         "Let an administrator check the RAM policies: of the job's role, of the OSS buckets it reads and writes, "
@@ -134,8 +144,8 @@ REASONS: tuple[Reason, ...] = (
         codes=("Forbidden*", "NoPermission*", "AccessDenied*", "InvalidAccessKeyId*", "SignatureDoesNotMatch"),
         words=r"AccessDenied|access denied|Forbidden\.RAM|NoPermission|\bnot authorized\b|no right to access",
     ),
-    Reason(
-        JobTimeoutError,
+    FailureReason(
+        FailureKind.TIMEOUT,
         Retry.NEVER,
         "PAI ended the job because it ran as long as it may",
         "Raise max_run_time (and execution_timeout, which limits it), or give checkpoints_path, so that another "
@@ -144,8 +154,8 @@ REASONS: tuple[Reason, ...] = (
         codes=("MaxRunningTimeExceeded", "*MaxRunningTime*"),
         words=r"max(imum)?[ _]?running[ _]?time|ran longer than its limit|running time limit",
     ),
-    Reason(
-        JobStoppedError,
+    FailureReason(
+        FailureKind.STOPPED,
         Retry.NEVER,
         "Somebody stopped the job",
         "Ask who stopped it, and why; clear the task to train after all.",
@@ -153,15 +163,15 @@ REASONS: tuple[Reason, ...] = (
         codes=("StoppedByUser", "JobStoppedByUser"),
         words=r"stopped by (the )?user",
     ),
-    Reason(
-        JobDataError,
+    FailureReason(
+        FailureKind.DATA,
         Retry.AS_USUAL,
         "The job's requirements could not be installed",
         "Check their names and versions, and that the job's network reaches the package index.",
         codes=("RequirementsFailed",),  # [local]
     ),
-    Reason(
-        JobDataError,
+    FailureReason(
+        FailureKind.DATA,
         Retry.AS_USUAL,
         "What the job reads or writes could not be made ready or stored",
         "Check that the inputs and the source code are where the job looks for them, that the requirements can be "
@@ -177,23 +187,23 @@ REASONS: tuple[Reason, ...] = (
         ),
         words=r"NoSuchKey|NoSuchBucket",
     ),
-    Reason(
-        JobCommandError,
+    FailureReason(
+        FailureKind.COMMAND,
         Retry.NEVER,
         "The command needs more memory than its machine has",
         "Take an instance_type with more memory, or let the command use less, with a smaller batch for instance.",
         codes=("OOMKilled",),  # [skills], as a container's reason
         words=r"OOMKilled",
     ),
-    Reason(
-        JobCommandError,
+    FailureReason(
+        FailureKind.COMMAND,
         Retry.NEVER,
         "The command failed",
         "Read its last log lines.",
         codes=("UserCommandFailed",),  # [local]
     ),
-    Reason(
-        JobFailedError,
+    FailureReason(
+        FailureKind.UNEXPLAINED,
         Retry.AS_USUAL,
         "PAI itself, or a machine of it, failed",
         "Nothing is known to be wrong with the job: try again.",
@@ -213,85 +223,85 @@ REASONS: tuple[Reason, ...] = (
 """From the most telling to the least; the first that fits counts."""
 
 _MEND = "Read the job's last log lines and mend the command."
-EXIT_CODES: Mapping[int, Reason] = {
+EXIT_CODES: Mapping[int, FailureReason] = {
     # 1 to 245: [skills]
-    126: Reason(
-        JobCommandError,
+    126: FailureReason(
+        FailureKind.COMMAND,
         Retry.NEVER,
         "The command is not executable",
         "Start scripts with their interpreter, as in python train.py or sh run.sh.",
     ),
-    127: Reason(
-        JobCommandError,
+    127: FailureReason(
+        FailureKind.COMMAND,
         Retry.NEVER,
         "The command was not found",
         "Check its spelling, and that the image or the requirements bring it.",
     ),
-    137: Reason(
-        JobCommandError,
+    137: FailureReason(
+        FailureKind.COMMAND,
         Retry.AS_USUAL,  # memory or an end from outside: the code alone does not tell
         "The command was killed, most often for lack of memory",
         "Take an instance_type with more memory, or let the command use less, with a smaller batch for instance.",
     ),
-    139: Reason(
-        JobCommandError,
+    139: FailureReason(
+        FailureKind.COMMAND,
         Retry.NEVER,
         "The command broke off with a segmentation fault",
         "Look for a library that does not fit the image: its CUDA, its driver or its Python.",
     ),
-    143: Reason(
-        JobInterruptedError,
+    143: FailureReason(
+        FailureKind.INTERRUPTED,
         Retry.AS_USUAL,
         "The command was ended from outside, as when its machine is taken away",
         "Give checkpoints_path, so that another attempt goes on where this one stopped.",
     ),
-    245: Reason(
-        JobCommandError,
+    245: FailureReason(
+        FailureKind.COMMAND,
         Retry.AS_USUAL,  # a network or another machine may be the cause
         "The command's instances lost each other, as when NCCL waits in vain",
         "Look in the log of every instance for the first that failed.",
     ),
 }
 """What exit codes tell beyond "it failed"."""
-OTHER_EXIT_CODE = Reason(JobCommandError, Retry.NEVER, "The command failed", _MEND)
+OTHER_EXIT_CODE = FailureReason(FailureKind.COMMAND, Retry.NEVER, "The command failed", _MEND)
 EXIT_CODE = re.compile(
     r"\bexit(?:ed)?[ _]?(?:with )?(?:exit )?(?:code|status)\W{0,3}([1-9]\d{0,2})\b|\bexitCode\W{1,3}([1-9]\d{0,2})\b",
     re.IGNORECASE,
 )
 """How DLC's events [skills] and local PAI name exit codes."""
 
-STOPPED_BY_AIRFLOW = Reason(
-    JobStoppedError,
+STOPPED_BY_AIRFLOW = FailureReason(
+    FailureKind.STOPPED,
     Retry.AS_USUAL,
     "Airflow itself stopped the job, for an attempt of the task that was over",
     "Nothing is wrong with the job: try again.",
 )
-STOPPED = Reason(
-    JobStoppedError,
+STOPPED = FailureReason(
+    FailureKind.STOPPED,
     Retry.AS_USUAL,  # PAI may end a job that ran out of time so, too [inferred]
     "The job was stopped; PAI does not say by whom",
     "Look at its page in PAI's console: somebody may have stopped it, or PAI at max_run_time.",
 )
-UNEXPLAINED = Reason(
-    JobFailedError,
+UNEXPLAINED = FailureReason(
+    FailureKind.UNEXPLAINED,
     Retry.AS_USUAL,
     "The job failed after it had started; PAI does not say why",
     "Most often the command itself failed: read its last log lines.",
 )
-NEVER_RAN = Reason(
-    JobFailedError,
+NEVER_RAN = FailureReason(
+    FailureKind.UNEXPLAINED,
     Retry.AS_USUAL,
     "The job failed before its command was started; PAI does not say why",
     "Look at its events on its page in PAI's console: image, quota, data and permissions come into question.",
 )
-OVERDUE = Reason(
-    JobTimeoutError,
+OVERDUE = FailureReason(
+    FailureKind.TIMEOUT,
     Retry.NEVER,
     "The job was still running when execution_timeout passed, and was stopped",
     "Raise execution_timeout, or give checkpoints_path, so that another attempt goes on where this one stopped.",
 )
-OVERDUE_IN_QUEUE = Reason(
-    JobTimeoutError,
+OVERDUE_IN_QUEUE = FailureReason(
+    FailureKind.TIMEOUT,
     Retry.AS_USUAL,
     "The job had not even started when execution_timeout passed, and was stopped",
     "Raise execution_timeout, take another instance_type or fewer instances, or ask for more quota.",

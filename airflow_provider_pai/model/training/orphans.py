@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_provider_pai.model.training.ownership import DETACHED_LABEL, JobIdentity, identity_in
+from airflow_provider_pai.model.training.ownership import DETACHED_LABEL, JobOwner, owner_of
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
 MIN_AGE = timedelta(minutes=10)
@@ -29,7 +29,7 @@ class Orphan:
     """
 
     job: JobSnapshot
-    owner: JobIdentity
+    owner: JobOwner
     state: str
 
 
@@ -48,7 +48,7 @@ def find_orphans(jobs: Iterable[JobSnapshot], deployment: str, before: datetime,
     found = []
     for job in jobs:
         created = moment(job.created)
-        owner = identity_in(job, deployment)
+        owner = owner_of(job, deployment)
         if owner is None or created is None or created > before or job.is_terminal or DETACHED_LABEL in job.labels:
             continue
         state = state_of(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)

@@ -1,6 +1,6 @@
 """Which task attempt a job belongs to, and what to do about the jobs an attempt finds.
 
-PAI's create call has no client token, so identity is carried by labels of the job.
+PAI's create call has no client token, so owner is carried by labels of the job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LABEL_BYTES = 128
 
 
 @dataclass(frozen=True)
-class JobIdentity:
+class JobOwner:
     """The task attempt that wants a job.
 
     Attributes:
@@ -81,7 +81,7 @@ class JobIdentity:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AdoptionPlan:
     """What an attempt does about the jobs it found.
 
     Attributes:
@@ -95,7 +95,7 @@ class Plan:
     superseded_by: JobSnapshot | None = None
 
 
-def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot], appeared: Collection[str] = ()) -> Plan:
+def plan_adoption(owner: JobOwner, jobs: Iterable[JobSnapshot], appeared: Collection[str] = ()) -> AdoptionPlan:
     """Decide: adopt this generation's active or succeeded job, stop older generations' active ones.
 
     A dead copy of an attempt that comes to life again after the task was cleared finds a newer generation's job; it
@@ -108,60 +108,60 @@ def plan(identity: JobIdentity, jobs: Iterable[JobSnapshot], appeared: Collectio
     one attempt choose the same; the others that are active are stopped.
 
     Args:
-        identity: the attempt.
+        owner: the attempt.
         jobs: the jobs that carry its key, of all generations.
         appeared: ids of jobs that were not there when the attempt looked for the first time.
     """
-    own = [job for job in jobs if job.labels.get(KEY_LABEL) == identity.key]
-    newer = [job for job in own if number(job, GENERATION_LABEL) > identity.generation]
+    own = [job for job in jobs if job.labels.get(KEY_LABEL) == owner.key]
+    newer = [job for job in own if label_number(job, GENERATION_LABEL) > owner.generation]
     if newer:
         left = [job for job in own if job not in newer and not job.is_terminal]
-        return Plan(stop=tuple(job.job_id for job in left), superseded_by=newer[0])
-    mine = [job for job in own if number(job, GENERATION_LABEL) == identity.generation]
-    older = [job for job in own if number(job, GENERATION_LABEL) < identity.generation and not job.is_terminal]
+        return AdoptionPlan(stop=tuple(job.job_id for job in left), superseded_by=newer[0])
+    mine = [job for job in own if label_number(job, GENERATION_LABEL) == owner.generation]
+    older = [job for job in own if label_number(job, GENERATION_LABEL) < owner.generation and not job.is_terminal]
     candidates = [
         job
         for job in mine
-        if (job.is_success and (not identity.is_first_try or job.job_id in appeared))
+        if (job.is_success and (not owner.is_first_try or job.job_id in appeared))
         or (not job.is_terminal and STOPPING_LABEL not in job.labels)
     ]
     candidates.sort(key=lambda job: (not job.is_success, job.created, job.job_id))
     adopted = candidates[0] if candidates else None
-    doubles = [job for job in candidates[1:] if not job.is_terminal]
-    return Plan(adopted, tuple(job.job_id for job in (*older, *doubles)))
+    duplicates = [job for job in candidates[1:] if not job.is_terminal]
+    return AdoptionPlan(adopted, tuple(job.job_id for job in (*older, *duplicates)))
 
 
-def ending(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
+def jobs_being_stopped(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
     """Return the active jobs of this generation that are being stopped; each may still succeed before it is."""
     return [
         job
         for job in jobs
-        if job.labels.get(KEY_LABEL) == identity.key
-        and number(job, GENERATION_LABEL) == identity.generation
+        if job.labels.get(KEY_LABEL) == owner.key
+        and label_number(job, GENERATION_LABEL) == owner.generation
         and STOPPING_LABEL in job.labels
         and not job.is_terminal
     ]
 
 
-def held(identity: JobIdentity, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
+def jobs_to_stop(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
     """Return the active jobs that are this attempt's to stop: no later try has taken them."""
     return [
         job
         for job in jobs
-        if job.labels.get(KEY_LABEL) == identity.key
-        and number(job, GENERATION_LABEL) == identity.generation
-        and number(job, TRY_LABEL) <= identity.try_number
+        if job.labels.get(KEY_LABEL) == owner.key
+        and label_number(job, GENERATION_LABEL) == owner.generation
+        and label_number(job, TRY_LABEL) <= owner.try_number
         and not job.is_terminal
     ]
 
 
-def number(job: JobSnapshot, label: str) -> int:
+def label_number(job: JobSnapshot, label: str) -> int:
     """Return the number a label of a job holds; 0 when it holds none."""
     text = job.labels.get(label, "")
     return int(text) if text.isdecimal() else 0
 
 
-def identity_in(job: JobSnapshot, deployment: str) -> JobIdentity | None:
+def owner_of(job: JobSnapshot, deployment: str) -> JobOwner | None:
     """Return the attempt that a job's labels name.
 
     Args:
@@ -175,8 +175,8 @@ def identity_in(job: JobSnapshot, deployment: str) -> JobIdentity | None:
     index = job.labels.get("airflow.map_index", "")
     if not index.removeprefix("-").isdecimal():
         return None
-    generation, tries = number(job, GENERATION_LABEL), number(job, TRY_LABEL)
-    found = JobIdentity(deployment, dag_id, run_id, task_id, int(index), generation, tries)
+    generation, tries = label_number(job, GENERATION_LABEL), label_number(job, TRY_LABEL)
+    found = JobOwner(deployment, dag_id, run_id, task_id, int(index), generation, tries)
     return found if found.key == job.labels.get(KEY_LABEL) else None
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobSnapshot, Transition, moment
 
 
-class JobStory:
+class StatusReporter:
     """Tells each status a job entered once and in order, also one that came and went between two looks.
 
     Args:

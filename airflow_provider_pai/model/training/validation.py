@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.training.ownership import RESERVED_PREFIX
 from airflow_provider_pai.model.training.resource_validation import resource_problems
@@ -35,7 +36,7 @@ _TEXTS_BY_NAME = ("hyperparameters", "inputs", "outputs", "environments", "label
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def problems(spec: TrainingJobSpec) -> list[str]:
+def problems(spec: TrainingJobSpec) -> list[Problem]:
     """Return every reason why the job can't be submitted, in its author's words; empty when there is none."""
     return [
         *_command_problems(spec),
@@ -49,53 +50,59 @@ def problems(spec: TrainingJobSpec) -> list[str]:
     ]
 
 
-def _command_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def _command_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     if spec.algorithm_name:
         yield from _algorithm_problems(spec)
     else:
         if not spec.command.strip():
-            yield "command is missing: say what the job runs, for example 'python train.py $PAI_USER_ARGS'"
+            yield Problem("command", "is missing: say what the job runs, for example 'python train.py $PAI_USER_ARGS'")
         yield from _image_problems(spec)
         for name in ("algorithm_version", "algorithm_provider"):
             if getattr(spec, name):
-                yield f"{name} is given without algorithm_name; give the algorithm's name, too"
+                yield Problem(name, "is given without algorithm_name; give the algorithm's name, too")
     if spec.job_type not in JOB_TYPES:
-        yield f"job_type must be one of {', '.join(JOB_TYPES)}, not {spec.job_type!r}"
+        yield Problem("job_type", f"must be one of {', '.join(JOB_TYPES)}, not {spec.job_type!r}")
     if not any(character.isalnum() for character in spec.base_job_name):
-        yield f"base_job_name {spec.base_job_name!r} has no letter and no digit; give it at least one"
+        yield Problem("base_job_name", f"{spec.base_job_name!r} has no letter and no digit; give it at least one")
     if spec.source_dir is not None and not spec.source_dir.strip():
-        yield "source_dir is empty: give a folder, an oss:// URI of a folder or a .tar.gz, or leave it out"
+        yield Problem("source_dir", "is empty: give a folder, an oss:// URI of a folder or a .tar.gz, or leave it out")
     if spec.max_run_time is not None and spec.max_run_time < 1:
-        yield f"max_run_time must be at least 1 second, not {spec.max_run_time}; leave it out for 30 days"
+        yield Problem("max_run_time", f"must be at least 1 second, not {spec.max_run_time}; leave it out for 30 days")
 
 
-def _algorithm_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def _algorithm_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     for name in ("command", "image_uri", "image", "metric_definitions"):
         if getattr(spec, name):
-            yield f"{name} and algorithm_name contradict each other: an algorithm has its own; give one of them"
+            yield Problem(name, "and algorithm_name contradict each other: an algorithm has its own; give one of them")
     if spec.job_type != DEFAULT_JOB_TYPE:
-        yield "job_type and algorithm_name contradict each other: an algorithm has its own; leave job_type out"
+        yield Problem(
+            "job_type", "and algorithm_name contradict each other: an algorithm has its own; leave job_type out"
+        )
 
 
-def _image_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def _image_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     if spec.image_uri and spec.image:
-        yield "image_uri and image contradict each other: give the URI of an image or a query of the catalog, not both"
+        yield Problem(
+            "image_uri", "and image contradict each other: give the URI of an image or a query of the catalog, not both"
+        )
     if not spec.image_uri and not spec.image and not spec.is_local:
-        yield "image_uri is missing: give an image's URI, or image={'framework_name': ...} to choose from the catalog"
+        yield Problem(
+            "image_uri", "is missing: give an image's URI, or image={'framework_name': ...} to choose from the catalog"
+        )
     elif spec.image_uri and re.search(r"\s", spec.image_uri):
-        yield f"image_uri {spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'"
+        yield Problem("image_uri", f"{spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'")
 
 
-def _channel_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def _channel_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     for name, uri in spec.inputs.items():
-        yield from _address_problems(f"inputs[{name!r}]", uri, _input_kind)
+        yield from _address_problems("inputs", uri, _input_kind, f"[{name!r}]")
     for name, uri in spec.outputs.items():
-        yield from _address_problems(f"outputs[{name!r}]", uri, _local_kind if spec.is_local else _output_kind)
+        yield from _address_problems("outputs", uri, _local_kind if spec.is_local else _output_kind, f"[{name!r}]")
     for argument in ("output_path", "checkpoints_path"):
         if uri := getattr(spec, argument):
             yield from _address_problems(argument, uri, _local_kind if spec.is_local else OssUri.parse)
     if spec.checkpoints_path and CHECKPOINTS_CHANNEL in spec.outputs:
-        yield "checkpoints_path and outputs['checkpoints'] contradict each other: give one of them"
+        yield Problem("checkpoints_path", "and outputs['checkpoints'] contradict each other: give one of them")
     if spec.source_dir and spec.source_dir.startswith("oss://"):
         yield from _source_problems(spec.source_dir)
 
@@ -117,71 +124,84 @@ def _local_kind(uri: str) -> None:
         raise ValueError(f"{uri!r} is no folder of this machine, where a local job leaves its outputs; give a path")
 
 
-def _address_problems(argument: str, uri: str, read: Callable[[str], object]) -> Iterator[str]:
+def _address_problems(argument: str, uri: str, read: Callable[[str], object], member: str = "") -> Iterator[Problem]:
     try:
         read(uri)
     except ValueError as error:
-        yield f"{argument}: {error}"
+        yield Problem(argument, f"{member}: {error}")
         return
     if uri != uri.strip():
         # It would be part of a file's name, and a folder's slash no longer the last character.
-        yield f"{argument}: {uri!r} begins or ends with white space; remove it"
+        yield Problem(argument, f"{member}: {uri!r} begins or ends with white space; remove it")
 
 
-def _source_problems(source_dir: str) -> Iterator[str]:
+def _source_problems(source_dir: str) -> Iterator[Problem]:
     found = list(_address_problems("source_dir", source_dir, OssUri.parse))
     yield from found
     if not found and not (uri := OssUri.parse(source_dir)).is_folder and not uri.key.endswith(".tar.gz"):
-        yield f"source_dir {source_dir!r} must be a folder (ending in /) or a .tar.gz archive"
+        yield Problem("source_dir", f"{source_dir!r} must be a folder (ending in /) or a .tar.gz archive")
 
 
-def _name_problems(argument: str, prefix: str, values: Mapping[str, str]) -> Iterator[str]:
+def _name_problems(argument: str, prefix: str, values: Mapping[str, str]) -> Iterator[Problem]:
     """Names become variables and folders; two that become the same variable would hide each other."""
     seen: dict[str, str] = {}
     for name in values:
         if not _CHANNEL.fullmatch(name):
-            yield f"{argument}: {name!r} is no name; use letters, digits, '_', and after the first place '.' and '-'"
+            yield Problem(
+                argument, f": {name!r} is no name; use letters, digits, '_', and after the first place '.' and '-'"
+            )
         variable = prefix + variable_name(name)
         if variable in seen:
-            yield f"{argument}: {seen[variable]!r} and {name!r} would both become {variable}; rename one"
+            yield Problem(argument, f": {seen[variable]!r} and {name!r} would both become {variable}; rename one")
         seen[variable] = name
 
 
-def _character_problems(spec: TrainingJobSpec) -> Iterator[str]:
-    texts = {name: getattr(spec, name) or "" for name in _TEXTS}
-    texts |= {f"{name}[{key!r}]": key + value for name in _TEXTS_BY_NAME for key, value in getattr(spec, name).items()}
-    texts |= {f"requirements[{number}]": line for number, line in enumerate(spec.requirements)}
-    texts |= {f"metric_definitions[{number}]": m.regex + m.name for number, m in enumerate(spec.metric_definitions)}
-    texts |= {name: json.dumps(getattr(spec, name), ensure_ascii=False) for name in ("settings", "credential_config")}
+def _character_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
+    texts = {(name, ""): getattr(spec, name) or "" for name in _TEXTS}
+    for name in _TEXTS_BY_NAME:
+        texts |= {(name, f"[{key!r}]"): key + value for key, value in getattr(spec, name).items()}
+    texts |= {("requirements", f"[{number}]"): line for number, line in enumerate(spec.requirements)}
+    for number, metric in enumerate(spec.metric_definitions):
+        texts["metric_definitions", f"[{number}]"] = metric.regex + metric.name
+    for name in ("settings", "credential_config"):
+        texts[name, ""] = json.dumps(getattr(spec, name), ensure_ascii=False)
     yield from character_problems(texts)
 
 
-def character_problems(texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield which texts, by argument, neither JSON in UTF-8 nor a process' arguments and variables can carry."""
-    for argument, text in texts.items():
+def character_problems(texts: Mapping[tuple[str, str], str]) -> Iterator[Problem]:
+    """Yield which texts, by argument and member, neither JSON in UTF-8 nor a process' variables can carry."""
+    for (argument, member), text in texts.items():
         if "\0" in text:
-            yield f"{argument} holds a NUL character; remove it"
+            yield Problem(argument, f"{member} holds a NUL character; remove it".lstrip())
         if _LONE_SURROGATE.search(text):
-            yield f"{argument} holds bytes that are no text ({text!r:.60}); read it with the right encoding"
+            yield Problem(
+                argument, f"{member} holds bytes that are no text ({text!r:.60}); use the right encoding".lstrip()
+            )
 
 
-def environment_problems(environments: Mapping[str, str], requirements: Sequence[str]) -> Iterator[str]:
+def environment_problems(environments: Mapping[str, str], requirements: Sequence[str]) -> Iterator[Problem]:
     """Yield which environment variables and requirements a container can't be given."""
     for name in environments:
         if not _ENVIRONMENT_NAME.fullmatch(name):
-            yield f"environments: {name!r} is no name of an environment variable; use letters, digits and '_'"
+            yield Problem(
+                "environments", f": {name!r} is no name of an environment variable; use letters, digits and '_'"
+            )
     for line in requirements:
         if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
-            yield f"requirements: {line!r} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
+            yield Problem(
+                "requirements", f": {line!r} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
+            )
 
 
-def _line_problems(spec: TrainingJobSpec) -> Iterator[str]:
+def _line_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     yield from environment_problems(spec.environments, spec.requirements)
     for name, value in spec.labels.items():
         if name.startswith(RESERVED_PREFIX):
-            yield f"labels: {name!r} is reserved for what identifies the task of a job; use another name"
+            yield Problem("labels", f": {name!r} is reserved for what identifies the task of a job; use another name")
         if not name or max(_size(name), _size(value)) > _MAX_LABEL_BYTES:
-            yield f"labels: {name!r} must have a name, and name and value at most {_MAX_LABEL_BYTES} bytes each"
+            yield Problem(
+                "labels", f": {name!r} must have a name, and name and value at most {_MAX_LABEL_BYTES} bytes each"
+            )
     for metric in spec.metric_definitions:
         yield from _metric_problems(metric)
 
@@ -190,11 +210,13 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def _metric_problems(metric: MetricDefinition) -> Iterator[str]:
+def _metric_problems(metric: MetricDefinition) -> Iterator[Problem]:
     try:
         groups = re.compile(metric.regex).groups
     except re.error as error:
-        yield f"metric_definitions: the regex of {metric.name!r} is not valid: {error}"
+        yield Problem("metric_definitions", f": the regex of {metric.name!r} is not valid: {error}")
         return
     if groups != 1:
-        yield f"metric_definitions: the regex of {metric.name!r} must have one group (the value), not {groups}"
+        yield Problem(
+            "metric_definitions", f": the regex of {metric.name!r} must have one group (the value), not {groups}"
+        )

@@ -17,6 +17,7 @@ from airflow_provider_pai.errors import (
     ConflictError,
     NotFoundError,
     PAIError,
+    Problem,
     ProtocolError,
     ServerError,
     SpecError,
@@ -224,7 +225,7 @@ def test_an_answer_that_a_reader_cannot_read_is_a_protocol_error(kind: type[Exce
 
 def test_a_readers_own_error_is_kept() -> None:
     def parse(_: Mapping[str, Any]) -> None:
-        raise SpecError(["image: there is none"])
+        raise SpecError([Problem("image", ": there is none")])
 
     with pytest.raises(SpecError, match="image: there is none"):
         decode_answer(Call(PAI_STUDIO, "ListImages", "GET", "/x", parse), 200, {}, b"{}")

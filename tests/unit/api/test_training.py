@@ -9,11 +9,11 @@ import pytest
 from airflow_provider_pai.api import machines, training, workspaces
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO
-from airflow_provider_pai.api.machines import Machine, list_ecs_specs
+from airflow_provider_pai.api.machines import EcsSpec, list_ecs_specs
 from airflow_provider_pai.api.training import JobPage, LinePage, MetricPage
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.training.evidence import ErrorInfo
+from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, 999, UTC)
@@ -233,7 +233,7 @@ def test_machines_are_asked_for_by_name() -> None:
 def test_a_machine_is_read() -> None:
     item = {"InstanceType": "ecs.gn6v", "Cpu": 8, "Memory": 32, "Gpu": 1, "GpuType": "V100", "IsAvailable": False}
     assert read(list_ecs_specs(), EcsSpecs=[item, {"InstanceType": "ecs.c6.large"}]) == [
-        Machine("ecs.gn6v", 8, 32, 1, "V100", available=False),
-        Machine("ecs.c6.large", 0, 0, 0, "", available=True),
+        EcsSpec("ecs.gn6v", 8, 32, 1, "V100", available=False),
+        EcsSpec("ecs.c6.large", 0, 0, 0, "", available=True),
     ]
     assert read(list_ecs_specs(), EcsSpecs=None) == []

@@ -17,8 +17,8 @@ from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
 from airflow_provider_pai.model.training.status import JobSnapshot
-from tests.support.crowd import looks, run, statuses, told, until, watching
 from tests.support.many_jobs import ManyJobs
+from tests.support.subscriptions import looks, run, statuses, told, until, watching
 
 LOST = TransportError("no answer", sent=True)
 THROTTLED = ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down")
@@ -57,17 +57,17 @@ def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
         def down(_: Call[Any]) -> None:
             raise LOST
 
-        async with watching(cloud, 0.2) as (crowd, watches):
+        async with watching(cloud, 0.2) as (subscriptions, watches):
             await looks(cloud, 1)
             before = cloud.calls.total()
             cloud.trouble = down
-            await until(lambda: len(crowd.warnings) == len(watches))
+            await until(lambda: len(subscriptions.warnings) == len(watches))
             await asyncio.sleep(1.0)
-            assert len(crowd.warnings) == len(watches)
+            assert len(subscriptions.warnings) == len(watches)
             assert cloud.calls.total() - before <= 4 + 6
             cloud.trouble = lambda _: None
-            await until(lambda: len(crowd.warnings) == 2 * len(watches))
-            assert crowd.warnings[-1].startswith("PAI answers again")
+            await until(lambda: len(subscriptions.warnings) == 2 * len(watches))
+            assert subscriptions.warnings[-1].startswith("PAI answers again")
             assert cloud.got == []
 
     run(work())
@@ -82,9 +82,9 @@ def test_who_may_not_list_asks_for_each() -> None:
                 raise FORBIDDEN
 
         cloud.trouble = no_list
-        async with watching(cloud, 0.2) as (crowd, watches):
+        async with watching(cloud, 0.2) as (subscriptions, watches):
             await until(lambda: all(each.job for each in watches))
-            assert crowd.warnings == []
+            assert subscriptions.warnings == []
 
     run(work())
 
@@ -99,10 +99,10 @@ def test_a_throttled_look_ends_the_single_looks_of_its_round_and_is_told_to_nobo
                 raise THROTTLED
 
         cloud.trouble = throttled
-        async with watching(cloud, 5.0) as (crowd, _):
-            await until(lambda: crowd.warnings)
+        async with watching(cloud, 5.0) as (subscriptions, _):
+            await until(lambda: subscriptions.warnings)
             await asyncio.sleep(0.5)
-            assert len(crowd.warnings) == cloud.calls["GetTrainingJob"] <= 8
+            assert len(subscriptions.warnings) == cloud.calls["GetTrainingJob"] <= 8
 
     run(work())
 
@@ -174,12 +174,12 @@ def test_a_list_that_is_throttled_half_way_is_told_to_nobody_and_goes_on_with_wh
                 raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down", retry_after=0.01)
 
         cloud.trouble = throttled
-        async with watching(cloud, 0.2) as (crowd, watches):
+        async with watching(cloud, 0.2) as (subscriptions, watches):
             await looks(cloud, 1)
             assert sum(each.job is not None for each in watches) == 100
             cloud.trouble = lambda _: None
             await until(lambda: all(each.job for each in watches))
-            assert crowd.warnings == []
+            assert subscriptions.warnings == []
 
     run(work())
 
@@ -193,9 +193,9 @@ def test_a_page_that_is_never_answered_leaves_its_jobs_to_be_asked_for_singly() 
                 raise ServerError("ListTrainingJobs", 500, "InternalError", "no")
 
         cloud.trouble = down
-        async with watching(cloud, 0.2, chance=1.0) as (crowd, watches):
+        async with watching(cloud, 0.2, chance=1.0) as (subscriptions, watches):
             await until(lambda: all(each.job for each in watches))
-            assert crowd.warnings == []
+            assert subscriptions.warnings == []
 
     run(work())
 
@@ -232,8 +232,8 @@ def test_a_job_of_an_absurd_age_is_watched_and_hides_no_other(created: str) -> N
 def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
-        async with watching(cloud, 0.2) as (crowd, watches):
-            clumsy = crowd.watch("train3", Clumsy(None, Checkpoint()))
+        async with watching(cloud, 0.2) as (subscriptions, watches):
+            clumsy = subscriptions.watch("train3", Clumsy(None, Checkpoint()))
             await until(lambda: all(each.job for each in watches) and clumsy.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await until(lambda: all(each.ended for each in watches))
@@ -250,9 +250,9 @@ def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplo
 def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
     async def work() -> None:
         cloud = ManyJobs(4)
-        async with watching(cloud, 0.2, logs=True) as (crowd, watches):
-            reader = LogReader(crowd.poller.sender, "train3", print)
-            broken = crowd.watch("train3", Clumsy(reader, Checkpoint()))
+        async with watching(cloud, 0.2, logs=True) as (subscriptions, watches):
+            reader = LogReader(subscriptions.poller.sender, "train3", print)
+            broken = subscriptions.watch("train3", Clumsy(reader, Checkpoint()))
             await until(lambda: broken.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await until(lambda: all(each.ended for each in watches))
@@ -271,9 +271,9 @@ def test_a_mistake_in_a_call_is_borne_like_an_answer_that_nobody_can_read(jobs: 
             raise LookupError("a mistake")
 
         cloud.trouble = broken
-        async with watching(cloud, 0.2) as (crowd, watches):
-            await until(lambda: crowd.warnings)
-            assert "LookupError" in crowd.warnings[0]
+        async with watching(cloud, 0.2) as (subscriptions, watches):
+            await until(lambda: subscriptions.warnings)
+            assert "LookupError" in subscriptions.warnings[0]
             cloud.trouble = lambda _: None
             await until(lambda: all(each.job for each in watches))
 
@@ -287,8 +287,8 @@ def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
 
     async def work() -> None:
         cloud = ManyJobs(1)
-        async with watching(cloud, 0.2) as (crowd, [watched]):
-            crowd.poller.save_later(Lost())
+        async with watching(cloud, 0.2) as (subscriptions, [watched]):
+            subscriptions.poller.save_later(Lost())
             await asyncio.sleep(0.3)
             cloud.jobs["train0"] = "Succeed"
             await until(lambda: watched.ended)
@@ -300,9 +300,9 @@ def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
 def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_break() -> None:
     async def work() -> None:
         cloud = ManyJobs(1)
-        async with watching(cloud, 0.2) as (crowd, _):
-            reader = Slow(crowd.poller.sender, "train0", print)
-            watched = crowd.watch("train0", TaskLog(reader, Checkpoint()))
+        async with watching(cloud, 0.2) as (subscriptions, _):
+            reader = Slow(subscriptions.poller.sender, "train0", print)
+            watched = subscriptions.watch("train0", TaskLog(reader, Checkpoint()))
             await until(reader.begun.is_set)
             cloud.jobs["train0"] = "Succeed"
             await until(lambda: watched.ended)
@@ -325,9 +325,9 @@ def test_a_service_that_goes_away_after_the_list_is_not_asked_for_every_job() ->
                 raise LOST
 
         cloud.trouble = down
-        async with watching(cloud, 5.0) as (crowd, _):
-            await until(lambda: crowd.warnings)
+        async with watching(cloud, 5.0) as (subscriptions, _):
+            await until(lambda: subscriptions.warnings)
             await asyncio.sleep(0.5)
-            assert cloud.calls["GetTrainingJob"] == len(crowd.warnings) == 8
+            assert cloud.calls["GetTrainingJob"] == len(subscriptions.warnings) == 8
 
     run(work())

@@ -19,7 +19,7 @@ def fields(login: str | None = "KEY", password: str | None = "hunter2", **extra:
 def only_problem(found: ConnectionFields) -> str:
     with pytest.raises(SpecError) as caught:
         read_config(found)
-    (problem,) = caught.value.problems
+    (problem,) = map(str, caught.value.problems)
     assert problem.startswith("connection 'pai_default'")
     return problem
 
@@ -102,11 +102,17 @@ def test_an_empty_field_of_extra_is_as_if_absent(nothing: str | None) -> None:
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        (fields(login=None), "no access key id (field Login, or access_key_id in Extra)"),
-        (fields(login=" "), "no access key id (field Login, or access_key_id in Extra)"),
-        (fields(password=None), "no access key secret (field Password, or access_key_secret in Extra)"),
-        (fields(region_id=""), "no region: set region_id in Extra, for example 'cn-hangzhou', or give the argument"),
-        (fields(workspace_id=""), "no workspace: set workspace_id in Extra, or give the argument workspace_id"),
+        (fields(login=None), "access_key_id is missing: fill in the field Login, or access_key_id in Extra"),
+        (fields(login=" "), "access_key_id is missing: fill in the field Login, or access_key_id in Extra"),
+        (
+            fields(password=None),
+            "access_key_secret is missing: fill in the field Password, or access_key_secret in Extra",
+        ),
+        (
+            fields(region_id=""),
+            "region_id is missing: set it in Extra, for example 'cn-hangzhou', or give the argument",
+        ),
+        (fields(workspace_id=""), "workspace_id is missing: set it in Extra, or give the argument workspace_id"),
         (fields(region_id="China (Hangzhou)"), "region_id must be a region's id such as 'cn-hangzhou', not 'China"),
         (fields(region_id="evil.example/"), "region_id must be a region's id"),
         (fields(network="private"), "network must be 'public' or 'vpc', not 'private'"),
@@ -144,7 +150,7 @@ def test_everything_is_told_at_once() -> None:
     with pytest.raises(SpecError) as caught:
         read_config(nothing)
     assert len(caught.value.problems) == 7
-    assert all(problem.startswith("connection 'mine'") for problem in caught.value.problems)
+    assert all(problem.of == "connection 'mine'" for problem in caught.value.problems)
 
 
 def test_secrets_show_neither_in_a_repr_nor_in_an_error() -> None:

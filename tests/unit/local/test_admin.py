@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.http.admin import Controls, admin_route, is_loopback
 from airflow_provider_pai.local.http.faults import Fault, FaultKind, Faults
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.model.training.status import JobStatus
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ class Server:
     def _acts(self) -> tuple[Any, ...]:
         def move(job_id: str, status: JobStatus, code: str, message: str) -> None:
             if job_id == "unknown":
-                raise Refusal(404, "TRAINING_JOB_NOT_FOUND", "no such job")
+                raise ErrorResponse(404, "TRAINING_JOB_NOT_FOUND", "no such job")
             self.done.append(("move", job_id, status, code, message))
 
         return (
@@ -143,9 +143,9 @@ def test_a_fault_that_can_not_be_understood_is_refused(server: Server, body: Any
 
 
 def test_counters_are_shown_and_cleared(server: Server) -> None:
-    server.faults.meet("GetTrainingJob")
-    server.faults.meet("oss:PUT", 7)
-    server.faults.meet("oss:PUT", 3)
+    server.faults.record_request("GetTrainingJob")
+    server.faults.record_request("oss:PUT", 7)
+    server.faults.record_request("oss:PUT", 3)
     shown = server.ask("GET", "counters").json()
     assert shown["counters"] == {"GetTrainingJob": 1, "oss:PUT": 2}
     assert shown["bytes"] == {"oss:PUT": 10}

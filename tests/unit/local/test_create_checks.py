@@ -6,26 +6,26 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.http.response import Refusal
-from airflow_provider_pai.local.jobs.checks import Checks
+from airflow_provider_pai.local.http.response import ErrorResponse
+from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.quota_usage import Quota
-from airflow_provider_pai.local.jobs.reference_resolver import Directory
+from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 
 DATASETS = {"d-known": "oss://bkt/known/", "d-file": "oss://bkt/file.csv", "d-lost": "oss://lost/x/"}
 
 
-def dataset_place(dataset_id: str, version: str) -> str:
+def dataset_uri(dataset_id: str, version: str) -> str:
     if dataset_id not in DATASETS:
         raise LookupError(f"there is no dataset {dataset_id}")
     return DATASETS[dataset_id]
 
 
-CHECKS = Checks(
+CHECKS = CreateJobValidator(
     ecs_spec_known={"ecs.c6.large"}.__contains__,
     bucket_exists={"bkt"}.__contains__,
     workspace_exists={"12345"}.__contains__,
     image_known={"Odd Name From The Catalog"}.__contains__,
-    directory=Directory(dataset_place, {"exp-known": {"Name": "known"}}.get, Quota("quota1")),
+    resolver=ReferenceResolver(dataset_uri, {"exp-known": {"Name": "known"}}.get, Quota("quota1")),
 )
 SHARE: dict[str, Any] = {"ResourceId": "quota1", "InstanceCount": 1, "InstanceSpec": {"CPU": "0.5", "Memory": "8"}}
 PRICE: dict[str, Any] = {"SpotStrategy": "SpotWithPriceLimit", "SpotDiscountLimit": 0.5}
@@ -83,7 +83,7 @@ def body(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_the_body_that_alipai_sends_is_taken_unchanged() -> None:
-    assert CHECKS.checked(ALIPAI) == ALIPAI
+    assert CHECKS.validate(ALIPAI) == ALIPAI
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_body_that_alipai_sends_is_taken_unchanged() -> None:
     ],
 )
 def test_good_bodies_are_taken(changes: Mapping[str, Any]) -> None:
-    assert CHECKS.checked(body(changes)) == body(changes)
+    assert CHECKS.validate(body(changes)) == body(changes)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_good_bodies_are_taken(changes: Mapping[str, Any]) -> None:
     ],
 )
 def test_members_that_mean_nothing_are_taken(changes: Mapping[str, Any]) -> None:
-    assert CHECKS.checked(body(changes)) == body(changes)
+    assert CHECKS.validate(body(changes)) == body(changes)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_members_that_mean_nothing_are_taken(changes: Mapping[str, Any]) -> None
     ],
 )
 def test_required_members_are_asked_for_by_name(path: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        CHECKS.checked(body({path: ABSENT}))
+    with pytest.raises(ErrorResponse) as refused:
+        CHECKS.validate(body({path: ABSENT}))
     assert (refused.value.status, refused.value.code) == (400, "MissingParameter")
     assert refused.value.message == f"{path} is required."
 
@@ -255,8 +255,8 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
     ],
 )
 def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any], said: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        CHECKS.checked(body(changes))
+    with pytest.raises(ErrorResponse) as refused:
+        CHECKS.validate(body(changes))
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
     assert said in refused.value.message
 
@@ -279,8 +279,8 @@ def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any]
     ],
 )
 def test_requirements_that_reach_for_this_machine_are_refused(line: str) -> None:
-    with pytest.raises(Refusal, match="PythonRequirements is invalid") as refused:
-        CHECKS.checked(body({"PythonRequirements": [line]}))
+    with pytest.raises(ErrorResponse, match="PythonRequirements is invalid") as refused:
+        CHECKS.validate(body({"PythonRequirements": [line]}))
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 
 
@@ -304,10 +304,10 @@ def test_requirements_that_reach_for_this_machine_are_refused(line: str) -> None
     ],
 )
 def test_requirements_of_an_index_or_a_server_are_taken(line: str) -> None:
-    assert CHECKS.checked(body({"PythonRequirements": [line]}))["PythonRequirements"] == [line]
+    assert CHECKS.validate(body({"PythonRequirements": [line]}))["PythonRequirements"] == [line]
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1])
 def test_only_an_object_is_a_body(value: object) -> None:
-    with pytest.raises(Refusal, match="The body must be an object"):
-        CHECKS.checked(value)
+    with pytest.raises(ErrorResponse, match="The body must be an object"):
+        CHECKS.validate(value)

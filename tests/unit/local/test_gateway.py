@@ -17,7 +17,7 @@ from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.http import roa
 from airflow_provider_pai.local.http.gateway import MAX_BODY, Nonces, pai_app
-from airflow_provider_pai.local.http.response import Refusal, answer
+from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.keys import KeyRing
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -28,11 +28,11 @@ Answer = httpx.Response
 
 async def echo(request: Request) -> Response:
     body = await request.body()
-    return answer({"Method": request.method, "Length": len(body), "Query": dict(request.query_params)})
+    return json_response({"Method": request.method, "Length": len(body), "Query": dict(request.query_params)})
 
 
 def refusing(_: Request) -> Response:
-    raise Refusal(404, "TrainingJobNotFound", "no such job")
+    raise ErrorResponse(404, "TrainingJobNotFound", "no such job")
 
 
 def failing(_: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, official_rows
 from airflow_provider_pai.local.catalogs.images import routes
-from airflow_provider_pai.local.http.response import Refusal, refuse
+from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.model.images.image import ImageQuery, choose
 from airflow_provider_pai.model.images.row import parse_images
 
@@ -29,10 +29,10 @@ class Server:
 
     def __init__(self, catalog: ImageCatalog) -> None:
         def on_refusal(request: Request, error: Exception) -> Response:
-            assert isinstance(error, Refusal)
-            return refuse(error, request.url.netloc)
+            assert isinstance(error, ErrorResponse)
+            return error_response(error, request.url.netloc)
 
-        self._app = Starlette(routes=routes(catalog, "1", lambda: NOW), exception_handlers={Refusal: on_refusal})
+        self._app = Starlette(routes=routes(catalog, "1", lambda: NOW), exception_handlers={ErrorResponse: on_refusal})
 
     def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Any = None) -> httpx.Response:
         async def send() -> httpx.Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.jobs.quota_usage import Amount, Usage, demand, usage
+from airflow_provider_pai.local.jobs.quota_usage import Amount, QuotaUsage, requested_amount, usage
 from airflow_provider_pai.local.running.queue import Queue
 
 ECS = {"ComputeResource": {"EcsSpec": "ecs.c6.large", "EcsCount": 2}}
@@ -27,8 +27,8 @@ def taken(queue: Queue) -> list[str]:
 
 
 def test_all_instances_of_a_job_count() -> None:
-    assert demand(share(1.5, count=3)) == Amount(cpu=4.5, gpu=3, memory_gib=6)
-    assert demand(ECS) is None
+    assert requested_amount(share(1.5, count=3)) == Amount(cpu=4.5, gpu=3, memory_gib=6)
+    assert requested_amount(ECS) is None
 
 
 def test_each_kind_of_resource_has_its_limit() -> None:
@@ -41,7 +41,7 @@ def test_each_kind_of_resource_has_its_limit() -> None:
 def test_only_jobs_that_have_not_ended_use_the_quota() -> None:
     statuses = ("Creating", "Created", "Initializing", "Running", "Succeed", "Terminated", "InitializeFailed")
     jobs = [share(2, Status=status) for status in statuses]
-    assert usage([*jobs, {**ECS, "Status": "Running"}]) == Usage(Amount(4, 2, 4), Amount(8, 4, 8))
+    assert usage([*jobs, {**ECS, "Status": "Running"}]) == QuotaUsage(Amount(4, 2, 4), Amount(8, 4, 8))
 
 
 def test_jobs_with_an_instance_type_begin_in_the_order_they_came(queue: Queue) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.lines import LineFile
-from airflow_provider_pai.local.jobs.store import JobStore, saved_records
-from airflow_provider_pai.local.jobs.transitions import NEXT, moved
+from airflow_provider_pai.local.jobs.store import JobStore, load_records
+from airflow_provider_pai.local.jobs.transitions import NEXT, transition_members
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
 
@@ -75,8 +75,8 @@ def test_ids_have_pais_form(store: JobStore) -> None:
 
 def test_records_can_be_read_while_a_store_has_them(store: JobStore, tmp_path: Path) -> None:
     ids = [create(store, name) for name in ("first", "second")]
-    assert [*saved_records(tmp_path)] == ids
-    assert saved_records(tmp_path / "nowhere") == {}
+    assert [*load_records(tmp_path)] == ids
+    assert load_records(tmp_path / "nowhere") == {}
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_pages_and_orders(store: JobStore, clock: Clock) -> None:
     ],
 )
 def test_bad_parameters_are_refused_by_name(store: JobStore, name: str, value: str) -> None:
-    with pytest.raises(Refusal, match=name) as refused:
+    with pytest.raises(ErrorResponse, match=name) as refused:
         store.query({name: value})
     assert (refused.value.status, refused.value.code) == (400, "InvalidParameter")
 
@@ -246,7 +246,7 @@ def test_every_status_that_is_no_end_has_a_way_on() -> None:
 def test_a_job_can_only_go_where_the_table_allows(store: JobStore, clock: Clock) -> None:
     record = store.create(body())
     with pytest.raises(ValueError, match="from Creating to Running"):
-        moved(record, JobStatus.RUNNING, clock())
-    ended = {**record, **moved(record, JobStatus.SUCCEED, clock(), by_hand=True)}
+        transition_members(record, JobStatus.RUNNING, clock())
+    ended = {**record, **transition_members(record, JobStatus.SUCCEED, clock(), by_hand=True)}
     with pytest.raises(ValueError, match="from Succeed to Failed"):
-        moved(ended, JobStatus.FAILED, clock(), by_hand=True)
+        transition_members(ended, JobStatus.FAILED, clock(), by_hand=True)

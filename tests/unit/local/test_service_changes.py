@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.eas import changes
-from airflow_provider_pai.local.eas.record import Seen, Service
+from airflow_provider_pai.local.eas.record import Seen, ServiceRecord
 from airflow_provider_pai.local.eas.views import status
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 NOW, LATER = "2026-11-24T12:00:00Z", "2026-11-24T13:00:00Z"
 RUNNING = Seen("Running", "RUNNING", "", version=1, settled=1, running=1)
@@ -20,7 +20,7 @@ def config(**members: Any) -> dict[str, Any]:
     return {"name": "score", "metadata": {"instance": 1}, "containers": [{"image": "a:1"}], **members}
 
 
-def made(seen: Seen = RUNNING, asked: dict[str, str] | None = None, **members: Any) -> Service:
+def made(seen: Seen = RUNNING, asked: dict[str, str] | None = None, **members: Any) -> ServiceRecord:
     service = changes.created(config(**members), "eas-m-1", "uid", "token", NOW, asked or {})
     return replace(service, seen=seen)
 
@@ -75,7 +75,7 @@ def test_going_back_makes_no_version_and_the_next_update_the_next_number() -> No
 @pytest.mark.parametrize("number", [0, -1, 2, 3])
 def test_there_is_no_going_to_a_version_that_is_not_or_is_there_already(number: int) -> None:
     service = changes.updated(made(), config(), LATER)
-    with pytest.raises(Refusal, match="Version is invalid"):
+    with pytest.raises(ErrorResponse, match="Version is invalid"):
         changes.gone_back(service, number, LATER)
 
 
@@ -84,7 +84,7 @@ def test_there_is_no_going_to_a_version_that_is_not_or_is_there_already(number: 
     [({"name": "other"}, "name is invalid"), ({"metadata": {"group": "other"}}, "metadata.group is invalid")],
 )
 def test_name_and_group_are_kept_for_ever(members: dict[str, Any], said: str) -> None:
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(ErrorResponse, match=said):
         changes.updated(made(), config(**members), LATER)
 
 
@@ -110,7 +110,7 @@ def test_starting_and_stopping_again_changes_nothing() -> None:
 def test_a_stopped_service_stays_stopped_when_it_is_updated_and_is_not_restarted() -> None:
     stopped = changes.stopped(made(), LATER)
     assert changes.updated(stopped, config(), LATER).wanted.running is False
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ErrorResponse) as refused:
         changes.restarted(stopped, LATER)
     assert refused.value.status == 409
     assert changes.restarted(made(), LATER).wanted.round == 2
@@ -122,7 +122,7 @@ def test_weights_are_for_services_of_a_group() -> None:
     assert (changed.wanted.weight, changed.wanted.traffic) == (0, "grouping")
     assert changes.released(changed, 30, None, LATER).wanted.traffic == "grouping"
     assert changes.released(changed, None, "standalone", LATER).wanted.weight == 0
-    with pytest.raises(Refusal, match="belongs to no group"):
+    with pytest.raises(ErrorResponse, match="belongs to no group"):
         changes.released(made(), None, "grouping", LATER)
 
 

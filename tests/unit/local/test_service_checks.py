@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.local.eas.checks import Checks
-from airflow_provider_pai.local.http.response import Refusal
+from airflow_provider_pai.local.eas.checks import ServiceChecks
+from airflow_provider_pai.local.http.response import ErrorResponse
 
 WORKSPACE = "12345"
-CHECKS = Checks(WORKSPACE, {"ecs.c6.large", "ecs.gn6i-c4g1.xlarge"}.__contains__, {"bucket"}.__contains__)
+CHECKS = ServiceChecks(WORKSPACE, {"ecs.c6.large", "ecs.gn6i-c4g1.xlarge"}.__contains__, {"bucket"}.__contains__)
 CONTAINER = {"image": "registry/image:1", "port": 8000, "script": "python app.py"}
 MODEL = {
     "mount_path": "/eas/workspace/model/",
@@ -71,8 +71,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return config
 
 
-def refusal(config: object) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+def refusal(config: object) -> ErrorResponse:
+    with pytest.raises(ErrorResponse) as refused:
         CHECKS.checked(config)
     assert refused.value.status == 400
     return refused.value

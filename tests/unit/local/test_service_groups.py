@@ -7,11 +7,11 @@ from typing import Any
 
 from airflow_provider_pai.local.eas import changes
 from airflow_provider_pai.local.eas.groups import Groups
-from airflow_provider_pai.local.eas.record import Service
+from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
 
 
-def service(name: str, group: str, created: str = "2026-11-24T12:00:00Z") -> Service:
+def service(name: str, group: str, created: str = "2026-11-24T12:00:00Z") -> ServiceRecord:
     config = {"name": name, "metadata": {"group": group}, "containers": [{"image": "a:1"}]}
     return changes.created(config, f"eas-m-{name}", "uid", "token", created, {})
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import (
-    FixedKeys,
-    Lease,
-    LeasedKeys,
-    LookedUpKeys,
-    keys_of,
-    with_current,
+    LookedUpCredentials,
+    RefreshingCredentials,
+    StaticCredentials,
+    TemporaryCredentials,
+    with_credentials,
 )
 from airflow_provider_pai.client.credentials.sources import AssumedRole, CredentialsUri, DefaultChain, EcsRole, OidcRole
 from airflow_provider_pai.errors import AuthError, CredentialsError, PAIError, TransportError
@@ -44,11 +41,11 @@ class Source:
         self.asked = 0
         self.failure: PAIError | None = None
 
-    def __call__(self) -> Lease:
+    def __call__(self) -> TemporaryCredentials:
         self.asked += 1
         if self.failure:
             raise self.failure
-        return Lease(pair(self.asked), None if self.life is None else self.clock.time + self.life)
+        return TemporaryCredentials(pair(self.asked), None if self.life is None else self.clock.time + self.life)
 
 
 def pair(number: int) -> KeyPair:
@@ -66,8 +63,8 @@ def source(clock: Clock) -> Source:
 
 
 @pytest.fixture
-def keys(source: Source, clock: Clock) -> LeasedKeys:
-    return LeasedKeys(source, clock)
+def keys(source: Source, clock: Clock) -> RefreshingCredentials:
+    return RefreshingCredentials(source, clock)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +72,7 @@ def keys(source: Source, clock: Clock) -> LeasedKeys:
     [(3600.0, 2700.0), (43_200.0, 42_300.0), (900.0, 675.0), (60.0, 45.0), (None, 300.0)],
 )
 def test_keys_are_asked_for_anew_ahead_of_their_expiry_and_no_sooner(
-    keys: LeasedKeys, source: Source, clock: Clock, life: float | None, good_for: float
+    keys: RefreshingCredentials, source: Source, clock: Clock, life: float | None, good_for: float
 ) -> None:
     source.life = life
     assert keys.current() == pair(1)
@@ -86,7 +83,9 @@ def test_keys_are_asked_for_anew_ahead_of_their_expiry_and_no_sooner(
     assert source.asked == 2
 
 
-def test_a_clock_that_is_ahead_does_not_ask_for_each_signature(keys: LeasedKeys, source: Source, clock: Clock) -> None:
+def test_a_clock_that_is_ahead_does_not_ask_for_each_signature(
+    keys: RefreshingCredentials, source: Source, clock: Clock
+) -> None:
     source.life = -7200.0
     for _ in range(10):
         assert keys.current() == pair(1)
@@ -96,7 +95,7 @@ def test_a_clock_that_is_ahead_does_not_ask_for_each_signature(keys: LeasedKeys,
 
 
 def test_a_failed_refresh_does_no_harm_while_there_are_keys(
-    keys: LeasedKeys, source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
+    keys: RefreshingCredentials, source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys.current()
     source.failure = HICCUP
@@ -113,7 +112,7 @@ def test_a_failed_refresh_does_no_harm_while_there_are_keys(
 
 
 def test_a_failed_refresh_is_told_once_the_service_says_that_the_keys_are_over(
-    keys: LeasedKeys, source: Source, clock: Clock
+    keys: RefreshingCredentials, source: Source, clock: Clock
 ) -> None:
     first = keys.current()
     source.failure = HICCUP
@@ -124,7 +123,7 @@ def test_a_failed_refresh_is_told_once_the_service_says_that_the_keys_are_over(
 
 
 def test_everybody_who_waits_for_a_failing_service_gets_the_one_failure(
-    keys: LeasedKeys, source: Source, clock: Clock
+    keys: RefreshingCredentials, source: Source, clock: Clock
 ) -> None:
     source.failure = CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "no such role", check="role_arn")
     for _ in range(5):
@@ -136,14 +135,16 @@ def test_everybody_who_waits_for_a_failing_service_gets_the_one_failure(
     assert keys.current() == pair(2)
 
 
-def test_refused_keys_are_replaced_at_once(keys: LeasedKeys, source: Source) -> None:
+def test_refused_keys_are_replaced_at_once(keys: RefreshingCredentials, source: Source) -> None:
     first = keys.current()
     assert keys.renew(first) == pair(2)
     assert keys.current() == pair(2)
     assert source.asked == 2
 
 
-def test_keys_that_somebody_has_replaced_already_are_not_replaced_again(keys: LeasedKeys, source: Source) -> None:
+def test_keys_that_somebody_has_replaced_already_are_not_replaced_again(
+    keys: RefreshingCredentials, source: Source
+) -> None:
     first = keys.current()
     keys.renew(first)
     assert keys.renew(first) == pair(2)
@@ -151,7 +152,7 @@ def test_keys_that_somebody_has_replaced_already_are_not_replaced_again(keys: Le
 
 
 def test_refused_keys_are_never_used_again_even_if_no_others_can_be_had(
-    keys: LeasedKeys, source: Source, clock: Clock
+    keys: RefreshingCredentials, source: Source, clock: Clock
 ) -> None:
     first = keys.current()
     source.failure = HICCUP
@@ -165,28 +166,6 @@ def test_refused_keys_are_never_used_again_even_if_no_others_can_be_had(
     assert keys.current() != first
 
 
-@pytest.mark.parametrize("replace", [False, True])
-def test_many_threads_ask_once(replace: bool) -> None:
-    asked: list[int] = []
-
-    def slow() -> Lease:
-        asked.append(1)
-        time.sleep(0.05)
-        return Lease(pair(len(asked)), time.time() + 3600)
-
-    keys = LeasedKeys(slow)
-    first = keys.current() if replace else None
-    together = threading.Barrier(8)
-
-    def one(_: int) -> KeyPair:
-        together.wait()
-        return keys.renew(first) if first else keys.current()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(one, range(8)))) == 1
-    assert len(asked) == 1 + replace
-
-
 def test_a_token_is_looked_up_again_when_it_was_refused_and_only_then() -> None:
     looked: list[int] = []
 
@@ -194,7 +173,7 @@ def test_a_token_is_looked_up_again_when_it_was_refused_and_only_then() -> None:
         looked.append(1)
         return pair(2)
 
-    keys = LookedUpKeys(pair(1), look_up)
+    keys = LookedUpCredentials(pair(1), look_up)
     assert keys.current() == pair(1)
     assert looked == []
     assert [keys.renew(pair(1)), keys.renew(pair(1)), keys.current()] == [pair(2)] * 3
@@ -213,60 +192,66 @@ def worker(*failures: PAIError | None) -> tuple[Callable[[KeyPair], KeyPair], li
     return work, used
 
 
-def test_what_was_refused_as_expired_is_done_once_more_with_other_keys(keys: LeasedKeys) -> None:
+def test_what_was_refused_as_expired_is_done_once_more_with_other_keys(keys: RefreshingCredentials) -> None:
     work, used = worker(EXPIRED, None)
-    assert with_current(keys, work) == pair(2)
+    assert with_credentials(keys, work) == pair(2)
     assert used == [pair(1), pair(2)]
 
 
 @pytest.mark.parametrize("code", ["InvalidSecurityToken.Expired", "SecurityTokenExpired", "InvalidSecurityToken"])
-def test_the_gateways_and_osss_words_for_expired_are_known(keys: LeasedKeys, code: str) -> None:
+def test_the_gateways_and_osss_words_for_expired_are_known(keys: RefreshingCredentials, code: str) -> None:
     work, used = worker(AuthError("any", 403, code, "message"), None)
-    with_current(keys, work)
+    with_credentials(keys, work)
     assert len(used) == 2
 
 
-def test_a_second_refusal_is_told(keys: LeasedKeys) -> None:
+def test_a_second_refusal_is_told(keys: RefreshingCredentials) -> None:
     work, used = worker(EXPIRED, EXPIRED, None)
     with pytest.raises(AuthError):
-        with_current(keys, work)
+        with_credentials(keys, work)
     assert len(used) == 2
 
 
 def test_keys_that_can_not_be_replaced_are_tried_once() -> None:
     work, used = worker(EXPIRED, None)
     with pytest.raises(AuthError):
-        with_current(FixedKeys(pair(1)), work)
+        with_credentials(StaticCredentials(pair(1)), work)
     assert len(used) == 1
 
 
 @pytest.mark.parametrize("error", [AuthError("any", 403, "NoPermission", "message"), HICCUP])
-def test_other_errors_are_none_of_the_keys_business(keys: LeasedKeys, source: Source, error: PAIError) -> None:
+def test_other_errors_are_none_of_the_keys_business(
+    keys: RefreshingCredentials, source: Source, error: PAIError
+) -> None:
     work, used = worker(error, None)
     with pytest.raises(type(error)):
-        with_current(keys, work)
+        with_credentials(keys, work)
     assert (len(used), source.asked) == (1, 1)
 
 
 def test_one_identity_has_one_pair_of_keys_in_a_process() -> None:
-    assert keys_of(CredentialsUri("http://localhost/a")) is keys_of(CredentialsUri("http://localhost/a"))
-    assert keys_of(CredentialsUri("http://localhost/a")) is not keys_of(CredentialsUri("http://localhost/b"))
-    assert keys_of(pair(1)).current() == pair(1)
+    assert credentials_provider(CredentialsUri("http://localhost/a")) is credentials_provider(
+        CredentialsUri("http://localhost/a")
+    )
+    assert credentials_provider(CredentialsUri("http://localhost/a")) is not credentials_provider(
+        CredentialsUri("http://localhost/b")
+    )
+    assert credentials_provider(pair(1)).current() == pair(1)
 
 
 @pytest.mark.parametrize(
     "shown",
     [
         pair(1),
-        Lease(pair(1), 1.0),
+        TemporaryCredentials(pair(1), 1.0),
         AssumedRole("acs:ram::1:role/r", KeyPair("id", "hunter2", "token-1"), "https://sts", external_id="hunter2"),
         CredentialsUri("http://localhost/?token=hunter2"),
         OidcRole("https://sts", token_file="/var/run/token"),
         EcsRole(),
         DefaultChain("https://sts"),
-        FixedKeys(pair(1)),
-        LookedUpKeys(pair(1), lambda: pair(2)),
-        LeasedKeys(lambda: Lease(pair(1), None)),
+        StaticCredentials(pair(1)),
+        LookedUpCredentials(pair(1), lambda: pair(2)),
+        RefreshingCredentials(lambda: TemporaryCredentials(pair(1), None)),
     ],
     ids=lambda shown: type(shown).__name__,
 )

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from airflow_provider_pai.client.oss.progress import QUIET, Progress
+from airflow_provider_pai.client.oss.progress import QUIET, UploadProgress
 
 
 class Log:
@@ -25,7 +25,7 @@ def log() -> Log:
 
 
 def test_each_tenth_is_told_once(log: Log) -> None:
-    progress = Progress("the data", 1000 * QUIET, log, now=log.clock)
+    progress = UploadProgress("the data", 1000 * QUIET, log, now=log.clock)
     for _ in range(1000):
         progress.add(QUIET)
     assert len(log.lines) == 10
@@ -34,14 +34,14 @@ def test_each_tenth_is_told_once(log: Log) -> None:
 
 
 def test_steps_of_more_than_a_tenth_are_told_as_they_come(log: Log) -> None:
-    progress = Progress("the data", 4 * QUIET, log, now=log.clock)
+    progress = UploadProgress("the data", 4 * QUIET, log, now=log.clock)
     for _ in range(4):
         progress.add(QUIET)
     assert [line.split()[1] for line in log.lines] == ["25", "50", "75", "100"]
 
 
 def test_a_slow_upload_is_heard_of_every_half_minute(log: Log) -> None:
-    progress = Progress("the data", 1000 * QUIET, log, now=log.clock)
+    progress = UploadProgress("the data", 1000 * QUIET, log, now=log.clock)
     for log.now in range(0, 100, 10):
         progress.add(1)
     assert [line.split()[1] for line in log.lines] == ["0", "0", "0"]
@@ -49,12 +49,12 @@ def test_a_slow_upload_is_heard_of_every_half_minute(log: Log) -> None:
 
 @pytest.mark.parametrize("total", [0, 1, QUIET])
 def test_a_small_upload_is_over_without_a_word(log: Log, total: int) -> None:
-    Progress("the data", total, log, now=log.clock).add(total)
+    UploadProgress("the data", total, log, now=log.clock).add(total)
     assert log.lines == []
 
 
 def test_no_byte_is_lost_when_threads_count_at_once(log: Log) -> None:
-    progress = Progress("the data", 8 * QUIET, log, now=log.clock)
+    progress = UploadProgress("the data", 8 * QUIET, log, now=log.clock)
     threads = [threading.Thread(target=lambda: [progress.add(QUIET // 1024) for _ in range(1024)]) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -100,7 +100,7 @@ def test_a_line_that_pai_cannot_take_is_named(tmp_path: Path, line: str, problem
 def test_all_lines_that_pai_cannot_take_are_found_at_once(tmp_path: Path) -> None:
     write(tmp_path / "more" / "base.txt", "numpy \\\n  >2\n-e .\n")
     requirements(tmp_path, "-c x\n-r more/base.txt\n-r none.txt\n")
-    assert [problem.split(": ", 1)[1].split(":")[0] for problem in source_problems(str(tmp_path))] == [
+    assert [str(problem).split(": ", 1)[1].split(":")[0] for problem in source_problems(str(tmp_path))] == [
         "requirements.txt line 1",
         "more/base.txt line 3",
         "requirements.txt line 3 includes none.txt, which does not exist; create it",

@@ -1,12 +1,7 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 import tarfile
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -197,23 +192,6 @@ def test_a_link_to_itself_or_to_nothing_inside_is_left_out(folder: Path) -> None
     assert archive(folder) == before
 
 
-def test_pipes_and_sockets_are_left_out_and_do_not_hang(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = digest(folder)
-    os.mkfifo(folder / "pipe")
-    (folder / "link").symlink_to("pipe")
-    monkeypatch.chdir(folder)
-    program = (
-        "from airflow_provider_pai.client.packaging.source import read_source, source_problems\n"
-        "assert source_problems('.') == []\n"
-        "print(read_source('.').digest)"
-    )
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind("socket")
-        # Reading a pipe would wait for ever, so it is done where it can be given up.
-        answer = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=30)
-    assert answer.stdout.strip() == before
-
-
 def test_a_pipe_alone_is_no_source_code(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "train.py")
     os.mkfifo(tmp_path / "requirements.txt")
@@ -345,27 +323,6 @@ def test_what_can_not_be_packed_is_named(folder: Path) -> None:
     assert read_source(str(folder)).hints(0) == [
         "Not packed, for they are neither files nor folders: '.#train.py', 'package/pipe'"
     ]
-
-
-def test_a_file_that_is_written_to_while_it_is_packed_is_named(folder: Path) -> None:
-    log = folder / "run.log"
-    log.write_bytes(os.urandom(8 << 20))
-    over = threading.Event()
-
-    def append() -> None:
-        with log.open("ab", buffering=0) as stream:
-            while not over.is_set():
-                stream.write(b"line\n")
-                time.sleep(0.001)
-
-    writer = threading.Thread(target=append)
-    writer.start()
-    try:
-        with pytest.raises(PAIError, match=r"run\.log changed while it was read.*\.paiignore"):
-            read_source(str(folder))
-    finally:
-        over.set()
-        writer.join()
 
 
 def test_a_file_that_changes_after_it_was_read_is_noticed(folder: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS
 from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED, RateLimiter
 from airflow_provider_pai.errors import PAIError
-from tests.support.crowd import looks, run, statuses, told, until, watching
 from tests.support.many_jobs import BEGIN, ManyJobs
+from tests.support.subscriptions import looks, run, statuses, told, until, watching
 
 
 @pytest.mark.parametrize("jobs", [SINGLE_LOOKS + 1, 1_000, 10_000])
@@ -124,11 +124,11 @@ def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
     async def work() -> None:
         cloud, going_on = ManyJobs(20), threading.Event()
         cloud.trouble = lambda _: going_on.wait(10) and None
-        async with watching(cloud, 30.0) as (crowd, _):
+        async with watching(cloud, 30.0) as (subscriptions, _):
             await until(lambda: cloud.calls)
             cloud.created |= {"late": cloud.created["train0"]}
             cloud.jobs["late"] = "Running"
-            late = crowd.add("late")
+            late = subscriptions.add("late")
             going_on.set()
             await until(lambda: late.job)
             assert statuses(late) == ["Running"]
@@ -140,10 +140,10 @@ def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_othe
     async def work() -> None:
         cloud, going_on = ManyJobs(20), threading.Event()
         cloud.trouble = lambda _: going_on.wait(10) and None
-        async with watching(cloud, 30.0) as (crowd, watches):
+        async with watching(cloud, 30.0) as (subscriptions, watches):
             await until(lambda: cloud.calls)
             gone, *others = watches
-            assert not crowd.poller.remove(gone)
+            assert not subscriptions.poller.remove(gone)
             going_on.set()
             await until(lambda: all(each.job for each in others))
         assert told(gone) == []
@@ -156,9 +156,9 @@ def test_a_poller_that_is_closed_while_a_round_is_under_way_leaves_nothing_behin
     async def work() -> None:
         cloud, going_on = ManyJobs(jobs), threading.Event()
         cloud.trouble = lambda _: going_on.wait(10) and None
-        async with watching(cloud, 30.0) as (crowd, watches):
+        async with watching(cloud, 30.0) as (subscriptions, watches):
             await until(lambda: cloud.calls)
-            assert [crowd.poller.remove(each) for each in watches] == [False] * (jobs - 1) + [True]
+            assert [subscriptions.poller.remove(each) for each in watches] == [False] * (jobs - 1) + [True]
         going_on.set()
         assert cloud.closed
 
@@ -168,8 +168,8 @@ def test_a_poller_that_is_closed_while_a_round_is_under_way_leaves_nothing_behin
 def test_two_watches_of_one_job_both_hear_of_its_end() -> None:
     async def work() -> None:
         cloud = ManyJobs(1)
-        async with watching(cloud, 0.2) as (crowd, [first]):
-            second = crowd.add("train0")
+        async with watching(cloud, 0.2) as (subscriptions, [first]):
+            second = subscriptions.add("train0")
             await until(lambda: first.job and second.job)
             cloud.jobs["train0"] = "Failed"
             await until(lambda: first.ended and second.ended)
@@ -181,14 +181,14 @@ def test_two_watches_of_one_job_both_hear_of_its_end() -> None:
 def test_nobody_waits_for_a_poller_that_was_cancelled() -> None:
     async def work() -> None:
         cloud = ManyJobs(20)
-        async with watching(cloud, 0.2) as (crowd, watches):
+        async with watching(cloud, 0.2) as (subscriptions, watches):
             await looks(cloud, 1)
             (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
             task.cancel()
             await until(lambda: all(each.ended for each in watches))
             assert all(isinstance(told(each)[-1], PAIError) for each in watches)
             # Who comes later is looked after all the same.
-            late = crowd.add("train3")
+            late = subscriptions.add("train3")
             await until(lambda: late.job)
 
     run(work())

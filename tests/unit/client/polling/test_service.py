@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.call import Call
-from airflow_provider_pai.client.polling.service import ServiceWatch
+from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError, ServerError
-from airflow_provider_pai.model.serving.reconcile import Awaited, Verdict
+from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
@@ -33,9 +33,9 @@ def service(status: str, current: int = 1, latest: int = 1, **members: Any) -> S
     return ServiceSnapshot("iris", status, current_version=current, latest_version=latest, **members)
 
 
-def watch(told: Told, awaited: Awaited, log: list[str] | None = None) -> ServiceWatch:
+def watch(told: Told, awaited: WaitCondition, log: list[str] | None = None) -> ServiceWatcher:
     lines = [] if log is None else log
-    return ServiceWatch(
+    return ServiceWatcher(
         *(told, "cn-hangzhou", "iris", awaited),
         log=lambda text, *arguments: lines.append(text % arguments),
         warn=lambda text, *arguments: lines.append(text % arguments),
@@ -44,7 +44,7 @@ def watch(told: Told, awaited: Awaited, log: list[str] | None = None) -> Service
     )
 
 
-def looks(watched: ServiceWatch, count: int) -> list[Verdict]:
+def looks(watched: ServiceWatcher, count: int) -> list[WaitResult]:
     return [watched.look() for _ in range(count)]
 
 
@@ -55,7 +55,7 @@ def test_a_version_is_waited_for_and_each_change_is_told_once() -> None:
         service("Updating", 1, 2, running_instances=1, total_instances=1),
         service("Running", 2, 2, running_instances=1, total_instances=1, reason="RUNNING", message="well"),
     )
-    assert looks(watch(told, Awaited(2), log), 3) == [Verdict.PENDING, Verdict.PENDING, Verdict.REACHED]
+    assert looks(watch(told, WaitCondition(2), log), 3) == [WaitResult.PENDING, WaitResult.PENDING, WaitResult.REACHED]
     assert log == [
         "Service iris is Updating, version 1 answers, 1 of 1 instances",
         "Service iris is Running, version 2 answers, 1 of 1 instances (RUNNING: well)",
@@ -64,25 +64,25 @@ def test_a_version_is_waited_for_and_each_change_is_told_once() -> None:
 
 def test_what_lags_is_waited_for_a_while_and_then_taken_as_it_is() -> None:
     told = Told(service("Running", 1, 1))
-    verdicts = looks(watch(told, Awaited(2)), 20)
-    assert verdicts[:15] == [Verdict.PENDING] * 15
-    assert verdicts[-1] is Verdict.FAILED
+    verdicts = looks(watch(told, WaitCondition(2)), 20)
+    assert verdicts[:15] == [WaitResult.PENDING] * 15
+    assert verdicts[-1] is WaitResult.FAILED
     again = Told(*[service("Running", 1, 1)] * 10, service("Updating", 1, 2), *[service("Running", 1, 1)] * 10)
-    assert set(looks(watch(again, Awaited(2)), 21)) == {Verdict.PENDING}
+    assert set(looks(watch(again, WaitCondition(2)), 21)) == {WaitResult.PENDING}
 
 
 def test_a_service_that_is_gone_is_seen_as_deleted() -> None:
     told = Told(NotFoundError("DescribeService", 404, "NotFound", "gone"))
-    watched = watch(told, Awaited())
-    assert watched.look() is Verdict.REACHED
+    watched = watch(told, WaitCondition())
+    assert watched.look() is WaitResult.REACHED
     assert watched.seen == ServiceSnapshot("iris", "Deleted")
 
 
 def test_passing_errors_are_borne_for_a_while_and_others_not_at_all() -> None:
     down = ServerError("DescribeService", 503, "ServiceUnavailable", "later")
     told = Told(down, down, service("Running", 2, 2))
-    assert looks(watch(told, Awaited(2)), 3) == [Verdict.PENDING, Verdict.PENDING, Verdict.REACHED]
+    assert looks(watch(told, WaitCondition(2)), 3) == [WaitResult.PENDING, WaitResult.PENDING, WaitResult.REACHED]
     with pytest.raises(ServerError):
-        looks(watch(Told(down), Awaited(2)), 40)
+        looks(watch(Told(down), WaitCondition(2)), 40)
     with pytest.raises(AuthError):
-        watch(Told(AuthError("DescribeService", 403, "NoPermission", "no")), Awaited(2)).look()
+        watch(Told(AuthError("DescribeService", 403, "NoPermission", "no")), WaitCondition(2)).look()

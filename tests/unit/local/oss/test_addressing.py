@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_pai.local.oss.addressing import base_hosts, read_request
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 
 HOSTS = base_hosts("cn-hangzhou")
 
@@ -56,5 +56,5 @@ def test_a_query_is_decoded_with_plus_as_space():
 
 @pytest.mark.parametrize(("path", "code"), [("/BKT/k", "InvalidBucketName"), ("/bkt/%FF", "InvalidObjectName")])
 def test_invalid_names_are_refused(path, code):
-    with pytest.raises(OSSRefusal, match=code):
+    with pytest.raises(OSSErrorResponse, match=code):
         read_request(scope(path), HOSTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_pai.local.oss.conditions import resolve_range
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_with_standard_behaviour_a_range_is_cut(text, expected):
 
 def test_with_standard_behaviour_a_range_behind_the_end_is_refused():
     for text, size in (("bytes=1000-2000", 1000), ("bytes=1000-", 1000), ("bytes=0-", 0), ("bytes=-0", 10)):
-        with pytest.raises(OSSRefusal) as raised:
+        with pytest.raises(OSSErrorResponse) as raised:
             resolve_range({"range": text, "x-oss-range-behavior": "standard"}, size)
         assert raised.value.status == 416
         assert raised.value.headers == {"Content-Range": f"bytes */{size}"}
 
 
 def test_several_ranges_are_refused():
-    with pytest.raises(OSSRefusal) as raised:
+    with pytest.raises(OSSErrorResponse) as raised:
         resolve_range({"range": "bytes=0-1,3-4"}, 10)
     assert raised.value.code == "InvalidRange"

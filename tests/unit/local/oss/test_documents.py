@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.xml import read_completion, read_deletion, render
 
 
@@ -35,7 +35,7 @@ def test_a_completion_is_read_in_its_order():
     ],
 )
 def test_other_deletions_are_refused(body):
-    with pytest.raises(OSSRefusal, match="MalformedXML"):
+    with pytest.raises(OSSErrorResponse, match="MalformedXML"):
         read_deletion(body)
 
 
@@ -52,5 +52,5 @@ def test_any_key_is_read_from_a_deletion(key):
 
 def test_a_deletion_of_a_version_is_refused():
     document = b"<Delete><Object><Key>k</Key><VersionId>v</VersionId></Object></Delete>"
-    with pytest.raises(OSSRefusal, match="NotImplemented"):
+    with pytest.raises(OSSErrorResponse, match="NotImplemented"):
         read_deletion(document)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.oss import crc64
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.multipart import MIN_PART_SIZE
 from airflow_provider_pai.local.oss.objects import ObjectStore
 
@@ -58,7 +58,7 @@ def test_an_aborted_or_refused_upload_leaves_no_bytes(store, tmp_path):
     add_part(store, upload.upload_id, 1, b"old")
     add_part(store, upload.upload_id, 1, b"new")
     for upload_id, number in (("unknown", 1), (upload.upload_id, 0)):
-        with pytest.raises(OSSRefusal):
+        with pytest.raises(OSSErrorResponse):
             add_part(store, upload_id, number, b"refused")
     assert blobs(tmp_path) == 1
     store.uploads.abort("bkt", "k", upload.upload_id)
@@ -67,17 +67,17 @@ def test_an_aborted_or_refused_upload_leaves_no_bytes(store, tmp_path):
 
 def test_an_upload_belongs_to_its_key(store):
     upload = store.uploads.start("bkt", "k")
-    with pytest.raises(OSSRefusal, match="NoSuchUpload"):
+    with pytest.raises(OSSErrorResponse, match="NoSuchUpload"):
         store.uploads.parts("bkt", "other", upload.upload_id)
 
 
 def test_an_upload_without_parts_cannot_be_completed(store):
     upload = store.uploads.start("bkt", "k")
-    with pytest.raises(OSSRefusal, match="MalformedXML"):
+    with pytest.raises(OSSErrorResponse, match="MalformedXML"):
         store.uploads.complete("bkt", "k", upload.upload_id)
 
 
 def test_a_bucket_with_an_upload_under_way_is_not_empty(store):
     store.uploads.start("bkt", "k")
-    with pytest.raises(OSSRefusal, match="BucketNotEmpty"):
+    with pytest.raises(OSSErrorResponse, match="BucketNotEmpty"):
         store.delete_bucket("bkt")

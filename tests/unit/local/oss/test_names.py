@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.names import check_bucket, check_key, local_path
 
 
@@ -15,7 +15,7 @@ def test_a_valid_bucket_name_passes(name):
 
 @pytest.mark.parametrize("name", ["ab", "1" * 64, "-ab", "ab-", "Abc", "a.b", "a_b", "a/b", "", "abc\n"])
 def test_an_invalid_bucket_name_is_refused(name):
-    with pytest.raises(OSSRefusal, match="InvalidBucketName"):
+    with pytest.raises(OSSErrorResponse, match="InvalidBucketName"):
         check_bucket(name)
 
 
@@ -26,13 +26,13 @@ def test_a_valid_key_passes(key):
 
 @pytest.mark.parametrize("key", ["", "/a", "\\a", "é" * 512, "\udc80"])
 def test_an_invalid_key_is_refused(key):
-    with pytest.raises(OSSRefusal, match="InvalidObjectName"):
+    with pytest.raises(OSSErrorResponse, match="InvalidObjectName"):
         check_key(key)
 
 
 @pytest.mark.parametrize("key", ["..", "../x", "a/../../x", "a/..", "/etc/passwd", "a//b", "./a", "a/.", "", "a\0b"])
 def test_a_key_that_leads_out_of_a_folder_is_refused(tmp_path, key):
-    with pytest.raises(OSSRefusal, match="InvalidObjectName"):
+    with pytest.raises(OSSErrorResponse, match="InvalidObjectName"):
         local_path(tmp_path, key)
 
 
@@ -40,7 +40,7 @@ def test_a_key_that_leads_out_through_a_link_is_refused(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path)
-    with pytest.raises(OSSRefusal, match="InvalidObjectName"):
+    with pytest.raises(OSSErrorResponse, match="InvalidObjectName"):
         local_path(folder, "link/x")
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,42 +10,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.oss.acl import ACL
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import ObjectKind
 from airflow_provider_pai.local.oss.objects import ObjectStore
 
 # Writes "k" once, then again without an end, in the way named by its second argument.
-WRITER = """
-import io, sys, time
-from pathlib import Path
-from airflow_provider_pai.local.oss.objects import ObjectStore
-
-class Endless(io.RawIOBase):
-    sent = 0
-    def read(self, size=-1):
-        self.sent += 1
-        if self.sent > 5:
-            print("writing", flush=True)
-            time.sleep(3600)
-        return b"y" * size
-
-store = ObjectStore(Path(sys.argv[1]))
-store.create_bucket("bkt")
-if sys.argv[2] == "put":
-    store.put("bkt", "k", io.BytesIO(b"first"))
-    store.put("bkt", "k", Endless())
-elif sys.argv[2] == "append":
-    store.append("bkt", "k", 0, io.BytesIO(b"first"))
-    store.append("bkt", "k", 5, Endless())
-else:
-    store.put("bkt", "k", io.BytesIO(b"first"))
-    upload = store.uploads.start("bkt", "k")
-    with store.stage() as writer:
-        writer.write(b"part")
-        store.uploads.put_part("bkt", "k", upload.upload_id, 1, writer.finish())
-    with store.stage() as writer:
-        writer.fill(Endless())
-"""
 
 
 @pytest.fixture
@@ -66,21 +31,6 @@ def store(home: Path) -> Iterator[ObjectStore]:
 
 def files(home: Path) -> list[Path]:
     return [path for folder in ("blobs", "staging") for path in (home / folder).iterdir()]
-
-
-@pytest.mark.parametrize("way", ["put", "append", "part"])
-def test_killing_a_writer_leaves_what_was_there_before_and_no_debris(home, way):
-    command = [sys.executable, "-c", WRITER, str(home), way]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "writing\n"
-        assert any(path.stat().st_size > 1 << 20 for path in (home / "staging").iterdir())
-        writer.send_signal(signal.SIGKILL)
-    with ObjectStore(home) as store:
-        assert store.read("bkt", "k") == b"first"
-        assert store.head("bkt", "k").size == 5
-        assert list((home / "staging").iterdir()) == []
-        assert len(files(home)) == 1 + len(store.uploads.under_way("bkt"))
 
 
 def test_an_append_cut_off_before_the_index_knew_it_changes_nothing(home):
@@ -110,11 +60,11 @@ def test_overwriting_deleting_and_refusing_leave_no_bytes_behind(store, home):
     for content in (b"first", b"second"):
         store.put("bkt", "k", io.BytesIO(content))
     assert len(files(home)) == 1
-    with pytest.raises(OSSRefusal, match="FileAlreadyExists"):
+    with pytest.raises(OSSErrorResponse, match="FileAlreadyExists"):
         store.put("bkt", "k", io.BytesIO(b"third"), forbid_overwrite=True)
-    with pytest.raises(OSSRefusal, match="NoSuchBucket"):
+    with pytest.raises(OSSErrorResponse, match="NoSuchBucket"):
         store.put("other", "k", io.BytesIO(b"third"))
-    with pytest.raises(OSSRefusal, match="PositionNotEqualToLength"):
+    with pytest.raises(OSSErrorResponse, match="PositionNotEqualToLength"):
         store.append("bkt", "log", 7, io.BytesIO(b"third"))
     assert store.read("bkt", "k") == b"second"
     store.delete("bkt", "k")
@@ -158,7 +108,7 @@ def test_of_many_writers_who_forbid_overwriting_one_wins(store):
     def write(name: str) -> None:
         try:
             store.put("bkt", "k", io.BytesIO(name.encode()), forbid_overwrite=True)
-        except OSSRefusal as refusal:
+        except OSSErrorResponse as refusal:
             outcomes.append(refusal.code)
         else:
             outcomes.append(name)
@@ -181,26 +131,6 @@ def test_a_copy_of_a_grown_object_is_an_ordinary_one(store):
     assert copied.crc64 == store.head("bkt", "log").crc64
     store.delete("bkt", "log")
     assert store.read("bkt", "copy") == b"one two"
-
-
-def test_a_big_object_takes_little_memory(home):
-    script = """
-import resource, sys
-from pathlib import Path
-from airflow_provider_pai.local.oss.objects import ObjectStore
-with ObjectStore(Path(sys.argv[1])) as store:
-    store.create_bucket("bkt")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    store.put("bkt", "k", Path(sys.argv[2]))
-    store.copy("bkt", "k", "bkt", "copy")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-    big = home.parent / "big"
-    with big.open("wb") as file:
-        os.truncate(file.fileno(), 64 << 20)
-    command = [sys.executable, "-c", script, str(home), str(big)]
-    grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert int(grown) < 16 << 10
 
 
 def test_links_acls_and_tags_survive_a_restart(home):
@@ -237,8 +167,8 @@ def test_a_link_is_as_new_as_the_newer_of_itself_and_its_target(home):
         store.put_link("bkt", "link", "k")
         now[0] = 2000.0
         store.put("bkt", "k", io.BytesIO(b"content"))
-        assert store.seen("bkt", "link").modified == 2000
+        assert store.resolve("bkt", "link").modified == 2000
         now[0] = 3000.0
         store.put_link("bkt", "link", "k")
-        assert store.seen("bkt", "link").modified == 3000
-        assert store.seen("bkt", "k").modified == 2000
+        assert store.resolve("bkt", "link").modified == 3000
+        assert store.resolve("bkt", "k").modified == 2000

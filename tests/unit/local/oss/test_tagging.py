@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.local.oss.errors import OSSRefusal
-from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, kept_tags, read_tagging_header, tags_of
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
+from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, read_tagging_header, tags_of
 
 _TEXT = st.text(string.ascii_letters + string.digits + " +-=._:/模é", max_size=40)
 
 
 @given(st.dictionaries(_TEXT.filter(bool), _TEXT, max_size=10))
 def test_tags_come_back_as_they_were_kept(tags):
-    kept = kept_tags(tags.items())
+    kept = encode_tags(tags.items())
     assert tags_of({TAGGING_HEADER: kept}) == tags
     assert dict(read_tagging_header(kept)) == tags
 
@@ -39,10 +39,10 @@ def test_a_header_may_name_keys_without_values():
     ],
 )
 def test_tags_beyond_a_limit_are_refused(tags):
-    with pytest.raises(OSSRefusal, match="InvalidTag"):
-        kept_tags(tags)
+    with pytest.raises(OSSErrorResponse, match="InvalidTag"):
+        encode_tags(tags)
 
 
 def test_the_largest_tags_are_kept():
     tags = [(f"{number}".rjust(128, "k"), "v" * 256) for number in range(10)]
-    assert tags_of({TAGGING_HEADER: kept_tags(tags)}) == dict(tags)
+    assert tags_of({TAGGING_HEADER: encode_tags(tags)}) == dict(tags)

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
 from airflow_provider_pai.local.oss.auth import verify
-from airflow_provider_pai.local.oss.errors import OSSRefusal
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
 
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
@@ -52,7 +52,7 @@ def check(request: OSSRequest, now: float = NOW, **options: object) -> str:
 
 
 def refusal(request: OSSRequest, now: float = NOW) -> tuple[int, str]:
-    with pytest.raises(OSSRefusal) as raised:
+    with pytest.raises(OSSErrorResponse) as raised:
         check(request, now)
     assert "secret" not in str(raised.value.details)
     return raised.value.status, raised.value.code
@@ -123,14 +123,14 @@ def test_a_security_token_is_good_only_when_it_is_known():
     ],
 )
 def test_a_security_token_is_refused_for_what_is_wrong_with_it(problem, code):
-    with pytest.raises(OSSRefusal) as raised:
+    with pytest.raises(OSSErrorResponse) as raised:
         check(v1(x_oss_security_token="token"), token_problem=lambda _key, _token: problem)
     assert (raised.value.status, raised.value.code) == (403, code)
 
 
 def test_an_error_never_echoes_a_security_token():
     request = replace(v1(x_oss_security_token="hidden"), key="other")
-    with pytest.raises(OSSRefusal) as raised:
+    with pytest.raises(OSSErrorResponse) as raised:
         check(request, token_problem=lambda _key, _token: None)
     assert raised.value.code == "SignatureDoesNotMatch"
     assert "hidden" not in str(raised.value.details)

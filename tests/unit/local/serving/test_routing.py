@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.local.eas.record import Service, Version, Wanted
+from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.running.view import covers
-from airflow_provider_pai.local.serving.connector import PortReach
-from airflow_provider_pai.local.serving.lines import LastLines
+from airflow_provider_pai.local.serving.connector import PortConnector
+from airflow_provider_pai.local.serving.log_tail import InstanceLogTail
 from airflow_provider_pai.local.serving.routing import chosen, shares
 from airflow_provider_pai.local.serving.upstreams import Upstream, Upstreams
 
@@ -33,9 +33,9 @@ def test_choices_are_in_proportion(weights: dict[str, int]) -> None:
     assert counts == Counter({name: weight for name, weight in weights.items() if weight > 0})
 
 
-def service(name: str, **wanted: object) -> Service:
+def service(name: str, **wanted: object) -> ServiceRecord:
     versions = (Version(1, {"name": name}, ""),)
-    return Service(name, "", "", "", "", "", versions, wanted=Wanted(**{"traffic": "grouping", **wanted}))  # type: ignore[arg-type]
+    return ServiceRecord(name, "", "", "", "", "", versions, wanted=Wanted(**{"traffic": "grouping", **wanted}))  # type: ignore[arg-type]
 
 
 def test_a_groups_traffic_goes_to_those_that_take_part_and_answer() -> None:
@@ -63,7 +63,7 @@ def test_a_group_that_shares_by_itself_looks_at_instances_not_at_weights() -> No
 
 
 def upstream(name: str) -> Upstream:
-    return Upstream(name, PortReach(8000, 8000))
+    return Upstream(name, PortConnector(8000, 8000))
 
 
 def test_instances_take_turns_and_busy_ones_are_spared() -> None:
@@ -92,7 +92,7 @@ def test_what_is_no_longer_offered_is_not_taken_and_becomes_idle() -> None:
 
 
 def test_the_last_lines_of_the_latest_instances_are_kept() -> None:
-    lines = LastLines()
+    lines = InstanceLogTail()
     for number in range(25):
         for line in range(1001):
             lines.add(f"i{number}", f"{number}/{line}")

@@ -40,7 +40,7 @@ def test_none_is_nothing_to_check() -> None:
     ],
 )
 def test_a_wrong_bar_is_told_in_one_sentence(value: object, said: str) -> None:
-    (problem,) = read_bars(value)[1]
+    (problem,) = map(str, read_bars(value)[1])
     assert problem.startswith(said)
 
 
@@ -59,7 +59,7 @@ def test_a_wrong_bar_is_told_in_one_sentence(value: object, said: str) -> None:
     ],
 )
 def test_a_wrong_comparison_is_told_in_one_sentence(value: object, said: str) -> None:
-    (problem,) = read_comparisons(value)[1]
+    (problem,) = map(str, read_comparisons(value)[1])
     assert problem.startswith(said)
 
 
@@ -75,12 +75,14 @@ def test_a_wrong_comparison_is_told_in_one_sentence(value: object, said: str) ->
     ],
 )
 def test_a_metric_that_is_no_number_is_told(value: object, said: str) -> None:
-    assert read_metrics({"a": value, "b": 1}, ["a", "b"], "metrics") == ({"b": 1.0}, [said])
+    metrics, problems = read_metrics({"a": value, "b": 1}, ["a", "b"], "metrics")
+    assert (metrics, list(map(str, problems))) == ({"b": 1.0}, [said])
 
 
 def test_a_missing_metric_is_told_once_with_what_there_is() -> None:
-    assert read_metrics({"b": 1, "c": "x"}, ["a", "a"], "m.json")[1] == ["m.json: there is no metric 'a'; it has b, c"]
-    assert read_metrics({}, ["a"], "m.json")[1] == ["m.json: there is no metric 'a'; it has nothing"]
+    for metrics, has in (({"b": 1, "c": "x"}, "b, c"), ({}, "nothing")):
+        (problem,) = read_metrics(metrics, ["a", "a"], "model_uri", "m.json")[1]
+        assert str(problem) == f"model_uri: m.json: there is no metric 'a'; it has {has}"
 
 
 def test_a_metric_that_nobody_needs_may_be_anything() -> None:
@@ -88,7 +90,7 @@ def test_a_metric_that_nobody_needs_may_be_anything() -> None:
 
 
 def test_metrics_that_a_template_made_text_are_told_with_what_to_do() -> None:
-    (problem,) = read_metrics("{'a': 1}", ["a"], "metrics")[1]
+    (problem,) = map(str, read_metrics("{'a': 1}", ["a"], "metrics")[1])
     assert problem.endswith("a template gives text, so use the task's .output")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, Verdict, judge
+from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, GateVerdict, judge
 
 METRICS = {"accuracy": 0.95, "loss": 0.2, "auc": 0.99}
 
@@ -129,7 +129,7 @@ def test_the_result_tells_values_of_both_models() -> None:
 
 
 def test_the_result_without_a_champion_says_so() -> None:
-    result = Verdict(True, "").to_json()
+    result = GateVerdict(True, "").to_json()
     assert (result["champion"], result["champion_values"]) == (None, {})
 
 

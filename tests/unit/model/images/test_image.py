@@ -330,7 +330,7 @@ CATALOG = [
 def test_a_miss_names_the_argument_and_what_there_is(query: ImageQuery, parts: list[str]) -> None:
     with pytest.raises(SpecError) as caught:
         choose(CATALOG, query)
-    (problem,) = caught.value.problems
+    (problem,) = map(str, caught.value.problems)
     assert problem.startswith("image: ")
     assert [part for part in parts if part not in problem] == []
 
@@ -385,7 +385,7 @@ def test_a_good_query_has_no_problems() -> None:
     ],
 )
 def test_a_querys_problem_names_the_member_and_what_it_may_be(values: dict[str, Any], problem: str) -> None:
-    assert ImageQuery(**{"framework_name": "PyTorch", **values}).problems() == [problem]
+    assert list(map(str, ImageQuery(**{"framework_name": "PyTorch", **values}).problems())) == [problem]
 
 
 def test_all_problems_of_a_query_are_told_at_once() -> None:

@@ -4,8 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_pai.model.serving.blue_green import Release, Slots, Withdrawal, retreat, shift, withdrawal
-from airflow_provider_pai.model.serving.reconcile import FOREIGN, UNCHANGED, Undo
+from airflow_provider_pai.model.serving.blue_green import (
+    AbortPlan,
+    BlueGreenPair,
+    WeightChange,
+    plan_abort,
+    retreat,
+    shift,
+)
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, UNCHANGED, RollbackAction
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 WANTED, ME = "wanted", "me"
@@ -57,16 +64,16 @@ def green(share: int, digest: str = "other", status: str = "Running", **labels: 
 def test_the_model_goes_where_it_is_already_or_where_the_least_traffic_goes(
     slots: tuple[ServiceSnapshot | None, ServiceSnapshot | None], target: str
 ) -> None:
-    assert Slots("iris", *slots).target(WANTED) == target
+    assert BlueGreenPair("iris", *slots).target(WANTED) == target
 
 
 def test_the_serving_slot_is_the_one_with_most_traffic() -> None:
-    assert Slots("iris", blue(10), green(90)).serving == green(90)
-    assert Slots("iris", blue(100), None).serving == blue(100)
-    assert Slots("iris", blue(0), green(0)).serving is None
+    assert BlueGreenPair("iris", blue(10), green(90)).serving == green(90)
+    assert BlueGreenPair("iris", blue(100), None).serving == blue(100)
+    assert BlueGreenPair("iris", blue(0), green(0)).serving is None
 
 
-def moved(service: ServiceSnapshot | None, release: Release) -> ServiceSnapshot | None:
+def moved(service: ServiceSnapshot | None, release: WeightChange) -> ServiceSnapshot | None:
     if service is None or service.name != release.name:
         return service
     return replace(service, weight=release.weight, traffic_state="grouping")
@@ -95,14 +102,14 @@ def test_traffic_moves_to_the_end_and_never_goes_nowhere(steps: tuple[int, ...],
 
 
 def test_the_only_service_gets_all_traffic() -> None:
-    assert shift(blue(0), None, (10, 100)) == (Release("iris_blue", 100),)
+    assert shift(blue(0), None, (10, 100)) == (WeightChange("iris_blue", 100),)
     assert shift(blue(100), None, (10, 100)) == ()
 
 
 def test_a_retreat_gives_before_it_takes() -> None:
-    assert retreat(green(60), blue(40)) == (Release("iris_blue", 100), Release("iris_green", 0))
+    assert retreat(green(60), blue(40)) == (WeightChange("iris_blue", 100), WeightChange("iris_green", 0))
     assert retreat(green(0), blue(100)) == ()
-    assert retreat(green(100), None) == (Release("iris_green", 0),)
+    assert retreat(green(100), None) == (WeightChange("iris_green", 0),)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +128,7 @@ def test_a_retreat_gives_before_it_takes() -> None:
 def test_a_slot_with_a_part_of_the_traffic_is_its_owners(
     slots: tuple[ServiceSnapshot | None, ServiceSnapshot | None], in_use: bool
 ) -> None:
-    assert Slots("iris", *slots).in_use("iris_green", ME) is in_use
+    assert BlueGreenPair("iris", *slots).in_use("iris_green", ME) is in_use
 
 
 @pytest.mark.parametrize(
@@ -139,14 +146,14 @@ def test_a_slot_with_a_part_of_the_traffic_is_its_owners(
 def test_only_a_service_without_traffic_is_put_to_rest(
     other: ServiceSnapshot | None, mine: ServiceSnapshot, stopped: str
 ) -> None:
-    assert Slots("iris", other, mine).resting("iris_green") == stopped
+    assert BlueGreenPair("iris", other, mine).resting("iris_green") == stopped
 
 
 def mine(share: int, status: str = "Running", previous: str = "0") -> ServiceSnapshot:
     return green(share, WANTED, status, owner=ME, version="1", previous=previous)
 
 
-BACK = (Release("iris_blue", 100), Release("iris_green", 0))
+BACK = (WeightChange("iris_blue", 100), WeightChange("iris_green", 0))
 KEPT = "it keeps its traffic, since"
 AS_BEFORE = "service iris_blue has all the traffic, as before"
 
@@ -154,37 +161,37 @@ AS_BEFORE = "service iris_blue has all the traffic, as before"
 @pytest.mark.parametrize(
     ("other", "target", "done", "then"),
     [
-        (blue(100), None, {}, Withdrawal(FOREIGN)),
-        (blue(100), green(0), {}, Withdrawal(FOREIGN)),
-        (blue(0), green(100, WANTED), {}, Withdrawal(UNCHANGED)),
-        (blue(100), mine(0), {}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
-        (blue(100), mine(0, previous="3"), {}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
-        (blue(100), mine(0, "Stopped"), {}, Withdrawal(AS_BEFORE)),
-        (blue(90), mine(10), {}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
-        (blue(90), green(10, WANTED), {}, Withdrawal(AS_BEFORE, BACK)),
-        (blue(0), green(100, WANTED), {"shifted": True}, Withdrawal(AS_BEFORE, BACK)),
-        (blue(100), mine(0), {"shifted": True}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
-        (blue(0), mine(100), {}, Withdrawal(AS_BEFORE, BACK, Undo.STOP)),
-        (blue(100), green(0, WANTED), {"started": True}, Withdrawal(AS_BEFORE, (), Undo.STOP)),
-        (blue(0, status="Stopped"), mine(100), {}, Withdrawal(f"{KEPT} service iris_blue is Stopped")),
-        (blue(90, status="Failed"), mine(10), {}, Withdrawal(f"{KEPT} service iris_blue is Failed")),
-        (None, mine(100), {}, Withdrawal(f"{KEPT} there is no other service")),
-        (None, mine(0), {}, Withdrawal("there was no service before it; it was deleted", (), Undo.DELETE)),
-        (None, mine(0), {"started": True}, Withdrawal("nothing; it was stopped", (), Undo.STOP)),
+        (blue(100), None, {}, AbortPlan(FOREIGN)),
+        (blue(100), green(0), {}, AbortPlan(FOREIGN)),
+        (blue(0), green(100, WANTED), {}, AbortPlan(UNCHANGED)),
+        (blue(100), mine(0), {}, AbortPlan(AS_BEFORE, (), RollbackAction.STOP)),
+        (blue(100), mine(0, previous="3"), {}, AbortPlan(AS_BEFORE, (), RollbackAction.STOP)),
+        (blue(100), mine(0, "Stopped"), {}, AbortPlan(AS_BEFORE)),
+        (blue(90), mine(10), {}, AbortPlan(AS_BEFORE, BACK, RollbackAction.STOP)),
+        (blue(90), green(10, WANTED), {}, AbortPlan(AS_BEFORE, BACK)),
+        (blue(0), green(100, WANTED), {"shifted": True}, AbortPlan(AS_BEFORE, BACK)),
+        (blue(100), mine(0), {"shifted": True}, AbortPlan(AS_BEFORE, BACK, RollbackAction.STOP)),
+        (blue(0), mine(100), {}, AbortPlan(AS_BEFORE, BACK, RollbackAction.STOP)),
+        (blue(100), green(0, WANTED), {"started": True}, AbortPlan(AS_BEFORE, (), RollbackAction.STOP)),
+        (blue(0, status="Stopped"), mine(100), {}, AbortPlan(f"{KEPT} service iris_blue is Stopped")),
+        (blue(90, status="Failed"), mine(10), {}, AbortPlan(f"{KEPT} service iris_blue is Failed")),
+        (None, mine(100), {}, AbortPlan(f"{KEPT} there is no other service")),
+        (None, mine(0), {}, AbortPlan("there was no service before it; it was deleted", (), RollbackAction.DELETE)),
+        (None, mine(0), {"started": True}, AbortPlan("nothing; it was stopped", (), RollbackAction.STOP)),
         (
             blue(100, status="Failed"),
             mine(0),
             {},
-            Withdrawal("service iris_blue, as before, which is Failed", (), Undo.STOP),
+            AbortPlan("service iris_blue, as before, which is Failed", (), RollbackAction.STOP),
         ),
     ],
 )
 def test_traffic_goes_back_to_what_runs_or_stays(
-    other: ServiceSnapshot | None, target: ServiceSnapshot | None, done: dict[str, bool], then: Withdrawal
+    other: ServiceSnapshot | None, target: ServiceSnapshot | None, done: dict[str, bool], then: AbortPlan
 ) -> None:
-    assert withdrawal(Slots("iris", other, target), "iris_green", WANTED, ME, **done) == then
+    assert plan_abort(BlueGreenPair("iris", other, target), "iris_green", WANTED, ME, **done) == then
 
 
 def test_what_has_no_traffic_leaves_the_group() -> None:
-    assert Release("iris_blue", 0).traffic_state == "standalone"
-    assert Release("iris_blue", 1).traffic_state == "grouping"
+    assert WeightChange("iris_blue", 0).traffic_state == "standalone"
+    assert WeightChange("iris_blue", 1).traffic_state == "grouping"

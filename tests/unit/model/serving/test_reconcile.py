@@ -7,13 +7,13 @@ import pytest
 from airflow_provider_pai.model.serving.reconcile import (
     FOREIGN,
     UNCHANGED,
-    Awaited,
-    Move,
-    Plan,
-    Undo,
-    Verdict,
+    Action,
+    ReconcilePlan,
+    RollbackAction,
+    WaitCondition,
+    WaitResult,
     plan,
-    undoing,
+    plan_rollback,
 )
 from airflow_provider_pai.model.serving.request import labelled
 from airflow_provider_pai.model.serving.status import SETTLED_STATUSES, ServiceSnapshot, ServiceStatus
@@ -43,71 +43,91 @@ def seen(
 
 
 TABLE = [
-    ("there is none", None, Plan(Move.CREATE, 1, 0)),
-    ("another model is served", seen(versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
-    ("somebody else's service", seen(digest="", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
-    ("another model has passed", seen(versions=(3, 3), noted=3, passed=3), Plan(Move.UPDATE, 4, 3)),
-    ("another model never passed", seen(versions=(3, 3), noted=3, passed=2), Plan(Move.UPDATE, 4, 2)),
+    ("there is none", None, ReconcilePlan(Action.CREATE, 1, 0)),
+    ("another model is served", seen(versions=(3, 3)), ReconcilePlan(Action.UPDATE, 4, 3)),
+    ("somebody else's service", seen(digest="", versions=(3, 3)), ReconcilePlan(Action.UPDATE, 4, 3)),
+    ("another model has passed", seen(versions=(3, 3), noted=3, passed=3), ReconcilePlan(Action.UPDATE, 4, 3)),
+    ("another model never passed", seen(versions=(3, 3), noted=3, passed=2), ReconcilePlan(Action.UPDATE, 4, 2)),
     (
         "another model is stopped and never passed",
         seen("Stopped", versions=(3, 3), noted=3, passed=2),
-        Plan(Move.UPDATE, 4, 2),
+        ReconcilePlan(Action.UPDATE, 4, 2),
     ),
-    ("somebody's version after one that passed", seen(versions=(3, 3), noted=2, passed=2), Plan(Move.UPDATE, 4, 3)),
+    (
+        "somebody's version after one that passed",
+        seen(versions=(3, 3), noted=2, passed=2),
+        ReconcilePlan(Action.UPDATE, 4, 3),
+    ),
     (
         "somebody's plain version after one that passed",
         seen(digest="", versions=(3, 3), passed=2),
-        Plan(Move.UPDATE, 4, 3),
+        ReconcilePlan(Action.UPDATE, 4, 3),
     ),
-    ("another model is stopped", seen("Stopped", versions=(3, 3)), Plan(Move.UPDATE, 4, 3)),
-    ("another model came back after a failure", seen(versions=(2, 3), noted=2), Plan(Move.UPDATE, 4, 2)),
-    ("another model is on its way", seen("Updating", versions=(2, 3)), Plan(Move.SETTLE)),
-    ("it is being deleted", seen("Deleting"), Plan(Move.SETTLE)),
-    ("a status nobody knows", seen("Defragmenting"), Plan(Move.SETTLE)),
-    ("another model has failed beside the one before", seen("Failed", versions=(2, 3)), Plan(Move.UPDATE, 4, 2)),
+    ("another model is stopped", seen("Stopped", versions=(3, 3)), ReconcilePlan(Action.UPDATE, 4, 3)),
+    ("another model came back after a failure", seen(versions=(2, 3), noted=2), ReconcilePlan(Action.UPDATE, 4, 2)),
+    ("another model is on its way", seen("Updating", versions=(2, 3)), ReconcilePlan(Action.SETTLE)),
+    ("it is being deleted", seen("Deleting"), ReconcilePlan(Action.SETTLE)),
+    ("a status nobody knows", seen("Defragmenting"), ReconcilePlan(Action.SETTLE)),
+    (
+        "another model has failed beside the one before",
+        seen("Failed", versions=(2, 3)),
+        ReconcilePlan(Action.UPDATE, 4, 2),
+    ),
     (
         "another model has failed, and said what to go back to",
         seen("Failed", versions=(3, 3), previous=2),
-        Plan(Move.UPDATE, 4, 2),
+        ReconcilePlan(Action.UPDATE, 4, 2),
     ),
-    ("somebody's only version has failed", seen("Failed", digest=""), Plan(Move.UPDATE, 2, None)),
-    ("another task's first version has failed", seen("Failed", previous=0), Plan(Move.UPDATE, 2, None)),
-    ("my first version has failed with another model", seen("Failed", previous=0, owner=ME), Plan(Move.UPDATE, 2, 0)),
-    ("it is served", seen(digest=WANTED, versions=(3, 3), previous=2), Plan(Move.NOTHING, 3, 2)),
+    ("somebody's only version has failed", seen("Failed", digest=""), ReconcilePlan(Action.UPDATE, 2, None)),
+    ("another task's first version has failed", seen("Failed", previous=0), ReconcilePlan(Action.UPDATE, 2, None)),
+    (
+        "my first version has failed with another model",
+        seen("Failed", previous=0, owner=ME),
+        ReconcilePlan(Action.UPDATE, 2, 0),
+    ),
+    ("it is served", seen(digest=WANTED, versions=(3, 3), previous=2), ReconcilePlan(Action.NOTHING, 3, 2)),
     (
         "it is served, but not where its label says",
         seen(digest=WANTED, versions=(3, 3), noted=2),
-        Plan(Move.NOTHING, 2, None),
+        ReconcilePlan(Action.NOTHING, 2, None),
     ),
     (
         "it is served after a way back",
         seen(digest=WANTED, versions=(2, 3), noted=2, previous=1),
-        Plan(Move.NOTHING, 2, 1),
+        ReconcilePlan(Action.NOTHING, 2, 1),
     ),
     (
         "the version before still answers",
         seen(digest=WANTED, versions=(2, 3), noted=3, previous=2),
-        Plan(Move.AWAIT, 3, 2),
+        ReconcilePlan(Action.AWAIT, 3, 2),
     ),
-    ("it is on its way", seen("Updating", digest=WANTED, versions=(2, 3), noted=3, previous=2), Plan(Move.AWAIT, 3, 2)),
+    (
+        "it is on its way",
+        seen("Updating", digest=WANTED, versions=(2, 3), noted=3, previous=2),
+        ReconcilePlan(Action.AWAIT, 3, 2),
+    ),
     (
         "it is being created",
         seen("Creating", digest=WANTED, versions=(0, 1), noted=1, previous=0),
-        Plan(Move.AWAIT, 1, 0),
+        ReconcilePlan(Action.AWAIT, 1, 0),
     ),
-    ("it is stopped", seen("Stopped", digest=WANTED, versions=(3, 3), previous=2), Plan(Move.START, 3, 2)),
-    ("it is being stopped", seen("Stopping", digest=WANTED), Plan(Move.SETTLE)),
+    ("it is stopped", seen("Stopped", digest=WANTED, versions=(3, 3), previous=2), ReconcilePlan(Action.START, 3, 2)),
+    ("it is being stopped", seen("Stopping", digest=WANTED), ReconcilePlan(Action.SETTLE)),
     (
         "it has failed beside the one before",
         seen("Failed", digest=WANTED, versions=(2, 3), previous=2),
-        Plan(Move.UPDATE, 4, 2),
+        ReconcilePlan(Action.UPDATE, 4, 2),
     ),
-    ("it has failed as my first", seen("Failed", digest=WANTED, previous=0, owner=ME), Plan(Move.UPDATE, 2, 0)),
+    (
+        "it has failed as my first",
+        seen("Failed", digest=WANTED, previous=0, owner=ME),
+        ReconcilePlan(Action.UPDATE, 2, 0),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("existing", "then"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
-def test_what_follows_from_what_is_seen(existing: ServiceSnapshot | None, then: Plan) -> None:
+def test_what_follows_from_what_is_seen(existing: ServiceSnapshot | None, then: ReconcilePlan) -> None:
     assert plan(existing, WANTED, ME) == then
 
 
@@ -115,12 +135,12 @@ def test_what_follows_from_what_is_seen(existing: ServiceSnapshot | None, then: 
 def test_nothing_is_done_while_something_is_under_way_and_something_is_done_for_all_else(
     status: str, digest: str
 ) -> None:
-    move = plan(seen(status, digest=digest), WANTED, ME).move
+    move = plan(seen(status, digest=digest), WANTED, ME).action
     if status in SETTLED_STATUSES:
-        assert move in (Move.UPDATE, Move.START, Move.NOTHING)
+        assert move in (Action.UPDATE, Action.START, Action.NOTHING)
     else:
-        assert move in (Move.SETTLE, Move.AWAIT)
-    assert (move is Move.NOTHING) == (status == "Running" and digest == WANTED)
+        assert move in (Action.SETTLE, Action.AWAIT)
+    assert (move is Action.NOTHING) == (status == "Running" and digest == WANTED)
 
 
 def mine(
@@ -138,44 +158,44 @@ def mine(
 @pytest.mark.parametrize(
     ("now", "started", "undo", "version"),
     [
-        (None, False, Undo.LEAVE, 0),
-        (seen("Deleting", digest=WANTED, owner=ME), False, Undo.LEAVE, 0),
-        (seen(owner=ME, previous=1), False, Undo.LEAVE, 0),
-        (seen("Failed", versions=(2, 3), previous=1), False, Undo.LEAVE, 0),
-        (seen(digest=""), True, Undo.LEAVE, 0),
-        (seen(digest=WANTED, previous=0), False, Undo.LEAVE, 0),
-        (seen(digest=WANTED, previous=0), True, Undo.STOP, 0),
-        (mine(), True, Undo.STOP, 0),
-        (mine(noted=3, latest=3, previous=2), True, Undo.STOP, 0),
-        (mine("Stopped"), False, Undo.LEAVE, 0),
-        (mine("Stopping"), True, Undo.LEAVE, 0),
-        (mine(previous=None), False, Undo.LEAVE, 0),
-        (mine(), False, Undo.DELETE, 0),
-        (mine("Failed"), False, Undo.DELETE, 0),
-        (mine("Failed", noted=2, latest=2), False, Undo.DELETE, 0),
-        (mine(latest=5), False, Undo.LEAVE, 0),
-        (mine(passed=1), False, Undo.LEAVE, 0),
-        (mine(passed=1), True, Undo.STOP, 0),
-        (mine(noted=3, latest=3, previous=2, passed=3), False, Undo.LEAVE, 0),
-        (mine(noted=3, latest=3, previous=2, passed=2), False, Undo.BACK, 2),
-        (mine(noted=3, latest=3, previous=2), False, Undo.BACK, 2),
-        (mine("Failed", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
-        (mine("Updating", noted=3, latest=3, previous=2), False, Undo.BACK, 2),
+        (None, False, RollbackAction.LEAVE, 0),
+        (seen("Deleting", digest=WANTED, owner=ME), False, RollbackAction.LEAVE, 0),
+        (seen(owner=ME, previous=1), False, RollbackAction.LEAVE, 0),
+        (seen("Failed", versions=(2, 3), previous=1), False, RollbackAction.LEAVE, 0),
+        (seen(digest=""), True, RollbackAction.LEAVE, 0),
+        (seen(digest=WANTED, previous=0), False, RollbackAction.LEAVE, 0),
+        (seen(digest=WANTED, previous=0), True, RollbackAction.STOP, 0),
+        (mine(), True, RollbackAction.STOP, 0),
+        (mine(noted=3, latest=3, previous=2), True, RollbackAction.STOP, 0),
+        (mine("Stopped"), False, RollbackAction.LEAVE, 0),
+        (mine("Stopping"), True, RollbackAction.LEAVE, 0),
+        (mine(previous=None), False, RollbackAction.LEAVE, 0),
+        (mine(), False, RollbackAction.DELETE, 0),
+        (mine("Failed"), False, RollbackAction.DELETE, 0),
+        (mine("Failed", noted=2, latest=2), False, RollbackAction.DELETE, 0),
+        (mine(latest=5), False, RollbackAction.LEAVE, 0),
+        (mine(passed=1), False, RollbackAction.LEAVE, 0),
+        (mine(passed=1), True, RollbackAction.STOP, 0),
+        (mine(noted=3, latest=3, previous=2, passed=3), False, RollbackAction.LEAVE, 0),
+        (mine(noted=3, latest=3, previous=2, passed=2), False, RollbackAction.BACK, 2),
+        (mine(noted=3, latest=3, previous=2), False, RollbackAction.BACK, 2),
+        (mine("Failed", noted=3, latest=3, previous=2), False, RollbackAction.BACK, 2),
+        (mine("Updating", noted=3, latest=3, previous=2), False, RollbackAction.BACK, 2),
     ],
 )
 def test_only_what_is_ones_own_is_taken_back(
-    now: ServiceSnapshot | None, started: bool, undo: Undo, version: int
+    now: ServiceSnapshot | None, started: bool, undo: RollbackAction, version: int
 ) -> None:
-    found = undoing(now, WANTED, ME, started=started)
+    found = plan_rollback(now, WANTED, ME, started=started)
     assert (found.undo, found.version) == (undo, version)
     assert found.said
 
 
 def test_what_is_left_is_left_for_a_reason_that_is_told() -> None:
-    assert undoing(seen(), WANTED, ME).said == FOREIGN
-    assert undoing(seen(digest=WANTED), WANTED, ME).said == UNCHANGED
-    assert "somebody has stopped it" in undoing(mine("Stopped"), WANTED, ME).said
-    assert "later versions" in undoing(mine(latest=2), WANTED, ME).said
+    assert plan_rollback(seen(), WANTED, ME).said == FOREIGN
+    assert plan_rollback(seen(digest=WANTED), WANTED, ME).said == UNCHANGED
+    assert "somebody has stopped it" in plan_rollback(mine("Stopped"), WANTED, ME).said
+    assert "later versions" in plan_rollback(mine(latest=2), WANTED, ME).said
 
 
 def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> None:
@@ -193,29 +213,29 @@ def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> N
 @pytest.mark.parametrize(
     ("awaited", "service", "verdict"),
     [
-        (Awaited(2), seen("Updating", versions=(1, 2)), Verdict.PENDING),
-        (Awaited(2), seen("Anything", versions=(1, 2)), Verdict.PENDING),
-        (Awaited(2), seen(versions=(2, 2)), Verdict.REACHED),
-        (Awaited(2), seen(versions=(3, 3)), Verdict.REACHED),
-        (Awaited(2), seen(versions=(1, 1)), Verdict.STALE),
-        (Awaited(2), seen("Failed", versions=(1, 1)), Verdict.STALE),
-        (Awaited(2), seen("Failed", versions=(1, 2)), Verdict.FAILED),
-        (Awaited(2), seen("Stopped", versions=(1, 2)), Verdict.STALE),
-        (Awaited(2), ServiceSnapshot("iris", "Deleted"), Verdict.STALE),
-        (Awaited(1, back=True), seen(versions=(1, 2)), Verdict.REACHED),
-        (Awaited(1, back=True), seen(versions=(2, 2)), Verdict.STALE),
-        (Awaited(1, back=True), seen("Failed", versions=(1, 2)), Verdict.STALE),
-        (Awaited(1, back=True), seen("Updating", versions=(2, 2)), Verdict.PENDING),
-        (Awaited(), seen("Updating"), Verdict.PENDING),
-        (Awaited(), seen("Failed"), Verdict.REACHED),
-        (Awaited(), ServiceSnapshot("iris", "Deleted"), Verdict.REACHED),
-        (Awaited(status="Running"), seen("Running"), Verdict.REACHED),
-        (Awaited(status="Running"), seen("Stopped"), Verdict.PENDING),
-        (Awaited(status="Running"), seen("Failed"), Verdict.FAILED),
-        (Awaited(status="Failed"), seen("Failed"), Verdict.REACHED),
+        (WaitCondition(2), seen("Updating", versions=(1, 2)), WaitResult.PENDING),
+        (WaitCondition(2), seen("Anything", versions=(1, 2)), WaitResult.PENDING),
+        (WaitCondition(2), seen(versions=(2, 2)), WaitResult.REACHED),
+        (WaitCondition(2), seen(versions=(3, 3)), WaitResult.REACHED),
+        (WaitCondition(2), seen(versions=(1, 1)), WaitResult.STALE),
+        (WaitCondition(2), seen("Failed", versions=(1, 1)), WaitResult.STALE),
+        (WaitCondition(2), seen("Failed", versions=(1, 2)), WaitResult.FAILED),
+        (WaitCondition(2), seen("Stopped", versions=(1, 2)), WaitResult.STALE),
+        (WaitCondition(2), ServiceSnapshot("iris", "Deleted"), WaitResult.STALE),
+        (WaitCondition(1, back=True), seen(versions=(1, 2)), WaitResult.REACHED),
+        (WaitCondition(1, back=True), seen(versions=(2, 2)), WaitResult.STALE),
+        (WaitCondition(1, back=True), seen("Failed", versions=(1, 2)), WaitResult.STALE),
+        (WaitCondition(1, back=True), seen("Updating", versions=(2, 2)), WaitResult.PENDING),
+        (WaitCondition(), seen("Updating"), WaitResult.PENDING),
+        (WaitCondition(), seen("Failed"), WaitResult.REACHED),
+        (WaitCondition(), ServiceSnapshot("iris", "Deleted"), WaitResult.REACHED),
+        (WaitCondition(status="Running"), seen("Running"), WaitResult.REACHED),
+        (WaitCondition(status="Running"), seen("Stopped"), WaitResult.PENDING),
+        (WaitCondition(status="Running"), seen("Failed"), WaitResult.FAILED),
+        (WaitCondition(status="Failed"), seen("Failed"), WaitResult.REACHED),
     ],
 )
-def test_a_look_says_whether_to_wait_on(awaited: Awaited, service: ServiceSnapshot, verdict: Verdict) -> None:
+def test_a_look_says_whether_to_wait_on(awaited: WaitCondition, service: ServiceSnapshot, verdict: WaitResult) -> None:
     assert awaited.verdict(service) is verdict
 
 

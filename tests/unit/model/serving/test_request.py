@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.serving.request import merged, service_body
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import model_uri
@@ -151,17 +152,16 @@ def test_objects_are_merged_and_other_values_replaced(value: Any, extra: Any, th
 )
 def test_what_contradicts_itself_is_told_by_name(arguments: dict[str, Any], said: str) -> None:
     _, problems = read_service({**LEAST, **arguments})
-    assert any(problem.startswith(said) for problem in problems), problems
+    assert any(str(problem).startswith(said) for problem in problems), problems
 
 
 def test_a_spec_made_by_hand_is_judged_too() -> None:
     least = ServiceSpec("svc", image_uri="i:1", command="c", instance_type="ecs.c6.large")
     assert service_problems(least) == []
-    assert service_problems(
-        ServiceSpec("svc", image_uri="i:1", command="c", resource_id="eas-r-1", cpu=float("inf"), memory=1)
-    ) == ["cpu must be a number of vCPUs above 0, not inf"]
+    endless = ServiceSpec("svc", image_uri="i:1", command="c", resource_id="eas-r-1", cpu=float("inf"), memory=1)
+    assert service_problems(endless) == [Problem("cpu", "must be a number of vCPUs above 0, not inf")]
     vpc = UserVpcConfig("vpc-1", "sg 1")
     bad = ServiceSpec("svc", image_uri="i:1", command="c", instance_type="ecs.c6.large", user_vpc_config=vpc)
-    assert service_problems(bad) == [
+    assert [str(problem) for problem in service_problems(bad)] == [
         "user_vpc_config['security_group_id'] 'sg 1' is no id; use letters, digits, '-' and '_'"
     ]

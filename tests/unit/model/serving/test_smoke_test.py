@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest, complaint, read_smoke_test
+from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest, read_smoke_test, response_problem
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest, com
 def test_an_answer_is_as_it_must_be_or_it_is_said_what_is_not(
     members: dict[str, Any], answer: Answer, wrong: str
 ) -> None:
-    found = complaint(SmokeTest(**members), answer)
+    found = response_problem(SmokeTest(**members), answer)
     assert found.startswith(wrong)
     assert bool(found) == bool(wrong)
 
 
 def test_a_long_answer_is_cut() -> None:
-    assert len(complaint(SmokeTest(expect_status=200), Answer(500, "x" * 100_000))) < 500
+    assert len(response_problem(SmokeTest(expect_status=200), Answer(500, "x" * 100_000))) < 500
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_a_test_that_can_not_be_made_is_refused(value: Any, said: str) -> None:
     test, problems = read_smoke_test(value)
     assert test is None
     assert len(problems) == 1
-    assert problems[0].startswith(said)
+    assert str(problems[0]).startswith(said)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.model.training.container import (
@@ -43,17 +42,6 @@ def test_every_carrier_of_hyperparameters_keeps_any_value_unchanged(values: dict
     assert json.loads(plan.files["input/config/hyperparameters.json"]) == values
     assert json.loads(plan.environment["PAI_HPS"]) == values
     assert {name: plan.environment[f"PAI_HPS_{variable_name(name)}"] for name in values} == values
-
-
-@settings(max_examples=60, deadline=None)
-@given(HYPERPARAMETERS)
-def test_eval_of_the_user_arguments_yields_exactly_the_arguments(values: dict[str, str]) -> None:
-    script = 'eval "set -- $PAI_USER_ARGS"; for each in "$@"; do printf "%s\\0" "$each"; done'
-    answer = subprocess.run(
-        ["/bin/sh", "-c", script], env={b"PAI_USER_ARGS": user_args(values).encode()}, capture_output=True, check=True
-    )
-    expected = [part for name, value in values.items() for part in (f"--{name}", value)]
-    assert answer.stdout.decode().split("\0")[:-1] == expected
 
 
 @given(st.dictionaries(NAMES, st.from_regex(r"[A-Za-z0-9_.,:=/+%@-]+", fullmatch=True).filter(lambda x: "," not in x)))

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_pai.model.training.orphans import find_orphans
-from airflow_provider_pai.model.training.ownership import DETACHED_LABEL, STOPPING_LABEL, JobIdentity
+from airflow_provider_pai.model.training.ownership import DETACHED_LABEL, STOPPING_LABEL, JobOwner
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 BEFORE = datetime(2026, 1, 1, 12, tzinfo=UTC)
-OWNER = JobIdentity("https://airflow.example", "dag", "manual__2026-01-01", "train", map_index=3, try_number=2)
+OWNER = JobOwner("https://airflow.example", "dag", "manual__2026-01-01", "train", map_index=3, try_number=2)
 
 
-def job(status: str = "Running", of: JobIdentity = OWNER, **labels: str) -> JobSnapshot:
+def job(status: str = "Running", of: JobOwner = OWNER, **labels: str) -> JobSnapshot:
     return JobSnapshot("train1", status, created="2026-01-01T10:00:00Z", labels={**of.labels(), **labels})
 
 

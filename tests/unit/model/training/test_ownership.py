@@ -12,20 +12,20 @@ from airflow_provider_pai.model.training.ownership import (
     KEY_LABEL,
     STOPPING_LABEL,
     TRY_LABEL,
-    JobIdentity,
-    Plan,
-    ending,
-    held,
-    plan,
+    AdoptionPlan,
+    JobOwner,
+    jobs_being_stopped,
+    jobs_to_stop,
+    plan_adoption,
 )
 from airflow_provider_pai.model.training.status import JobSnapshot
 
-IDENTITY = JobIdentity("https://airflow.example", "dag", "manual__2026-01-01", "train", generation=1, try_number=3)
+IDENTITY = JobOwner("https://airflow.example", "dag", "manual__2026-01-01", "train", generation=1, try_number=3)
 """The second try of generation 1."""
 OTHER = replace(IDENTITY, task_id="other")
 
 
-def job(job_id: str, status: str, generation: int = 1, created: str = "", of: JobIdentity = IDENTITY) -> JobSnapshot:
+def job(job_id: str, status: str, generation: int = 1, created: str = "", of: JobOwner = IDENTITY) -> JobSnapshot:
     labels = replace(of, generation=generation).labels()
     return JobSnapshot(job_id, status, created=created or f"2026-01-01T00:00:0{job_id[-1]}Z", labels=labels)
 
@@ -59,7 +59,7 @@ def job(job_id: str, status: str, generation: int = 1, created: str = "", of: Jo
 def test_what_an_attempt_does_about_the_jobs_it_finds(
     jobs: list[JobSnapshot], adopted: str | None, stopped: tuple[str, ...]
 ) -> None:
-    found = plan(IDENTITY, jobs)
+    found = plan_adoption(IDENTITY, jobs)
     assert (found.adopt.job_id if found.adopt else None, found.stop) == (adopted, stopped)
 
 
@@ -71,27 +71,27 @@ def test_only_active_jobs_of_this_generation_that_are_being_stopped_are_ending()
     leaving = stopping("j1", "Running")
     others = [stopping("j2", "Terminated"), stopping("j3", "Running", 0), job("j4", "Running")]
     foreign = replace(leaving, job_id="j5", labels={**leaving.labels, KEY_LABEL: OTHER.key})
-    assert ending(IDENTITY, [leaving, *others, foreign]) == [leaving]
+    assert jobs_being_stopped(IDENTITY, [leaving, *others, foreign]) == [leaving]
 
 
 def test_the_first_try_takes_a_success_that_has_appeared_since_it_began() -> None:
     first = replace(IDENTITY, generation=0, try_number=1)
     done = job("j1", "Succeed", 0)
     mine = job("j2", "Running", 0)
-    assert plan(first, [done, mine], appeared=["j1", "j2"]) == Plan(adopt=done, stop=("j2",))
-    assert plan(first, [done, mine], appeared=["j2"]) == Plan(adopt=mine)
+    assert plan_adoption(first, [done, mine], appeared=["j1", "j2"]) == AdoptionPlan(adopt=done, stop=("j2",))
+    assert plan_adoption(first, [done, mine], appeared=["j2"]) == AdoptionPlan(adopt=mine)
 
 
 def test_the_first_try_of_a_generation_takes_no_success_since_it_is_not_its_own() -> None:
     first = replace(IDENTITY, try_number=2)
-    assert plan(first, [job("j1", "Succeed")]).adopt is None
-    assert plan(first, [job("j1", "Running")]).adopt is not None
+    assert plan_adoption(first, [job("j1", "Succeed")]).adopt is None
+    assert plan_adoption(first, [job("j1", "Running")]).adopt is not None
 
 
 def test_a_job_that_is_being_stopped_is_neither_taken_nor_stopped_again() -> None:
     stopping = job("j1", "Running")
     stopping = replace(stopping, labels={**stopping.labels, STOPPING_LABEL: "true"})
-    assert plan(IDENTITY, [stopping]) == Plan()
+    assert plan_adoption(IDENTITY, [stopping]) == AdoptionPlan()
 
 
 def test_an_attempt_holds_its_active_jobs_but_for_those_a_later_try_has_taken() -> None:
@@ -103,12 +103,12 @@ def test_an_attempt_holds_its_active_jobs_but_for_those_a_later_try_has_taken() 
     )
     taken = job("j5", "Running")
     taken = replace(taken, labels={**taken.labels, TRY_LABEL: "4"})
-    assert held(IDENTITY, [mine, ended, older, foreign, taken]) == [mine]
+    assert jobs_to_stop(IDENTITY, [mine, ended, older, foreign, taken]) == [mine]
 
 
 @pytest.mark.parametrize("status", ["Running", "Succeed", "Failed", "Terminated"])
 def test_an_attempt_that_a_newer_generation_has_replaced_only_ends_what_it_left_behind(status: str) -> None:
-    found = plan(IDENTITY, [job("own", "Running"), job("older", "Running", 0), job("newer", status, 2)])
+    found = plan_adoption(IDENTITY, [job("own", "Running"), job("older", "Running", 0), job("newer", status, 2)])
     assert found.superseded_by is not None
     assert found.superseded_by.job_id == "newer"
     assert found.adopt is None
@@ -129,14 +129,14 @@ JOBS = st.builds(
 @given(st.lists(JOBS), st.randoms())
 def test_two_copies_of_an_attempt_choose_the_same_whatever_the_order(jobs: list[JobSnapshot], random: Any) -> None:
     shuffled = random.sample(jobs, len(jobs))
-    first, second = plan(IDENTITY, jobs), plan(IDENTITY, shuffled)
+    first, second = plan_adoption(IDENTITY, jobs), plan_adoption(IDENTITY, shuffled)
     assert first.adopt == second.adopt
     assert set(first.stop) == set(second.stop)
 
 
 @given(st.lists(JOBS))
 def test_at_most_one_job_is_left_to_run(jobs: list[JobSnapshot]) -> None:
-    found = plan(IDENTITY, jobs)
+    found = plan_adoption(IDENTITY, jobs)
     key = IDENTITY.key
     kept = [
         each.job_id
@@ -148,7 +148,7 @@ def test_at_most_one_job_is_left_to_run(jobs: list[JobSnapshot]) -> None:
 
 @given(st.lists(JOBS))
 def test_neither_an_adopted_nor_an_ended_nor_a_foreign_job_is_stopped(jobs: list[JobSnapshot]) -> None:
-    found = plan(IDENTITY, jobs)
+    found = plan_adoption(IDENTITY, jobs)
     by_id = {each.job_id: each for each in jobs}
     for job_id in found.stop:
         assert not by_id[job_id].is_terminal
@@ -157,13 +157,13 @@ def test_neither_an_adopted_nor_an_ended_nor_a_foreign_job_is_stopped(jobs: list
 
 
 def test_a_plan_for_nothing_is_empty() -> None:
-    assert plan(IDENTITY, iter(())) == Plan()
+    assert plan_adoption(IDENTITY, iter(())) == AdoptionPlan()
 
 
 def test_a_generation_that_is_no_number_counts_as_the_first() -> None:
     odd = JobSnapshot("j1", "Running", labels={KEY_LABEL: IDENTITY.key, GENERATION_LABEL: "²"})
-    assert plan(IDENTITY, [odd]).stop == ("j1",)
-    assert plan(replace(IDENTITY, generation=0), [odd]).adopt == odd
+    assert plan_adoption(IDENTITY, [odd]).stop == ("j1",)
+    assert plan_adoption(replace(IDENTITY, generation=0), [odd]).adopt == odd
 
 
 PARTS = st.fixed_dictionaries(
@@ -179,7 +179,7 @@ PARTS = st.fixed_dictionaries(
 
 @given(PARTS, PARTS)
 def test_the_key_differs_when_any_part_differs(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert (JobIdentity(**first).key == JobIdentity(**second).key) == (first == second)
+    assert (JobOwner(**first).key == JobOwner(**second).key) == (first == second)
 
 
 @pytest.mark.parametrize("part", ["deployment", "dag_id", "run_id", "task_id"])
@@ -189,8 +189,8 @@ def test_the_key_differs_when_one_part_is_longer(part: str) -> None:
 
 
 def test_parts_of_the_key_do_not_run_into_each_other() -> None:
-    assert JobIdentity("a", "bc", "d", "e").key != JobIdentity("ab", "c", "d", "e").key
-    assert JobIdentity("a", "b", "c", "d", 1).key != JobIdentity("a", "b", "c", "d1").key
+    assert JobOwner("a", "bc", "d", "e").key != JobOwner("ab", "c", "d", "e").key
+    assert JobOwner("a", "b", "c", "d", 1).key != JobOwner("a", "b", "c", "d1").key
 
 
 def test_the_key_is_the_same_for_all_generations() -> None:
@@ -199,7 +199,7 @@ def test_the_key_is_the_same_for_all_generations() -> None:
 
 def test_the_key_is_short_and_stays_the_same_over_versions() -> None:
     # A key that changes with an upgrade of the provider would orphan the jobs that run at that time.
-    assert JobIdentity("https://airflow.example", "dag", "run", "task", 3).key == "c823236ffd74678a01b9"
+    assert JobOwner("https://airflow.example", "dag", "run", "task", 3).key == "c823236ffd74678a01b9"
 
 
 def test_labels_carry_the_key_the_generation_and_what_a_person_searches_for() -> None:
@@ -223,7 +223,7 @@ def test_the_filter_finds_jobs_of_all_generations() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: text * 20))
 @example("ü" * 100)
 def test_readable_labels_fit_and_hold_no_separators(text: str) -> None:
-    value = JobIdentity("d", text, "r", "t").labels()["airflow.dag_id"]
+    value = JobOwner("d", text, "r", "t").labels()["airflow.dag_id"]
     assert len(value.encode()) <= 128
     assert not set(value) & set("=,")
     assert text.replace("=", "-").replace(",", "-").startswith(value)

@@ -16,7 +16,7 @@ SPOT = {"spot_strategy": "SpotWithPriceLimit", "spot_discount_limit": 0.5}
 
 
 def problems(arguments: dict[str, Any]) -> list[str]:
-    return read_spec(arguments)[1]
+    return [str(problem) for problem in read_spec(arguments)[1]]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus, Transition
-from airflow_provider_pai.model.training.status_messages import JobStory
+from airflow_provider_pai.model.training.status_messages import StatusReporter
 
 LIFE = [
     Transition("Creating", "2026-11-24T03:21:30Z", "2026-11-24T03:21:31Z"),
@@ -31,19 +31,19 @@ def after(count: int) -> JobSnapshot:
 
 @given(st.lists(st.integers(1, len(LIFE))), st.sets(st.integers(0, 8)))
 def test_each_status_is_told_once_in_order_with_time_and_reason(looks: list[int], restarts: set[int]) -> None:
-    story = JobStory()
+    story = StatusReporter()
     told = []
     # Looks may skip statuses, and an answer may be older than the one before.
     for number, count in enumerate(looks):
         if number in restarts:
-            story = JobStory(story.told)
+            story = StatusReporter(story.told)
         told += story.news(after(count))
     assert told == TOLD[: max([min(count, 3) for count in looks], default=0)]
     assert told + story.news(after(4)) + story.end(after(4)) == TOLD
 
 
 def test_the_end_is_told_once() -> None:
-    story = JobStory()
+    story = StatusReporter()
     story.news(after(4))
     assert story.end(after(4)) == [TOLD[3]]
     assert story.end(after(4)) == []
@@ -51,13 +51,13 @@ def test_the_end_is_told_once() -> None:
 
 def test_an_end_that_the_history_does_not_have_yet_is_told() -> None:
     job = replace(after(4), transitions=tuple(LIFE[:3]))
-    story = JobStory()
+    story = StatusReporter()
     assert story.news(job) == TOLD[:3]
     assert story.end(job) == ["Job train1: Failed (ExitCode: it ended with 1)"]
 
 
 def test_without_a_history_each_change_is_told() -> None:
-    story = JobStory()
+    story = StatusReporter()
     statuses = ["Creating", "Running", "Running", "Pausing", "Running"]
     told = [line for status in statuses for line in story.news(JobSnapshot("train1", status))]
     told += story.news(JobSnapshot("train1", "Succeed"))
@@ -67,7 +67,7 @@ def test_without_a_history_each_change_is_told() -> None:
 
 
 def test_an_answer_without_the_history_repeats_nothing() -> None:
-    story = JobStory()
+    story = StatusReporter()
     assert story.news(after(3)) == TOLD[:3]
     assert story.news(JobSnapshot("train1", "Running")) == []
     assert story.news(after(3)) == []
@@ -76,11 +76,11 @@ def test_an_answer_without_the_history_repeats_nothing() -> None:
 @pytest.mark.parametrize("start", ["", "yesterday"])
 def test_a_status_without_a_time_is_told_without_one(start: str) -> None:
     job = JobSnapshot("train1", "Running", transitions=(Transition("Running", start),))
-    assert JobStory().news(job) == ["Job train1: Running"]
+    assert StatusReporter().news(job) == ["Job train1: Running"]
 
 
 def test_progress_is_told_when_it_changes() -> None:
-    story = JobStory(1)
+    story = StatusReporter(1)
     looks = [(None, None), (0.25, 90), (0.25, 80), (0.5, None), (None, None), (1.0, 0)]
     told = []
     for progress, remaining in looks:
@@ -95,4 +95,4 @@ def test_progress_is_told_when_it_changes() -> None:
 @pytest.mark.parametrize("remaining", [int(9.3e18), -int(9.3e18), int(1e300)], ids=["ages", "past", "endless"])
 def test_progress_is_told_without_a_rest_that_no_one_can_wait_for(remaining: int) -> None:
     job = JobSnapshot("train1", JobStatus.RUNNING, progress=0.5, remaining_s=remaining)
-    assert JobStory().news(job) == ["Job train1: Running", "Job train1: progress 0.5"]
+    assert StatusReporter().news(job) == ["Job train1: Running", "Job train1: progress 0.5"]

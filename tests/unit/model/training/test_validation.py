@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.images.image import ImageQuery
 from airflow_provider_pai.model.training.spec import MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
@@ -16,11 +16,11 @@ GOOD = TrainingJobSpec(command="python train.py", instance_type="ecs.c6.large", 
 ARGUMENTS = {each.name for each in fields(TrainingJobSpec)}
 
 
-def found(**arguments: Any) -> list[str]:
+def found(**arguments: Any) -> list[Problem]:
     return problems(replace(GOOD, **arguments))
 
 
-def only(**arguments: Any) -> str:
+def only(**arguments: Any) -> Problem:
     (problem,) = found(**arguments)
     return problem
 
@@ -136,9 +136,9 @@ def test_a_problem_begins_with_its_argument_and_says_what_to_do(
     arguments: dict[str, Any], beginning: str, says: str
 ) -> None:
     problem = only(**arguments)
-    assert problem.startswith(beginning)
-    assert says in problem
-    assert re.match(r"\w+", problem)[0] in ARGUMENTS  # type: ignore[index]
+    assert str(problem).startswith(beginning)
+    assert says in str(problem)
+    assert problem.argument in ARGUMENTS
 
 
 def test_all_problems_are_found_at_once() -> None:
@@ -161,7 +161,7 @@ def test_all_problems_are_found_at_once() -> None:
         metric_definitions=(MetricDefinition("acc", "("),),
     )
     assert len(everything) == 16
-    assert {re.match(r"\w+", problem)[0] for problem in everything} == {  # type: ignore[index]
+    assert {problem.argument for problem in everything} == {
         *("command", "image_uri", "instance_type", "instance_count", "max_run_time", "base_job_name", "source_dir"),
         *("hyperparameters", "inputs", "outputs", "output_path", "checkpoints_path", "environments", "labels"),
         *("requirements", "metric_definitions"),
@@ -188,5 +188,5 @@ MAPS = st.dictionaries(TEXTS, TEXTS, max_size=2)
 )
 def test_no_spec_breaks_the_search_for_problems(arguments: dict[str, Any]) -> None:
     for problem in found(**arguments):
-        assert re.match(r"\w+", problem)[0] in ARGUMENTS  # type: ignore[index]
-        assert len(problem.splitlines()) == 1
+        assert problem.argument in ARGUMENTS
+        assert len(str(problem).splitlines()) == 1

@@ -1,0 +1,89 @@
+"""The training jobs of one workspace: each operation one method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airflow_provider_pai.api import training as calls
+from airflow_provider_pai.client.transport.http import is_passing, utc_now
+from airflow_provider_pai.client.transport.sender import Sender
+from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
+from airflow_provider_pai.lifecycle.log import Log
+from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPING_LABEL
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+
+if TYPE_CHECKING:
+    import builtins
+
+    from airflow_provider_pai.model.training.status import JobSnapshot
+
+
+class TrainingJobs:
+    """Reads, creates, labels and stops the training jobs of a workspace.
+
+    Args:
+        client: sends the calls.
+        workspace_id: the workspace.
+        log: takes what a person should know.
+    """
+
+    def __init__(self, client: Sender, workspace_id: str, log: Log) -> None:
+        self._client = client
+        self._workspace_id = workspace_id
+        self._log = log
+
+    def create(self, spec: TrainingJobSpec) -> str:
+        """Create a job and return its id. PAI has no client token: sent twice, it makes two.
+
+        Args:
+            spec: the job, with nothing left to fill in.
+        """
+        return self._client.send(calls.create_training_job(create_body(spec, self._workspace_id)))
+
+    def get(self, job_id: str) -> JobSnapshot:
+        """Return a job as it is now.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        return self._client.send(calls.get_training_job(job_id))
+
+    def list(self, labels: Mapping[str, str], *, status: str | None = None) -> builtins.list[JobSnapshot]:
+        """Return the jobs of the last 30 days that carry all labels, newest first.
+
+        Args:
+            labels: names and values.
+            status: only jobs in this status.
+        """
+        since = utc_now() - LOOK_BACK
+        found: builtins.list[JobSnapshot] = []
+        page = 1
+        while True:
+            answer = self._client.send(
+                calls.list_training_jobs(self._workspace_id, start_time=since, labels=labels, status=status, page=page)
+            )
+            found += answer.jobs
+            if not answer.jobs or len(found) >= answer.total:
+                return found
+            page += 1
+
+    def stop(self, job_id: str) -> None:
+        """Stop a job; one that has ended, or is gone, is left as it is."""
+        self.label(job_id, {STOPPING_LABEL: "true"})
+        try:
+            self._client.send(calls.stop_training_job(job_id))
+        except NotFoundError:
+            self._log.info("Job %s is gone; there is nothing to stop", job_id)
+        except APIError as error:
+            # What PAI answers when the job has ended already is not documented, so its status decides [inferred].
+            if is_passing(error) or not self.get(job_id).is_terminal:
+                raise
+
+    def label(self, job_id: str, labels: Mapping[str, str]) -> None:
+        """Put labels on a job; they make races rarer, so a failure is told and nothing more."""
+        try:
+            self._client.send(calls.update_training_job_labels(job_id, labels), attempts=2)
+        except PAIError as error:
+            self._log.info("Job %s could not be labelled (%s)", job_id, error)

@@ -1,0 +1,51 @@
+"""Where a local PAI answers and how to be let in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from urllib.parse import quote, urlencode
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """Everything a client needs.
+
+    Attributes:
+        api: base URL of all PAI services, without a trailing slash.
+        oss: base URL of OSS.
+        access_key_id: public half of the server's key pair.
+        access_key_secret: secret half.
+        region_id: region the server claims to be.
+        workspace_id: its workspace.
+        bucket: its default bucket.
+    """
+
+    api: str
+    oss: str
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    region_id: str
+    workspace_id: str
+    bucket: str
+
+    @property
+    def extra(self) -> dict[str, str]:
+        """Members of the Extra of an Airflow connection to it."""
+        return {
+            "region_id": self.region_id,
+            "workspace_id": self.workspace_id,
+            "endpoint": self.api,
+            "oss_endpoint": self.oss,
+            # A job's log is complete before its end is told.
+            "log_delay": "0",
+        }
+
+    @property
+    def airflow_conn_uri(self) -> str:
+        """The connection as Airflow reads it from ``AIRFLOW_CONN_PAI_DEFAULT``; it holds the secret."""
+        login, password = quote(self.access_key_id, safe=""), quote(self.access_key_secret, safe="")
+        return f"pai://{login}:{password}@/?{urlencode(self.extra, quote_via=quote, safe='')}"
+
+    def to_json(self) -> dict[str, str]:
+        """Return plain JSON values; they hold the secret."""
+        return {**asdict(self), "airflow_conn_uri": self.airflow_conn_uri}

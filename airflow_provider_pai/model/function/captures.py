@@ -1,0 +1,90 @@
+"""What a function takes from outside itself; a job gets its source and its arguments, and nothing else."""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import inspect
+from collections.abc import Callable, Collection, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from airflow_provider_pai.in_job.pai_report import strict_json
+
+_GLOBAL_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_GLOBAL_STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL"})
+_IN_EVERY_MODULE = frozenset({"__name__", "__file__", "__doc__", "__builtins__", "__module__", "__qualname__"})
+_KINDS = (
+    (inspect.CO_COROUTINE, "is a coroutine (async def); a job calls a plain function"),
+    (inspect.CO_ASYNC_GENERATOR, "is an asynchronous generator; a job calls a plain function"),
+    (inspect.CO_GENERATOR, "is a generator (it has a yield); return a list instead"),
+)
+
+
+def function_problems(function: Callable[..., Any], include: Collection[Callable[..., Any]] = ()) -> list[str]:
+    """Return why a function can't run as a job, each with the line in its file; empty when it can.
+
+    Args:
+        function: the function.
+        include: functions of the same module that travel along and may be called.
+    """
+    together = [function, *include]
+    names = {each.__name__ for each in together if isinstance(each, FunctionType)}
+    return [problem for each in together for problem in _problems(each, function, names)]
+
+
+def _problems(each: Callable[..., Any], function: Callable[..., Any], names: Collection[str]) -> Iterator[str]:
+    if not isinstance(each, FunctionType):
+        yield f"{each!r} is no plain function; decorate (or include) a function made by def"
+        return
+    where = f"function {each.__name__} (line {each.__code__.co_firstlineno})"
+    if each.__name__ == "<lambda>":
+        yield f"{where} is a lambda; make it a function by def"
+        return
+    if each.__module__ != function.__module__:
+        yield f"{where} is of the module {each.__module__}; include= takes functions of the same module only"
+    yield from (f"{where} {text}" for flag, text in _KINDS if each.__code__.co_flags & flag)
+    if each.__code__.co_freevars:
+        captured = ", ".join(map(repr, each.__code__.co_freevars))
+        yield f"{where} uses {captured} of the function around it, which can't travel; pass it as an argument"
+    for name, line in _outer_names(each.__code__, names):
+        yield (
+            f"function {each.__name__} uses {name!r} in line {line}, which is defined outside of it and can't travel; "
+            "import it or define it inside the function, pass it as an argument, or name a function in include="
+        )
+    yield from (f"{where}: {problem}" for problem in _default_problems(each))
+
+
+def _outer_names(code: CodeType, allowed: Collection[str]) -> Iterator[tuple[str, int]]:
+    """Yield names of the module that a function uses, each once with its first line."""
+    seen: set[str] = set()
+    for name, line in _global_names(code):
+        if name not in allowed and name not in seen and name not in _IN_EVERY_MODULE and not hasattr(builtins, name):
+            seen.add(name)
+            yield name, line
+
+
+def _global_names(code: CodeType) -> Iterator[tuple[str, int]]:
+    line = code.co_firstlineno
+    # A class body looks up its own names the same way as the module's.
+    own: set[str] = set()
+    for step in dis.get_instructions(code):
+        if step.positions and step.positions.lineno:
+            line = step.positions.lineno
+        if step.opname == "STORE_NAME":
+            own.add(step.argval)
+        elif (step.opname in _GLOBAL_LOADS and step.argval not in own) or step.opname in _GLOBAL_STORES:
+            yield step.argval, line
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)
+
+
+def _default_problems(function: FunctionType) -> Iterator[str]:
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is parameter.empty:
+            continue
+        try:
+            strict_json(f"the default of {name}", parameter.default)
+        except ValueError as error:
+            yield f"{error}; arguments travel as JSON"

@@ -1,0 +1,153 @@
+"""What a job reports back: marked lines in its log, and a file in its output channel ``report``."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_pai.in_job.pai_report import FILE, MARK, MAX_RESULT_BYTES
+
+REPORT_CHANNEL = "report"
+REPORT_FILE = FILE
+_PART = re.compile(r"(\d{1,6})/(\d{1,6}) ")
+_MAX_TEXT = 200
+
+
+@dataclass(frozen=True)
+class ReportedError:
+    """The exception that ended a function.
+
+    Attributes:
+        kind: name of its class.
+        message: its text.
+        traceback: its traceback as Python prints it.
+    """
+
+    kind: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a job has reported so far.
+
+    Attributes:
+        has_result: whether it reported a result, which may be None.
+        result: JSON value.
+        progress: from 0 to 1; None when it reported none.
+        text: what it was doing.
+        metrics: last value by name; None for one that was not finite.
+        error: the exception that ended it; None for none.
+    """
+
+    has_result: bool = False
+    result: Any = None
+    progress: float | None = None
+    text: str = ""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    error: ReportedError | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was reported."""
+        return self == Report()
+
+    def updated(self, entry: Mapping[str, Any]) -> Report:
+        """Return the report after one more entry; members that make no sense are left out."""
+        found = self
+        if "result" in entry and len(json.dumps(entry["result"]).encode()) <= 6 * MAX_RESULT_BYTES:
+            found = replace(found, has_result=True, result=entry["result"])
+        if _is_finite(entry.get("progress")):
+            found = replace(found, progress=min(1.0, max(0.0, entry["progress"])), text=_short(entry.get("text")))
+        if isinstance(name := entry.get("metric"), str):
+            found = replace(found, metrics={**found.metrics, name: _value(entry.get("value"))})
+        if isinstance(metrics := entry.get("metrics"), dict):
+            found = replace(found, metrics={**found.metrics, **{name: _value(each) for name, each in metrics.items()}})
+        if isinstance(error := entry.get("error"), dict):
+            texts = (str(error.get(name, "")) for name in ("type", "message", "traceback"))
+            found = replace(found, error=ReportedError(*texts))
+        return found
+
+
+def parse_report_file(content: bytes) -> Report:
+    """Parse the file of the output channel.
+
+    Raises:
+        ValueError: it holds no JSON object.
+    """
+    try:
+        entry = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{REPORT_FILE} holds no JSON ({error})") from error
+    if not isinstance(entry, dict):
+        raise ValueError(f"{REPORT_FILE} holds no JSON object")  # noqa: TRY004 - it is about what was read
+    return Report().updated(entry)
+
+
+def parse_report_lines(lines: Iterable[str]) -> Report:
+    """Return what marked lines of a log report; lines that are cut or damaged are left out."""
+    report = Report()
+    parts: list[str] = []
+    for line in lines:
+        _, mark, text = line.partition(MARK)
+        if not mark:
+            continue
+        if part := _PART.match(text):
+            number, count = int(part[1]), int(part[2])
+            parts = [*(parts if number > 1 else []), text[part.end() :]]
+            if number != count or len(parts) != count:
+                continue
+            text, parts = "".join(parts), []
+        if (entry := _entry(text)) is not None:
+            report = report.updated(entry)
+    return report
+
+
+def readable_lines(lines: Iterable[str]) -> list[str]:
+    """Return log lines as a person reads them: progress in words, other marked lines left out.
+
+    Of progress that comes without a line in between, the last is shown.
+    """
+    shown: list[str] = []
+    last_is_progress = False
+    for line in lines:
+        before, mark, text = line.partition(MARK)
+        if not mark:
+            shown.append(line)
+            last_is_progress = False
+            continue
+        entry = _entry(text) or {}
+        if _is_finite(entry.get("progress")):
+            said = _short(entry.get("text"))
+            progress = f"{before}Progress: {entry['progress']:.0%}" + (f" ({said})" if said else "")
+            shown[len(shown) - last_is_progress :] = [progress]
+            last_is_progress = True
+        elif before.strip() and not before.rstrip().endswith("]"):
+            shown.append(before)
+            last_is_progress = False
+    return shown
+
+
+def _entry(text: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _value(value: object) -> float | None:
+    return float(value) if _is_finite(value) else None  # type: ignore[arg-type]
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _short(value: object) -> str:
+    return value.replace("\n", " ")[:_MAX_TEXT] if isinstance(value, str) else ""

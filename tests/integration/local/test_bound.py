@@ -1,0 +1,210 @@
+"""Files of this machine that stand in the place of buckets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.errors import APIError, NotFoundError
+from airflow_provider_pai.local.oss.trees import stamps
+from airflow_provider_pai.local.running.bound_storage import LocalFolder
+from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
+from airflow_provider_pai.local.running.sandbox import Mode
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.uri import OssUri
+from tests.support.local_runtime import LocalRuntimeHarness
+from tests.support.machine import missing
+
+LOOK = """
+    cat $PAI_INPUT_TABLE; ls $PAI_INPUT_ALL
+    echo x > $PAI_INPUT_TABLE; echo x > $PAI_INPUT_ALL/new
+    cat $PAI_INPUT_TABLE > $PAI_OUTPUT_MODEL/copy
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "rows.csv").write_text("1,2\n")
+    (tmp_path / "data" / "deep" / "more.csv").write_text("3,4\n")
+    return tmp_path / "data"
+
+
+@pytest.fixture(params=[*Mode, "docker"])
+def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., LocalRuntimeHarness]]:
+    """A harness, in every way that jobs can be run."""
+    harnesses: list[LocalRuntimeHarness] = []
+    docker = request.getfixturevalue("docker") if request.param == "docker" else None
+
+    def new(**options: Any) -> LocalRuntimeHarness:
+        home = tmp_path / "home"
+        kind = RuntimeKind.DOCKER if docker else RuntimeKind.PROCESS
+        try:
+            runtime = choose(
+                kind, home, ProcessHost.of(home, tmp_path / "cache", None if docker else Mode(request.param))
+            )
+        except RuntimeError as error:
+            missing(request.param, str(error))
+        harnesses.append(LocalRuntimeHarness(home, runtime, **options))
+        return harnesses[-1]
+
+    yield new
+    for harness in harnesses:
+        harness.close()
+
+
+def test_a_job_sees_files_and_folders_of_this_machine_and_can_not_change_them(
+    build: Callable[..., LocalRuntimeHarness], data: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    places = {"a-file": data / "rows.csv", "a-folder": data, "an-output": tmp_path / "made" / "here"}
+    harness = build(places={bucket: LocalFolder(path) for bucket, path in places.items()})
+    mode = harness.workshop.runtime.mode
+    image = request.getfixturevalue("docker").name if mode == "docker" else "registry/image:1"
+    job = harness.run(
+        LOOK,
+        image=image,
+        inputs={"table": "oss://a-file/rows.csv", "all": "oss://a-folder/"},
+        outputs={"model": "oss://an-output/"},
+    )
+    assert job["Status"] == "Succeed", harness.log(job)
+    assert harness.printed(job)[:3] == ["1,2", "deep", "rows.csv"]
+    assert sorted(path.name for path in data.rglob("*")) == ["deep", "more.csv", "rows.csv"]
+    assert (data / "rows.csv").read_text() == "1,2\n"
+    copied = "x\n" if mode == Mode.PLAIN else "1,2\n"
+    assert (tmp_path / "made" / "here" / "copy").read_text() == copied
+
+
+# Outputs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    (tmp_path / "work" / "out").mkdir(parents=True)
+    return tmp_path / "work"
+
+
+def test_only_what_a_job_changed_is_written_and_what_it_deleted_goes(tmp_path: Path, work: Path) -> None:
+    place, target, folder = LocalFolder(tmp_path / "kept"), tmp_path / "kept", work / "out"
+    target.mkdir()
+    for name in ("same", "changed", "gone"):
+        (target / name).write_text(name)
+    assert place.download("", folder) == 3
+    before = stamps(folder, work)
+    (target / "same").write_text("by another job")
+    (target / "by-another-job").write_text("new")
+    (folder / "changed").write_text("changed twice")
+    (folder / "gone").unlink()
+    (folder / "deep").mkdir()
+    (folder / "deep" / "new").write_text("made")
+    assert place.upload_tree("", folder, work, before) == 2
+    assert {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()} == {
+        "same": "by another job",
+        "by-another-job": "new",
+        "changed": "changed twice",
+        "deep/new": "made",
+    }
+
+
+def test_a_link_out_of_the_outputs_publishes_nothing(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "secret").write_text("of the machine")
+    (work / "out" / "link").symlink_to(tmp_path / "secret")
+    assert LocalFolder(tmp_path / "kept").upload_tree("", work / "out", work, {}) == 0
+    assert list((tmp_path / "kept").iterdir()) == []
+    (work / "other").symlink_to(tmp_path)
+    with pytest.raises(NotADirectoryError):
+        LocalFolder(tmp_path / "kept").upload_tree("", work / "other", work, {})
+
+
+# Who can ask for them -------------------------------------------------------------------------------------------------
+
+
+def clients(pai: LocalPAI) -> tuple[PAIClient, ObjectStorage]:
+    ready = pai.ready
+    keys = KeyPair(ready.access_key_id, ready.access_key_secret)
+    config = ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)
+    return PAIClient(config), ObjectStorage(config)
+
+
+def job(uri: str) -> TrainingJobSpec:
+    return TrainingJobSpec("true", "ecs.c6.large", image_uri="a/b:1", job_name="job", inputs={"data": uri})
+
+
+def test_no_request_can_read_what_is_bound(tmp_path: Path, data: Path) -> None:
+    with LocalPAI(tmp_path / "home", places={"a-folder": LocalFolder(data)}) as pai:
+        client, oss = clients(pai)
+        with pytest.raises(NotFoundError, match="NoSuchBucket"):
+            oss.read(OssUri("a-folder", "rows.csv"))
+        assert client.send(create_training_job(create_body(job("oss://a-folder/"), pai.ready.workspace_id)))
+        client.close()
+        oss.close()
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/", "/etc/", "oss://a-folder/"])
+def test_an_ordinary_server_reads_no_file_of_its_machine(pai: LocalPAI, uri: str) -> None:
+    client, oss = clients(pai)
+    with pytest.raises(APIError, match="InvalidParameter"):
+        client.send(create_training_job(create_body(job(uri), pai.ready.workspace_id)))
+    client.close()
+    oss.close()
+
+
+def stored(place: LocalFolder, work: Path, before: dict[str, tuple[int, int]]) -> int:
+    return place.upload_tree("", work / "out", work, before)
+
+
+def test_a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_stored(tmp_path: Path, work: Path) -> None:
+    target = tmp_path / "target"
+    (target / "was_folder").mkdir(parents=True)
+    (target / "was_file").write_text("old")
+    (target / "was_folder" / "x").write_text("old")
+    place = LocalFolder(target)
+    place.download("", work / "out")
+    before = stamps(work / "out", work)
+    (work / "out" / "was_file").unlink()
+    (work / "out" / "was_file").mkdir()
+    (work / "out" / "was_file" / "y").write_text("new")
+    shutil.rmtree(work / "out" / "was_folder")
+    (work / "out" / "was_folder").write_text("new")
+    assert stored(place, work, before) == 2
+    assert (target / "was_file" / "y").read_text() == "new"
+    assert (target / "was_folder").read_text() == "new"
+
+
+def test_what_somebody_else_has_written_since_is_neither_overwritten_nor_deleted(tmp_path: Path, work: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "gone").write_text("old")
+    (target / "last").write_text("old")
+    place = LocalFolder(target)
+    place.download("", work / "out")
+    before = stamps(work / "out", work)
+    (work / "out" / "last").write_text("ours")
+    (work / "out" / "gone").unlink()
+    later = time.time() + 60
+    for name in ("gone", "last"):
+        (target / name).write_text("theirs")
+        os.utime(target / name, (later, later))
+    assert stored(place, work, before) == 0
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"gone": "theirs", "last": "theirs"}
+
+
+def test_a_file_of_the_users_that_looks_like_half_a_copy_is_left_alone(tmp_path: Path, work: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "m.bin.part").write_text("mine")
+    (work / "out" / "m.bin").write_text("new")
+    stored(LocalFolder(target), work, {})
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"m.bin.part": "mine", "m.bin": "new"}

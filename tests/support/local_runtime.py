@@ -1,0 +1,103 @@
+"""A local PAI without its HTTP server: jobs that really run."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_pai.local.jobs.store import JobStore
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
+from airflow_provider_pai.local.running.job_run import RunnerContext
+from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runtime import Runtime
+from airflow_provider_pai.model.training.request import create_body
+from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
+
+ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+class LocalRuntimeHarness:
+    """A local PAI without its HTTP server."""
+
+    def __init__(
+        self,
+        home: Path,
+        runtime: Runtime,
+        slots: int = 2,
+        grace: float = 0.5,
+        places: Mapping[str, BoundStorage] | None = None,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.objects = ObjectStore(home / "oss")
+        self.objects.create_bucket("bkt")
+        self.store = JobStore(home, now)
+        objects = BoundObjects(ObjectTrees(self.objects), places or {})
+        self.workshop = RunnerContext(
+            self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
+        )
+        self.runner = Runner(self.workshop, slots)
+        self.runner.start()
+
+    def close(self) -> None:
+        self.runner.close()
+        self.store.close()
+        self.objects.close()
+        self.workshop.runtime.close()
+
+    def put(self, key: str, text: str | bytes) -> None:
+        content = text if isinstance(text, bytes) else textwrap.dedent(text).encode()
+        self.objects.put("bkt", key, io.BytesIO(content))
+
+    def get(self, key: str) -> str:
+        return self.objects.read("bkt", key).decode()
+
+    def submit(self, command: str, *, code: str | None = None, image: str = "registry/image:1", **members: Any) -> str:
+        spec = TrainingJobSpec(
+            command=textwrap.dedent(command),
+            instance_type="ecs.c6.large",
+            image_uri=image,
+            job_name="a job",
+            code=CodeLocation("bkt", code, "oss") if code else None,
+            **members,
+        )
+        job_id = str(self.store.create(create_body(spec, "1"))["TrainingJobId"])
+        self.runner.submit(job_id)
+        return job_id
+
+    def run(self, command: str, **members: Any) -> Mapping[str, Any]:
+        return self.ended(self.submit(command, **members))
+
+    def ended(self, job_id: str, seconds: float = 30) -> Mapping[str, Any]:
+        wait_until(lambda: self.store.existing(job_id)["Status"] in ENDED, seconds)
+        return self.store.existing(job_id)
+
+    def log(self, job: Mapping[str, Any]) -> list[str]:
+        return self.store.files(job["TrainingJobId"]).log.tail(10_000)
+
+    def printed(self, job: Mapping[str, Any]) -> list[str]:
+        """What the command itself printed."""
+        lines = self.log(job)
+        return lines[lines.index("-" * 65) + 1 :]
+
+    def says(self, job_id: str, line: str) -> None:
+        """Wait until the job has printed a line."""
+        wait_until(lambda: line in self.store.files(job_id).log.tail(10_000), 20)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

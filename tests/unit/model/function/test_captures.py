@@ -1,0 +1,131 @@
+import functools
+import os
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.model.function.captures import function_problems
+
+RATE = 0.1
+
+
+def helper(value: float) -> float:
+    return value * 2
+
+
+def complete(rate: float = 0.1, *, epochs: int = 3, **more: Any) -> dict[str, float]:
+    import json
+
+    class Model:
+        size = 3
+        area = size * size
+
+        def fit(self, x: int) -> int:
+            return x + self.size
+
+    total = sum(x * rate for x in range(epochs))
+    return {"loss": json.loads(str(total)), "fit": Model().fit(1), "name": len(__name__)}
+
+
+def recursive(n: int) -> int:
+    return 1 if n < 2 else n * recursive(n - 1)
+
+
+def uses_global() -> float:
+    return (
+        RATE
+        * 2
+    )  # fmt: skip
+
+
+def uses_helper(value: float) -> float:
+    return helper(value)
+
+
+def uses_module() -> str:
+    return os.fspath("a")
+
+
+def uses_global_deep() -> list[float]:
+    return [(lambda y: y * RATE)(x) for x in range(3)]
+
+
+def sets_global() -> None:
+    global RATE
+    RATE = 2
+
+
+async def coroutine() -> None: ...
+
+
+def generator() -> Any:
+    yield 1
+
+
+def default_of_path(path=os.sep, where=os) -> None: ...
+
+
+def default_of_nan(value=float("nan")) -> None: ...
+
+
+def closure() -> Any:
+    rate = 3
+
+    def inner() -> int:
+        return rate
+
+    return inner
+
+
+def test_a_function_that_needs_nothing_from_outside_may_travel() -> None:
+    assert function_problems(complete) == []
+    assert function_problems(recursive) == []
+
+
+def test_an_included_helper_may_be_called() -> None:
+    assert function_problems(uses_helper, [helper]) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "line_of"),
+    [
+        (uses_global, "'RATE'", "RATE\n"),
+        (uses_helper, "'helper'", "return helper(value)"),
+        (uses_module, "'os'", "return os.fspath"),
+        (uses_global_deep, "'RATE'", "return [(lambda y"),
+        (sets_global, "'RATE'", "RATE = 2"),
+    ],
+)
+def test_a_name_from_outside_is_refused_with_its_line(function: Any, name: str, line_of: str) -> None:
+    import inspect
+
+    lines, start = inspect.getsourcelines(function)
+    line = start + next(number for number, text in enumerate(lines) if text.strip().startswith(line_of.strip()))
+    [problem] = function_problems(function)
+    assert name in problem
+    assert f"line {line}," in problem
+
+
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (coroutine, "coroutine"),
+        (generator, "generator"),
+        (lambda: 1, "lambda"),
+        (closure(), "'rate'"),
+        (len, "plain function"),
+        (functools.partial(complete, 1), "plain function"),
+        (default_of_path, "default of where"),
+        (default_of_nan, "default of value"),
+    ],
+)
+def test_what_cannot_travel_is_refused_by_what_it_is(function: Any, word: str) -> None:
+    problems = function_problems(function)
+    assert len(problems) == 1
+    assert word in problems[0]
+
+
+def test_a_helper_of_another_module_is_refused() -> None:
+    import textwrap
+
+    assert "module textwrap" in " ".join(function_problems(complete, [textwrap.dedent]))
