@@ -11,18 +11,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_provider_pai.api.training import ListedJob, ListedPage
+from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage
 from airflow_provider_pai.client.polling.feed_position import FeedPosition, is_by_change, is_in_order
 from airflow_provider_pai.client.polling.job_lister import JobLister, ListFilter
 from airflow_provider_pai.client.polling.store import SLICE, SubscriptionStore
 from airflow_provider_pai.errors import PAIError, ProtocolError
 
-DEEP_CALLS_PER_SECOND = 1.0
-"""Calls that reading down to the floor may make beyond reading what is new."""
+_DEEP_LEAST, _DEEP_PER_THOUSAND, _DEEP_MOST = 0.25, 0.5, 2.0
+"""Calls a second that reading down to the floor may make: at least, for each further thousand jobs, and at most."""
+DEEP_INTERVAL = 30.0
+"""Seconds between two looks down to the floor, at most."""
 MOST_PAGES = 600
 """Pages of one look, at most; a list that doesn't end in order is no feed."""
 _MOST_STRIKES = 3
-_FULL_PAGE = 100
+_MOST_AHEAD = 50
+"""Jobs with a time that can't be true which may stand above all others."""
 _AT_ONCE = 4
 
 
@@ -39,17 +42,19 @@ class FeedLook:
     """What a look came to.
 
     Attributes:
-        pages: pages that it read.
+        pages: pages of changes that it read, but for those that it read on in search of late ones.
         news: subscriptions that have news by it.
+        page_size: jobs on a page.
     """
 
     pages: int
     news: int
+    page_size: int
 
     @property
     def wasted(self) -> int:
-        """Pages beyond the first that were read without need: those of changes that were known."""
-        return max(0, self.pages - 1 - self.news // _FULL_PAGE)
+        """Pages that were read without need: those of changes that were known."""
+        return max(0, self.pages - 2 - self.news // self.page_size)
 
 
 class ChangeFeed:
@@ -62,6 +67,7 @@ class ChangeFeed:
 
     Attributes:
         is_proven: whether the list is known to be sorted by modification.
+        page_size: jobs on a page, at most.
     """
 
     def __init__(self, jobs: JobLister, store: SubscriptionStore, clock: Callable[[], float]) -> None:
@@ -71,7 +77,9 @@ class ChangeFeed:
         self._position = FeedPosition()
         self._deep_from = 0.0
         self._strikes = 0
+        self._is_set_back = False
         self.is_proven = False
+        self.page_size = LARGEST_PAGE_SIZE
 
     @property
     def is_placed(self) -> bool:
@@ -93,21 +101,29 @@ class ChangeFeed:
         """
         deep = self._clock() >= self._deep_from
         items: list[tuple[str, datetime]] = []
-        number, news, total = 0, 0, 0
+        number, news, total, new_pages = 0, 0, 0, 0
         is_steady, is_done = True, False
         while not is_done:
             for page in await self._read(window, number + 1, self._pages_at_once(items, deep=deep)):
                 number += 1
+                new_pages += not (items and self._position.is_reached(items[-1][1], deep=False))
                 is_steady = is_steady and page.total >= total
                 total = page.total
-                items += self._times(page)
-                news += await self._observe(page.jobs)
+                if number == 1 and len(page.jobs) < total:
+                    # A service may give fewer than it was asked for.
+                    self.page_size = max(1, len(page.jobs))
+                times = self._times(page)
+                news += await self._observe(page.jobs, len(items))
+                items += times
                 is_end = not page.jobs or len(items) >= total > 0
                 is_done = is_end or self._position.is_reached(items[-1][1], deep=deep)
+        if self._is_set_back:
+            self._is_set_back = False
+            raise UnreliableFeedError("the service's clock was set back, so that new changes stand below old ones")
         # While jobs are deleted others may move to a page that was read already: then it is read again.
         if is_steady:
             self._finish(items, deep=deep or is_end, pages=number)
-        return FeedLook(number, news)
+        return FeedLook(new_pages, news, self.page_size)
 
     def record_missed(self, missed: Sequence[datetime]) -> None:
         """Take note of the changes that a list of everything had and the feed had not.
@@ -117,6 +133,9 @@ class ChangeFeed:
         """
         passed = [each for each in missed if self._position.is_passed(each)]
         self._strikes = self._strikes + 1 if passed else 0
+        if any(map(self._position.is_beyond, passed)):
+            # The service's clock was set back: new changes stand below old ones.
+            self._strikes = _MOST_STRIKES
         for each in passed:
             self._position.record_late(each)
         if self._strikes >= _MOST_STRIKES:
@@ -138,7 +157,7 @@ class ChangeFeed:
             return 1
         left = self._position.seconds_to_go(items[-1][1], deep=deep)
         covered = (items[0][1] - items[-1][1]).total_seconds()
-        pages_read = -(-len(items) // _FULL_PAGE)
+        pages_read = -(-len(items) // self.page_size)
         return max(1, min(_AT_ONCE, int(pages_read * left / covered))) if covered > 0 else 1
 
     def _times(self, page: ListedPage) -> list[tuple[str, datetime]]:
@@ -155,9 +174,9 @@ class ChangeFeed:
             self.is_proven = is_by_change([(one, two) for one, two in both if one and two])
         return times
 
-    async def _observe(self, jobs: Sequence[ListedJob]) -> int:
+    async def _observe(self, jobs: Sequence[ListedJob], above: int) -> int:
         news, unshown = 0, 0
-        for job in jobs:
+        for place, job in enumerate(jobs):
             was_listed = any(each.mark is not None for each in self._store.of(job.job_id))
             found = self._store.observe_listed(job, self._clock())
             if found is None:
@@ -167,6 +186,7 @@ class ChangeFeed:
             news += found
             unshown += found
             if found and was_listed and (modified := job.modified):
+                self._is_set_back |= above + place > _MOST_AHEAD and self._position.is_beyond(modified)
                 self._position.record_late(modified)
             if unshown >= SLICE:
                 unshown = 0
@@ -177,5 +197,5 @@ class ChangeFeed:
         first = not self.is_placed
         self._position.advance(items, deep=deep)
         if deep and not first:
-            pause = min((pages - 1) / DEEP_CALLS_PER_SECOND, 2 * self._position.overlap.total_seconds())
-            self._deep_from = self._clock() + pause
+            rate = min(_DEEP_MOST, _DEEP_LEAST + _DEEP_PER_THOUSAND * max(0.0, len(self._store) / 1000 - 1))
+            self._deep_from = self._clock() + min((pages - 1) / rate, DEEP_INTERVAL)

@@ -28,6 +28,7 @@ class FeedPosition:
         self.watermark: datetime | None = None
         self.floor: datetime | None = None
         self.overlap = FIRST_OVERLAP
+        self._deep_watermark: datetime | None = None
         self._known: dict[str, datetime] = {}
 
     def is_reached(self, oldest: datetime, *, deep: bool) -> bool:
@@ -47,16 +48,22 @@ class FeedPosition:
         """Return whether a change of that time is never read again."""
         return self.floor is not None and modified < self.floor
 
+    def is_beyond(self, modified: datetime) -> bool:
+        """Return whether a change is older than the newest one by more than any list lags."""
+        return self.watermark is not None and self.watermark - modified > LARGEST_OVERLAP
+
     def record_late(self, modified: datetime) -> None:
         """Take note of a change that was found after newer ones, so that others that come as late are found, too."""
         if self.watermark is None or modified >= self.watermark:
             return
-        lag = self.watermark - modified
-        if lag <= LARGEST_OVERLAP:
-            self.overlap = max(self.overlap, min(LARGEST_OVERLAP, _SAFETY * lag + _MARGIN))
-        else:
+        if self.is_beyond(modified):
             # No list lags so long: the newest time was wrong, or the service's clock was set back.
             self.watermark, self.floor = modified, modified - self.overlap
+            self._deep_watermark = modified
+        elif self._deep_watermark and modified < self._deep_watermark:
+            # The last look that read so far down did not have it, although it had a newer one: so late it is at least.
+            lag = self._deep_watermark - modified
+            self.overlap = max(self.overlap, min(LARGEST_OVERLAP, _SAFETY * lag + _MARGIN))
 
     def advance(self, items: Sequence[tuple[str, datetime]], *, deep: bool) -> None:
         """Take note of what a look has shown.
@@ -73,6 +80,7 @@ class FeedPosition:
             return
         if deep or self.floor is None:
             self.floor = self.watermark - self.overlap
+            self._deep_watermark = self.watermark
         self._known.update(items)
         if len(self._known) > 2 * len(items) + 100:
             self._known = {job_id: time for job_id, time in self._known.items() if time >= self.floor}

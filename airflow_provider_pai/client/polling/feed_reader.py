@@ -17,14 +17,16 @@ from airflow_provider_pai.errors import APIError, PAIError, ThrottledError
 log = logging.getLogger(__name__)
 
 FEED_FROM = 100
-"""Jobs up to which one page of a list shows them all: then there is no need of a feed."""
+"""Jobs up to which one page of a list shows them all: then there is no need to begin with a feed."""
 RETRY_AFTER = 600.0
 """Seconds until a feed that could not be used is tried again."""
 SWEEP_INTERVAL = 60.0
 """Seconds between two sweeps, at least, when the list is known to be sorted by modification."""
 SWEEP_CALLS_PER_SECOND = 0.25
 """Calls that sweeps make in the long run."""
-_WASTED_CALLS_PER_SECOND = 1.5
+ACTIVE_PER_CHANGE = 5.0
+"""Seconds for which one change makes looks frequent."""
+ACTIVE_MOST = 60.0
 
 
 class FeedReader:
@@ -60,6 +62,7 @@ class FeedReader:
         self._wake = wake
         self._changed = asyncio.Event()
         self._off_until = -inf
+        self._active_until = -inf
         self._is_off_logged = False
 
     def notice(self) -> None:
@@ -69,7 +72,9 @@ class FeedReader:
     @property
     def is_wanted(self) -> bool:
         """Whether there are so many jobs that the feed is worth its calls, and it can be used."""
-        return len(self._store) > FEED_FROM and self._clock() >= self._off_until
+        # When it is followed already, a look at it costs no more than a look at one job.
+        enough = 1 if self._store.feeding else FEED_FROM
+        return len(self._store) > enough and self._clock() >= self._off_until
 
     async def place(self) -> None:
         """Take note of where the feed stands, before jobs are listed: what changes meanwhile is on it then."""
@@ -128,10 +133,18 @@ class FeedReader:
             log.warning("PAI's list of changes can't be used (%s); all jobs are listed instead", error)
 
     def _pause(self, look: FeedLook | None) -> float:
-        interval = feed_interval(max(1, len(self._store)), self._store.interval)
+        now = self._clock()
+        if look and look.news:
+            self._active_until = min(now + ACTIVE_MOST, max(now, self._active_until) + ACTIVE_PER_CHANGE * look.news)
+        is_active = now < self._active_until
+        pages = -(-max(1, len(self._store)) // self._feed.page_size)
+        interval = feed_interval(pages, self._store.interval, is_active=is_active)
         if look is None:
             return self._backoff.pause(interval)
-        return max(interval, look.wasted / _WASTED_CALLS_PER_SECOND)
+        if not look.wasted:
+            return interval
+        # Pages that told nothing new cost as much time as pages of a list of all jobs.
+        return max(interval, min(self._store.interval, (1 + look.wasted) * self._store.interval / pages))
 
     async def _sweep_once(self) -> int:
         result = await self._sweep.run()

@@ -36,12 +36,14 @@ class _Turn:
         ready: when its turn may come.
         number: keeps the order of those that are ready at the same time.
         gap: seconds until its next turn if this one finds nothing.
+        is_quiet: whether there was nothing new the last time, and the time before that.
         subscription: whose log it is.
     """
 
     ready: float
     number: int
     gap: float
+    is_quiet: bool
     subscription: Subscription = field(compare=False)
 
 
@@ -114,7 +116,7 @@ class LogReadQueue:
         quiet = None
         if self._quiet:
             quiet = max(self._quiet[0].ready, 0.0 if self._credit else self._next_quiet) - now
-        if eager is not None and (quiet is None or eager <= max(quiet, 0.0)):
+        if eager is not None and (quiet is None or eager <= quiet):
             return self._eager, max(eager, self._next_read - now)
         if quiet is None:
             return [], 0.0
@@ -154,11 +156,11 @@ class LogReadQueue:
             self._push(subscription, min(subscription.interval, QUICKEST), QUICKEST, is_quiet=False)
         else:
             gap = 2 * turn.gap
-            is_quiet = gap > max(subscription.interval, 2 * QUICKEST)
+            is_quiet = turn.is_quiet or gap > max(subscription.interval, 2 * QUICKEST)
             self._push(subscription, min(subscription.interval, gap), turn.gap if is_quiet else gap, is_quiet=is_quiet)
 
     def _push(self, subscription: Subscription, wait: float, gap: float, *, is_quiet: bool) -> None:
-        turn = _Turn(self._clock() + wait, next(self._numbers), gap, subscription)
+        turn = _Turn(self._clock() + wait, next(self._numbers), gap, is_quiet, subscription)
         heappush(self._quiet if is_quiet else self._eager, turn)
         self._added.set()
 
