@@ -196,7 +196,7 @@ class ServerError(APIError):
 
 
 class ServiceError(PAIError):
-    """A service did not become what was wanted of it; the message says why, and what answers now.
+    """A service did not get the wanted configuration; the message says why, what to do, and whether it was rolled back.
 
     Attributes:
         snapshot: the :class:`~airflow_provider_pai.model.serving.status.ServiceSnapshot` as it was last seen; None

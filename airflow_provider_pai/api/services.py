@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from airflow_provider_pai.api.answer import (
+    Page,
+    acknowledged,
+    as_object,
+    read_list,
+    read_page,
+    required,
+    required_text,
+)
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import EAS
-from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.serving.request import VERSION_LABEL
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, read_config, snapshot
 
 SERVICES = "/api/v2/services"
 GROUPS = "/api/v2/groups"
 PAGE_SIZE = 100
-
-
-@dataclass(frozen=True)
-class ServicePage:
-    """One page of a list of services.
-
-    Attributes:
-        services: the services of this page.
-        total: number of services on all pages.
-    """
-
-    services: tuple[ServiceSnapshot, ...]
-    total: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,44 @@ class ServiceEvent:
     type: str
     reason: str
     message: str
+
+
+@dataclass(frozen=True)
+class ServiceLogPage:
+    """One page of the output of a service's instances.
+
+    Attributes:
+        lines: its lines.
+        pages: number of pages.
+    """
+
+    lines: tuple[str, ...]
+    pages: int
+
+
+@dataclass(frozen=True)
+class ServiceDiagnosis:
+    """What EAS itself says is wrong with a service.
+
+    Attributes:
+        error: what is wrong; empty when nothing is.
+        causes: what may have caused it.
+        advices: what may be done about it.
+    """
+
+    error: str
+    causes: tuple[str, ...] = ()
+    advices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it, a line each; empty when nothing is wrong."""
+        parts = [
+            self.error,
+            *(f"cause: {cause}" for cause in self.causes),
+            *(f"advice: {each}" for each in self.advices),
+        ]
+        return "\n".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -99,18 +133,18 @@ class ServiceMachine:
 def create_service(config: Mapping[str, Any], workspace_id: str) -> Call[None]:
     """CreateService. Not idempotent: there is no client token, but a name can be taken only once."""
     return Call(
-        EAS, "CreateService", "POST", SERVICES, _nothing, {"WorkspaceId": workspace_id}, config, idempotent=False
+        EAS, "CreateService", "POST", SERVICES, acknowledged, {"WorkspaceId": workspace_id}, config, idempotent=False
     )
 
 
 def describe_service(region_id: str, name: str) -> Call[ServiceSnapshot]:
     """DescribeService."""
-    return Call(EAS, "DescribeService", "GET", _path(region_id, name), snapshot, secret=True)
+    return Call(EAS, "DescribeService", "GET", _path(region_id, name), _described, secret=True)
 
 
 def list_services(
     *, name_contains: str | None = None, group: str | None = None, workspace_id: str | None = None, page: int = 1
-) -> Call[ServicePage]:
+) -> Call[Page[ServiceSnapshot]]:
     """ListServices, the newest first.
 
     Args:
@@ -127,13 +161,14 @@ def list_services(
         "PageSize": str(PAGE_SIZE),
     }
     present = {key: value for key, value in query.items() if value}
-    return Call(EAS, "ListServices", "GET", SERVICES, _page, present, secret=True)
+    read = partial(read_page, member="Services", item=_service, before=(page - 1) * PAGE_SIZE)
+    return Call(EAS, "ListServices", "GET", SERVICES, read, present, secret=True)
 
 
 def update_service(region_id: str, name: str, config: Mapping[str, Any]) -> Call[None]:
     """UpdateService with a complete configuration. Not idempotent: each makes a version."""
     return Call(
-        *(EAS, "UpdateService", "PUT", _path(region_id, name), _nothing),
+        *(EAS, "UpdateService", "PUT", _path(region_id, name), acknowledged),
         query={"UpdateType": "replace"},
         body=config,
         idempotent=False,
@@ -174,7 +209,7 @@ def update_service_label(region_id: str, name: str, labels: Mapping[str, str]) -
 
 def delete_service(region_id: str, name: str) -> Call[None]:
     """DeleteService."""
-    return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), _nothing)
+    return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), acknowledged)
 
 
 def list_service_versions(region_id: str, name: str) -> Call[list[ServiceVersion]]:
@@ -204,10 +239,15 @@ def describe_service_events(
     return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
 
 
-def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[list[str]]:
-    """DescribeServiceLog: lines of the service's instances."""
+def describe_service_diagnosis(region_id: str, name: str) -> Call[ServiceDiagnosis]:
+    """DescribeServiceDiagnosis."""
+    return Call(EAS, "DescribeServiceDiagnosis", "GET", f"{_path(region_id, name)}/diagnosis", _diagnosis)
+
+
+def describe_service_log(region_id: str, name: str, *, page: int = 1, page_size: int = 500) -> Call[ServiceLogPage]:
+    """DescribeServiceLog: lines of the service's instances, the oldest first [inferred]."""
     query = {"PageNum": str(page), "PageSize": str(page_size)}
-    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _lines, query)
+    return Call(EAS, "DescribeServiceLog", "GET", f"{_path(region_id, name)}/logs", _log_page, query)
 
 
 def describe_group(region_id: str, group: str) -> Call[Endpoints]:
@@ -217,9 +257,9 @@ def describe_group(region_id: str, group: str) -> Call[Endpoints]:
 
 
 def describe_traffic_mode(region_id: str, group: str) -> Call[str]:
-    """DescribeGroup: how a group shares its traffic; empty when the answer does not tell."""
+    """DescribeGroup: how a group shares its traffic."""
     call = describe_group(region_id, group)
-    return Call(EAS, call.action, call.method, call.path, lambda body: str(body.get("TrafficMode") or ""))
+    return Call(EAS, call.action, call.method, call.path, lambda body: required_text(body, "TrafficMode"))
 
 
 def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
@@ -231,7 +271,7 @@ def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
         traffic_mode: ``auto`` by numbers of instances, ``customized`` by the services' weights.
     """
     path = f"{GROUPS}/{segment(region_id)}/{segment(group)}"
-    return Call(EAS, "UpdateGroup", "PUT", path, _nothing, body={"TrafficMode": traffic_mode})
+    return Call(EAS, "UpdateGroup", "PUT", path, acknowledged, body={"TrafficMode": traffic_mode})
 
 
 def describe_machine_spec() -> Call[list[ServiceMachine]]:
@@ -244,51 +284,73 @@ def _path(region_id: str, name: str) -> str:
 
 
 def _put(region_id: str, name: str, action: str, last: str, body: Mapping[str, Any] | None = None) -> Call[None]:
-    return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", _nothing, body=body)
+    return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", acknowledged, body=body)
 
 
-def _page(body: Mapping[str, Any]) -> ServicePage:
-    if "Services" not in body and "TotalCount" not in body:
-        raise ProtocolError("ListServices: the answer is no list of services", str(sorted(body)))
-    services = tuple(snapshot(item) for item in body.get("Services") or ())
-    return ServicePage(services, int(body.get("TotalCount") or 0))
+def _described(body: Mapping[str, Any]) -> ServiceSnapshot:
+    """Read one service as it is: without its versions, or with neither labels nor configuration, it is not known."""
+    required(body, "LatestVersion")
+    if body.get("Labels") is None:
+        required(body, "ServiceConfig")
+    return _service(body)
+
+
+def _service(value: object) -> ServiceSnapshot:
+    item = as_object(value, "a service")
+    for name in ("ServiceName", "Status"):
+        required_text(item, name)
+    return snapshot(item)
 
 
 def _versions(body: Mapping[str, Any]) -> list[ServiceVersion]:
-    return [_version(item) for item in body.get("Versions") or ()]
+    return read_list(body, "Versions", _version)
 
 
-def _version(item: Mapping[str, Any]) -> ServiceVersion:
-    config = read_config(item.get("ServiceConfig"))
+def _version(value: object) -> ServiceVersion:
+    item = as_object(value, "a version")
+    config = read_config(required(item, "ServiceConfig"))
     number = str((config.get("labels") or {}).get(VERSION_LABEL, "0"))
     return ServiceVersion(int(number) if number.isdecimal() else 0, config, str(item.get("BuildTime") or ""))
 
 
 def _events(body: Mapping[str, Any]) -> list[ServiceEvent]:
-    members = ("Time", "Type", "Reason", "Message")
-    return [ServiceEvent(*(str(item.get(name) or "") for name in members)) for item in body.get("Events") or ()]
+    return read_list(body, "Events", _event)
 
 
-def _lines(body: Mapping[str, Any]) -> list[str]:
-    return [str(line) for line in body.get("Logs") or ()]
+def _event(value: object) -> ServiceEvent:
+    item = as_object(value, "an event")
+    return ServiceEvent(*(str(item.get(name) or "") for name in ("Time", "Type", "Reason", "Message")))
+
+
+def _log_page(body: Mapping[str, Any]) -> ServiceLogPage:
+    return ServiceLogPage(tuple(read_list(body, "Logs", str)), int(body.get("TotalPageNum") or 1))
+
+
+def _diagnosis(body: Mapping[str, Any]) -> ServiceDiagnosis:
+    return ServiceDiagnosis(str(required(body, "Error")), _texts(body.get("Causes")), _texts(body.get("Advices")))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts, which may be one text [inferred]."""
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value or ())
 
 
 def _endpoints(body: Mapping[str, Any]) -> Endpoints:
+    # A group may have no public address; without a name the answer is not a group's.
+    required_text(body, "Name")
     return Endpoints(*(str(body.get(name) or "") for name in ("InternetEndpoint", "IntranetEndpoint", "AccessToken")))
 
 
 def _machines(body: Mapping[str, Any]) -> list[ServiceMachine]:
-    return [
-        ServiceMachine(
-            instance_type=str(item.get("InstanceType") or ""),
-            cpu=int(item.get("CPU") or 0),
-            memory_gib=float(item.get("Memory") or 0),
-            gpu=int(item.get("GPUAmount") or 0),
-            available=bool(item.get("IsAvailable", True)),
-        )
-        for item in body.get("InstanceMetas") or ()
-    ]
+    return read_list(body, "InstanceMetas", _machine)
 
 
-def _nothing(_: Mapping[str, Any]) -> None:
-    return None
+def _machine(value: object) -> ServiceMachine:
+    item = as_object(value, "an instance type")
+    return ServiceMachine(
+        instance_type=required_text(item, "InstanceType"),
+        cpu=int(item.get("CPU") or 0),
+        memory_gib=float(item.get("Memory") or 0),
+        gpu=int(item.get("GPUAmount") or 0),
+        available=bool(item.get("IsAvailable", True)),
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from airflow_provider_pai.client.packaging.inputs import input_problems
 from airflow_provider_pai.errors import PAIError, Problem
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.local.running.bound_storage import BoundStorage, LocalFolder
@@ -14,20 +14,17 @@ from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
 
-if TYPE_CHECKING:
-    from airflow_provider_pai.local.oss.trees import Stamps
-
 
 def place_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
-    """Yield inputs that a job on this worker can't have."""
+    """Yield inputs that a job on this worker can't have; of its files, the same that the cloud path refuses."""
     for name, address in spec.inputs.items():
         path = local_path(address)
         if path is None and data_kind(address) is not DataKind.OSS:
             yield Problem(
                 "inputs", f"[{name!r}]: a job on the worker reads OSS and files of the worker, not {address!r}"
             )
-        elif path is not None and not Path(path).exists():
-            yield Problem("inputs", f"[{name!r}]: {path!r} does not exist on this worker; give an absolute path")
+        elif path is not None:
+            yield from input_problems(name, path)
 
 
 def cloud_buckets(spec: TrainingJobSpec) -> set[str]:
@@ -141,9 +138,12 @@ class _CloudBucket:
     def shown(self, key: str) -> None:
         """Return nothing: it must be downloaded. See :meth:`BoundStorage.shown`."""
 
-    def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
-        """Refuse: outputs of a job on a worker stay there. See :meth:`BoundStorage.upload_tree`."""
+    def store_file(self, key: str, path: Path, modified: int) -> bool:  # noqa: ARG002
+        """Refuse: outputs of a job on a worker stay there. See :meth:`BoundStorage.store_file`."""
         raise OSError(f"a job on the worker writes nothing to OSS; oss://{self._bucket}/{key} stays as it is")
+
+    def delete_files(self, keys: Mapping[str, int]) -> None:
+        """Delete nothing: outputs of a job on a worker stay there. See :meth:`BoundStorage.delete_files`."""
 
 
 def _path(address: str) -> Path:

@@ -1,15 +1,17 @@
-"""Serves a model on EAS."""
+"""Operator that serves a model on EAS."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -17,24 +19,27 @@ from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waitin
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
-    from airflow_provider_pai.model.serving.reconcile import WaitResult
+    from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Step
+    from airflow_provider_pai.model.registry.version import ModelVersion
+    from airflow_provider_pai.model.serving.deployment_state import DeploymentState
     from airflow_provider_pai.model.serving.spec import ServiceSpec
-    from airflow_provider_pai.model.serving.status import ServiceSnapshot
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
+    from airflow_provider_pai.model.serving.wait import Observation
 
 _DEFER_PADDING = timedelta(minutes=5)
 _RESERVE = timedelta(minutes=5)
-"""The end of an attempt's time that is kept for the way back: a deferred task must be given a worker before it."""
+"""The end of an attempt's time that is kept for a rollback: a deferred task must be given a worker before it."""
 _RESERVED_PART = 5
 """Of a short time only a fifth is kept."""
 
 
-class PAIDeployServiceOperator(BaseOperator):
-    """Creates a service, or gives an existing one the next model, waits until it answers, and goes back if it doesn't.
+class PAIDeployServiceOperator(PAIBaseOperator):
+    """Creates a service, or gives an existing one the next model, waits until it answers, and rolls back if it fails.
 
     The task's result (XCom ``return_value``) is a dict: ``service_name``, ``version``, ``endpoint``,
     ``intranet_endpoint``, ``group``, ``model_uri``, ``console_url``, ``changed`` (False when model and configuration
@@ -43,21 +48,26 @@ class PAIDeployServiceOperator(BaseOperator):
 
     The same model and configuration again change nothing; that includes files that were overwritten below the same
     ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
-    own. What somebody else has changed of the service since is changed back. A retry goes on where the attempt before
-    stopped. While a service is updated, and when that fails, the version before goes on answering.
+    own. What was modified outside the task since is changed back. A retry continues where the attempt before stopped.
+    While a service is updated, and when that fails, the previous version goes on answering.
 
-    With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for the way back: a version
-    that does not answer before is given up. A person who ends the task while a worker has it, by marking or clearing
-    it, gets the version before again: a deployment that nobody follows to its end must leave what was known to be
-    good. The way back is asked for then, but not waited for; a retry after it deploys again. Of a task that is ended
-    while it is deferred nothing is asked: what it has begun comes up, untried, until the next deployment. With
-    ``on_failure="leave"`` nothing is undone.
+    With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for a rollback: a version
+    that does not answer before is given up. When the task is ended while a worker has it (it is marked or cleared, or
+    interrupted with Ctrl-C in ``dag.test()``), the previous version comes back: a deployment that is not followed to
+    its end must leave what was known to be good. The rollback is asked for then, but not waited for; a retry after it
+    deploys again. When the task is ended while it is deferred nothing is asked: the new version comes up, untested,
+    until the next deployment. With ``on_failure="leave"`` nothing is rolled back.
 
     Args:
-        service_name: name of the service, unique in the region: lower-case letters, digits and underscores. With
-            ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and ``<name>_green``.
+        service_name: name of the service, unique in the region: 3 to 63 lower-case letters, digits and underscores, a
+            letter first. With ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and
+            ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
             an error, here and for all arguments: a service without its model would start all the same.
+        model: name of a model in the model registry, instead of ``model_uri``: a version of it is deployed. What the
+            version says of how it is served (its inference spec) is the default of all other arguments of the service.
+        version: name of the version, or ``approved`` (default) for the newest approved one; one that is Pending or
+            Rejected is refused. The service's labels then carry model, version and job.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
@@ -84,41 +94,44 @@ class PAIDeployServiceOperator(BaseOperator):
         steps: percentages of traffic to stop at, for ``canary``. Default 10, 50, 100.
         step_pause: seconds between a step and its check: the service runs without trouble, and passes the smoke test.
             The worker waits, a deferrable task's too. Default 0.
-        keep_old: with ``blue_green`` and ``canary``: whether the old service goes on without traffic, so that the way
-            back is short. Default True; False stops it.
+        keep_old: with ``blue_green`` and ``canary``: whether the old service keeps running without traffic, so that
+            a rollback is quick. Default True; False stops it.
         smoke_test: one request to the service, and what its answer must be: ``method``, ``path`` below the endpoint,
             ``json`` or ``data``, ``headers``, ``expect_status`` (default 200), ``expect_json`` (a part of the answer),
             ``expect_contains``, ``timeout`` (seconds, default 10). Default: none.
-        on_failure: ``rollback`` (default) goes back to the version before; a service that this task has created is
-            deleted, one that it has only started is stopped again. What somebody else has changed meanwhile is left,
-            and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
+        on_failure: ``rollback`` (default) returns to the previous version; a service that this task has created is
+            deleted, one that it has only started is stopped again. What was modified outside the task meanwhile is
+            left, and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
         startup_timeout: seconds that a version may take until it answers; then it counts as failed. Default 1800.
         poll_interval: seconds between two looks at the service. Default 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: wrong arguments or wrong credentials; nothing was changed.
-        ServiceError: the new version is no good; the message says why, with its events, and what answers now.
+        ServiceError: the new version has failed; the message says why, what to do, and whether it was rolled back.
+            The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", "pai_conn_id", "region_id", "workspace_id")
+    template_fields: Sequence[str] = (
+        *(*SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields),
+    )
     template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         "command": "bash",
         **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
     }
     operator_extra_links = (PAIServiceLink(),)
-    ui_color = "#ffe6cc"
+    service_name: str
+    flags: Sequence[str] = ("keep_old", "deferrable")
 
     def __init__(
         self,
         *,
         service_name: str,
         model_uri: str | None = None,
+        model: str | None = None,
+        version: str = "approved",
         model_mount_path: str = MODEL_MOUNT_PATH,
         processor: str | None = None,
         image_uri: str | None = None,
@@ -148,86 +161,84 @@ class PAIDeployServiceOperator(BaseOperator):
         poll_interval: float = 10.0,
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.service_name = service_name
-        self.model_uri = model_uri
-        self.model_mount_path = model_mount_path
-        self.processor = processor
-        self.image_uri = image_uri
-        self.command = command
-        self.source_dir = source_dir
-        self.port = port
-        self.environments = environments
-        self.requirements = requirements
-        self.instance_type = instance_type
-        self.resource_id = resource_id
-        self.cpu = cpu
-        self.memory = memory
-        self.gpu = gpu
-        self.instance_count = instance_count
-        self.group = group
-        self.user_vpc_config = user_vpc_config
-        self.labels = labels
-        self.health_check = health_check
-        self.extra_config = extra_config
+        self._keep(SERVICE_ARGUMENTS, locals())
+        self.model = model
+        self.version = version
         self.strategy = strategy
         self.steps = steps
-        self.step_pause = step_pause
-        self.keep_old = keep_old
+        self.step_pause = as_number(step_pause)
+        self.keep_old = as_flag(keep_old)
         self.smoke_test = smoke_test
         self.on_failure = on_failure
-        self.startup_timeout = startup_timeout
-        self.poll_interval = poll_interval
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
-        # What a kill has to undo; known from the first wait on.
-        self._under_way: tuple[Deployment, State] | None = None
+        self.startup_timeout = as_number(startup_timeout)
+        self.poll_interval = as_number(poll_interval)
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
+        # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
+        self._version_name: str | None = None
+        # What a kill aborts.
+        self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
 
     @cached_property
     def hook(self) -> PAIServiceHook:
-        """Does what is done to the service."""
+        """Makes the calls for the service."""
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 
-        return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAIServiceHook(**self.connection_arguments)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look at the service, and bring it to what is wanted."""
-        return self._begun(context)
+        """Look at the service, and bring it to its configuration."""
+        return self._deploy(context)
 
-    def _begun(self, context: Context) -> dict[str, Any]:
+    def _deploy(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
-            spec, options = self._checked(in_cloud=True)
-            return self._done(context, self._deployment(context, spec, options).begin())
+            deployment = self._deployment(context, in_cloud=True)
+            return self._run(context, deployment, deployment.begin)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger's event."""
-        from airflow_provider_pai.lifecycle.serving.deployment import state_of
-        from airflow_provider_pai.model.serving.reconcile import WaitResult
+        """Continue after the trigger's event."""
+        from airflow_provider_pai.model.serving.deployment_state import DeploymentState
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
+        from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
-        waited = state_of(event["state"])
+        state = DeploymentState.from_json(event["state"])
+        self._version_name = event["state"].get("model_version")
         with airflow_errors():
-            spec, options = self._checked(in_cloud=False)
-            deployment = self._deployment(context, spec, options)
-            self._under_way = deployment, waited
+            deployment = self._deployment(context, in_cloud=False)
             if event["error"]:
-                self.log.warning("The triggerer can't watch %s (%s); watching it here", waited.name, event["error"])
-                return self._done(context, deployment.proceed(waited, *self._waited(context, waited)))
-            seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
-            return self._done(context, deployment.proceed(waited, seen, WaitResult(event["verdict"])))
+                self.log.warning("The triggerer cannot watch %s (%s); watching it here", state.name, event["error"])
+                return self._run(context, deployment, lambda: deployment.proceed(state, self._wait(context, state)))
+            service = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
+            seen = Observation(service, WaitResult(event["verdict"]))
+            return self._run(context, deployment, lambda: deployment.proceed(state, seen))
+
+    def _run(self, context: Context, deployment: Deployment, begin: Callable[[], Step]) -> dict[str, Any]:
+        """Take step after step, with the waits between them here or in the triggerer, and return the result."""
+        from airflow_provider_pai.lifecycle.serving.deployment import Waiting
+
+        try:
+            step = begin()
+            while isinstance(step, Waiting):
+                self._announce(context, step.state.name)
+                if self.deferrable:
+                    self._defer(context, step.state)
+                step = deployment.proceed(step.state, self._wait(context, step.state))
+        except (KeyboardInterrupt, SystemExit):
+            # Ctrl-C in ``dag.test()``, ``airflow tasks test``: nothing calls on_kill there.
+            self._abort("Interrupted")
+            raise
+        self._under_way = None
+        self._announce(context, step.result["service_name"])
+        self.log.info("Version %s of service %s answers", step.result["version"], step.result["service_name"])
+        return step.result
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the deferral; when the deferral itself has failed, look at the service and go on here."""
+        """Resume after the deferral; when the deferral itself has failed, look at the service and continue here."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception as error:
@@ -236,37 +247,46 @@ class PAIDeployServiceOperator(BaseOperator):
             self.log.warning("The wait in the triggerer has failed (%s); watching the service here", error)
         self.deferrable = False
         # Not execute: Airflow takes a call of it from within for an operator inside of another.
-        return self._begun(context)
+        return self._deploy(context)
 
     def on_kill(self) -> None:
-        """Ask for the way back of what this task has begun, and say what is left: Airflow ends the task."""
-        if self._under_way is None:
-            return
-        deployment, state = self._under_way
-        if self.on_failure == "leave":
-            self.log.warning("The task is being ended; service %s is left as it is (on_failure='leave')", state.name)
+        """Ask for the rollback of what this task has begun, and log what that leaves behind: Airflow ends the task."""
+        self._abort("The task is being ended")
+
+    def _abort(self, why: str) -> None:
+        deployment, self._under_way = self._under_way, None
+        if deployment is None:
             return
         try:
-            self.log.warning("%s", deployment.abandon(state, "the task is being ended"))
+            if outcome := deployment.abort(why):
+                self.log.warning("%s", outcome)
         except PAIError as error:
-            self.log.warning("Service %s is left as it is; the way back was not possible (%s)", state.name, error)
+            name = self.service_name
+            self.log.warning("%s; service %s is left as it is: the rollback was not possible (%s)", why, name, error)
 
-    def _checked(self, *, in_cloud: bool) -> tuple[ServiceSpec, RolloutOptions]:
+    def _read_arguments(self, *, in_cloud: bool) -> tuple[ServiceSpec, RolloutOptions]:
         """Return what the arguments describe.
 
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
+        from airflow_provider_pai.model.registry.inference import with_registered
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
-        spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
+        labels: dict[str, str] = {}
+        if self.model is not None:
+            version = self._registered_version()
+            arguments, labels = with_registered(arguments, self.model, version)
+        spec, problems = read_service(arguments)
+        spec = replace(spec, labels={**spec.labels, **labels})
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
-        problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
-        if options.slots:
+        problems += [*wrong, *self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
+        if options.paired:
             problems += pair_problems(spec)
             spec = replace(spec, group=spec.service_name)
         if in_cloud:
@@ -275,54 +295,54 @@ class PAIDeployServiceOperator(BaseOperator):
             raise SpecError(problems)
         return spec, options
 
-    def _deployment(self, context: Context, spec: ServiceSpec, options: RolloutOptions) -> Deployment:
+    def _registered_version(self) -> ModelVersion:
+        """Return the version of the registered model; the same one for the whole attempt."""
+        from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+
+        with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
+            version = registry.approved_version(str(self.model), self._version_name or str(self.version))
+        if self._version_name is None:
+            self.log.info("Deploying version %s of model %s", version.name, self.model)
+        self._version_name = version.name
+        return version
+
+    def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
+        """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
 
-        # Without the generation: a task that a person has cleared goes on with what it has left behind.
+        spec, options = self._read_arguments(in_cloud=in_cloud)
+        # Without the generation: a task that was cleared continues with what it has left behind.
         owner = owner_of(context["ti"], self.retries or 0).key
-
-        def wait(state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
-            self._under_way = deployment, state
-            self._announce(context, state.name)
-            if self.deferrable:
-                self._defer(context, state)
-            return self._waited(context, state)
-
-        deployment = Deployment(self.hook, spec, options, owner, wait, context["ti"].start_date)
-        return deployment
-
-    def _done(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
-        self._under_way = None
-        self._announce(context, result["service_name"])
-        self.log.info("Service %s answers in version %s", result["service_name"], result["version"])
-        return result
+        hook = self.hook
+        self._under_way = Deployment(hook.eas, hook.preparation, spec, options, owner, context["ti"].start_date)
+        return self._under_way
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
         context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=self.hook.console_url(name))
 
-    def _deadline(self, context: Context, state: State) -> datetime:
-        """Return when a wait must be over; that for the version before may take half of what is kept for it."""
-        from airflow_provider_pai.lifecycle.serving.deployment import BACK
+    def _deadline(self, context: Context, state: DeploymentState) -> datetime:
+        """Return when a wait must be over; that for the previous version may take half of what is kept for it."""
+        from airflow_provider_pai.model.serving.deployment_state import Phase
 
         deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
         end = deadline_of(context["ti"], self.execution_timeout)
         if end is None or self.execution_timeout is None:
             return deadline
         reserve = min(_RESERVE, self.execution_timeout / _RESERVED_PART)
-        return min(deadline, end - (reserve / 2 if state.phase == BACK else reserve))
+        return min(deadline, end - (reserve / 2 if state.phase == Phase.BACK else reserve))
 
-    def _waited(self, context: Context, state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
+    def _wait(self, context: Context, state: DeploymentState) -> Observation:
         left = self._deadline(context, state) - datetime.now(UTC)
         return self.hook.wait(
             state.name,
-            state.awaited,
+            state.condition,
             interval=self.poll_interval,
             limit=max(0.0, left.total_seconds()),
             outage_limit=self.outage_limit,
         )
 
-    def _defer(self, context: Context, state: State) -> None:
+    def _defer(self, context: Context, state: DeploymentState) -> None:
         from dataclasses import asdict
 
         from airflow_provider_pai.triggers.services import PAIServiceTrigger
@@ -330,14 +350,12 @@ class PAIDeployServiceOperator(BaseOperator):
         deadline = self._deadline(context, state)
         trigger = PAIServiceTrigger(
             service_name=state.name,
-            awaited=asdict(state.awaited),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            awaited=asdict(state.condition),
+            **self.connection_arguments,
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
-            state=state.to_json(),
+            state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
         )
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
         timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING

@@ -16,18 +16,19 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, Problem, ServiceError, SpecError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_pai.model.serving.reconcile import WaitCondition
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
+    from airflow_provider_pai.model.serving.wait import WaitCondition
 
 _DEFER_PADDING = timedelta(minutes=5)
 
 
-class PAIServiceSensor(BaseSensorOperator):
+class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
     """Waits until a service has a status.
 
     A service that does not exist may still come, and is waited for.
@@ -38,10 +39,8 @@ class PAIServiceSensor(BaseSensorOperator):
             that is gone.
         outage_limit: seconds that EAS may be unreachable, in the triggerer. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every sensor, ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every sensor,
+            ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
 
     Raises:
         AirflowFailException: wrong arguments.
@@ -49,8 +48,8 @@ class PAIServiceSensor(BaseSensorOperator):
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = ("service_name", "target_status", "pai_conn_id", "region_id", "workspace_id")
-    ui_color = "#ffe6cc"
+    template_fields: Sequence[str] = ("service_name", "target_status", *PAIBaseOperator.template_fields)
+    flags: Sequence[str] = ("deferrable",)
 
     def __init__(
         self,
@@ -59,23 +58,17 @@ class PAIServiceSensor(BaseSensorOperator):
         target_status: str = "Running",
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.service_name = service_name
         self.target_status = target_status
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
-        awaited = self._awaited()
+        condition = self._condition()
         if not self.deferrable:
             return super().execute(context)
         if self.poke(context):
@@ -85,10 +78,8 @@ class PAIServiceSensor(BaseSensorOperator):
         limit = timedelta(seconds=self.timeout)
         trigger = PAIServiceTrigger(
             service_name=self.service_name,
-            awaited=asdict(awaited),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            awaited=asdict(condition),
+            **self.connection_arguments,
             poll_interval=float(self.poke_interval),
             deadline=(datetime.now(UTC) + limit).isoformat(),
             outage_limit=self.outage_limit,
@@ -96,17 +87,17 @@ class PAIServiceSensor(BaseSensorOperator):
         return self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + _DEFER_PADDING)
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
-        """Look once.
+        """Look once; True when the service has the status.
 
         Raises:
             ServiceError: the service has failed.
         """
         from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import WaitResult
         from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
+        from airflow_provider_pai.model.serving.wait import WaitResult
 
-        hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = PAIServiceHook(**self.connection_arguments)
         with closing(hook):
             try:
                 seen = hook.find(self.service_name) or ServiceSnapshot(self.service_name, ServiceStatus.DELETED)
@@ -116,35 +107,36 @@ class PAIServiceSensor(BaseSensorOperator):
                 self.log.warning("EAS gives no usable answer (%s)", error)
                 return False
         self.log.info("Service %s is %s", seen.name, seen.status)
-        verdict = self._awaited().verdict(seen)
-        if verdict is WaitResult.FAILED:
+        result = self._condition().check(seen)
+        if result is WaitResult.FAILED:
             raise self._failed(seen)
-        return verdict is WaitResult.REACHED
+        return result is WaitResult.REACHED
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
-        """Go on after the trigger's event."""
+        """Continue after the trigger's event."""
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
         if event["error"]:
-            raise ServiceError(f"service {self.service_name} can't be watched: {event['error']}")
+            raise ServiceError(f"Cannot watch service {self.service_name}: {event['error']}")
         seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
         if event["verdict"] == "failed" and seen:
             raise self._failed(seen)
         if event["verdict"] != "reached":
-            status = seen.status if seen else "not to be seen"
-            late = f"service {self.service_name} is {status}, not {self.target_status}, in time"
+            status = f"is {seen.status}" if seen else "can't be read"
+            late = f"Service {self.service_name} {status}; it was not {self.target_status} in time."
             raise AirflowSkipException(late) if self.soft_fail or self.never_fail else AirflowSensorTimeout(late)
 
     def _failed(self, seen: ServiceSnapshot) -> ServiceError:
-        why = f" ({seen.why})" if seen.why else ""
-        return ServiceError(f"service {seen.name} is {seen.status}{why}; waited for {self.target_status}", seen)
+        from airflow_provider_pai.model.serving.failure import readiness
 
-    def _awaited(self) -> WaitCondition:
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition
+        return ServiceError(f"Service {seen.name} {readiness(seen)}; waited for {self.target_status}.", seen)
+
+    def _condition(self) -> WaitCondition:
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import name_problems
+        from airflow_provider_pai.model.serving.wait import WaitCondition
 
-        problems = list(name_problems("service_name", self.service_name))
+        problems = [*name_problems("service_name", self.service_name), *self._flag_problems()]
         if self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
             text = f"must be a status that stays ({stay}), not {self.target_status!r}"

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 
 class PAIServiceTrigger(BaseTrigger):
-    """Fires one event when what is awaited of a service has come, or can't come any more.
+    """Fires one event when a condition on a service holds, or can't hold any more.
 
     The event is plain JSON: ``service_name``, ``snapshot`` (without anything secret; None when the service could not
     be seen), ``verdict`` (``reached``, ``failed``, or ``pending`` after the deadline), ``error`` (text, None when all
-    is well) and ``state``. Nothing is stopped when the task is killed: a service goes on, and the next attempt goes on
-    with it.
+    is well) and ``state``. Nothing is stopped when the task is killed: the next attempt continues with the service.
 
     Args:
         service_name: the service.
@@ -31,8 +30,8 @@ class PAIServiceTrigger(BaseTrigger):
         poll_interval: seconds between two looks.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that EAS may be unreachable; None for the client's default.
-        state: what the task goes on with; handed back in the event as it is. (``dag.test()`` loses what a task gives to
-            its resume method otherwise; seen on 3.3.2.)
+        state: what the task continues with; handed back in the event as it is. (``dag.test()`` loses what a task gives
+            to its resume method otherwise; seen on 3.3.2.)
         newer: arguments of a newer version, ignored.
     """
 
@@ -88,22 +87,22 @@ class PAIServiceTrigger(BaseTrigger):
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.hooks.services import PAIServiceHook
-        from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
+        from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
-        awaited = WaitCondition(**(self.awaited or {}))
+        condition = WaitCondition.from_json(self.awaited or {})
         limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit
         with closing(
             PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
         ) as hook:
             await hook.aconfig()
-            watch = hook.watch(self.service_name, awaited, outage_limit=limit)
-            while (verdict := await asyncio.to_thread(watch.look)) is WaitResult.PENDING:
+            watcher = hook.watch(self.service_name, condition, outage_limit=limit)
+            while (result := await asyncio.to_thread(watcher.look)) is WaitResult.PENDING:
                 left = self._seconds_left()
                 if left is not None and left <= 0:
                     break
-                pause = watch.pause(self.poll_interval)
+                pause = watcher.pause(self.poll_interval)
                 await asyncio.sleep(pause if left is None else min(pause, left))
-        return self._event(snapshot=watch.seen, verdict=str(verdict))
+        return self._event(snapshot=watcher.seen, result=str(result))
 
     def _seconds_left(self) -> float | None:
         if self.deadline is None:
@@ -111,8 +110,8 @@ class PAIServiceTrigger(BaseTrigger):
         return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
 
     def _event(
-        self, *, snapshot: ServiceSnapshot | None = None, verdict: str | None = None, error: str | None = None
+        self, *, snapshot: ServiceSnapshot | None = None, result: str | None = None, error: str | None = None
     ) -> dict[str, Any]:
         seen = snapshot.to_json() if snapshot else None
-        event = {"service_name": self.service_name, "snapshot": seen, "verdict": verdict, "error": error}
+        event = {"service_name": self.service_name, "snapshot": seen, "verdict": result, "error": error}
         return {**event, "state": self.state}

@@ -43,10 +43,12 @@ with DAG("endless", schedule=None):
 """
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from devtools.processes import Processes
 
+# Who starts it in the background ignores it, and so would Python.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 log = Path(sys.argv[1])
 with Processes() as processes:
     child = processes.start("c", ["/bin/sh", "-c", "sleep 600 & exec sleep 600"], log=log, env=dict(os.environ))
@@ -177,9 +179,13 @@ def test_children_end_when_their_parent_is_ended_by_a_signal(tmp_path: Path, num
     ) as parent:
         assert parent.stdout is not None
         session = int(parent.stdout.readline())
-        wait_for(lambda: len(sessions.members([session])), lambda seen: seen == 2, "both sleepers", timeout=5)
-        parent.send_signal(number)
-    wait_for(lambda: sessions.members([session]), lambda left: not left, "nobody to be left", timeout=5)
+        try:
+            wait_for(lambda: len(sessions.members([session])), lambda seen: seen == 2, "both sleepers", timeout=20)
+            parent.send_signal(number)
+            parent.wait(timeout=60)
+        finally:
+            parent.kill()
+    wait_for(lambda: sessions.members([session]), lambda left: not left, "nobody to be left", timeout=20)
 
 
 def test_a_child_that_ignores_sigterm_is_killed_after_the_patience_and_a_stalled_one_before(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.triggers.services import PAIServiceTrigger
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, Model, ask, deploying, run_trigger
 
@@ -68,7 +69,7 @@ def test_what_is_served_already_is_not_waited_for(pai: LocalPAI, name: str, code
 def test_a_bad_model_is_rolled_back_from_the_triggerer_too(pai: LocalPAI, name: str, code: str, broken: Model) -> None:
     deferred(name, OLD.stored(), code).run()
     deployment = deferred(name, broken.stored(), code)
-    with pytest.raises(ServiceError, match=r"is no good in version 2(?s:.*)version 1 answers again"):
+    with pytest.raises(ServiceError, match=r"Version 2 of service \w+ failed: (?s:.*)version 1 answers again"):
         deployment.run()
     assert len(deployment.rows) == 4
     assert ask(name)["model"] == "old"
@@ -133,3 +134,89 @@ def test_the_token_is_masked_when_it_is_asked_for(pai: LocalPAI, name: str, code
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     token = PAIServiceHook().token(name)
     assert redact(f"it is {token}") == "it is ***"
+
+
+def row_of_0_1(name: str, digest: str, phase: str = "up", version: int = 2, failure: str = "") -> dict[str, Any]:
+    """A trigger's row as version 0.1.0 wrote it, member by member."""
+    back = phase == "back"
+    return {
+        "service_name": name,
+        "awaited": {"version": version, "back": back, "status": ""},
+        "poll_interval": 0.1,
+        "deadline": "2126-11-24T12:00:00+00:00",
+        "outage_limit": 3600.0,
+        "state": {
+            "name": name,
+            "phase": phase,
+            "digest": digest,
+            "version": version,
+            "changed": True,
+            "dormant": False,
+            "started": False,
+            "beginnings": 1,
+            "failure": failure,
+        },
+    }
+
+
+def begun(name: str, code: str, uri: str, attempt: Attempt) -> str:
+    """Begin the deployment that another version of the provider has deferred; return its digest."""
+    with pytest.raises(TaskDeferred) as waiting:
+        deploying(name, uri, code, deferrable=True).execute(attempt.context)
+    return str(waiting.value.trigger.serialize()[1]["state"]["digest"])
+
+
+def test_a_row_that_the_version_before_wrote_is_resumed(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    attempt, uri = Attempt(), NEW.stored()
+    row = row_of_0_1(name, begun(name, code, uri, attempt))
+    event = fire(row)
+    assert (event["verdict"], event["state"]) == ("reached", row["state"])
+    result = deploying(name, uri, code, deferrable=True).execute_complete(attempt.context, event)
+    assert (result["version"], result["changed"]) == (2, True)
+    assert ask(name)["model"] == "new"
+
+
+def test_an_event_that_the_version_before_wrote_is_resumed(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    attempt, uri = Attempt(), NEW.stored()
+    row = row_of_0_1(name, begun(name, code, uri, attempt))
+    fire(row)
+    snapshot = {
+        "name": name,
+        "status": "Running",
+        "service_id": "eas-m-1",
+        "reason": "RUNNING",
+        "message": "well",
+        "current_version": 2,
+        "latest_version": 2,
+        "endpoint": "http://x",
+        "intranet_endpoint": "",
+        "group": "",
+        "traffic_state": "standalone",
+        "weight": 100,
+        "running_instances": 1,
+        "total_instances": 1,
+        "labels": {"airflow.config": row["state"]["digest"]},
+        "model_uri": uri,
+    }
+    event = {"service_name": name, "snapshot": snapshot, "verdict": "reached", "error": None, "state": row["state"]}
+    result = deploying(name, uri, code, deferrable=True).execute_complete(attempt.context, event)
+    assert (result["version"], result["changed"]) == (2, True)
+
+
+def test_a_rollback_that_the_version_before_has_begun_is_waited_for(pai: LocalPAI, name: str, code: str) -> None:
+    deploying(name, OLD.stored(), code).execute(Attempt().context)
+    attempt, uri = Attempt(), Model("broken", status=500).stored()
+    digest = begun(name, code, uri, attempt)
+    fire(row_of_0_1(name, digest))
+    PAIServiceHook().update_version(name, 1)
+    failure = f"service {name} is no good in version 2: the smoke test fails"
+    event = fire(row_of_0_1(name, digest, phase="back", version=1, failure=failure))
+    with pytest.raises(ServiceError, match=r"the smoke test fails\nRolled back: version 1 answers again\."):
+        deploying(name, uri, code, deferrable=True).execute_complete(attempt.context, event)
+
+
+def fire(row: dict[str, Any]) -> dict[str, Any]:
+    """Run a trigger that is made from its row; return its event."""
+    return run_trigger(TaskDeferred(trigger=PAIServiceTrigger(**row), method_name="execute_complete"))

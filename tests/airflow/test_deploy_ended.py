@@ -13,7 +13,7 @@ from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.reconcile import WaitCondition
+from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, ask, deploying, gone, services, writes
@@ -51,8 +51,8 @@ def test_a_deployment_that_is_ended_on_the_way_goes_back(
     assert settled(name) == ("Running", 1)
     assert ask(name)["model"] == "old"
     log = capsys.readouterr().out + caplog.text
-    assert f"service {name} is given up: the task is being ended" in log
-    assert "what answers now: version 1, as soon as the way back to it is over" in log
+    assert f"The task is being ended; deployment of service {name} aborted" in log
+    assert "Rolling back to version 1; this task does not wait for it." in log
 
 
 def test_a_first_deployment_that_is_ended_on_the_way_leaves_no_service(pai: LocalPAI, name: str, code: str) -> None:
@@ -72,7 +72,7 @@ def test_a_way_back_that_is_refused_is_said_when_the_task_is_ended(
     killed_while_it_waits(deploying(name, NEW.stored(), code), refuse)
     pai.faults.clear()
     log = capsys.readouterr().out + caplog.text
-    assert f"Service {name} is left as it is; the way back was not possible" in log
+    assert f"service {name} is left as it is: the rollback was not possible" in log
     assert settled(name) == ("Running", 2)
 
 
@@ -97,7 +97,7 @@ def test_the_way_back_begins_before_the_time_of_the_task_is_over(pai: LocalPAI, 
     attempt, limit = Attempt(), timedelta(seconds=10)
     attempt.start_date = datetime.now(UTC) - timedelta(seconds=7)
     slow = deploying(name, NEW.stored(), code, command="sleep 60", execution_timeout=limit)
-    with pytest.raises(ServiceError, match=r"did not come up in time(?s:.*)what answers now: .*version 1"):
+    with pytest.raises(ServiceError, match=r"did not come up in time(?s:.*)version 1"):
         slow.execute(attempt.context)
     assert datetime.now(UTC) < attempt.start_date + limit
     assert settled(name) == ("Running", 1)

@@ -136,13 +136,13 @@ def test_a_task_takes_over_its_own_unfinished_canary_without_a_failed_request(
 def test_another_tasks_unfinished_canary_is_left_alone(pai: LocalPAI, name: str, code: str) -> None:
     unfinished(name, code)
     pai.faults.reset_counts()
-    with pytest.raises(ServiceError, match="another task's deployment is under way or was left half-way"):
+    with pytest.raises(ServiceError, match="another task's deployment is under way, or was left half-way"):
         deploying(name, Model("third").stored(), code, strategy="canary").execute(Attempt().context)
     assert writes(pai) == {}
 
 
 def test_a_first_model_that_is_no_good_leaves_nothing(pai: LocalPAI, name: str, code: str) -> None:
-    with pytest.raises(ServiceError, match="there was no service before it; it was deleted"):
+    with pytest.raises(ServiceError, match="Rolled back: the service was deleted; there was none before"):
         deploying(name, Model("x", crash=True).stored(), code, strategy="blue_green").execute(Attempt().context)
     gone(f"{name}_blue")
 

@@ -17,11 +17,12 @@ from airflow_provider_pai.api.services import Endpoints
 from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
-from airflow_provider_pai.model.serving.reconcile import WaitCondition
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
+from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.operators.services import PAIDeleteServiceOperator
 from airflow_provider_pai.sensors.services import PAIServiceSensor
 from tests.support.attempt import Attempt
@@ -134,22 +135,28 @@ def test_a_service_of_a_group_that_can_not_be_deleted_does_not_keep_the_others(
     assert len(services(name)) == 1
 
 
-class Addressless(PAIServiceHook):
-    """A hook of an EAS that tells addresses inside of a VPC only, or none."""
+class Addressless(Services):
+    """The calls to an EAS that tells addresses inside a VPC only, or none."""
 
     near = ""
 
-    def endpoints(self, service_name: str) -> Endpoints:
-        found = super().endpoints(service_name)
+    def endpoints(self, name: str) -> Endpoints:
+        found = super().endpoints(name)
         return Endpoints("", self.near and found.intranet, found.token)
+
+
+class FarFromVPC(Addressless):
+    near = "yes"
 
 
 def test_a_service_without_a_public_address_is_asked_at_its_other_one(pai: LocalPAI, name: str, code: str) -> None:
     deploy(name, OLD, code)
-    hook = Addressless()
-    with pytest.raises(ServiceError, match=f"service {name} has no address"):
+    hook = PAIServiceHook()
+    members = dict(vars(hook.eas))
+    hook.eas = Addressless(**members)
+    with pytest.raises(ServiceError, match=f"Service {name} has no address"):
         hook.ask(name, SmokeTest())
-    hook.near = "yes"
+    hook.eas = FarFromVPC(**members)
     assert hook.ask(name, SmokeTest()).status == 200
 
 
@@ -194,15 +201,15 @@ def test_the_sensor_waits_for_a_status_in_the_triggerer(pai: LocalPAI, name: str
 def test_the_sensor_fails_when_the_service_has_failed(pai: LocalPAI, name: str, code: str, deferrable: bool) -> None:
     with pytest.raises(ServiceError):
         deploy(name, Model("crashing", crash=True), code, on_failure="leave")
-    with pytest.raises(ServiceError, match=f"service {name} is Failed"):
+    with pytest.raises(ServiceError, match=f"Service {name} is Failed"):
         sensor(name, deferrable=deferrable).execute(Attempt().context)
 
 
 def test_the_sensor_does_not_wait_longer_than_its_time(pai: LocalPAI) -> None:
-    with pytest.raises(AirflowSensorTimeout, match="is Deleted, not Running, in time"):
+    with pytest.raises(AirflowSensorTimeout, match="is Deleted; it was not Running in time"):
         run_deferred(sensor("no_such_service", deferrable=True, timeout=0.5))
     for leniency in ("soft_fail", "never_fail"):
-        with pytest.raises(AirflowSkipException, match="is Deleted, not Running, in time"):
+        with pytest.raises(AirflowSkipException, match="is Deleted; it was not Running in time"):
             run_deferred(sensor("no_such_service", deferrable=True, timeout=0.5, **{leniency: True}))
     with pytest.raises(AirflowSensorTimeout):
         sensor("no_such_service", timeout=0.5).execute(Attempt().context)

@@ -60,7 +60,7 @@ def config(cloud: LocalPAI) -> ClientConfig:
 def jobs_of(config: ClientConfig, run: DagRun) -> list[JobSnapshot]:
     since = datetime.now(UTC) - timedelta(hours=1)
     page = PAIClient(config).send(list_training_jobs(config.workspace_id, start_time=since))
-    return [job for job in page.jobs if job.labels["airflow.run_id"] == run.run_id]
+    return [job for job in page.items if job.labels["airflow.run_id"] == run.run_id]
 
 
 def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
@@ -153,7 +153,7 @@ def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
     model_uri = airflow.api.xcom(trained.task("train"), "model_uri")
     verdict = airflow.api.xcom(run.task("gate"))
     assert verdict["values"] == airflow.api.xcom(trained.task("train"), "metrics")
-    assert "nothing is served yet" in verdict["reason"]
+    assert "no champion to compare with yet" in verdict["reason"]
     service = airflow.api.xcom(run.task("deploy"))
     assert service["model_uri"] == model_uri
     rows = table_rows(20)

@@ -21,8 +21,8 @@ from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.images.image import ImageQuery
-from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.triggers.services import PAIServiceTrigger
 

@@ -1,4 +1,4 @@
-"""An EAS in memory, and the part of the hook that deployments use: no server, no waiting."""
+"""An EAS in memory, and the calls that deployments make: no server, no waiting."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, cast
 
-from airflow_provider_pai.api.services import Endpoints, ServiceEvent
+from airflow_provider_pai.api.services import Endpoints, ServiceDiagnosis, ServiceEvent
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
-from airflow_provider_pai.lifecycle.serving.deployment import Deployment, State
+from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Done, Waiting
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
-from airflow_provider_pai.model.serving.reconcile import WaitResult
+from airflow_provider_pai.model.serving.deployment_state import DeploymentState
+from airflow_provider_pai.model.serving.names import BLUE, GREEN, pair_member_name
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
-from airflow_provider_pai.model.serving.spec import BLUE, GREEN, ServiceSpec, pair_member_name
+from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
 from airflow_provider_pai.model.serving.strategy import RolloutOptions
+from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
 GOOD, BAD = Answer(200, "ok"), Answer(502, "bad gateway")
 _LOOKS = 2
@@ -88,7 +89,7 @@ class FakeEAS:
         return [" ".join(call[1:]) for call in self.calls if call[0] == who]
 
 
-class FakeHook:
+class FakeServices:
     """What one task does to the services of an EAS in memory.
 
     Args:
@@ -102,9 +103,6 @@ class FakeHook:
         self.who = who
         self.answer = answer
         self.log = logging.getLogger(who)
-        self.config = SimpleNamespace(workspace_id="1", region_id="cn-hangzhou", network="public")
-        self.preparation = self
-        self.client = self
         self.may_label = True
 
     def _note(self, *call: object) -> FakeService:
@@ -142,8 +140,9 @@ class FakeHook:
             raise NotFoundError("DescribeService", 404, "NotFound", "there is no such service")
         return found
 
-    def slots(self, group: str) -> BlueGreenPair:
-        return BlueGreenPair(group, self.find(pair_member_name(group, BLUE)), self.find(pair_member_name(group, GREEN)))
+    def pair(self, group: str) -> BlueGreenPair:
+        blue, green = (self.find(pair_member_name(group, color)) for color in (BLUE, GREEN))
+        return BlueGreenPair(group, blue, green)
 
     def create(self, config: Mapping[str, Any]) -> None:
         self._note("create", config["name"])
@@ -161,8 +160,8 @@ class FakeHook:
         service = self._note("update_version", name, version)
         service.wanted, service.status, service.pending = version, "Updating", _LOOKS
 
-    def release(self, name: str, weight: int, traffic_state: str = "grouping") -> None:
-        service = self._note("release", name, weight)
+    def set_weight(self, name: str, weight: int, traffic_state: str = "grouping") -> None:
+        service = self._note("set_weight", name, weight)
         service.weight, service.traffic = weight, traffic_state
 
     def stop(self, name: str) -> None:
@@ -183,6 +182,21 @@ class FakeHook:
     def logs(self, name: str) -> list[str]:
         return []
 
+    def diagnosis(self, name: str) -> ServiceDiagnosis:
+        return ServiceDiagnosis("")
+
+    def traffic_mode(self, group: str) -> str:
+        return self.eas.modes.get(group, "auto")
+
+    def set_traffic_mode(self, group: str, mode: str) -> None:
+        self.eas.modes[group] = mode
+        self._note("update_group", group, mode)
+
+    def label(self, name: str, labels: Mapping[str, str]) -> None:
+        if not self.may_label:
+            raise AuthError("UpdateServiceLabel", 403, "NoPermission", "you may not")
+        self._note("label", name, labels).labels.update(labels)
+
     def sleep(self, seconds: float) -> None:
         self.eas.time += seconds
 
@@ -195,44 +209,21 @@ class FakeHook:
     def ask(self, name: str, request: SmokeTest, *, pause: float = 2.0) -> Answer:
         return self.answer(name)
 
-    def send(self, call: Any, attempts: int | None = None) -> Any:
-        """Answer what is asked without a method of the hook."""
-        name = call.path.rsplit("/", 1)[1]
-        if call.action == "UpdateGroup":
-            self.eas.modes[name] = call.body["TrafficMode"]
-            self._note("update_group", name, call.body["TrafficMode"])
-            return None
-        if call.action == "DescribeGroup":
-            return call.parse({"Name": name, "TrafficMode": self.eas.modes.get(name, "auto")})
-        if call.action == "UpdateServiceLabel":
-            return self._label(call.path.split("/")[-2], call.body["Labels"])
-        return self.describe(name)
+    def send(self, call: Any, attempts: int | None = None) -> ServiceSnapshot:
+        """Answer a watcher."""
+        return self.describe(call.path.rsplit("/", 1)[1])
 
-    def _label(self, name: str, labels: Mapping[str, str]) -> None:
-        if not self.may_label:
-            raise AuthError("UpdateServiceLabel", 403, "NoPermission", "you may not")
-        self._note("label", name, labels).labels.update(labels)
-
-    def wait(self, state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
+    def wait(self, state: DeploymentState) -> Observation:
         """Wait as the operator does."""
-        watch = ServiceWatcher(
-            *(cast(Any, self), "cn-hangzhou", state.name, state.awaited),
+        watcher = ServiceWatcher(
+            *(cast(Any, self), "cn-hangzhou", state.name, state.condition),
             log=self.log.info,
             warn=self.log.warning,
             clock=lambda: self.eas.time,
         )
-        while (verdict := watch.look()) is WaitResult.PENDING:
+        while (result := watcher.look()) is WaitResult.PENDING:
             self.eas.time += 10
-        return watch.seen, verdict
-
-
-class Paused(Exception):
-    """The task waits in the triggerer."""
-
-
-def pausing(state: State) -> tuple[ServiceSnapshot | None, WaitResult]:
-    """Wait as a deferred task does."""
-    raise Paused(state)
+        return Observation(watcher.seen, result)
 
 
 def spec(name: str, model: str, group: str = "") -> ServiceSpec:
@@ -247,14 +238,46 @@ def spec(name: str, model: str, group: str = "") -> ServiceSpec:
     )
 
 
-def deployment(hook: FakeHook, service: ServiceSpec, *, wait: Any = None, **options: Any) -> Deployment:
-    """A task's deployment; with a group it is one of two services that take turns."""
-    slots = bool(service.group)
-    wanted = RolloutOptions(smoke_test=SmokeTest(expect_status=200), slots=slots, **options)
-    return Deployment(cast(Any, hook), service, wanted, hook.who, wait or hook.wait)
+class TaskOfDeployment:
+    """A task that takes a deployment from step to step, as the operator does.
+
+    Args:
+        services: what it does things with.
+        service: what is deployed; with a group it is one of two services that take turns.
+        options: how, beside the smoke test.
+    """
+
+    def __init__(self, services: FakeServices, service: ServiceSpec, **options: Any) -> None:
+        wanted = RolloutOptions(smoke_test=SmokeTest(expect_status=200), paired=bool(service.group), **options)
+        self.services = services
+        self.deployment = Deployment(*(cast(Any, each) for each in (services, services, service, wanted, services.who)))
+
+    def begin(self) -> dict[str, Any]:
+        """Deploy to the end."""
+        return self._end(self.deployment.begin())
+
+    def pause(self) -> DeploymentState:
+        """Deploy up to the first wait."""
+        step = self.deployment.begin()
+        assert isinstance(step, Waiting)
+        return step.state
+
+    def resume(self, state: DeploymentState) -> dict[str, Any]:
+        """Wait, and deploy from there to the end."""
+        return self._end(Waiting(state))
+
+    def _end(self, step: Waiting | Done) -> dict[str, Any]:
+        while isinstance(step, Waiting):
+            step = self.deployment.proceed(step.state, self.services.wait(step.state))
+        return step.result
 
 
-def failure(task: Deployment) -> str:
+def deployment(services: FakeServices, service: ServiceSpec, **options: Any) -> TaskOfDeployment:
+    """A task's deployment."""
+    return TaskOfDeployment(services, service, **options)
+
+
+def failure(task: TaskOfDeployment) -> str:
     """What a deployment says that fails."""
     try:
         task.begin()

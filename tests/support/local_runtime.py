@@ -12,7 +12,6 @@ from typing import Any
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.trees import ObjectTrees
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
@@ -43,7 +42,7 @@ class LocalRuntimeHarness:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
         self.store = JobStore(home, now)
-        objects = BoundObjects(ObjectTrees(self.objects), places or {})
+        objects = BoundObjects(self.objects, places or {})
         self.workshop = RunnerContext(
             self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
         )

@@ -49,7 +49,7 @@ ONE_OF_EACH = [
     errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "message", "ID", check="role_arn"),
     *(kind("GetTrainingJob", 500, "Code", "message") for kind in (ConflictError, ServerError)),
     ThrottledError("CreateTrainingJob", 400, "Throttling.User", "slow down", "ID", 1.5),
-    errors.ServiceError("service churn is no good"),
+    errors.ServiceError("Version 3 of service churn failed: it crashes"),
     *(kind("it ended", SNAPSHOT, ["line 1", "line 2"], diagnose(FailureDetails(SNAPSHOT))) for kind in JOB_ERRORS),
 ]
 

@@ -1,4 +1,4 @@
-"""Waiting for a service: one look after the other, from a worker's thread or from the triggerer's."""
+"""Watcher for one service: one look after the other, from a worker's thread or from the triggerer's."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from airflow_provider_pai.client.polling.interval import Backoff
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, PAIError
-from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
 LAG_LIMIT = 15.0
 """Seconds after which a service that is as it was before is taken for one that stays so [inferred]."""
 
 
 class ServiceWatcher:
-    """Looks at one service until what is awaited has come, or can't come any more.
+    """Looks at one service until a condition holds, or can't hold any more.
 
     Args:
         client: sends the calls.
         region_id: the region.
         name: the service.
-        awaited: what is waited for.
-        log: called as a logger's ``info``; told what is new of the service.
+        condition: the condition.
+        log: called as a logger's ``info``; told each change of the service.
         warn: called as a logger's ``warning``.
         outage_limit: seconds that EAS may be unreachable.
         clock: a clock that never goes back, in seconds.
@@ -36,7 +36,7 @@ class ServiceWatcher:
         client: Sender,
         region_id: str,
         name: str,
-        awaited: WaitCondition,
+        condition: WaitCondition,
         *,
         log: Callable[..., None],
         warn: Callable[..., None],
@@ -46,7 +46,7 @@ class ServiceWatcher:
         self._client = client
         self._region_id = region_id
         self._name = name
-        self._awaited = awaited
+        self._condition = condition
         self._log = log
         self._clock = clock
         self._outage = OutagePolicy(warn, outage_limit, clock)
@@ -61,7 +61,7 @@ class ServiceWatcher:
             PAIError: asking on makes no sense, see :class:`OutagePolicy`.
         """
         try:
-            service = self._described()
+            service = self._describe()
         except PAIError as error:
             self._outage.record_error(error)
             self._backoff.record_error(error)
@@ -69,34 +69,34 @@ class ServiceWatcher:
         self._outage.record_answer()
         self._backoff.reset()
         if service != self.seen:
-            self._log("%s", _news(service))
+            self._log("%s", _status_line(service))
         self.seen = service
-        return self._settled(self._awaited.verdict(service))
+        return self._settle(self._condition.check(service))
 
     def pause(self, interval: float) -> float:
         """Return the seconds until the next look."""
         return self._backoff.pause(interval)
 
-    def _described(self) -> ServiceSnapshot:
+    def _describe(self) -> ServiceSnapshot:
         try:
             return self._client.send(describe_service(self._region_id, self._name), attempts=1)
         except NotFoundError:
             return ServiceSnapshot(self._name, ServiceStatus.DELETED)
 
-    def _settled(self, verdict: WaitResult) -> WaitResult:
-        if verdict is not WaitResult.STALE:
+    def _settle(self, result: WaitResult) -> WaitResult:
+        """Return the result that counts: one that is stale for too long stays so."""
+        if result is not WaitResult.STALE:
             self._stale_since = None
-            return verdict
+            return result
         now = self._clock()
         if self._stale_since is None:
             self._stale_since = now
         return WaitResult.FAILED if now - self._stale_since >= LAG_LIMIT else WaitResult.PENDING
 
 
-def _news(service: ServiceSnapshot) -> str:
-    version = f", version {service.current_version} answers" if service.current_version else ""
-    instances = (
-        f", {service.running_instances} of {service.total_instances} instances" if service.total_instances else ""
-    )
+def _status_line(service: ServiceSnapshot) -> str:
+    """Return how a service is, for the log. A version answers only where an instance of it is ready."""
+    version = f", version {service.current_version} answers" if service.answers else ""
+    instances = f", {service.running_instances} of {service.total_instances} instances ready"
     why = f" ({service.why})" if service.why else ""
-    return f"Service {service.name} is {service.status}{version}{instances}{why}"
+    return f"Service {service.name} is {service.status}{version}{instances if service.total_instances else ''}{why}"

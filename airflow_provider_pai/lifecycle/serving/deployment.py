@@ -1,303 +1,245 @@
-"""The way of one deployment: what follows from what is seen, in this process or in the one that resumes it."""
+"""The way of one deployment, from top to bottom: apply, wait, test, shift the traffic; or roll back.
+
+A deployment is a state machine. :meth:`Deployment.begin` and :meth:`Deployment.proceed` return what to wait for, or the
+result; who calls them waits, in this process or in another one. Both raise what ends a deployment that has failed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from airflow_provider_pai.errors import PAIError, ServiceError, TransportError
-from airflow_provider_pai.lifecycle.serving.apply import Rollout, note_passed
-from airflow_provider_pai.lifecycle.serving.evidence import ServiceFailureDetails
+from airflow_provider_pai.errors import ServiceError
+from airflow_provider_pai.lifecycle.serving.apply import ConfigurationApplier, mark_passed
+from airflow_provider_pai.lifecycle.serving.failure_details import FailureDetailsReader
+from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
+from airflow_provider_pai.lifecycle.serving.rollback import Rollback
+from airflow_provider_pai.lifecycle.serving.services import Services
+from airflow_provider_pai.lifecycle.serving.smoke_test import run_smoke_test
 from airflow_provider_pai.lifecycle.serving.traffic_shift import TrafficShift
-from airflow_provider_pai.model.serving.reconcile import (
-    FOREIGN,
-    Action,
-    RollbackAction,
-    WaitCondition,
-    WaitResult,
-    is_foreign,
-    plan_rollback,
-)
-from airflow_provider_pai.model.serving.request import NO_VERSION, digest
-from airflow_provider_pai.model.serving.smoke_test import SmokeTest, response_problem
+from airflow_provider_pai.model.serving.deployment_state import DeploymentState, Phase
+from airflow_provider_pai.model.serving.failure import diagnose, readiness
+from airflow_provider_pai.model.serving.reconcile import FOREIGN, Action, is_foreign
+from airflow_provider_pai.model.serving.request import digest
+from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
 from airflow_provider_pai.model.serving.strategy import RolloutOptions
+from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.serving.spec import ServiceSpec
-
-SETTLE, UP, BACK = "settle", "up", "back"
-_BEGINNINGS = 5
+_ATTEMPTS = 5
+_TEST_ADVICE = "Check the model and the program; what the service was asked and what it must answer is smoke_test."
 
 
 @dataclass(frozen=True)
-class State:
-    """How far a deployment is; what a deferred task needs to go on, plain values only.
+class Waiting:
+    """A deployment that waits.
 
     Attributes:
-        name: the service.
-        phase: what is waited for: ``settle`` (something else is under way), ``up`` (the wanted version), ``back`` (the
-            version before).
-        digest: tells the wanted configuration.
-        version: the version that is waited for.
-        changed: whether this task has asked for the version.
-        dormant: whether the service was stopped when it got the version, so that it is still to be started.
-        started: whether this task has started the service.
-        beginnings: how often it has begun.
-        failure: why the wanted version is given up; empty while it isn't.
+        state: what :meth:`Deployment.proceed` needs when the wait is over; its condition is what to wait for.
     """
 
-    name: str
-    phase: str
-    digest: str
-    version: int = NO_VERSION
-    changed: bool = False
-    dormant: bool = False
-    started: bool = False
-    beginnings: int = 1
-    failure: str = ""
+    state: DeploymentState
 
-    @property
-    def awaited(self) -> WaitCondition:
-        """What is waited for."""
-        return WaitCondition() if self.phase == SETTLE else WaitCondition(self.version, back=self.phase == BACK)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+@dataclass(frozen=True)
+class Done:
+    """A deployment that has succeeded.
+
+    Attributes:
+        result: the task's result.
+    """
+
+    result: dict[str, Any]
+
+
+Step: TypeAlias = Waiting | Done
 
 
 class Deployment:
-    """Brings a service to what is wanted, and back when that is no good.
+    """Brings a service to a configuration, and rolls back when that fails.
 
     Args:
-        hook: does what is done to the services.
+        services: the services of the region.
+        preparation: makes service JSONs.
         spec: the service.
-        options: how.
+        options: how it is rolled out.
         owner: the task instance.
-        wait: waits for a service; in a deferred task it raises and :meth:`proceed` is called by the one that resumes.
         since: when the task began.
     """
 
     def __init__(
         self,
-        hook: PAIServiceHook,
+        services: Services,
+        preparation: ServicePreparation,
         spec: ServiceSpec,
         options: RolloutOptions,
         owner: str,
-        wait: Callable[[State], tuple[ServiceSnapshot | None, WaitResult]],
         since: datetime | None = None,
     ) -> None:
-        self._hook = hook
+        self._services = services
+        self._preparation = preparation
         self._spec = spec
         self._options = options
         self._owner = owner
-        self._wait = wait
-        self._evidence = ServiceFailureDetails(hook, since or datetime.now(UTC))
-        self._shifting = TrafficShift(hook, spec.service_name, owner, self._evidence, self._tried)
+        self._details = FailureDetailsReader(services, since or datetime.now(UTC))
+        self._shift = TrafficShift(services, spec.service_name, owner, self._details, self._run_smoke_test)
+        self._rollback = Rollback(services, self._shift if options.paired else None, owner, leave=options.leave)
+        self._state: DeploymentState | None = None
+        self._applier: ConfigurationApplier | None = None
 
-    def begin(self, before: State | None = None) -> dict[str, Any]:
-        """Look, and go on from there; return the task's result.
+    def begin(self, previous: DeploymentState | None = None) -> Step:
+        """Look at the service, and apply the configuration.
 
         Args:
-            before: how far the deployment was when it must begin again.
-        """
-        beginnings = before.beginnings + 1 if before else 1
-        if beginnings > _BEGINNINGS:
-            raise ServiceError(f"service {self._spec.service_name} is changed by others again and again; giving up")
-        body = self._hook.preparation.body(self._spec)
-        wanted = digest(body)
-        name = self._shifting.target(wanted) if self._options.slots else self._spec.service_name
-        rollout = Rollout(self._hook, {**body, "name": name}, wanted, self._owner)
-        plan, existing = rollout.advance()
-        state = State(
-            *(name, UP, wanted, plan.version),
-            changed=rollout.changed or rollout.is_own(existing) or bool(before and before.changed),
-            dormant=rollout.dormant,
-            started=rollout.started or bool(before and before.started),
-            beginnings=beginnings,
-        )
-        if plan.action is Action.SETTLE:
-            return self._await(replace(state, phase=SETTLE))
-        if plan.action is Action.NOTHING and existing is not None:
-            return self._judge(state, existing)
-        return self._await(state)
+            previous: how far the deployment was when it must begin again.
 
-    def proceed(self, state: State, seen: ServiceSnapshot | None, verdict: WaitResult) -> dict[str, Any]:
-        """Go on after a wait.
+        Raises:
+            ServiceError: the deployment has failed.
+            PAIError: EAS refuses.
+        """
+        attempt = previous.beginnings + 1 if previous else 1
+        if attempt > _ATTEMPTS:
+            raise ServiceError(f"Service {self._spec.service_name} is modified outside this task again and again.")
+        body = self._preparation.body(self._spec)
+        wanted = digest(body)
+        name = self._shift.claim_target(wanted) if self._options.paired else self._spec.service_name
+        state = DeploymentState(
+            *(name, Phase.UP, wanted),
+            changed=bool(previous and previous.changed),
+            started=bool(previous and previous.started),
+            beginnings=attempt,
+        )
+        self._state = state
+        self._applier = ConfigurationApplier(self._services, {**body, "name": name}, wanted, self._owner)
+        applied = self._applier.apply()
+        state = replace(
+            self._with_what_was_done(state),
+            version=applied.plan.version,
+            changed=state.changed or self._applier.changed or self._applier.is_own(applied.service),
+            dormant=self._applier.dormant,
+        )
+        if applied.plan.action is Action.SETTLE:
+            return self._wait(replace(state, phase=Phase.SETTLE))
+        if applied.plan.action is Action.NOTHING and applied.service is not None:
+            return self._release(state, applied.service)
+        return self._wait(state)
+
+    def proceed(self, state: DeploymentState, seen: Observation) -> Step:
+        """Continue after a wait.
 
         Args:
             state: what was waited for.
-            seen: the service as it was last seen; None when it could not be.
-            verdict: what that means.
+            seen: how the wait has ended.
+
+        Raises:
+            ServiceError: the deployment has failed.
+            PAIError: EAS refuses.
         """
-        status = seen.status if seen else "not to be seen"
-        if state.phase == SETTLE and verdict is WaitResult.PENDING:
-            raise ServiceError(f"service {state.name} is still {status}: what is under way there does not end", seen)
-        if state.phase == SETTLE:
+        self._state, self._applier = state, None
+        service, result = seen.service, seen.result
+        if state.phase == Phase.BACK:
+            raise self._rollback.finish(state, seen)
+        if state.phase == Phase.SETTLE:
+            if result is WaitResult.PENDING:
+                text = f"Service {state.name} {readiness(service)}: another change of it is under way and does not end."
+                raise ServiceError(f"{text}\nWhat to do: see in PAI's console what it waits for.", service)
             return self.begin(state)
-        if state.phase == BACK:
-            raise self._gone_back(state, seen, verdict)
-        if verdict is WaitResult.REACHED and seen is not None:
-            return self._judge(state, seen)
-        if seen is not None and seen.status == ServiceStatus.STOPPED and state.dormant and not state.started:
+        if result is WaitResult.REACHED and service is not None:
+            return self._release(state, service)
+        if service is not None and service.status == ServiceStatus.STOPPED and state.dormant and not state.started:
             # An update alone does not start what was stopped [inferred].
             return self.begin(state)
-        if verdict is WaitResult.PENDING:
-            return self._give_up(state, f"it did not come up in time; it is {status}")
-        return self._give_up(state, f"it is {status}{f' ({seen.why})' if seen and seen.why else ''}")
+        return self._give_up(state, service, is_late=result is WaitResult.PENDING)
 
-    def _await(self, state: State) -> dict[str, Any]:
-        seen, verdict = self._wait(state)
-        return self.proceed(state, seen, verdict)
+    def _wait(self, state: DeploymentState) -> Waiting:
+        self._state, self._applier = state, None
+        return Waiting(state)
 
-    def _judge(self, state: State, seen: ServiceSnapshot) -> dict[str, Any]:
-        """The wanted version runs: try it, give it its traffic, return the result."""
-        self._own(state, seen)
-        if wrong := self._tried(state.name):
-            return self._give_up(state, wrong)
-        if self._options.slots:
-            options = self._options
-            if wrong := self._shifting.shift(state.name, state.digest, options.steps, options.step_pause):
-                return self._give_up(state, wrong)
-            if not options.keep_old:
-                self._shifting.rest(state.name)
-        return self._result(state)
+    def _release(self, state: DeploymentState, service: ServiceSnapshot) -> Step:
+        """Test the version that runs, and give it its traffic."""
+        self._require_own(state, service)
+        wrong = self._run_smoke_test(state.name)
+        if not wrong and self._options.paired:
+            wrong = self._shift.run(state.name, state.digest, self._options.steps, self._options.step_pause)
+        if wrong:
+            return self._fail(state, wrong, _TEST_ADVICE)
+        if self._options.paired and not self._options.keep_old:
+            self._shift.stop_idle_member(state.name)
+        return self._finish(state)
 
-    def _own(self, state: State, seen: ServiceSnapshot | None) -> ServiceSnapshot:
-        """Return the service, if it is what this deployment wants.
+    def _run_smoke_test(self, name: str) -> str:
+        return run_smoke_test(self._services, name, self._options.smoke_test)
 
-        Raises:
-            ServiceError: somebody else has made something else of it, which is left.
-        """
-        if seen is None or is_foreign(seen, state.digest):
-            before = f"\nbefore that: {state.failure}" if state.failure else ""
-            raise ServiceError(f"service {state.name}: {FOREIGN}{before}", seen)
-        return seen
-
-    def _tried(self, name: str) -> str:
-        """Return what is wrong with a service's answers; empty when nothing is."""
-        test = self._options.smoke_test
-        try:
-            answer = self._hook.ask(name, test or SmokeTest())
-        except TransportError as error:
-            return f"the smoke test fails: {error}" if test else ""
-        if test is None:
-            if not answer.is_routed:
-                self._hook.log.warning("EAS's gateway does not lead to service %s yet", name)
-            return ""
-        wrong = response_problem(test, answer)
-        return f"the smoke test fails: {wrong}" if wrong else ""
-
-    def _give_up(self, state: State, why: str) -> dict[str, Any]:
-        """Go back to what was there before, and fail."""
-        lines = [f"service {state.name} is no good in version {state.version}: {why}"]
-        lines += self._evidence.lines(state.name)
-        state = replace(state, failure="\n".join(lines))
-        if self._options.leave:
-            raise self._failed(state, "it is left as it is (on_failure='leave')")
-        try:
-            state = self._on_the_way_back(state)
-        except ServiceError:
-            raise
-        except PAIError as error:
-            ending = f"the way back was not possible ({error}); {self._told(state.name)}"
-            raise self._failed(state, ending) from error
-        return self._await(state)
-
-    def _on_the_way_back(self, state: State) -> State:
-        """Go back, and return what is to be waited for.
-
-        Raises:
-            ServiceError: there is nothing to wait for.
-        """
-        now = self._own(state, self._hook.find(state.name))
-        if self._options.slots:
-            raise self._failed(state, self._shifting.withdraw(state.name, state.digest, started=state.started))
-        found = plan_rollback(now, state.digest, self._owner, started=state.started)
-        if found.undo is RollbackAction.BACK:
-            self._hook.log.warning("%s\nGoing back to version %d", state.failure, found.version)
-            self._go_back(state.name, found.version)
-            return replace(state, phase=BACK, version=found.version)
-        if found.undo is RollbackAction.DELETE:
-            self._hook.delete(state.name)
-        elif found.undo is RollbackAction.STOP:
-            self._hook.stop(state.name)
-        raise self._failed(state, found.said)
-
-    def _go_back(self, name: str, version: int) -> None:
-        try:
-            self._hook.update_version(name, version)
-        except PAIError as error:
-            self._hook.log.warning("Going back to version %d: %s", version, error)
-            # An answer that was lost, and the repetition then refused: the version is on its way, or answers.
-            seen = self._hook.find(name)
-            if seen is None or (seen.is_settled and seen.status != ServiceStatus.RUNNING):
-                raise
-
-    def _gone_back(self, state: State, seen: ServiceSnapshot | None, verdict: WaitResult) -> ServiceError:
-        if verdict is WaitResult.REACHED:
-            return self._failed(state, f"version {state.version} answers again")
-        status = f"is {seen.status}, version {seen.current_version} answers" if seen else "can't be seen"
-        return self._failed(state, f"the way back to version {state.version} failed, too: the service {status}")
-
-    def _failed(self, state: State, ending: str) -> ServiceError:
-        url = self._hook.console_url(state.name)
-        return ServiceError(f"{state.failure}\nwhat answers now: {ending}\nconsole: {url}")
-
-    def _told(self, name: str) -> str:
-        """Return how the service is at this moment."""
-        try:
-            now = self._hook.find(name)
-        except PAIError:
-            return "how the service is can't be seen"
-        if now is None:
-            return "there is no such service"
-        traffic = f" with weight {now.share} in its group's traffic" if self._options.slots else ""
-        return f"the service is {now.status}, version {now.current_version} answers{traffic}"
-
-    def _result(self, state: State) -> dict[str, Any]:
-        service = self._own(state, self._hook.find(state.name))
-        note_passed(self._hook, service)
-        called = self._spec.service_name if self._options.slots else state.name
-        endpoints = self._hook.endpoints(called)
-        return {
+    def _finish(self, state: DeploymentState) -> Done:
+        """Return the task's result: small, documented, plain JSON."""
+        service = self._require_own(state, self._services.find(state.name))
+        mark_passed(self._services, service)
+        endpoints = self._services.endpoints(self._spec.service_name if self._options.paired else state.name)
+        result = {
             "service_name": service.name,
             "version": service.current_version,
             "endpoint": endpoints.internet,
             "intranet_endpoint": endpoints.intranet,
             "group": service.group or None,
             "model_uri": self._spec.model_uri or None,
-            "console_url": self._hook.console_url(service.name),
-            "changed": state.changed or state.started or self._shifting.moved,
+            "console_url": self._services.console_url(service.name),
+            "changed": state.changed or state.started or self._shift.moved,
         }
+        self._state = None
+        return Done(result)
 
-    def abandon(self, state: State, why: str) -> ServiceError:
-        """Begin the way back, as far as this task answers for it, without waiting for its end; return what is left.
-
-        Args:
-            state: what was last waited for.
-            why: the reason.
+    def _require_own(self, state: DeploymentState, service: ServiceSnapshot | None) -> ServiceSnapshot:
+        """Return the service, if it has the wanted configuration.
 
         Raises:
-            PAIError: the way back is not possible.
+            ServiceError: it was modified outside this task.
         """
-        if state.phase == BACK:
-            return self._failed(state, f"version {state.version}, as soon as the way back to it is over")
-        state = replace(state, failure=f"service {state.name} is given up: {why}")
-        try:
-            back = self._on_the_way_back(state)
-        except ServiceError as ending:
-            return ending
-        return self._failed(back, f"version {back.version}, as soon as the way back to it is over")
+        if service is None or is_foreign(service, state.digest):
+            raise ServiceError(f"Service {state.name}: {FOREIGN}", service)
+        return service
 
+    def _give_up(self, state: DeploymentState, service: ServiceSnapshot | None, *, is_late: bool) -> Step:
+        """Say why the wanted version does not come up, and roll back."""
+        details = self._details.read(state.name)
+        found = diagnose(details, 0 if self._spec.processor else self._spec.port)
+        for line in details.lines():
+            self._services.log.warning("%s", line)
+        late = "did not come up in time; it " if is_late else ""
+        cause = f": {found.cause}" if found.cause else ""
+        return self._fail(state, f"it {late}{readiness(service)}{cause}", found.advice)
 
-def state_of(value: Mapping[str, Any]) -> State:
-    """Read what :meth:`State.to_json` wrote; members of a newer version are ignored."""
-    known = State.__dataclass_fields__
-    return State(**{name: item for name, item in value.items() if name in known})
+    def _fail(self, state: DeploymentState, why: str, advice: str) -> Waiting:
+        """Roll back, and return the wait for the previous version.
+
+        Raises:
+            ServiceError: the rollback has ended already, or was not possible.
+        """
+        lines = [f"Version {state.version} of service {state.name} failed: {why}", f"What to do: {advice}"]
+        return self._wait(self._rollback.start(replace(state, failure="\n".join(lines))))
+
+    def abort(self, why: str) -> str:
+        """Begin to roll back what this task has done, without waiting for the end of that.
+
+        Called when the task itself is ended, at any moment of :meth:`begin`, of :meth:`proceed` or of a wait.
+
+        Args:
+            why: the reason, for people.
+
+        Returns:
+            What was done about it, for people; empty when there is nothing to roll back.
+
+        Raises:
+            PAIError: the rollback is not possible.
+        """
+        if self._state is None:
+            return ""
+        state, self._state = self._with_what_was_done(self._state), None
+        return self._rollback.abort(state, why)
+
+    def _with_what_was_done(self, state: DeploymentState) -> DeploymentState:
+        """Return a state that holds what was asked for since, also by a call that was interrupted."""
+        applier = self._applier
+        if applier is None:
+            return state
+        return replace(state, changed=state.changed or applier.changed, started=state.started or applier.started)

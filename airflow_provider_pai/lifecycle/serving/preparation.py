@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
 from airflow_provider_pai.errors import NotFoundError, PAIError, Problem
+from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.uri import OssUri
-
-if TYPE_CHECKING:
-    from airflow_provider_pai.hooks.services import PAIServiceHook
 
 _NEAR = 5
 
@@ -24,11 +23,15 @@ class ServicePreparation:
     """Checks services and makes their JSON.
 
     Args:
-        hook: whose connection is used.
+        services: the services of the region.
+        oss: returns what reads and writes objects.
+        storage: returns the folder that source code is uploaded to.
     """
 
-    def __init__(self, hook: PAIServiceHook) -> None:
-        self._hook = hook
+    def __init__(self, services: Services, oss: Callable[[], ObjectStorage], storage: Callable[[], OssUri]) -> None:
+        self._services = services
+        self._oss = oss
+        self._storage = storage
 
     def problems(self, spec: ServiceSpec, known: Sequence[Problem] = ()) -> list[Problem]:
         """Return what is wrong with a service beyond its spec: model, source code, instance type.
@@ -51,7 +54,7 @@ class ServicePreparation:
         """Return the service JSON of a spec that has no problems. Uploads the source code."""
         requirements = source_requirements(spec.source_dir or None)
         complete = replace(spec, requirements=tuple(dict.fromkeys((*requirements, *spec.requirements))))
-        return service_body(complete, self._hook.config.workspace_id, self._code(spec.source_dir))
+        return service_body(complete, self._services.workspace_id, self._code(spec.source_dir))
 
     def _source_problems(self, source_dir: str) -> list[Problem]:
         if source_dir.startswith("oss://"):
@@ -63,7 +66,7 @@ class ServicePreparation:
     def _missing(self, argument: str, uri: str, *, may_be_object: bool = False) -> list[Problem]:
         """Return why there is nothing to mount at a URI: a service without its model would start all the same."""
         place = OssUri.parse(uri)
-        oss = self._hook.oss
+        oss = self._oss()
         try:
             if may_be_object and not place.is_folder and oss.exists(place):
                 return []
@@ -77,20 +80,20 @@ class ServicePreparation:
 
     def _machine_problems(self, instance_type: str) -> list[Problem]:
         try:
-            known = [machine.instance_type for machine in self._hook.machines()]
+            known = [machine.instance_type for machine in self._services.machines()]
         except PAIError as error:
             # Listing machines needs a permission of its own; without it, EAS judges the type at create.
-            self._hook.log.warning("instance_type can't be checked beforehand (%s)", error)
+            self._services.log.warning("instance_type can't be checked beforehand (%s)", error)
             return []
         if not known or instance_type in known:
             return []
         near = difflib.get_close_matches(instance_type, known, n=_NEAR, cutoff=0.0)
-        region = self._hook.config.region_id
+        region = self._services.region_id
         text = f"{instance_type!r} is unknown in {region}; there are, for example, {', '.join(near)}"
         return [Problem("instance_type", text)]
 
     def _code(self, source_dir: str) -> str:
         if not source_dir or source_dir.startswith("oss://"):
             return source_dir
-        hook = self._hook
-        return str(hook.oss.upload_input(Path(source_dir), hook.storage, hook.log.info, source_code=True))
+        log = self._services.log.info
+        return str(self._oss().upload_input(Path(source_dir), self._storage(), log, source_code=True))

@@ -1,47 +1,61 @@
-"""The model that is served now, and how good it is: what the next one is compared with."""
+"""The model that is served now, and its metrics: what the next one is compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from airflow_provider_pai.api.services import ServiceVersion
 from airflow_provider_pai.client.metrics.file import read_metrics_file
+from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.errors import ServiceError
+from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus, model_uri
 from airflow_provider_pai.model.uri import OssUri
 
-if TYPE_CHECKING:
-    from airflow_provider_pai.api.services import ServiceVersion
-    from airflow_provider_pai.hooks.services import PAIServiceHook
 
+def served_model(
+    services: Services, oss: Callable[[], ObjectStorage], service_name: str, metrics_file: str
+) -> dict[str, Any] | None:
+    """Return the model of a service, or of a group's service with the most traffic.
 
-def served_model(hook: PAIServiceHook, service_name: str, metrics_file: str) -> dict[str, Any] | None:
-    """Return the model of a service, or of a group's service with the most traffic; see the hook's method.
+    See :meth:`PAIServiceHook.served_model`.
+
+    Args:
+        services: the services of the region.
+        oss: returns what reads objects.
+        service_name: the service or group.
+        metrics_file: name of the file in the model's folder that holds its metrics.
 
     Raises:
-        ServiceError: which model it is can't be told.
+        ServiceError: the model cannot be determined.
         SpecError: the model's metrics can't be read.
     """
-    service = hook.find(service_name) or hook.slots(service_name).serving
+    service = services.find(service_name) or services.pair(service_name).serving
     if service is None or not service.current_version or service.status == ServiceStatus.CREATING:
         return None
-    uri = _model_of(hook, service)
+    uri = _model_of(services, service)
     return {
         "service_name": service.name,
         "version": service.current_version,
         "model_uri": uri,
-        "metrics": _metrics(hook, uri, metrics_file),
+        "metrics": _metrics(oss, uri, metrics_file),
     }
 
 
-def _model_of(hook: PAIServiceHook, service: ServiceSnapshot) -> str:
+def _model_of(services: Services, service: ServiceSnapshot) -> str:
     """Return the model of the version that answers, which after a failed update is not the wanted one."""
     number = service.current_version
     if number == service.version or (service.status == ServiceStatus.RUNNING and number == service.latest_version):
         return service.model_uri
-    found = _models(hook.versions(service.name), number, service.latest_version)
+    found = _models(services.versions(service.name), number, service.latest_version)
     if len(found) != 1:
-        raise ServiceError(f"which model version {number} of {service.name} has can't be told", service)
+        why = f"{len(found)} of its versions may be this one" if found else "no version that EAS lists is this one"
+        raise ServiceError(
+            f"Cannot determine the model of version {number} of service {service.name}: {why}. "
+            "Deploy the service once more, so that the version that answers is known.",
+            service,
+        )
     return found.pop()
 
 
@@ -61,7 +75,7 @@ def _age(version: ServiceVersion) -> tuple[str, int]:
     return version.built, version.number
 
 
-def _metrics(hook: PAIServiceHook, uri: str, metrics_file: str) -> dict[str, Any]:
+def _metrics(oss: Callable[[], ObjectStorage], uri: str, metrics_file: str) -> dict[str, Any]:
     if not uri.startswith("oss://"):
         return {}
-    return read_metrics_file(hook.oss, OssUri.parse(uri).folder().child(metrics_file)) or {}
+    return read_metrics_file(oss(), OssUri.parse(uri).folder().child(metrics_file)) or {}

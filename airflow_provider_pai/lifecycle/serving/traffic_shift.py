@@ -1,123 +1,120 @@
-"""The part of a deployment that two services take turns in: which one gets the model, and the traffic's way to it."""
+"""Shifts a group's traffic to one of its two services, step by step, with a check after each step."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from airflow_provider_pai.errors import PAIError, ServiceError, shortened
+from airflow_provider_pai.lifecycle.serving.failure_details import FailureDetailsReader
+from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.lifecycle.serving.traffic import TrafficRouter
 from airflow_provider_pai.model.serving.blue_green import plan_abort
 from airflow_provider_pai.model.serving.reconcile import FOREIGN, is_foreign
 from airflow_provider_pai.model.serving.status import ServiceStatus
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.lifecycle.serving.evidence import ServiceFailureDetails
-
 
 class TrafficShift:
-    """Moves a group's traffic to one of its two services, and back when that is no good.
+    """Moves a group's traffic to one of its two services, and back when that fails.
 
     Args:
-        hook: does what is done to the services.
+        services: the services of the region.
         group: the group.
         owner: the task instance.
-        evidence: tells whether a service has trouble.
-        tried: tries a service; returns what is wrong with its answers.
+        details: reads a service's warnings.
+        run_smoke_test: tests a service; returns what is wrong with its answer.
     """
 
     def __init__(
         self,
-        hook: PAIServiceHook,
+        services: Services,
         group: str,
         owner: str,
-        evidence: ServiceFailureDetails,
-        tried: Callable[[str], str],
+        details: FailureDetailsReader,
+        run_smoke_test: Callable[[str], str],
     ) -> None:
-        self._hook = hook
-        self._traffic = TrafficRouter(hook, group)
+        self._services = services
+        self._router = TrafficRouter(services, group)
         self._owner = owner
-        self._evidence = evidence
-        self._tried = tried
+        self._details = details
+        self._run_smoke_test = run_smoke_test
 
     @property
     def moved(self) -> bool:
         """Whether traffic was moved to, or from, the service that has the wanted configuration."""
-        return self._traffic.moved
+        return self._router.moved
 
-    def target(self, digest: str) -> str:
-        """Return the name of the service that gets a configuration; nobody's requests go to its old model.
+    def claim_target(self, digest: str) -> str:
+        """Return the name of the service that gets a configuration, after taking the traffic of its old one away.
 
         Raises:
-            ServiceError: it is part of another task's deployment.
+            ServiceError: the service is part of another task's deployment.
         """
-        slots = self._traffic.slots
-        name = slots.target(digest)
-        target = slots.slot(name)
+        pair = self._router.pair
+        name = pair.target(digest)
+        target = pair.member(name)
         if target is None or target.digest == digest:
             return name
-        if slots.in_use(name, self._owner):
+        if pair.is_in_use(name, self._owner):
             raise ServiceError(
-                f"service {name} has weight {target.share} in the traffic of group {slots.group}: another task's "
-                "deployment is under way or was left half-way; try again when it has ended, or take the service's "
-                "traffic away (weight 0)",
+                f"Service {name} has weight {target.share} in the traffic of group {pair.group}: another task's "
+                "deployment is under way, or was left half-way. Try again when it has ended, or set the service's "
+                "weight to 0.",
                 target,
             )
-        TrafficRouter(self._hook, slots.group).release(slots.clearing(name))
+        # A router of its own: what is taken from the old model does not count as moved for the new one.
+        TrafficRouter(self._services, pair.group).set_weights(pair.weights_before_update(name))
         return name
 
-    def shift(self, name: str, digest: str, steps: Sequence[int], pause: float) -> str:
-        """Action the traffic step by step; return what was wrong after a step.
+    def run(self, name: str, digest: str, steps: Sequence[int], pause: float) -> str:
+        """Move the traffic step by step; return what was wrong after a step, empty when nothing was.
 
         Args:
             name: the service.
-            digest: tells the configuration that the traffic is for.
+            digest: identifies the configuration that the traffic is for.
             steps: percentages to stop at.
             pause: seconds between a step and its check.
 
         Raises:
-            ServiceError: somebody else has changed the service.
+            ServiceError: the service was modified outside this task.
             PAIError: EAS refuses the first look or step; nothing was moved.
         """
-        known = self._evidence.warnings(name)
-        # From any weights that somebody has left the way to the end takes two steps more at most.
+        known = self._details.warnings(name)
+        # From any weights that are there to begin with, the way takes two steps more at most.
         for _ in range(len(steps) + 2):
             try:
-                if not self._traffic.shift(name, digest, steps):
+                if not self._router.advance(name, digest, steps):
                     return ""
-                self._hook.sleep(pause)
-                known, wrong = self._checked(name, digest, known)
+                self._services.sleep(pause)
+                known, wrong = self._check(name, digest, known)
             except ServiceError:
                 raise
             except PAIError as error:
                 if not self.moved:
                     raise
-                return f"the traffic could not be moved to the end: {error}"
+                return f"its traffic could not be shifted to the end: {error}"
             if wrong:
                 return wrong
-        return "its traffic does not come to an end: somebody else changes weights of the group, too"
+        return "its traffic weights did not settle: weights of the group are changed outside this task, too"
 
-    def rest(self, name: str) -> None:
+    def stop_idle_member(self, name: str) -> None:
         """Stop the service beside this one, if this one has all the traffic."""
-        if other := self._traffic.slots.resting(name):
-            self._hook.stop(other)
+        if other := self._router.pair.idle_member(name):
+            self._services.stop(other)
 
-    def withdraw(self, name: str, digest: str, *, started: bool) -> str:
-        """Take back the traffic, and what the task has done to the service; return what that leaves behind."""
-        found = plan_abort(self._traffic.slots, name, digest, self._owner, started=started, shifted=self.moved)
-        self._traffic.withdraw(name, found)
-        return found.said
+    def abort(self, name: str, digest: str, *, started: bool) -> str:
+        """Take back the traffic, and what the task has done to the service; return what holds afterwards."""
+        plan = plan_abort(self._router.pair, name, digest, self._owner, started=started, shifted=self.moved)
+        self._router.abort(name, plan)
+        return plan.outcome
 
-    def _checked(self, name: str, digest: str, known: list[str] | None) -> tuple[list[str] | None, str]:
+    def _check(self, name: str, digest: str, known: list[str] | None) -> tuple[list[str] | None, str]:
         """Look at a service after a step; return the warnings known of it, and what is wrong."""
-        service = self._hook.find(name)
+        service = self._services.find(name)
         if is_foreign(service, digest):
-            raise ServiceError(f"service {name}: {FOREIGN}", service)
+            raise ServiceError(f"Service {name}: {FOREIGN}", service)
         if service is None or service.status != ServiceStatus.RUNNING:
-            return known, f"it is {service.status if service else 'gone'} after a part of the traffic was its own"
-        warnings = self._evidence.warnings(name)
+            return known, f"it is {service.status if service else 'gone'} after it got a part of the traffic"
+        warnings = self._details.warnings(name)
         if known is not None and (fresh := [line for line in warnings or () if line not in known]):
-            return known, f"it has trouble since a part of the traffic is its own: {shortened(fresh[-1])}"
-        return (warnings if known is None else known), self._tried(name)
+            return known, f"it has a warning since it got a part of the traffic: {shortened(fresh[-1])}"
+        return (warnings if known is None else known), self._run_smoke_test(name)

@@ -24,10 +24,13 @@ from airflow_provider_pai.client.packaging.source import (
     source_requirements,
 )
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.errors import NotFoundError, PAIError, Problem, SpecError
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.images.image import Image, ImageQuery
+from airflow_provider_pai.model.training.fingerprint import fingerprint
+from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri, local_path, may_be_folder
 
@@ -64,6 +67,7 @@ class JobPreparation:
         self._log = log
         self._images: dict[ImageQuery, Image] = {}
         self._artifacts: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
 
     @contextmanager
     def start(self, spec: TrainingJobSpec) -> Iterator[PreparationFutures]:
@@ -143,6 +147,18 @@ class JobPreparation:
             requirements=tuple(dict.fromkeys(requirements)),
         )
 
+    def fingerprint(self, spec: TrainingJobSpec, owner: JobOwner) -> str:
+        """Return what tells a job apart from one with other arguments or other source code.
+
+        Args:
+            spec: the job as its author describes it.
+            owner: the attempt.
+        """
+        source = spec.source_dir or ""
+        if source and not source.startswith("oss://"):
+            source = self._digests.get(source) or read_source(source).digest
+        return fingerprint(spec, owner.task_key, source)
+
     @cached_property
     def _storage(self) -> OssUri:
         return default_storage(self._client, self._config)
@@ -156,9 +172,9 @@ class JobPreparation:
     def _machine_problems(self, instance_type: str) -> list[Problem]:
         client = self._client
         try:
-            if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type]))):
+            if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type])).items):
                 return []
-            known = [machine.instance_type for machine in client.send(list_ecs_specs())]
+            known = [spec.instance_type for spec in list_all(client, lambda page: list_ecs_specs(page=page))]
         except PAIError as error:
             # Listing machines needs a permission and a host of its own; without them, PAI judges the type at create.
             self._log.warning("instance_type can't be checked beforehand (%s)", error)
@@ -194,6 +210,7 @@ class JobPreparation:
             return CodeLocation(uri.bucket, uri.key, uri.endpoint or self._config.code_endpoint)
         if upload:
             code = source.result() if source else read_source(spec.source_dir)
+            self._digests[spec.source_dir] = code.digest
             return self._oss.upload_source(code, self._storage, self._log.info)
         return source_location(spec.source_dir, self._storage, self._config.code_endpoint)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_pai.model.training.metric_text import searched_texts
 from airflow_provider_pai.model.training.spec import MetricDefinition
 
-LONGEST_MATCHED = 4096
-"""Characters of a line that metrics are looked for in: what a regular expression costs may grow with their square."""
 _MATCH_SECONDS = 2.0
 _MATCHER = """\
 import json, re, signal, sys
@@ -44,38 +42,40 @@ def progress_definitions(algorithm: Mapping[str, Any]) -> list[ProgressDefinitio
 
 
 class MetricReader:
-    """Finds values in the first 4096 characters of log lines. Threads of several instances may ask at a time.
+    """Finds values in log lines. Threads of several instances may ask at a time.
 
     Regular expressions are matched in a child process, which the first line starts and :meth:`close` ends. One that
     takes too long is not asked for again.
 
     Args:
         definitions: the metrics; each regular expression has one group, the value.
-        say: gets a line about each metric that is not read any more.
+        give_up: gets each metric that is not read any more.
         seconds: of processor time that one regular expression may take for one line.
     """
 
     def __init__(
-        self, definitions: Iterable[MetricDefinition], say: Callable[[str], None], seconds: float = _MATCH_SECONDS
+        self,
+        definitions: Iterable[MetricDefinition],
+        give_up: Callable[[MetricDefinition], None],
+        seconds: float = _MATCH_SECONDS,
     ) -> None:
         self._definitions = list(definitions)
-        self._say = say
+        self._give_up = give_up
         self._seconds = seconds
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = threading.Event()
 
-    def values(self, line: str) -> Iterator[tuple[MetricDefinition, float]]:
-        """Yield each metric in a line with its value; what is no finite number is no value.
+    def find(self, line: str) -> Iterator[tuple[MetricDefinition, str]]:
+        """Yield each metric in a line with the text of its value, which need not be a number.
 
         Raises:
             OSError: there can't be a child process now.
         """
-        for definition in list(self._definitions):
-            for text in self._find(definition, line[:LONGEST_MATCHED]):
-                value = _number(text)
-                if value is not None:
-                    yield definition, value
+        for searched in searched_texts(line):
+            for definition in list(self._definitions):
+                for text in self._find(definition, searched):
+                    yield definition, text
 
     def close(self) -> None:
         """End the child process; no values are found any more."""
@@ -97,7 +97,7 @@ class MetricReader:
             if self._closed.is_set():
                 return []
             self._definitions.remove(definition)
-        self._say(f"Metric {definition.name} is not read any more: its regex takes too long")
+        self._give_up(definition)
         return []
 
     def _answer(self, request: bytes) -> bytes:
@@ -130,12 +130,3 @@ class MetricReader:
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
                     pipe.close()
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    # JSON has no NaN and no infinity.
-    return value if math.isfinite(value) else None

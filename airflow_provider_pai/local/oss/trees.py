@@ -1,12 +1,9 @@
-"""Folders and prefixes: inputs of a job onto the disk, its outputs into the store."""
+"""Prefixes onto the disk: the inputs of a job."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_provider_pai.local.oss.blobs import CHUNK
@@ -14,30 +11,6 @@ from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import local_path
 from airflow_provider_pai.local.oss.objects import ObjectStore
-
-logger = logging.getLogger(__name__)
-
-Stamps = Mapping[str, tuple[int, int]]
-"""Size in bytes and time of modification in nanoseconds of a folder's files, by path below the folder."""
-
-
-class ObjectTrees:
-    """Copies folders out of a store and into it.
-
-    Args:
-        store: the store.
-    """
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
-        """Write objects into a folder and return how many; see :func:`download`."""
-        return download(self._store, bucket, prefix_or_key, folder)
-
-    def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
-        """Store a folder's changed files and return how many; see :func:`upload_tree`."""
-        return upload_tree(self._store, bucket, prefix, folder, root, before)
 
 
 def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) -> int:
@@ -70,57 +43,6 @@ def download(store: ObjectStore, bucket: str, prefix_or_key: str, folder: Path) 
     return 1
 
 
-def stamps(folder: Path, root: Path) -> dict[str, tuple[int, int]]:
-    """Return what :func:`upload_tree` needs to find out later which files of a folder changed.
-
-    Args:
-        folder: the folder; a missing one has no files.
-        root: see :func:`upload_tree`.
-
-    Raises:
-        OSError: a file can't be read, or the folder is none of the root's.
-    """
-    return {path.relative_to(folder).as_posix(): _stamp(path) for path in _files(folder, root)}
-
-
-def upload_tree(
-    store: ObjectStore, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None
-) -> int:
-    """Bring a prefix up to date with a folder: store the files that are new or changed, delete those that are gone.
-
-    A link counts as the file it points to when that lies in the folder; other links are left out with a warning, so
-    that a job can't publish files from outside its outputs.
-
-    Args:
-        store: where to.
-        bucket: the bucket.
-        prefix: empty, or the keys' beginning; a missing slash at its end is added.
-        folder: the folder; a missing one has no files.
-        root: a folder around it whose place is trusted. It, the folder and all between them must be real folders: what
-            a job replaced by a link, to wherever it likes, is not followed.
-        before: what was downloaded from the prefix into the folder; only these keys are ever deleted.
-
-    Returns:
-        How many files were stored.
-
-    Raises:
-        OSSErrorResponse: NoSuchBucket; InvalidObjectName: a path is no valid key.
-        OSError: a file can't be read, or the folder is none of the root's; nothing was deleted.
-    """
-    known = before or {}
-    beginning = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-    stored = 0
-    for path in _files(folder, root):
-        relative = path.relative_to(folder).as_posix()
-        if known.get(relative) != _stamp(path):
-            store.put(bucket, beginning + relative, path)
-            stored += 1
-    gone = [beginning + relative for relative in known if not os.path.lexists(folder / relative)]
-    if gone:
-        store.delete_many(bucket, gone)
-    return stored
-
-
 def _write_all(store: ObjectStore, bucket: str, prefix: str, folder: Path) -> int:
     written = 0
     for stored in _below(store, bucket, prefix):
@@ -151,36 +73,3 @@ def _write(store: ObjectStore, bucket: str, key: str, path: Path) -> None:
             shutil.copyfileobj(source, target, CHUNK)
             # An interrupted append may have left bytes behind the object's end.
             target.truncate(stored.size)
-
-
-def _files(folder: Path, root: Path) -> Iterator[Path]:
-    _check_real(folder, root)
-    if not folder.exists():
-        return
-    inside = os.path.realpath(folder)
-    # A folder that can't be read must not count as one whose files are gone.
-    for parent, folders, names in os.walk(folder, onerror=_fail):
-        folders.sort()
-        for name in sorted(names + [entry for entry in folders if (Path(parent) / entry).is_symlink()]):
-            path = Path(parent) / name
-            # Path.resolve refuses links in a circle, until Python 3.13.
-            if path.is_symlink() and not (Path(os.path.realpath(path)).is_relative_to(inside) and path.is_file()):
-                logger.warning("%s is a link to what is no file of this folder and is not uploaded", path)
-            elif path.is_file():
-                yield path
-
-
-def _check_real(folder: Path, root: Path) -> None:
-    for depth in range(len(folder.relative_to(root).parts) + 1):
-        path = folder.parents[depth - 1] if depth else folder
-        if path.is_symlink() or (path.exists() and not path.is_dir()):
-            raise NotADirectoryError(errno.ENOTDIR, "It was replaced by a link or a file", str(path))
-
-
-def _fail(error: OSError) -> None:
-    raise error
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Buckets that are no buckets of this server's OSS: what a program that embeds a local PAI binds in their workspace.
+"""Buckets that are no buckets of this server's OSS: what a program that embeds a local PAI binds in their place.
 
 Only the channels of jobs see them. No request reads or lists them, so a server that others can reach gives nothing of
 its machine away.
@@ -6,24 +6,20 @@ its machine away.
 
 from __future__ import annotations
 
-import logging
-import os
 import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from airflow_provider_pai.local.oss.trees import Stamps, stamps
-from airflow_provider_pai.local.running.preparation import Objects
-
-logger = logging.getLogger(__name__)
+from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.trees import download
 
 _PART = ".part"
 
 
 class BoundStorage(Protocol):
-    """What stands in a bucket's workspace."""
+    """What stands in a bucket's place."""
 
     def download(self, key: str, folder: Path) -> int:
         """Write the object of a key, or everything for an empty one, into a folder and return how many files.
@@ -35,11 +31,18 @@ class BoundStorage(Protocol):
     def shown(self, key: str) -> Path | None:
         """Return the file or folder of this machine that a job can be shown instead of a copy; None for none."""
 
-    def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:
-        """Take over what changed in a folder and return how many files; see :func:`upload_tree` of local OSS.
+    def store_file(self, key: str, path: Path, modified: int) -> bool:
+        """Store a file and tell whether it was. See :meth:`OutputStore.store_file`.
 
         Raises:
             OSError: it can't be kept.
+        """
+
+    def delete_files(self, keys: Mapping[str, int]) -> None:
+        """Delete files. See :meth:`OutputStore.delete_files`.
+
+        Raises:
+            OSError: they can't be deleted.
         """
 
 
@@ -51,7 +54,7 @@ class BoundObjects:
         places: what is bound, by bucket name.
     """
 
-    def __init__(self, objects: Objects, places: Mapping[str, BoundStorage]) -> None:
+    def __init__(self, objects: ObjectStore, places: Mapping[str, BoundStorage]) -> None:
         self._objects = objects
         self._places = places
 
@@ -60,17 +63,25 @@ class BoundObjects:
         if bucket in self._places:
             folder.mkdir(parents=True, exist_ok=True)
             return self._places[bucket].download(prefix_or_key, folder)
-        return self._objects.download(bucket, prefix_or_key, folder)
+        return download(self._objects, bucket, prefix_or_key, folder)
 
     def shown(self, bucket: str, prefix_or_key: str) -> Path | None:
         """Return what a job can be shown instead of a copy, see :meth:`BoundStorage.shown`."""
         return self._places[bucket].shown(prefix_or_key) if bucket in self._places else None
 
-    def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
-        """Store what changed in a folder. See :meth:`Objects.upload_tree`."""
+    def store_file(self, bucket: str, key: str, path: Path, modified: int) -> bool:
+        """Store a file. See :meth:`OutputStore.store_file`."""
         if bucket in self._places:
-            return self._places[bucket].upload_tree(prefix, folder, root, before or {})
-        return self._objects.upload_tree(bucket, prefix, folder, root, before)
+            return self._places[bucket].store_file(key, path, modified)
+        self._objects.put(bucket, key, path)
+        return True
+
+    def delete_files(self, bucket: str, keys: Mapping[str, int]) -> None:
+        """Delete files. See :meth:`OutputStore.delete_files`."""
+        if bucket in self._places:
+            self._places[bucket].delete_files(keys)
+        else:
+            self._objects.delete_many(bucket, keys)
 
 
 class LocalFolder:
@@ -94,44 +105,73 @@ class LocalFolder:
         return sum(1 for path in folder.rglob("*") if path.is_file())
 
     def shown(self, key: str) -> Path | None:  # noqa: ARG002
-        """Return the file or folder. See :meth:`BoundStorage.shown`."""
-        return self._path if self._path.exists() else None
+        """Return the file or folder; a folder with absolute links must be copied. See :meth:`BoundStorage.shown`."""
+        if not self._path.exists():
+            return None
+        target = self._path.resolve()
+        # They name paths of this machine, which a container does not have.
+        links = (path for path in target.rglob("*") if path.is_symlink()) if target.is_dir() else ()
+        return None if any(link.readlink().is_absolute() for link in links) else target
 
-    def upload_tree(self, key: str, folder: Path, root: Path, before: Stamps) -> int:  # noqa: ARG002
-        """Copy new and changed files, and delete those that the job deleted. See :meth:`BoundStorage.upload_tree`.
+    def store_file(self, key: str, path: Path, modified: int) -> bool:
+        """Copy one file, whole or not at all: the next job may read a checkpoint while this one's is being written.
 
-        What somebody else has written since stays: another job may have gone on from there.
+        What another has written since stays: another job may have gone on from there.
         """
-        found = stamps(folder, root)
-        self._path.mkdir(parents=True, exist_ok=True)
-        for relative, (_, modified) in before.items():
-            left = folder / relative
-            if (left.is_dir() or not os.path.lexists(left)) and not self._is_newer(relative, modified):
-                (self._path / relative).unlink(missing_ok=True)
-        changed = [relative for relative, stamp in found.items() if before.get(relative) != stamp]
-        stored = [relative for relative in changed if self._store(relative, folder, found[relative][1])]
-        return len(stored)
-
-    def _store(self, relative: str, folder: Path, modified: int) -> bool:
-        """Copy one file, whole or not at all: the next job may read a checkpoint while this one's is being written."""
-        if self._is_newer(relative, modified):
-            logger.warning("%s was changed by somebody else meanwhile, and stays as it is", self._path / relative)
+        if self._is_newer(key, modified):
             return False
-        target = self._path / relative
+        target = self._path / key
         if target.is_dir() and not target.is_symlink():
-            # The job has put a file in the folder's workspace. Somebody else's files in it are an error, and stay.
-            for below in sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True):
+            # The job has put a file in the folder's place. Another's files in it are an error, and stay.
+            for below in sorted((each for each in target.rglob("*") if each.is_dir()), reverse=True):
                 below.rmdir()
             target.rmdir()
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{secrets.token_hex(8)}{_PART}")
         try:
-            shutil.copy(folder / relative, part)
+            shutil.copy(path, part)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
         return True
 
-    def _is_newer(self, relative: str, modified: int) -> bool:
-        path = self._path / relative
+    def delete_files(self, keys: Mapping[str, int]) -> None:
+        """Delete files, unless another changed them since. See :meth:`BoundStorage.delete_files`."""
+        for key, modified in keys.items():
+            path = self._path / key
+            if not self._is_newer(key, modified) and (path.is_symlink() or not path.is_dir()):
+                path.unlink(missing_ok=True)
+
+    def _is_newer(self, key: str, modified: int) -> bool:
+        path = self._path / key
         return path.is_file() and path.stat().st_mtime_ns > modified
+
+
+class MountedFolder(LocalFolder):
+    """A folder of this machine that stands in for a file system; keys are paths below it.
+
+    Args:
+        path: the folder.
+    """
+
+    def download(self, key: str, folder: Path) -> int:
+        """Copy a file, or everything below a folder. See :meth:`BoundStorage.download`."""
+        source = self._below(key)
+        if source.is_file():
+            return LocalFolder(source).download(source.name, folder)
+        return LocalFolder(source).download("", folder)
+
+    def shown(self, key: str) -> Path | None:
+        """Return the file or folder. See :meth:`BoundStorage.shown`."""
+        return LocalFolder(self._below(key)).shown("")
+
+    def _below(self, key: str) -> Path:
+        """Return what a key means.
+
+        Raises:
+            OSError: it leads out of the folder.
+        """
+        path = self._path / key
+        if not path.resolve().is_relative_to(self._path.resolve()):
+            raise OSError(f"{key} leads out of the folder that stands in for the file system")
+        return path

@@ -22,17 +22,24 @@ from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome, ReasonCode
+from airflow_provider_pai.local.jobs.without_effect import as_run_here, lines_without_effect
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
+from airflow_provider_pai.local.running.outputs import OutputsLost, store_outputs
 from airflow_provider_pai.local.running.ports import LOOPBACK, Ports
 from airflow_provider_pai.local.running.preparation import (
-    Objects,
-    OutputsLost,
     PreparationFailed,
     input_path,
     prepare_folder,
-    store_outputs,
 )
-from airflow_provider_pai.local.running.runtime import ImageFailed, JobWorkspace, PreparedJob, RunningInstance, Runtime
+from airflow_provider_pai.local.running.runtime import (
+    CODE_REQUIREMENTS,
+    ImageFailed,
+    JobWorkspace,
+    PreparedJob,
+    RunningInstance,
+    Runtime,
+)
 from airflow_provider_pai.model.training.container import (
     ROOT,
     RunPlan,
@@ -67,7 +74,7 @@ class RunnerContext:
     """
 
     store: JobStore
-    objects: Objects
+    objects: BoundObjects
     runtime: Runtime
     region_id: str
     now: Callable[[], datetime]
@@ -117,7 +124,7 @@ class JobRun:
         self._ports = ports
         self._files = context.store.files(job_id)
         job = context.store.existing(job_id)
-        self._spec = read_create_body(with_uris(with_defaults(job), stored_uris(job)))
+        self._spec = read_create_body(as_run_here(with_uris(with_defaults(job), stored_uris(job))))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
         self._instances: list[dict[str, str]] = []
         measured = [*self._spec.metric_definitions, *progress_definitions(job["AlgorithmSpec"])]
@@ -173,12 +180,11 @@ class JobRun:
             The outcome; a failure when all went well but for this.
         """
         try:
-            for event in store_outputs(self._plan(0, 0), self._files.work, self._context.objects):
+            for event in store_outputs(self._plan(0, 0), self._files.work, self._context.objects, self._recorder.say):
                 self._recorder.add_event(event)
         except OutputsLost as error:
             # The folder stays: it has the only copy.
             self._recorder.add_event(f"{error}. They are kept in {self._files.work.ml / 'output'}")
-            self._recorder.say(str(error))
             return transitions.output_failed(str(error)) if outcome.status is JobStatus.SUCCEED else outcome
         self._discard()
         return outcome
@@ -202,8 +208,9 @@ class JobRun:
             workspace = self._prepare(plans)
         except (PreparationFailed, EnvironmentFailed, ImageFailed, OSError) as error:
             self._recorder.say(f"Preparation failed: {error}")
+            reason = self._reason(error)
             self._discard()
-            return transitions.preparation_failed(str(error), self._reason(error))
+            return transitions.preparation_failed(str(error), reason)
         if workspace is None:
             self._discard()
             return self._requested_outcome()
@@ -229,7 +236,8 @@ class JobRun:
             return error.code
         if isinstance(error, ImageFailed):
             return ReasonCode.IMAGE_FAILED
-        of_requirements = isinstance(error, EnvironmentFailed) and self._spec.requirements
+        asked = self._spec.requirements or (self._files.work.ml / CODE_REQUIREMENTS).exists()
+        of_requirements = isinstance(error, EnvironmentFailed) and asked
         return ReasonCode.REQUIREMENTS_FAILED if of_requirements else ReasonCode.PREPARATION_FAILED
 
     def _prepare(self, plans: Sequence[RunPlan]) -> JobWorkspace | None:
@@ -242,6 +250,8 @@ class JobRun:
         for plan, name in zip(plans, self._names, strict=True):
             for line in launch_lines(plan):
                 self._recorder.write_line(name, line)
+        for line in lines_without_effect(self._context.store.existing(self._id)):
+            self._recorder.say(line)
         runtime, cancelled = self._context.runtime, self._token.event
         job = PreparedJob(plans[0], self._spec.image_uri or "", self._files.work, shown)
         workspace = runtime.prepare(job, self._recorder.say, cancelled)
@@ -301,6 +311,7 @@ class JobRun:
         self._context.runtime.end_survivors(self._id, ())
         for instance in instances:
             instance.close()
+        self._recorder.finish_output()
         # Of several instances, those behind one that couldn't be started never were.
         never = [None] * (len(self._names) - len(instances))
         codes = [instance.exit_code() for instance in instances] + never

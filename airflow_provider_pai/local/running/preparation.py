@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Protocol
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.jobs.transitions import ReasonCode
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
-from airflow_provider_pai.local.oss.trees import Stamps, stamps
 from airflow_provider_pai.local.running.archive import BadArchive, unpack
+from airflow_provider_pai.local.running.outputs import save_stamps
 from airflow_provider_pai.model.training.container import Mount, RunPlan
 from airflow_provider_pai.model.training.spec import CodeLocation
 
@@ -22,12 +21,6 @@ class Objects(Protocol):
 
     def download(self, bucket: str, prefix_or_key: str, folder: Path) -> int:
         """Write an object, or all objects of a prefix, into a folder and return how many."""
-
-    def upload_tree(self, bucket: str, prefix: str, folder: Path, root: Path, before: Stamps | None = None) -> int:
-        """Store a folder's changed files under a prefix and return how many; delete what was there before and is gone.
-
-        A folder that was replaced by a link, at whatever depth below the root, is an ``OSError``.
-        """
 
 
 class PreparationFailed(Exception):
@@ -40,10 +33,6 @@ class PreparationFailed(Exception):
     def __init__(self, code: ReasonCode, why: str) -> None:
         super().__init__(why)
         self.code = code
-
-
-class OutputsLost(Exception):
-    """Outputs of a job can't be stored; the text names them."""
 
 
 def input_path(mount: Mount) -> str:
@@ -88,54 +77,7 @@ def prepare_folder(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Map
         count = _download_channel(objects, f"output channel {mount.channel}", mount, work)
         if count:
             yield f"Output channel {mount.channel}: {count} files are in {mount.uri} already"
-    _save_stamps(plan, work)
-
-
-def store_outputs(plan: RunPlan, work: WorkFolder, objects: Objects) -> Iterator[str]:
-    """Store what the job wrote into its output channels, and delete there what it deleted.
-
-    PAI mounts them, so what the job didn't touch stays as it is by now: another job may have written it.
-
-    Yields:
-        What was stored, for the job's events.
-
-    Raises:
-        OutputsLost: channels that can't be stored; all others were.
-    """
-    lost = []
-    downloaded = _load_stamps(work)
-    for mount in plan.outputs:
-        before, folder = downloaded.get(mount.folder), work.ml / mount.folder
-        try:
-            # The job can replace any folder in its own, but not that one.
-            count = objects.upload_tree(mount.uri.bucket, mount.uri.key, folder, work.path, before)
-        except (OSSErrorResponse, OSError) as error:
-            lost.append(f"The output channel {mount.channel} can't be stored: {error}")
-        else:
-            yield f"Output channel {mount.channel}: {count} files stored in {mount.uri}"
-    if lost:
-        raise OutputsLost("; ".join(lost))
-    _stamps_file(work).unlink(missing_ok=True)
-
-
-def _stamps_file(work: WorkFolder) -> Path:
-    # Beside the job's folder, not in it: it outlives the server, and the job can't write it.
-    return work.path.with_name("downloaded.json")
-
-
-def _save_stamps(plan: RunPlan, work: WorkFolder) -> None:
-    found = {mount.folder: stamps(work.ml / mount.folder, work.path) for mount in plan.outputs}
-    _stamps_file(work).write_text(json.dumps(found), encoding="utf-8")
-
-
-def _load_stamps(work: WorkFolder) -> dict[str, Stamps]:
-    try:
-        found = json.loads(_stamps_file(work).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return {
-        folder: {path: (size, modified) for path, (size, modified) in files.items()} for folder, files in found.items()
-    }
+    save_stamps(plan, work)
 
 
 def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:

@@ -17,7 +17,6 @@ CODE_MOUNT_PATH = "/ml/usercode/"
 DEFAULT_PORT = 8000
 RESERVED_PORTS = (8080, 9090)
 """Ports of EAS's own parts in a container."""
-BLUE, GREEN = "blue", "green"
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class ServiceSpec:
     """A service as its author describes it; immutable.
 
     Attributes:
-        service_name: unique in the region; lower-case letters, digits and underscores.
+        service_name: unique in the region; lower-case letters, digits and underscores, a letter first.
         model_uri: OSS folder of the model, or with a processor also one object.
         model_mount_path: folder of the container that the model is mounted at.
         processor: EAS's own program that serves the model, such as ``xgboost``; empty with a container.
@@ -75,8 +74,3 @@ class ServiceSpec:
 
 SERVICE_ARGUMENTS = tuple(each.name for each in fields(ServiceSpec))
 """Names of what an author says of a service."""
-
-
-def pair_member_name(group: str, color: str) -> str:
-    """Return the name of one of the two services that take turns in a group."""
-    return f"{group}_{color}"

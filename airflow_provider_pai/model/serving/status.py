@@ -109,6 +109,11 @@ class ServiceSnapshot:
         return self.status in SETTLED_STATUSES
 
     @property
+    def answers(self) -> bool:
+        """Whether a version answers requests: EAS may name a current version of which no instance runs."""
+        return bool(self.current_version) and (self.running_instances > 0 or self.status == ServiceStatus.RUNNING)
+
+    @property
     def why(self) -> str:
         """The reason as one phrase; empty when there is none."""
         return ": ".join(part for part in (self.reason, self.message) if part)

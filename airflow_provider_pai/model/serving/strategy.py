@@ -28,7 +28,7 @@ class RolloutOptions:
 
     Attributes:
         smoke_test: request that the service must answer rightly; None for none.
-        slots: whether two services take turns in a group.
+        paired: whether two services take turns in a group.
         steps: percentages of traffic to stop at; the last is 100.
         step_pause: seconds between two steps.
         keep_old: whether the service that had the traffic before goes on.
@@ -36,7 +36,7 @@ class RolloutOptions:
     """
 
     smoke_test: SmokeTest | None = None
-    slots: bool = False
+    paired: bool = False
     steps: tuple[int, ...] = (_FULL,)
     step_pause: float = 0.0
     keep_old: bool = True
@@ -56,10 +56,10 @@ def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, 
     smoke_test, problems = read_smoke_test(given["smoke_test"])
     problems += _problems(given)
     if problems:
-        return RolloutOptions(slots=given["strategy"] in (BLUE_GREEN, CANARY)), problems
+        return RolloutOptions(paired=given["strategy"] in (BLUE_GREEN, CANARY)), problems
     options = RolloutOptions(
         smoke_test,
-        slots=given["strategy"] != ROLLING,
+        paired=given["strategy"] != ROLLING,
         steps=_traffic_steps(given["strategy"], given["steps"]),
         step_pause=given["step_pause"],
         keep_old=bool(given["keep_old"]),

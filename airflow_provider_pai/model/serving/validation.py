@@ -12,22 +12,19 @@ from typing import Any
 
 from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.reading import Reader
+from airflow_provider_pai.model.serving.names import is_service_name
 from airflow_provider_pai.model.serving.spec import (
-    BLUE,
     CODE_MOUNT_PATH,
     DEFAULT_PORT,
-    GREEN,
     MODEL_MOUNT_PATH,
     RESERVED_PORTS,
     ServiceSpec,
-    pair_member_name,
 )
 from airflow_provider_pai.model.training.resource_validation import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.training.resources import UserVpcConfig
 from airflow_provider_pai.model.training.validation import character_problems, environment_problems
 from airflow_provider_pai.model.uri import OssUri
 
-_NAME = re.compile(r"[a-z0-9_]{3,63}")
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RESERVED_PREFIX = "airflow."
 _CHECK_NUMBERS = (
@@ -128,21 +125,17 @@ def name_problems(argument: str, name: str) -> Iterator[Problem]:
     """Yield why EAS would refuse a name."""
     if not name:
         yield Problem(argument, "is missing: give the name that callers know the service by")
-    elif not _NAME.fullmatch(name):
+    elif not is_service_name(name):
         yield Problem(
-            argument, f"{name!r:.80} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores"
+            argument,
+            f"{name!r:.80} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores, a letter first",
         )
 
 
 def pair_problems(spec: ServiceSpec) -> Iterator[Problem]:
-    """Yield why a service can't have two slots that take turns in a group of its name."""
+    """Yield why two services can't take turns in a group of a service's name."""
     if spec.group:
         yield Problem("group", "has no meaning with this strategy: the group is called service_name; leave it out")
-    longest = max((pair_member_name(spec.service_name, color) for color in (BLUE, GREEN)), key=len)
-    if not any(name_problems("service_name", spec.service_name)) and not _NAME.fullmatch(longest):
-        yield Problem(
-            "service_name", f"{spec.service_name!r} is too long: its services would be called {longest!r}, and so on"
-        )
 
 
 def _program_problems(spec: ServiceSpec) -> Iterator[Problem]:

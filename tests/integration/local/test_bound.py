@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,18 +10,18 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.api.training import create_training_job, get_training_job
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError, NotFoundError
-from airflow_provider_pai.local.oss.trees import stamps
 from airflow_provider_pai.local.running.bound_storage import LocalFolder
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.local_runtime import LocalRuntimeHarness
 from tests.support.machine import missing
@@ -87,47 +85,6 @@ def test_a_job_sees_files_and_folders_of_this_machine_and_can_not_change_them(
     assert (tmp_path / "made" / "here" / "copy").read_text() == copied
 
 
-# Outputs --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    (tmp_path / "work" / "out").mkdir(parents=True)
-    return tmp_path / "work"
-
-
-def test_only_what_a_job_changed_is_written_and_what_it_deleted_goes(tmp_path: Path, work: Path) -> None:
-    place, target, folder = LocalFolder(tmp_path / "kept"), tmp_path / "kept", work / "out"
-    target.mkdir()
-    for name in ("same", "changed", "gone"):
-        (target / name).write_text(name)
-    assert place.download("", folder) == 3
-    before = stamps(folder, work)
-    (target / "same").write_text("by another job")
-    (target / "by-another-job").write_text("new")
-    (folder / "changed").write_text("changed twice")
-    (folder / "gone").unlink()
-    (folder / "deep").mkdir()
-    (folder / "deep" / "new").write_text("made")
-    assert place.upload_tree("", folder, work, before) == 2
-    assert {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()} == {
-        "same": "by another job",
-        "by-another-job": "new",
-        "changed": "changed twice",
-        "deep/new": "made",
-    }
-
-
-def test_a_link_out_of_the_outputs_publishes_nothing(tmp_path: Path, work: Path) -> None:
-    (tmp_path / "secret").write_text("of the machine")
-    (work / "out" / "link").symlink_to(tmp_path / "secret")
-    assert LocalFolder(tmp_path / "kept").upload_tree("", work / "out", work, {}) == 0
-    assert list((tmp_path / "kept").iterdir()) == []
-    (work / "other").symlink_to(tmp_path)
-    with pytest.raises(NotADirectoryError):
-        LocalFolder(tmp_path / "kept").upload_tree("", work / "other", work, {})
-
-
 # Who can ask for them -------------------------------------------------------------------------------------------------
 
 
@@ -161,50 +118,23 @@ def test_an_ordinary_server_reads_no_file_of_its_machine(pai: LocalPAI, uri: str
     oss.close()
 
 
-def stored(place: LocalFolder, work: Path, before: dict[str, tuple[int, int]]) -> int:
-    return place.upload_tree("", work / "out", work, before)
-
-
-def test_a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_stored(tmp_path: Path, work: Path) -> None:
-    target = tmp_path / "target"
-    (target / "was_folder").mkdir(parents=True)
-    (target / "was_file").write_text("old")
-    (target / "was_folder" / "x").write_text("old")
-    place = LocalFolder(target)
-    place.download("", work / "out")
-    before = stamps(work / "out", work)
-    (work / "out" / "was_file").unlink()
-    (work / "out" / "was_file").mkdir()
-    (work / "out" / "was_file" / "y").write_text("new")
-    shutil.rmtree(work / "out" / "was_folder")
-    (work / "out" / "was_folder").write_text("new")
-    assert stored(place, work, before) == 2
-    assert (target / "was_file" / "y").read_text() == "new"
-    assert (target / "was_folder").read_text() == "new"
-
-
-def test_what_somebody_else_has_written_since_is_neither_overwritten_nor_deleted(tmp_path: Path, work: Path) -> None:
-    target = tmp_path / "target"
-    target.mkdir()
-    (target / "gone").write_text("old")
-    (target / "last").write_text("old")
-    place = LocalFolder(target)
-    place.download("", work / "out")
-    before = stamps(work / "out", work)
-    (work / "out" / "last").write_text("ours")
-    (work / "out" / "gone").unlink()
-    later = time.time() + 60
-    for name in ("gone", "last"):
-        (target / name).write_text("theirs")
-        os.utime(target / name, (later, later))
-    assert stored(place, work, before) == 0
-    assert {path.name: path.read_text() for path in target.iterdir()} == {"gone": "theirs", "last": "theirs"}
-
-
-def test_a_file_of_the_users_that_looks_like_half_a_copy_is_left_alone(tmp_path: Path, work: Path) -> None:
-    target = tmp_path / "target"
-    target.mkdir()
-    (target / "m.bin.part").write_text("mine")
-    (work / "out" / "m.bin").write_text("new")
-    stored(LocalFolder(target), work, {})
-    assert {path.name: path.read_text() for path in target.iterdir()} == {"m.bin.part": "mine", "m.bin": "new"}
+def test_a_folder_stands_in_for_a_file_system_that_jobs_read_and_write(tmp_path: Path, data: Path) -> None:
+    with LocalPAI(tmp_path / "home", mounts={"nas://1a2b.cn-hangzhou/": data}) as pai:
+        client, oss = clients(pai)
+        spec = TrainingJobSpec(
+            "cat $PAI_INPUT_DATA/more.csv > $PAI_OUTPUT_MODEL/copy",
+            "ecs.c6.large",
+            image_uri="a/b:1",
+            job_name="job",
+            inputs={"data": "nas://1a2b.cn-hangzhou/deep/"},
+            outputs={"model": "nas://1a2b.cn-hangzhou/made/"},
+        )
+        job_id = client.send(create_training_job(create_body(spec, pai.ready.workspace_id)))
+        deadline = time.monotonic() + 60
+        while (found := client.send(get_training_job(job_id))).status not in TERMINAL_STATUSES:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (found.status, found.outputs) == ("Succeed", {"model": "nas://1a2b.cn-hangzhou/made/"})
+        client.close()
+        oss.close()
+    assert (data / "made" / "copy").read_text() == "3,4\n"

@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.process import ProcessRuntime
@@ -37,7 +37,7 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
     environments = Environments(home / "cache", Interpreter.at(), os.environ)
     runtime = ProcessRuntime(Sandbox(home, environments.folders, mode), environments)
     shop = RunnerContext(
-        store, ObjectTrees(objects), runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3
+        store, BoundObjects(objects, {}), runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3
     )
     return store, objects, Runner(shop, slots=1)
 

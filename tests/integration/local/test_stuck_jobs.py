@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.process import ProcessRuntime
@@ -53,7 +53,7 @@ class LocalRuntimeHarness:
         environments = Environments(home / "cache", Interpreter.at(), os.environ)
         runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN), environments)
         self.shop = RunnerContext(
-            self.store, ObjectTrees(self.objects), runtime, "r", lambda: datetime.now(UTC), grace_seconds=0.7
+            self.store, BoundObjects(self.objects, {}), runtime, "r", lambda: datetime.now(UTC), grace_seconds=0.7
         )
         self.runner = Runner(self.shop, slots)
         self.runner.start()

@@ -23,7 +23,7 @@ from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.routes import routes
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.trees import ObjectTrees
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.process import ProcessRuntime
@@ -49,7 +49,7 @@ class Server:
         self.store = JobStore(home, now)
         environments = Environments(cache, Interpreter.at(), os.environ)
         runtime = ProcessRuntime(Sandbox(home, environments.folders, Mode.PLAIN), environments)
-        shop = RunnerContext(self.store, ObjectTrees(self.objects), runtime, "cn-hangzhou", now, grace_seconds=0.3)
+        shop = RunnerContext(self.store, BoundObjects(self.objects, {}), runtime, "cn-hangzhou", now, grace_seconds=0.3)
         self.runner = Runner(shop, slots=1)
         self.runner.start()
         checks = CreateJobValidator("ecs.c6.large".__eq__, "bkt".__eq__, "1".__eq__, lambda image: True)

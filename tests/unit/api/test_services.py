@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_pai.api import services
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import EAS
-from airflow_provider_pai.api.services import ServiceMachine
+from airflow_provider_pai.api.services import ServiceLogPage, ServiceMachine
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.serving.request import digest, labelled
 
@@ -149,7 +149,7 @@ def test_labels_are_not_believed_once_somebody_else_has_made_a_version() -> None
 
 
 def test_a_service_of_somebody_else_is_read_too() -> None:
-    seen = read(services.describe_service("r", "x"), ServiceName="x", Status="SomethingNew", ServiceConfig="no JSON")
+    seen = read(services.describe_service("r", "x"), ServiceName="x", Status="SomethingNew", LatestVersion=0, Labels=[])
     assert (seen.digest, seen.owner, seen.previous, seen.version, seen.model_uri) == ("", "", None, 0, "")
     assert not seen.is_settled
 
@@ -183,14 +183,22 @@ def test_an_answer_that_can_not_be_read_shows_no_token(call: Call[Any], body: di
 
 
 def test_a_list_without_services_is_one_only_when_it_says_so() -> None:
-    assert read(services.list_services(), Services=[], TotalCount=0).services == ()
-    assert [seen.name for seen in read(services.list_services(), Services=[SERVICE], TotalCount=1).services] == ["iris"]
-    with pytest.raises(ProtocolError, match="no list of services"):
+    assert read(services.list_services(), Services=[], TotalCount=0).items == ()
+    assert [seen.name for seen in read(services.list_services(), Services=[SERVICE], TotalCount=1).items] == ["iris"]
+    with pytest.raises(ProtocolError, match="ListServices: the answer is incomplete: it has no TotalCount"):
         read(services.list_services())
 
 
+def test_a_diagnosis_is_read_as_lines() -> None:
+    call = services.describe_service_diagnosis("r", "x")
+    assert (call.method, call.path) == ("GET", "/api/v2/services/r/x/diagnosis")
+    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": "give it more"}
+    assert read(call, **told).text == "it crashes\ncause: no memory\nadvice: give it more"
+    assert read(call, Error="").text == ""
+
+
 def test_versions_tell_their_numbers_by_their_labels() -> None:
-    versions = [{"ServiceConfig": json.dumps(CONFIG), "BuildTime": "2026-01-01T00:00:00Z"}, {"BuildTime": "x"}]
+    versions = [{"ServiceConfig": json.dumps(CONFIG), "BuildTime": "2026-01-01T00:00:00Z"}, {"ServiceConfig": "{}"}]
     read_versions = read(services.list_service_versions("r", "iris"), Versions=versions)
     assert [version.number for version in read_versions] == [3, 0]
     assert read_versions[0].config == CONFIG
@@ -199,14 +207,13 @@ def test_versions_tell_their_numbers_by_their_labels() -> None:
 def test_events_logs_groups_and_machines_are_read() -> None:
     event = {"Time": "2026-01-01T00:00:00Z", "Type": "Warning", "Reason": "BackOff", "Message": "again"}
     assert [e.reason for e in read(services.describe_service_events("r", "iris"), Events=[event])] == ["BackOff"]
-    assert read(services.describe_service_log("r", "iris"), Logs=["a", "b"]) == ["a", "b"]
+    assert read(services.describe_service_log("r", "iris"), Logs=["a", "b"]) == ServiceLogPage(("a", "b"), 1)
     group = read(services.describe_group("r", "g"), Name="g", AccessToken="t0k3n", InternetEndpoint="http://x/g")
     assert (group.internet, group.intranet, group.token) == ("http://x/g", "", "t0k3n")
     assert "t0k3n" not in repr(group)
     mode = services.describe_traffic_mode("r", "g")
     assert (mode.method, mode.path) == ("GET", "/api/v2/groups/r/g")
     assert read(mode, Name="g", TrafficMode="auto") == "auto"
-    assert read(mode, Name="g") == ""
     machine = {"InstanceType": "ecs.c6.large", "CPU": 2, "Memory": 4.0, "IsAvailable": True}
     assert read(services.describe_machine_spec(), InstanceMetas=[machine]) == [
         ServiceMachine("ecs.c6.large", 2, 4.0, 0, available=True)

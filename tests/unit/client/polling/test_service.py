@@ -8,8 +8,8 @@ import pytest
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError, ServerError
-from airflow_provider_pai.model.serving.reconcile import WaitCondition, WaitResult
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
 
 class Told:
@@ -57,8 +57,8 @@ def test_a_version_is_waited_for_and_each_change_is_told_once() -> None:
     )
     assert looks(watch(told, WaitCondition(2), log), 3) == [WaitResult.PENDING, WaitResult.PENDING, WaitResult.REACHED]
     assert log == [
-        "Service iris is Updating, version 1 answers, 1 of 1 instances",
-        "Service iris is Running, version 2 answers, 1 of 1 instances (RUNNING: well)",
+        "Service iris is Updating, version 1 answers, 1 of 1 instances ready",
+        "Service iris is Running, version 2 answers, 1 of 1 instances ready (RUNNING: well)",
     ]
 
 
@@ -86,3 +86,19 @@ def test_passing_errors_are_borne_for_a_while_and_others_not_at_all() -> None:
         looks(watch(Told(down), WaitCondition(2)), 40)
     with pytest.raises(AuthError):
         watch(Told(AuthError("DescribeService", 403, "NoPermission", "no")), WaitCondition(2)).look()
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (service("Waiting", 1, 1, total_instances=1), "Service iris is Waiting, 0 of 1 instances ready"),
+        (service("Failed", 1, 2, running_instances=2, total_instances=2), "version 1 answers, 2 of 2 instances ready"),
+        (service("Running", 1, 1), "Service iris is Running, version 1 answers"),
+    ],
+    ids=["none", "the previous version", "not told how many"],
+)
+def test_a_version_answers_only_where_an_instance_is_ready(seen: ServiceSnapshot, line: str) -> None:
+    log: list[str] = []
+    watch(Told(seen), WaitCondition(2), log).look()
+    assert line in log[0]
+    assert ("answers" in log[0]) is seen.answers

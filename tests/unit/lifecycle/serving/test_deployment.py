@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.errors import ServiceError
-from airflow_provider_pai.lifecycle.serving.deployment import State
+from airflow_provider_pai.model.serving.deployment_state import DeploymentState
 from airflow_provider_pai.model.serving.smoke_test import Answer
-from tests.support.fake_eas import BAD, GOOD, Died, FakeEAS, FakeHook, Paused, deployment, failure, pausing, spec
+from airflow_provider_pai.model.serving.wait import Observation
+from tests.support.fake_eas import BAD, GOOD, Died, FakeEAS, FakeServices, deployment, failure, spec
 
-MEANWHILE = "was changed by somebody else meanwhile; it is left as it is"
+MEANWHILE = "Modified outside this task; not rolled back."
 
 
 @pytest.fixture
@@ -22,21 +23,17 @@ def eas() -> FakeEAS:
 def served(eas: FakeEAS, *models: str) -> None:
     """Deploy models, each by a task of its own."""
     for number, model in enumerate(models):
-        deployment(FakeHook(eas, f"before-{number}"), spec("iris", model)).begin()
+        deployment(FakeServices(eas, f"before-{number}"), spec("iris", model)).begin()
 
 
-def paused(eas: FakeEAS, who: str, model: str) -> State:
+def paused(eas: FakeEAS, who: str, model: str) -> DeploymentState:
     """Let a task ask for its version, and wait for it in the triggerer."""
-    with pytest.raises(Paused) as waiting:
-        deployment(FakeHook(eas, who), spec("iris", model), wait=pausing).begin()
-    state: State = waiting.value.args[0]
-    return state
+    return deployment(FakeServices(eas, who), spec("iris", model)).pause()
 
 
-def resumed(eas: FakeEAS, who: str, model: str, state: State) -> dict[str, Any]:
+def resumed(eas: FakeEAS, who: str, model: str, state: DeploymentState) -> dict[str, Any]:
     """Let a task go on whose wait is over."""
-    hook = FakeHook(eas, who)
-    return deployment(hook, spec("iris", model)).proceed(state, *hook.wait(state))
+    return deployment(FakeServices(eas, who), spec("iris", model)).resume(state)
 
 
 def killed(_: str) -> Answer:
@@ -45,13 +42,13 @@ def killed(_: str) -> Answer:
 
 def test_a_bad_model_is_not_rolled_back_over_the_one_that_somebody_has_asked_for_meanwhile(eas: FakeEAS) -> None:
     served(eas, "champion")
-    waiting: list[State] = []
+    waiting: list[DeploymentState] = []
 
     def answer(_: str) -> Answer:
         waiting.append(paused(eas, "B", "good"))
         return BAD
 
-    assert MEANWHILE in failure(deployment(FakeHook(eas, "A", answer), spec("iris", "bad")))
+    assert MEANWHILE in failure(deployment(FakeServices(eas, "A", answer), spec("iris", "bad")))
     assert eas.asked("A") == ["update iris"]
     assert resumed(eas, "B", "good", waiting[0])["version"] == 3
     assert eas.services["iris"].model == "good"
@@ -59,10 +56,10 @@ def test_a_bad_model_is_not_rolled_back_over_the_one_that_somebody_has_asked_for
 
 def test_a_first_model_that_is_bad_does_not_take_the_next_one_with_it(eas: FakeEAS) -> None:
     def answer(_: str) -> Answer:
-        deployment(FakeHook(eas, "B"), spec("iris", "good")).begin()
+        deployment(FakeServices(eas, "B"), spec("iris", "good")).begin()
         return BAD
 
-    assert MEANWHILE in failure(deployment(FakeHook(eas, "A", answer), spec("iris", "bad")))
+    assert MEANWHILE in failure(deployment(FakeServices(eas, "A", answer), spec("iris", "bad")))
     assert eas.services["iris"].model == "good"
 
 
@@ -70,24 +67,23 @@ def test_a_first_model_that_is_bad_does_not_take_the_next_one_with_it(eas: FakeE
 def test_what_somebody_elses_version_comes_to_is_not_this_tasks_failure(eas: FakeEAS, status: str) -> None:
     served(eas, "champion")
     mine = paused(eas, "A", "mine")
-    FakeHook(eas, "triggerer").wait(mine)
+    FakeServices(eas, "triggerer").wait(mine)
     paused(eas, "B", "other")
     service = eas.services["iris"]
     service.status, service.pending = status, 0
-    hook = FakeHook(eas, "A")
-    hook.wait = lambda state: (hook.find("iris"), state.awaited.verdict(hook.describe("iris")))  # type: ignore[method-assign]
-    task = deployment(hook, spec("iris", "mine"))
+    hook = FakeServices(eas, "A")
+    seen = Observation(hook.find("iris"), mine.condition.check(hook.describe("iris")))
     with pytest.raises(ServiceError, match=MEANWHILE):
-        task.proceed(mine, *hook.wait(mine))
+        deployment(hook, spec("iris", "mine")).deployment.proceed(mine, seen)
     assert eas.asked("A") == ["update iris"]
 
 
 def test_a_success_is_of_the_model_that_was_tried(eas: FakeEAS) -> None:
     def answer(_: str) -> Answer:
-        deployment(FakeHook(eas, "B"), spec("iris", "other")).begin()
+        deployment(FakeServices(eas, "B"), spec("iris", "other")).begin()
         return GOOD
 
-    assert MEANWHILE in failure(deployment(FakeHook(eas, "A", answer), spec("iris", "mine")))
+    assert MEANWHILE in failure(deployment(FakeServices(eas, "A", answer), spec("iris", "mine")))
 
 
 @pytest.mark.parametrize("last", [GOOD, BAD], ids=["good", "bad"])
@@ -96,14 +92,14 @@ def test_a_service_that_is_deleted_meanwhile_is_not_made_again(eas: FakeEAS, las
         eas.services.clear()
         return last
 
-    assert MEANWHILE in failure(deployment(FakeHook(eas, "A", answer), spec("iris", "bad")))
+    assert MEANWHILE in failure(deployment(FakeServices(eas, "A", answer), spec("iris", "bad")))
     assert eas.asked("A") == ["create iris"]
 
 
 def test_nothing_is_taken_back_where_the_author_wants_it_left(eas: FakeEAS) -> None:
     served(eas, "champion")
     assert "on_failure='leave'" in failure(
-        deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad"), leave=True)
+        deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "bad"), leave=True)
     )
     assert eas.services["iris"].model == "bad"
 
@@ -115,8 +111,8 @@ def test_a_stopped_service_that_a_later_run_starts_is_stopped_again_when_it_is_n
     """Months may lie between: neither is it deleted nor does it get an older model."""
     served(eas, *models)
     eas.services["iris"].status = "Stopped"
-    said = failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "old")))
-    assert "it was stopped before, and is again" in said
+    said = failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "old")))
+    assert "the service is stopped, as it was before" in said
     assert eas.asked("A") == ["start iris", "stop iris"]
     assert (eas.services["iris"].status, eas.services["iris"].model) == ("Stopped", "old")
 
@@ -124,7 +120,7 @@ def test_a_stopped_service_that_a_later_run_starts_is_stopped_again_when_it_is_n
 def test_its_own_service_that_a_cleared_task_starts_is_not_deleted(eas: FakeEAS) -> None:
     served(eas, "old")
     eas.services["iris"].status = "Stopped"
-    failure(deployment(FakeHook(eas, "before-0", lambda _: BAD), spec("iris", "old")))
+    failure(deployment(FakeServices(eas, "before-0", lambda _: BAD), spec("iris", "old")))
     assert eas.services["iris"].status == "Stopped"
 
 
@@ -134,7 +130,7 @@ def test_a_person_who_stops_the_service_meanwhile_is_not_overruled(eas: FakeEAS,
     state = paused(eas, "A", "mine")
     service = eas.services["iris"]
     service.status, service.pending = "Stopped", 0
-    with pytest.raises(ServiceError, match="somebody has stopped it meanwhile, so it is left Stopped"):
+    with pytest.raises(ServiceError, match="Stopped outside this task; the service is left Stopped"):
         resumed(eas, "A", "mine", state)
     assert eas.asked("A") == ["update iris" if before else "create iris"]
 
@@ -142,7 +138,7 @@ def test_a_person_who_stops_the_service_meanwhile_is_not_overruled(eas: FakeEAS,
 def test_a_stopped_service_gets_the_next_model_and_is_started_once(eas: FakeEAS) -> None:
     served(eas, "old")
     eas.services["iris"].status = "Stopped"
-    assert deployment(FakeHook(eas, "A"), spec("iris", "new")).begin()["changed"]
+    assert deployment(FakeServices(eas, "A"), spec("iris", "new")).begin()["changed"]
     assert eas.asked("A") == ["update iris", "start iris", "label iris {'airflow.passed': '2'}"]
     assert eas.services["iris"].model == "new"
 
@@ -150,8 +146,8 @@ def test_a_stopped_service_gets_the_next_model_and_is_started_once(eas: FakeEAS)
 def test_a_task_that_was_killed_and_cleared_takes_its_bad_version_back(eas: FakeEAS) -> None:
     served(eas, "champion")
     with pytest.raises(Died):
-        deployment(FakeHook(eas, "A", killed), spec("iris", "bad")).begin()
-    assert "version 1 answers again" in failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad")))
+        deployment(FakeServices(eas, "A", killed), spec("iris", "bad")).begin()
+    assert "version 1 answers again" in failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "bad")))
     assert eas.services["iris"].model == "champion"
 
 
@@ -159,15 +155,15 @@ def test_a_first_version_that_others_have_followed_is_not_deleted(eas: FakeEAS) 
     served(eas, "first", "second")
     service = eas.services["iris"]
     service.wanted = service.current = 1
-    said = failure(deployment(FakeHook(eas, "before-0", lambda _: BAD), spec("iris", "first")))
+    said = failure(deployment(FakeServices(eas, "before-0", lambda _: BAD), spec("iris", "first")))
     assert eas.services["iris"].model == "first", said
 
 
 def test_the_way_back_passes_over_a_version_that_never_passed_its_test(eas: FakeEAS) -> None:
     served(eas, "champion")
     with pytest.raises(Died):
-        deployment(FakeHook(eas, "A", killed), spec("iris", "untested")).begin()
-    said = failure(deployment(FakeHook(eas, "B", lambda _: BAD), spec("iris", "bad")))
+        deployment(FakeServices(eas, "A", killed), spec("iris", "untested")).begin()
+    said = failure(deployment(FakeServices(eas, "B", lambda _: BAD), spec("iris", "bad")))
     assert "version 1 answers again" in said
     assert eas.services["iris"].model == "champion"
 
@@ -175,8 +171,8 @@ def test_the_way_back_passes_over_a_version_that_never_passed_its_test(eas: Fake
 @pytest.mark.parametrize("models", [["old"], ["first", "old"]], ids=["its first version", "a later version"])
 def test_a_version_that_has_passed_is_not_taken_back_by_its_cleared_task(eas: FakeEAS, models: list[str]) -> None:
     served(eas, *models)
-    said = failure(deployment(FakeHook(eas, f"before-{len(models) - 1}", lambda _: BAD), spec("iris", "old")))
-    assert "it has passed its test before" in said
+    said = failure(deployment(FakeServices(eas, f"before-{len(models) - 1}", lambda _: BAD), spec("iris", "old")))
+    assert "the version has passed its test before" in said
     assert eas.services["iris"].model == "old"
 
 
@@ -188,27 +184,27 @@ def test_a_version_that_has_passed_is_marked_once(eas: FakeEAS) -> None:
 
 def test_who_may_not_label_services_goes_back_to_what_answered_before(eas: FakeEAS) -> None:
     for model in ("first", "second"):
-        hook = FakeHook(eas, model)
+        hook = FakeServices(eas, model)
         hook.may_label = False
         deployment(hook, spec("iris", model)).begin()
-    assert "version 2 answers again" in failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad")))
+    assert "version 2 answers again" in failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "bad")))
 
 
 def test_what_a_person_has_made_of_the_service_is_gone_back_to(eas: FakeEAS) -> None:
     served(eas, "first")
-    hook = FakeHook(eas, "person")
+    hook = FakeServices(eas, "person")
     hook.update("iris", {**hook.body(spec("iris", "by hand")), "labels": {}})
-    assert "version 2 answers again" in failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "bad")))
+    assert "version 2 answers again" in failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "bad")))
 
 
 @pytest.mark.parametrize("changed", [False, True], ids=["its own", "somebody else's"])
 def test_a_task_that_is_ended_asks_for_the_way_back_of_its_own_version_only(eas: FakeEAS, changed: bool) -> None:
     served(eas, "champion")
-    state = paused(eas, "A", "mine")
-    hook = FakeHook(eas, "A")
-    hook.wait(state)
+    task = deployment(FakeServices(eas, "A"), spec("iris", "mine"))
+    task.services.wait(task.pause())
     if changed:
         paused(eas, "B", "other")
-    said = str(deployment(hook, spec("iris", "mine")).abandon(state, "the task is being ended"))
+    said = task.deployment.abort("The task is being ended")
     assert (MEANWHILE in said) is changed
+    assert ("Rolling back to version 1" in said) is not changed
     assert eas.asked("A") == ["update iris", *([] if changed else ["update_version iris 1"])]

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_pai.errors import AuthError, ServerError
 from airflow_provider_pai.model.serving.smoke_test import Answer
-from tests.support.fake_eas import BAD, Died, FakeEAS, FakeHook, Paused, deployment, failure, pausing, spec
+from tests.support.fake_eas import BAD, Died, FakeEAS, FakeServices, deployment, failure, spec
 
 CANARY = {"steps": (10, 50, 100)}
 
@@ -21,16 +21,16 @@ def eas() -> FakeEAS:
 def served(eas: FakeEAS, *models: str) -> None:
     """Deploy models, each by a task of its own."""
     for number, model in enumerate(models):
-        deployment(FakeHook(eas, f"before-{number}"), spec("iris", model, "iris")).begin()
+        deployment(FakeServices(eas, f"before-{number}"), spec("iris", model, "iris")).begin()
 
 
 def shares(eas: FakeEAS) -> dict[str, tuple[str, str, int]]:
     return {name[5:]: (each.status, each.model, each.share) for name, each in eas.services.items()}
 
 
-def up_to(eas: FakeEAS, model: str, share: int) -> FakeHook:
+def up_to(eas: FakeEAS, model: str, share: int) -> FakeServices:
     """Let task A die when its canary has this share."""
-    hook = FakeHook(eas, "A")
+    hook = FakeServices(eas, "A")
 
     def sleep(_: float) -> None:
         if eas.services["iris_green"].share == share:
@@ -45,7 +45,7 @@ def up_to(eas: FakeEAS, model: str, share: int) -> FakeHook:
 def test_another_tasks_canary_is_not_taken_over(eas: FakeEAS) -> None:
     served(eas, "champion")
     up_to(eas, "canary", 10)
-    said = failure(deployment(FakeHook(eas, "B"), spec("iris", "untested", "iris"), **CANARY))
+    said = failure(deployment(FakeServices(eas, "B"), spec("iris", "untested", "iris"), **CANARY))
     assert "iris_green has weight 10" in said
     assert "another task's deployment is under way" in said
     assert eas.asked("B") == []
@@ -54,7 +54,7 @@ def test_another_tasks_canary_is_not_taken_over(eas: FakeEAS) -> None:
 def test_the_same_tasks_canary_of_another_model_is_taken_over(eas: FakeEAS) -> None:
     served(eas, "champion")
     up_to(eas, "canary", 10)
-    deployment(FakeHook(eas, "A"), spec("iris", "mended", "iris"), **CANARY).begin()
+    deployment(FakeServices(eas, "A"), spec("iris", "mended", "iris"), **CANARY).begin()
     assert shares(eas)["green"] == ("Running", "mended", 100)
 
 
@@ -63,28 +63,27 @@ def test_traffic_does_not_go_to_what_somebody_has_put_in_the_slot_meanwhile(eas:
     served(eas, "champion")
 
     def answer(_: str) -> Answer:
-        with pytest.raises(Paused):
-            deployment(FakeHook(eas, "B"), spec("iris", "untested", "iris"), wait=pausing).begin()
+        deployment(FakeServices(eas, "B"), spec("iris", "untested", "iris")).pause()
         return Answer(200, "ok")
 
-    said = failure(deployment(FakeHook(eas, "A", answer), spec("iris", "mine", "iris"), **CANARY))
-    assert "was changed by somebody else meanwhile" in said
+    said = failure(deployment(FakeServices(eas, "A", answer), spec("iris", "mine", "iris"), **CANARY))
+    assert "Modified outside this task" in said
     assert eas.asked("A") == ["create iris_green"]
     assert shares(eas)["blue"] == ("Running", "champion", 100)
 
 
 def test_a_canary_stops_where_somebody_has_changed_its_service(eas: FakeEAS) -> None:
     served(eas, "champion")
-    hook = FakeHook(eas, "A")
+    hook = FakeServices(eas, "A")
     other = {**hook.body(spec("iris", "other", "iris")), "name": "iris_green", "labels": {"airflow.config": "other"}}
-    hook.sleep = lambda _: eas.services["iris_green"].pending or FakeHook(eas, "B").update("iris_green", other)  # type: ignore[method-assign, func-returns-value]
+    hook.sleep = lambda _: eas.services["iris_green"].pending or FakeServices(eas, "B").update("iris_green", other)  # type: ignore[method-assign, func-returns-value]
     said = failure(deployment(hook, spec("iris", "mine", "iris"), **CANARY, step_pause=1))
-    assert "was changed by somebody else meanwhile" in said
-    assert [call for call in eas.asked("A") if call.startswith("release iris_green")] == ["release iris_green 10"]
+    assert "Modified outside this task" in said
+    assert [call for call in eas.asked("A") if call.startswith("set_weight iris_green")] == ["set_weight iris_green 10"]
 
 
 def killed_at_the_end(eas: FakeEAS, **options: Any) -> None:
-    hook = FakeHook(eas, "A")
+    hook = FakeServices(eas, "A")
 
     def endpoints(_: str) -> Any:
         raise Died
@@ -97,15 +96,15 @@ def killed_at_the_end(eas: FakeEAS, **options: Any) -> None:
 def test_traffic_does_not_go_back_to_a_service_that_is_stopped(eas: FakeEAS) -> None:
     served(eas, "champion")
     killed_at_the_end(eas, keep_old=False)
-    said = failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "mine", "iris"), keep_old=False))
-    assert "it keeps its traffic, since service iris_blue is Stopped" in said
+    said = failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "mine", "iris"), keep_old=False))
+    assert "iris_green keeps its traffic, because service iris_blue is Stopped" in said
     assert shares(eas) == {"blue": ("Stopped", "champion", 0), "green": ("Running", "mine", 100)}
 
 
 def test_the_only_service_that_has_the_traffic_is_neither_deleted_nor_stopped(eas: FakeEAS) -> None:
     killed_at_the_end(eas)
-    said = failure(deployment(FakeHook(eas, "A", lambda _: BAD), spec("iris", "mine", "iris")))
-    assert "it keeps its traffic, since there is no other service" in said
+    said = failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "mine", "iris")))
+    assert "iris_blue keeps its traffic, because there is no other service" in said
     assert shares(eas) == {"blue": ("Running", "mine", 100)}
 
 
@@ -116,17 +115,17 @@ def test_a_service_that_is_down_gets_the_next_model_and_the_one_that_runs_its_tr
     served(eas, "first", "second")
     blue, green = eas.services["iris_blue"], eas.services["iris_green"]
     blue.status, blue.weight, blue.traffic, green.weight = status, 90, "grouping", 10
-    result = deployment(FakeHook(eas, "A"), spec("iris", "third", "iris")).begin()
+    result = deployment(FakeServices(eas, "A"), spec("iris", "third", "iris")).begin()
     assert result["service_name"] == "iris_blue"
-    weights = [call for call in eas.asked("A") if call.startswith(("release", "update iris"))]
-    assert weights[:3] == ["release iris_green 100", "release iris_blue 0", "update iris_blue"]
+    weights = [call for call in eas.asked("A") if call.startswith(("set_weight", "update iris"))]
+    assert weights[:3] == ["set_weight iris_green 100", "set_weight iris_blue 0", "update iris_blue"]
 
 
 def test_weights_that_are_never_shown_end_the_deployment(eas: FakeEAS) -> None:
     served(eas, "champion")
-    hook = FakeHook(eas, "A")
+    hook = FakeServices(eas, "A")
     asked: list[str] = []
-    hook.release = lambda name, weight, traffic_state="grouping": asked.append(f"{name} {weight}")  # type: ignore[method-assign]
+    hook.set_weight = lambda name, weight, traffic_state="grouping": asked.append(f"{name} {weight}")  # type: ignore[method-assign]
     said = failure(deployment(hook, spec("iris", "mine", "iris"), **CANARY))
     assert "EAS does not show weight 10 of service iris_green but shows 0" in said
     assert asked == ["iris_green 10", "iris_blue 90", "iris_blue 100", "iris_green 0"]
@@ -135,7 +134,7 @@ def test_weights_that_are_never_shown_end_the_deployment(eas: FakeEAS) -> None:
 
 def test_weights_that_somebody_else_sets_back_end_the_deployment(eas: FakeEAS) -> None:
     served(eas, "champion")
-    hook = FakeHook(eas, "A")
+    hook = FakeServices(eas, "A")
 
     def answer(_: str) -> Answer:
         eas.services["iris_green"].weight, eas.services["iris_blue"].weight = 1, 99
@@ -144,21 +143,21 @@ def test_weights_that_somebody_else_sets_back_end_the_deployment(eas: FakeEAS) -
 
     hook.answer = answer
     said = failure(deployment(hook, spec("iris", "mine", "iris"), **CANARY))
-    assert "does not come to an end" in said
+    assert "traffic weights did not settle" in said
     assert shares(eas)["blue"] == ("Running", "champion", 100)
     assert len(eas.asked("A")) < 20
 
 
 def test_a_weight_that_is_shown_late_is_waited_for(eas: FakeEAS) -> None:
     served(eas, "champion")
-    hook = FakeHook(eas, "A")
-    released, late = hook.release, []
-    hook.release = lambda *call: late.append(call)  # type: ignore[method-assign]
+    hook = FakeServices(eas, "A")
+    set_before, late = hook.set_weight, []
+    hook.set_weight = lambda *call: late.append(call)  # type: ignore[method-assign]
 
     def sleep(seconds: float) -> None:
         eas.time += seconds
         while late:
-            released(*late.pop(0))
+            set_before(*late.pop(0))
 
     hook.sleep = sleep  # type: ignore[method-assign]
     deployment(hook, spec("iris", "mine", "iris"), **CANARY).begin()
@@ -167,16 +166,16 @@ def test_a_weight_that_is_shown_late_is_waited_for(eas: FakeEAS) -> None:
 
 def test_an_error_in_the_middle_of_the_way_takes_the_traffic_back(eas: FakeEAS) -> None:
     served(eas, "champion")
-    hook = FakeHook(eas, "A")
-    released = hook.release
+    hook = FakeServices(eas, "A")
+    set_before = hook.set_weight
 
-    def release(name: str, weight: int, traffic_state: str = "grouping") -> None:
+    def set_weight(name: str, weight: int, traffic_state: str = "grouping") -> None:
         if weight == 50:
-            hook.release = released  # type: ignore[method-assign]
+            hook.set_weight = set_before  # type: ignore[method-assign]
             raise ServerError("ReleaseService", 503, "ServiceUnavailable", "try later")
-        released(name, weight, traffic_state)
+        set_before(name, weight, traffic_state)
 
-    hook.release = release  # type: ignore[method-assign]
+    hook.set_weight = set_weight  # type: ignore[method-assign]
     said = failure(deployment(hook, spec("iris", "mine", "iris"), **CANARY))
     assert "ServiceUnavailable" in said
     assert "service iris_blue has all the traffic, as before" in said
@@ -186,7 +185,7 @@ def test_an_error_in_the_middle_of_the_way_takes_the_traffic_back(eas: FakeEAS) 
 @pytest.mark.parametrize("after", [0, 2], ids=["from the start", "later"])
 def test_who_may_not_read_events_can_deploy(eas: FakeEAS, after: int) -> None:
     served(eas, "champion")
-    hook, seen = FakeHook(eas, "A"), []
+    hook, seen = FakeServices(eas, "A"), []
 
     def events(name: str, **_: Any) -> Any:
         seen.append(name)
@@ -201,19 +200,19 @@ def test_who_may_not_read_events_can_deploy(eas: FakeEAS, after: int) -> None:
 
 def test_a_way_back_that_ends_half_way_says_how_the_service_is(eas: FakeEAS) -> None:
     served(eas, "champion")
-    hook = FakeHook(eas, "A", lambda _: BAD)
+    hook = FakeServices(eas, "A", lambda _: BAD)
 
     def stop(_: str) -> None:
         raise ServerError("StopService", 503, "ServiceUnavailable", "try later")
 
     hook.stop = stop  # type: ignore[method-assign]
     said = failure(deployment(hook, spec("iris", "bad", "iris")))
-    assert "the service is Running, version 1 answers with weight 0 in its group's traffic" in said
+    assert "The service is Running; version 1 answers with weight 0 in its group's traffic" in said
 
 
 def test_the_group_shares_its_traffic_by_weight_before_the_first_step(eas: FakeEAS) -> None:
     served(eas, "champion")
-    assert eas.asked("before-0")[:3] == ["create iris_blue", "update_group iris customized", "release iris_blue 100"]
-    deployment(FakeHook(eas, "A"), spec("iris", "mine", "iris")).begin()
-    assert eas.asked("A")[:3] == ["create iris_green", "release iris_green 100", "release iris_blue 0"]
+    assert eas.asked("before-0")[:3] == ["create iris_blue", "update_group iris customized", "set_weight iris_blue 100"]
+    deployment(FakeServices(eas, "A"), spec("iris", "mine", "iris")).begin()
+    assert eas.asked("A")[:3] == ["create iris_green", "set_weight iris_green 100", "set_weight iris_blue 0"]
     assert (eas.services["iris_blue"].traffic, eas.services["iris_green"].traffic) == ("standalone", "grouping")

@@ -8,11 +8,11 @@ from airflow_provider_pai.model.serving.blue_green import (
     AbortPlan,
     BlueGreenPair,
     WeightChange,
+    next_weights,
     plan_abort,
     retreat,
-    shift,
 )
-from airflow_provider_pai.model.serving.reconcile import FOREIGN, UNCHANGED, RollbackAction
+from airflow_provider_pai.model.serving.reconcile import DELETED, FOREIGN, UNCHANGED, RollbackAction
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 WANTED, ME = "wanted", "me"
@@ -88,7 +88,7 @@ def test_traffic_moves_to_the_end_and_never_goes_nowhere(steps: tuple[int, ...],
     before = sum(start)
     for _ in range(len(steps) + 2):
         assert target
-        releases = shift(target, other, steps)
+        releases = next_weights(target, other, steps)
         if not releases:
             break
         for release in releases:
@@ -102,8 +102,8 @@ def test_traffic_moves_to_the_end_and_never_goes_nowhere(steps: tuple[int, ...],
 
 
 def test_the_only_service_gets_all_traffic() -> None:
-    assert shift(blue(0), None, (10, 100)) == (WeightChange("iris_blue", 100),)
-    assert shift(blue(100), None, (10, 100)) == ()
+    assert next_weights(blue(0), None, (10, 100)) == (WeightChange("iris_blue", 100),)
+    assert next_weights(blue(100), None, (10, 100)) == ()
 
 
 def test_a_retreat_gives_before_it_takes() -> None:
@@ -128,7 +128,7 @@ def test_a_retreat_gives_before_it_takes() -> None:
 def test_a_slot_with_a_part_of_the_traffic_is_its_owners(
     slots: tuple[ServiceSnapshot | None, ServiceSnapshot | None], in_use: bool
 ) -> None:
-    assert BlueGreenPair("iris", *slots).in_use("iris_green", ME) is in_use
+    assert BlueGreenPair("iris", *slots).is_in_use("iris_green", ME) is in_use
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_slot_with_a_part_of_the_traffic_is_its_owners(
 def test_only_a_service_without_traffic_is_put_to_rest(
     other: ServiceSnapshot | None, mine: ServiceSnapshot, stopped: str
 ) -> None:
-    assert BlueGreenPair("iris", other, mine).resting("iris_green") == stopped
+    assert BlueGreenPair("iris", other, mine).idle_member("iris_green") == stopped
 
 
 def mine(share: int, status: str = "Running", previous: str = "0") -> ServiceSnapshot:
@@ -154,8 +154,9 @@ def mine(share: int, status: str = "Running", previous: str = "0") -> ServiceSna
 
 
 BACK = (WeightChange("iris_blue", 100), WeightChange("iris_green", 0))
-KEPT = "it keeps its traffic, since"
-AS_BEFORE = "service iris_blue has all the traffic, as before"
+KEPT = "Not rolled back: service iris_green keeps its traffic, because"
+STOPPED = "Rolled back: service iris_green is stopped."
+AS_BEFORE = "Rolled back: service iris_blue has all the traffic, as before."
 
 
 @pytest.mark.parametrize(
@@ -173,16 +174,21 @@ AS_BEFORE = "service iris_blue has all the traffic, as before"
         (blue(100), mine(0), {"shifted": True}, AbortPlan(AS_BEFORE, BACK, RollbackAction.STOP)),
         (blue(0), mine(100), {}, AbortPlan(AS_BEFORE, BACK, RollbackAction.STOP)),
         (blue(100), green(0, WANTED), {"started": True}, AbortPlan(AS_BEFORE, (), RollbackAction.STOP)),
-        (blue(0, status="Stopped"), mine(100), {}, AbortPlan(f"{KEPT} service iris_blue is Stopped")),
-        (blue(90, status="Failed"), mine(10), {}, AbortPlan(f"{KEPT} service iris_blue is Failed")),
-        (None, mine(100), {}, AbortPlan(f"{KEPT} there is no other service")),
-        (None, mine(0), {}, AbortPlan("there was no service before it; it was deleted", (), RollbackAction.DELETE)),
-        (None, mine(0), {"started": True}, AbortPlan("nothing; it was stopped", (), RollbackAction.STOP)),
+        (blue(0, status="Stopped"), mine(100), {}, AbortPlan(f"{KEPT} service iris_blue is Stopped.")),
+        (blue(90, status="Failed"), mine(10), {}, AbortPlan(f"{KEPT} service iris_blue is Failed.")),
+        (None, mine(100), {}, AbortPlan(f"{KEPT} there is no other service.")),
+        (None, mine(0), {}, AbortPlan(DELETED, (), RollbackAction.DELETE)),
+        (
+            None,
+            mine(0),
+            {"started": True},
+            AbortPlan("Rolled back: service iris_green is stopped.", (), RollbackAction.STOP),
+        ),
         (
             blue(100, status="Failed"),
             mine(0),
             {},
-            AbortPlan("service iris_blue, as before, which is Failed", (), RollbackAction.STOP),
+            AbortPlan("Rolled back: service iris_blue is Failed, as before.", (), RollbackAction.STOP),
         ),
     ],
 )

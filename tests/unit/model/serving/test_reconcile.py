@@ -10,13 +10,12 @@ from airflow_provider_pai.model.serving.reconcile import (
     Action,
     ReconcilePlan,
     RollbackAction,
-    WaitCondition,
-    WaitResult,
     plan,
     plan_rollback,
 )
 from airflow_provider_pai.model.serving.request import labelled
 from airflow_provider_pai.model.serving.status import SETTLED_STATUSES, ServiceSnapshot, ServiceStatus
+from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
 WANTED, OTHER, ME, ANOTHER = "wanted", "other", "me", "another"
 
@@ -187,15 +186,15 @@ def test_only_what_is_ones_own_is_taken_back(
     now: ServiceSnapshot | None, started: bool, undo: RollbackAction, version: int
 ) -> None:
     found = plan_rollback(now, WANTED, ME, started=started)
-    assert (found.undo, found.version) == (undo, version)
-    assert found.said
+    assert (found.action, found.version) == (undo, version)
+    assert found.outcome
 
 
 def test_what_is_left_is_left_for_a_reason_that_is_told() -> None:
-    assert plan_rollback(seen(), WANTED, ME).said == FOREIGN
-    assert plan_rollback(seen(digest=WANTED), WANTED, ME).said == UNCHANGED
-    assert "somebody has stopped it" in plan_rollback(mine("Stopped"), WANTED, ME).said
-    assert "later versions" in plan_rollback(mine(latest=2), WANTED, ME).said
+    assert plan_rollback(seen(), WANTED, ME).outcome == FOREIGN
+    assert plan_rollback(seen(digest=WANTED), WANTED, ME).outcome == UNCHANGED
+    assert "Stopped outside this task" in plan_rollback(mine("Stopped"), WANTED, ME).outcome
+    assert "later versions" in plan_rollback(mine(latest=2), WANTED, ME).outcome
 
 
 def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> None:
@@ -236,7 +235,7 @@ def test_a_version_says_what_it_is_and_nothing_of_that_changes_what_it_is() -> N
     ],
 )
 def test_a_look_says_whether_to_wait_on(awaited: WaitCondition, service: ServiceSnapshot, verdict: WaitResult) -> None:
-    assert awaited.verdict(service) is verdict
+    assert awaited.check(service) is verdict
 
 
 def test_a_snapshot_comes_through_an_event_as_it_was() -> None:
