@@ -306,7 +306,7 @@ class Backend:
         try:
             moment = datetime.fromisoformat(created)
         except ValueError as error:
-            raise HomeDamaged(f"{_CREATED}.json is damaged: {created!r} is no time") from error
+            raise HomeDamaged(f"{self._home.path / _CREATED}.json is damaged: {created!r} is no time") from error
         self._home.remember(_CREATED, created)
         return moment
 
@@ -319,7 +319,7 @@ class Backend:
         rows: list[dict[str, Any]] = self._home.recall(name, [])
         for row in rows:
             if not isinstance(row, dict) or not isinstance(row.get(key), str) or "WorkspaceId" not in row:
-                raise HomeDamaged(f"{name}.json is damaged: it holds a row without {key}")
+                raise HomeDamaged(f"{self._home.path / name}.json is damaged: it holds a row without {key}")
         return rows
 
     def _saver(self, name: str) -> Callable[[Any], None]:
