@@ -76,11 +76,11 @@ class ServiceLogPage:
 
 
 @dataclass(frozen=True)
-class ServiceDiagnosis:
-    """What EAS itself says is wrong with a service.
+class ServiceFinding:
+    """One thing that EAS itself says is wrong with a service.
 
     Attributes:
-        error: what is wrong; empty when nothing is.
+        error: what is wrong.
         causes: what may have caused it.
         advices: what may be done about it.
     """
@@ -91,7 +91,7 @@ class ServiceDiagnosis:
 
     @property
     def text(self) -> str:
-        """All of it, a line each; empty when nothing is wrong."""
+        """All of it, a line each."""
         parts = [
             self.error,
             *(f"cause: {cause}" for cause in self.causes),
@@ -242,7 +242,7 @@ def describe_service_events(
     return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
 
 
-def describe_service_diagnosis(region_id: str, name: str) -> Call[ServiceDiagnosis]:
+def describe_service_diagnosis(region_id: str, name: str) -> Call[list[ServiceFinding]]:
     """DescribeServiceDiagnosis."""
     return Call(EAS, "DescribeServiceDiagnosis", "GET", f"{_path(region_id, name)}/diagnosis", _diagnosis)
 
@@ -324,13 +324,13 @@ def _log_page(body: Mapping[str, Any]) -> ServiceLogPage:
     return ServiceLogPage(tuple(str(line) for line in body["Logs"]), int(body.get("TotalPageNum") or 1))
 
 
-def _diagnosis(body: Mapping[str, Any]) -> ServiceDiagnosis:
-    return ServiceDiagnosis(str(body["Error"] or ""), _texts(body.get("Causes")), _texts(body.get("Advices")))
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """Return a list of texts, which may be one text [inferred]."""
-    return (value,) if isinstance(value, str) else tuple(str(item) for item in value or ())
+def _diagnosis(body: Mapping[str, Any]) -> list[ServiceFinding]:
+    return [
+        ServiceFinding(
+            str(item.get("Error") or ""), *(tuple(map(str, item.get(name) or ())) for name in ("Causes", "Advices"))
+        )
+        for item in body["DiagnosisList"]
+    ]
 
 
 def _endpoints(body: Mapping[str, Any]) -> Endpoints:

@@ -14,7 +14,6 @@ from typing import Any
 
 import requests
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
@@ -59,7 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 print("it serves", flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", 8000))), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", 8000))), Handler).serve_forever()
 """
 """Says what it was asked, on a port that is hard-coded wherever an instance has a network of its own."""
 
@@ -102,7 +101,7 @@ class LocalServingHarness:
 
     def start(self) -> None:
         self.keeper.start()
-        self.listener.start(Starlette(routes=[Mount(reverse_proxy.PATH, self.door)]), _now)
+        self.listener.start(Starlette(routes=[reverse_proxy.PredictionRoute(self.door)]), _now)
 
     def close(self) -> None:
         self.listener.close()

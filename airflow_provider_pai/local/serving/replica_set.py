@@ -170,6 +170,7 @@ class ReplicaSet:
             text = f"Instance {instance.name} ended {instance.failed_starts} times before it answered. Its last lines"
             return StartFailure("CrashLoopBackOff", f"{text}: {gist}")
         if instance.is_overdue:
-            note = self._context.host.network_note
-            return StartFailure("StartupProbeFailed", f"Instance {instance.name} did not answer in time{note}: {gist}")
+            why = f", because {instance.unready_reason}" if instance.unready_reason else ""
+            text = f"Instance {instance.name} did not answer in time{why}{self._context.host.network_note}"
+            return StartFailure("StartupProbeFailed", f"{text}: {gist}")
         return None

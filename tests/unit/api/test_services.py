@@ -196,7 +196,7 @@ PROMISES: list[tuple[Call[Any], dict[str, Any]]] = [
     (services.list_service_versions("r", "x"), {"Versions": []}),
     (services.describe_service_events("r", "x"), {"Events": []}),
     (services.describe_service_log("r", "x"), {"Logs": []}),
-    (services.describe_service_diagnosis("r", "x"), {"Error": ""}),
+    (services.describe_service_diagnosis("r", "x"), {"DiagnosisList": []}),
     (services.describe_group("r", "g"), {"Name": "g"}),
     (services.describe_traffic_mode("r", "g"), {"Name": "g"}),
     (services.describe_machine_spec(), {"InstanceMetas": []}),
@@ -220,9 +220,10 @@ def test_an_answer_that_lacks_what_it_promises_is_not_read_as_none(
 def test_a_diagnosis_is_read_as_lines() -> None:
     call = services.describe_service_diagnosis("r", "x")
     assert (call.method, call.path) == ("GET", "/api/v2/services/r/x/diagnosis")
-    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": "give it more"}
-    assert read(call, **told).text == "it crashes\ncause: no memory\nadvice: give it more"
-    assert read(call, Error="").text == ""
+    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": ["give it more"]}
+    [finding] = read(call, DiagnosisList=[told])
+    assert finding.text == "it crashes\ncause: no memory\nadvice: give it more"
+    assert read(call, DiagnosisList=[]) == []
 
 
 def test_versions_tell_their_numbers_by_their_labels() -> None:

@@ -38,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "12345")
         self.end_headers()
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 STREAMS = """
 import http.server, hashlib, time
@@ -85,7 +85,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             print("the caller left", flush=True)
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 
 
