@@ -36,6 +36,8 @@ help:
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
+	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
+	@echo "make release  build and check what would be published, and say what a person has to do"
 	@echo "make bench  measure, beside peers, what is promised (BENCH=\"imports logs\" for some only)"
 	@echo "make clean  remove what these commands made"
 
@@ -102,6 +104,13 @@ TESTS2 := tests/airflow tests/chaos tests/unit/hooks tests/unit/client tests/int
 test-airflow2: $(INSTALLED2)
 	$(VENV2)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS2)
 
+# Each Airflow and Python that the wheel is said to work with: see devtools/matrix.py. MATRIX=--quick for some only.
+test-matrix: $(INSTALLED)
+	$(BIN)/python -m devtools.matrix $(MATRIX)
+
+release: $(INSTALLED)
+	$(BIN)/python -m devtools.release
+
 $(VENV_PEERS)/.installed: pyproject.toml constraints-peers.txt
 	@echo "Installing the peers into $(VENV_PEERS) (about a minute)"
 	@$(PYTHON) -m venv $(VENV_PEERS)
@@ -113,4 +122,4 @@ bench: $(INSTALLED) $(INSTALLED_ALIPAI) $(VENV_PEERS)/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(VENV2) $(VENV_ALIPAI) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

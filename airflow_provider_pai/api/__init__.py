@@ -1,5 +1,5 @@
-"""How the cloud is spoken to.
+"""How the cloud is spoken to: each operation one value.
 
-What belongs here: descriptions of requests, readers of answers, signatures; all pure.
+What belongs here: descriptions of requests, readers of answers that refuse incomplete ones, signatures; all pure.
 What does not: sockets, retries, Airflow.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
+from airflow_provider_pai.api.answer import IncompleteAnswerError
 from airflow_provider_pai.errors import (
     APIError,
     AuthError,
@@ -38,6 +39,7 @@ _AUTH_CODES = (
     "NoPermission",
     "AccessDenied",
 )
+_NO_CONTENT = 204
 _RETRY_AFTER = "x-acs-retry-after"
 _ECHO = re.compile(r"\s*\b(?:server )?(?:canonical ?string|string ?to ?sign)\b.*", re.IGNORECASE | re.DOTALL)
 _XML_MEMBER = re.compile(r"<(Code|Message|RequestId)>([^<]*)</\1>")
@@ -99,15 +101,22 @@ def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], conten
 
     Raises:
         APIError: the service refused, as the subclass that fits.
-        ProtocolError: the answer is not a JSON object of the operation's form.
+        ProtocolError: the answer is not a JSON object of the operation's form, or lacks what the operation promises.
     """
     if status >= 400:
         raise decode_error(call.action, status, headers, content)
     if not 200 <= status < 300:
         raise ProtocolError(f"{call.action}: HTTP {status} instead of an answer", _shown(call, content))
     body = _json_object(call.action, content, secret=call.secret) if content else {}
+    if request_id := headers.get("x-acs-request-id") or ("none" if status == _NO_CONTENT else None):
+        # The service has the last word even where it says nothing more: its gateway's header, or a status that says so.
+        body = {"RequestId": request_id, **body}
     try:
         return call.parse(body)
+    except IncompleteAnswerError as error:
+        raise ProtocolError(f"{call.action}: the answer is incomplete: {error}", _shown(call, content)) from None
+    except ProtocolError as error:
+        raise ProtocolError(f"{call.action}: {error}", _shown(call, content)) from None
     except PAIError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
+from airflow_provider_pai.api.answer import Page, as_object, read_page, required_text
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
-from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.model.images.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, Image, ImageKind
-from airflow_provider_pai.model.images.row import parse_images
+from airflow_provider_pai.model.images.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind
 
 Order = Literal["ASC", "DESC"]
 
+ImageRow = Mapping[str, Any]
+"""An image as the catalog lists it."""
 _PATH = "/api/v1/images"
-
-
-@dataclass(frozen=True)
-class ImagePage:
-    """One page of the catalog.
-
-    Attributes:
-        items: the rows as the service sent them.
-        total: how many rows there are on all pages. A reader of all pages goes on until it has seen that many or meets
-            a page without items.
-    """
-
-    items: tuple[Mapping[str, Any], ...]
-    total: int
-
-    def images(self) -> tuple[Image, ...]:
-        """Return the rows that name a framework version, as images."""
-        return parse_images(self.items)
 
 
 def official_labels(kind: ImageKind, accelerator: str | None = None) -> dict[str, str]:
@@ -56,7 +39,7 @@ def list_images(
     page_number: int = 1,
     page_size: int = 50,
     verbose: bool = True,
-) -> Call[ImagePage]:
+) -> Call[Page[ImageRow]]:
     """Ask for one page of the catalog.
 
     Args:
@@ -80,10 +63,11 @@ def list_images(
         "Verbose": _flag(verbose),
     }
     present = {key: value for key, value in query.items() if value is not None}
-    return Call(AI_WORKSPACE, "ListImages", "GET", _PATH, _page, present)
+    read = partial(read_page, member="Images", item=_row, before=(page_number - 1) * page_size)
+    return Call(AI_WORKSPACE, "ListImages", "GET", _PATH, read, present)
 
 
-def get_image(image_id: str, *, verbose: bool = True) -> Call[Mapping[str, Any]]:
+def get_image(image_id: str, *, verbose: bool = True) -> Call[ImageRow]:
     """Ask for one row of the catalog; the value is a row as :func:`list_images` has them.
 
     Args:
@@ -91,9 +75,9 @@ def get_image(image_id: str, *, verbose: bool = True) -> Call[Mapping[str, Any]]
         verbose: with labels.
     """
 
-    def row(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def row(body: Mapping[str, Any]) -> ImageRow:
         # GetImage answers without the id it was asked for.
-        return {**{key: value for key, value in body.items() if key != "RequestId"}, "ImageId": image_id}
+        return {**{key: value for key, value in _row(body).items() if key != "RequestId"}, "ImageId": image_id}
 
     return Call(AI_WORKSPACE, "GetImage", "GET", f"{_PATH}/{segment(image_id)}", row, {"Verbose": _flag(verbose)})
 
@@ -106,9 +90,7 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _page(body: Mapping[str, Any]) -> ImagePage:
-    rows = body.get("Images") or []
-    total = body.get("TotalCount", len(rows))
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not isinstance(total, int):
-        raise ProtocolError("ListImages: the answer is not a page of images", str(body))
-    return ImagePage(tuple(rows), total)
+def _row(value: object) -> ImageRow:
+    row = as_object(value, "an image")
+    required_text(row, "ImageUri")
+    return row

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
+from airflow_provider_pai.api.answer import Page, as_object, read_page, required_text
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.endpoints import DLC
 
@@ -31,7 +32,7 @@ class EcsSpec:
     available: bool
 
 
-def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_size: int = 100) -> Call[list[EcsSpec]]:
+def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_size: int = 100) -> Call[Page[EcsSpec]]:
     """ListEcsSpecs.
 
     Args:
@@ -42,18 +43,17 @@ def list_ecs_specs(instance_types: Sequence[str] = (), *, page: int = 1, page_si
     query = {"PageNumber": str(page), "PageSize": str(page_size)}
     if instance_types:
         query["InstanceTypes"] = ",".join(instance_types)
-    return Call(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs", _machines, query)
+    read = partial(read_page, member="EcsSpecs", item=_spec, before=(page - 1) * page_size)
+    return Call(DLC, "ListEcsSpecs", "GET", "/api/v1/ecsspecs", read, query)
 
 
-def _machines(body: Mapping[str, Any]) -> list[EcsSpec]:
-    return [
-        EcsSpec(
-            instance_type=str(item.get("InstanceType") or ""),
-            cpu=int(item.get("Cpu") or 0),
-            memory_gib=int(item.get("Memory") or 0),
-            gpu=int(item.get("Gpu") or 0),
-            gpu_type=str(item.get("GpuType") or ""),
-            available=bool(item.get("IsAvailable", True)),
-        )
-        for item in body.get("EcsSpecs") or ()
-    ]
+def _spec(value: object) -> EcsSpec:
+    item = as_object(value, "an item of EcsSpecs")
+    return EcsSpec(
+        instance_type=required_text(item, "InstanceType"),
+        cpu=int(item.get("Cpu") or 0),
+        memory_gib=int(item.get("Memory") or 0),
+        gpu=int(item.get("Gpu") or 0),
+        gpu_type=str(item.get("GpuType") or ""),
+        available=bool(item.get("IsAvailable", True)),
+    )

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from airflow_provider_pai.api.answer import (
+    Page,
+    acknowledged,
+    as_object,
+    read_list,
+    read_page,
+    required,
+    required_text,
+)
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import EAS
-from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.serving.request import VERSION_LABEL
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, read_config, snapshot
 
 SERVICES = "/api/v2/services"
 GROUPS = "/api/v2/groups"
 PAGE_SIZE = 100
-
-
-@dataclass(frozen=True)
-class ServicePage:
-    """One page of a list of services.
-
-    Attributes:
-        services: the services of this page.
-        total: number of services on all pages.
-    """
-
-    services: tuple[ServiceSnapshot, ...]
-    total: int
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,7 @@ class ServiceMachine:
 def create_service(config: Mapping[str, Any], workspace_id: str) -> Call[None]:
     """CreateService. Not idempotent: there is no client token, but a name can be taken only once."""
     return Call(
-        EAS, "CreateService", "POST", SERVICES, _nothing, {"WorkspaceId": workspace_id}, config, idempotent=False
+        EAS, "CreateService", "POST", SERVICES, acknowledged, {"WorkspaceId": workspace_id}, config, idempotent=False
     )
 
 
@@ -148,7 +144,7 @@ def describe_service(region_id: str, name: str) -> Call[ServiceSnapshot]:
 
 def list_services(
     *, name_contains: str | None = None, group: str | None = None, workspace_id: str | None = None, page: int = 1
-) -> Call[ServicePage]:
+) -> Call[Page[ServiceSnapshot]]:
     """ListServices, the newest first.
 
     Args:
@@ -165,13 +161,14 @@ def list_services(
         "PageSize": str(PAGE_SIZE),
     }
     present = {key: value for key, value in query.items() if value}
-    return Call(EAS, "ListServices", "GET", SERVICES, _page, present, secret=True)
+    read = partial(read_page, member="Services", item=_service, before=(page - 1) * PAGE_SIZE)
+    return Call(EAS, "ListServices", "GET", SERVICES, read, present, secret=True)
 
 
 def update_service(region_id: str, name: str, config: Mapping[str, Any]) -> Call[None]:
     """UpdateService with a complete configuration. Not idempotent: each makes a version."""
     return Call(
-        *(EAS, "UpdateService", "PUT", _path(region_id, name), _nothing),
+        *(EAS, "UpdateService", "PUT", _path(region_id, name), acknowledged),
         query={"UpdateType": "replace"},
         body=config,
         idempotent=False,
@@ -212,7 +209,7 @@ def update_service_label(region_id: str, name: str, labels: Mapping[str, str]) -
 
 def delete_service(region_id: str, name: str) -> Call[None]:
     """DeleteService."""
-    return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), _nothing)
+    return Call(EAS, "DeleteService", "DELETE", _path(region_id, name), acknowledged)
 
 
 def list_service_versions(region_id: str, name: str) -> Call[list[ServiceVersion]]:
@@ -260,9 +257,9 @@ def describe_group(region_id: str, group: str) -> Call[Endpoints]:
 
 
 def describe_traffic_mode(region_id: str, group: str) -> Call[str]:
-    """DescribeGroup: how a group shares its traffic; empty when the answer does not tell."""
+    """DescribeGroup: how a group shares its traffic."""
     call = describe_group(region_id, group)
-    return Call(EAS, call.action, call.method, call.path, _traffic_mode)
+    return Call(EAS, call.action, call.method, call.path, lambda body: required_text(body, "TrafficMode"))
 
 
 def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
@@ -274,7 +271,7 @@ def update_group(region_id: str, group: str, traffic_mode: str) -> Call[None]:
         traffic_mode: ``auto`` by numbers of instances, ``customized`` by the services' weights.
     """
     path = f"{GROUPS}/{segment(region_id)}/{segment(group)}"
-    return Call(EAS, "UpdateGroup", "PUT", path, _nothing, body={"TrafficMode": traffic_mode})
+    return Call(EAS, "UpdateGroup", "PUT", path, acknowledged, body={"TrafficMode": traffic_mode})
 
 
 def describe_machine_spec() -> Call[list[ServiceMachine]]:
@@ -287,92 +284,74 @@ def _path(region_id: str, name: str) -> str:
 
 
 def _put(region_id: str, name: str, action: str, last: str, body: Mapping[str, Any] | None = None) -> Call[None]:
-    return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", _nothing, body=body)
+    return Call(EAS, action, "PUT", f"{_path(region_id, name)}/{last}", acknowledged, body=body)
 
 
-def require_services(page: ServicePage, number: int) -> None:
-    """Refuse a page without services where there must be some: services that are missing are not "none".
-
-    Raises:
-        ProtocolError: the page is empty.
-    """
-    if not page.services:
-        raise ProtocolError(f"ListServices: page {number} is empty, though there are {page.total} services")
+def _described(body: Mapping[str, Any]) -> ServiceSnapshot:
+    """Read one service as it is: without its versions, or with neither labels nor configuration, it is not known."""
+    required(body, "LatestVersion")
+    if body.get("Labels") is None:
+        required(body, "ServiceConfig")
+    return _service(body)
 
 
-def _page(body: Mapping[str, Any]) -> ServicePage:
-    services = tuple(snapshot(item) for item in body["Services"])
-    return ServicePage(services, int(body["TotalCount"]))
+def _service(value: object) -> ServiceSnapshot:
+    item = as_object(value, "a service")
+    for name in ("ServiceName", "Status"):
+        required_text(item, name)
+    return snapshot(item)
 
 
 def _versions(body: Mapping[str, Any]) -> list[ServiceVersion]:
-    return [_version(item) for item in body["Versions"]]
+    return read_list(body, "Versions", _version)
 
 
-def _version(item: Mapping[str, Any]) -> ServiceVersion:
-    config = read_config(item.get("ServiceConfig"))
+def _version(value: object) -> ServiceVersion:
+    item = as_object(value, "a version")
+    config = read_config(required(item, "ServiceConfig"))
     number = str((config.get("labels") or {}).get(VERSION_LABEL, "0"))
     return ServiceVersion(int(number) if number.isdecimal() else 0, config, str(item.get("BuildTime") or ""))
 
 
 def _events(body: Mapping[str, Any]) -> list[ServiceEvent]:
-    members = ("Time", "Type", "Reason", "Message")
-    return [ServiceEvent(*(str(item.get(name) or "") for name in members)) for item in body["Events"]]
+    return read_list(body, "Events", _event)
+
+
+def _event(value: object) -> ServiceEvent:
+    item = as_object(value, "an event")
+    return ServiceEvent(*(str(item.get(name) or "") for name in ("Time", "Type", "Reason", "Message")))
 
 
 def _log_page(body: Mapping[str, Any]) -> ServiceLogPage:
-    return ServiceLogPage(tuple(str(line) for line in body["Logs"]), int(body.get("TotalPageNum") or 1))
+    return ServiceLogPage(tuple(read_list(body, "Logs", str)), int(body.get("TotalPageNum") or 1))
 
 
 def _diagnosis(body: Mapping[str, Any]) -> list[ServiceFinding]:
-    return [
-        ServiceFinding(
-            str(item.get("Error") or ""), *(tuple(map(str, item.get(name) or ())) for name in ("Causes", "Advices"))
-        )
-        for item in body["DiagnosisList"]
-    ]
+    return read_list(body, "DiagnosisList", _finding)
+
+
+def _finding(value: object) -> ServiceFinding:
+    item = as_object(value, "a finding")
+    causes, advices = (tuple(map(str, item.get(name) or ())) for name in ("Causes", "Advices"))
+    return ServiceFinding(str(item.get("Error") or ""), causes, advices)
 
 
 def _endpoints(body: Mapping[str, Any]) -> Endpoints:
-    _require(body, "Name")
+    # A group may have no public address; without a name the answer is not a group's.
+    required_text(body, "Name")
     return Endpoints(*(str(body.get(name) or "") for name in ("InternetEndpoint", "IntranetEndpoint", "AccessToken")))
 
 
-def _traffic_mode(body: Mapping[str, Any]) -> str:
-    _require(body, "Name")
-    return str(body.get("TrafficMode") or "")
-
-
 def _machines(body: Mapping[str, Any]) -> list[ServiceMachine]:
-    return [
-        ServiceMachine(
-            instance_type=str(item["InstanceType"]),
-            cpu=int(item.get("CPU") or 0),
-            memory_gib=float(item.get("Memory") or 0),
-            gpu=int(item.get("GPUAmount") or 0),
-            available=bool(item.get("IsAvailable", True)),
-        )
-        for item in body["InstanceMetas"]
-    ]
+    return read_list(body, "InstanceMetas", _machine)
 
 
-def _described(body: Mapping[str, Any]) -> ServiceSnapshot:
-    """Read one service, as it is: without its versions, or with neither labels nor configuration, it is not known."""
-    _require(body, "LatestVersion")
-    if "Labels" not in body and "ServiceConfig" not in body:
-        raise KeyError("ServiceConfig")
-    return snapshot(body)
-
-
-def _require(body: Mapping[str, Any], name: str) -> None:
-    """Refuse an answer that lacks a member: what is missing is not "none".
-
-    Raises:
-        KeyError: the member is missing.
-    """
-    if name not in body:
-        raise KeyError(name)
-
-
-def _nothing(_: Mapping[str, Any]) -> None:
-    return None
+def _machine(value: object) -> ServiceMachine:
+    item = as_object(value, "an instance type")
+    return ServiceMachine(
+        instance_type=required_text(item, "InstanceType"),
+        cpu=int(item.get("CPU") or 0),
+        memory_gib=float(item.get("Memory") or 0),
+        gpu=int(item.get("GPUAmount") or 0),
+        available=bool(item.get("IsAvailable", True)),
+    )

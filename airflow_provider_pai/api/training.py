@@ -9,9 +9,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
+from airflow_provider_pai.api.answer import (
+    Page,
+    acknowledged,
+    as_object,
+    read_list,
+    read_page,
+    required_object,
+    required_text,
+)
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
-from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.training import response
 from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -24,21 +32,10 @@ LOG_PAGE_SIZE = 100
 """Lines on a page of a log, as in the example of PAI's documentation; every service is taken to allow so many."""
 LARGEST_LOG_PAGE = 1000
 """Lines to ask for when many are to come [inferred: the maximum is not public; a smaller one is found out]."""
+Point = Mapping[str, Any]
+"""A point of a metric, with ``Name``, ``Timestamp`` and ``Value``."""
 NO_INSTANCE_YET = "TRAINING_JOB_INSTANCE_NOT_FOUND"
 """Code of the refusal to list logs before the job's first instance exists; the only one ``alipai`` knows."""
-
-
-@dataclass(frozen=True)
-class JobPage:
-    """One page of a list of jobs.
-
-    Attributes:
-        jobs: the jobs of this page.
-        total: number of jobs on all pages.
-    """
-
-    jobs: tuple[JobSnapshot, ...]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +93,6 @@ class LinePage:
     total: int
 
 
-@dataclass(frozen=True)
-class MetricPage:
-    """One page of the points of a job's metrics.
-
-    Attributes:
-        points: the points, with ``Name``, ``Timestamp`` and ``Value``.
-        total: number of points on all pages.
-    """
-
-    points: tuple[Mapping[str, Any], ...]
-    total: int
-
-
 def create_training_job(body: Mapping[str, Any]) -> Call[str]:
     """CreateTrainingJob; answers the job's id. Not idempotent: PAI has no client token."""
     return Call(PAI_STUDIO, "CreateTrainingJob", "POST", JOBS, _job_id, body=body, idempotent=False)
@@ -130,7 +114,7 @@ def list_training_jobs(
     page: int = 1,
     page_size: int = PAGE_SIZE,
     order: Literal["ASC", "DESC"] = "DESC",
-) -> Call[JobPage]:
+) -> Call[Page[JobSnapshot]]:
     """ListTrainingJobs, sorted by creation time.
 
     Args:
@@ -161,22 +145,23 @@ def list_training_jobs(
         query["TrainingJobName"] = name
     if status:
         query["Status"] = status
-    return Call(PAI_STUDIO, "ListTrainingJobs", "GET", JOBS, _job_page, query)
+    read = partial(read_page, member="TrainingJobs", item=_job, before=(page - 1) * page_size)
+    return Call(PAI_STUDIO, "ListTrainingJobs", "GET", JOBS, read, query)
 
 
-def unread(call: Call[JobPage]) -> Call[ListedPage]:
+def unread(call: Call[Page[JobSnapshot]]) -> Call[ListedPage]:
     """Return a call for a list that leaves its jobs unread, so that one that can't be read spoils no other."""
     return replace(call, parse=_listed_page)  # type: ignore[arg-type, return-value]
 
 
 def stop_training_job(job_id: str) -> Call[None]:
     """StopTrainingJob; asynchronous, the status changes later."""
-    return Call(PAI_STUDIO, "StopTrainingJob", "PUT", f"{_path(job_id)}/stop", _nothing)
+    return Call(PAI_STUDIO, "StopTrainingJob", "PUT", f"{_path(job_id)}/stop", acknowledged)
 
 
 def delete_training_job(job_id: str) -> Call[None]:
     """DeleteTrainingJob; its outputs in OSS stay [inferred]."""
-    return Call(PAI_STUDIO, "DeleteTrainingJob", "DELETE", _path(job_id), _nothing)
+    return Call(PAI_STUDIO, "DeleteTrainingJob", "DELETE", _path(job_id), acknowledged)
 
 
 def list_training_job_logs(
@@ -197,10 +182,11 @@ def list_training_job_events(job_id: str, *, page: int = 1, page_size: int = LOG
 
 def list_training_job_metrics(
     job_id: str, *, name: str | None = None, page: int = 1, page_size: int = LOG_PAGE_SIZE
-) -> Call[MetricPage]:
+) -> Call[Page[Point]]:
     """ListTrainingJobMetrics: the points of one metric, or of all."""
     query = {"PageNumber": str(page), "PageSize": str(page_size), **({"Name": name} if name else {})}
-    return Call(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_path(job_id)}/metrics", _metric_page, query)
+    read = partial(read_page, member="Metrics", item=partial(as_object, what="a point"), before=(page - 1) * page_size)
+    return Call(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_path(job_id)}/metrics", read, query)
 
 
 def get_training_job_error_info(job_id: str) -> Call[ErrorInfo]:
@@ -211,7 +197,7 @@ def get_training_job_error_info(job_id: str) -> Call[ErrorInfo]:
 def update_training_job_labels(job_id: str, labels: Mapping[str, str]) -> Call[None]:
     """UpdateTrainingJobLabels."""
     body = {"Labels": [{"Key": key, "Value": value} for key, value in labels.items()]}
-    return Call(PAI_STUDIO, "UpdateTrainingJobLabels", "POST", f"{_path(job_id)}/labels", _nothing, body=body)
+    return Call(PAI_STUDIO, "UpdateTrainingJobLabels", "POST", f"{_path(job_id)}/labels", acknowledged, body=body)
 
 
 def _path(job_id: str) -> str:
@@ -227,38 +213,26 @@ def _lines(action: str, path: str, member: str, query: Mapping[str, str]) -> Cal
 
 
 def _job_id(body: Mapping[str, Any]) -> str:
-    if not body.get("TrainingJobId"):
-        raise ProtocolError("CreateTrainingJob: the answer has no TrainingJobId", str(dict(body)))
-    return str(body["TrainingJobId"])
+    return required_text(body, "TrainingJobId")
+
+
+def _job(value: object) -> JobSnapshot:
+    return response.snapshot(as_object(value, "a job"))
 
 
 def _listed_page(body: Mapping[str, Any]) -> ListedPage:
-    jobs = tuple(ListedJob(item) for item in body.get("TrainingJobs") or () if isinstance(item, Mapping))
-    return ListedPage(jobs, int(body.get("TotalCount") or 0))
-
-
-def _job_page(body: Mapping[str, Any]) -> JobPage:
-    if "TrainingJobs" not in body and "TotalCount" not in body:
-        # "There is no job" leads to a new one, so it must have been said.
-        raise ProtocolError("ListTrainingJobs: the answer is no list of jobs", str(dict(body)))
-    jobs = tuple(response.snapshot(item) for item in body.get("TrainingJobs") or ())
-    return JobPage(jobs, int(body.get("TotalCount") or 0))
+    page = read_page(body, "TrainingJobs", lambda item: item)
+    return ListedPage(tuple(ListedJob(item) for item in page.items if isinstance(item, Mapping)), page.total)
 
 
 def _line_page(member: str, body: Mapping[str, Any]) -> LinePage:
-    # TotalCount is typed as text in PAI's SDK and is a number in its documentation.
-    return LinePage(tuple(str(line) for line in body.get(member) or ()), int(body.get("TotalCount") or 0))
-
-
-def _metric_page(body: Mapping[str, Any]) -> MetricPage:
-    points = tuple(point for point in body.get("Metrics") or () if isinstance(point, Mapping))
-    return MetricPage(points, int(body.get("TotalCount") or 0))
+    """Read a page of lines; one without a count may still be read to its end, page by page."""
+    if body.get("TotalCount") is None:
+        return LinePage(tuple(read_list(body, member, str)), 0)
+    page = read_page(body, member, str)
+    return LinePage(page.items, page.total)
 
 
 def _error_info(body: Mapping[str, Any]) -> ErrorInfo:
-    info = body.get("ErrorInfo") or {}
+    info = required_object(body, "ErrorInfo")
     return ErrorInfo(*(str(info.get(name) or "") for name in ("Code", "Message", "AdditionalInfo")))
-
-
-def _nothing(_: Mapping[str, Any]) -> None:
-    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_pai.api.answer import as_object, read_page, required, required_text
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 
@@ -25,11 +26,14 @@ def get_default_storage(workspace_id: str) -> Call[str | None]:
 
 
 def _workspace_name(body: Mapping[str, Any]) -> str:
-    return str(body.get("WorkspaceName") or "")
+    return required_text(body, "WorkspaceName")
 
 
 def _default_storage(body: Mapping[str, Any]) -> str | None:
-    for config in body.get("Configs") or ():
-        if config.get("ConfigKey") == DEFAULT_STORAGE_KEY and config.get("ConfigValue"):
-            return str(config["ConfigValue"])
-    return None
+    configs = dict(read_page(body, "Configs", _config, before=0).items)
+    return configs.get(DEFAULT_STORAGE_KEY) or None
+
+
+def _config(item: object) -> tuple[str, str]:
+    config = as_object(item, "an item of Configs")
+    return required_text(config, "ConfigKey"), str(required(config, "ConfigValue"))

@@ -1,23 +1,28 @@
-"""The image catalog: lists PAI's container images and chooses one."""
+"""The catalog of container images, read from PAI."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 
-from airflow_provider_pai.api.images import list_images, official_labels, workspace_labels
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.images import ImageRow, list_images, official_labels, workspace_labels
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.image import Image, ImageKind, ImageQuery, choose
+from airflow_provider_pai.model.images.row import parse_images
 
 _PAGE_SIZE = 50
 
 
 class ImageCatalog:
-    """Reads the images that a workspace can use.
+    """Lists images and chooses one.
 
     Args:
         client: sends the calls.
-        workspace_id: the workspace whose own images are candidates, too.
+        workspace_id: whose own images there are beside PAI's official ones.
     """
 
     def __init__(self, client: Sender, workspace_id: str) -> None:
@@ -25,62 +30,57 @@ class ImageCatalog:
         self._workspace_id = workspace_id
 
     def find(self, query: ImageQuery) -> Image:
-        """Return the image that fits a query best; see :func:`airflow_provider_pai.model.images.image.choose`.
+        """Return the image that fits a query best.
 
         The service filters; only a miss asks for all images of the scope, to say which there are, and to find an image
         whose name or labels don't tell what its tag tells.
 
-        Args:
-            query: what is wanted.
-
         Raises:
-            SpecError: the query is wrong, or there is no such image: the message lists which there are.
+            SpecError: an argument has a value it can't have; or there is no such image: the message lists which there
+                are.
+            PAIError: the catalog can't be read whole.
         """
         if problems := query.problems():
             raise SpecError(problems)
-        scope, own = query.image_scope, list[Image]()
-        if query.include_workspace:
-            own += self.of_workspace(scope)
+        scope = query.image_scope
+        own = self.of_workspace(scope) if query.include_workspace else []
         try:
             near = self.official(scope, query.framework_name, query.accelerator_type.upper())
             return choose([*near, *own], query)
         except SpecError:
             return choose([*self.official(scope), *own], query)
 
-    def official(self, scope: ImageKind, name: str | None = None, accelerator: str | None = None) -> Iterator[Image]:
-        """Yield PAI's own images.
+    def official(self, scope: ImageKind, name: str | None = None, accelerator: str | None = None) -> list[Image]:
+        """Return PAI's own images.
 
         Args:
             scope: what they are for.
-            name: only those of this framework, in any case; None for all.
-            accelerator: only ``CPU`` or ``GPU``; None for both.
+            name: only those of this framework; None for all.
+            accelerator: only those for ``CPU`` or ``GPU``; None for both.
         """
         # The catalog's names begin with repositories, which are in lower case.
-        return self._pages(official_labels(scope, accelerator), name=name.lower() if name else None)
+        return self._images(official_labels(scope, accelerator), name.lower() if name else None)
 
-    def of_workspace(self, scope: ImageKind) -> Iterator[Image]:
-        """Yield the workspace's own images; their names are the user's and needn't tell the framework."""
-        images = self._pages(workspace_labels(), workspace_id=self._workspace_id)
-        return (image for image in images if scope in image.kinds)
+    def of_workspace(self, scope: ImageKind) -> list[Image]:
+        """Return the workspace's own images that are for a scope; their names needn't tell the framework."""
+        images = self._images(workspace_labels(), workspace_id=self._workspace_id)
+        return [image for image in images if scope in image.kinds]
 
-    def _pages(
-        self, labels: Mapping[str, str], *, name: str | None = None, workspace_id: str | None = None
-    ) -> Iterator[Image]:
-        page, seen = 1, 0
-        while True:
-            # Sorted, oldest first: an image that is added meanwhile moves none to another page.
-            call = list_images(
-                labels=labels,
-                name=name,
-                workspace_id=workspace_id,
-                sort_by="GmtCreateTime",
-                order="ASC",
-                page_number=page,
-                page_size=_PAGE_SIZE,
-            )
-            answer = self._client.send(call)
-            yield from answer.images()
-            seen += len(answer.items)
-            if not answer.items or seen >= answer.total:
-                return
-            page += 1
+    def _images(
+        self, labels: Mapping[str, str], name: str | None = None, workspace_id: str | None = None
+    ) -> list[Image]:
+        rows: Iterable[ImageRow] = list_all(self._client, partial(_page, labels, name, workspace_id))
+        return list(parse_images(rows))
+
+
+def _page(labels: Mapping[str, str], name: str | None, workspace_id: str | None, number: int) -> Call[Page[ImageRow]]:
+    # Sorted, oldest first: an image that is added meanwhile moves none to another page.
+    return list_images(
+        labels=labels,
+        name=name,
+        workspace_id=workspace_id,
+        sort_by="GmtCreateTime",
+        order="ASC",
+        page_number=number,
+        page_size=_PAGE_SIZE,
+    )

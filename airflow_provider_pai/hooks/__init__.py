@@ -1,5 +1,5 @@
-"""From an Airflow connection to calls.
+"""From an Airflow connection to the objects below.
 
-What belongs here: reading connections and short methods that name what a DAG author wants done.
-What does not: HTTP, waiting strategies, what a job looks like on the wire.
+What belongs here: reading connections, and short methods that name what a DAG author wants done.
+What does not: HTTP, loops, what a job looks like on the wire. Only hooks of local mode start local PAI.
 """

@@ -1,5 +1,5 @@
-"""What a job is.
+"""What things are: jobs, services, model versions, images, URIs, and what a container sees of a job.
 
-What belongs here: frozen dataclasses and pure functions on jobs, images, URIs and the container's view of a job.
+What belongs here: frozen dataclasses and pure functions, on the standard library alone.
 What does not: Airflow, HTTP, files, clocks, the environment.
 """

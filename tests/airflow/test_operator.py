@@ -68,7 +68,7 @@ def jobs_of(pai: LocalPAI, hook: PAITrainingHook, attempt: Attempt) -> list[Any]
     call = list_training_jobs(
         hook.config.workspace_id, start_time=utc_now() - LOOK_BACK, labels=owner_of(attempt, 0).filter()
     )
-    return list(hook.client.send(call).jobs)
+    return list(hook.client.send(call).items)
 
 
 def test_a_task_returns_where_its_model_lies(pai: LocalPAI, source: Path) -> None:

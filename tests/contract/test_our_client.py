@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.training import create_training_job, get_training_job, stop_training_job
+from airflow_provider_pai.api.training import (
+    create_training_job,
+    get_training_job,
+    list_training_jobs,
+    stop_training_job,
+)
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient, utc_now
@@ -23,6 +30,7 @@ from airflow_provider_pai.errors import (
 )
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
+from tests.support.stub import StubServer
 
 WORKSPACE = "GetWorkspace"
 
@@ -141,3 +149,22 @@ def test_an_id_can_not_change_the_path(client: PAIClient, pai: LocalPAI) -> None
     with pytest.raises(NotFoundError):
         client.send(stop_training_job("../../workspaces/1?x=y"))
     assert pai.faults.counts() == {"StopTrainingJob": 1}
+
+
+@pytest.mark.parametrize("content", ["<html>please log in</html>", {}, {"TotalCount": 1, "TrainingJobs": []}], ids=repr)
+def test_an_answer_that_says_nothing_is_asked_for_again(content: Any) -> None:
+    answers = iter([content, {"RequestId": "ID", "TotalCount": 0}])
+    with StubServer(lambda _: (200, next(answers))) as server:
+        config = ClientConfig("cn-hangzhou", "12345", KeyPair("id", "secret"), endpoint=server.url)
+        call = list_training_jobs("12345", start_time=datetime.now(UTC))
+        with closing(PAIClient(config, sleep=lambda _: None)) as client:
+            assert client.send(call).items == ()
+    assert len(server.asked) == 2
+
+
+def test_a_create_whose_answer_can_not_be_read_is_sent_once() -> None:
+    with StubServer(lambda _: (200, {"RequestId": "ID"})) as server:
+        config = ClientConfig("cn-hangzhou", "12345", KeyPair("id", "secret"), endpoint=server.url)
+        with closing(PAIClient(config, sleep=lambda _: None)) as client, pytest.raises(ProtocolError):
+            client.send(create_training_job({}))
+    assert len(server.asked) == 1

@@ -147,7 +147,7 @@ class TaskRun:
         since = datetime.now(UTC) - timedelta(hours=12)
         labels = {"airflow.run_id": self.run.run_id, "airflow.map_index": str(self.map_index)}
         page = PAIClient(config).send(list_training_jobs(config.workspace_id, start_time=since, labels=labels))
-        return list(reversed(page.jobs))
+        return list(reversed(page.items))
 
     @property
     def statuses(self) -> list[str]:

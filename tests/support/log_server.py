@@ -101,7 +101,7 @@ class LogServer:
         else:
             assert (call.action, call.path) == ("ListTrainingJobLogs", f"/api/v1/trainingjobs/{JOB}/logs")
             body = self._log_page(call.query)
-        return decode_answer(call, 200, {}, json.dumps(body).encode())
+        return decode_answer(call, 200, {}, json.dumps({"RequestId": "ID", **body}).encode())
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -118,7 +118,7 @@ class LogServer:
         self.answered.append(len(page))
         self.grow(next(self._growth, 0), name)
         total = {"TotalCount": str(len(self.logs[name]))} if self.totals else {}
-        return {"Logs": page, **total, "RequestId": "ID"}
+        return {"Logs": page, **total}
 
     def _page(self, items: list[Any], query: Any) -> list[Any]:
         number, size = int(query["PageNumber"]), min(int(query["PageSize"]), self._cap)

@@ -19,6 +19,7 @@ from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
@@ -93,7 +94,7 @@ class LocalServingHarness:
         self.upstreams = Upstreams()
         pace = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
         ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
-        stores = VersionPreparer(self.objects, self.machine.environments, lambda uri: uri != NO_IMAGE)
+        stores = VersionPreparer(BoundObjects(self.objects, {}), self.machine.environments, lambda uri: uri != NO_IMAGE)
         self.keeper = ServiceSupervisor(self.store, stores, ground)
         self.listener = Listener("door", 0)
         groups = {"shop": GROUP_TOKEN}

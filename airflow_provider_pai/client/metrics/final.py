@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 
-from airflow_provider_pai.api.training import list_training_job_metrics
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.training import Point, list_training_job_metrics
 from airflow_provider_pai.client.logs.tail import pages_from_end
 from airflow_provider_pai.client.metrics.safe_regex import last_values
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.metric_series import Series, series_of
@@ -25,13 +29,12 @@ def metric_series(client: Sender, job_id: str) -> list[Series]:
     Raises:
         PAIError: they can't be read.
     """
-    points: list[Mapping[str, object]] = []
-    for page in range(1, SERIES_PAGES + 1):
-        answer = client.send(list_training_job_metrics(job_id, page=page), attempts=2)
-        points += answer.points
-        if not answer.points or len(points) >= answer.total:
-            break
+    points = list_all(client, partial(_points, job_id), attempts=2, most_pages=SERIES_PAGES)
     return series_of(points)
+
+
+def _points(job_id: str, page: int) -> Call[Page[Point]]:
+    return list_training_job_metrics(job_id, page=page)
 
 
 def metrics_from_log(

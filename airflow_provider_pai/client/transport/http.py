@@ -24,7 +24,7 @@ from airflow_provider_pai.api.signing import KeyPair, Request, canonical_query, 
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider, with_credentials
 from airflow_provider_pai.client.transport.config import ClientConfig
-from airflow_provider_pai.errors import APIError, PAIError, ServerError, ThrottledError, TransportError
+from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ServerError, ThrottledError, TransportError
 
 USER_AGENT = f"airflow-provider-pai/{__version__}"
 _CLOCK_WRONG = "InvalidTimeStamp.Expired"
@@ -114,7 +114,7 @@ class PAIClient:
             CredentialsError: there is nothing to sign with.
         """
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(partial(may_repeat, call.idempotent)),
+            retry=tenacity.retry_if_exception(partial(_is_worth_repeating, call.idempotent)),
             stop=tenacity.stop_after_attempt(attempts or self.config.attempts),
             wait=_wait,
             sleep=self._sleep,
@@ -164,9 +164,17 @@ def may_repeat(idempotent: bool, error: BaseException) -> bool:
     return idempotent and isinstance(error, ServerError)
 
 
+def _is_worth_repeating(idempotent: bool, error: BaseException) -> bool:
+    """Add what only asking at once can mend: an answer that can't be read, or that lacks what was promised."""
+    return may_repeat(idempotent, error) or (idempotent and isinstance(error, ProtocolError))
+
+
 def is_passing(error: PAIError) -> bool:
-    """Whether an error says nothing about the request itself, so that asking later makes sense."""
-    return isinstance(error, ThrottledError | TransportError | ServerError)
+    """Whether an error says nothing about the request itself, so that asking later makes sense.
+
+    An answer that can't be read is one of them: it tells nothing.
+    """
+    return isinstance(error, ThrottledError | TransportError | ServerError | ProtocolError)
 
 
 def _offset(date: str | None, now: datetime) -> timedelta:

@@ -11,6 +11,7 @@ from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, ServiceError
 from airflow_provider_pai.lifecycle.log import Log
@@ -79,15 +80,9 @@ class Services:
         Raises:
             ProtocolError: the pages hold fewer services than they announce.
         """
-        found: list[ServiceSnapshot] = []
-        page = 1
-        while True:
-            answer = self.client.send(calls.list_services(name_contains=name_contains, group=group, page=page))
-            found += answer.services
-            if len(found) >= answer.total:
-                return found
-            calls.require_services(answer, page)
-            page += 1
+        return list_all(
+            self.client, lambda page: calls.list_services(name_contains=name_contains, group=group, page=page)
+        )
 
     def versions(self, name: str) -> list[calls.ServiceVersion]:
         """Return the versions of a service."""

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api import training as calls
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.log import Log
@@ -56,18 +59,18 @@ class TrainingJobs:
         Args:
             labels: names and values.
             status: only jobs in this status.
+
+        Raises:
+            ProtocolError: the list is incomplete, so that a job may be missing.
         """
         since = utc_now() - LOOK_BACK
-        found: builtins.list[JobSnapshot] = []
-        page = 1
-        while True:
-            answer = self._client.send(
-                calls.list_training_jobs(self._workspace_id, start_time=since, labels=labels, status=status, page=page)
+
+        def page(number: int) -> Call[Page[JobSnapshot]]:
+            return calls.list_training_jobs(
+                self._workspace_id, start_time=since, labels=labels, status=status, page=number
             )
-            found += answer.jobs
-            if not answer.jobs or len(found) >= answer.total:
-                return found
-            page += 1
+
+        return list_all(self._client, page)
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""

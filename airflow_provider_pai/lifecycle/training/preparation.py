@@ -24,6 +24,7 @@ from airflow_provider_pai.client.packaging.source import (
     source_requirements,
 )
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.errors import NotFoundError, PAIError, Problem, SpecError
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.lifecycle.log import Log
@@ -156,9 +157,9 @@ class JobPreparation:
     def _machine_problems(self, instance_type: str) -> list[Problem]:
         client = self._client
         try:
-            if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type]))):
+            if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type])).items):
                 return []
-            known = [machine.instance_type for machine in client.send(list_ecs_specs())]
+            known = [spec.instance_type for spec in list_all(client, lambda page: list_ecs_specs(page=page))]
         except PAIError as error:
             # Listing machines needs a permission and a host of its own; without them, PAI judges the type at create.
             self._log.warning("instance_type can't be checked beforehand (%s)", error)

@@ -55,9 +55,6 @@ _PAI_IMAGE = re.compile(
     r"(dsw-|eas-)?registry(?:-vpc)?\.[a-z0-9-]+(?:\.cr)?\.aliyuncs\.com/((?:pai-dlc|pai-eas|pai)/.+)", re.ASCII
 )
 """An image of PAI's own: which registry (DLC's, DSW's or EAS's), and which namespace, name and tag."""
-_IMAGE_URI = re.compile(
-    r"[a-z0-9][a-z0-9._-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
 _GIB = 1024**3
 
 
@@ -122,11 +119,6 @@ class ImageCatalog:
     def _store(self) -> None:
         if self._keep is not None:
             self._keep(list(self._added.values()))
-
-
-def is_image_uri(text: str) -> bool:
-    """Tell whether a text is a well-formed image URI."""
-    return _IMAGE_URI.fullmatch(text) is not None
 
 
 def can_be_pulled(uri: str, catalog: Iterable[Mapping[str, Any]]) -> bool:

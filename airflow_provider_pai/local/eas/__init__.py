@@ -1,4 +1,5 @@
 """EAS, the control plane: what a service is to be, who may ask for it, what is told about it.
 
-What runs services and passes requests on to them is in ``serving``.
+What belongs here: records, checks and routes of services and groups.
+What does not: running services and passing requests on to them (``serving``).
 """

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pai.local.catalogs.catalog import is_image_uri
 from airflow_provider_pai.local.eas.config import DEFAULT_PORT
 from airflow_provider_pai.local.eas.schema import CHECKS
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.model.images.uri import is_image_uri
 
 Body = Mapping[str, Any]
 

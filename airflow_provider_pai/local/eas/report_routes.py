@@ -122,7 +122,7 @@ class _Reports:
 
     def diagnosis(self, request: Request) -> Response:
         """Answer DescribeServiceDiagnosis."""
-        return answer({"DiagnosisList": views.diagnosis(self.context.existing(request))})
+        return json_response({"DiagnosisList": views.diagnosis(self.context.existing(request))})
 
     def _instance(self, service: ServiceRecord, name: str) -> Instance:
         for instance in self.context.runtime.instances(service.name):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from airflow_provider_pai.errors import ProtocolError
-from airflow_provider_pai.local.catalogs.catalog import is_image_uri
 from airflow_provider_pai.local.http.schema import means_something, schema_problems
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
@@ -19,6 +18,7 @@ from airflow_provider_pai.local.jobs.errors import invalid, missing
 from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.model.images.uri import is_image_uri
 from airflow_provider_pai.model.training.request import read_create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import OssUri

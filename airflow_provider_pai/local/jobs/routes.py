@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +22,6 @@ from airflow_provider_pai.local.jobs.labels import Label
 from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, read_page, read_time_range
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.jobs.transitions import is_terminal
-from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.model.training.container import instance_name
 
 _DEFAULT_PAGE_SIZE = 100
@@ -29,9 +29,21 @@ _ERROR_LINES = 20
 _CONSOLE = "https://pai.console.aliyun.com/?regionId={region}&workspaceId={{workspace}}#/training/jobs/{{job}}"
 
 
+class JobRunner(Protocol):
+    """What runs jobs; :class:`~airflow_provider_pai.local.running.runner.Runner` does."""
+
+    def submit(self, job_id: str) -> None:
+        """Take a job that was stored."""
+        ...
+
+    def stop(self, job_id: str) -> bool:
+        """Stop a job; return False when it has ended already."""
+        ...
+
+
 def routes(
     store: JobStore,
-    runner: Runner,
+    runner: JobRunner,
     checks: CreateJobValidator,
     now: Callable[[], datetime],
     *,
@@ -74,7 +86,7 @@ class _Jobs:
     """One method per operation. They run in worker threads, because all of them read or write files."""
 
     store: JobStore
-    runner: Runner
+    runner: JobRunner
     checks: CreateJobValidator
     now: Callable[[], datetime]
     console: str

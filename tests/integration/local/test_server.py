@@ -56,7 +56,7 @@ def jobs_of(client: PAIClient) -> list[str]:
     call = training.list_training_jobs(
         client.config.workspace_id, start_time=datetime.now(UTC) - timedelta(days=1), order="ASC"
     )
-    return [job.job_id for job in client.send(call).jobs]
+    return [job.job_id for job in client.send(call).items]
 
 
 def wait(client: PAIClient, job_id: str, *statuses: str) -> JobSnapshot:
@@ -106,7 +106,7 @@ def test_all_services_answer_our_own_client(server: LocalPAI, client: PAIClient)
     storage = client.send(workspaces.get_default_storage(ready.workspace_id))
     assert storage == f"oss://{ready.bucket}.{urlsplit(ready.oss).netloc}/"
     assert client.send(images.list_images(name="xgboost")).total == 1
-    assert client.send(machines.list_ecs_specs(["ecs.g6.large"]))[0].memory_gib == 8
+    assert client.send(machines.list_ecs_specs(["ecs.g6.large"])).items[0].memory_gib == 8
     assert wait(client, created(client)).is_success
 
 

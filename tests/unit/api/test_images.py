@@ -9,6 +9,7 @@ from airflow_provider_pai.api.call import decode_answer
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.api.images import get_image, list_images, official_labels, workspace_labels
 from airflow_provider_pai.errors import NotFoundError, ProtocolError
+from airflow_provider_pai.model.images.row import parse_images
 
 ROW = {
     "ImageId": "image-0123456789abcdef01",
@@ -68,7 +69,7 @@ def test_a_page_carries_its_rows_the_total_and_the_images_that_can_be_read() -> 
     body = {"RequestId": "R", "Images": [odd, ROW], "TotalCount": 41}
     page = decode_answer(list_images(), 200, {}, content(body))
     assert (page.items, page.total) == ((odd, ROW), 41)
-    assert [image.image_id for image in page.images()] == ["image-0123456789abcdef01"]
+    assert [image.image_id for image in parse_images(page.items)] == ["image-0123456789abcdef01"]
 
 
 def test_an_empty_catalog_is_a_page_without_rows() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api import machines, training, workspaces
+from airflow_provider_pai.api.answer import Page
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO
 from airflow_provider_pai.api.machines import EcsSpec, list_ecs_specs
-from airflow_provider_pai.api.training import JobPage, LinePage, MetricPage
+from airflow_provider_pai.api.training import LinePage
 from airflow_provider_pai.api.workspaces import get_default_storage, get_workspace
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.training.failure_details import ErrorInfo
@@ -124,12 +125,15 @@ def test_a_job_that_cannot_be_read_is_a_protocol_error(members: dict[str, Any]) 
 @pytest.mark.parametrize("total", [3, "3"], ids=repr)
 def test_a_page_of_jobs_knows_the_number_of_all(total: object) -> None:
     page = read(training.list_training_jobs("1", start_time=SINCE), TrainingJobs=[JOB], TotalCount=total)
-    assert page == JobPage((JobSnapshot("train1", "Running"),), 3)
+    assert page == Page((JobSnapshot("train1", "Running"),), 3)
 
 
-@pytest.mark.parametrize("members", [{"TotalCount": 0}, {"TrainingJobs": []}, {"TrainingJobs": None, "TotalCount": 0}])
+@pytest.mark.parametrize(
+    "members",
+    [{"TotalCount": 0}, {"TrainingJobs": [], "TotalCount": "0"}, {"TrainingJobs": None, "TotalCount": 0}],
+)
 def test_no_jobs_is_an_empty_page(members: dict[str, Any]) -> None:
-    assert read(training.list_training_jobs("1", start_time=SINCE), **members) == JobPage((), 0)
+    assert read(training.list_training_jobs("1", start_time=SINCE), **members) == Page((), 0)
 
 
 @pytest.mark.parametrize(
@@ -149,20 +153,20 @@ def test_lines_come_with_their_total_as_number_or_text(total: object) -> None:
 
 
 def test_no_lines_is_an_empty_page() -> None:
-    assert read(training.list_training_job_logs("j")) == LinePage((), 0)
-    assert read(training.list_training_job_logs("j"), Logs=None, TotalCount="") == LinePage((), 0)
+    assert read(training.list_training_job_logs("j"), Logs=[], TotalCount="0") == LinePage((), 0)
+    assert read(training.list_training_job_logs("j"), TotalCount=0) == LinePage((), 0)
 
 
 def test_metrics_are_points() -> None:
     point = {"Name": "acc", "Timestamp": "2026-01-01T00:00Z", "Value": 0.5}
-    assert read(training.list_training_job_metrics("j"), Metrics=[point], TotalCount=1) == MetricPage((point,), 1)
-    assert read(training.list_training_job_metrics("j")) == MetricPage((), 0)
+    assert read(training.list_training_job_metrics("j"), Metrics=[point], TotalCount=1) == Page((point,), 1)
+    assert read(training.list_training_job_metrics("j"), Metrics=[], TotalCount=0) == Page((), 0)
 
 
 def test_an_error_info_may_be_empty() -> None:
     info = {"Code": "OOM", "Message": "no memory", "AdditionalInfo": None}
     assert read(training.get_training_job_error_info("j"), ErrorInfo=info) == ErrorInfo("OOM", "no memory")
-    assert read(training.get_training_job_error_info("j")) == ErrorInfo()
+    assert read(training.get_training_job_error_info("j"), ErrorInfo={}) == ErrorInfo()
 
 
 @pytest.mark.parametrize(
@@ -171,9 +175,9 @@ def test_an_error_info_may_be_empty() -> None:
         (training.list_training_job_metrics("j"), {"Metrics": 5}),
         (training.get_training_job_error_info("j"), {"ErrorInfo": "x"}),
         (training.list_training_job_logs("j"), {"Logs": 5}),
-        (list_ecs_specs(), {"EcsSpecs": [{"Cpu": "many"}]}),
-        (list_ecs_specs(), {"EcsSpecs": ["ecs.c6.large"]}),
-        (get_default_storage("1"), {"Configs": ["x"]}),
+        (list_ecs_specs(), {"EcsSpecs": [{"InstanceType": "x", "Cpu": "many"}], "TotalCount": 1}),
+        (list_ecs_specs(), {"EcsSpecs": ["ecs.c6.large"], "TotalCount": 1}),
+        (get_default_storage("1"), {"Configs": ["x"], "TotalCount": 1}),
     ],
 )
 def test_an_answer_of_another_form_is_a_protocol_error(call: Call[Any], members: dict[str, Any]) -> None:
@@ -195,7 +199,6 @@ def test_a_workspace_is_asked_for_by_its_id() -> None:
     assert (call.service, call.action, call.method) == (AI_WORKSPACE, "GetWorkspace", "GET")
     assert call.path == "/api/v1/workspaces/123%2F45"
     assert read(call, WorkspaceName="team") == "team"
-    assert read(call) == ""
 
 
 def test_the_default_storage_is_a_workspaces_configuration() -> None:
@@ -206,21 +209,19 @@ def test_the_default_storage_is_a_workspaces_configuration() -> None:
         {"ConfigKey": "tempStoragePath", "ConfigValue": "x"},
         {"ConfigKey": "modelExportPath", "ConfigValue": "y"},
     )
-    assert read(call, Configs=[other, own]) == "y"
+    assert read(call, Configs=[other, own], TotalCount=2) == "y"
 
 
 @pytest.mark.parametrize(
     "configs",
     [
-        None,
         [],
         [{"ConfigKey": "other", "ConfigValue": "x"}],
         [{"ConfigKey": "modelExportPath", "ConfigValue": ""}],
-        [{}],
     ],
 )
-def test_a_workspace_may_have_no_default_storage(configs: object) -> None:
-    assert read(get_default_storage("12345"), Configs=configs) is None
+def test_a_workspace_may_have_no_default_storage(configs: list[Any]) -> None:
+    assert read(get_default_storage("12345"), Configs=configs, TotalCount=len(configs)) is None
 
 
 def test_machines_are_asked_for_by_name() -> None:
@@ -232,8 +233,8 @@ def test_machines_are_asked_for_by_name() -> None:
 
 def test_a_machine_is_read() -> None:
     item = {"InstanceType": "ecs.gn6v", "Cpu": 8, "Memory": 32, "Gpu": 1, "GpuType": "V100", "IsAvailable": False}
-    assert read(list_ecs_specs(), EcsSpecs=[item, {"InstanceType": "ecs.c6.large"}]) == [
+    page = read(list_ecs_specs(), EcsSpecs=[item, {"InstanceType": "ecs.c6.large"}], TotalCount=2)
+    assert page.items == (
         EcsSpec("ecs.gn6v", 8, 32, 1, "V100", available=False),
         EcsSpec("ecs.c6.large", 0, 0, 0, "", available=True),
-    ]
-    assert read(list_ecs_specs(), EcsSpecs=None) == []
+    )
