@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -35,7 +36,7 @@ _RESERVED_PART = 5
 """Of a short time only a fifth is kept."""
 
 
-class PAIDeployServiceOperator(BaseOperator):
+class PAIDeployServiceOperator(PAIBaseOperator):
     """Creates a service, or gives an existing one the next model, waits until it answers, and rolls back if it fails.
 
     The task's result (XCom ``return_value``) is a dict: ``service_name``, ``version``, ``endpoint``,
@@ -101,10 +102,7 @@ class PAIDeployServiceOperator(BaseOperator):
         poll_interval: seconds between two looks at the service. Default 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: wrong arguments or wrong credentials; nothing was changed.
@@ -112,13 +110,14 @@ class PAIDeployServiceOperator(BaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", "pai_conn_id", "region_id", "workspace_id")
+    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", *PAIBaseOperator.template_fields)
     template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         "command": "bash",
         **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
     }
     operator_extra_links = (PAIServiceLink(),)
-    ui_color = "#ffe6cc"
+    service_name: str
+    flags: Sequence[str] = ("keep_old", "deferrable")
 
     def __init__(
         self,
@@ -154,46 +153,20 @@ class PAIDeployServiceOperator(BaseOperator):
         poll_interval: float = 10.0,
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.service_name = service_name
-        self.model_uri = model_uri
-        self.model_mount_path = model_mount_path
-        self.processor = processor
-        self.image_uri = image_uri
-        self.command = command
-        self.source_dir = source_dir
-        self.port = port
-        self.environments = environments
-        self.requirements = requirements
-        self.instance_type = instance_type
-        self.resource_id = resource_id
-        self.cpu = cpu
-        self.memory = memory
-        self.gpu = gpu
-        self.instance_count = instance_count
-        self.group = group
-        self.user_vpc_config = user_vpc_config
-        self.labels = labels
-        self.health_check = health_check
-        self.extra_config = extra_config
+        self._keep(SERVICE_ARGUMENTS, locals())
         self.strategy = strategy
         self.steps = steps
-        self.step_pause = step_pause
-        self.keep_old = keep_old
+        self.step_pause = as_number(step_pause)
+        self.keep_old = as_flag(keep_old)
         self.smoke_test = smoke_test
         self.on_failure = on_failure
-        self.startup_timeout = startup_timeout
-        self.poll_interval = poll_interval
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.startup_timeout = as_number(startup_timeout)
+        self.poll_interval = as_number(poll_interval)
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
         # What a kill aborts.
         self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
@@ -204,7 +177,7 @@ class PAIDeployServiceOperator(BaseOperator):
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 
-        return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAIServiceHook(**self.connection_arguments)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the service, and bring it to its configuration."""
@@ -292,7 +265,7 @@ class PAIDeployServiceOperator(BaseOperator):
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
-        problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
+        problems += [*wrong, *self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
         if options.paired:
             problems += pair_problems(spec)
             spec = replace(spec, group=spec.service_name)
@@ -347,9 +320,7 @@ class PAIDeployServiceOperator(BaseOperator):
         trigger = PAIServiceTrigger(
             service_name=state.name,
             awaited=asdict(state.condition),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            **self.connection_arguments,
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,

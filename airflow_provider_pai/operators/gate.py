@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
+from airflow_provider_pai.base_operator import PAIBaseOperator
 from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -26,7 +27,7 @@ _MISSING_CHAMPION = ("fail", "pass")
 _ON_FAIL = ("fail", "skip", "branch")
 
 
-class PAIModelGateOperator(BaseBranchOperator):
+class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
     """Judges a model by its metrics: against bars, and against the model that a service serves now, the champion.
 
     The result is a dict: ``passed``, ``decided_by`` (the metric that decided: the one with the smallest margin in
@@ -50,9 +51,7 @@ class PAIModelGateOperator(BaseBranchOperator):
             ``skip`` skips the tasks right behind this one; ``branch`` follows ``follow_task_ids_if_false``.
         follow_task_ids_if_true: with ``branch``: task ids, or one, to go on with when the model is good enough.
         follow_task_ids_if_false: the same for a model that is not.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; arguments are wrong; a metric is
@@ -61,10 +60,9 @@ class PAIModelGateOperator(BaseBranchOperator):
 
     template_fields: Sequence[str] = (
         "metrics", "model_uri", "metrics_file", "bars", "champion_service", "compare",
-        "pai_conn_id", "region_id", "workspace_id",
+        *PAIBaseOperator.template_fields,
     )  # fmt: skip
     template_fields_renderers = dict.fromkeys(("metrics", "bars", "compare"), "json")
-    ui_color = "#ffe6cc"
 
     def __init__(
         self,
@@ -79,9 +77,6 @@ class PAIModelGateOperator(BaseBranchOperator):
         on_fail: Literal["fail", "skip", "branch"] = "fail",
         follow_task_ids_if_true: str | Sequence[str] = (),
         follow_task_ids_if_false: str | Sequence[str] = (),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -95,9 +90,6 @@ class PAIModelGateOperator(BaseBranchOperator):
         self.on_fail = on_fail
         self.follow_task_ids_if_true = follow_task_ids_if_true
         self.follow_task_ids_if_false = follow_task_ids_if_false
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge the model, and go on as the verdict wants it."""
@@ -126,8 +118,7 @@ class PAIModelGateOperator(BaseBranchOperator):
         from airflow_provider_pai.model.gate.gate import judge, names_of
 
         bars, comparisons, folder = self._checked()
-        connection = {name: getattr(self, name) for name in ("pai_conn_id", "region_id", "workspace_id")}
-        with closing(PAIServiceHook(**connection)) as hook:
+        with closing(PAIServiceHook(**self.connection_arguments)) as hook:
             metrics = self._metrics(hook, folder, names_of(bars, comparisons))
             champion = self._champion(hook) if comparisons else None
         return judge(

@@ -92,6 +92,19 @@ class ObjectStorage:
                 yield OssUri(uri.bucket, item.key, uri.endpoint), item.size
             more, token = page.is_truncated, page.next_continuation_token
 
+    def fingerprints(self, uri: OssUri) -> Iterator[tuple[str, str, int]]:
+        """Yield key, ETag and size in bytes of an object, or of all below a folder, in the order of the keys."""
+        more, token = True, ""
+        while more:
+            page = self._page(uri, token)
+            yield from (
+                (item.key, item.etag, item.size)
+                for item in page.object_list
+                # An object's key may begin those of others.
+                if uri.is_folder or item.key == uri.key or item.key.startswith(f"{uri.key}/")
+            )
+            more, token = page.is_truncated, page.next_continuation_token
+
     def _page(self, uri: OssUri, token: str) -> Any:
         def page(bucket: Any) -> Any:
             return bucket.list_objects_v2(prefix=uri.key, continuation_token=token, max_keys=self._page_size)

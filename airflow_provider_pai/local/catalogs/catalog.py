@@ -69,7 +69,11 @@ def official_rows(region_id: str) -> list[Row]:
 
 
 class ImageCatalog:
-    """PAI's own images of a region and the images added to its workspaces; safe to use from several threads."""
+    """PAI's own images of a region and the images added to its workspaces; safe to use from several threads.
+
+    Attributes:
+        region_id: the region.
+    """
 
     def __init__(
         self, region_id: str, added: Iterable[Row] = (), keep: Callable[[list[Row]], None] | None = None
@@ -81,6 +85,7 @@ class ImageCatalog:
             added: rows a former catalog gave to ``keep``.
             keep: called with all added rows after each change, to store them; None stores nothing.
         """
+        self.region_id = region_id
         self._official = {row["ImageId"]: row for row in official_rows(region_id)}
         self._added = {row["ImageId"]: row for row in added}
         self._keep = keep

@@ -36,10 +36,8 @@ def channel_problems(body: Body, place: DatasetUri) -> Iterator[str]:
             name = f"{where} {item['Name']}"
             if not _CHANNEL.fullmatch(item["Name"]):
                 yield f"{where} is invalid: {item['Name']!r} is no channel name (letters, digits, '_', '.', '-')"
-            if item.get("RoleArn"):
-                yield f"{name}: RoleArn is not supported: local PAI has no RAM roles"
-            if _has_options(item.get("Options")):
-                yield f"{name}: Options is not supported: local PAI has no mount options"
+            if not _is_json_object(item.get("Options")):
+                yield f"{name}: Options is invalid: it must be a JSON object"
             yield from _address_problems(name, where, item, place)
     yield from _definition_problems(body)
 
@@ -107,9 +105,9 @@ def _definition_problems(body: Body) -> Iterator[str]:
                 yield f"{where} {name} is invalid: AlgorithmSpec.{where} supports {', '.join(kinds)}, not oss"
 
 
-def _has_options(text: str | None) -> bool:
-    """Tell whether mount options hold any; what is no JSON holds something."""
+def _is_json_object(text: str | None) -> bool:
+    """Tell whether mount options are what they must be."""
     try:
-        return bool(json.loads(text or "{}"))
+        return isinstance(json.loads(text or "{}"), dict)
     except (ValueError, RecursionError):
-        return True
+        return False

@@ -18,6 +18,7 @@ from airflow_provider_pai.local.jobs.errors import invalid, missing
 from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.local.jobs.without_effect import as_run_here
 from airflow_provider_pai.model.images.uri import is_image_uri
 from airflow_provider_pai.model.training.request import read_create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
@@ -40,13 +41,6 @@ _CANNOT: Mapping[str, str] = {
     "AlgorithmVersion": "has no registered algorithms; send AlgorithmSpec",
     "AlgorithmProvider": "has no registered algorithms; send AlgorithmSpec",
     "CodeDir": "has no registered algorithms; put CodeDir into AlgorithmSpec",
-    "AlgorithmSpec.ComputeResource": "has no compute policies",
-    "AlgorithmSpec.ResourceRequirements": "does not choose machines",
-    "AssignNodeSpec": "has no nodes to choose from",
-    "CredentialConfig": "has no RAM roles and injects no credentials",
-    "RoleArn": "has no RAM roles",
-    "Settings": "has none of the settings",
-    "UserVpc": "has no VPCs",
 }
 """Members that mean something local PAI does not have; empty, false and zero values in them mean nothing."""
 _MAX_NAME = 256
@@ -111,7 +105,7 @@ class CreateJobValidator:
         yield from algorithm_problems(body)
         yield from label_problems(body.get("Labels", ()))
         try:
-            spec = read_create_body(with_uris(body, dataset_uris(body, self.resolver.dataset_uri)))
+            spec = read_create_body(with_uris(as_run_here(body), dataset_uris(body, self.resolver.dataset_uri)))
         except ProtocolError as error:
             yield f"AlgorithmSpec is invalid: {error}"
             return

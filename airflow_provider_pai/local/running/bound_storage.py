@@ -105,8 +105,13 @@ class LocalFolder:
         return sum(1 for path in folder.rglob("*") if path.is_file())
 
     def shown(self, key: str) -> Path | None:  # noqa: ARG002
-        """Return the file or folder. See :meth:`BoundStorage.shown`."""
-        return self._path if self._path.exists() else None
+        """Return the file or folder; a folder with absolute links must be copied. See :meth:`BoundStorage.shown`."""
+        if not self._path.exists():
+            return None
+        target = self._path.resolve()
+        # They name paths of this machine, which a container does not have.
+        links = (path for path in target.rglob("*") if path.is_symlink()) if target.is_dir() else ()
+        return None if any(link.readlink().is_absolute() for link in links) else target
 
     def store_file(self, key: str, path: Path, modified: int) -> bool:
         """Copy one file, whole or not at all: the next job may read a checkpoint while this one's is being written.

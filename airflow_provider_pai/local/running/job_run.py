@@ -22,6 +22,7 @@ from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome, ReasonCode
+from airflow_provider_pai.local.jobs.without_effect import as_run_here, lines_without_effect
 from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.outputs import OutputsLost, store_outputs
@@ -116,7 +117,7 @@ class JobRun:
         self._ports = ports
         self._files = context.store.files(job_id)
         job = context.store.existing(job_id)
-        self._spec = read_create_body(with_uris(with_defaults(job), stored_uris(job)))
+        self._spec = read_create_body(as_run_here(with_uris(with_defaults(job), stored_uris(job))))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
         self._instances: list[dict[str, str]] = []
         measured = [*self._spec.metric_definitions, *progress_definitions(job["AlgorithmSpec"])]
@@ -240,6 +241,8 @@ class JobRun:
         for plan, name in zip(plans, self._names, strict=True):
             for line in launch_lines(plan):
                 self._recorder.write_line(name, line)
+        for line in lines_without_effect(self._context.store.existing(self._id)):
+            self._recorder.say(line)
         runtime, cancelled = self._context.runtime, self._token.event
         job = PreparedJob(plans[0], self._spec.image_uri or "", self._files.work, shown)
         workspace = runtime.prepare(job, self._recorder.say, cancelled)
