@@ -16,6 +16,7 @@ from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lin
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
 from airflow_provider_pai.lifecycle.registry.registration import Registered
+from airflow_provider_pai.lifecycle.registry.served_version import NEWEST_APPROVED, approved_version
 from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
 from airflow_provider_pai.model.registry.condition import VersionCondition
 from airflow_provider_pai.model.registry.lineage import Lineage
@@ -113,6 +114,18 @@ class PAIModelRegistryHook(PAIBaseHook):
         """
         model = self.find(model_name)
         return condition.met_by(self.registry.versions(model)) if model else None
+
+    def approved_version(self, model_name: str, version: str = NEWEST_APPROVED) -> ModelVersion:
+        """Return a version that may serve.
+
+        Args:
+            model_name: the model.
+            version: its name, or ``approved`` (default) for the newest approved one.
+
+        Raises:
+            SpecError: there is no such model or version, or it is not approved.
+        """
+        return approved_version(self.registry, model_name, version)
 
     def newest(self, model_name: str, approval_status: str | None = None) -> ModelVersion | None:
         """Return the version of a model that was made last; None when there is no model, or none of this status.
