@@ -45,6 +45,8 @@ async def main(folder: str, command: list[str]) -> int:
         command: the command.
     """
     _raise_loopback()
+    # Its own output is the command's: what breaks off when the command ends must not hide the command's last lines.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     directory = Path.cwd()
     # A socket's path has 107 bytes at most, which a folder's can have alone.
     os.chdir(folder)
