@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException, conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIModelLink
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from airflow_provider_pai.api.endpoints import oss_url
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.registry.registration import Registered, Registration, register_or_adopt
 from airflow_provider_pai.model.names import MODEL_CHANNEL
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.inference import inference_spec, is_service_json
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.registration import JOB_LABEL, registration_key

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import kind, shown
 
 _DIRECTIONS = {"higher": True, "lower": False}

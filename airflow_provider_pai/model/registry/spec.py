@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.registry.inference import INFERENCE_ARGUMENTS, is_service_json
 from airflow_provider_pai.model.registry.version import (

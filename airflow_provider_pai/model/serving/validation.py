@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.uri import is_image_uri
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.serving.names import is_service_name
