@@ -78,7 +78,7 @@ with DAG("pipeline", schedule=None) as dag:
         command="echo auc=0.9 && echo model > /ml/output/model/model.txt || echo model > $PAI_OUTPUT_MODEL/model.txt",
         image_uri=IMAGE,
         instance_type="ecs.c6.large",
-        metric_definitions={"auc": "auc=([0-9.]+)"},
+        metric_definitions=[{"name": "auc", "regex": "auc=([0-9.]+)"}],
         poll_interval=1,
     )
     gate = PAIModelGateOperator(
