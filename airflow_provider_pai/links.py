@@ -32,3 +32,9 @@ class PAIServiceLink(_ConsoleLink):
     """From a task to its service in PAI's console."""
 
     name = "PAI service"
+
+
+class PAIModelLink(_ConsoleLink):
+    """From a task to its model in PAI's console."""
+
+    name = "PAI model"

@@ -8,6 +8,7 @@ from airflow_provider_pai import __version__
 from airflow_provider_pai.hooks.connection_form import RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
+_LINKS = ("PAITrainingJobLink", "PAIServiceLink", "PAIModelLink")
 _OSS_ASSETS = [
     {
         "schemes": ["oss"],
@@ -37,10 +38,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks", "training", "images", "oss", "services")],
-        "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services")],
-        "sensors": [_modules("sensors", "services")],
-        "triggers": [_modules("triggers", "training", "services")],
+        "hooks": [_modules("hooks", "training", "images", "oss", "services", "registry")],
+        "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services", "registry")],
+        "sensors": [_modules("sensors", "services", "registry")],
+        "triggers": [_modules("triggers", "training", "services", "registry")],
         "connection-types": [
             {
                 "hook-class-name": "airflow_provider_pai.hooks.training.PAITrainingHook",
@@ -55,7 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": _OSS_ASSETS,
         "dataset-uris": _OSS_ASSETS,
-        "extra-links": [f"airflow_provider_pai.links.{name}" for name in ("PAITrainingJobLink", "PAIServiceLink")],
+        "extra-links": [f"airflow_provider_pai.links.{name}" for name in _LINKS],
         "config": {
             "pai": {
                 "description": "Alibaba Cloud PAI.",

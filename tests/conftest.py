@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made says how busy the machine is, and nothing about what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _HOME = Path(tempfile.mkdtemp(prefix="airflow-provider-pai-tests-"))
 # Airflow reads these when it is first imported, so they are set before any test module is.
@@ -21,6 +26,8 @@ atexit.register(lambda: os.getpid() == _PROCESS and shutil.rmtree(_HOME, ignore_
 (_HOME / "airflow.cfg").write_text("# Everything is set by environment variables.\n")
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "ALIBABA_CLOUD_"))]:
     del os.environ[_name]
+# Without a name each task asks Airflow's database for one; the tests of that unset it.
+os.environ["AIRFLOW__PAI__DEPLOYMENT_NAME"] = "tests"
 
 # Who starts the tests in the background ignores SIGINT, which every process that they start would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

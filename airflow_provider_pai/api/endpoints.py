@@ -61,6 +61,11 @@ def service_page(region_id: str, workspace_id: str, name: str) -> str:
     return f"{_console(region_id, workspace_id)}#/eas/serviceDetail/{name}/detail"
 
 
+def model_page(region_id: str, workspace_id: str, model_id: str) -> str:
+    """Return the page of a registered model in PAI's console [inferred: the form is that of the other pages]."""
+    return f"{_console(region_id, workspace_id)}#/models/{model_id}"
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL points to this machine, where no proxy has anything to do."""
     host = urlsplit(url).hostname or ""

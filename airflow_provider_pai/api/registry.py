@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic
 
-from airflow_provider_pai.api.call import Call, segment
+from airflow_provider_pai.api.call import Call, T, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
@@ -18,28 +18,15 @@ PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
-class ModelPage:
-    """One page of a list of models.
+class Page(Generic[T]):
+    """One page of a list.
 
     Attributes:
-        items: the models of this page.
-        total: number of models on all pages.
+        items: what is on this page.
+        total: number of items on all pages.
     """
 
-    items: tuple[RegisteredModel, ...]
-    total: int
-
-
-@dataclass(frozen=True)
-class VersionPage:
-    """One page of a list of versions.
-
-    Attributes:
-        items: the versions of this page.
-        total: number of versions on all pages.
-    """
-
-    items: tuple[ModelVersion, ...]
+    items: tuple[T, ...]
     total: int
 
 
@@ -48,7 +35,7 @@ def create_model(body: Mapping[str, Any]) -> Call[str]:
     return Call(AI_WORKSPACE, "CreateModel", "POST", MODELS, _model_id, body=body, idempotent=False)
 
 
-def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) -> Call[ModelPage]:
+def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) -> Call[Page[RegisteredModel]]:
     """ListModels, the oldest first.
 
     Args:
@@ -89,7 +76,9 @@ def create_model_version(model_id: str, body: Mapping[str, Any]) -> Call[str]:
     return Call(AI_WORKSPACE, "CreateModelVersion", "POST", path, _version_name, body=body, idempotent=False)
 
 
-def list_model_versions(model_id: str, *, approval_status: str | None = None, page: int = 1) -> Call[VersionPage]:
+def list_model_versions(
+    model_id: str, *, approval_status: str | None = None, page: int = 1
+) -> Call[Page[ModelVersion]]:
     """ListModelVersions, the newest first.
 
     Args:
@@ -154,17 +143,19 @@ def _version_name(body: Mapping[str, Any]) -> str:
 
 def _model(body: Mapping[str, Any]) -> RegisteredModel:
     model_id, name = (_member("GetModel", body, member) for member in ("ModelId", "ModelName"))
-    return RegisteredModel(model_id, name, str(body.get("GmtCreateTime") or ""))
+    latest = body.get("LatestVersion")
+    version = _version("GetModel", latest) if isinstance(latest, Mapping) and latest.get("VersionName") else None
+    return RegisteredModel(model_id, name, str(body.get("GmtCreateTime") or ""), version)
 
 
-def _model_page(body: Mapping[str, Any]) -> ModelPage:
+def _model_page(body: Mapping[str, Any]) -> Page[RegisteredModel]:
     items = _items("ListModels", body, "Models")
-    return ModelPage(tuple(_model(item) for item in items), int(body["TotalCount"]))
+    return Page(tuple(_model(item) for item in items), int(body["TotalCount"]))
 
 
-def _version_page(body: Mapping[str, Any]) -> VersionPage:
+def _version_page(body: Mapping[str, Any]) -> Page[ModelVersion]:
     items = _items("ListModelVersions", body, "Versions")
-    return VersionPage(tuple(_version("ListModelVersions", item) for item in items), int(body["TotalCount"]))
+    return Page(tuple(_version("ListModelVersions", item) for item in items), int(body["TotalCount"]))
 
 
 def _version(action: str, body: Mapping[str, Any]) -> ModelVersion:

@@ -20,8 +20,9 @@ from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import Problem, SpecError
-from airflow_provider_pai.hooks.airflow_state import deployment_name, task_state
+from airflow_provider_pai.hooks.airflow_state import task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.hooks.environment import environment
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
@@ -30,10 +31,10 @@ from airflow_provider_pai.model.masking import masked
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.orphans import MIN_AGE, Orphan, StateOf, find_orphans
+from airflow_provider_pai.model.training.owner_labels import readable
 from airflow_provider_pai.model.training.ownership import (
     DEPLOYMENT_LABEL,
     JobOwner,
-    readable,
 )
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
@@ -104,13 +105,16 @@ class PAITrainingHook(PAIBaseHook):
         url = self.config.url(call.service) + call.path
         return {"action": call.action, "method": call.method, "url": url, "body": masked(call.body)}
 
-    def submit_or_adopt(self, spec: TrainingJobSpec, owner: JobOwner, job_name: str) -> tuple[JobSnapshot, bool]:
+    def submit_or_adopt(
+        self, spec: TrainingJobSpec, owner: JobOwner, job_name: str, *, outage_limit: float = OUTAGE_LIMIT
+    ) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of this task attempt exists.
 
         Args:
             spec: the job.
             owner: the attempt; its labels are put on the job.
             job_name: name of the job, if one must be submitted.
+            outage_limit: seconds that PAI may be unreachable.
 
         Returns:
             The job, and whether it existed already.
@@ -118,7 +122,7 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
-        return self._submission.submit_or_adopt(spec, owner, job_name)
+        return self._submission.submit_or_adopt(spec, owner, job_name, outage_limit)
 
     @property
     def is_unsettled(self) -> bool:
@@ -147,6 +151,10 @@ class PAITrainingHook(PAIBaseHook):
         """
         self._submission.stop_own(owner, job_id)
 
+    def stop_remaining(self) -> tuple[str, ...]:
+        """Stop the jobs whose stop was refused before; return the ids of those that are refused again."""
+        return self._submission.stop_remaining()
+
     def jobs(self, labels: Mapping[str, str], *, status: str | None = None) -> list[JobSnapshot]:
         """Return the workspace's jobs of the last 30 days that carry all labels, newest first.
 
@@ -157,7 +165,7 @@ class PAITrainingHook(PAIBaseHook):
         return self._jobs.list(labels, status=status)
 
     def orphans(self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state) -> list[Orphan]:
-        """Return this deployment's active jobs whose task instances are over.
+        """Return this environment's active jobs whose task instances are over.
 
         Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Runs inside a task: it asks
         Airflow for the states of task instances.
@@ -166,7 +174,7 @@ class PAITrainingHook(PAIBaseHook):
             min_age: age below which a job is not judged; its task may just be changing its state.
             state_of: tells the state of a task instance; by default Airflow does.
         """
-        deployment = deployment_name()
+        deployment = environment().name
         jobs = self.jobs({DEPLOYMENT_LABEL: readable(deployment)})
         return find_orphans(jobs, deployment, utc_now() - min_age, state_of)
 
@@ -246,9 +254,9 @@ class PAITrainingHook(PAIBaseHook):
         """Return the page of a job in PAI's console."""
         return console_url(self.config.region_id, self.config.workspace_id, job_id)
 
-    def label(self, job_id: str, labels: Mapping[str, str]) -> None:
-        """Put labels on a job; see :meth:`TrainingJobs.label`."""
-        self._jobs.label(job_id, labels)
+    def label(self, job_id: str, labels: Mapping[str, str]) -> bool:
+        """Put labels on a job; tell whether they are there now. See :meth:`TrainingJobs.label`."""
+        return self._jobs.label(job_id, labels, "what the labels say is not kept")
 
     def _tell(self, news: Iterable[str]) -> None:
         for text in news:

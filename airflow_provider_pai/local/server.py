@@ -24,6 +24,7 @@ from airflow_provider_pai.local.http.faults import OSS, PAI, FaultInjector, Faul
 from airflow_provider_pai.local.http.gateway import pai_app
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.inference import RuntimeFactory
+from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
@@ -64,6 +65,7 @@ class LocalPAI:
         gpus: int = 0,
         places: Mapping[str, BoundStorage] | None = None,
         quota: Quota | None = None,
+        mounts: Mapping[str, Path] | None = None,
         service_runtime: RuntimeFactory | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
@@ -83,6 +85,8 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
+            mounts: folder of this machine that stands in for each NAS or CPFS file system, by the beginning of its
+                URIs, such as ``nas://1a2b3c.cn-hangzhou/``. Jobs read and write it.
             service_runtime: makes what runs services; by default processes of this machine.
         """
         self.clock = Clock()
@@ -101,6 +105,7 @@ class LocalPAI:
             gpus,
             places or {},
             quota or Quota(),
+            FileSystems.of(mounts or {}),
             service_runtime,
         )
         self._backend: Backend | None = None

@@ -17,21 +17,29 @@ def owner_of(ti: Any, retries: int) -> JobOwner:
 
     Args:
         ti: the running task instance.
-        retries: the task's number of retries; clearing a task that isn't running raises ``max_tries`` by what was used,
-            so the difference is constant over automatic retries and new after such a clear.
+        retries: the task's number of retries.
     """
-    from airflow_provider_pai.hooks.airflow_state import deployment_name
+    from airflow_provider_pai.hooks.airflow_state import region_of
+    from airflow_provider_pai.hooks.environment import environment
     from airflow_provider_pai.model.training.ownership import JobOwner
 
-    map_index = ti.map_index
+    is_later = ti.try_number > 1
+    named = environment(with_former=is_later)
+    region_id, region_index = region_of(ti)
     return JobOwner(
-        deployment=deployment_name(),
+        deployment=named.name,
         dag_id=ti.dag_id,
         run_id=ti.run_id,
         task_id=ti.task_id,
-        map_index=-1 if map_index is None else map_index,
-        generation=max(0, (ti.max_tries or 0) - retries),
+        map_index=-1 if ti.map_index is None else ti.map_index,
+        region_id=region_id,
+        region_index=region_index,
+        max_tries=ti.max_tries or 0,
+        retries=retries,
         try_number=ti.try_number,
+        started=ti.start_date,
+        # A first try has no jobs under a former name, and a shared one may have those of others.
+        former=named.former if is_later else (),
     )
 
 

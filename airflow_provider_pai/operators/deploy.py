@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
     from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Step
+    from airflow_provider_pai.model.registry.version import ModelVersion
     from airflow_provider_pai.model.serving.deployment_state import DeploymentState
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
@@ -35,7 +38,7 @@ _RESERVED_PART = 5
 """Of a short time only a fifth is kept."""
 
 
-class PAIDeployServiceOperator(BaseOperator):
+class PAIDeployServiceOperator(PAIBaseOperator):
     """Creates a service, or gives an existing one the next model, waits until it answers, and rolls back if it fails.
 
     The task's result (XCom ``return_value``) is a dict: ``service_name``, ``version``, ``endpoint``,
@@ -61,6 +64,10 @@ class PAIDeployServiceOperator(BaseOperator):
             ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
             an error, here and for all arguments: a service without its model would start all the same.
+        model: name of a model in the model registry, instead of ``model_uri``: a version of it is deployed. What the
+            version says of how it is served (its inference spec) is the default of all other arguments of the service.
+        version: name of the version, or ``approved`` (default) for the newest approved one; one that is Pending or
+            Rejected is refused. The service's labels then carry model, version and job.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
@@ -99,10 +106,7 @@ class PAIDeployServiceOperator(BaseOperator):
         poll_interval: seconds between two looks at the service. Default 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: wrong arguments or wrong credentials; nothing was changed.
@@ -110,19 +114,24 @@ class PAIDeployServiceOperator(BaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", "pai_conn_id", "region_id", "workspace_id")
+    template_fields: Sequence[str] = (
+        *(*SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields),
+    )
     template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         "command": "bash",
         **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
     }
     operator_extra_links = (PAIServiceLink(),)
-    ui_color = "#ffe6cc"
+    service_name: str
+    flags: Sequence[str] = ("keep_old", "deferrable")
 
     def __init__(
         self,
         *,
         service_name: str,
         model_uri: str | None = None,
+        model: str | None = None,
+        version: str = "approved",
         model_mount_path: str = MODEL_MOUNT_PATH,
         processor: str | None = None,
         image_uri: str | None = None,
@@ -152,46 +161,24 @@ class PAIDeployServiceOperator(BaseOperator):
         poll_interval: float = 10.0,
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.service_name = service_name
-        self.model_uri = model_uri
-        self.model_mount_path = model_mount_path
-        self.processor = processor
-        self.image_uri = image_uri
-        self.command = command
-        self.source_dir = source_dir
-        self.port = port
-        self.environments = environments
-        self.requirements = requirements
-        self.instance_type = instance_type
-        self.resource_id = resource_id
-        self.cpu = cpu
-        self.memory = memory
-        self.gpu = gpu
-        self.instance_count = instance_count
-        self.group = group
-        self.user_vpc_config = user_vpc_config
-        self.labels = labels
-        self.health_check = health_check
-        self.extra_config = extra_config
+        self._keep(SERVICE_ARGUMENTS, locals())
+        self.model = model
+        self.version = version
         self.strategy = strategy
         self.steps = steps
-        self.step_pause = step_pause
-        self.keep_old = keep_old
+        self.step_pause = as_number(step_pause)
+        self.keep_old = as_flag(keep_old)
         self.smoke_test = smoke_test
         self.on_failure = on_failure
-        self.startup_timeout = startup_timeout
-        self.poll_interval = poll_interval
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.startup_timeout = as_number(startup_timeout)
+        self.poll_interval = as_number(poll_interval)
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
+        # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
+        self._version_name: str | None = None
         # What a kill aborts.
         self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
@@ -202,7 +189,7 @@ class PAIDeployServiceOperator(BaseOperator):
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 
-        return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAIServiceHook(**self.connection_arguments)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the service, and bring it to its configuration."""
@@ -220,6 +207,7 @@ class PAIDeployServiceOperator(BaseOperator):
         from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
         state = DeploymentState.from_json(event["state"])
+        self._version_name = event["state"].get("model_version")
         with airflow_errors():
             deployment = self._deployment(context, in_cloud=False)
             if event["error"]:
@@ -282,15 +270,22 @@ class PAIDeployServiceOperator(BaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
+        from airflow_provider_pai.model.registry.inference import with_registered
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
-        spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
+        labels: dict[str, str] = {}
+        if self.model is not None:
+            version = self._registered_version()
+            arguments, labels = with_registered(arguments, self.model, version)
+        spec, problems = read_service(arguments)
+        spec = replace(spec, labels={**spec.labels, **labels})
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
-        problems += [*wrong, *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
+        problems += [*wrong, *self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
         if options.paired:
             problems += pair_problems(spec)
             spec = replace(spec, group=spec.service_name)
@@ -299,6 +294,17 @@ class PAIDeployServiceOperator(BaseOperator):
         if problems:
             raise SpecError(problems)
         return spec, options
+
+    def _registered_version(self) -> ModelVersion:
+        """Return the version of the registered model; the same one for the whole attempt."""
+        from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+
+        with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
+            version = registry.approved_version(str(self.model), self._version_name or str(self.version))
+        if self._version_name is None:
+            self.log.info("Deploying version %s of model %s", version.name, self.model)
+        self._version_name = version.name
+        return version
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
@@ -345,13 +351,11 @@ class PAIDeployServiceOperator(BaseOperator):
         trigger = PAIServiceTrigger(
             service_name=state.name,
             awaited=asdict(state.condition),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            **self.connection_arguments,
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
-            state=state.to_json(),
+            state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
         )
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
         timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
+from airflow_provider_pai.base_operator import PAIBaseOperator
 from airflow_provider_pai.errors import Problem, SpecError
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -26,7 +27,7 @@ _MISSING_CHAMPION = ("fail", "pass")
 _ON_FAIL = ("fail", "skip", "branch")
 
 
-class PAIModelGateOperator(BaseBranchOperator):
+class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
     """Judges a model by its metrics: against bars, and against the model that a service serves now, the champion.
 
     The result is a dict: ``passed``, ``decided_by`` (the metric that decided: the one with the smallest margin in
@@ -42,6 +43,8 @@ class PAIModelGateOperator(BaseBranchOperator):
         bars: by metric ``{"min": 0.9}``, ``{"max": 0.3}`` or both; a number alone is the least value.
         champion_service: name of the service whose model is the champion. When it serves nothing yet, or this very
             model, there is nothing to compare with, and the bars alone decide.
+        champion_model: name of a model in the model registry, instead of ``champion_service``: the champion is its
+            newest approved version, with the metrics that it was registered with.
         compare: by metric ``direction`` (``higher``, the default, or ``lower`` is better) and ``min_improvement``:
             how much better than the champion the model must be. Default 0: as good is enough; below 0 it may be worse.
         missing_champion: what a metric of ``compare`` that is not known of the champion means: ``fail`` (default) or
@@ -50,9 +53,7 @@ class PAIModelGateOperator(BaseBranchOperator):
             ``skip`` skips the tasks right behind this one; ``branch`` follows ``follow_task_ids_if_false``.
         follow_task_ids_if_true: with ``branch``: task ids, or one, to go on with when the model is good enough.
         follow_task_ids_if_false: the same for a model that is not.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; arguments are wrong; a metric is
@@ -60,11 +61,10 @@ class PAIModelGateOperator(BaseBranchOperator):
     """
 
     template_fields: Sequence[str] = (
-        "metrics", "model_uri", "metrics_file", "bars", "champion_service", "compare",
-        "pai_conn_id", "region_id", "workspace_id",
+        "metrics", "model_uri", "metrics_file", "bars", "champion_service", "champion_model", "compare",
+        *PAIBaseOperator.template_fields,
     )  # fmt: skip
     template_fields_renderers = dict.fromkeys(("metrics", "bars", "compare"), "json")
-    ui_color = "#ffe6cc"
 
     def __init__(
         self,
@@ -74,14 +74,12 @@ class PAIModelGateOperator(BaseBranchOperator):
         metrics_file: str = METRICS_FILE,
         bars: Mapping[str, Any] | None = None,
         champion_service: str | None = None,
+        champion_model: str | None = None,
         compare: Mapping[str, Mapping[str, Any]] | None = None,
         missing_champion: Literal["fail", "pass"] = "fail",
         on_fail: Literal["fail", "skip", "branch"] = "fail",
         follow_task_ids_if_true: str | Sequence[str] = (),
         follow_task_ids_if_false: str | Sequence[str] = (),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,14 +88,12 @@ class PAIModelGateOperator(BaseBranchOperator):
         self.metrics_file = metrics_file
         self.bars = bars
         self.champion_service = champion_service
+        self.champion_model = champion_model
         self.compare = compare
         self.missing_champion = missing_champion
         self.on_fail = on_fail
         self.follow_task_ids_if_true = follow_task_ids_if_true
         self.follow_task_ids_if_false = follow_task_ids_if_false
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge the model, and go on as the verdict wants it."""
@@ -126,10 +122,9 @@ class PAIModelGateOperator(BaseBranchOperator):
         from airflow_provider_pai.model.gate.gate import judge, names_of
 
         bars, comparisons, folder = self._checked()
-        connection = {name: getattr(self, name) for name in ("pai_conn_id", "region_id", "workspace_id")}
-        with closing(PAIServiceHook(**connection)) as hook:
+        with closing(PAIServiceHook(**self.connection_arguments)) as hook:
             metrics = self._metrics(hook, folder, names_of(bars, comparisons))
-            champion = self._champion(hook) if comparisons else None
+            champion = (self._approved() if self.champion_model else self._champion(hook)) if comparisons else None
         return judge(
             metrics,
             bars,
@@ -164,8 +159,11 @@ class PAIModelGateOperator(BaseBranchOperator):
             )
         if not self.bars and not self.compare:
             found.append(Problem("bars", "or compare must name a metric; without one every model would pass"))
-        if bool(self.compare) != bool(self.champion_service):
-            found.append(Problem("champion_service", "and compare belong together: whom to compare with, and how"))
+        if self.champion_service and self.champion_model:
+            found.append(Problem("champion_service", "and champion_model are both given: there is one champion"))
+        if bool(self.compare) != bool(self.champion_service or self.champion_model):
+            text = "(or champion_model) and compare belong together: whom to compare with, and how"
+            found.append(Problem("champion_service", text))
         if not re.fullmatch(r"[^/\\]+", str(self.metrics_file)):
             found.append(
                 Problem("metrics_file", f"must be the name of a file in the model's folder, not {self.metrics_file!r}")
@@ -213,6 +211,20 @@ class PAIModelGateOperator(BaseBranchOperator):
         folder, _ = _read_folder(served["model_uri"])
         uri = str(folder or served["model_uri"])
         return Champion(service, uri, served["version"], numbers_in(served["metrics"]))
+
+    def _approved(self) -> Champion | None:
+        """Return the newest approved version of the registered model; None when there is none."""
+        from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+        from airflow_provider_pai.model.gate.arguments import numbers_in
+        from airflow_provider_pai.model.gate.gate import Champion
+
+        name = str(self.champion_model)
+        with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
+            version = registry.newest(name, "Approved")
+        if version is None:
+            return None
+        folder, _ = _read_folder(version.uri)
+        return Champion("", str(folder or version.uri), version.name, numbers_in(version.metrics), name)
 
 
 def _read_folder(uri: str | None) -> tuple[OssUri | None, list[Problem]]:

@@ -7,8 +7,8 @@ from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
 
-class PAIJanitorOperator(BaseOperator):
+class PAIJanitorOperator(PAIBaseOperator):
     """Lists, and on request stops, this deployment's active jobs whose task instance is over.
 
     There are none unless something was killed that nothing could be done after: a triggerer right before its task was
@@ -30,37 +30,30 @@ class PAIJanitorOperator(BaseOperator):
     Args:
         stop: True stops them. Default False: they are only listed.
         min_age: jobs younger than this are left out. Default 10 minutes.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
     """
 
-    template_fields: Sequence[str] = ("pai_conn_id", "region_id", "workspace_id")
-    ui_color = "#ffe6cc"
+    flags: Sequence[str] = ("stop",)
 
     def __init__(
         self,
         *,
         stop: bool = False,
         min_age: timedelta = timedelta(minutes=10),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.stop = stop
+        self.stop = as_flag(stop)
         self.min_age = min_age
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Find the orphans."""
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
-        hook = PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = PAITrainingHook(**self.connection_arguments)
         with airflow_errors(), closing(hook):
+            if problems := self._flag_problems():
+                raise SpecError(problems)
             found = hook.orphans(min_age=self.min_age)
             for orphan in found:
                 self.log.warning(

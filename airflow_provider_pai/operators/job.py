@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.names import MODEL_CHANNEL
@@ -26,13 +27,10 @@ if TYPE_CHECKING:
 _DEFER_PADDING = timedelta(minutes=5)
 
 
-class PAIJobOperator(BaseOperator):
+class PAIJobOperator(PAIBaseOperator):
     """Sees one job of its task attempt to its end: waits here or in the triggerer, and never leaves it orphaned.
 
     Args:
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
             just begun or changed is looked at sooner. Default 10.
@@ -44,18 +42,15 @@ class PAIJobOperator(BaseOperator):
             end the same way: the command failed, there is no such image, a permission is missing. Default: only
             wrong arguments and refused credentials do so. From Airflow 3.3 on, ``retry_policy=PAIRetryPolicy()``
             does the same and lets a job that found no capacity wait longer.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
     """
 
-    template_fields: Sequence[str] = ("pai_conn_id", "region_id", "workspace_id")
     operator_extra_links = (PAITrainingJobLink(),)
-    ui_color = "#ffe6cc"
+    flags: Sequence[str] = ("wait_for_completion", "deferrable", "fail_fast")
 
     def __init__(
         self,
         *,
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         wait_for_completion: bool = True,
         poll_interval: float = 10.0,
         outage_limit: float = 3600.0,
@@ -65,16 +60,13 @@ class PAIJobOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
-        self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.outage_limit = outage_limit
+        self.wait_for_completion = as_flag(wait_for_completion)
+        self.poll_interval = as_number(poll_interval)
+        self.outage_limit = as_number(outage_limit)
         # The name without an underscore is a method of Airflow's.
         self._on_kill = on_kill
-        self.deferrable = deferrable
-        self.fail_fast = fail_fast
+        self.deferrable = as_flag(deferrable)
+        self.fail_fast = as_flag(fail_fast)
         self._job_id: str | None = None
         self._owner: JobOwner | None = None
         self._log_shown = False
@@ -85,7 +77,7 @@ class PAIJobOperator(BaseOperator):
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
-        return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAITrainingHook(**self.connection_arguments)
 
     def _owner_in(self, context: Context) -> JobOwner:
         return owner_of(context["ti"], self.retries or 0)
@@ -164,9 +156,7 @@ class PAIJobOperator(BaseOperator):
         deadline = deadline_of(context["ti"], self.execution_timeout)
         trigger = PAITrainingTrigger(
             job_id=job.job_id,
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            **self.connection_arguments,
             poll_interval=self.poll_interval,
             outage_limit=self.outage_limit,
             stop_on_kill=self._on_kill == "stop",

@@ -7,8 +7,7 @@ from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.hooks.services import PAIServiceHook
 
 
-class PAIDeleteServiceOperator(BaseOperator):
+class PAIDeleteServiceOperator(PAIBaseOperator):
     """Deletes a service, or all services of a group, and waits until they are gone; what is gone already is no error.
 
     The task's result is the list of the names of the services that it has deleted.
@@ -30,18 +29,15 @@ class PAIDeleteServiceOperator(BaseOperator):
             make them. Default False.
         poll_interval: seconds between two looks. Default 5.
         timeout: seconds that the deletion of each service may take. Default 600.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: wrong arguments or wrong credentials.
         ServiceError: a service is still there.
     """
 
-    template_fields: Sequence[str] = ("service_name", "pai_conn_id", "region_id", "workspace_id")
-    ui_color = "#ffe6cc"
+    template_fields: Sequence[str] = ("service_name", *PAIBaseOperator.template_fields)
+    flags: Sequence[str] = ("group",)
 
     def __init__(
         self,
@@ -50,19 +46,13 @@ class PAIDeleteServiceOperator(BaseOperator):
         group: bool = False,
         poll_interval: float = 5.0,
         timeout: float = 600.0,
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.service_name = service_name
-        self.group = group
-        self.poll_interval = poll_interval
-        self.timeout = timeout
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.group = as_flag(group)
+        self.poll_interval = as_number(poll_interval)
+        self.timeout = as_number(timeout)
 
     @cached_property
     def hook(self) -> PAIServiceHook:
@@ -70,7 +60,7 @@ class PAIDeleteServiceOperator(BaseOperator):
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.services import PAIServiceHook
 
-        return PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAIServiceHook(**self.connection_arguments)
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Delete what there is, and wait until it is gone."""
@@ -79,6 +69,7 @@ class PAIDeleteServiceOperator(BaseOperator):
         with airflow_errors(), closing(self.hook) as hook:
             problems = [
                 *name_problems("service_name", self.service_name),
+                *self._flag_problems(),
                 *waiting_problems(self.poll_interval, self.timeout, "leave"),
             ]
             if problems:

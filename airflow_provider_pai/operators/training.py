@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai.base_operator import as_flag
 from airflow_provider_pai.errors import Problem, SpecError
-from airflow_provider_pai.model.names import ARGUMENTS, CHECKPOINTS_CHANNEL
+from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -96,14 +97,11 @@ class PAITrainingOperator(PAIJobOperator):
             the last log lines.
     """
 
-    template_fields: Sequence[str] = (*ARGUMENTS, *PAIJobOperator.template_fields)
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(
-            ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec"),
-            "json",
-        ),
-    }
+    flags: Sequence[str] = (*PAIJobOperator.flags, "dry_run")
+    instance_type: str | None
+    outputs: Mapping[str, str] | None
+    checkpoints_path: str | None
+    base_job_name: str | None
 
     def __init__(
         self,
@@ -145,41 +143,21 @@ class PAITrainingOperator(PAIJobOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.command = command
-        self.source_dir = source_dir
-        self.image_uri = image_uri
-        self.image = image
-        self.algorithm_name = algorithm_name
-        self.algorithm_version = algorithm_version
-        self.algorithm_provider = algorithm_provider
-        self.job_type = job_type
-        self.instance_type = instance_type
-        self.instance_count = instance_count
-        self.instance_spec = instance_spec
-        self.resource_id = resource_id
-        self.resource_type = resource_type
-        self.spot_spec = spot_spec
-        self.priority = priority
-        self.user_vpc_config = user_vpc_config
-        self.experiment_config = experiment_config
-        self.settings = settings
-        self.role_arn = role_arn
-        self.credential_config = credential_config
-        self.hyperparameters = hyperparameters
-        self.inputs = inputs
-        self.outputs = outputs
-        self.output_path = output_path
-        self.checkpoints_path = checkpoints_path
-        self.base_job_name = base_job_name
-        self.max_run_time = max_run_time
-        self.environments = environments
-        self.requirements = requirements
-        self.labels = labels
-        self.metric_definitions = metric_definitions
-        self.model_asset = self._register_outlet(model_asset)
-        self.description = description
+        self._keep(self.spec_arguments, locals())
         # The name without an underscore is a method of Airflow's.
-        self._dry_run = dry_run
+        self._dry_run = as_flag(dry_run)
+        self.model_asset = self._register_outlet(model_asset)
+
+    spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
+    """What is said of the job itself: the members of its spec."""
+    template_fields: Sequence[str] = (*spec_arguments, *PAIJobOperator.template_fields)
+    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
+        "command": "bash",
+        **dict.fromkeys(
+            ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec"),
+            "json",
+        ),
+    }
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
@@ -212,9 +190,9 @@ class PAITrainingOperator(PAIJobOperator):
         from airflow_provider_pai.model.training.arguments import read_spec
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
-        arguments = {name: getattr(self, name) for name in ARGUMENTS}
+        arguments = {name: getattr(self, name) for name in self.spec_arguments}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
-        problems += waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)
+        problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, Problem, ServiceError, SpecError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _DEFER_PADDING = timedelta(minutes=5)
 
 
-class PAIServiceSensor(BaseSensorOperator):
+class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
     """Waits until a service has a status.
 
     A service that does not exist may still come, and is waited for.
@@ -38,10 +39,8 @@ class PAIServiceSensor(BaseSensorOperator):
             that is gone.
         outage_limit: seconds that EAS may be unreachable, in the triggerer. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every sensor, ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every sensor,
+            ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
 
     Raises:
         AirflowFailException: wrong arguments.
@@ -49,8 +48,8 @@ class PAIServiceSensor(BaseSensorOperator):
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = ("service_name", "target_status", "pai_conn_id", "region_id", "workspace_id")
-    ui_color = "#ffe6cc"
+    template_fields: Sequence[str] = ("service_name", "target_status", *PAIBaseOperator.template_fields)
+    flags: Sequence[str] = ("deferrable",)
 
     def __init__(
         self,
@@ -59,19 +58,13 @@ class PAIServiceSensor(BaseSensorOperator):
         target_status: str = "Running",
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.service_name = service_name
         self.target_status = target_status
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
@@ -86,9 +79,7 @@ class PAIServiceSensor(BaseSensorOperator):
         trigger = PAIServiceTrigger(
             service_name=self.service_name,
             awaited=asdict(condition),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            **self.connection_arguments,
             poll_interval=float(self.poke_interval),
             deadline=(datetime.now(UTC) + limit).isoformat(),
             outage_limit=self.outage_limit,
@@ -106,7 +97,7 @@ class PAIServiceSensor(BaseSensorOperator):
         from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
         from airflow_provider_pai.model.serving.wait import WaitResult
 
-        hook = PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = PAIServiceHook(**self.connection_arguments)
         with closing(hook):
             try:
                 seen = hook.find(self.service_name) or ServiceSnapshot(self.service_name, ServiceStatus.DELETED)
@@ -145,7 +136,7 @@ class PAIServiceSensor(BaseSensorOperator):
         from airflow_provider_pai.model.serving.validation import name_problems
         from airflow_provider_pai.model.serving.wait import WaitCondition
 
-        problems = list(name_problems("service_name", self.service_name))
+        problems = [*name_problems("service_name", self.service_name), *self._flag_problems()]
         if self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
             text = f"must be a status that stays ({stay}), not {self.target_status!r}"

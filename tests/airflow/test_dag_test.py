@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.hooks.airflow_state import deployment_name
+from airflow_provider_pai.hooks.environment import environment
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
@@ -204,7 +204,7 @@ def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str
 
 def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:
     hook = PAITrainingHook()
-    nobody = JobOwner(deployment_name(), "tried", "a run that was deleted", "train")
+    nobody = JobOwner(environment().name, "tried", "a run that was deleted", "train")
     orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec(), nobody, "orphan")[0].job_id
     told, output = tried(pai, tmp_path)
     assert "trained" in output

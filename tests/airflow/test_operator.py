@@ -66,7 +66,7 @@ def raw_job(hook: PAITrainingHook, job_id: str) -> dict[str, Any]:
 
 def jobs_of(pai: LocalPAI, hook: PAITrainingHook, attempt: Attempt) -> list[Any]:
     call = list_training_jobs(
-        hook.config.workspace_id, start_time=utc_now() - LOOK_BACK, labels=owner_of(attempt, 0).filter()
+        hook.config.workspace_id, start_time=utc_now() - LOOK_BACK, labels=owner_of(attempt, 0).filters()[0]
     )
     return list(hook.client.send(call).items)
 
@@ -143,10 +143,10 @@ def test_without_waiting_the_task_returns_at_once(pai: LocalPAI, hook: PAITraini
     hook.stop(value["job_id"])
 
 
-def test_a_failed_job_fails_the_task_with_reason_and_last_log_lines(pai: LocalPAI) -> None:
+def test_a_failed_job_fails_the_task_with_its_reason_and_keeps_its_last_log_lines(pai: LocalPAI) -> None:
     with pytest.raises(JobFailedError, match="ended as Failed") as failure:
         training(command="echo before; echo the reason is here >&2; exit 3").execute(Attempt().context)
-    assert "the reason is here" in str(failure.value)
+    assert failure.value.log_tail[-1] == "the reason is here"
     assert failure.value.snapshot.status == JobStatus.FAILED
 
 

@@ -18,15 +18,15 @@ _PATIENCE = 15.0
 def violations(trial: Trial, hook: PAITrainingHook) -> Iterator[str]:
     """Yield what a trial has broken; waits until what was asked to end has ended."""
     identity = owner_of(trial.last, trial.retries)
-    active = _active(hook, identity.filter())
+    active = _active(hook, identity.filters()[0])
     if active and trial.orphaned:
         # The last try was killed: nobody of ours was left. Airflow fails the task, and the janitor comes by.
         for orphan in hook.orphans(min_age=timedelta(0), state_of=lambda _, run, *__: _state(run, trial)):
             hook.stop(orphan.job.job_id)
-        active = _active(hook, identity.filter())
+        active = _active(hook, identity.filters()[0])
     if active:
         yield f"still active after the task's end: {[job.job_id for job in active]}"
-    jobs = hook.jobs(identity.filter())
+    jobs = hook.jobs(identity.filters()[0])
     yield from doubles(jobs, calm=trial.calm)
     if trial.value is not None:
         yield from wrong_value(trial.value, jobs)

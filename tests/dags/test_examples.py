@@ -153,7 +153,7 @@ def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
     model_uri = airflow.api.xcom(trained.task("train"), "model_uri")
     verdict = airflow.api.xcom(run.task("gate"))
     assert verdict["values"] == airflow.api.xcom(trained.task("train"), "metrics")
-    assert "nothing is served yet" in verdict["reason"]
+    assert "no champion to compare with yet" in verdict["reason"]
     service = airflow.api.xcom(run.task("deploy"))
     assert service["model_uri"] == model_uri
     rows = table_rows(20)

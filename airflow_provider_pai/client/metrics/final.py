@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
@@ -10,11 +11,12 @@ from airflow_provider_pai.api.answer import Page
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import Point, list_training_job_metrics
 from airflow_provider_pai.client.logs.tail import pages_from_end
-from airflow_provider_pai.client.metrics.safe_regex import last_values
+from airflow_provider_pai.client.metrics.safe_regex import last_texts
 from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.metric_series import Series, series_of
+from airflow_provider_pai.model.training.metric_text import metric_value, no_value_reason
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 SERIES_PAGES = 100
@@ -37,18 +39,19 @@ def _points(job_id: str, page: int) -> Call[Page[Point]]:
     return list_training_job_metrics(job_id, page=page)
 
 
-def metrics_from_log(
-    client: Sender, job: JobSnapshot, regexes: Mapping[str, str], warn: Callable[..., None]
-) -> Iterator[tuple[str, float]]:
-    """Find the last value of metrics in the job's log: PAI may keep none although lines match, seen in the field.
+def texts_from_log(
+    client: Sender, job: JobSnapshot, regexes: Mapping[str, str], give_up: Callable[[str], None]
+) -> Iterator[tuple[str, str]]:
+    """Find the last text of metrics in the job's log: PAI may keep none although lines match, seen in the field.
 
-    Yields name and value as they are found. Of several instances, the first one with a value counts.
+    Yields name and text as they are found; a text need not be a number. Of several instances, the first one with a
+    text counts.
 
     Args:
         client: sends the calls.
         job: the job, as GetTrainingJob answered it.
         regexes: regular expression of each metric.
-        warn: called as a logger's ``warning`` when a regular expression takes too long.
+        give_up: is given the name of each metric whose regular expression takes too long.
 
     Raises:
         PAIError: the log can't be read.
@@ -56,14 +59,14 @@ def metrics_from_log(
     """
     missing = dict(regexes)
 
-    def give_up(name: str) -> None:
-        warn("Metric %s is not read from the log: its regex takes too long", name)
+    def leave_out(name: str) -> None:
+        give_up(name)
         del missing[name]
 
     for instance in job.instances if job.instance_count > 1 else ("",):
         for page in islice(pages_from_end(client, job.job_id, instance), LOG_PAGES):
-            for name, value in last_values(missing, page, give_up).items():
-                yield name, value
+            for name, text in last_texts(missing, page, leave_out).items():
+                yield name, text
                 del missing[name]
             if not missing:
                 return
@@ -74,7 +77,9 @@ def whole_metrics(
 ) -> dict[str, float]:
     """Return the last value of each metric of a job that has ended, and tell how each went.
 
-    What can't be read is told and left out: it fails no task.
+    PAI's own last value counts; where it has none, the last one that the log shows, else the last one of the series. A
+    metric whose last value is no finite number has none: an older one never stands for it. What can't be read is told
+    and left out: it fails no task.
 
     Args:
         client: sends the calls.
@@ -82,24 +87,76 @@ def whole_metrics(
         tell: is given a line about each metric.
         warn: called as a logger's ``warning``.
     """
-    metrics = dict(job.metrics)
-    if not metrics and not job.metric_regexes:
-        return metrics
-    try:
-        for series in metric_series(client, job.job_id):
-            tell(f"Metric {series}")
-            metrics.setdefault(series.name, series.values[-1])
-    except PAIError as error:
-        warn("The series of the metrics of job %s can't be read (%s)", job.job_id, error)
-    missing = {name: regex for name, regex in job.metric_regexes.items() if name not in metrics}
-    if not missing or not job.is_success:
-        return metrics
-    try:
-        for name, value in metrics_from_log(client, job, missing, warn):
-            tell(f"Metric {name}: {value:g}, from the log, because PAI has no value")
-            metrics[name] = value
-    except (PAIError, OSError) as error:
-        warn("Metrics of job %s can't be read from its log (%s)", job.job_id, error)
-    if without := [name for name in missing if name not in metrics]:
-        warn("Metrics without a value: %s", ", ".join(without))
-    return metrics
+    if not job.metrics and not job.metrics_without_value and not job.metric_regexes:
+        return {}
+    found = _Metrics(dict(job.metrics), set(job.metrics_without_value), tell, warn)
+    series = found.read_series(client, job.job_id)
+    if job.is_success:
+        found.read_log(client, job)
+    found.add_last_of(series)
+    if job.is_success:
+        found.warn_of_missing(job.metric_regexes)
+    return found.values
+
+
+@dataclass
+class _Metrics:
+    """What is known of a job's metrics so far."""
+
+    values: dict[str, float]
+    without_value: set[str]
+    tell: Callable[[str], None]
+    warn: Callable[..., None]
+    unread: set[str] = field(default_factory=set)
+
+    def read_series(self, client: Sender, job_id: str) -> list[Series]:
+        try:
+            found = metric_series(client, job_id)
+        except PAIError as error:
+            self.warn("The series of the metrics of job %s can't be read (%s)", job_id, error)
+            return []
+        for series in found:
+            if series.last_text is not None:
+                self._drop(series.name, series.last_text)
+            else:
+                self.tell(str(series))
+        return found
+
+    def read_log(self, client: Sender, job: JobSnapshot) -> None:
+        known = self.values.keys() | self.without_value
+        missing = {name: regex for name, regex in job.metric_regexes.items() if name not in known}
+        if not missing:
+            return
+        try:
+            for name, text in texts_from_log(client, job, missing, self._give_up):
+                self._take(name, text)
+        except (PAIError, OSError) as error:
+            self.unread.update(missing)
+            self.warn("Metrics of job %s can't be read from its log (%s)", job.job_id, error)
+
+    def add_last_of(self, series: Iterable[Series]) -> None:
+        """Take the last value of series, but of those of which the log may tell another."""
+        for each in series:
+            if each.last is not None and each.name not in self.without_value | self.unread:
+                self.values.setdefault(each.name, each.last)
+
+    def warn_of_missing(self, names: Iterable[str]) -> None:
+        if without := [name for name in names if name not in self.values]:
+            self.warn("Metrics without a value: %s", ", ".join(without))
+
+    def _give_up(self, name: str) -> None:
+        self.unread.add(name)
+        self.warn("Metric %s is not read from the log: its regex takes too long", name)
+
+    def _take(self, name: str, text: str) -> None:
+        value = metric_value(text)
+        if value is None:
+            self._drop(name, text)
+        else:
+            self.tell(f"Metric {name}: {value:g}, from the log, because PAI has no value")
+            self.values[name] = value
+
+    def _drop(self, name: str, text: str) -> None:
+        self.without_value.add(name)
+        self.values.pop(name, None)
+        self.warn("%s", no_value_reason(name, text))

@@ -7,26 +7,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-LONGEST_MATCHED = 4096
-"""Characters of a line that are looked at: what a regular expression costs may grow with their square."""
+from airflow_provider_pai.model.training.metric_text import searched_texts
+
 _MATCH_SECONDS = 2.0
 _MATCHER = """\
-import json, math, re, signal, sys
-def value(regex, lines):
-    for line in reversed(lines):
-        for text in reversed(regex.findall(line)):
-            try:
-                number = float(text)
-            except (TypeError, ValueError):
-                continue
-            if math.isfinite(number):
-                return number
+import json, re, signal, sys
+def last(regex, texts):
+    for text in reversed(texts):
+        found = regex.findall(text)
+        if found:
+            return found[-1] if isinstance(found[-1], str) else " ".join(found[-1])
 signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
-regexes, lines = json.load(sys.stdin)
+regexes, texts = json.load(sys.stdin)
 for text in regexes:
     signal.setitimer(signal.ITIMER_VIRTUAL, float(sys.argv[1]))
     try:
-        found = value(re.compile(text), lines)
+        found = last(re.compile(text), texts)
     except re.error:
         found = None
     signal.setitimer(signal.ITIMER_VIRTUAL, 0)
@@ -36,13 +32,15 @@ for text in regexes:
 ends when one expression takes too much of the processor's time."""
 
 
-def last_values(
+def last_texts(
     regexes: Mapping[str, str], lines: Sequence[str], give_up: Callable[[str], None], seconds: float = _MATCH_SECONDS
-) -> dict[str, float]:
-    """Return the last number that each regular expression finds; without those that find none.
+) -> dict[str, str]:
+    """Return the last text that each regular expression finds, be it a number or not; without those that find none.
+
+    Lines are searched as local PAI searches them: segment by segment, and of a long one the end.
 
     Args:
-        regexes: by name; the one group of each is the number.
+        regexes: by name; the one group of each is the value.
         lines: where to look, oldest first.
         give_up: is given the name of each regular expression that takes too long.
         seconds: of processor time that one may take for all lines.
@@ -50,22 +48,23 @@ def last_values(
     Raises:
         OSError: there can't be a process now.
     """
-    found: dict[str, float] = {}
+    found: dict[str, str] = {}
+    texts = [text for line in lines for text in searched_texts(line)]
     waiting = list(regexes)
     while waiting:
-        answers = _matched([regexes[name] for name in waiting], lines, seconds)
-        found.update((name, value) for name, value in zip(waiting, answers, strict=False) if value is not None)
+        answers = _matched([regexes[name] for name in waiting], texts, seconds)
+        found.update((name, text) for name, text in zip(waiting, answers, strict=False) if text is not None)
         waiting = waiting[len(answers) :]
         if waiting:
             give_up(waiting.pop(0))
     return found
 
 
-def _matched(regexes: Sequence[str], lines: Sequence[str], seconds: float) -> list[float | None]:
+def _matched(regexes: Sequence[str], texts: Sequence[str], seconds: float) -> list[str | None]:
     """Return the answers of the regular expressions up to the first one that takes too long."""
     matcher = subprocess.run(
         [sys.executable, "-I", "-c", _MATCHER, str(seconds)],
-        input=json.dumps([regexes, [line[:LONGEST_MATCHED] for line in lines]]).encode(),
+        input=json.dumps([regexes, texts]).encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         check=False,

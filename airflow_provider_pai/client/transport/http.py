@@ -28,7 +28,7 @@ from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, Serve
 
 USER_AGENT = f"airflow-provider-pai/{__version__}"
 _CLOCK_WRONG = "InvalidTimeStamp.Expired"
-_SIGN_AGAIN = frozenset({_CLOCK_WRONG, "SignatureNonceUsed"})
+_NONCE_USED = "SignatureNonceUsed"
 _CONNECTIONS = 8
 _WAIT_FIRST, _WAIT_MOST = 0.5, 30.0
 
@@ -155,10 +155,13 @@ def may_repeat(idempotent: bool, error: BaseException) -> bool:
     """Whether a call that failed so is worth sending again, and safe to.
 
     A throttled request was not carried out, nor one whose signature was out of date; a failed server or a lost answer
-    leaves that open.
+    leaves that open, and so does a nonce that was used: something on the way has sent the request twice, and the first
+    one may have been carried out.
     """
-    if isinstance(error, ThrottledError) or (isinstance(error, APIError) and error.code in _SIGN_AGAIN):
+    if isinstance(error, ThrottledError) or (isinstance(error, APIError) and error.code == _CLOCK_WRONG):
         return True
+    if isinstance(error, APIError) and error.code == _NONCE_USED:
+        return idempotent
     if isinstance(error, TransportError):
         return idempotent or not error.sent
     return idempotent and isinstance(error, ServerError)

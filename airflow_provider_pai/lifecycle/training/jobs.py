@@ -11,9 +11,9 @@ from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import APIError, NotFoundError, PAIError
+from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.log import Log
-from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPING_LABEL
+from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPING, STOPPING_LABEL
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import builtins
 
     from airflow_provider_pai.model.training.status import JobSnapshot
+
+LABEL_RIGHT = "paistudio:UpdateTrainingJobLabels"
+"""RAM action of the call that labels a job."""
 
 
 class TrainingJobs:
@@ -61,7 +64,7 @@ class TrainingJobs:
             status: only jobs in this status.
 
         Raises:
-            ProtocolError: the list is incomplete, so that a job may be missing.
+            ProtocolError: the list is incomplete; "there is no job" leads to a new one, so it must be certain.
         """
         since = utc_now() - LOOK_BACK
 
@@ -70,11 +73,12 @@ class TrainingJobs:
                 self._workspace_id, start_time=since, labels=labels, status=status, page=number
             )
 
-        return list_all(self._client, page)
+        # A job that is created meanwhile moves others to the next page: they come twice.
+        return [*{job.job_id: job for job in list_all(self._client, page)}.values()]
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""
-        self.label(job_id, {STOPPING_LABEL: "true"})
+        self.label(job_id, {STOPPING_LABEL: STOPPING}, "another copy of the task may go on with it while it ends")
         try:
             self._client.send(calls.stop_training_job(job_id))
         except NotFoundError:
@@ -84,9 +88,20 @@ class TrainingJobs:
             if is_passing(error) or not self.get(job_id).is_terminal:
                 raise
 
-    def label(self, job_id: str, labels: Mapping[str, str]) -> None:
-        """Put labels on a job; they make races rarer, so a failure is told and nothing more."""
+    def label(self, job_id: str, labels: Mapping[str, str], risk: str) -> bool:
+        """Put labels on a job; tell whether they are there now.
+
+        Labels make races rarer, so a failure is logged and nothing more.
+
+        Args:
+            job_id: the job.
+            labels: names and values.
+            risk: what may happen without them.
+        """
         try:
             self._client.send(calls.update_training_job_labels(job_id, labels), attempts=2)
         except PAIError as error:
-            self._log.info("Job %s could not be labelled (%s)", job_id, error)
+            advice = f". Give the RAM user the right {LABEL_RIGHT}" if isinstance(error, AuthError) else ""
+            self._log.warning("Job %s could not be labelled, so %s%s (%s)", job_id, risk, advice, error)
+            return False
+        return True

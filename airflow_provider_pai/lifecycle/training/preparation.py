@@ -29,6 +29,8 @@ from airflow_provider_pai.errors import NotFoundError, PAIError, Problem, SpecEr
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.images.image import Image, ImageQuery
+from airflow_provider_pai.model.training.fingerprint import fingerprint
+from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri, local_path, may_be_folder
 
@@ -65,6 +67,7 @@ class JobPreparation:
         self._log = log
         self._images: dict[ImageQuery, Image] = {}
         self._artifacts: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
 
     @contextmanager
     def start(self, spec: TrainingJobSpec) -> Iterator[PreparationFutures]:
@@ -144,6 +147,18 @@ class JobPreparation:
             requirements=tuple(dict.fromkeys(requirements)),
         )
 
+    def fingerprint(self, spec: TrainingJobSpec, owner: JobOwner) -> str:
+        """Return what tells a job apart from one with other arguments or other source code.
+
+        Args:
+            spec: the job as its author describes it.
+            owner: the attempt.
+        """
+        source = spec.source_dir or ""
+        if source and not source.startswith("oss://"):
+            source = self._digests.get(source) or read_source(source).digest
+        return fingerprint(spec, owner.task_key, source)
+
     @cached_property
     def _storage(self) -> OssUri:
         return default_storage(self._client, self._config)
@@ -195,6 +210,7 @@ class JobPreparation:
             return CodeLocation(uri.bucket, uri.key, uri.endpoint or self._config.code_endpoint)
         if upload:
             code = source.result() if source else read_source(spec.source_dir)
+            self._digests[spec.source_dir] = code.digest
             return self._oss.upload_source(code, self._storage, self._log.info)
         return source_location(spec.source_dir, self._storage, self._config.code_endpoint)
 

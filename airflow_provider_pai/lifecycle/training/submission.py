@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from airflow_provider_pai.client.logs.checkpoint import constant_labels
-from airflow_provider_pai.client.transport.http import is_passing
-from airflow_provider_pai.errors import PAIError, ProtocolError
+from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
+from airflow_provider_pai.errors import (
+    APIError,
+    PAIError,
+    ProtocolError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+)
 from airflow_provider_pai.lifecycle.log import Log
+from airflow_provider_pai.lifecycle.training.job_finder import JobFinder
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.preparation import NOTHING_BEGUN, JobPreparation
+from airflow_provider_pai.model.training.fingerprint import FINGERPRINT_LABEL, changed_arguments
 from airflow_provider_pai.model.training.ownership import (
-    GENERATION_LABEL,
+    KEY_LABEL,
+    MAX_TRIES_LABEL,
     TRY_LABEL,
     JobOwner,
-    jobs_being_stopped,
     jobs_to_stop,
     label_number,
     plan_adoption,
@@ -26,17 +36,14 @@ from airflow_provider_pai.model.training.ownership import (
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus, moment
 
-LIST_LAG_PAUSES = (1.0, 3.0, 6.0)
-"""Seconds before each further look for a job that may just have been created: a list may lag behind [inferred]."""
-
-
-STOP_LOOKS, STOP_PAUSE, STOP_AGAIN = 30, 2.0, 10
-"""How often, and every how many seconds, a job that is being stopped is looked at before another one is submitted; and
-after how many looks it is stopped once more."""
 DUPLICATE_WINDOW = timedelta(hours=1)
 """How much older a copy's job may be than this attempt's; an older success is of a deleted run."""
 LOOK_AGAIN_SECONDS = 1.0
 """After so long a preparation another look is worth a request before the job is created."""
+DUPLICATES_LIMIT = 120.0
+"""Seconds that an outage may keep the look for duplicates away; meanwhile no person sees the job."""
+NONCE_USED = "SignatureNonceUsed"
+"""PAI has seen this very request already: something on the way has sent it twice, and the first may have worked."""
 
 
 class Submission:
@@ -50,7 +57,8 @@ class Submission:
         sleep: waits, in seconds.
 
     Attributes:
-        unsettled: whether a create was sent and its job given to nobody yet: there may be one that nobody looks after.
+        unsettled: whether a create was sent and its job handed to no task yet: there may be one without an owner.
+        unstopped: ids of jobs whose stop was refused.
     """
 
     def __init__(
@@ -65,17 +73,20 @@ class Submission:
         self._preparation = preparation
         self._workspace_id = workspace_id
         self._log = log
-        self._sleep = sleep
-        self._over: set[JobOwner] = set()
+        self._finder = JobFinder(jobs, log, sleep)
         self.unsettled = False
+        self.unstopped: set[str] = set()
 
-    def submit_or_adopt(self, spec: TrainingJobSpec, owner: JobOwner, job_name: str) -> tuple[JobSnapshot, bool]:
+    def submit_or_adopt(
+        self, spec: TrainingJobSpec, owner: JobOwner, job_name: str, outage_limit: float = OUTAGE_LIMIT
+    ) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of a task attempt exists.
 
         Args:
             spec: the job.
             owner: the attempt; its labels are put on the job.
             job_name: name of the job, if one must be created.
+            outage_limit: seconds that PAI may be unreachable.
 
         Returns:
             The job, and whether it existed already.
@@ -83,26 +94,31 @@ class Submission:
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
+        self._finder.outage_limit = outage_limit
         # A later try may find a job to adopt, and then has no need of anything else.
         with self._preparation.start(spec) if owner.is_first_try else nullcontext(NOTHING_BEGUN) as begun:
-            found = self._wait_for_stops(owner)
+            found = self._finder.first_look(owner)
             began = time.time()
+            self._stop_left_behind(owner, found)
             if adopted := self._adopt(owner, found):
+                self._warn_of_changes(spec, owner, adopted)
                 return adopted, True
             known = {job.job_id for job in found}
             wanted = self._keep_image(spec, owner, found)
-            ready = self._preparation.prepare(wanted, job_name, owner.key, begun=begun)
-            if time.time() - began > LOOK_AGAIN_SECONDS and (adopted := self._adopt(owner, self.jobs_of(owner), known)):
-                # While the code was uploaded, or this process slept, another copy of the attempt was quicker.
+            ready = self._finder.ask(owner, lambda: self._preparation.prepare(wanted, job_name, owner.key, begun=begun))
+            is_slow = time.time() - began > LOOK_AGAIN_SECONDS
+            # While the code was uploaded, or this process slept, another copy of the attempt may have been quicker.
+            if is_slow and (adopted := self._adopt(owner, self._finder.look(owner), known)):
                 return adopted, True
-            created = self._create(replace(ready, labels={**ready.labels, **owner.labels()}), owner)
+            labels = {FINGERPRINT_LABEL: self._preparation.fingerprint(spec, owner), **owner.labels()}
+            created = self._create(replace(ready, labels={**ready.labels, **labels}), owner)
             kept = self._resolve_duplicates(created, owner, known)
             self.unsettled = False
             return kept, kept.job_id != created.job_id
 
     def adopt(self, owner: JobOwner) -> JobSnapshot | None:
         """Return the job of this attempt when there is one, and stop jobs that older generations left behind."""
-        return self._adopt(owner, self.jobs_of(owner))
+        return self._adopt(owner, self._finder.look(owner))
 
     def adopt_duplicate(self, owner: JobOwner, job_id: str) -> JobSnapshot | None:
         """Return the job that a live copy of this attempt has kept, after it has stopped this one's.
@@ -111,7 +127,7 @@ class Submission:
             owner: the attempt.
             job_id: the job that was stopped.
         """
-        jobs = self.jobs_of(owner)
+        jobs = self._finder.look(owner)
         mine = next((moment(job.created) for job in jobs if job.job_id == job_id), None)
         since = mine - DUPLICATE_WINDOW if mine else None
         old = {job.job_id for job in jobs if since is None or (moment(job.created) or since) < since}
@@ -124,14 +140,31 @@ class Submission:
             owner: the attempt.
             job_id: its job, when it is known; a list may lag behind its creation.
         """
-        self._over.add(owner)
+        self._finder.end(owner)
         if job_id is not None:
             # First, since a list may be slow, and Airflow gives little time.
-            self._stop_own(owner, [self._jobs.get(job_id)])
-        jobs = self.jobs_of(owner)
+            self._stop_own(owner, self._get_if_possible(job_id))
+        jobs = self._finder.list(owner)
         if not self._stop_own(owner, jobs) and self.unsettled:
             # Killed in the middle of a create, which PAI may carry out all the same.
-            any(self._stop_own(owner, later) for later in self._later_looks(owner))
+            any(self._stop_own(owner, later) for later in self._finder.later_looks(owner))
+
+    def _get_if_possible(self, job_id: str) -> list[JobSnapshot]:
+        try:
+            return [self._jobs.get(job_id)]
+        except PAIError as error:
+            self._log.warning("Job %s can't be read (%s); looking for it in the list", job_id, error)
+            return []
+
+    def stop_remaining(self) -> tuple[str, ...]:
+        """Stop the jobs whose stop was refused before; return the ids of those that are refused again."""
+        for job_id in sorted(self.unstopped):
+            self._stop(job_id)
+        return tuple(sorted(self.unstopped))
+
+    def jobs_of(self, owner: JobOwner) -> list[JobSnapshot]:
+        """Return the jobs of a task instance, of all generations."""
+        return self._finder.list(owner)
 
     def _stop_own(self, owner: JobOwner, jobs: Sequence[JobSnapshot]) -> bool:
         """Stop those of the jobs that are this attempt's; tell whether there were any."""
@@ -140,34 +173,33 @@ class Submission:
             self._jobs.stop(job.job_id)
         return bool(own)
 
-    def jobs_of(self, owner: JobOwner) -> list[JobSnapshot]:
-        """Return the jobs of a task instance, of all generations."""
-        return self._jobs.list(owner.filter())
+    def _stop(self, job_id: str) -> bool:
+        """Stop a job; one whose stop is refused is kept in mind."""
+        try:
+            self._jobs.stop(job_id)
+        except PAIError as error:
+            self._log.warning("Job %s could not be stopped (%s)", job_id, error)
+            self.unstopped.add(job_id)
+            return False
+        self.unstopped.discard(job_id)
+        return True
 
-    def _wait_for_stops(self, owner: JobOwner) -> list[JobSnapshot]:
-        """Return the jobs when none of this generation is being stopped any more.
+    def _stop_left_behind(self, owner: JobOwner, jobs: Sequence[JobSnapshot]) -> None:
+        """Stop what other generations of the task left running, before a job is submitted beside it.
 
-        Until then both would be paid for, and the one that is being stopped may still be quicker and succeed.
+        Raises:
+            PAIError: one can't be stopped; nothing was submitted.
         """
-        jobs = self.jobs_of(owner)
-        for look in range(STOP_LOOKS):
-            leaving = jobs_being_stopped(owner, jobs)
-            if not leaving:
-                break
-            if look % STOP_AGAIN == 0:
-                self._stop_again(leaving)
-            self._sleep(STOP_PAUSE)
-            jobs = self.jobs_of(owner)
-        return jobs
-
-    def _stop_again(self, jobs: Sequence[JobSnapshot]) -> None:
-        """Stop jobs that are marked as being stopped: the mark may be all that has arrived."""
-        for job in jobs:
-            self._log.info("Waiting until job %s, which is being stopped, has ended", job.job_id)
+        decision = plan_adoption(owner, jobs)
+        for job_id in () if decision.superseded_by else decision.stop:
+            self._log.warning("Stopping job %s, which another attempt or a deleted run of this task left", job_id)
             try:
-                self._jobs.stop(job.job_id)
+                self._finder.ask(owner, partial(self._jobs.stop, job_id), DUPLICATES_LIMIT)
             except PAIError as error:
-                self._log.warning("Job %s could not be stopped (%s)", job.job_id, error)
+                raise PAIError(
+                    f"job {job_id}, which another attempt of this task left, could not be stopped, and nothing was "
+                    f"submitted beside it; stop it in PAI's console, or let the task be retried ({error})"
+                ) from error
 
     def _adopt(
         self, owner: JobOwner, jobs: Sequence[JobSnapshot], known: Collection[str] | None = None
@@ -175,22 +207,46 @@ class Submission:
         """Adopt one of the jobs, if any; ``known`` are those that were there at the first look, None at that look."""
         appeared = [] if known is None else [job.job_id for job in jobs if job.job_id not in known]
         decision = plan_adoption(owner, jobs, appeared)
-        for job_id in decision.stop:
-            self._log.warning("Stopping job %s, which another attempt of this task left behind", job_id)
-            self._jobs.stop(job_id)
+        if known is not None or decision.superseded_by:
+            for job_id in decision.stop:
+                self._log.warning("Stopping job %s, which another copy of this attempt left", job_id)
+                self._stop(job_id)
         if newer := decision.superseded_by:
-            raise PAIError(f"this attempt is over: the task was cleared since, and job {newer.job_id} is the new one's")
-        if decision.adopt and label_number(decision.adopt, TRY_LABEL) < owner.try_number:
-            # From now on an earlier try that is still alive leaves the job alone.
-            # All constant labels go along, should an update replace what was there.
-            labels = constant_labels(decision.adopt)
-            self._jobs.label(decision.adopt.job_id, {**labels, TRY_LABEL: str(owner.try_number)})
+            raise PAIError(f"Superseded: the task was cleared, and job {newer.job_id} belongs to the newer attempt")
+        if decision.adopt:
+            self._claim(owner, decision.adopt)
         return decision.adopt
+
+    def _claim(self, owner: JobOwner, job: JobSnapshot) -> None:
+        """Take a job: from now on an earlier try that is still alive leaves it alone."""
+        is_known = job.labels.get(KEY_LABEL) == owner.key and MAX_TRIES_LABEL in job.labels
+        if is_known and label_number(job, TRY_LABEL) >= owner.try_number:
+            return
+        # All constant labels go along, should an update replace what was there.
+        labels = {**constant_labels(job), **owner.claim()}
+        self._jobs.label(
+            job.job_id, labels, "an earlier copy of this task that is still alive may stop it when it ends"
+        )
+
+    def _warn_of_changes(self, spec: TrainingJobSpec, owner: JobOwner, job: JobSnapshot) -> None:
+        """Say which arguments the adopted job has other values of: its model is not what the task asks for now."""
+        kept = job.labels.get(FINGERPRINT_LABEL)
+        try:
+            changed = changed_arguments(kept, self._preparation.fingerprint(spec, owner)) if kept else None
+        except PAIError as error:
+            self._log.warning("Job %s can't be compared with what the task asks for now (%s)", job.job_id, error)
+            return
+        if changed:
+            text = (
+                "Job %s was submitted with other values of: %s. This try goes on with it as it is; clear the task once "
+                "it has ended to train with the new values"
+            )
+            self._log.warning(text, job.job_id, ", ".join(changed))
 
     def _keep_image(self, spec: TrainingJobSpec, owner: JobOwner, jobs: Sequence[JobSnapshot]) -> TrainingJobSpec:
         """Return the job with the image an earlier try of this generation ran with: a retry must not run another."""
-        earlier = [job for job in jobs if label_number(job, GENERATION_LABEL) == owner.generation]
-        if not earlier or not spec.image:
+        earlier = [job for job in jobs if owner.owns(job) and owner.is_of_generation(job)]
+        if not earlier or not spec.image or owner.is_first_try:
             return spec
         latest = max(earlier, key=lambda job: (job.created, job.job_id))
         try:
@@ -205,17 +261,15 @@ class Submission:
 
     def _create(self, spec: TrainingJobSpec, owner: JobOwner) -> JobSnapshot:
         self.unsettled = True
-        # Looked at after that, so that whoever ends the attempt from now on looks for the job.
-        if owner in self._over:
-            self.unsettled = False
-            raise PAIError("the task is being ended; nothing was submitted")
+        # Looked at after that, so that whatever ends the attempt from now on looks for the job.
         try:
-            job_id = self._jobs.create(spec)
+            job_id = self._finder.ask(owner, lambda: self._create_once(spec, owner))
         except PAIError as error:
-            if not may_have_happened(error):
+            unknown = error.__cause__ if isinstance(error, _UnknownOutcome) else None
+            if not isinstance(unknown, PAIError):
                 self.unsettled = False
                 raise
-            return self._look_after(error, owner, spec.job_name)
+            return self._look_after(unknown, owner, spec.job_name)
         return JobSnapshot(
             job_id,
             JobStatus.CREATING,
@@ -227,50 +281,70 @@ class Submission:
             code_uri=spec.code.uri if spec.code else "",
         )
 
+    def _create_once(self, spec: TrainingJobSpec, owner: JobOwner) -> str:
+        """Create the job.
+
+        Raises:
+            _UnknownOutcome: the create may have happened; the one error that must not lead to another create.
+        """
+        self._finder.check(owner)
+        try:
+            return self._jobs.create(spec)
+        except PAIError as error:
+            if may_have_happened(error):
+                raise _UnknownOutcome(str(error)) from error
+            raise
+
     def _look_after(self, error: PAIError, owner: JobOwner, job_name: str) -> JobSnapshot:
         """The create may have happened although no good answer came: look, with patience, before saying so.
 
         The name holds the moment of the submission, so it tells this job from those of other tries.
         """
         self._log.warning("No usable answer to CreateTrainingJob (%s); looking whether the job exists", error)
-        for jobs in self._later_looks(owner):
+        for jobs in self._finder.later_looks(owner):
             if created := next((job for job in jobs if job.name == job_name), None):
                 return created
         raise error
 
     def _resolve_duplicates(self, created: JobSnapshot, owner: JobOwner, known: Collection[str]) -> JobSnapshot:
-        try:
-            return self._keep_one(created, owner, known)
-        except PAIError as error:
-            if not may_have_happened(error):
-                raise
-            # The job is there; that PAI can't be asked for others now is no reason to give it up.
-            self._log.warning("Can't look for copies of job %s (%s)", created.job_id, error)
-            return created
-
-    def _keep_one(self, created: JobSnapshot, owner: JobOwner, known: Collection[str]) -> JobSnapshot:
         """Look once more: two live copies of one attempt may both have looked before either created its job.
 
         Both see both jobs now, choose the same one and stop the other.
         """
-        for jobs in self._looks(owner):
-            listed = next((job for job in jobs if job.job_id == created.job_id), None)
-            if listed is not None:
-                chosen = self._adopt(owner, jobs, known) or listed
-                return replace(created, status=listed.status) if chosen is listed else chosen
-        self._log.warning("The list of jobs lags: it does not show job %s yet", created.job_id)
-        return created
+        try:
+            listed, jobs = self._see_in_list(created, owner)
+        except PAIError as error:
+            if not (may_have_happened(error) or isinstance(error, ThrottledError)):
+                raise
+            # The job is there; that PAI can't be asked for others now is no reason to give it up.
+            self._log.warning("Can't look for copies of job %s (%s)", created.job_id, error)
+            return created
+        if listed is None:
+            self._log.warning("The list of jobs lags: it does not show job %s yet", created.job_id)
+            return created
+        chosen = self._adopt(owner, jobs, known) or listed
+        return replace(created, status=listed.status) if chosen is listed else chosen
 
-    def _looks(self, owner: JobOwner) -> Iterator[list[JobSnapshot]]:
-        yield self.jobs_of(owner)
-        yield from self._later_looks(owner)
+    def _see_in_list(self, created: JobSnapshot, owner: JobOwner) -> tuple[JobSnapshot | None, Sequence[JobSnapshot]]:
+        """Return a job as the list has it, and the list; None when the list lags behind for too long."""
+        jobs = self._finder.look(owner, DUPLICATES_LIMIT)
+        later = self._finder.later_looks(owner, DUPLICATES_LIMIT)
+        while not (listed := next((job for job in jobs if job.job_id == created.job_id), None)):
+            if (more := next(later, None)) is None:
+                return None, jobs
+            jobs = more
+        return listed, jobs
 
-    def _later_looks(self, owner: JobOwner) -> Iterator[list[JobSnapshot]]:
-        for pause in LIST_LAG_PAUSES:
-            self._sleep(pause)
-            yield self.jobs_of(owner)
+
+class _UnknownOutcome(PAIError):
+    """A create that may have happened; its cause is the error itself."""
 
 
 def may_have_happened(error: PAIError) -> bool:
     """Whether a create that failed so may have made a job all the same."""
-    return getattr(error, "sent", True) and (is_passing(error) or isinstance(error, ProtocolError))
+    if isinstance(error, TransportError):
+        return error.sent
+    if isinstance(error, APIError):
+        is_server = isinstance(error, ServerError) and not isinstance(error, ThrottledError)
+        return is_server or error.code == NONCE_USED
+    return isinstance(error, ProtocolError)

@@ -67,6 +67,7 @@ class _Images:
 
     def labels(self, request: Request) -> Response:
         query = request.query_params
+        one_of(query, "Region", (self.catalog.region_id,))
         rows = filter_by_labels(self.catalog.rows(self._workspace(query)), _label_filter(query, "LabelFilter"))
         labels = label_values(rows, query.get("ImageId"), query.get("LabelKeys"))
         return json_response({"Labels": labels, "TotalCount": len(labels)})

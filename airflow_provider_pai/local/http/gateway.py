@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.http.operations import operations_of
+from airflow_provider_pai.local.http.query_names import unknown_name
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.local.http.schemes import verify
 from airflow_provider_pai.local.http.signed import Signed
@@ -175,6 +176,10 @@ def _check_operation(scope: Scope, signed: Signed) -> None:
         raise ErrorResponse(404, "InvalidVersion", "Specified parameter Version is not valid.")
     if signed.action not in {operation.action for operation in served}:
         raise _no_such_operation()
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if name := unknown_name(signed.version, signed.action, [name for name, _ in query]):
+        message = f"The parameter {name} is not supported: {signed.action} of local PAI has no such parameter."
+        raise ErrorResponse(400, "InvalidParameter", message)
 
 
 def _no_such_operation() -> ErrorResponse:

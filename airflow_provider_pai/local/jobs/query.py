@@ -76,6 +76,16 @@ def read_time_range(query: Mapping[str, str]) -> tuple[str, str]:
     return _time(query, "StartTime"), _time(query, "EndTime")
 
 
+def read_times(query: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
+    """Return StartTime and EndTime; None when they aren't given.
+
+    Raises:
+        ErrorResponse: 400 InvalidParameter, one of them is no ISO 8601 time.
+    """
+    start, end = (datetime.fromisoformat(text) if text else None for text in read_time_range(query))
+    return start, end
+
+
 def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
     start, end = read_time_range(query)
     first, last = start or wire_time(now - _WINDOW), end or wire_time(now)

@@ -33,21 +33,6 @@ VERSION_NAME = re.compile(r"\d+\.\d+\.\d+(_\w+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class RegisteredModel:
-    """A model of the registry.
-
-    Attributes:
-        model_id: PAI's id.
-        name: its name.
-        created: when it was made, as PAI writes it.
-    """
-
-    model_id: str
-    name: str
-    created: str = ""
-
-
-@dataclass(frozen=True)
 class ModelVersion:
     """A version of a registered model.
 
@@ -95,6 +80,23 @@ class ModelVersion:
     def job_id(self) -> str:
         """The training job that made it; empty when the version does not say."""
         return parse_source_id(self.source_id).get("id", "")
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A model of the registry.
+
+    Attributes:
+        model_id: PAI's id.
+        name: its name.
+        created: when it was made, as PAI writes it.
+        latest: its latest version; None when it has none, or where it was not told.
+    """
+
+    model_id: str
+    name: str
+    created: str = ""
+    latest: ModelVersion | None = None
 
 
 def source_id(region_id: str, workspace_id: str, job_id: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_pai.model.training.ownership import LABEL_BYTES
+from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES
 
 LOG_LABEL = "airflow.log"
 """The cursor's label; when one can't hold it, it goes on in ``airflow.log.2`` and so on."""

@@ -41,6 +41,19 @@ def metric_value(text: str) -> float | None:
     return value if isfinite(value) else None
 
 
+def point_value(value: object) -> float | None:
+    """Return the number that a point of a metric has in an answer; None for one that has none, by the same rules."""
+    if isinstance(value, str):
+        return metric_value(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
 def no_value_reason(name: str, text: str) -> str:
     """Return the sentence that tells why a metric has no value.
 

@@ -1,4 +1,4 @@
-"""Which jobs nobody looks after any more."""
+"""Which jobs are left without a task that looks after them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MIN_AGE = timedelta(minutes=10)
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed", "gone"})
 """States in which a task instance looks after no job. All others, unknown ones too, are alive."""
 
-StateOf = Callable[[str, str, str, int], "str | None"]
-"""From DAG, run, task and map index to a task instance's state."""
+StateOf = Callable[..., "str | None"]
+"""From DAG, run, task and map index, and in a loop its region's id and index, to a task instance's state."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def find_orphans(jobs: Iterable[JobSnapshot], deployment: str, before: datetime,
 
     Args:
         jobs: jobs of the workspace.
-        deployment: name of this Airflow deployment.
+        deployment: name of this Airflow environment.
         before: only jobs created before this moment.
         state_of: tells the state of a task instance.
     """
@@ -51,7 +51,7 @@ def find_orphans(jobs: Iterable[JobSnapshot], deployment: str, before: datetime,
         owner = owner_of(job, deployment)
         if owner is None or created is None or created > before or job.is_terminal or DETACHED_LABEL in job.labels:
             continue
-        state = state_of(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        state = state_of(owner.dag_id, owner.run_id, owner.task_id, owner.map_index, *owner.region)
         if state in _ENDED:
             found.append(Orphan(job, owner, str(state)))
     return found

@@ -1,32 +1,37 @@
 """Which task attempt a job belongs to, and what to do about the jobs an attempt finds.
 
-PAI's create call has no client token, so owner is carried by labels of the job.
+PAI's create call has no client token, so ownership is carried by labels of the job.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.model.training.owner_labels import exact_names, read_names, readable
+from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
-RESERVED_PREFIX = "airflow."
-"""Labels that begin so are this package's."""
 KEY_LABEL = "airflow.key"
+MAX_TRIES_LABEL = "airflow.max_tries"
+"""The generation: Airflow keeps the number in its database, and no edit of the DAG file changes it."""
 GENERATION_LABEL = "airflow.generation"
+"""``max_tries - retries``, the generation as earlier versions of this package wrote and read it. An edit of ``retries``
+changes it, so it decides only about jobs that have nothing better."""
 TRY_LABEL = "airflow.try"
 STOPPING_LABEL = "airflow.stopping"
-"""Put on a job before it is stopped: PAI's stop takes its time, and meanwhile nobody may adopt the job."""
+"""Put on a job before it is stopped: PAI's stop takes its time, and meanwhile the job must not be adopted."""
+STOPPING, STOP_REFUSED = "true", "refused"
+"""Values of the label. The second: the stop was refused for so long that the job is adopted again."""
 DETACHED_LABEL = "airflow.detached"
 """On a job that may go on after its task: the task doesn't wait for it, or leaves it when it is killed."""
 DEPLOYMENT_LABEL = "airflow.deployment"
+SHARED_NAME = "airflow"
+"""What earlier versions called every environment without a base URL: a job under it may be that of another one."""
 LOOK_BACK = timedelta(days=30)
 """How far back a task looks for a job of its own; no job should run longer, or its task would not find it."""
-LABEL_BYTES = 128
-"""Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,20 @@ class JobOwner:
     """The task attempt that wants a job.
 
     Attributes:
-        deployment: name of the Airflow deployment; keeps two that share a workspace apart.
+        deployment: name of the Airflow environment; keeps two that share a workspace apart.
         dag_id: the DAG.
         run_id: the DAG run.
         task_id: the task.
         map_index: index of a mapped task; -1 for an unmapped one.
-        generation: constant over automatic retries, new when a person clears a task that is not running.
+        region_id: the loop (Airflow 3.4) that the task is in; empty outside of loops.
+        region_index: the pass of the loop; -1 outside of loops.
+        max_tries: Airflow's number of that name: constant over automatic retries, another one when a person clears a
+            task that is not running.
+        retries: the task's number of retries as the DAG file has it now; it only serves to read what versions before
+            0.2 wrote.
         try_number: the try, from 1 and going on over generations; a job belongs to the last try that took it.
+        started: when the try began; None when that is unknown.
+        former: names that the environment had before, under which it may still have jobs.
     """
 
     deployment: str
@@ -48,36 +60,93 @@ class JobOwner:
     run_id: str
     task_id: str
     map_index: int = -1
-    generation: int = 0
+    region_id: str = ""
+    region_index: int = -1
+    max_tries: int = 0
+    retries: int = 0
     try_number: int = 1
+    started: datetime | None = None
+    former: tuple[str, ...] = ()
 
     @property
     def is_first_try(self) -> bool:
-        """Whether no earlier try of this generation can have left a job behind."""
-        return self.try_number <= self.generation + 1
+        """Whether no earlier try of the task can have left a job behind."""
+        return self.try_number <= 1
+
+    @property
+    def region(self) -> tuple[str, int] | tuple[()]:
+        """Loop and pass; nothing outside of loops."""
+        return (self.region_id, self.region_index) if self.region_id else ()
 
     @property
     def key(self) -> str:
         """A short text that no other task instance has; the same for all its generations."""
-        parts = [self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+        return self._key(self.deployment)
+
+    @property
+    def task_key(self) -> str:
+        """A key that the environment's name does not enter, so that it outlives a change of it."""
+        return self._key("")
+
+    @property
+    def former_keys(self) -> tuple[str, ...]:
+        """The keys under the environment's former names."""
+        return tuple(self._key(name) for name in self.former)
+
+    @property
+    def generation(self) -> int:
+        """The generation as earlier versions counted it."""
+        return max(0, self.max_tries - self.retries)
+
+    def owns(self, job: JobSnapshot) -> bool:
+        """Whether a job is of this task instance, of any of its generations."""
+        return job.labels.get(KEY_LABEL) in (self.key, *self.former_keys)
+
+    def may_stop(self, job: JobSnapshot) -> bool:
+        """Whether a job is certainly this environment's."""
+        shared = self._key(SHARED_NAME) if SHARED_NAME in self.former else None
+        return job.labels.get(KEY_LABEL) != shared
+
+    def is_of_generation(self, job: JobSnapshot) -> bool:
+        """Whether a job of this task instance is of this attempt's generation."""
+        if MAX_TRIES_LABEL in job.labels:
+            return label_number(job, MAX_TRIES_LABEL) == self.max_tries
+        return label_number(job, GENERATION_LABEL) == self.generation
 
     def labels(self) -> dict[str, str]:
         """Return the labels of a job of this attempt: the key, and readable copies for people."""
         return {
-            KEY_LABEL: self.key,
+            **self.claim(),
             GENERATION_LABEL: str(self.generation),
-            TRY_LABEL: str(self.try_number),
-            DEPLOYMENT_LABEL: readable(self.deployment),
             "airflow.dag_id": readable(self.dag_id),
             "airflow.run_id": readable(self.run_id),
             "airflow.task_id": readable(self.task_id),
             "airflow.map_index": str(self.map_index),
+            **self._region_labels(),
+            **exact_names([self.dag_id, self.run_id, self.task_id]),
         }
 
-    def filter(self) -> dict[str, str]:
-        """Return the labels that find this task instance's jobs of all generations."""
-        return {KEY_LABEL: self.key}
+    def claim(self) -> dict[str, str]:
+        """Return the labels by which an attempt takes a job: one of a former name is found under the new one then."""
+        return {
+            KEY_LABEL: self.key,
+            MAX_TRIES_LABEL: str(self.max_tries),
+            TRY_LABEL: str(self.try_number),
+            DEPLOYMENT_LABEL: readable(self.deployment),
+        }
+
+    def filters(self) -> list[Mapping[str, str]]:
+        """Return the labels that find this task instance's jobs of all generations, the likeliest first."""
+        return [{KEY_LABEL: key} for key in (self.key, *self.former_keys)]
+
+    def _key(self, deployment: str) -> str:
+        parts = [deployment, self.dag_id, self.run_id, self.task_id, self.map_index, *self.region]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+    def _region_labels(self) -> dict[str, str]:
+        if not self.region_id:
+            return {}
+        return {"airflow.region_id": readable(self.region_id), "airflow.region_index": str(self.region_index)}
 
 
 @dataclass(frozen=True)
@@ -98,11 +167,15 @@ class AdoptionPlan:
 def plan_adoption(owner: JobOwner, jobs: Iterable[JobSnapshot], appeared: Collection[str] = ()) -> AdoptionPlan:
     """Decide: adopt this generation's active or succeeded job, stop older generations' active ones.
 
+    Of two generations the newer one is that of the later try: ``max_tries`` only tells them apart, since it can fall
+    when ``retries`` was lowered before a clear.
+
     A dead copy of an attempt that comes to life again after the task was cleared finds a newer generation's job; it
     must neither submit one of its own nor touch that one, only stop what it left behind.
 
-    A job that is being stopped is left to its end. A succeeded one is adopted by a later try only: found by the first
-    try of a generation, it is of a deleted run of the same id, unless it has appeared since this attempt began.
+    A job that is being stopped is left to its end. The first try of a task adopts no job that is older than itself: it
+    is of a deleted run of the same id, and stopped when it still runs. A succeeded one that has no age is none of its
+    own either, unless it has appeared since this attempt began.
 
     When several jobs of this generation qualify, a succeeded one wins, then the oldest, so that two live copies of
     one attempt choose the same; the others that are active are stopped.
@@ -112,47 +185,58 @@ def plan_adoption(owner: JobOwner, jobs: Iterable[JobSnapshot], appeared: Collec
         jobs: the jobs that carry its key, of all generations.
         appeared: ids of jobs that were not there when the attempt looked for the first time.
     """
-    own = [job for job in jobs if job.labels.get(KEY_LABEL) == owner.key]
-    newer = [job for job in own if label_number(job, GENERATION_LABEL) > owner.generation]
+    own = [job for job in jobs if owner.owns(job)]
+    newer = [job for job in own if not owner.is_of_generation(job) and label_number(job, TRY_LABEL) > owner.try_number]
     if newer:
-        left = [job for job in own if job not in newer and not job.is_terminal]
-        return AdoptionPlan(stop=tuple(job.job_id for job in left), superseded_by=newer[0])
-    mine = [job for job in own if label_number(job, GENERATION_LABEL) == owner.generation]
-    older = [job for job in own if label_number(job, GENERATION_LABEL) < owner.generation and not job.is_terminal]
-    candidates = [
-        job
-        for job in mine
-        if (job.is_success and (not owner.is_first_try or job.job_id in appeared))
-        or (not job.is_terminal and STOPPING_LABEL not in job.labels)
-    ]
+        left = [job for job in own if job not in newer]
+        return AdoptionPlan(stop=_ids_to_stop(owner, left), superseded_by=newer[0])
+    foreign = [job for job in own if not owner.is_of_generation(job) or _is_older(job, owner, appeared)]
+    candidates = [job for job in own if job not in foreign and _is_candidate(job, owner, appeared)]
     candidates.sort(key=lambda job: (not job.is_success, job.created, job.job_id))
     adopted = candidates[0] if candidates else None
-    duplicates = [job for job in candidates[1:] if not job.is_terminal]
-    return AdoptionPlan(adopted, tuple(job.job_id for job in (*older, *duplicates)))
+    return AdoptionPlan(adopted, _ids_to_stop(owner, [*foreign, *candidates[1:]]))
+
+
+def _ids_to_stop(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> tuple[str, ...]:
+    return tuple(job.job_id for job in jobs if not job.is_terminal and owner.may_stop(job))
+
+
+def _is_older(job: JobSnapshot, owner: JobOwner, appeared: Collection[str]) -> bool:
+    """Whether a job is older than the first try of its task."""
+    created = moment(job.created)
+    if not owner.is_first_try or owner.started is None or created is None or job.job_id in appeared:
+        return False
+    return created < owner.started
+
+
+def _is_candidate(job: JobSnapshot, owner: JobOwner, appeared: Collection[str]) -> bool:
+    if job.is_success:
+        return not owner.is_first_try or job.job_id in appeared
+    return not job.is_terminal and not is_being_stopped(job)
+
+
+def is_being_stopped(job: JobSnapshot) -> bool:
+    """Whether Airflow has asked for a job's end."""
+    return job.labels.get(STOPPING_LABEL, STOP_REFUSED) != STOP_REFUSED
 
 
 def jobs_being_stopped(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
     """Return the active jobs of this generation that are being stopped; each may still succeed before it is."""
-    return [
-        job
-        for job in jobs
-        if job.labels.get(KEY_LABEL) == owner.key
-        and label_number(job, GENERATION_LABEL) == owner.generation
-        and STOPPING_LABEL in job.labels
-        and not job.is_terminal
-    ]
+    return [job for job in _active_of_generation(owner, jobs) if is_being_stopped(job)]
 
 
 def jobs_to_stop(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
     """Return the active jobs that are this attempt's to stop: no later try has taken them."""
-    return [
-        job
-        for job in jobs
-        if job.labels.get(KEY_LABEL) == owner.key
-        and label_number(job, GENERATION_LABEL) == owner.generation
-        and label_number(job, TRY_LABEL) <= owner.try_number
-        and not job.is_terminal
-    ]
+    return [job for job in _active_of_generation(owner, jobs) if label_number(job, TRY_LABEL) <= owner.try_number]
+
+
+def shows_try_before(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> bool:
+    """Whether the try before this one has a job among these, so that the list does not lag behind it."""
+    return any(owner.owns(job) and label_number(job, TRY_LABEL) >= owner.try_number - 1 for job in jobs)
+
+
+def _active_of_generation(owner: JobOwner, jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
+    return [job for job in jobs if owner.owns(job) and owner.is_of_generation(job) and not job.is_terminal]
 
 
 def label_number(job: JobSnapshot, label: str) -> int:
@@ -166,21 +250,27 @@ def owner_of(job: JobSnapshot, deployment: str) -> JobOwner | None:
 
     Args:
         job: a job.
-        deployment: name of this Airflow deployment.
+        deployment: name of this Airflow environment.
 
     Returns:
-        None when the job is not this deployment's, or when a name was too long for a label.
+        None when the job is not this environment's, or when its labels don't tell its task in full.
     """
-    dag_id, run_id, task_id = (job.labels.get(f"airflow.{name}", "") for name in ("dag_id", "run_id", "task_id"))
-    index = job.labels.get("airflow.map_index", "")
-    if not index.removeprefix("-").isdecimal():
+    labels = job.labels
+    index, region_index = labels.get("airflow.map_index", ""), labels.get("airflow.region_index", "-1")
+    names = read_names(labels)
+    if names is None or not _is_whole(index) or not _is_whole(region_index):
         return None
-    generation, tries = label_number(job, GENERATION_LABEL), label_number(job, TRY_LABEL)
-    found = JobOwner(deployment, dag_id, run_id, task_id, int(index), generation, tries)
-    return found if found.key == job.labels.get(KEY_LABEL) else None
+    found = JobOwner(
+        deployment,
+        *names,
+        map_index=int(index),
+        region_id=labels.get("airflow.region_id", ""),
+        region_index=int(region_index),
+        max_tries=label_number(job, MAX_TRIES_LABEL),
+        try_number=label_number(job, TRY_LABEL),
+    )
+    return found if found.key == labels.get(KEY_LABEL) else None
 
 
-def readable(text: str) -> str:
-    """Cut to the longest value a label may have; ``=`` and ``,`` are PAI's own separators in filters."""
-    cleaned = text.replace("=", "-").replace(",", "-")
-    return cleaned.encode()[:LABEL_BYTES].decode("utf-8", "ignore")
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any
 
 from airflow_provider_pai.errors import ProtocolError
+from airflow_provider_pai.model.training.metric_text import point_value
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
@@ -50,6 +51,7 @@ def mark(item: Mapping[str, Any]) -> Mark:
 def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     algorithm = item.get("AlgorithmSpec") or {}
     instances = [each for each in item.get("Instances") or () if each.get("Name")]
+    latest = latest_metrics(item.get("LatestMetrics") or ())
     return JobSnapshot(
         job_id=str(item["TrainingJobId"]),
         status=str(item["Status"]),
@@ -63,7 +65,8 @@ def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
         outputs={item["Name"]: address(item, "OutputUri") for item in item.get("OutputChannels") or ()},
         image_uri=str(algorithm.get("Image") or ""),
         code_uri=_code_uri(algorithm.get("CodeDir")),
-        metrics=latest_metrics(item.get("LatestMetrics") or ()),
+        metrics={name: value for name, value in latest.items() if value is not None},
+        metrics_without_value=tuple(name for name, value in latest.items() if value is None),
         metric_regexes=_metric_regexes(algorithm.get("MetricDefinitions")),
         progress=_finite(_at(item, "LatestProgress", "OverallProgress", "Value")),
         remaining_s=_whole(_at(item, "LatestProgress", "RemainingTime", "Value")),
@@ -74,16 +77,17 @@ def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     )
 
 
-def latest_metrics(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def latest_metrics(points: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """Return the value of each metric that has the newest timestamp; of equal ones the later in the list.
 
-    Points without a name or a number are left out.
+    None is the value of a metric whose newest point has no finite number: an older one must not stand for it
+    [inferred: PAI lists such a point; where it leaves it out, the older one can't be told from a newest one].
     """
-    newest: dict[str, tuple[str, float]] = {}
+    newest: dict[str, tuple[str, float | None]] = {}
     for point in points:
-        name, when, value = str(point.get("Name") or ""), str(point.get("Timestamp") or ""), _number(point.get("Value"))
-        if name and value is not None and (name not in newest or when >= newest[name][0]):
-            newest[name] = (when, value)
+        name, when = str(point.get("Name") or ""), str(point.get("Timestamp") or "")
+        if name and (name not in newest or when >= newest[name][0]):
+            newest[name] = (when, point_value(point.get("Value")))
     return {name: value for name, (_, value) in newest.items()}
 
 

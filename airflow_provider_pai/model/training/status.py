@@ -34,7 +34,7 @@ ACTIVE_STATUSES = (
 WAITING_STATUSES = frozenset(ACTIVE_STATUSES) - {JobStatus.RUNNING}
 """Before the job's command runs; there is no log worth reading yet."""
 TERMINAL_STATUSES = frozenset(JobStatus) - frozenset(ACTIVE_STATUSES)
-_LISTS = ("instances", "failed_instances")
+_LISTS = ("instances", "failed_instances", "metrics_without_value")
 
 
 def moment(text: str) -> datetime | None:
@@ -88,7 +88,8 @@ class JobSnapshot:
         outputs: URI of each output channel.
         image_uri: image it runs in; empty when the answer does not tell (list items don't).
         code_uri: where its source code lies; empty when the answer does not tell.
-        metrics: last value of each metric.
+        metrics: last value of each metric that has one.
+        metrics_without_value: metrics whose last value is no finite number; an older value does not stand for it.
         metric_regexes: regular expression of each metric that is read from the log; empty when the answer does not
             tell (list items don't).
         progress: how far it is, in the unit its algorithm counts in; None when the answer does not tell (list items
@@ -114,6 +115,7 @@ class JobSnapshot:
     image_uri: str = ""
     code_uri: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics_without_value: Sequence[str] = ()
     metric_regexes: Mapping[str, str] = field(default_factory=dict)
     progress: float | None = None
     remaining_s: int | None = None

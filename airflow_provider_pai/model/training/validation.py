@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
-from airflow_provider_pai.model.training.ownership import RESERVED_PREFIX
+from airflow_provider_pai.model.training.owner_labels import RESERVED_PREFIX
 from airflow_provider_pai.model.training.resource_validation import resource_problems
 from airflow_provider_pai.model.training.resources import JOB_TYPES
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec, variable_name

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.client.metrics.final import LOG_PAGES, SERIES_PAGES, metric_series, whole_metrics
-from airflow_provider_pai.client.metrics.safe_regex import LONGEST_MATCHED, last_values
+from airflow_provider_pai.client.metrics.safe_regex import last_texts
 from airflow_provider_pai.errors import APIError, TransportError
 from airflow_provider_pai.model.training.metric_series import Series
+from airflow_provider_pai.model.training.metric_text import LONGEST_SEARCHED
 from tests.support.log_server import JOB, LogServer
 
 NO_ANSWER = TransportError("no answer", sent=True)
@@ -63,7 +64,7 @@ def test_values_that_pai_does_not_have_are_read_from_the_log() -> None:
     server = LogServer(300)
     server.lines[100] = "accuracy=0.5"
     server.lines[120] = "loss 2.5 accuracy=0.25 accuracy=0.75"
-    server.lines[250] = "accuracy=unknown loss 1.5"
+    server.lines[250] = "loss 1.5"
     ended = Ended(server, {**ACCURACY, "loss": "loss ([0-9.]+)", "score": "(nothing)"}, score=1.0)
     assert ended.metrics() == {"score": 1.0, "accuracy": 0.75, "loss": 1.5}
     assert ended.told == [
@@ -143,15 +144,66 @@ def test_endless_series_cost_a_bounded_number_of_requests() -> None:
 def test_a_regex_that_never_ends_is_given_up_and_the_others_count() -> None:
     given_up: list[str] = []
     regexes = {"first": "a=(.*)", "slow": "(x+x+)+y", "last": "b=(.*)"}
-    assert last_values(regexes, ["a=1", "b=2", "x" * 40], given_up.append, seconds=0.2) == {"first": 1.0, "last": 2.0}
+    assert last_texts(regexes, ["a=1", "b=2", "x" * 40], given_up.append, seconds=0.2) == {"first": "1", "last": "2"}
     assert given_up == ["slow"]
 
 
-@pytest.mark.parametrize("regex", ["(", "(a)=(1)", "no group", "b=(.*)"])
-def test_a_regex_that_finds_no_number_has_no_value(regex: str) -> None:
-    assert last_values({"x": regex}, ["a=1 no group b=nan", "b=inf", "b=\ud800"], pytest.fail) == {}
+@pytest.mark.parametrize("regex", ["(", "(z)=(1)", "nothing of this"])
+def test_a_regex_that_finds_nothing_has_no_text(regex: str) -> None:
+    assert last_texts({"x": regex}, ["a=1 b=nan", "b=inf", "b=\ud800"], pytest.fail) == {}
 
 
-def test_only_the_beginning_of_a_very_long_line_is_looked_at() -> None:
-    lines = ["a=1", "x" * LONGEST_MATCHED + "a=2"]
-    assert last_values({"a": "a=(.)"}, lines, pytest.fail) == {"a": 1.0}
+def test_of_a_very_long_line_the_end_counts() -> None:
+    lines = ["a=1" + "x" * LONGEST_SEARCHED, "a=2" + "x" * LONGEST_SEARCHED + "a=3", "y" * LONGEST_SEARCHED]
+    assert last_texts({"a": "a=(.)"}, lines, pytest.fail) == {"a": "3"}
+
+
+def test_of_a_progress_bar_the_last_state_counts() -> None:
+    bar = "\r".join(f"{step:5}/3000 loss={1 / (step + 1):.4f} \x1b[32mok\x1b[0m" for step in range(3000))
+    assert last_texts({"loss": r"loss=(\S+)"}, ["loss=0.9763", bar], pytest.fail) == {"loss": "0.0003"}
+
+
+NO_NUMBERS = ["nan", "-inf", "1,234.5", "93%", "unknown", "", "1e999"]
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+def test_a_last_text_that_is_no_number_leaves_a_metric_without_a_value(text: str) -> None:
+    server = LogServer(250)
+    server.lines[10], server.lines[220] = "accuracy=0.75", f"accuracy=<{text}>"
+    ended = Ended(server, {"accuracy": "accuracy=<?([^>]*)"})
+    assert ended.metrics() == {}
+    assert ended.warnings[0].startswith("Metric accuracy has no value: ")
+    assert ended.warnings[-1] == "Metrics without a value: accuracy"
+
+
+def test_a_colour_inside_a_value_is_no_part_of_it() -> None:
+    server = LogServer(3)
+    server.lines[1] = "accuracy=\x1b[1;32m0.75\x1b[0m"
+    assert Ended(server, ACCURACY).metrics() == {"accuracy": 0.75}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "NaN", "1,234.5", None])
+def test_a_diverged_metric_has_no_value_wherever_it_is_looked_for(value: Any) -> None:
+    """PAI's last values, its series and the log all show an older, finite one, too."""
+    series = points("accuracy", 0.5, 0.75)
+    for latest, listed in [
+        ({"accuracy": value}, []),
+        ({"accuracy": value}, series),
+        ({}, points("accuracy", 0.5, value)),
+    ]:
+        server = LogServer(3, points=listed)
+        server.lines[1] = "accuracy=0.75"
+        ended = Ended(server, ACCURACY, **latest)
+        assert ended.metrics() == {}
+        assert ended.warnings[-1] == "Metrics without a value: accuracy"
+
+
+def test_what_the_log_says_last_counts_more_than_an_older_point() -> None:
+    server = LogServer(3, points=points("accuracy", 0.5, 0.75))
+    server.lines[1] = "accuracy=nan"
+    assert Ended(server, ACCURACY).metrics() == {}
+
+
+def test_an_unreadable_log_leaves_a_metric_of_the_log_without_a_value() -> None:
+    server = LogServer(3, points=points("accuracy", 0.5, 0.75), errors=[NO_ANSWER])
+    assert Ended(server, ACCURACY).metrics() == {}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.model.training.log_cursor import LogCursor, is_log_label
-from airflow_provider_pai.model.training.ownership import LABEL_BYTES
+from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES
 
 NAMES = st.from_regex(r"(?:master|worker|chief)-[0-9]{1,3}", fullmatch=True) | st.just("")
 CURSORS = st.builds(LogCursor, st.integers(0, 20), st.dictionaries(NAMES, st.integers(0, 10**9), max_size=60))

@@ -15,11 +15,11 @@ def point(name: str, minute: int, value: Any) -> dict[str, Any]:
 
 def test_a_series_is_one_line() -> None:
     series = Series("loss", (3.0, 1.5, 0.25, 0.5))
-    assert str(series) == "loss: first 3, last 0.5, min 0.25, max 3, count 4: 3 1.5 0.25 0.5"
+    assert str(series) == "Metric loss: first 3, last 0.5, min 0.25, max 3, count 4: 3 1.5 0.25 0.5"
 
 
 def test_a_series_of_one_is_its_value() -> None:
-    assert str(Series("accuracy", (0.75,))) == "accuracy: 0.75"
+    assert str(Series("accuracy", (0.75,))) == "Metric accuracy: 0.75"
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
@@ -35,5 +35,12 @@ def test_points_are_sorted_by_metric_and_time() -> None:
 
 
 def test_what_is_no_point_is_left_out() -> None:
-    points = [point("", 1, 1.0), point("loss", 1, None), point("loss", 2, math.nan), point("loss", 3, "?"), {}]
-    assert series_of(points) == []
+    points = [point("", 1, 1.0), point("loss", 1, None), point("loss", 2, math.nan), point("loss", 3, 0.5), {}]
+    assert series_of(points) == [Series("loss", (0.5,))]
+
+
+def test_a_series_whose_newest_point_is_no_number_has_no_last_value_and_says_why() -> None:
+    (series,) = series_of([point("loss", 1, 0.5), point("loss", 2, math.nan)])
+    assert (series.values, series.last) == ((0.5,), None)
+    assert str(series).startswith("Metric loss has no value: ")
+    assert "'nan'" in str(series)

@@ -64,5 +64,8 @@ def test_jobs_of_others_are_not_judged() -> None:
     assert not found(JobSnapshot("train1", "Running", created="2026-01-01T10:00:00Z"))
 
 
-def test_a_task_whose_names_do_not_fit_into_labels_is_not_taken_for_another() -> None:
-    assert not found(job(of=replace(OWNER, run_id="r" * 200)))
+def test_a_task_whose_names_do_not_fit_into_a_label_is_asked_for_in_full() -> None:
+    asked = []
+    long = replace(OWNER, run_id="r" * 200, region_id="0198-loop", region_index=4)
+    find_orphans([job(of=long)], OWNER.deployment, BEFORE, lambda *names: asked.append(names))
+    assert asked == [("dag", "r" * 200, "train", 3, "0198-loop", 4)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,17 +17,18 @@ from airflow_provider_pai.model.training.ownership import (
     JobOwner,
     jobs_being_stopped,
     jobs_to_stop,
+    owner_of,
     plan_adoption,
 )
 from airflow_provider_pai.model.training.status import JobSnapshot
 
-IDENTITY = JobOwner("https://airflow.example", "dag", "manual__2026-01-01", "train", generation=1, try_number=3)
-"""The second try of generation 1."""
-OTHER = replace(IDENTITY, task_id="other")
+OWNER = JobOwner("https://airflow.example", "dag", "manual__2026-01-01", "train", max_tries=3, try_number=3)
+"""The second try of generation 1: a person has cleared the task after its first try."""
+OTHER = replace(OWNER, task_id="other")
 
 
-def job(job_id: str, status: str, generation: int = 1, created: str = "", of: JobOwner = IDENTITY) -> JobSnapshot:
-    labels = replace(of, generation=generation).labels()
+def job(job_id: str, status: str, generation: int = 1, created: str = "", of: JobOwner = OWNER) -> JobSnapshot:
+    labels = replace(of, max_tries=2 * generation + 1, try_number=(1, 3, 4)[generation]).labels()
     return JobSnapshot(job_id, status, created=created or f"2026-01-01T00:00:0{job_id[-1]}Z", labels=labels)
 
 
@@ -59,7 +61,7 @@ def job(job_id: str, status: str, generation: int = 1, created: str = "", of: Jo
 def test_what_an_attempt_does_about_the_jobs_it_finds(
     jobs: list[JobSnapshot], adopted: str | None, stopped: tuple[str, ...]
 ) -> None:
-    found = plan_adoption(IDENTITY, jobs)
+    found = plan_adoption(OWNER, jobs)
     assert (found.adopt.job_id if found.adopt else None, found.stop) == (adopted, stopped)
 
 
@@ -71,27 +73,116 @@ def test_only_active_jobs_of_this_generation_that_are_being_stopped_are_ending()
     leaving = stopping("j1", "Running")
     others = [stopping("j2", "Terminated"), stopping("j3", "Running", 0), job("j4", "Running")]
     foreign = replace(leaving, job_id="j5", labels={**leaving.labels, KEY_LABEL: OTHER.key})
-    assert jobs_being_stopped(IDENTITY, [leaving, *others, foreign]) == [leaving]
+    assert jobs_being_stopped(OWNER, [leaving, *others, foreign]) == [leaving]
 
 
 def test_the_first_try_takes_a_success_that_has_appeared_since_it_began() -> None:
-    first = replace(IDENTITY, generation=0, try_number=1)
+    first = replace(OWNER, max_tries=1, try_number=1)
     done = job("j1", "Succeed", 0)
     mine = job("j2", "Running", 0)
     assert plan_adoption(first, [done, mine], appeared=["j1", "j2"]) == AdoptionPlan(adopt=done, stop=("j2",))
     assert plan_adoption(first, [done, mine], appeared=["j2"]) == AdoptionPlan(adopt=mine)
 
 
-def test_the_first_try_of_a_generation_takes_no_success_since_it_is_not_its_own() -> None:
-    first = replace(IDENTITY, try_number=2)
-    assert plan_adoption(first, [job("j1", "Succeed")]).adopt is None
-    assert plan_adoption(first, [job("j1", "Running")]).adopt is not None
+def test_the_first_try_takes_no_success_since_it_is_not_its_own() -> None:
+    first = replace(OWNER, max_tries=1, try_number=1)
+    assert plan_adoption(first, [job("j1", "Succeed", 0)]).adopt is None
+    assert plan_adoption(first, [job("j1", "Running", 0)]).adopt is not None
+
+
+def test_the_first_try_adopts_no_job_that_is_older_than_itself_but_stops_it() -> None:
+    started = datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC)
+    first = replace(OWNER, max_tries=1, try_number=1, started=started)
+    older, younger = job("j4", "Running", 0), job("j6", "Running", 0)
+    assert plan_adoption(first, [older]) == AdoptionPlan(stop=("j4",))
+    assert plan_adoption(first, [job("j4", "Succeed", 0)]) == AdoptionPlan()
+    assert plan_adoption(first, [older, younger]) == AdoptionPlan(adopt=younger, stop=("j4",))
+    assert plan_adoption(first, [older], appeared=["j4"]).adopt == older
+    assert plan_adoption(replace(first, try_number=2), [older]).adopt == older
+
+
+@pytest.mark.parametrize("retries", range(5))
+@pytest.mark.parametrize("status", ["Running", "Succeed"])
+def test_an_edit_of_retries_in_the_dag_file_changes_no_generation(retries: int, status: str) -> None:
+    # The second try; the first had other retries.
+    owner = replace(OWNER, max_tries=3, retries=retries, try_number=2)
+    kept = JobSnapshot("j1", status, labels=replace(owner, retries=3, try_number=1).labels())
+    assert plan_adoption(owner, [kept]) == AdoptionPlan(adopt=kept)
+    assert jobs_to_stop(owner, [kept]) == ([kept] if status == "Running" else [])
+
+
+def test_a_cleared_task_is_the_newer_one_even_when_its_max_tries_fell_with_its_retries() -> None:
+    old = replace(OWNER, max_tries=3, try_number=1)
+    cleared = replace(OWNER, max_tries=1, try_number=2)
+    of_old, of_new = (JobSnapshot(name, "Running", labels=of.labels()) for name, of in (("j1", old), ("j2", cleared)))
+    assert plan_adoption(cleared, [of_old]) == AdoptionPlan(stop=("j1",))
+    assert plan_adoption(old, [of_old, of_new]) == AdoptionPlan(stop=("j1",), superseded_by=of_new)
+
+
+def labels_of_the_version_before(owner: JobOwner) -> dict[str, str]:
+    """As they were written when the generation was ``max_tries - retries``."""
+    return {
+        "airflow.key": owner.key,
+        "airflow.generation": str(owner.max_tries - owner.retries),
+        "airflow.try": str(owner.try_number),
+        "airflow.deployment": owner.deployment,
+        "airflow.dag_id": owner.dag_id,
+        "airflow.run_id": owner.run_id,
+        "airflow.task_id": owner.task_id,
+        "airflow.map_index": str(owner.map_index),
+    }
+
+
+def test_a_job_that_the_version_before_has_labelled_is_adopted_and_stopped_as_it_was() -> None:
+    first = replace(OWNER, max_tries=3, retries=3, try_number=1)
+    kept = JobSnapshot("j1", "Running", labels=labels_of_the_version_before(first))
+    assert plan_adoption(replace(first, try_number=2), [kept]) == AdoptionPlan(adopt=kept)
+    cleared = replace(first, max_tries=4, try_number=2)
+    assert plan_adoption(cleared, [kept]) == AdoptionPlan(stop=("j1",))
+
+
+def test_a_job_under_a_former_name_of_the_environment_is_adopted() -> None:
+    first = replace(OWNER, max_tries=3, try_number=1)
+    kept = JobSnapshot("j1", "Running", labels=first.labels())
+    moved = replace(first, deployment="production", former=(first.deployment, "airflow"), try_number=2)
+    assert plan_adoption(moved, [kept]) == AdoptionPlan(adopt=kept)
+    assert moved.claim()[KEY_LABEL] == moved.key, "from then on it is found under the new name"
+    assert plan_adoption(replace(moved, max_tries=5), [kept]) == AdoptionPlan(stop=("j1",))
+
+
+def test_a_job_under_a_name_that_any_airflow_may_have_had_is_not_stopped() -> None:
+    other = replace(OWNER, deployment="airflow", max_tries=3, try_number=1)
+    kept = JobSnapshot("j1", "Running", labels=other.labels())
+    mine = replace(other, deployment="production", former=("airflow",), max_tries=5, try_number=2)
+    assert plan_adoption(mine, [kept]) == AdoptionPlan()
+
+
+def test_passes_of_a_loop_are_told_apart() -> None:
+    passes = [replace(OWNER, region_id="0198-loop", region_index=index, try_number=2) for index in (0, 1)]
+    assert len({owner.key for owner in (*passes, OWNER)}) == 3
+    of_first = JobSnapshot("j1", "Succeed", labels=passes[0].labels())
+    assert plan_adoption(passes[1], [of_first]) == AdoptionPlan()
+    assert owner_of(of_first, OWNER.deployment) == replace(passes[0], retries=0)
+    assert of_first.labels["airflow.region_index"] == "0"
+
+
+LONG = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(lambda text: (text * 250)[:250])
+
+
+@given(LONG, LONG, LONG)
+@example("d" * 250, "manual__a=b,c", "ü" * 250)
+def test_an_owner_is_read_from_its_labels_however_long_its_names_are(dag_id: str, run_id: str, task_id: str) -> None:
+    owner = JobOwner("production", dag_id, run_id, task_id, map_index=2, max_tries=4, try_number=3)
+    labels = owner.labels()
+    assert all(len(value.encode()) <= 128 and not set(value) & set("=,") for value in labels.values())
+    assert owner_of(JobSnapshot("j1", "Running", labels=labels), "production") == owner
+    assert owner_of(JobSnapshot("j1", "Running", labels=labels), "another") is None
 
 
 def test_a_job_that_is_being_stopped_is_neither_taken_nor_stopped_again() -> None:
     stopping = job("j1", "Running")
     stopping = replace(stopping, labels={**stopping.labels, STOPPING_LABEL: "true"})
-    assert plan_adoption(IDENTITY, [stopping]) == AdoptionPlan()
+    assert plan_adoption(OWNER, [stopping]) == AdoptionPlan()
 
 
 def test_an_attempt_holds_its_active_jobs_but_for_those_a_later_try_has_taken() -> None:
@@ -103,12 +194,12 @@ def test_an_attempt_holds_its_active_jobs_but_for_those_a_later_try_has_taken() 
     )
     taken = job("j5", "Running")
     taken = replace(taken, labels={**taken.labels, TRY_LABEL: "4"})
-    assert jobs_to_stop(IDENTITY, [mine, ended, older, foreign, taken]) == [mine]
+    assert jobs_to_stop(OWNER, [mine, ended, older, foreign, taken]) == [mine]
 
 
 @pytest.mark.parametrize("status", ["Running", "Succeed", "Failed", "Terminated"])
 def test_an_attempt_that_a_newer_generation_has_replaced_only_ends_what_it_left_behind(status: str) -> None:
-    found = plan_adoption(IDENTITY, [job("own", "Running"), job("older", "Running", 0), job("newer", status, 2)])
+    found = plan_adoption(OWNER, [job("own", "Running"), job("older", "Running", 0), job("newer", status, 2)])
     assert found.superseded_by is not None
     assert found.superseded_by.job_id == "newer"
     assert found.adopt is None
@@ -122,48 +213,48 @@ JOBS = st.builds(
     STATUSES,
     st.integers(0, 2),
     st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"]),
-    st.sampled_from([IDENTITY, OTHER]),
+    st.sampled_from([OWNER, OTHER]),
 )
 
 
 @given(st.lists(JOBS), st.randoms())
 def test_two_copies_of_an_attempt_choose_the_same_whatever_the_order(jobs: list[JobSnapshot], random: Any) -> None:
     shuffled = random.sample(jobs, len(jobs))
-    first, second = plan_adoption(IDENTITY, jobs), plan_adoption(IDENTITY, shuffled)
+    first, second = plan_adoption(OWNER, jobs), plan_adoption(OWNER, shuffled)
     assert first.adopt == second.adopt
     assert set(first.stop) == set(second.stop)
 
 
 @given(st.lists(JOBS))
 def test_at_most_one_job_is_left_to_run(jobs: list[JobSnapshot]) -> None:
-    found = plan_adoption(IDENTITY, jobs)
-    key = IDENTITY.key
+    found = plan_adoption(OWNER, jobs)
+    key = OWNER.key
     kept = [
         each.job_id
         for each in jobs
-        if each.labels[KEY_LABEL] == key and not each.is_terminal and int(each.labels[GENERATION_LABEL]) <= 1
+        if each.labels[KEY_LABEL] == key and not each.is_terminal and int(each.labels[TRY_LABEL]) <= 3
     ]
     assert set(kept) - set(found.stop) <= ({found.adopt.job_id} if found.adopt else set())
 
 
 @given(st.lists(JOBS))
 def test_neither_an_adopted_nor_an_ended_nor_a_foreign_job_is_stopped(jobs: list[JobSnapshot]) -> None:
-    found = plan_adoption(IDENTITY, jobs)
+    found = plan_adoption(OWNER, jobs)
     by_id = {each.job_id: each for each in jobs}
     for job_id in found.stop:
         assert not by_id[job_id].is_terminal
-        assert by_id[job_id].labels[KEY_LABEL] == IDENTITY.key
+        assert by_id[job_id].labels[KEY_LABEL] == OWNER.key
         assert found.adopt is None or job_id != found.adopt.job_id
 
 
 def test_a_plan_for_nothing_is_empty() -> None:
-    assert plan_adoption(IDENTITY, iter(())) == AdoptionPlan()
+    assert plan_adoption(OWNER, iter(())) == AdoptionPlan()
 
 
 def test_a_generation_that_is_no_number_counts_as_the_first() -> None:
-    odd = JobSnapshot("j1", "Running", labels={KEY_LABEL: IDENTITY.key, GENERATION_LABEL: "²"})
-    assert plan_adoption(IDENTITY, [odd]).stop == ("j1",)
-    assert plan_adoption(replace(IDENTITY, generation=0), [odd]).adopt == odd
+    odd = JobSnapshot("j1", "Running", labels={KEY_LABEL: OWNER.key, GENERATION_LABEL: "²"})
+    assert plan_adoption(OWNER, [odd]).stop == ("j1",)
+    assert plan_adoption(replace(OWNER, max_tries=0), [odd]).adopt == odd
 
 
 PARTS = st.fixed_dictionaries(
@@ -184,8 +275,8 @@ def test_the_key_differs_when_any_part_differs(first: dict[str, Any], second: di
 
 @pytest.mark.parametrize("part", ["deployment", "dag_id", "run_id", "task_id"])
 def test_the_key_differs_when_one_part_is_longer(part: str) -> None:
-    changed: dict[str, Any] = {part: getattr(IDENTITY, part) + "x"}
-    assert replace(IDENTITY, **changed).key != IDENTITY.key
+    changed: dict[str, Any] = {part: getattr(OWNER, part) + "x"}
+    assert replace(OWNER, **changed).key != OWNER.key
 
 
 def test_parts_of_the_key_do_not_run_into_each_other() -> None:
@@ -194,7 +285,7 @@ def test_parts_of_the_key_do_not_run_into_each_other() -> None:
 
 
 def test_the_key_is_the_same_for_all_generations() -> None:
-    assert replace(IDENTITY, generation=7).key == IDENTITY.key
+    assert replace(OWNER, max_tries=7, try_number=9).key == OWNER.key
 
 
 def test_the_key_is_short_and_stays_the_same_over_versions() -> None:
@@ -203,10 +294,11 @@ def test_the_key_is_short_and_stays_the_same_over_versions() -> None:
 
 
 def test_labels_carry_the_key_the_generation_and_what_a_person_searches_for() -> None:
-    labels = replace(IDENTITY, map_index=4).labels()
+    labels = replace(OWNER, map_index=4, retries=2).labels()
     assert labels == {
-        "airflow.key": replace(IDENTITY, map_index=4).key,
+        "airflow.key": replace(OWNER, map_index=4).key,
         "airflow.generation": "1",
+        "airflow.max_tries": "3",
         "airflow.try": "3",
         "airflow.deployment": "https://airflow.example",
         "airflow.dag_id": "dag",
@@ -217,7 +309,7 @@ def test_labels_carry_the_key_the_generation_and_what_a_person_searches_for() ->
 
 
 def test_the_filter_finds_jobs_of_all_generations() -> None:
-    assert IDENTITY.filter().items() <= replace(IDENTITY, generation=9).labels().items()
+    assert OWNER.filters()[0].items() <= replace(OWNER, max_tries=9).labels().items()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: text * 20))

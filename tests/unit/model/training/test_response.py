@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_a_job_without_id_or_status_is_a_protocol_error(name: str, value: object
     ],
 )
 def test_what_only_decorates_a_job_does_not_hide_its_status(members: dict[str, Any]) -> None:
-    assert snapshot({**JOB, **members}) == snapshot(JOB)
+    assert replace(snapshot({**JOB, **members}), metrics_without_value=()) == snapshot(JOB)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +146,10 @@ def test_the_newest_point_of_a_metric_counts_and_of_equal_ones_the_later() -> No
         {"Name": "zero", "Value": 0},
     ]
     assert latest_metrics(points) == {"acc": 0.7, "loss": 2.0, "zero": 0.0}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), "NaN", "93%", None, True, [], 10**400])
+def test_a_metric_whose_newest_point_is_no_number_has_no_value(value: Any) -> None:
+    points = [{"Name": "loss", "Timestamp": "1", "Value": 0.5}, {"Name": "loss", "Timestamp": "2", "Value": value}]
+    job = snapshot({**JOB, "LatestMetrics": points})
+    assert (job.metrics, job.metrics_without_value) == ({}, ("loss",))

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
-from airflow_provider_pai.model.names import ARGUMENTS
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import OssUri
 
@@ -56,8 +53,3 @@ def test_a_plain_name_has_letters_digits_and_underscores(name: str, expected: st
 
 def test_code_has_a_uri_without_endpoint() -> None:
     assert CodeLocation("bkt", "code/source.tar.gz", "host").uri == "oss://bkt/code/source.tar.gz"
-
-
-def test_an_author_says_everything_of_a_job_but_what_is_filled_in_on_the_way() -> None:
-    assert {each.name for each in fields(TrainingJobSpec)} - set(ARGUMENTS) == {"code", "job_name"}
-    assert len(ARGUMENTS) == len(fields(TrainingJobSpec)) - 2

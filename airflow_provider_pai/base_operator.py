@@ -1,0 +1,88 @@
+"""What all operators and sensors share: the connection's arguments, and how arguments become attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_pai.errors import Problem
+
+CONNECTION_ARGUMENTS = ("pai_conn_id", "region_id", "workspace_id")
+"""Which connection a task uses, and what takes the place of its region and workspace."""
+
+
+class PAIBaseOperator(BaseOperator):
+    """A task that talks to PAI over an Airflow connection.
+
+    Args:
+        pai_conn_id: Airflow connection. Default ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of every operator.
+    """
+
+    template_fields: Sequence[str] = CONNECTION_ARGUMENTS
+    ui_color = "#ffe6cc"
+    flags: Sequence[str] = ()
+    """Names of the arguments that are true or false."""
+
+    def __init__(
+        self,
+        *,
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+
+    @property
+    def connection_arguments(self) -> dict[str, Any]:
+        """Return the arguments of the hook that this task uses."""
+        return {name: getattr(self, name) for name in CONNECTION_ARGUMENTS}
+
+    def _keep(self, names: Sequence[str], given: Mapping[str, Any]) -> None:
+        """Make attributes of arguments, as they were given: templates are rendered later.
+
+        Args:
+            names: the arguments.
+            given: values by name, such as the ``locals()`` of ``__init__``.
+        """
+        for name in names:
+            setattr(self, name, given[name])
+
+    def _flag_problems(self) -> list[Problem]:
+        """Return which flags are neither true nor false."""
+        from airflow_provider_pai.model.values import kind
+
+        # A flag that is called like a method of Airflow's has an underscore before its name.
+        values = {name: getattr(self, name if name in vars(self) else f"_{name}") for name in self.flags}
+        wrong = {name: value for name, value in values.items() if not isinstance(value, bool)}
+        return [Problem(name, f"must be True or False, not {kind(value)}") for name, value in wrong.items()]
+
+
+def as_flag(value: object) -> bool:
+    """Return a flag that may have been written as a text; one that can't be read stays, and is refused later.
+
+    Such a text comes from a variable or the environment, where ``"False"`` must not count as true for being a text.
+    """
+    if isinstance(value, bool):
+        return value
+    # Loaded where it is first used: most DAG files have flags as they should be.
+    from airflow_provider_pai.model.values import truth
+
+    return cast("bool", value) if (read := truth(value)) is None else read
+
+
+def as_number(value: object) -> float:
+    """Return a number that may have been written as a text; one that can't be read stays, and is refused later."""
+    if isinstance(value, int | float):
+        return value
+    from airflow_provider_pai.model.values import number
+
+    return cast("float", value) if (read := number(value)) is None else read

@@ -1,0 +1,181 @@
+"""The name of this Airflow environment in the labels of its jobs: one that no other has by accident."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "pai_environment"
+"""Airflow Variable that keeps the id where no name is configured."""
+_DESCRIPTION = "Id of this Airflow in the labels of its PAI jobs; see [pai] deployment_name. Do not copy or change it."
+_SETTLING = 3.0
+"""Seconds after which whoever has found no id must have written its own: then the last one written is everybody's."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What tells this Airflow from others that use the same PAI workspace.
+
+    Attributes:
+        name: its name.
+        former: names under which it may still have jobs: those it had by other rules, or in earlier versions.
+        doubt: why the name may be that of another Airflow, too; empty when there is no doubt.
+    """
+
+    name: str
+    former: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+class Store(Protocol):
+    """A value that all processes of this Airflow share."""
+
+    def read(self) -> str | None:
+        """Return the value; None when there is none."""
+        ...
+
+    def write(self, value: str) -> bool:
+        """Write the value; tell whether another one written meanwhile would have won."""
+        ...
+
+
+def environment(*, with_former: bool = False) -> Environment:
+    """Return the name of this Airflow.
+
+    The option ``[pai] deployment_name``, else an id that is made once and kept in an Airflow Variable, so that all
+    workers have the same, and another database another one. Not the base URL: it is unset by default, equal in two
+    environments made from one chart, and changes with a move.
+
+    Args:
+        with_former: whether the former names are needed, too; where a name is configured, they take a look-up.
+    """
+    given, url = str(conf.get("pai", "deployment_name", fallback="") or ""), _base_url()
+    earlier = url or "airflow"
+    if given:
+        return Environment(given, _without(given, [_kept_id() if with_former else "", earlier]))
+    kept = kept_value(_store(), url)
+    return Environment(kept["id"], _without(kept["id"], [earlier]), _doubt(kept["base_url"], url))
+
+
+def kept_value(store: Store, base_url: str, *, sleep: Callable[[float], None] = time.sleep) -> dict[str, str]:
+    """Return what is kept of this Airflow; make it when there is nothing.
+
+    Several workers may find nothing at the same time. Where the store can't refuse a second value, each waits until
+    all others that found nothing must have written theirs, and takes what is there then.
+
+    Args:
+        store: keeps the value.
+        base_url: address of this Airflow, kept beside the id; it tells a copied database.
+        sleep: waits, in seconds.
+    """
+    if kept := _read(store.read()):
+        return kept
+    made = {"id": f"airflow-{uuid.uuid4().hex}", "base_url": base_url}
+    if store.write(json.dumps(made)):
+        sleep(_SETTLING)
+    return _read(store.read()) or made
+
+
+def _kept_id() -> str:
+    """Return the id that this Airflow had before it was given a name; empty when there is none."""
+    try:
+        kept = _read(_store().read())
+    except Exception:
+        # Only jobs from before the name was given could be missed.
+        log.warning("The Airflow Variable %r can't be read", VARIABLE, exc_info=True)
+        return ""
+    return kept["id"] if kept else ""
+
+
+def _read(text: str | None) -> dict[str, str] | None:
+    if not text:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        # A person has given an id of their own.
+        value = text.strip()
+    if isinstance(value, dict) and value.get("id"):
+        return {"id": str(value["id"]), "base_url": str(value.get("base_url") or "")}
+    return {"id": str(value), "base_url": ""} if value and not isinstance(value, dict) else None
+
+
+def _doubt(kept: str, url: str) -> str:
+    if not kept or kept == url:
+        return ""
+    return (
+        f"this Airflow's address was {kept} when its id was made and is {url or 'not set'} now, so its database may be "
+        "a copy of another one's; set [pai] deployment_name, or correct base_url in the Airflow Variable "
+        f"{VARIABLE!r}"
+    )
+
+
+def _without(name: str, others: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(other for other in others if other and other != name))
+
+
+def _base_url() -> str:
+    return str(conf.get("api" if AIRFLOW_V_3_0_PLUS else "webserver", "base_url", fallback="") or "")
+
+
+def _store() -> Store:
+    return _VariableOfApi() if _has_supervisor() else _VariableOfDatabase()
+
+
+def _has_supervisor() -> bool:
+    """Whether this process asks the execution API: a task on Airflow 3."""
+    if not AIRFLOW_V_3_0_PLUS:
+        return False
+    from airflow.sdk.execution_time import task_runner
+
+    return getattr(task_runner, "SUPERVISOR_COMMS", None) is not None
+
+
+class _VariableOfApi:
+    """The Variable as a task on Airflow 3 reaches it; the API can't create it without overwriting another one."""
+
+    def read(self) -> str | None:
+        from airflow.sdk import Variable
+
+        value: Any = Variable.get(VARIABLE, default=None)
+        return None if value is None else str(value)
+
+    def write(self, value: str) -> bool:
+        from airflow.sdk import Variable
+
+        Variable.set(VARIABLE, value, description=_DESCRIPTION)
+        return True
+
+
+class _VariableOfDatabase:
+    """The Variable in the database itself, where a key can be inserted only once."""
+
+    def read(self) -> str | None:
+        from airflow.models import Variable
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            row = session.scalar(select(Variable).where(Variable.key == VARIABLE))
+            return None if row is None else row.get_val()
+
+    def write(self, value: str) -> bool:
+        from airflow.models import Variable
+        from airflow.utils.session import create_session
+        from sqlalchemy.exc import IntegrityError
+
+        # Another process was quicker; its value is read next.
+        with suppress(IntegrityError), create_session() as session:
+            session.add(Variable(key=VARIABLE, val=value, description=_DESCRIPTION))  # type: ignore[no-untyped-call]
+        return False

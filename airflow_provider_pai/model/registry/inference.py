@@ -1,0 +1,141 @@
+"""How a registered version says how it is served: a part of the service JSON, and the arguments it stands for.
+
+The form is that of ``alipai``'s InferenceSpec (0.4.13): a service JSON without name and model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.model.registry.registration import JOB_LABEL
+from airflow_provider_pai.model.registry.version import ModelVersion
+from airflow_provider_pai.model.serving.request import service_body
+from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
+from airflow_provider_pai.model.training.owner_labels import readable
+
+MODEL_LABEL = "airflow.model"
+MODEL_VERSION_LABEL = "airflow.model_version"
+_OF_THE_SERVICE = ("service_name", "model_uri", "group", "labels")
+INFERENCE_ARGUMENTS = tuple(name for name in SERVICE_ARGUMENTS if name not in _OF_THE_SERVICE)
+"""Arguments of a deployment that belong to the model and not to one of its services."""
+_DEFAULTS = {"model_mount_path": MODEL_MOUNT_PATH, "instance_count": 1}
+_METADATA = {"instance": "instance_count", "cpu": "cpu", "gpu": "gpu", "resource": "resource_id"}
+_MB = 1024
+
+
+def is_service_json(inference_spec: Mapping[str, Any]) -> bool:
+    """Whether an inference spec is under EAS's names already, and not the arguments of a deployment."""
+    return not all(name in INFERENCE_ARGUMENTS for name in inference_spec)
+
+
+def inference_spec(spec: ServiceSpec, code_uri: str = "") -> dict[str, Any]:
+    """Return the inference spec of a model.
+
+    Args:
+        spec: the service; its name, model and labels are left out.
+        code_uri: OSS folder of its source code; empty for none.
+    """
+    body = service_body(spec, "", code_uri)
+    metadata = {name: value for name, value in body["metadata"].items() if name not in ("workspace_id", "group")}
+    storage = [each for each in body.get("storage", ()) if each.get("mount_path") == CODE_MOUNT_PATH]
+    members = {**body, "metadata": metadata, "storage": storage}
+    left_out = ("name", "labels", "model_path", *(() if storage else ("storage",)))
+    return {name: value for name, value in members.items() if name not in left_out}
+
+
+def deployment_arguments(inference_spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a deployment that an inference spec stands for.
+
+    What has no argument of its own goes into ``extra_config``, which wins over everything else in a service JSON.
+    """
+    rest = {name: value for name, value in inference_spec.items() if name not in ("name", "model_path")}
+    found: dict[str, Any] = {}
+    if processor := rest.pop("processor", None):
+        found["processor"] = processor
+    _take_container(rest, found)
+    _take_computing(rest, found)
+    _take_metadata(rest, found)
+    _take_code(rest, found)
+    return {**found, **({"extra_config": rest} if rest else {})}
+
+
+def _take_container(rest: dict[str, Any], found: dict[str, Any]) -> None:
+    containers = rest.get("containers")
+    if not isinstance(containers, list) or len(containers) != 1 or not isinstance(containers[0], Mapping):
+        return
+    container = dict(containers[0])
+    for name, argument in {"image": "image_uri", "script": "command", "port": "port"}.items():
+        if name in container:
+            found[argument] = container.pop(name)
+    if "env" in container:
+        found["environments"] = {each["name"]: each.get("value", "") for each in container.pop("env")}
+    if list(container.get("prepare", ())) == ["pythonRequirements"]:
+        found["requirements"] = list(container.pop("prepare")["pythonRequirements"])
+    rest.pop("containers")
+    if container:
+        rest["containers"] = [container]
+
+
+def _take_computing(rest: dict[str, Any], found: dict[str, Any]) -> None:
+    cloud = dict(rest.get("cloud") or {})
+    computing = dict(cloud.get("computing") or {})
+    if "instance_type" not in computing:
+        return
+    found["instance_type"] = computing.pop("instance_type")
+    rest.pop("cloud")
+    left = {**{name: value for name, value in cloud.items() if name != "computing"}}
+    if computing:
+        left["computing"] = computing
+    if left:
+        rest["cloud"] = left
+
+
+def _take_metadata(rest: dict[str, Any], found: dict[str, Any]) -> None:
+    metadata = dict(rest.pop("metadata", None) or {})
+    metadata.pop("workspace_id", None)
+    for name, argument in _METADATA.items():
+        if name in metadata:
+            found[argument] = metadata.pop(name)
+    if "memory" in metadata:
+        found["memory"] = metadata.pop("memory") / _MB
+    if metadata:
+        rest["metadata"] = metadata
+
+
+def _take_code(rest: dict[str, Any], found: dict[str, Any]) -> None:
+    storage = list(rest.get("storage") or ())
+    code = next((each for each in storage if each.get("mount_path") == CODE_MOUNT_PATH and "oss" in each), None)
+    if code is None:
+        return
+    found["source_dir"] = code["oss"]["path"]
+    rest.pop("storage")
+    if left := [each for each in storage if each is not code]:
+        rest["storage"] = left
+
+
+def served_labels(model_name: str, version: ModelVersion) -> dict[str, str]:
+    """Return the labels that tell which version a service serves."""
+    labels = {MODEL_LABEL: model_name, MODEL_VERSION_LABEL: version.name, JOB_LABEL: version.job_id}
+    return {name: readable(value) for name, value in labels.items() if value}
+
+
+def with_registered(
+    arguments: Mapping[str, Any], model_name: str, version: ModelVersion
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a deployment's arguments with those of a registered version as defaults, and the labels that name it.
+
+    Args:
+        arguments: what the author gave, by name; None, and the defaults of the operator, stand for "not given".
+        model_name: the model.
+        version: its version.
+
+    Raises:
+        SpecError: the author gave an address, too.
+    """
+    if arguments.get("model_uri") is not None:
+        raise SpecError([Problem("model", "and model_uri are both given; a version has its own address")])
+    registered = {**deployment_arguments(version.inference_spec), "model_uri": version.uri}
+    given = {name: value for name, value in arguments.items() if value is not None and value != _DEFAULTS.get(name)}
+    return {**arguments, **registered, **given}, served_labels(model_name, version)

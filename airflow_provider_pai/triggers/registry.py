@@ -1,0 +1,128 @@
+"""Waits in the triggerer for the approval of a model version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.model.registry.version import ModelVersion
+
+
+class PAIModelVersionTrigger(BaseTrigger):
+    """Fires one event when a version of a model has one of the wanted approval statuses.
+
+    All triggers of an event loop and identity share their looks: at most one call a second. The event is plain JSON:
+    ``model_name``, ``version_name`` and ``approval_status`` (None after the deadline or an error), ``timeout`` and
+    ``error`` (text, None when all is well). There is nothing to stop when the task is killed.
+
+    Args:
+        model_name: the model; one that does not exist yet is waited for.
+        version_name: this version; None for the newest that has one of the statuses.
+        statuses: approval statuses that end the wait. Default: ``Approved``.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        poll_interval: seconds between two looks.
+        deadline: ISO 8601 time at which to give up; None for never.
+        outage_limit: seconds that PAI may be unreachable; None for the client's default.
+        newer: arguments of a newer version, ignored.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        version_name: str | None = None,
+        statuses: list[str] | None = None,
+        pai_conn_id: str = "pai_default",
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        poll_interval: float = 10.0,
+        deadline: str | None = None,
+        outage_limit: float | None = None,
+        **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.model_name = model_name
+        self.version_name = version_name
+        self.statuses = statuses
+        self.pai_conn_id = pai_conn_id
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.outage_limit = outage_limit
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and the arguments that differ from their defaults."""
+        defaults: dict[str, Any] = {
+            "version_name": None,
+            "statuses": None,
+            "pai_conn_id": "pai_default",
+            "region_id": None,
+            "workspace_id": None,
+            "poll_interval": 10.0,
+            "deadline": None,
+            "outage_limit": None,
+        }
+        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"model_name": self.model_name, **changed}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the one event."""
+        try:
+            async with asyncio.timeout(self._seconds_left()):
+                event = self._event(await self._version())
+        except TimeoutError:
+            event = self._event(timeout=True)
+        except Exception as error:
+            # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
+            self.log.exception("Waiting for model %s failed", self.model_name)
+            event = self._event(error=f"{type(error).__name__}: {error}")
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _version(self) -> ModelVersion:
+        # Loaded in a thread: the event loop is shared with all other triggers.
+        hooks, watcher, waiting, outage, conditions = await asyncio.to_thread(_load)
+        limit = outage.OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit
+        condition = conditions.VersionCondition(
+            self.version_name or "", tuple(self.statuses or conditions.VersionCondition.statuses)
+        )
+        hook = hooks.PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        with closing(hook):
+            config = await hook.aconfig()
+            looks = watcher.watch_versions(config, hook.keys, self.model_name, self.poll_interval)
+            async with aclosing(looks):
+                policy = outage.OutagePolicy(self.log.warning, limit)
+                found: ModelVersion = await waiting.first_version(looks, self.model_name, condition, policy)
+        return found
+
+    def _seconds_left(self) -> float | None:
+        if self.deadline is None:
+            return None
+        return max(0.0, (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds())
+
+    def _event(
+        self, version: ModelVersion | None = None, *, timeout: bool = False, error: str | None = None
+    ) -> dict[str, Any]:
+        return {
+            "model_name": self.model_name,
+            "version_name": version.name if version else None,
+            "approval_status": version.approval_status if version else None,
+            "timeout": timeout,
+            "error": error,
+        }
+
+
+def _load() -> tuple[Any, ...]:
+    from airflow_provider_pai.client.polling import outage
+    from airflow_provider_pai.hooks import registry as hooks
+    from airflow_provider_pai.lifecycle.registry import waiting, watcher
+    from airflow_provider_pai.model.registry import condition
+
+    return hooks, watcher, waiting, outage, condition
