@@ -76,7 +76,6 @@ def test_each_row_on_what_happens_is_a_fault_test_of_that_name() -> None:
     table = (REPOSITORY / "docs" / "what-happens.md").read_text()
     first = re.findall(r"^\| ([a-z][^|]*?) \|", table, re.MULTILINE)
     rows = {re.sub(r"\W+", "_", row) for row in first}
-    }
     names = set()
     for path in (REPOSITORY / "tests" / "faults").glob("test_*.py"):
         for node in ast.parse(path.read_text()).body:
