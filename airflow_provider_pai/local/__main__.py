@@ -232,9 +232,11 @@ def _busy_error(home: Path, why: str) -> CommandError:
 
 def _call_admin(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
     """Ask the running server through its admin routes; no proxy has anything to do with it."""
+    from airflow_provider_pai.local.home import read_admin_token
+
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=_RESET_SECONDS)
     try:
-        connection.request(method, f"/_local/{control}")
+        connection.request(method, f"/_local/{control}", headers={"Authorization": f"Bearer {read_admin_token(home)}"})
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -159,9 +159,10 @@ class LocalPAI:
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
             for close in (api.close, oss.close, api.end, oss.end):
                 stack.callback(close)
-            self._serve(backend, keys, api, oss)
+            token = home.renew_admin_token()
+            self._serve(backend, keys, api, oss, token)
             home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
-            self._backend, self._ready = backend, self._server_info(own, api, oss)
+            self._backend, self._ready = backend, self._server_info(own, api, oss, token)
             self._open = stack.pop_all()
         logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
 
@@ -188,17 +189,17 @@ class LocalPAI:
         stack.callback(oss.close)
         return api, oss
 
-    def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
+    def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener, token: str) -> None:
         region_id = self._settings.region_id
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
         predictions = Mount(reverse_proxy.PATH, backend.inference.proxy)
-        api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
+        api_app = Starlette(routes=[admin_route(backend.controls(), token), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultInjector(oss_service, self.faults, OSS), self.clock.now)
 
-    def _server_info(self, keys: KeyPair, api: Listener, oss: Listener) -> ServerInfo:
+    def _server_info(self, keys: KeyPair, api: Listener, oss: Listener, token: str) -> ServerInfo:
         settings = self._settings
         return ServerInfo(
             api=api.url,
@@ -208,6 +209,7 @@ class LocalPAI:
             region_id=settings.region_id,
             workspace_id=settings.workspace_id,
             bucket=settings.bucket,
+            admin_token=token,
         )
 
     def __enter__(self) -> Self:

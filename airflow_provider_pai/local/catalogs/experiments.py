@@ -6,7 +6,6 @@ what the vendor's SDK expects in its own tests.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import flag, invalid, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.http.schema import Schema, checked_body
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.uri import OssUri
 
 EXPERIMENTS = "/api/v1/experiments"
@@ -176,8 +176,8 @@ def _page(rows: Sequence[Row], query: Mapping[str, str]) -> tuple[Sequence[Row],
 def _exactly(query: Mapping[str, str]) -> bool:
     """Read ``Options``: a JSON object, whose only member is spelled in another way than all others of the service."""
     try:
-        options = json.loads(query.get("Options") or "{}")
-    except (ValueError, RecursionError):
+        options = read_json(query.get("Options") or "{}")
+    except ValueError:
         options = None
     if not isinstance(options, dict):
         raise invalid("Options", "it must be a JSON object")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_pai.local.jobs.channel_uris import URI_MEMBERS, DatasetUri
 from airflow_provider_pai.local.jobs.file_systems import FileSystems
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
@@ -123,6 +123,6 @@ def _scheme(uri: str) -> str:
 def _is_json_object(text: str | None) -> bool:
     """Tell whether mount options are what they must be."""
     try:
-        return isinstance(json.loads(text or "{}"), dict)
-    except (ValueError, RecursionError):
+        return isinstance(read_json(text or "{}"), dict)
+    except ValueError:
         return False
