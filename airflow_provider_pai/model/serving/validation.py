@@ -23,8 +23,14 @@ from airflow_provider_pai.model.serving.spec import (
 )
 from airflow_provider_pai.model.training.resource_validation import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.training.resources import UserVpcConfig
-from airflow_provider_pai.model.training.validation import character_problems, environment_problems
+from airflow_provider_pai.model.training.validation import (
+    character_problems,
+    command_problems,
+    environment_problems,
+    image_uri_problems,
+)
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import with_unix_lines
 
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RESERVED_PREFIX = "airflow."
@@ -53,11 +59,12 @@ def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[Proble
     """
     reader = Reader(arguments)
     texts = {name: reader.text(name) for name in _TEXTS}
+    texts["command"] = None if texts["command"] is None else with_unix_lines(texts["command"])
     spec = ServiceSpec(
         **{name: text for name, text in texts.items() if text is not None}
         | {"service_name": texts["service_name"] or ""},
         port=_number(reader.whole("port"), DEFAULT_PORT),
-        environments=reader.texts("environments"),
+        environments={name: with_unix_lines(text) for name, text in reader.texts("environments").items()},
         requirements=reader.lines("requirements"),
         cpu=reader.number("cpu"),
         memory=reader.number("memory"),
@@ -153,8 +160,9 @@ def _program_problems(spec: ServiceSpec) -> Iterator[Problem]:
         yield Problem(
             "image_uri", "is missing: give the image of the container, or processor for one of EAS's own programs"
         )
-    elif re.search(r"\s", spec.image_uri):
-        yield Problem("image_uri", f"{spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'")
+    else:
+        yield from image_uri_problems(spec.image_uri)
+    yield from command_problems(spec.command)
     if not spec.command.strip():
         yield Problem("command", "is missing: say what the container runs, for example 'python serve.py'")
     if not 0 < spec.port < 65536:
