@@ -10,6 +10,7 @@ from pathlib import Path
 
 _FILE = "requirements.txt"
 _INDEX_OPTIONS = ("i", "index-url", "extra-index-url", "trusted-host")
+_ELSEWHERE = "name a package of another index by its address (name @ https://...)"
 _INCLUDE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(.+)")
 _OPTION = re.compile(r"-+[A-Za-z-]*")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")

@@ -19,8 +19,8 @@ from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.without_effect import as_run_here
 from airflow_provider_pai.model.images.uri import is_image_uri
+from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.training.request import read_create_body
-from airflow_provider_pai.model.training.requirement import requirement_problem
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import OssUri
 

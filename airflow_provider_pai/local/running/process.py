@@ -18,8 +18,8 @@ from airflow_provider_pai.local.running.environments import EnvironmentFailed, E
 from airflow_provider_pai.local.running.output import each_line
 from airflow_provider_pai.local.running.runtime import CODE_REQUIREMENTS, Identity, ImageFailed, LineSink, PreparedJob
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox, job_view
+from airflow_provider_pai.model.requirement import read_lines, requirement_problem
 from airflow_provider_pai.model.training.container import RunPlan
-from airflow_provider_pai.model.training.requirement import read_lines, requirement_problem
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

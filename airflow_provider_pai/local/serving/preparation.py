@@ -12,7 +12,7 @@ from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.preparation import Objects
 from airflow_provider_pai.local.serving.replica_spec import ObjectMount, ReplicaSpec
-from airflow_provider_pai.model.training.requirement import requirement_problem
+from airflow_provider_pai.model.requirement import requirement_problem
 
 
 class PreparationError(Exception):

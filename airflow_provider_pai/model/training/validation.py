@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from airflow_provider_pai.model.images.uri import is_image_uri
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.training.container import hyperparameter_variables
 from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES, RESERVED_PREFIX
-from airflow_provider_pai.model.training.requirement import requirement_problem
 from airflow_provider_pai.model.training.resource_validation import resource_problems
 from airflow_provider_pai.model.training.resources import JOB_TYPES
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec, variable_name
