@@ -13,7 +13,6 @@ from typing import Any
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
-from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.serving.names import is_service_name
 from airflow_provider_pai.model.serving.request import RESERVED_LABELS
 from airflow_provider_pai.model.serving.spec import (
@@ -278,22 +277,13 @@ def _check_problems(check: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _line_problems(spec: ServiceSpec) -> Iterator[Problem]:
-    found = [*environment_problems(spec.environments, spec.requirements)]
-    yield from found
-    if not any(problem.argument == "requirements" for problem in found):
-        yield from _requirement_problems(spec.requirements)
+    yield from environment_problems(spec.environments, spec.requirements)
     yield from _label_problems(spec.labels)
     if {"name", "labels"} & set(spec.extra_config):
         yield Problem("extra_config", "can't have 'name' or 'labels': there are arguments for them")
     metadata = spec.extra_config.get("metadata")
     if isinstance(metadata, Mapping) and "name" in metadata:
         yield Problem("extra_config", "['metadata'] can't have 'name': service_name is the argument for it")
-
-
-def _requirement_problems(lines: Iterable[str]) -> Iterator[Problem]:
-    for line in lines:
-        if text := requirement_problem(line):
-            yield Problem("requirements", f": {line!r:.100} {text}")
 
 
 def _label_problems(labels: Mapping[str, str]) -> Iterator[Problem]:
