@@ -15,7 +15,8 @@ from airflow_provider_pai.client.packaging.archive import Piece, TarStream, comp
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, usable_files
 from airflow_provider_pai.client.packaging.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.packaging.requirements import read_requirements
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 

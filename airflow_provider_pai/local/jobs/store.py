@@ -18,6 +18,7 @@ from typing import Any
 
 from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.jobs import query, transitions
+from airflow_provider_pai.local.jobs.disk_reserve import FULL, DiskReserve
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.model.training.status import JobStatus
 
@@ -65,6 +66,7 @@ class JobStore:
         self._records = load_records(home)
         self._number = max(map(_number, self._records.values()), default=0)
         self.lag_seconds = 0.0
+        self._reserve = DiskReserve(home / "reserve")
         self._remover: threading.Thread | None = None
         self._remove_in_background()
 
@@ -90,6 +92,7 @@ class JobStore:
             local: members that are ours and never shown.
         """
         now = self._now()
+        self._reserve.fill()
         with self._lock:
             job_id = self._free_id()
             self._number += 1
@@ -135,8 +138,8 @@ class JobStore:
         """
         with self._lock:
             old = self._records[job_id]
-            new = {**old, **change(old)}
-            return self._write({name: value for name, value in new.items() if value is not None}, self._now())
+            new = {name: value for name, value in {**old, **change(old)}.items() if value is not None}
+            return self._reserve.spend(lambda: self._write(new, self._now()))
 
     def change_local(self, job_id: str, **members: Any) -> Record:
         """Replace members of a job that are ours and never shown."""
@@ -151,6 +154,7 @@ class JobStore:
             # Without its record the folder is no job any more, even when the rest can't be removed.
             (self._folder / job_id / "job.json").unlink(missing_ok=True)
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
+        self._reserve.fill()
 
     def clear(self) -> None:
         """Forget all jobs, none of which may be active; their folders are removed in the background."""
@@ -176,6 +180,10 @@ class JobStore:
         """Return a job's logs, events, metrics and folders."""
         with self._lock:
             return self._files.setdefault(job_id, JobFiles(self._folder / job_id))
+
+    def is_disk_full(self) -> bool:
+        """Tell whether the disk that jobs lie on has no space left."""
+        return shutil.disk_usage(self._folder).free < FULL
 
     def query(self, parameters: Mapping[str, str]) -> tuple[list[Record], int]:
         """Return one page of ListTrainingJobs and the number of all matches.
@@ -223,7 +231,7 @@ def load_records(home: Path) -> dict[str, Record]:
                 record = json.loads(opened.read())
         except FileNotFoundError:
             continue
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             record = None
         if _is_record(record, job_id):
             records.append(MappingProxyType(record))
