@@ -70,8 +70,8 @@ class Interpreter:
         version: such as ``3.12.1``.
         platform: such as ``linux-x86_64``.
         prefix: the folder it is installed in.
-        pip: folder of its own pip; None when it has none, or was not asked yet.
-        is_asked: whether it was asked for its pip.
+        pip: folder of its own pip; None when it has none, or nobody has looked yet.
+        to_ask: the executable that knows where its pip is; None when that is known.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class Interpreter:
     platform: str
     prefix: Path
     pip: Path | None = None
-    is_asked: bool = False
+    to_ask: Path | None = None
 
     @classmethod
     def at(cls, path: Path | None = None) -> Interpreter:
@@ -93,10 +93,12 @@ class Interpreter:
         """
         own = Path(getattr(sys, "_base_executable", sys.executable))
         if path is None and os.access(own, os.X_OK):
-            return cls(own.absolute(), sys.version.split()[0], sysconfig.get_platform(), Path(sys.base_prefix))
+            return cls(
+                own.absolute(), sys.version.split()[0], sysconfig.get_platform(), Path(sys.base_prefix), to_ask=own
+            )
         executable = path or own
         version, platform, prefix, pip = _ask(executable, _FACTS)
-        return cls(executable.absolute(), version, platform, Path(prefix), _folder(pip), is_asked=True)
+        return cls(executable.absolute(), version, platform, Path(prefix), _folder(pip))
 
     def find_pip(self) -> Path | None:
         """Return the folder of its own pip; None when it has none.
@@ -104,7 +106,7 @@ class Interpreter:
         Raises:
             EnvironmentFailed: it can't be run.
         """
-        return self.pip if self.is_asked else _folder(_ask(self.path, _FACTS)[-1])
+        return self.pip if self.to_ask is None else _folder(_ask(self.to_ask, _FACTS)[-1])
 
 
 def _folder(module: str) -> Path | None:
