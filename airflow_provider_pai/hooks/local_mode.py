@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.images import PAIImageHook
@@ -37,6 +37,7 @@ from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airflow_provider_pai.client.packaging.inputs import input_problems
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.local.running.bound_storage import BoundStorage, LocalFolder
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.api.endpoints import model_page
@@ -63,8 +64,16 @@ class PAIModelRegistryHook(PAIBaseHook):
     @cached_property
     def _registrar(self) -> ModelRegistrar:
         return ModelRegistrar(
-            self.client, self.registry, self.lineage_recorder, self.config, log=self.log, sleep=self._sleep
+            *(self.client, self.registry, self.lineage_recorder, self.config),
+            upload_code=lambda path: str(
+                self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True)
+            ),
+            log=self.log,
+            sleep=self._sleep,
         )
+
+    def _upload_code(self, path: str) -> str:
+        return str(self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True))
 
     @cached_property
     def lineage_recorder(self) -> LineageRecorder:
@@ -136,6 +145,10 @@ class PAIModelRegistryHook(PAIBaseHook):
         """
         model = self.find(model_name)
         return self.registry.newest(model, approval_status) if model else None
+
+    def label(self, model_name: str, version_name: str, labels: Mapping[str, str]) -> None:
+        """Add labels to a version."""
+        self.registry.label(self.model(model_name), version_name, labels)
 
     def approve(self, model_name: str, version_name: str, *, by: str = "") -> ModelVersion:
         """Approve a version, which is final.

@@ -13,7 +13,7 @@ from airflow_provider_pai.api import services as calls
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
-from airflow_provider_pai.errors import Problem, ServiceError
+from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lineage_of_service
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
@@ -21,6 +21,7 @@ from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparatio
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest

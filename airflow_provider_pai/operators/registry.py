@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException, conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIModelLink
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         format_type: format of the files, such as ``SavedModel`` or ``ONNX``. Default: none.
         framework_type: framework, such as ``Pytorch`` or ``XGBoost``. Default: none.
         inference_spec: how the model is served: arguments of ``PAIDeployServiceOperator`` such as ``image_uri``,
-            ``command`` and ``instance_type``, or a service JSON under EAS's names. A deployment of the version takes
-            them as defaults. Default: none.
+            ``command``, ``source_dir`` and ``instance_type``, or a service JSON under EAS's names. A deployment of the
+            version takes them as defaults. Default: none.
         approval_status: ``Pending`` (default), or ``Approved``: the version may serve at once.
         version_name: such as ``1.2.0``. Default: the next one, as PAI counts.
         labels: labels of the version.

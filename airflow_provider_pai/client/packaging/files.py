@@ -12,7 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from airflow_provider_pai.client.packaging.ignore import IgnoreRules
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.problem import Problem
 
 _OPENING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})

@@ -11,7 +11,8 @@ from pathlib import Path
 from fastcrc import crc64
 
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging, usable_files
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 INPUT_PREFIX = "pai/input_data"

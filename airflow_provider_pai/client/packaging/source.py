@@ -16,7 +16,8 @@ from airflow_provider_pai.client.packaging.files import LocalFile, local_files, 
 from airflow_provider_pai.client.packaging.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.packaging.members import Member, MemberReader, size_of, write_member
 from airflow_provider_pai.client.packaging.requirements import read_requirements
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.version import APPROVED, ModelVersion, newest
 
 NEWEST_APPROVED = "approved"

@@ -5,7 +5,6 @@ There is one workspace; an id that isn't its id does not exist. The codes of ref
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.parsing import read_json
 
 _PAGE_SIZE = 20
 OWNER = "1000000000000001"
@@ -198,7 +198,7 @@ def _matches(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
 def _read_configs(content: bytes, time: str) -> dict[str, dict[str, Any]]:
     """Read the body of UpdateConfigs."""
     try:
-        return {item["ConfigKey"]: _config(item, time) for item in json.loads(content)["Configs"]}
+        return {item["ConfigKey"]: _config(item, time) for item in read_json(content)["Configs"]}
     except (ValueError, KeyError, TypeError) as error:
         message = "The body must be an object with Configs, a list of objects with ConfigKey and ConfigValue."
         raise ErrorResponse(400, "InvalidParameter", message) from error

@@ -25,6 +25,7 @@ from airflow_provider_pai.local.http.response import ErrorResponse, error_respon
 from airflow_provider_pai.local.http.schemes import verify
 from airflow_provider_pai.local.http.signed import Signed
 from airflow_provider_pai.local.keys import KeyRing, TokenProblem
+from airflow_provider_pai.local.parsing import read_number
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -114,8 +115,8 @@ class Gateway:
     async def _read_content(self, headers: Headers, request: Request) -> bytes:
         """Read the body up to the limit, whatever length its header claims."""
         too_large = ErrorResponse(413, "RequestEntityTooLarge", f"The body is larger than {self._max_body} bytes.")
-        claimed = headers.get("content-length", "0")
-        if not claimed.isdigit() or int(claimed) > self._max_body:
+        claimed = read_number(headers.get("content-length", "0"))
+        if claimed is None or claimed > self._max_body:
             raise too_large
         content = bytearray()
         async for chunk in request.stream():

@@ -11,7 +11,7 @@ from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.local.http.schema import means_something, schema_problems
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
-from airflow_provider_pai.local.jobs.channel_uris import dataset_uris, with_uris
+from airflow_provider_pai.local.jobs.channel_uris import with_uris
 from airflow_provider_pai.local.jobs.compute_checks import compute_problems, contradictions, required_members
 from airflow_provider_pai.local.jobs.create_form import FORM
 from airflow_provider_pai.local.jobs.errors import invalid, missing
@@ -98,14 +98,15 @@ class CreateJobValidator:
     def _problems(self, body: Body) -> Iterator[str]:
         """Yield problems, the first ones such that the later ones can be looked for."""
         yield from _pair_problems(body)
-        yield from channel_problems(body, self.resolver.dataset_uri)
+        yield from channel_problems(body, self.resolver.dataset_uri, self.resolver.file_systems)
         yield from code_problems(_member(body, "AlgorithmSpec.CodeDir"))
         yield from self._service_problems(body)
         yield from compute_problems(body, self.resolver.quota, self.ecs_spec_known)
         yield from algorithm_problems(body)
         yield from label_problems(body.get("Labels", ()))
         try:
-            spec = read_create_body(with_uris(as_run_here(body), dataset_uris(body, self.resolver.dataset_uri)))
+            whole = with_uris(as_run_here(body), self.resolver.default_uris(body, "train"))
+            spec = read_create_body(with_uris(whole, self.resolver.channel_uris(body)))
         except ProtocolError as error:
             yield f"AlgorithmSpec is invalid: {error}"
             return

@@ -17,7 +17,6 @@ from airflow_provider_pai.local.http.parameters import one_of
 from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import checked_body, json_body
 from airflow_provider_pai.local.jobs import errors, labels, views
-from airflow_provider_pai.local.jobs.channel_uris import dataset_uris
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.labels import Label
 from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, read_page, read_time_range, read_times
@@ -100,7 +99,7 @@ class _Jobs:
 
     def create(self, request: Request) -> Response:
         body, resolver = self.checks.validate(json_body(request)), self.checks.resolver
-        places = dataset_uris(body, resolver.dataset_uri)
+        places = resolver.channel_uris(body)
         record = self.store.create({**body, "UserId": self.user_id}, resolver.complete, Places=places)
         job_id = record["TrainingJobId"]
         self.runner.submit(job_id)

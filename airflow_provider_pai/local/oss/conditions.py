@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import StoredObject
-from airflow_provider_pai.local.oss.numbers import read_http_date
+from airflow_provider_pai.local.parsing import read_http_date
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 

@@ -15,7 +15,7 @@ from airflow_provider_pai.local.oss.listing import ListingPage
 from airflow_provider_pai.local.oss.multipart import MultipartUpload
 from airflow_provider_pai.local.oss.request import RequestContext
 from airflow_provider_pai.local.oss.responses import OWNER, xml_document
-from airflow_provider_pai.local.oss.storage_class import storage_class_of
+from airflow_provider_pai.local.oss.storage_class import restore_header, storage_class_of
 from airflow_provider_pai.local.oss.xml import Content, Elements, name_encoder, timestamp
 
 
@@ -27,7 +27,7 @@ async def list_objects(context: RequestContext) -> Response:
     head: Elements = [*_listing_head(context, encode, limit), ("Marker", encode(marker)), *encoding]
     if page.truncated:
         head.append(("NextMarker", encode(page.next_marker)))
-    return xml_document("ListBucketResult", [*head, *_listing_items(page, encode, with_owner=True)])
+    return xml_document("ListBucketResult", [*head, *_listing_items(page, encode, context.clock(), with_owner=True)])
 
 
 async def list_objects_v2(context: RequestContext) -> Response:
@@ -43,7 +43,9 @@ async def list_objects_v2(context: RequestContext) -> Response:
         head.append(("NextContinuationToken", base64.urlsafe_b64encode(page.next_marker.encode()).decode()))
     head.append(("KeyCount", len(page.objects) + len(page.prefixes)))
     with_owner = context.parameter("fetch-owner") == "true"
-    return xml_document("ListBucketResult", [*head, *_listing_items(page, encode, with_owner=with_owner)])
+    return xml_document(
+        "ListBucketResult", [*head, *_listing_items(page, encode, context.clock(), with_owner=with_owner)]
+    )
 
 
 async def list_uploads(context: RequestContext) -> Response:
@@ -106,16 +108,16 @@ def _listing_head(context: RequestContext, encode: Callable[[str], str], limit: 
 
 
 def _listing_items(
-    page: ListingPage, encode: Callable[[str], str], *, with_owner: bool
+    page: ListingPage, encode: Callable[[str], str], now: float, *, with_owner: bool
 ) -> Iterable[tuple[str, Content]]:
     yield "IsTruncated", page.truncated
     for stored in page.objects:
-        yield "Contents", [*_object_facts(stored, encode), *([("Owner", OWNER)] if with_owner else [])]
+        yield "Contents", [*_object_facts(stored, encode, now), *([("Owner", OWNER)] if with_owner else [])]
     for prefix in page.prefixes:
         yield "CommonPrefixes", [("Prefix", encode(prefix))]
 
 
-def _object_facts(stored: StoredObject, encode: Callable[[str], str]) -> Elements:
+def _object_facts(stored: StoredObject, encode: Callable[[str], str], now: float) -> Elements:
     return [
         ("Key", encode(stored.key)),
         ("LastModified", timestamp(stored.modified)),
@@ -123,6 +125,7 @@ def _object_facts(stored: StoredObject, encode: Callable[[str], str]) -> Element
         ("Type", str(stored.kind)),
         ("Size", stored.size),
         ("StorageClass", storage_class_of(stored)),
+        *(("RestoreInfo", state) for state in restore_header(stored, now).values()),
     ]
 
 

@@ -31,7 +31,9 @@ async def put_object(context: RequestContext) -> Response:
         kept,
         forbid_overwrite=context.forbids_overwrite(),
     )
-    return empty_response(headers={**stored_headers(stored), "Content-MD5": object_headers(stored)["Content-MD5"]})
+    return empty_response(
+        headers={**stored_headers(stored), "Content-MD5": object_headers(stored, context.clock())["Content-MD5"]}
+    )
 
 
 async def get_object(context: RequestContext) -> Response:
@@ -44,7 +46,7 @@ async def get_object(context: RequestContext) -> Response:
     except OSSErrorResponse:
         source.close()
         raise
-    headers = _apply_overrides(context, object_headers(stored))
+    headers = _apply_overrides(context, object_headers(stored, context.clock()))
     if bounds is None and is_gzipped(context.request, stored):
         return GzippedObject(source, stored.size, gzipped_headers(headers), limit)
     if bounds is None:
@@ -59,7 +61,7 @@ async def head_object(context: RequestContext) -> Response:
     """HeadObject: what GetObject would say, without the bytes."""
     stored = await run_in_threadpool(context.store.resolve, context.bucket, context.key)
     check_conditions(context.request.headers, stored)
-    headers = _apply_overrides(context, object_headers(stored))
+    headers = _apply_overrides(context, object_headers(stored, context.clock()))
     return empty_response(headers=gzipped_headers(headers) if is_gzipped(context.request, stored) else headers)
 
 
@@ -70,7 +72,7 @@ async def get_object_meta(context: RequestContext) -> Response:
     if context.request.method == "HEAD":
         # Not for GET: it must send the body its length promises, and this operation has none.
         names.append("Content-Length")
-    headers = object_headers(stored)
+    headers = object_headers(stored, context.clock())
     return empty_response(headers={name: headers[name] for name in names})
 
 

@@ -98,7 +98,8 @@ _LIMIT = "x-oss-traffic-limit"
 _STORED = frozenset(
     {_META, "x-oss-forbid-overwrite", "x-oss-object-acl", "x-oss-storage-class", "x-oss-tagging"},
 )
-# Clients of the vendor repeat what they said about an object in all requests of its upload; it counts in the first.
+# Clients of the vendor repeat what they say about an object in all requests of its upload, and a limit in all of a
+# transfer; each counts where it means something.
 _REPEATED = _STORED | {"x-oss-complete-all"}
 _COPY_CONDITIONS = frozenset(f"{_SOURCE}-{name}" for name in _CONDITIONS)
 _OVERRIDES = frozenset(
@@ -210,7 +211,7 @@ OPERATIONS = (
         "GET",
         object_routes.get_object,
         parameters=_OVERRIDES | {_LIMIT},
-        headers=frozenset({_LIMIT, "x-oss-range-behavior"}),
+        headers=frozenset({_LIMIT, "x-oss-range-behavior", "x-oss-forbid-overwrite"}),
         conditional=True,
         public=PublicAccess.READ,
     ),
@@ -220,6 +221,7 @@ OPERATIONS = (
         "HEAD",
         object_routes.head_object,
         parameters=_OVERRIDES,
+        headers=frozenset({_LIMIT}),
         conditional=True,
         public=PublicAccess.READ,
     ),
@@ -282,7 +284,7 @@ OPERATIONS = (
         upload_routes.start_upload,
         _any("uploads"),
         frozenset({"encoding-type", "sequential"}),
-        _STORED,
+        _STORED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
     Operation(

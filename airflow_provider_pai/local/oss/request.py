@@ -20,13 +20,13 @@ from airflow_provider_pai.local.oss.errors import (
     invalid_argument,
     invalid_digest,
 )
-from airflow_provider_pai.local.oss.numbers import read_number
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.responses import is_shown
 from airflow_provider_pai.local.oss.signing import OSSRequest
 from airflow_provider_pai.local.oss.storage_class import STORAGE_CLASS_HEADER, StorageClass, read_storage_class
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, read_tagging_header
 from airflow_provider_pai.local.oss.traffic import traffic_limit
+from airflow_provider_pai.local.parsing import read_number
 
 _MAX_OBJECT_SIZE = 5 << 30
 _MAX_DOCUMENT_SIZE = 2 << 20

@@ -70,8 +70,8 @@ def stored_headers(stored: StoredObject) -> dict[str, str]:
     return {"ETag": f'"{stored.etag}"', "x-oss-hash-crc64ecma": str(stored.crc64)}
 
 
-def object_headers(stored: StoredObject) -> dict[str, str]:
-    """Return what GetObject and HeadObject say about an object."""
+def object_headers(stored: StoredObject, now: float) -> dict[str, str]:
+    """Return what GetObject and HeadObject say about an object, at a time in seconds since the epoch."""
     headers = {
         "Content-Type": _DEFAULT_TYPE,
         **{name: value for name, value in stored.headers.items() if is_shown(name)},
@@ -81,7 +81,7 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "x-oss-object-type": stored.kind,
         "x-oss-storage-class": storage_class_of(stored),
-        **restore_header(stored),
+        **restore_header(stored, now),
     }
     if "content-type" in stored.headers:
         del headers["Content-Type"]

@@ -1,6 +1,6 @@
 """Storage classes of objects and buckets, and restoring what is archived.
 
-What is archived can't be read before it is restored. Local OSS restores at once, where OSS takes minutes to hours.
+What is archived can't be read before it is restored, which takes as long as OSS says at most, by the server's clock.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from airflow_provider_pai.local.oss.index import StoredObject
 
 STORAGE_CLASS_HEADER = "x-oss-storage-class"
 _RESTORED = "x-oss-restore"
-"""Under this name a restored object keeps until when it can be read, in seconds since the epoch."""
-_DAY = 24 * 3600
+"""Under this name a restored object keeps from when until when it can be read, in seconds since the epoch."""
+_HOUR = 3600
+_DAY = 24 * _HOUR
 
 
 class StorageClass(StrEnum):
@@ -41,6 +42,17 @@ _MAX_DAYS: Mapping[StorageClass, int] = {
     StorageClass.ARCHIVE: 7,
     StorageClass.COLD_ARCHIVE: 365,
     StorageClass.DEEP_COLD_ARCHIVE: 365,
+}
+
+
+# OSS help, RestoreObject: how long it takes at most.
+_ARCHIVE_SECONDS = 60
+_SECONDS: Mapping[tuple[StorageClass, Tier], int] = {
+    (StorageClass.COLD_ARCHIVE, Tier.EXPEDITED): _HOUR,
+    (StorageClass.COLD_ARCHIVE, Tier.STANDARD): 5 * _HOUR,
+    (StorageClass.COLD_ARCHIVE, Tier.BULK): 12 * _HOUR,
+    (StorageClass.DEEP_COLD_ARCHIVE, Tier.EXPEDITED): 12 * _HOUR,
+    (StorageClass.DEEP_COLD_ARCHIVE, Tier.STANDARD): 48 * _HOUR,
 }
 
 
@@ -79,37 +91,54 @@ def check_readable(stored: StoredObject, now: float) -> None:
     Raises:
         OSSErrorResponse: InvalidObjectState.
     """
-    if storage_class_of(stored) in _MAX_DAYS and now >= _restored_until(stored):
-        raise OSSErrorResponse(
-            403, "InvalidObjectState", "The operation is not valid for the object's state", details={"Key": stored.key}
-        )
+    ready, until = _restored(stored)
+    if storage_class_of(stored) in _MAX_DAYS and not ready <= now < until:
+        message = "The operation is not valid for the object's state"
+        raise OSSErrorResponse(403, "InvalidObjectState", message, details={"Key": stored.key})
 
 
 def restore(stored: StoredObject, asked: RestoreRequest, now: float) -> tuple[StoredObject, bool]:
-    """Return a restored object, and whether it could be read before.
+    """Return an object that is being restored, and whether it could be read before.
 
     Raises:
         OSSErrorResponse: OperationNotSupported: it is not archived; MalformedXML: a tier for the class Archive, which
-            has none; InvalidArgument: no such tier, or more days than the class allows.
+            has none; InvalidArgument: no such tier, or more days than the class allows; RestoreAlreadyInProgress.
     """
-    kept = storage_class_of(stored)
+    took = _restore_seconds(storage_class_of(stored), asked)
+    ready, until = _restored(stored)
+    if now < ready:
+        raise OSSErrorResponse(409, "RestoreAlreadyInProgress", "The restore operation is in progress.")
+    was_readable = now < until
+    if not was_readable:
+        ready = int(now) + took
+    until = max(until, max(ready, int(now)) + asked.days * _DAY)
+    return replace(stored, headers={**stored.headers, _RESTORED: f"{ready} {until}"}), was_readable
+
+
+def _restore_seconds(kept: StorageClass, asked: RestoreRequest) -> int:
+    """Check what is asked for, and return how long it takes."""
     if kept not in _MAX_DAYS:
         raise OSSErrorResponse(400, "OperationNotSupported", "The operation is not supported for this resource")
     if asked.tier and kept is StorageClass.ARCHIVE:
         raise malformed_xml()
-    if asked.tier and asked.tier not in list(Tier):
-        raise invalid_argument(f"Tier must be one of {', '.join(Tier)}", "Tier", asked.tier)
     if not 1 <= asked.days <= _MAX_DAYS[kept]:
         raise invalid_argument(f"Days must be from 1 to {_MAX_DAYS[kept]}", "Days", str(asked.days))
-    until = max(int(now) + asked.days * _DAY, _restored_until(stored))
-    return replace(stored, headers={**stored.headers, _RESTORED: str(until)}), now < _restored_until(stored)
+    if kept is StorageClass.ARCHIVE:
+        return _ARCHIVE_SECONDS
+    tiers = {tier: seconds for (other, tier), seconds in _SECONDS.items() if other is kept}
+    tier = asked.tier or Tier.STANDARD
+    if tier not in tiers:
+        raise invalid_argument(f"Tier must be one of {', '.join(tiers)}", "Tier", tier)
+    return tiers[Tier(tier)]
 
 
-def restore_header(stored: StoredObject) -> dict[str, str]:
-    """Return what an answer says about an object that was restored."""
-    until = _restored_until(stored)
+def restore_header(stored: StoredObject, now: float) -> dict[str, str]:
+    """Return what an answer says about an object that is, or was, restored."""
+    ready, until = _restored(stored)
     if not until or storage_class_of(stored) not in _MAX_DAYS:
         return {}
+    if now < ready:
+        return {_RESTORED: 'ongoing-request="true"'}
     return {_RESTORED: f'ongoing-request="false", expiry-date="{formatdate(until, usegmt=True)}"'}
 
 
@@ -118,5 +147,6 @@ def without_restore(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in (_RESTORED, STORAGE_CLASS_HEADER)}
 
 
-def _restored_until(stored: StoredObject) -> int:
-    return int(stored.headers.get(_RESTORED, "0"))
+def _restored(stored: StoredObject) -> tuple[int, int]:
+    ready, until = stored.headers.get(_RESTORED, "0 0").split()
+    return int(ready), int(until)

@@ -6,8 +6,8 @@ import asyncio
 import time
 
 from airflow_provider_pai.local.oss.errors import invalid_argument
-from airflow_provider_pai.local.oss.numbers import read_number
 from airflow_provider_pai.local.oss.signing import OSSRequest
+from airflow_provider_pai.local.parsing import read_number
 
 _NAME = "x-oss-traffic-limit"
 _LEAST, _MOST = 819_200, 838_860_800

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from airflow_provider_pai.local.oss.errors import invalid_argument, malformed_xml, not_implemented
-from airflow_provider_pai.local.oss.numbers import read_number
+from airflow_provider_pai.local.parsing import read_number
 
 Elements: TypeAlias = "list[tuple[str, Content]]"
 Content: TypeAlias = "str | int | Sequence[tuple[str, Content]]"

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 
 from airflow_provider_pai.local.oss.buckets import BucketConfiguration, read_redundancy
 from airflow_provider_pai.local.oss.errors import malformed_xml, not_implemented
-from airflow_provider_pai.local.oss.numbers import read_number
 from airflow_provider_pai.local.oss.storage_class import RestoreRequest, read_storage_class
 from airflow_provider_pai.local.oss.xml import parse
+from airflow_provider_pai.local.parsing import read_number
 
 
 def read_bucket_configuration(body: bytes) -> BucketConfiguration:

@@ -32,7 +32,14 @@ from airflow_provider_pai.local.running.preparation import (
     input_path,
     prepare_folder,
 )
-from airflow_provider_pai.local.running.runtime import ImageFailed, JobWorkspace, PreparedJob, RunningInstance, Runtime
+from airflow_provider_pai.local.running.runtime import (
+    CODE_REQUIREMENTS,
+    ImageFailed,
+    JobWorkspace,
+    PreparedJob,
+    RunningInstance,
+    Runtime,
+)
 from airflow_provider_pai.model.training.container import (
     ROOT,
     RunPlan,
@@ -201,8 +208,9 @@ class JobRun:
             workspace = self._prepare(plans)
         except (PreparationFailed, EnvironmentFailed, ImageFailed, OSError) as error:
             self._recorder.say(f"Preparation failed: {error}")
+            reason = self._reason(error)
             self._discard()
-            return transitions.preparation_failed(str(error), self._reason(error))
+            return transitions.preparation_failed(str(error), reason)
         if workspace is None:
             self._discard()
             return self._requested_outcome()
@@ -228,7 +236,8 @@ class JobRun:
             return error.code
         if isinstance(error, ImageFailed):
             return ReasonCode.IMAGE_FAILED
-        of_requirements = isinstance(error, EnvironmentFailed) and self._spec.requirements
+        asked = self._spec.requirements or (self._files.work.ml / CODE_REQUIREMENTS).exists()
+        of_requirements = isinstance(error, EnvironmentFailed) and asked
         return ReasonCode.REQUIREMENTS_FAILED if of_requirements else ReasonCode.PREPARATION_FAILED
 
     def _prepare(self, plans: Sequence[RunPlan]) -> JobWorkspace | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.registration import JOB_LABEL
 from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.request import service_body

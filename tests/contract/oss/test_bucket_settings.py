@@ -123,9 +123,14 @@ class TestStorageClasses:
             with pytest.raises(oss2.exceptions.ServerError) as caught:
                 attempt()
             assert (caught.value.status, caught.value.code) == (403, "InvalidObjectState")
-        assert (bucket.restore_object("k").status, bucket.restore_object("k").status) == (202, 200)
+        assert bucket.restore_object("k").status == 202
+        assert bucket.head_object("k").headers["x-oss-restore"] == 'ongoing-request="true"'
+        with pytest.raises(oss2.exceptions.ServerError, match="RestoreAlreadyInProgress"):
+            bucket.restore_object("k")
+        server.clock.offset = 61
         assert bucket.get_object("k").read() == b"bytes"
-        assert bucket.head_object("k").headers["x-oss-restore"].startswith('ongoing-request="false", expiry-date="')
+        assert bucket.list_objects().object_list[0].restore_info.startswith('ongoing-request="false", expiry-date="')
+        assert bucket.restore_object("k").status == 200
         server.clock.offset = 25 * 3600
         with pytest.raises(OSSErrorResponse, match="InvalidObjectState"):
             server.store.read(bucket.bucket_name, "k")

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
+from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 
@@ -20,12 +23,13 @@ def dataset_uri(dataset_id: str, version: str) -> str:
     return DATASETS[dataset_id]
 
 
+EXPERIMENT = {"Name": "known", "ArtifactUri": "oss://bkt/exp/", "TensorboardLogUri": "oss://bkt/exp/tensorboard/"}
 CHECKS = CreateJobValidator(
     ecs_spec_known={"ecs.c6.large"}.__contains__,
     bucket_exists={"bkt"}.__contains__,
     workspace_exists={"12345"}.__contains__,
     image_known={"Odd Name From The Catalog"}.__contains__,
-    resolver=ReferenceResolver(dataset_uri, {"exp-known": {"Name": "known"}}.get, Quota("quota1")),
+    resolver=ReferenceResolver(dataset_uri, {"exp-known": EXPERIMENT}.get, Quota("quota1")),
 )
 SHARE: dict[str, Any] = {"ResourceId": "quota1", "InstanceCount": 1, "InstanceSpec": {"CPU": "0.5", "Memory": "8"}}
 PRICE: dict[str, Any] = {"SpotStrategy": "SpotWithPriceLimit", "SpotDiscountLimit": 0.5}
@@ -303,3 +307,35 @@ def test_requirements_of_an_index_or_a_server_are_taken(line: str) -> None:
 def test_only_an_object_is_a_body(value: object) -> None:
     with pytest.raises(ErrorResponse, match="The body must be an object"):
         CHECKS.validate(value)
+
+
+def test_outputs_without_a_place_go_below_that_of_the_experiment() -> None:
+    job = body({"ExperimentConfig": {"ExperimentId": "exp-known"}, "OutputChannels": [{"Name": "model"}]})
+    complete = CHECKS.resolver.complete(CHECKS.validate(job), "train1")
+    assert complete["OutputChannels"] == [{"Name": "model", "OutputUri": "oss://bkt/exp/train1/model/"}]
+    with pytest.raises(ErrorResponse, match="OutputChannels model: OutputUri is required"):
+        CHECKS.validate(body({"OutputChannels": [{"Name": "model"}]}))
+
+
+def test_a_file_system_that_a_folder_stands_in_for_is_a_place_of_data(tmp_path: Path) -> None:
+    systems = FileSystems.of({"nas://1a2b.cn-hangzhou/data": tmp_path, "nas://1a2b.cn-hangzhou/data/deep/": tmp_path})
+    checks = replace(CHECKS, resolver=replace(CHECKS.resolver, file_systems=systems), bucket_exists=lambda _: True)
+    channels = {
+        "InputChannels": [{"Name": "train", "InputUri": "nas://1a2b.cn-hangzhou/data/deep/x/"}],
+        "OutputChannels": [{"Name": "model", "OutputUri": "nas://1a2b.cn-hangzhou/data/out/"}],
+    }
+    assert checks.resolver.channel_uris(checks.validate(body(channels))) == {
+        "InputChannels": {"train": "oss://mounted-file-system-1/x/"},
+        "OutputChannels": {"model": "oss://mounted-file-system-0/out/"},
+    }
+    for uri in ("nas://1a2b.cn-hangzhou/other/", "nas://1a2b.cn-hangzhou/data/../x/"):
+        with pytest.raises(ErrorResponse, match="pai-local serve --mount"):
+            checks.validate(body({"InputChannels": [{"Name": "train", "InputUri": uri}]}))
+
+
+@pytest.mark.parametrize("uri", ["oss://bkt/", "d-abc", "nas:/x", ""])
+def test_only_file_systems_can_be_stood_in_for(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(ValueError, match="no URI of a NAS or CPFS file system"):
+        FileSystems.of({uri: tmp_path})
+    with pytest.raises(ValueError, match="is none"):
+        FileSystems.of({"nas://x.y/": tmp_path / "absent"})
