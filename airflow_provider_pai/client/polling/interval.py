@@ -13,7 +13,7 @@ QUICKEST = 2.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
 QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
-LOOK_INTERVAL = 1.2
+LOOK_INTERVAL = 1.1
 """Seconds between two looks at the change feed, at least."""
 _SWEEPS_TOO = 1.2
 """Makes looks rarer by what sweeps cost beside them."""
