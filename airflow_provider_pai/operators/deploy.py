@@ -72,7 +72,9 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
         command: what the container runs, in a shell; it must listen on ``port``.
-        source_dir: local folder, which is uploaded once per content, or OSS folder; mounted at ``/ml/usercode/``.
+        source_dir: local folder, which is uploaded once per content, or OSS folder; mounted read-only at
+            ``/ml/usercode/``. Its files have no executable bit there: start a script as ``sh run.sh``, and write to
+            ``/tmp``.
         port: port that the command listens on; 8080 and 9090 are EAS's own. Default 8000.
         environments: environment variables. EAS shows them in its console: no secrets.
         requirements: lines for pip, beside those of ``requirements.txt`` in a local ``source_dir``.

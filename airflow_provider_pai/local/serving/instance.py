@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.running.process import ProcessInstance
-from airflow_provider_pai.local.serving.health import HealthCheck, HealthMonitor
+from airflow_provider_pai.local.serving.health import HealthCheck, HealthMonitor, explain_unready
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.instance_workspace import InstanceWorkspace
 from airflow_provider_pai.local.serving.preparation import PreparedVersion
@@ -77,6 +77,8 @@ class ServiceInstance:
         self._answered = False
         self._draining_since: float | None = None
         self._asked = self._drain_skipped = False
+        self._explained_at = self._begun
+        self._unready = ""
 
     @property
     def is_ready(self) -> bool:
@@ -106,6 +108,10 @@ class ServiceInstance:
             status, reason = ("Running", "") if self._answered else ("Pending", "ContainerCreating")
         return Instance(self.name, version, status, reason, self.is_ready, self.restarts, self._started)
 
+    @property
+    def _health(self) -> HealthCheck:
+        return self._spec.health or HealthCheck.of_port(self._spec.port)
+
     def look(self) -> None:
         """See to it that it runs."""
         if self._process is None:
@@ -121,6 +127,14 @@ class ServiceInstance:
             self._process.kill()
         elif self.is_ready:
             self._answered, self.failed_starts = True, 0
+        elif time.monotonic() - self._explained_at >= self._host.pace.unhealthy:
+            self._explained_at = time.monotonic()
+            self._warn_unready()
+
+    @property
+    def unready_reason(self) -> str:
+        """Why it runs and still can't have requests, as a clause; empty when that is not known."""
+        return "" if self.is_ready else self._unready
 
     def has_drained(self) -> bool:
         """Do the next step towards its end; True when it has ended. It must not be offered requests any more."""
@@ -144,6 +158,13 @@ class ServiceInstance:
         self._listener.normal("Killing", f"Instance {self.name} has ended")
         return True
 
+    def _warn_unready(self) -> None:
+        """Say why it does not answer, once for each reason."""
+        reason = explain_unready(self._workspace.connector, self._health)
+        if reason != self._unready:
+            self._unready = reason
+            self._listener.warning("Unhealthy", f"Readiness probe failed: instance {self.name} runs, but {reason}")
+
     def skip_drain(self) -> None:
         """Wait for no requests when it ends."""
         self._drain_skipped = True
@@ -156,8 +177,8 @@ class ServiceInstance:
             self._wait()
             return
         self._started = wire_time(self._host.now())
-        health = self._spec.health or HealthCheck.of_port(self._spec.port)
-        self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, health)
+        self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, self._health)
+        self._explained_at, self._unready = time.monotonic(), ""
         self._listener.normal("Started", f"Instance {self.name} was started")
 
     def _ended(self, code: int) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpcore
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Match
 
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
@@ -31,11 +32,35 @@ _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te"}
     | {b"trailer", b"transfer-encoding", b"upgrade"}
 )
+_END_TO_END = frozenset({b"content-length", b"content-type", b"content-encoding", b"host", b"date"})
+"""Headers that no connection option takes away: without its length a body would be lost, or read as another request."""
 _OURS = frozenset({b"authorization", b"expect"})
 """Headers that are meant for this proxy: the token, and whether the body is wanted, which it said itself."""
 _UNREACHABLE = (httpcore.NetworkError, httpcore.TimeoutException, ConnectionRefusedError)
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class PredictionRoute(BaseRoute):
+    """Route to everything below ``/api/predict``, by the path as it was on the wire.
+
+    Routes of Starlette match the decoded path, in which a line break (``%0a``) or a slash (``%2f``) is another path.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ReverseProxy) -> None:
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for a service."""
+        is_below = scope["type"] == "http" and scope["raw_path"].startswith(PATH.encode() + b"/")
+        return (Match.FULL if is_below else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
 
 
 class ReverseProxy:
@@ -219,7 +244,6 @@ def _has_body(headers: Headers) -> bool:
 def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Return the headers that are passed on: not those that concern one connection only."""
     given = [(name.lower(), value) for name, value in headers]
-    named = {
-        each.strip().lower() for name, value in given if name == b"connection" for each in value.split(b",")
-    } | _HOP_BY_HOP
-    return [(name, value) for name, value in given if name not in named]
+    named = {each.strip().lower() for name, value in given if name == b"connection" for each in value.split(b",")}
+    dropped = (named - _END_TO_END) | _HOP_BY_HOP
+    return [(name, value) for name, value in given if name not in dropped]

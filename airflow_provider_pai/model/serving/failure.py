@@ -11,7 +11,7 @@ from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 DEFAULT_ADVICE = "Look at the events and the output of the service above, or in PAI's console."
 _LISTENING = re.compile(
-    r"\b(?:running|listening|serving|started|available|bound|up)\b[^\n]{0,60}?"
+    r"\b(?:running|listening|serving|starting|started|available|bound|up)\b[^\n]{0,60}?"
     r"(?:https?://|\bat |\bon |\baddr=)?(?P<host>\[[0-9a-f:]*\]|localhost|\d{1,3}(?:\.\d{1,3}){3}|\*)"
     r"(?::| port )(?P<port>\d{2,5})\b",
     re.IGNORECASE,
@@ -76,8 +76,10 @@ def diagnose(details: FailureDetails, port: int) -> FailureDiagnosis:
         return found
     if found := _diagnose_exception(details.output):
         return found
-    if port and _UNREACHABLE.search(told):
-        return FailureDiagnosis(f"nothing answers at port {port} of its instances", _listen_on(port))
+    unreachable = [line for line in details.warnings if _UNREACHABLE.search(line)]
+    if port and unreachable:
+        cause = f"EAS gets no answer at port {port} of its instances ({shortened(unreachable[-1])})"
+        return FailureDiagnosis(cause, _listen_on(port))
     if details.diagnosis:
         return FailureDiagnosis(f"EAS says: {shortened(details.diagnosis.splitlines()[0])}")
     return FailureDiagnosis()
