@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 CONNECTION_ARGUMENTS = ("pai_conn_id", "region_id", "workspace_id")
 """Which connection a task uses, and what takes the place of its region and workspace."""

@@ -33,8 +33,10 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.model.problem import Problem
 
 _BODY_SHOWN = 256
 _LINE_SHOWN = 500
@@ -46,26 +48,6 @@ class PAIError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # The default calls the class with the message alone, which is not what the subclasses are built from.
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with an argument; as a text it is a sentence that begins with the argument's name.
-
-    Attributes:
-        argument: name of the argument of an operator or a hook, or of the field of a connection.
-        text: the rest of the sentence, and what to do: ``is missing: say what the job runs``. A text that begins with
-            ``[`` names a member first, one that begins with ``:`` follows the name at once.
-        of: what the argument belongs to when that is not the operator or hook itself: ``connection 'mine'``.
-    """
-
-    argument: str
-    text: str
-    of: str = ""
-
-    def __str__(self) -> str:
-        owner = f"{self.of}: " if self.of else ""
-        return f"{owner}{self.argument}{'' if self.text.startswith((':', '[')) else ' '}{self.text}"
 
 
 class SpecError(PAIError, ValueError):

@@ -127,7 +127,7 @@ def _fill(home: Path, jobs: int) -> str:
         (folder / "job.json").write_text(json.dumps({**record, **own}))
     for number in range(_LINES):
         store.files(job_id).log.append(
-            f"line {number} of a log, as long as such lines are: loss=0.12345, accuracy=0.98"
+            f"line {number} of a log, as long as such lines are: loss=0.12345, accuracy=0.98", datetime.now(UTC)
         )
     store.close()
     return job_id

@@ -54,6 +54,7 @@ class LocalServer:
         """
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.ready['api']}/_local/{path}", content, method=method)
+        request.add_header("Authorization", f"Bearer {self.ready['admin_token']}")
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_TIMEOUT) as answer:
             found: dict[str, Any] = json.loads(answer.read())
             return found

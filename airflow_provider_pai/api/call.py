@@ -16,12 +16,12 @@ from airflow_provider_pai.errors import (
     ConflictError,
     NotFoundError,
     PAIError,
-    Problem,
     ProtocolError,
     ServerError,
     SpecError,
     ThrottledError,
 )
+from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

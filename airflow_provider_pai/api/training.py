@@ -22,7 +22,7 @@ from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.model.training import response
 from airflow_provider_pai.model.training.failure_details import ErrorInfo
-from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
 JOBS = "/api/v1/trainingjobs"
 PAGE_SIZE = 50
@@ -52,6 +52,16 @@ class ListedJob:
     def job_id(self) -> str:
         """Its id; empty when it can't be read."""
         return str(self.item.get("TrainingJobId") or "")
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was created; None when that can't be read."""
+        return moment(str(self.item.get("GmtCreateTime")))
+
+    @property
+    def modified(self) -> datetime | None:
+        """When it was last modified; None when that can't be read."""
+        return moment(str(self.item.get("GmtModifiedTime")))
 
     @property
     def mark(self) -> response.Mark:
@@ -113,9 +123,10 @@ def list_training_jobs(
     status: str | None = None,
     page: int = 1,
     page_size: int = PAGE_SIZE,
+    sort_by: Literal["GmtCreateTime", "GmtModifiedTime"] = "GmtCreateTime",
     order: Literal["ASC", "DESC"] = "DESC",
 ) -> Call[Page[JobSnapshot]]:
-    """ListTrainingJobs, sorted by creation time.
+    """ListTrainingJobs, sorted by time of creation or of the last modification.
 
     Args:
         workspace_id: the workspace.
@@ -127,12 +138,13 @@ def list_training_jobs(
         status: only jobs in this status.
         page: number of the page, from 1.
         page_size: jobs on a page.
+        sort_by: the time that jobs are sorted by.
         order: newest or oldest first.
     """
     query = {
         "WorkspaceId": workspace_id,
         "StartTime": _time(start_time),
-        "SortBy": "GmtCreateTime",
+        "SortBy": sort_by,
         "Order": order,
         "PageNumber": str(page),
         "PageSize": str(page_size),

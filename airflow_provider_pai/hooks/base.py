@@ -16,10 +16,11 @@ from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.errors import PAIError, Problem, SpecError, TransportError
+from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
 from airflow_provider_pai.lifecycle.default_storage import default_storage
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 _LOOK_UP_LIMIT = 30.0

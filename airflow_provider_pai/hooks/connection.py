@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import STS, Network, service_url
 from airflow_provider_pai.client.transport.config import LOG_DELAY, ClientConfig
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.connection_credentials import CREDENTIAL_FORMS, credentials_problems, read_credentials
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 NETWORKS = ("public", "vpc")

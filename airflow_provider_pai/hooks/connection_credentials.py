@@ -22,7 +22,7 @@ from airflow_provider_pai.client.credentials.sources import (
     EcsRole,
     OidcRole,
 )
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 SHORTEST, LONGEST = 900, 43_200
 """Seconds that STS lets a session last; a role's own limit may be lower."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.images import PAIImageHook
@@ -38,6 +38,7 @@ from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
 

@@ -6,24 +6,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.client.packaging.inputs import input_problems
+from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.local.running.bound_storage import BoundStorage, LocalFolder
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
 
 
 def place_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
-    """Yield inputs that a job on this worker can't have."""
+    """Yield inputs that a job on this worker can't have; of its files, the same that the cloud path refuses."""
     for name, address in spec.inputs.items():
         path = local_path(address)
         if path is None and data_kind(address) is not DataKind.OSS:
             yield Problem(
                 "inputs", f"[{name!r}]: a job on the worker reads OSS and files of the worker, not {address!r}"
             )
-        elif path is not None and not Path(path).exists():
-            yield Problem("inputs", f"[{name!r}]: {path!r} does not exist on this worker; give an absolute path")
+        elif path is not None:
+            yield from input_problems(name, path)
 
 
 def cloud_buckets(spec: TrainingJobSpec) -> set[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 
@@ -31,11 +32,21 @@ class PAIOSSHook(PAIBaseHook):
         Returns:
             The URI of what was uploaded.
 
+        The rules are those of a job's ``inputs``: links count as what they point to, and must not lead out of the
+        folder; what a ``.paiignore`` at its top says is left out; pipes, devices and links to nothing are left out and
+        logged.
+
         Raises:
             FileNotFoundError: there is no such file or folder.
-            SpecError: ``uri`` is no OSS URI.
+            SpecError: ``uri`` is no OSS URI, a link leads out of the folder, or a name can't be one in OSS; nothing was
+                uploaded.
         """
-        return str(self.oss.upload(Path(path), _parse(uri)))
+        try:
+            return str(self.oss.upload(Path(path), _parse(uri), self.log.warning))
+        except SpecError:
+            raise
+        except ValueError as error:
+            raise SpecError([Problem("path", f": {error}")]) from error
 
     def download(self, uri: str, folder: str | Path) -> list[Path]:
         """Download an object, or everything below a folder (a URI that ends in ``/``).
@@ -58,12 +69,21 @@ class PAIOSSHook(PAIBaseHook):
         return ((str(item), size) for item, size in self.oss.objects(_parse(uri)))
 
     def read(self, uri: str) -> bytes:
-        """Read one object into memory."""
-        return self.oss.read(_parse(uri))
+        """Read one object into memory: the bytes that are stored, whatever its Content-Encoding says of them.
+
+        Raises:
+            NotFoundError: there is no such object.
+            SpecError: ``uri`` is no OSS URI of an object.
+        """
+        return self.oss.read(_parse_object(uri))
 
     def write(self, uri: str, content: bytes) -> None:
-        """Write one object, replacing what was there."""
-        self.oss.write(_parse(uri), content)
+        """Write one object, replacing what was there.
+
+        Raises:
+            SpecError: ``uri`` is no OSS URI of an object.
+        """
+        self.oss.write(_parse_object(uri), content)
 
 
 def _parse(uri: str) -> OssUri:
@@ -71,3 +91,10 @@ def _parse(uri: str) -> OssUri:
         return OssUri.parse(uri)
     except ValueError as error:
         raise SpecError([Problem("uri", f": {error}")]) from error
+
+
+def _parse_object(uri: str) -> OssUri:
+    parsed = _parse(uri)
+    if not parsed.key:
+        raise SpecError([Problem("uri", f": {uri!r} names a bucket and no object; add the object's key")])
+    return parsed

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.api.endpoints import model_page
@@ -16,6 +17,7 @@ from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lin
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
 from airflow_provider_pai.lifecycle.registry.registration import Registered
+from airflow_provider_pai.lifecycle.registry.served_version import NEWEST_APPROVED, approved_version
 from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
 from airflow_provider_pai.model.registry.condition import VersionCondition
 from airflow_provider_pai.model.registry.lineage import Lineage
@@ -62,8 +64,16 @@ class PAIModelRegistryHook(PAIBaseHook):
     @cached_property
     def _registrar(self) -> ModelRegistrar:
         return ModelRegistrar(
-            self.client, self.registry, self.lineage_recorder, self.config, log=self.log, sleep=self._sleep
+            *(self.client, self.registry, self.lineage_recorder, self.config),
+            upload_code=lambda path: str(
+                self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True)
+            ),
+            log=self.log,
+            sleep=self._sleep,
         )
+
+    def _upload_code(self, path: str) -> str:
+        return str(self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True))
 
     @cached_property
     def lineage_recorder(self) -> LineageRecorder:
@@ -114,6 +124,18 @@ class PAIModelRegistryHook(PAIBaseHook):
         model = self.find(model_name)
         return condition.met_by(self.registry.versions(model)) if model else None
 
+    def approved_version(self, model_name: str, version: str = NEWEST_APPROVED) -> ModelVersion:
+        """Return a version that may serve.
+
+        Args:
+            model_name: the model.
+            version: its name, or ``approved`` (default) for the newest approved one.
+
+        Raises:
+            SpecError: there is no such model or version, or it is not approved.
+        """
+        return approved_version(self.registry, model_name, version)
+
     def newest(self, model_name: str, approval_status: str | None = None) -> ModelVersion | None:
         """Return the version of a model that was made last; None when there is no model, or none of this status.
 
@@ -123,6 +145,10 @@ class PAIModelRegistryHook(PAIBaseHook):
         """
         model = self.find(model_name)
         return self.registry.newest(model, approval_status) if model else None
+
+    def label(self, model_name: str, version_name: str, labels: Mapping[str, str]) -> None:
+        """Add labels to a version."""
+        self.registry.label(self.model(model_name), version_name, labels)
 
     def approve(self, model_name: str, version_name: str, *, by: str = "") -> ModelVersion:
         """Approve a version, which is final.

@@ -13,12 +13,16 @@ from airflow_provider_pai.api import services as calls
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.client.transport.endpoint import EndpointClient
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lineage_of_service
+from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 from airflow_provider_pai.model.serving.spec import ServiceSpec
@@ -235,6 +239,23 @@ class PAIServiceHook(PAIBaseHook):
     ) -> ServiceWatcher:
         """Return what looks at a service, see :class:`ServiceWatcher`."""
         return self.eas.watcher(service_name, condition, outage_limit=outage_limit)
+
+    def lineage(self, service_name: str) -> Lineage:
+        """Return where the model of a service comes from, as it was kept when the model was registered.
+
+        Args:
+            service_name: the service, or a group.
+
+        Raises:
+            NotFoundError: nothing was kept beside the model.
+            ServiceError: no model is served.
+        """
+        served = self.served_model(service_name)
+        if served is None or not served["model_uri"]:
+            raise ServiceError(f"Service {service_name} serves no model.")
+        recorder = LineageRecorder(self.client, self.oss, self.log)
+        registry = ModelRegistry(self.client, self.config.workspace_id, self.log)
+        return lineage_of_service(recorder, registry, service_name, served["model_uri"])
 
     def served_model(self, service_name: str, *, metrics_file: str = METRICS_FILE) -> dict[str, Any] | None:
         """Return the model that a service, or a group's service with the most traffic, answers with.

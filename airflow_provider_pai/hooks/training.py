@@ -19,7 +19,7 @@ from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT, OutagePolicy
 from airflow_provider_pai.client.transport.http import utc_now
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.airflow_state import task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.environment import environment
@@ -30,6 +30,7 @@ from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
 from airflow_provider_pai.lifecycle.training.submission import Submission
 from airflow_provider_pai.model.masking import masked
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.orphans import MIN_AGE, Orphan, StateOf, find_orphans

@@ -5,7 +5,8 @@ from __future__ import annotations
 from airflow_provider_pai.api.workspaces import get_default_storage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 

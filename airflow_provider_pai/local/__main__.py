@@ -76,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CPU,GPU,GIB",
         help="what jobs may share as a resource quota: CPU cores, GPUs, GiB of memory (default: 64,8,512)",
     )
+    serve.add_argument(
+        "--mount",
+        type=_mount,
+        action="append",
+        default=[],
+        metavar="URI=DIR",
+        help="a folder that stands in for a NAS or CPFS file system, as nas://1a2b3c.cn-hangzhou/=/srv/data",
+    )
     serve.set_defaults(command=_serve)
     status = commands.add_parser(
         "status", help=f"tell whether it runs, and show its jobs and services; exit code {NOT_RUNNING} if not"
@@ -104,6 +112,13 @@ def _quota(text: str) -> Quota:
     return Quota(total=Amount(*map(int, numbers)))
 
 
+def _mount(text: str) -> tuple[str, Path]:
+    uri, sign, folder = text.partition("=")
+    if not uri or not sign or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r} is no mount; it must be like nas://1a2b3c.cn-hangzhou/=/srv/data")
+    return uri, Path(folder)
+
+
 def _serve(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
     from airflow_provider_pai.local.running.sandbox import Mode
@@ -112,15 +127,19 @@ def _serve(chosen: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     ended = _on_ending_signal()
     sandbox = _SANDBOXES[chosen.sandbox]
-    server = LocalPAI(
-        chosen.home,
-        port=chosen.port,
-        oss_port=chosen.oss_port,
-        cache=chosen.cache,
-        sandbox=Mode(sandbox) if sandbox else None,
-        runtime=RuntimeKind(chosen.runtime),
-        quota=chosen.quota,
-    )
+    try:
+        server = LocalPAI(
+            chosen.home,
+            port=chosen.port,
+            oss_port=chosen.oss_port,
+            cache=chosen.cache,
+            sandbox=Mode(sandbox) if sandbox else None,
+            runtime=RuntimeKind(chosen.runtime),
+            quota=chosen.quota,
+            mounts=dict(chosen.mount),
+        )
+    except ValueError as error:
+        raise CommandError(f"--mount: {error}") from error
     with _failing_in_one_line(chosen.home):
         server.start()
     try:
@@ -213,9 +232,11 @@ def _busy_error(home: Path, why: str) -> CommandError:
 
 def _call_admin(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
     """Ask the running server through its admin routes; no proxy has anything to do with it."""
+    from airflow_provider_pai.local.home import read_admin_token
+
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=_RESET_SECONDS)
     try:
-        connection.request(method, f"/_local/{control}")
+        connection.request(method, f"/_local/{control}", headers={"Authorization": f"Bearer {read_admin_token(home)}"})
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -38,13 +38,14 @@ from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
+from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota, usage
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
+from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage, MountedFolder
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runtime import Runtime
@@ -74,6 +75,7 @@ class Settings:
         gpus: how many GPUs an instance has; in containers, all of this machine's when it has any.
         places: what jobs find in the place of further buckets; no request can read them.
         quota: the resource quota that jobs without an instance type share.
+        file_systems: what stands in for NAS and CPFS.
         service_runtime: makes what runs services; None for processes of this machine.
     """
 
@@ -87,6 +89,7 @@ class Settings:
     gpus: int = 0
     places: Mapping[str, BoundStorage] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
+    file_systems: FileSystems = field(default_factory=lambda: FileSystems({}))
     service_runtime: RuntimeFactory | None = None
 
 
@@ -229,12 +232,15 @@ class Backend:
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
             image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog_rows()},
             resolver=ReferenceResolver(
-                partial(dataset_rows.place, self._datasets), self._experiments.find, self._settings.quota
+                partial(dataset_rows.place, self._datasets),
+                self._experiments.find,
+                self._settings.quota,
+                self._settings.file_systems,
             ),
         )
 
     def _bucket_exists(self, name: str) -> bool:
-        return name in {bucket.name for bucket in self.objects.buckets()} | self._settings.places.keys()
+        return name in {bucket.name for bucket in self.objects.buckets()} | self._places().keys()
 
     def _catalog_rows(self) -> list[dict[str, Any]]:
         return self._catalog.rows(self._settings.workspace_id)
@@ -248,8 +254,12 @@ class Backend:
     def _image_exists(self, uri: str) -> bool:
         return can_be_pulled(uri, self._catalog_rows())
 
+    def _places(self) -> Mapping[str, BoundStorage]:
+        mounted = self._settings.file_systems.buckets()
+        return {**self._settings.places, **{name: MountedFolder(path) for name, path in mounted.items()}}
+
     def _bound_objects(self) -> BoundObjects:
-        return BoundObjects(self.objects, self._settings.places)
+        return BoundObjects(self.objects, self._places())
 
     def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
         settings = self._settings

@@ -16,6 +16,7 @@ from airflow_provider_pai.api.signing import KeyPair
 _LOCK = "lock"
 _ADDRESS = "address.json"
 _KEY_PAIR = "credentials.json"
+_TOKEN = "admin-token.json"  # noqa: S105 - the name of the file
 _TRIES = 5
 _TRY_SECONDS = 0.02
 
@@ -81,6 +82,12 @@ class Home:
             raise HomeDamaged(f"{file} holds no {' and '.join(names)}; mend it, or remove it to get a new key pair")
         return KeyPair(*(kept[name] for name in names))
 
+    def renew_admin_token(self) -> str:
+        """Return a new token for the admin routes; readable for the folder's owner only, and hidden from jobs."""
+        token = secrets.token_hex(24)
+        _write(self.path / _TOKEN, token)
+        return token
+
     def remember(self, name: str, value: Any) -> None:
         """Keep a JSON value."""
         _write(self.path / f"{name}.json", value)
@@ -103,6 +110,18 @@ def read_address(path: Path) -> dict[str, Any]:
         return dict(json.loads((path / _ADDRESS).read_text()))
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def read_admin_token(path: Path) -> str:
+    """Return the token of the server that serves from a folder; empty when there is none.
+
+    Raises:
+        PermissionError: it is somebody else's folder.
+    """
+    try:
+        return str(json.loads((path / _TOKEN).read_text()))
+    except (FileNotFoundError, ValueError):
+        return ""
 
 
 def is_home(path: Path) -> bool:

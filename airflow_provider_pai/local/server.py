@@ -24,6 +24,7 @@ from airflow_provider_pai.local.http.faults import OSS, PAI, FaultInjector, Faul
 from airflow_provider_pai.local.http.gateway import pai_app
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.inference import RuntimeFactory
+from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.oss.app import oss_app
@@ -64,6 +65,7 @@ class LocalPAI:
         gpus: int = 0,
         places: Mapping[str, BoundStorage] | None = None,
         quota: Quota | None = None,
+        mounts: Mapping[str, Path] | None = None,
         service_runtime: RuntimeFactory | None = None,
     ) -> None:
         """Describe a server; nothing happens before :meth:`start`.
@@ -83,6 +85,8 @@ class LocalPAI:
             gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
+            mounts: folder of this machine that stands in for each NAS or CPFS file system, by the beginning of its
+                URIs, such as ``nas://1a2b3c.cn-hangzhou/``. Jobs read and write it.
             service_runtime: makes what runs services; by default processes of this machine.
         """
         self.clock = Clock()
@@ -101,6 +105,7 @@ class LocalPAI:
             gpus,
             places or {},
             quota or Quota(),
+            FileSystems.of(mounts or {}),
             service_runtime,
         )
         self._backend: Backend | None = None
@@ -154,9 +159,10 @@ class LocalPAI:
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
             for close in (api.close, oss.close, api.end, oss.end):
                 stack.callback(close)
-            self._serve(backend, keys, api, oss)
+            token = home.renew_admin_token()
+            self._serve(backend, keys, api, oss, token)
             home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
-            self._backend, self._ready = backend, self._server_info(own, api, oss)
+            self._backend, self._ready = backend, self._server_info(own, api, oss, token)
             self._open = stack.pop_all()
         logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
 
@@ -183,17 +189,17 @@ class LocalPAI:
         stack.callback(oss.close)
         return api, oss
 
-    def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener) -> None:
+    def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener, token: str) -> None:
         region_id = self._settings.region_id
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
         predictions = Mount(reverse_proxy.PATH, backend.inference.proxy)
-        api_app = Starlette(routes=[admin_route(backend.controls()), predictions, Mount("/", services)])
+        api_app = Starlette(routes=[admin_route(backend.controls(), token), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultInjector(oss_service, self.faults, OSS), self.clock.now)
 
-    def _server_info(self, keys: KeyPair, api: Listener, oss: Listener) -> ServerInfo:
+    def _server_info(self, keys: KeyPair, api: Listener, oss: Listener, token: str) -> ServerInfo:
         settings = self._settings
         return ServerInfo(
             api=api.url,
@@ -203,6 +209,7 @@ class LocalPAI:
             region_id=settings.region_id,
             workspace_id=settings.workspace_id,
             bucket=settings.bucket,
+            admin_token=token,
         )
 
     def __enter__(self) -> Self:

@@ -18,6 +18,7 @@ class ServerInfo:
         region_id: region the server claims to be.
         workspace_id: its workspace.
         bucket: its default bucket.
+        admin_token: what requests below ``/_local/`` must show; new at each start.
     """
 
     api: str
@@ -27,6 +28,12 @@ class ServerInfo:
     region_id: str
     workspace_id: str
     bucket: str
+    admin_token: str = field(repr=False)
+
+    @property
+    def admin_headers(self) -> dict[str, str]:
+        """Headers of a request below ``/_local/``."""
+        return {"Authorization": f"Bearer {self.admin_token}"}
 
     @property
     def extra(self) -> dict[str, str]:

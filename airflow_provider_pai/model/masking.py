@@ -1,40 +1,163 @@
-"""Which values must not be shown."""
+"""What must not be shown: one rule for secrets, by the name of a value and by its shape.
+
+It is used wherever a value of an author's or a job's is shown: the request of a dry run, messages about arguments and
+connections, and the variables in a job's log. A number of tokens, a key to sort by and a padding token are no secrets:
+names are judged by their words.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 MASK = "***"
-_SECRET_NAME = re.compile(
-    r"SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|(?<![A-Z])(?:PASS|PWD)(?![A-Z])|CREDENTIAL|ACCESS_?KEY|API_?KEY|PRIVATE",
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_STEMS = re.compile(
+    "secret|passw|passphrase|passcode|credential|apikey|accesskey|privatekey|secretkey|authkey|signingkey|accountkey"
+    "|sharedkey|authtoken|accesstoken|apitoken|bearertoken|密码|口令|密钥|秘钥|令牌",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"(://)[^/\s@]+@")
-_NAME_MEMBERS = ("Name", "Key")
+_ANYWHERE = _words("private pw pwd authorization bearer cookie cookies jwt cred creds otp")
+_AT_THE_END = _words("key keys pass auth pat sas sig signature pin pem salt dsn")
+_NO_SECRET_ALONE = _words("key keys pin sig salt")
+"""Words that name members of pairs and objects, unless they are in capitals as a variable's."""
+_WITH_KEY = _words("access api private secret ssh encryption signing auth account master")
+_COUNTED = _words(
+    """
+    max min num n per count total len length size limit budget batch id ids type idx index dim dims
+    embedding special pad padding eos bos unk mask sep cls new vocab ratio dropout start end stop
+    sequence separator prompt context image audio time times mixing
+    """
+)
+"""Words that make a token one of text, and not of an identity."""
+_OF_DATA = _COUNTED | _words(
+    """
+    sort primary foreign partition public cache group join row lookup dict label feature target
+    column order object idempotency map metric
+    """
+)
+"""Words that make a key one of data."""
+_CONTAINERS = frozenset(("credentialconfig", "credentialconfigitems", "credential_config", "enablecredentialinject"))
+"""Members of PAI's own: what lies in them has names of its own."""
+_NAME_MEMBERS = ("Name", "Key", "name", "key")
+
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
+_IN_URL = re.compile(
+    r"(://)(?:[^\s/@:\"'<>]{0,256}:(?!\d+(?:[/?#]|$))[^\s\"'<>]{0,512}@|[^\s/?#\"'<>]{0,512}@)",
+)
+"""A password may hold what else ends the user's part; a port is none."""
+_KNOWN = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|gl(?:pat|dt|rt|ptt)-[\w-]{10,}|xox[abeprs]-[\w-]{8,}|xapp-[\w-]{8,}"
+    r"|sk-[\w-]{12,}|(?:sk|rk)_(?:live|test)_\w{8,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|LTAI[A-Za-z0-9]{8,}|STS\.[\w+/=-]{10,}"
+    r"|eyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?|AIza[\w-]{20,}|ya29\.[\w-]{10,}|hf_[A-Za-z0-9]{10,}|npm_[A-Za-z0-9]{10,}"
+    r"|pypi-[\w-]{10,}|dckr_pat_[\w-]{8,}|SG\.[\w-]{8,}\.[\w-]{8,}|nvapi-[\w-]{8,}|gsk_\w{10,}|r8_\w{10,}|dop_v1_\w{8,}"
+    r"|shp(?:at|ss|ca)_\w{8,}|whsec_[\w+/=]{8,}|AGE-SECRET-KEY-\w{8,}|\d{8,10}:AA[\w-]{20,}|dapi[0-9a-f]{20,}"
+    r")"
+)
+_HEADER = re.compile(r"((?:authorization|cookie)[\\\"']*\s*[:=]\s*[\\\"']*)([^\"'\n]+)", re.IGNORECASE)
+_BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{6,}")
+_ASSIGNED = re.compile(r"""(?<![\w.%-])([\w.%-]*\w)\\*["']?\s*(?:=>|:=|=|:(?!//))\s*""")
+_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)\s+(?!-)")
+_VALUE = re.compile(r"""(?:(\\*")(?:(?!\1).)*\1|'[^']*'|[^\s"'&;]|["'](?=\S))+""", re.DOTALL)
+_USER = re.compile(r"(?<![\w-])(-u|--user|--userpwd|--proxy-user)(\s+|=)([^\s:]+):(\S+)")
+_SHORT = re.compile(r"\b(sshpass\s+-p\s*|(?:mysql|mysqldump|mysqladmin|mariadb)\b[^|;&\n]{0,200}?\s-p)(\S+)")
+_WEBHOOK = re.compile(r"(hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/)[^\s\"']+")
 
 
 def looks_secret(name: str) -> bool:
-    """Whether the name of a variable, member or hyperparameter says that its value is a secret."""
-    return _SECRET_NAME.search(name) is not None
+    """Whether the name of a variable, member, argument or hyperparameter says that its value is a secret."""
+    if name.lower() in _CONTAINERS:
+        return False
+    if _STEMS.search(name):
+        return True
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words:
+        return False
+    if {"token", "tokens"}.intersection(words):
+        return not _COUNTED.intersection(words)
+    if _ANYWHERE.intersection(words) or ("key" in words and _WITH_KEY.intersection(words)):
+        return True
+    if len(words) == 1 and words[0] in _NO_SECRET_ALONE and not name.isupper():
+        return False
+    return words[-1] in _AT_THE_END and not _OF_DATA.intersection(words)
 
 
 def masked(value: Any) -> Any:
-    """Return a JSON value with every text, number or flag replaced whose name looks secret, and users in URLs.
+    """Return a JSON value with everything replaced that is a secret by its name or by its shape.
 
-    A name is a member's, or that of a pair ``{"Name": ..., "Value": ...}`` or ``{"Key": ..., "Value": ...}``. Objects
-    and lists below such a name stay, so that one sees what is sent.
+    A name is a member's, or that of a pair ``{"Name": ..., "Value": ...}`` or ``{"Key": ..., "Value": ...}``; it counts
+    for what lies in the member, too. Objects and lists stay, so that one sees what is sent; so do flags.
     """
+    return _masked(value, secret=False)
+
+
+def masked_text(text: str) -> str:
+    """Return a text with its secrets replaced: private keys, tokens, passwords in URLs, commands and settings."""
+    if (read := _json_in(text)) is not None:
+        # JSON again, so that what reads it goes on reading it.
+        hidden = masked(read)
+        return text if hidden == read else json.dumps(hidden, ensure_ascii=False)
+    text = _PEM.sub(MASK, text)
+    text = _IN_URL.sub(rf"\1{MASK}@", text)
+    text = _WEBHOOK.sub(rf"\1{MASK}", text)
+    text = _USER.sub(rf"\1\2\3:{MASK}", text)
+    text = _SHORT.sub(rf"\1{MASK}", text)
+    text = _HEADER.sub(rf"\1{MASK}", text)
+    text = _BEARER.sub(rf"\1{MASK}", text)
+    for named in (_ASSIGNED, _OPTION):
+        text = _without_values(named, text)
+    return _KNOWN.sub(MASK, text)
+
+
+def masked_value(name: str, value: str) -> str:
+    """Return the value of a variable as it may be shown."""
+    return _masked(value, secret=looks_secret(name))  # type: ignore[no-any-return]
+
+
+def _masked(value: Any, *, secret: bool) -> Any:
     if isinstance(value, Mapping):
-        named = next((str(value[name]) for name in _NAME_MEMBERS if name in value and "Value" in value), "")
-        return {name: _masked_member(item, name if name != "Value" else named or name) for name, item in value.items()}
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    return _IN_URL.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
+        names = {name: str(name) for name in value}
+        for name in value.keys() & {"Value", "value"}:
+            # Of a pair, the value is called as the pair says.
+            names[name] = next((str(value[other]) for other in _NAME_MEMBERS if other in value), str(name))
+        return {name: _masked(item, secret=secret or looks_secret(names[name])) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, secret=secret) for item in value]
+    if secret:
+        return value if value is None or value == "" or isinstance(value, bool) else MASK
+    return masked_text(value) if isinstance(value, str) else value
 
 
-def _masked_member(value: Any, name: str) -> Any:
-    if isinstance(value, Mapping | list) or not looks_secret(name):
-        return masked(value)
-    return value if value in (None, "") else MASK
+def _without_values(named: re.Pattern[str], text: str) -> str:
+    """Return a text without the values behind names that look secret; what stands in other values is looked at, too."""
+    parts, done = [], 0
+    for found in named.finditer(text):
+        if found.end() < done or not looks_secret(found[1].lstrip("-")):
+            continue
+        value = _VALUE.match(text, found.end())
+        if value and value[0].strip("\\\"'") not in ("", MASK):
+            quote = next((mark for mark in ('\\"', '"', "'") if value[0].startswith(mark)), "")
+            parts += [text[done : found.end()], f"{quote}{MASK}{quote}"]
+            done = value.end()
+    return "".join([*parts, text[done:]])
+
+
+def _json_in(text: str) -> Any:
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

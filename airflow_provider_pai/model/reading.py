@@ -9,7 +9,8 @@ from dataclasses import MISSING, Field, fields
 from numbers import Number
 from typing import Any, TypeVar
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import kind
 
 T = TypeVar("T")
 
@@ -164,11 +165,6 @@ class Reader:
         text = f"[{key!r}] must be a text, a number or a boolean, not {kind(value)}{advice}"
         self.problems.append(Problem(name, text))
         return None
-
-
-def kind(value: object) -> str:
-    """Return a value's type and the beginning of the value, for a message."""
-    return f"{type(value).__name__} ({value!r:.60})"
 
 
 def _is_list_of_texts(value: object) -> bool:

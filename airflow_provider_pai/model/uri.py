@@ -63,6 +63,8 @@ class OssUri:
         """
         if not text.startswith("oss://"):
             raise ValueError(f"{text!r} does not begin with oss://")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ValueError(f"{text!r} is no text in UTF-8, as keys in OSS must be; rename the file or the object")
         found = _ENDPOINT_QUERY.search(text)
         endpoint = found[1] if found else ""
         host, _, key = (text[: found.start()] if found else text)[len("oss://") :].partition("/")

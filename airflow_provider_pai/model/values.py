@@ -11,6 +11,8 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any, TypeGuard
 
+from airflow_provider_pai.model.masking import MASK, looks_secret, masked_text
+
 _TRUTHS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
@@ -19,6 +21,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?
 _LARGEST_WHOLE = 10**18
 """No argument is as large; a longer number is told as one that can't be."""
 _SHOWN = 60
+_READ = 10_000
+"""Characters that are looked at: a secret that is only begun is none any more by its shape."""
 
 
 def truth(value: object) -> bool | None:
@@ -67,16 +71,26 @@ def plain_value(value: object) -> Any:
     return value
 
 
-def shown(value: object) -> str:
-    """Return the beginning of a value as a message shows it. Some values can't be written down, or only at length."""
+def shown(value: object, name: str = "") -> str:
+    """Return the beginning of a value as a message shows it, without a secret.
+
+    Some values can't be written down, or only at length.
+
+    Args:
+        value: any value.
+        name: what it is called, which may say that it is a secret.
+    """
+    if looks_secret(name):
+        return MASK
     if isinstance(value, str | bytes):
-        value = value[: _SHOWN + 1]
+        value = value[:_READ]
     try:
-        return f"{value!r:.{_SHOWN}}"
+        written = masked_text(repr(value)[:_READ])
     except Exception:  # noqa: BLE001 - a value of any class, whose repr may raise anything
         return "..."
+    return written[:_SHOWN]
 
 
-def kind(value: object) -> str:
-    """Return a value's type and the beginning of the value, for a message."""
-    return f"{type(value).__name__} ({shown(value)})"
+def kind(value: object, name: str = "") -> str:
+    """Return a value's type and the beginning of the value, for a message; ``name`` is as in :func:`shown`."""
+    return f"{type(value).__name__} ({shown(value, name)})"

@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.training.ownership import JobOwner

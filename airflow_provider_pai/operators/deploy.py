@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
     from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Step
+    from airflow_provider_pai.model.registry.version import ModelVersion
     from airflow_provider_pai.model.serving.deployment_state import DeploymentState
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
@@ -62,6 +64,10 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
             an error, here and for all arguments: a service without its model would start all the same.
+        model: name of a model in the model registry, instead of ``model_uri``: a version of it is deployed. What the
+            version says of how it is served (its inference spec) is the default of all other arguments of the service.
+        version: name of the version, or ``approved`` (default) for the newest approved one; one that is Pending or
+            Rejected is refused. The service's labels then carry model, version and job.
         model_mount_path: folder of the container that it is mounted at. Default ``/eas/workspace/model/``.
         processor: EAS's own program that serves the model, such as ``xgboost``, instead of image and command.
         image_uri: container image.
@@ -108,7 +114,9 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (*SERVICE_ARGUMENTS, "smoke_test", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = (
+        *(*SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields),
+    )
     template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         "command": "bash",
         **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
@@ -122,6 +130,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         *,
         service_name: str,
         model_uri: str | None = None,
+        model: str | None = None,
+        version: str = "approved",
         model_mount_path: str = MODEL_MOUNT_PATH,
         processor: str | None = None,
         image_uri: str | None = None,
@@ -155,6 +165,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self._keep(SERVICE_ARGUMENTS, locals())
+        self.model = model
+        self.version = version
         self.strategy = strategy
         self.steps = steps
         self.step_pause = as_number(step_pause)
@@ -165,6 +177,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         self.poll_interval = as_number(poll_interval)
         self.outage_limit = as_number(outage_limit)
         self.deferrable = as_flag(deferrable)
+        # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
+        self._version_name: str | None = None
         # What a kill aborts.
         self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
@@ -193,6 +207,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         from airflow_provider_pai.model.serving.wait import Observation, WaitResult
 
         state = DeploymentState.from_json(event["state"])
+        self._version_name = event["state"].get("model_version")
         with airflow_errors():
             deployment = self._deployment(context, in_cloud=False)
             if event["error"]:
@@ -255,11 +270,18 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
+        from airflow_provider_pai.model.registry.inference import with_registered
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
-        spec, problems = read_service({name: getattr(self, name) for name in SERVICE_ARGUMENTS})
+        arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
+        labels: dict[str, str] = {}
+        if self.model is not None:
+            version = self._registered_version()
+            arguments, labels = with_registered(arguments, self.model, version)
+        spec, problems = read_service(arguments)
+        spec = replace(spec, labels={**spec.labels, **labels})
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
@@ -272,6 +294,17 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         if problems:
             raise SpecError(problems)
         return spec, options
+
+    def _registered_version(self) -> ModelVersion:
+        """Return the version of the registered model; the same one for the whole attempt."""
+        from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+
+        with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
+            version = registry.approved_version(str(self.model), self._version_name or str(self.version))
+        if self._version_name is None:
+            self.log.info("Deploying version %s of model %s", version.name, self.model)
+        self._version_name = version.name
+        return version
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
@@ -322,7 +355,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             poll_interval=self.poll_interval,
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
-            state=state.to_json(),
+            state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
         )
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
         timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
 from airflow_provider_pai.base_operator import PAIBaseOperator
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         bars: by metric ``{"min": 0.9}``, ``{"max": 0.3}`` or both; a number alone is the least value.
         champion_service: name of the service whose model is the champion. When it serves nothing yet, or this very
             model, there is nothing to compare with, and the bars alone decide.
+        champion_model: name of a model in the model registry, instead of ``champion_service``: the champion is its
+            newest approved version, with the metrics that it was registered with.
         compare: by metric ``direction`` (``higher``, the default, or ``lower`` is better) and ``min_improvement``:
             how much better than the champion the model must be. Default 0: as good is enough; below 0 it may be worse.
         missing_champion: what a metric of ``compare`` that is not known of the champion means: ``fail`` (default) or
@@ -59,7 +62,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
     """
 
     template_fields: Sequence[str] = (
-        "metrics", "model_uri", "metrics_file", "bars", "champion_service", "compare",
+        "metrics", "model_uri", "metrics_file", "bars", "champion_service", "champion_model", "compare",
         *PAIBaseOperator.template_fields,
     )  # fmt: skip
     template_fields_renderers = dict.fromkeys(("metrics", "bars", "compare"), "json")
@@ -72,6 +75,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         metrics_file: str = METRICS_FILE,
         bars: Mapping[str, Any] | None = None,
         champion_service: str | None = None,
+        champion_model: str | None = None,
         compare: Mapping[str, Mapping[str, Any]] | None = None,
         missing_champion: Literal["fail", "pass"] = "fail",
         on_fail: Literal["fail", "skip", "branch"] = "fail",
@@ -85,6 +89,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         self.metrics_file = metrics_file
         self.bars = bars
         self.champion_service = champion_service
+        self.champion_model = champion_model
         self.compare = compare
         self.missing_champion = missing_champion
         self.on_fail = on_fail
@@ -120,7 +125,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         bars, comparisons, folder = self._checked()
         with closing(PAIServiceHook(**self.connection_arguments)) as hook:
             metrics = self._metrics(hook, folder, names_of(bars, comparisons))
-            champion = self._champion(hook) if comparisons else None
+            champion = (self._approved() if self.champion_model else self._champion(hook)) if comparisons else None
         return judge(
             metrics,
             bars,
@@ -155,8 +160,11 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
             )
         if not self.bars and not self.compare:
             found.append(Problem("bars", "or compare must name a metric; without one every model would pass"))
-        if bool(self.compare) != bool(self.champion_service):
-            found.append(Problem("champion_service", "and compare belong together: whom to compare with, and how"))
+        if self.champion_service and self.champion_model:
+            found.append(Problem("champion_service", "and champion_model are both given: there is one champion"))
+        if bool(self.compare) != bool(self.champion_service or self.champion_model):
+            text = "(or champion_model) and compare belong together: whom to compare with, and how"
+            found.append(Problem("champion_service", text))
         if not re.fullmatch(r"[^/\\]+", str(self.metrics_file)):
             found.append(
                 Problem("metrics_file", f"must be the name of a file in the model's folder, not {self.metrics_file!r}")
@@ -204,6 +212,20 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         folder, _ = _read_folder(served["model_uri"])
         uri = str(folder or served["model_uri"])
         return Champion(service, uri, served["version"], numbers_in(served["metrics"]))
+
+    def _approved(self) -> Champion | None:
+        """Return the newest approved version of the registered model; None when there is none."""
+        from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+        from airflow_provider_pai.model.gate.arguments import numbers_in
+        from airflow_provider_pai.model.gate.gate import Champion
+
+        name = str(self.champion_model)
+        with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
+            version = registry.newest(name, "Approved")
+        if version is None:
+            return None
+        folder, _ = _read_folder(version.uri)
+        return Champion("", str(folder or version.uri), version.name, numbers_in(version.metrics), name)
 
 
 def _read_folder(uri: str | None) -> tuple[OssUri | None, list[Problem]]:

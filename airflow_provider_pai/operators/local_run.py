@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 _NEEDED = ("starlette", "uvicorn")
 _PROMISES = {"wait_for_completion": True, "on_kill": "stop", "dry_run": False}

@@ -7,16 +7,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSkipException,
-    BaseOperator,
-    conf,
-)
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException, conf
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIModelLink
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -34,7 +30,7 @@ _FROM_TRAINING = ("model_uri", "job_id", "metrics")
 _KEYS = ("model_name", "version_name", "model_id", "model_uri", "approval_status")
 
 
-class PAIRegisterModelOperator(BaseOperator):
+class PAIRegisterModelOperator(PAIBaseOperator):
     """Makes the model of a training job a version in PAI's model registry; exactly one version per job.
 
     A retry, a clear, and two live copies of the task find the version that is there. The task's result (XCom
@@ -51,8 +47,8 @@ class PAIRegisterModelOperator(BaseOperator):
         format_type: format of the files, such as ``SavedModel`` or ``ONNX``. Default: none.
         framework_type: framework, such as ``Pytorch`` or ``XGBoost``. Default: none.
         inference_spec: how the model is served: arguments of ``PAIDeployServiceOperator`` such as ``image_uri``,
-            ``command`` and ``instance_type``, or a service JSON under EAS's names. A deployment of the version takes
-            them as defaults. Default: none.
+            ``command``, ``source_dir`` and ``instance_type``, or a service JSON under EAS's names. A deployment of the
+            version takes them as defaults. Default: none.
         approval_status: ``Pending`` (default), or ``Approved``: the version may serve at once.
         version_name: such as ``1.2.0``. Default: the next one, as PAI counts.
         labels: labels of the version.
@@ -64,9 +60,7 @@ class PAIRegisterModelOperator(BaseOperator):
         poll_interval: seconds between two looks. Default 10.
         outage_limit: seconds that PAI may be unreachable while the task waits. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
         AirflowFailException: wrong arguments, or the version was rejected.
@@ -74,10 +68,13 @@ class PAIRegisterModelOperator(BaseOperator):
         PAIError: the registry can't be asked, or refuses.
     """
 
-    template_fields: Sequence[str] = (*_ARGUMENTS, "pai_conn_id", "region_id", "workspace_id")
+    template_fields: Sequence[str] = (*_ARGUMENTS, *PAIBaseOperator.template_fields)
+    flags: Sequence[str] = ("wait_for_approval", "deferrable")
     template_fields_renderers = dict.fromkeys(("metrics", "inference_spec", "labels"), "json")
     operator_extra_links = (PAIModelLink(),)
-    ui_color = "#ffe6cc"
+    model_name: str
+    model_uri: str | None
+    job_id: str | None
 
     def __init__(
         self,
@@ -100,33 +97,16 @@ class PAIRegisterModelOperator(BaseOperator):
         poll_interval: float = 10.0,
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model_name = model_name
-        self.model_uri = model_uri
-        self.job_id = job_id
-        self.metrics = metrics
-        self.format_type = format_type
-        self.framework_type = framework_type
-        self.inference_spec = inference_spec
-        self.approval_status = approval_status
-        self.version_name = version_name
-        self.labels = labels
-        self.description = description
-        self.model_description = model_description
-        self.wait_for_approval = wait_for_approval
-        self.approval_timeout = approval_timeout
+        self._keep(_ARGUMENTS, locals())
+        self.wait_for_approval = as_flag(wait_for_approval)
+        self.approval_timeout = as_number(approval_timeout)
         self.on_rejected = on_rejected
-        self.poll_interval = poll_interval
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.poll_interval = as_number(poll_interval)
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the model, or find its version, and wait for its approval if that is wanted."""
@@ -167,7 +147,7 @@ class PAIRegisterModelOperator(BaseOperator):
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
 
-        return PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAIModelRegistryHook(**self.connection_arguments)
 
     def _checked_spec(self, context: Context) -> RegistrationSpec:
         """Return what the arguments describe.
@@ -182,7 +162,7 @@ class PAIRegisterModelOperator(BaseOperator):
         if self.model_uri is None and self.job_id is None:
             arguments |= {name: value for name, value in self._upstream(context).items() if arguments[name] is None}
         spec, problems = read_registration(arguments)
-        problems += waiting_problems(self.poll_interval, self.outage_limit, "stop")
+        problems += [*waiting_problems(self.poll_interval, self.outage_limit, "stop"), *self._flag_problems()]
         if not isinstance(self.approval_timeout, int | float) or self.approval_timeout <= 0:
             problems.append(Problem("approval_timeout", f"must be seconds above 0, not {self.approval_timeout!r:.60}"))
         if self.on_rejected not in ("fail", "skip"):
@@ -215,9 +195,7 @@ class PAIRegisterModelOperator(BaseOperator):
             model_name=value["model_name"],
             version_name=value["version_name"],
             statuses=list(FINAL_STATUSES),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            **self.connection_arguments,
             poll_interval=self.poll_interval,
             deadline=(datetime.now(UTC) + limit).isoformat(),
             outage_limit=self.outage_limit,

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import as_flag
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors, job_error

@@ -17,7 +17,9 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.errors import AuthError, PAIError, Problem, SpecError
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.errors import AuthError, PAIError, SpecError
+from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -30,7 +32,7 @@ _DEFER_PADDING = timedelta(minutes=5)
 _STATUSES = ("Pending", "Approved", "Rejected")
 
 
-class PAIModelVersionSensor(BaseSensorOperator):
+class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
     """Waits until a model has a version of an approval status; a model that does not exist yet may still come.
 
     The task's result (XCom ``return_value``) is a dict: ``model_name``, ``version_name``, ``model_id``, ``model_uri``,
@@ -43,20 +45,16 @@ class PAIModelVersionSensor(BaseSensorOperator):
         outage_limit: seconds that PAI may be unreachable, in the triggerer. Default 3600.
         deferrable: wait in the triggerer, with one call a second for all who wait there. Default:
             ``[operators] default_deferrable``.
-        pai_conn_id: Airflow connection. Default ``pai_default``.
-        region_id: takes the place of the connection's region.
-        workspace_id: takes the place of the connection's workspace.
-        kwargs: those of every sensor, ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
+        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every sensor,
+            ``poke_interval`` (seconds between two looks) and ``timeout`` among them.
 
     Raises:
         AirflowFailException: wrong arguments; the version was decided on differently, which is final.
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = (
-        *("model_name", "version_name", "target_status", "pai_conn_id", "region_id", "workspace_id"),
-    )
-    ui_color = "#ffe6cc"
+    template_fields: Sequence[str] = ("model_name", "version_name", "target_status", *PAIBaseOperator.template_fields)
+    flags: Sequence[str] = ("deferrable",)
 
     def __init__(
         self,
@@ -66,20 +64,14 @@ class PAIModelVersionSensor(BaseSensorOperator):
         target_status: str = "Approved",
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        pai_conn_id: str = "pai_default",
-        region_id: str | None = None,
-        workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model_name = model_name
         self.version_name = version_name
         self.target_status = target_status
-        self.outage_limit = outage_limit
-        self.deferrable = deferrable
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
+        self.outage_limit = as_number(outage_limit)
+        self.deferrable = as_flag(deferrable)
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
@@ -94,9 +86,7 @@ class PAIModelVersionSensor(BaseSensorOperator):
             model_name=self.model_name,
             version_name=self.version_name,
             statuses=list(condition.statuses),
-            pai_conn_id=self.pai_conn_id,
-            region_id=self.region_id,
-            workspace_id=self.workspace_id,
+            **self.connection_arguments,
             poll_interval=float(self.poke_interval),
             deadline=(datetime.now(UTC) + limit).isoformat(),
             outage_limit=self.outage_limit,
@@ -139,14 +129,14 @@ class PAIModelVersionSensor(BaseSensorOperator):
     def _hook(self) -> PAIModelRegistryHook:
         from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
 
-        return PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        return PAIModelRegistryHook(**self.connection_arguments)
 
     def _condition(self) -> VersionCondition:
         """Return what is waited for: of a certain version any final status, since no other follows it."""
         from airflow_provider_pai.model.registry.condition import VersionCondition
         from airflow_provider_pai.model.registry.version import FINAL_STATUSES
 
-        problems = []
+        problems = self._flag_problems()
         if not isinstance(self.model_name, str) or not self.model_name.strip():
             problems.append(Problem("model_name", f"must be the name of a model, not {self.model_name!r:.60}"))
         if self.target_status not in _STATUSES:

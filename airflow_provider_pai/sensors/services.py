@@ -17,7 +17,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
-from airflow_provider_pai.errors import PAIError, Problem, ServiceError, SpecError
+from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
+from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -89,7 +89,9 @@ def ended(pai: LocalPAI, hook: PAITrainingHook, status: str, code: str, message:
     attempt = Attempt()
     job_id = deferred(attempt)
     body = {"Status": status, "ReasonCode": code, "ReasonMessage": message}
-    requests.post(f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, timeout=10).raise_for_status()
+    requests.post(
+        f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, headers=pai.ready.admin_headers, timeout=10
+    ).raise_for_status()
     hook.wait(job_id, interval=5, show=list)
     return Ended(hook, job_id, attempt)
 

@@ -119,8 +119,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing to judge": ({"metrics": None}, "metrics or model_uri must be given"),
     "nothing to check": ({"bars": None}, "bars or compare must name a metric"),
     "no bars at all": ({"bars": {}}, "bars or compare must name a metric"),
-    "nobody to compare with": ({"compare": {"accuracy": {}}}, "champion_service and compare belong together"),
-    "nothing to compare": ({"champion_service": "svc"}, "champion_service and compare belong together"),
+    "nobody to compare with": ({"compare": {"accuracy": {}}}, "and compare belong together"),
+    "nothing to compare": ({"champion_service": "svc"}, "and compare belong together"),
     "a bar that is none": ({"bars": {"accuracy": "high"}}, r"bars\['accuracy'\]: min must be a finite number"),
     "a metric that is missing": ({"bars": {"recall": 1}}, "there is no metric 'recall'; it has accuracy, loss"),
     "a metric that is none": ({"metrics": {"accuracy": None}}, "accuracy must be a finite number, not NoneType"),
@@ -170,7 +170,7 @@ def test_a_model_is_compared_with_the_one_that_is_served(pai: LocalPAI, name: st
     first, second, third = OLD.stored(), NEW.stored(), NEW.stored()
     verdict = gated(name, first, 0.9)
     assert (verdict["passed"], verdict["champion"], verdict["decided_by"]) == (True, None, None)
-    assert verdict["reason"] == "nothing is served yet, so there is no champion to compare with"
+    assert verdict["reason"] == "there is no champion to compare with yet"
 
     deploying(name, first, code).execute(Attempt().context)
     worse = gated(name, second, 0.8)
@@ -189,7 +189,7 @@ def test_the_model_that_is_served_already_passes(pai: LocalPAI, name: str, code:
     uri = OLD.stored()
     deploying(name, uri, code).execute(Attempt().context)
     again = gated(name, uri.rstrip("/"), 0.9, compare={"accuracy": {"min_improvement": 0.5}})
-    assert (again["passed"], again["reason"]) == (True, f"this is the model that service {name} serves already")
+    assert (again["passed"], again["reason"]) == (True, f"this is the champion itself, that of service {name}")
 
 
 @pytest.mark.parametrize(("missing_champion", "passed"), [("fail", False), ("pass", True)])

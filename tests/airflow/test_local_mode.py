@@ -159,6 +159,27 @@ def test_outputs_go_where_their_author_says_and_checkpoints_lead_on(no_engine: s
     assert {path.name: path.read_text() for path in checkpoints.iterdir()} == {"step": "first\nnext\n"}
 
 
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [("/etc", "leads out of the folder"), ("..", "leads out of the folder"), (".", "leads to a folder that holds")],
+)
+def test_input_links_that_lead_out_are_refused_as_in_the_cloud(
+    no_engine: str, home: Path, data: Path, target: str, why: str
+) -> None:
+    (data / "link").symlink_to(target)
+    with pytest.raises(AirflowFailException, match=r"inputs\['folder'\] .*the symbolic link link " + why):
+        local(inputs={"folder": str(data)}).execute(Attempt().context)
+    assert not (home / "pai-local").exists()
+
+
+def test_input_links_within_a_folder_are_files_of_the_job(anywhere: str, data: Path) -> None:
+    (data / "relative").symlink_to("rows.csv")
+    (data / "absolute").symlink_to(data / "rows.csv")
+    command = "cat $PAI_INPUT_FOLDER/relative $PAI_INPUT_FOLDER/absolute > $PAI_OUTPUT_MODEL/both"
+    value = local(command=command, image_uri=anywhere, inputs={"folder": str(data)}).execute(Attempt().context)
+    assert Path(value["model_uri"], "both").read_text() == "1,21,2"
+
+
 def test_inputs_and_code_in_oss_are_read_with_the_connection(no_engine: str, pai: LocalPAI, home: Path) -> None:
     bucket = pai.ready.bucket
     with contextlib.closing(PAIOSSHook()) as cloud:
@@ -190,7 +211,7 @@ def test_an_object_that_is_not_there_is_named(no_engine: str, pai: LocalPAI, hom
     [
         ({"inputs": {"a": "nas://1a2b.cn-hangzhou/x/"}}, r"inputs\['a'\]: a job on the worker reads OSS and files"),
         ({"inputs": {"a": "d-abc123/v1"}}, r"inputs\['a'\]: a job on the worker reads OSS and files"),
-        ({"inputs": {"a": "/absent/file"}}, r"inputs\['a'\]: '/absent/file' does not exist on this worker"),
+        ({"inputs": {"a": "/absent/file"}}, r"inputs\['a'\] '/absent/file' does not exist on this worker"),
         ({"inputs": {"a": "oss://a-bucket/x/"}}, "there is no connection 'pai_default'"),
         ({"output_path": "oss://a-bucket/x/"}, "output_path: 'oss://a-bucket/x/' is no folder of this machine"),
         ({"source_dir": "/absent"}, "source_dir '/absent' does not exist on this worker"),

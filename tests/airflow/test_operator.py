@@ -341,7 +341,7 @@ BAD = {
     "instance_type": {"instance_type": "large"},
     "instance_type 'ecs.c6.nonesuch' is unknown": {"instance_type": "ecs.c6.nonesuch"},
     "instance_count": {"instance_count": 0},
-    "poll_interval": {"poll_interval": "5"},
+    "poll_interval": {"poll_interval": "often"},
     "does not exist": {"source_dir": "/no/such/folder"},
     "hyperparameters": {"hyperparameters": {"layers": [1, 2]}},
     "would both become PAI_HPS_A_B": {"hyperparameters": {"a-b": 1, "a_b": 2}},

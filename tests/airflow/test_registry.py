@@ -21,12 +21,16 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.lineage import Lineage
+from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
+from airflow_provider_pai.operators.gate import PAIModelGateOperator
 from airflow_provider_pai.operators.registry import PAIRegisterModelOperator
 from airflow_provider_pai.sensors.registry import PAIModelVersionSensor
 from tests.support.attempt import Attempt, executed, training
+from tests.support.deploying import NEW, OLD, ask
 
 
 class Pulling(Attempt):
@@ -255,3 +259,70 @@ def _record(model_uri: str) -> Any:
     from airflow_provider_pai.model.uri import OssUri
 
     return OssUri.parse(f"{model_uri}lineage.json")
+
+
+INFERENCE = {"image_uri": "registry/serve:1", "command": "python serve.py", "instance_type": "ecs.c6.large"}
+
+
+def test_the_newest_approved_version_is_deployed_and_says_so(pai: LocalPAI, name: str, code: str) -> None:
+    hook = PAIModelRegistryHook()
+    for model in (OLD, NEW):
+        run(register(name, model_uri=model.stored(), inference_spec={**INFERENCE, "source_dir": code}))
+    with pytest.raises(AirflowFailException, match=r"no approved version \(there are: 0\.2\.0, 0\.1\.0\)"):
+        run(by_name(name))
+    hook.approve(name, "0.1.0")
+    with pytest.raises(AirflowFailException, match=r"version '0\.2\.0' of model .* is Pending; only an approved"):
+        run(by_name(name, version="0.2.0"))
+    assert run(by_name(name))["changed"]
+    assert ask(name)["model"] == "old"
+    hook.approve(name, "0.2.0")
+    assert run(by_name(name, version="0.1.0"))["changed"] is False
+    run(by_name(name))
+    assert ask(name)["model"] == "new"
+    labels = PAIServiceHook().describe(name).labels
+    assert (labels["airflow.model"], labels["airflow.model_version"]) == (name, "0.2.0")
+    lineage = PAIServiceHook().lineage(name)
+    assert (lineage.service_name, lineage.version_name, lineage.approval_status) == (name, "0.2.0", "Approved")
+
+
+def test_a_deferred_deployment_keeps_the_version_it_began_with(pai: LocalPAI, name: str, code: str) -> None:
+    hook, oss = PAIModelRegistryHook(), PAIOSSHook()
+    source = oss.upload(code, oss.default_folder("registry", "serve", uuid4().hex))
+    run(register(name, model_uri=OLD.stored(), inference_spec={**INFERENCE, "source_dir": source}))
+    hook.approve(name, "0.1.0")
+    attempt = Attempt()
+    with pytest.raises(TaskDeferred) as deferred:
+        run(by_name(name, deferrable=True), attempt)
+    run(register(name, model_uri=NEW.stored(), approval_status="Approved", inference_spec={**INFERENCE}))
+    result: Any = deferred.value
+    while isinstance(result, TaskDeferred):
+        event = fired(result)
+        try:
+            result = by_name(name, deferrable=True).execute_complete(attempt.context, event)
+        except TaskDeferred as again:
+            result = again
+    assert ask(name)["model"] == "old"
+
+
+def test_the_champion_may_be_the_newest_approved_version(pai: LocalPAI, model_name: str, model_uri: str) -> None:
+    def gate(**arguments: Any) -> Any:
+        least: dict[str, Any] = {"task_id": "gate", "champion_model": model_name, "compare": {"acc": {}}}
+        return run(PAIModelGateOperator(**{**least, "metrics": {"acc": 0.8}, **arguments}))
+
+    assert gate(bars={"acc": 0.5})["champion"] is None
+    run(register(model_name, model_uri=f"{model_uri}1/", metrics={"acc": 0.9}, approval_status="Approved"))
+    run(register(model_name, model_uri=f"{model_uri}2/", metrics={"acc": 0.99}))
+    with pytest.raises(AirflowFailException, match=r"champion's 0\.9"):
+        gate()
+    assert gate(metrics={"acc": 0.95})["champion"] == {
+        "model": model_name,
+        "model_uri": f"{model_uri}1/",
+        "version": "0.1.0",
+    }
+    with pytest.raises(AirflowFailException, match="champion_service and champion_model are both given"):
+        gate(champion_service="svc")
+
+
+def by_name(name: str, **arguments: Any) -> PAIDeployServiceOperator:
+    least: dict[str, Any] = {"task_id": "deploy", "service_name": name, "model": name, "poll_interval": 0.2}
+    return PAIDeployServiceOperator(**{**least, **arguments})

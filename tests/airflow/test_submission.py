@@ -46,7 +46,9 @@ def lag(pai: LocalPAI) -> Iterator[None]:
 
 
 def set_lag(pai: LocalPAI, seconds: float) -> None:
-    requests.post(f"{pai.ready.api}/_local/list-lag", json={"seconds": seconds}, timeout=5).raise_for_status()
+    requests.post(
+        f"{pai.ready.api}/_local/list-lag", json={"seconds": seconds}, headers=pai.ready.admin_headers, timeout=5
+    ).raise_for_status()
 
 
 def jobs(identity: JobOwner) -> list[JobSnapshot]:
@@ -276,7 +278,9 @@ def test_a_job_that_succeeds_although_it_is_being_stopped_is_not_paid_for_twice(
 
 def _end_well(pai: LocalPAI, job_id: str) -> None:
     body = {"Status": "Succeed", "ReasonCode": "TrainingJobSucceed", "ReasonMessage": "by hand"}
-    requests.post(f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, timeout=10).raise_for_status()
+    requests.post(
+        f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, headers=pai.ready.admin_headers, timeout=10
+    ).raise_for_status()
     PAITrainingHook().wait(job_id, interval=0.1, show=list)
 
 

@@ -34,11 +34,39 @@ print("the server starts", flush=True)
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 
+INTRUDER = b"""
+import glob, http.server, os, urllib.error, urllib.request
+def status(path, method, token):
+    request = urllib.request.Request(os.environ["API"] + "/_local/" + path, method=method)
+    request.add_header("Authorization", "Bearer " + token)
+    try:
+        return urllib.request.urlopen(request, timeout=5).status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+tokens = ["", *(value for value in os.environ.values() if len(value) == 48)]
+tried = {status(path, method, token) for path, method in (("reset", "POST"), ("jobs", "GET")) for token in tokens}
+told = f"{200 in tried} {glob.glob(os.environ['HOME_OF_SERVER'] + '/admin-token*')}".encode()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
+"""
+
 
 @pytest.fixture(scope="module")
-def pai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPAI]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("serving")
+
+
+@pytest.fixture(scope="module")
+def pai(home: Path) -> Iterator[LocalPAI]:
     """A local PAI that has the services of this module only."""
-    with LocalPAI(tmp_path_factory.mktemp("serving")) as server:
+    with LocalPAI(home) as server:
         yield server
 
 
@@ -47,6 +75,7 @@ def models_in_oss(pai: LocalPAI) -> str:
     ready = pai.ready
     bucket = oss2.Bucket(oss2.Auth(ready.access_key_id, ready.access_key_secret), ready.oss, ready.bucket)
     bucket.put_object("eas/code/app.py", SERVER)
+    bucket.put_object("eas/code/intruder.py", INTRUDER)
     for name in ("blue", "green"):
         bucket.put_object(f"eas/{name}/model.txt", name.encode())
     return f"oss://{bucket.bucket_name}/eas/"
@@ -183,11 +212,26 @@ def test_a_service_answers_again_after_a_restart(tmp_path: Path) -> None:
         assert ask(f"{after.internet_endpoint}/answer.txt", before.access_token) == "back\n"
 
 
+def test_a_service_can_not_use_the_admin_routes(eas: Client, models_in_oss: str, pai: LocalPAI, home: Path) -> None:
+    wanted = config(models_in_oss, "intruder")
+    environment = {"API": pai.ready.api, "HOME_OF_SERVER": str(home.resolve())}
+    wanted["containers"][0] |= {
+        "script": "python intruder.py",
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+    }
+    service = create(eas, wanted)
+    # Without a sandbox, a service reads what its owner can, the token included; see the mode's note.
+    seen = "[]" if pai.mode != "plain" else f"['{home.resolve()}/admin-token.json']"
+    assert ask(service.internet_endpoint, service.access_token) == f"False {seen}"
+
+
 def test_services_are_shown_in_short(eas: Client, models_in_oss: str, pai: LocalPAI) -> None:
     create(eas, config(models_in_oss, "score"))
     controls = f"{pai.ready.api}/_local"
-    assert requests.get(f"{controls}/health", timeout=PATIENCE).json()["services"] == {"Running": 1}
-    (row,) = requests.get(f"{controls}/services", timeout=PATIENCE).json()["services"]
+    assert requests.get(f"{controls}/health", headers=pai.ready.admin_headers, timeout=PATIENCE).json()["services"] == {
+        "Running": 1
+    }
+    (row,) = requests.get(f"{controls}/services", headers=pai.ready.admin_headers, timeout=PATIENCE).json()["services"]
     assert (row["ServiceName"], row["Status"], row["Version"], row["Instances"]) == (
         "score",
         "Running",

@@ -143,7 +143,6 @@ def test_a_job_that_asks_for_more_than_there_is_ends_with_the_quota_as_reason(
         ({"ComputeResource": share(count=65)}, "InvalidParameter", "InstanceCount is invalid"),
         ({"ComputeResource": share(), "Priority": 0}, "InvalidParameter", "Priority is invalid"),
         ({"ComputeResource": share(), "Priority": 10}, "InvalidParameter", "Priority is invalid"),
-        ({"Priority": 1}, "InvalidParameter", "Priority is not supported"),
     ],
 )
 def test_a_share_that_can_not_be_is_refused(jobs: Jobs, members: dict[str, Any], code: str, said: str) -> None:

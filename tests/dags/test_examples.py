@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,10 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.registry.lineage import read_lineage
+from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
 from devtools.cluster import AirflowCluster
@@ -153,11 +157,42 @@ def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
     model_uri = airflow.api.xcom(trained.task("train"), "model_uri")
     verdict = airflow.api.xcom(run.task("gate"))
     assert verdict["values"] == airflow.api.xcom(trained.task("train"), "metrics")
-    assert "nothing is served yet" in verdict["reason"]
+    assert "no champion to compare with yet" in verdict["reason"]
     service = airflow.api.xcom(run.task("deploy"))
     assert service["model_uri"] == model_uri
     rows = table_rows(20)
     assert predicted(config, service["endpoint"], rows) == own_answer(config, model_uri, rows, tmp_path)
+
+
+def test_a_model_is_released_when_a_person_has_approved_it(
+    airflow: AirflowCluster, config: ClientConfig, tmp_path: Path
+) -> None:
+    registry = ModelRegistry(PAIClient(config), config.workspace_id, logging.getLogger(__name__))
+    airflow.api.wait_parsed("deploy_on_approval")
+    run = start(airflow, "release_model")
+
+    def pending() -> ModelVersion | None:
+        model = registry.find("breast_cancer")
+        return registry.newest(model, "Pending") if model else None
+
+    version = wait_for(pending, bool, "the version that waits for approval", timeout=180)
+    assert version is not None
+    model = registry.find("breast_cancer")
+    assert model is not None
+    registry.decide(model, version.name, "Approved", by="a person")
+    finished = airflow.api.wait_run(run, timeout=180)
+    assert finished.state == "success"
+    service = airflow.api.xcom(finished.task("deploy"))
+    rows = table_rows(20)
+    model_uri = airflow.api.xcom(finished.task("train"), "model_uri")
+    assert predicted(config, service["endpoint"], rows) == own_answer(config, model_uri, rows, tmp_path)
+    # The same approval starts the DAG that watches the model.
+    (other,) = wait_for(lambda: airflow.api.dag_runs("deploy_on_approval"), bool, "the run that follows", timeout=60)
+    assert airflow.api.wait_run(other, timeout=120).state == "success"
+    described = PAIClient(config).send(describe_service(config.region_id, "breast_cancer_approved"))
+    assert described.labels["airflow.model_version"] == version.name
+    lineage = read_lineage(ObjectStorage(config).read(OssUri.parse(f"{model_uri}lineage.json")))
+    assert (lineage.airflow["dag_id"], lineage.version_name) == ("release_model", version.name)
 
 
 def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(

@@ -16,7 +16,7 @@ BEGIN = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class ManyJobs:
-    """Jobs that are got and listed, newest first; takes the place of a client.
+    """Jobs that are got and listed, newest first, whatever ``SortBy`` says; takes the place of a client.
 
     Attributes:
         jobs: status of each, by its id, oldest first. Each was created a second after the one before.
@@ -26,10 +26,10 @@ class ManyJobs:
         refused: pages above this size are refused; None for none.
         trouble: called with each call; what it raises is the answer.
         calls: number of calls of each operation.
-        pages: number of pages of each list, in order.
+        pages: number of pages of each list by creation, in order.
         got: ids that were asked for singly, in order.
         got_before: how many these were when each list began.
-        queries: of all lists.
+        queries: of all lists by creation.
         closed: whether it was closed.
         created: when each job was created.
     """
@@ -82,21 +82,28 @@ class ManyJobs:
         return {}
 
     def _listed(self, query: dict[str, str]) -> dict[str, Any]:
-        self.queries.append(query)
         number, size = int(query["PageNumber"]), int(query["PageSize"])
+        if query["SortBy"] == "GmtCreateTime":
+            self._count(query, number)
         if self.refused is not None and size > self.refused:
             raise APIError("ListTrainingJobs", 400, "InvalidParameter", "PageSize is too large")
+        wanted = json.loads(query.get("Labels", "{}")).items()
+        first, last = query["StartTime"], query.get("EndTime", "~")
+        listed = [each for each in self.jobs if each not in self.hidden and first <= self.created[each] <= last]
+        listed = self._in_order(listed, query) if wanted <= self.labels.items() else []
+        size = min(size, self.cap)
+        page = [self._job(each) for each in listed[(number - 1) * size : number * size]]
+        return {"TrainingJobs": page, "TotalCount": len(listed)}
+
+    def _count(self, query: dict[str, str], number: int) -> None:
+        self.queries.append(query)
         if number == 1:
             self.pages.append(0)
             self.got_before.append(len(self.got))
         self.pages[-1] += 1
-        wanted = json.loads(query.get("Labels", "{}")).items()
-        first, last = query["StartTime"], query.get("EndTime", "~")
-        listed = [each for each in self.jobs if each not in self.hidden and first <= self.created[each] <= last]
-        listed = listed[::-1] if wanted <= self.labels.items() else []
-        size = min(size, self.cap)
-        page = [self._job(each) for each in listed[(number - 1) * size : number * size]]
-        return {"TrainingJobs": page, "TotalCount": len(listed)}
+
+    def _in_order(self, listed: list[str], query: dict[str, str]) -> list[str]:
+        return listed[::-1]
 
     def _job(self, job_id: str) -> dict[str, Any]:
         return {

@@ -54,7 +54,8 @@ class RunningOSS:
 
     def __init__(self, home: Path) -> None:
         self.clock = SteerableClock()
-        self.store = ObjectStore(home)
+        self.home = home
+        self.store = ObjectStore(home, self.clock)
         app = oss_app(self.store, {KEY_ID: SECRET}.get, REGION, self.clock)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
         self._socket = socket.create_server(("127.0.0.1", 0))

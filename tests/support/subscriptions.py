@@ -1,11 +1,11 @@
-"""Many watches of one poller, and how to run and look at them in a test."""
+"""Many subscriptions of one poller on virtual time, and how to look at them in a test."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
@@ -18,10 +18,22 @@ from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscrip
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError
 from tests.support.many_jobs import BEGIN, ManyJobs
+from tests.support.virtual_time import Inline
 
 
 class ManySubscriptions:
-    """Watches of one poller, and what their task logs warn of."""
+    """Subscriptions of one poller, and what their task logs warn of.
+
+    Args:
+        cloud: answers.
+        interval: seconds between two looks, at most.
+        logs: whether logs are read.
+        limiter: says how many calls may be made. Default: the poller's own.
+        now: the time at the beginning.
+        chance: takes the place of all random numbers.
+        latency: seconds until a call is answered.
+        log_latency: seconds that a read of a log takes. Default: the same.
+    """
 
     def __init__(
         self,
@@ -32,58 +44,59 @@ class ManySubscriptions:
         limiter: RateLimiter | None = None,
         now: datetime = BEGIN,
         chance: float = 0.0,
+        latency: float = 0.05,
+        log_latency: float | None = None,
     ) -> None:
         self.warnings: list[str] = []
-        client = cast("PAIClient", cloud)
-        self.poller = StatusPoller(client, chance=lambda: chance, now=lambda: now, limiter=limiter)
+        self._clock = asyncio.get_running_loop().time
+        self.poller = StatusPoller(
+            cast("PAIClient", cloud),
+            rng=lambda: chance,
+            now=lambda: now + timedelta(seconds=self._clock()),
+            limiter=limiter,
+            workers=Inline(latency, log_latency),
+        )
         self._interval = interval
         self._logs = logs
 
     def add(self, job_id: str) -> Subscription:
         reader = LogReader(self.poller.sender, job_id, self._warn) if self._logs else None
-        return self.watch(job_id, TaskLog(reader, Checkpoint()))
+        return self.subscribe(job_id, TaskLog(reader, Checkpoint()))
 
-    def watch(self, job_id: str, log: TaskLog) -> Subscription:
-        watched = Subscription(job_id, self._interval, OutagePolicy(self._warn, 600.0), log)
-        self.poller.add(watched)
-        return watched
+    def subscribe(self, job_id: str, log: TaskLog) -> Subscription:
+        subscription = Subscription(job_id, self._interval, OutagePolicy(self._warn, 600.0, self._clock), log)
+        self.poller.add(subscription)
+        return subscription
 
     def _warn(self, text: str, *values: object) -> None:
         self.warnings.append(text % values)
 
 
 @asynccontextmanager
-async def watching(
+async def subscribed(
     cloud: ManyJobs, interval: float, **options: Any
 ) -> AsyncIterator[tuple[ManySubscriptions, list[Subscription]]]:
-    subscriptions = ManySubscriptions(cloud, interval, **options)
+    """Subscribe to all jobs of a cloud."""
+    many = ManySubscriptions(cloud, interval, **options)
     try:
-        yield subscriptions, [subscriptions.add(job_id) for job_id in cloud.jobs]
+        yield many, [many.add(job_id) for job_id in cloud.jobs]
     finally:
-        await subscriptions.poller.close()
+        await many.poller.close()
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    async def with_limit() -> None:
-        await asyncio.wait_for(work, 60)
-        assert [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
-
-    asyncio.run(with_limit())
-
-
-async def until(condition: Callable[[], Any]) -> None:
+async def wait_until(condition: Callable[[], Any]) -> None:
     while not condition():
         await asyncio.sleep(0.02)
 
 
-async def looks(cloud: ManyJobs, count: int) -> None:
+async def wait_for_lists(cloud: ManyJobs, count: int) -> None:
     """Wait until so many lists were read to the end, and another one has begun."""
-    await until(lambda: len(cloud.pages) > count)
+    await wait_until(lambda: len(cloud.pages) > count)
 
 
-def told(watched: Subscription) -> list[JobUpdate | PAIError]:
-    return [watched.queue.get_nowait() for _ in range(watched.queue.qsize())]
+def updates(subscription: Subscription) -> list[JobUpdate | PAIError]:
+    return [subscription.updates.get_nowait() for _ in range(subscription.updates.qsize())]
 
 
-def statuses(watched: Subscription) -> list[str]:
-    return [each.snapshot.status for each in told(watched) if isinstance(each, JobUpdate)]
+def statuses(subscription: Subscription) -> list[str]:
+    return [each.snapshot.status for each in updates(subscription) if isinstance(each, JobUpdate)]

@@ -14,13 +14,13 @@ from airflow_provider_pai.errors import (
     JobFailedError,
     NotFoundError,
     PAIError,
-    Problem,
     ProtocolError,
     ServerError,
     SpecError,
     ThrottledError,
     TransportError,
 )
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_pai.client.oss.storage import ObjectStorage
-from airflow_provider_pai.errors import NotFoundError, Problem, SpecError
+from airflow_provider_pai.errors import NotFoundError, SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import oss2
@@ -16,12 +15,13 @@ from airflow_provider_pai.api.endpoints import is_loopback
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider, with_credentials
+from airflow_provider_pai.client.oss.download import local_names, stored_bytes
 from airflow_provider_pai.client.oss.errors import oss_errors
 from airflow_provider_pai.client.oss.progress import UploadProgress
 from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
-from airflow_provider_pai.client.packaging.files import unchanging
-from airflow_provider_pai.client.packaging.inputs import InputFile, read_input
+from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging
+from airflow_provider_pai.client.packaging.inputs import InputFile, read_input, refuse_names
 from airflow_provider_pai.client.packaging.source import SourceCode
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import is_passing
@@ -31,6 +31,7 @@ from airflow_provider_pai.model.uri import OssUri
 
 _TRIES = 4
 _THREADS = 4
+LEFT_OUT = "Not uploaded, for they are neither files nor folders: %s"
 
 T = TypeVar("T")
 Log = Callable[..., None]
@@ -116,30 +117,41 @@ class ObjectStorage:
         self._ask("write", uri, lambda bucket: bucket.put_object(uri.key, content))
 
     def read(self, uri: OssUri) -> bytes:
-        """Read one object into memory."""
-        return bytes(self._ask("read", uri, lambda bucket: bucket.get_object(uri.key).read()))
+        """Read one object into memory: the bytes that are stored, whatever its Content-Encoding says of them."""
+        return self._ask("read", uri, lambda bucket: b"".join(stored_bytes(bucket.get_object(uri.key))))
 
-    def upload(self, path: Path, uri: OssUri) -> OssUri:
-        """ObjectUpload a file, or everything below a folder.
+    def upload(self, path: Path, uri: OssUri, log: Log | None = None) -> OssUri:
+        """Upload a file, or the files of a folder, by the rules that hold for a job's inputs.
+
+        Links count as what they point to, ``.paiignore`` leaves out what it says.
 
         Args:
             path: local file or folder.
             uri: where to; a file uploaded to a folder keeps its name.
+            log: called as a logger's ``info`` with what can't be uploaded; None for nobody.
 
         Returns:
             The URI of the object, or of the folder.
 
         Raises:
             FileNotFoundError: there is no such file or folder.
+            SpecError: a name can't be one in OSS; nothing was uploaded.
+            ValueError: a link leads out of the folder, or to a folder that holds it.
+            PAIError: a file changed meanwhile.
         """
-        if path.is_dir():
-            for file in sorted(item for item in path.rglob("*") if item.is_file()):
-                self._upload_file(file, uri.child(*file.relative_to(path).parts))
-            return uri.folder()
-        if not path.is_file():
-            raise FileNotFoundError(f"no file or folder at {path}")
-        target = uri.child(path.name) if uri.is_folder else uri
-        self._upload_file(path, target)
+        found = local_files(path)
+        target = uri.folder() if path.is_dir() else uri.child(path.name) if uri.is_folder else uri
+        files = {target.child(file.name): file for file in found.files} if path.is_dir() else {target: found.files[0]}
+        refuse_names(files)
+        if found.left_out and log:
+            log(LEFT_OUT, ", ".join(map(repr, found.left_out)))
+
+        def upload(place: OssUri, file: LocalFile) -> None:
+            with unchanging(file) as (stream, status):
+                self._to(place, lambda _: pool.check()).write(stream, status.st_size)
+
+        with WorkerPool(_THREADS) as pool:
+            pool.work(partial(upload, place, file) for place, file in files.items())
         return target
 
     def download(self, uri: OssUri, folder: Path) -> list[Path]:
@@ -150,17 +162,14 @@ class ObjectStorage:
 
         Raises:
             NotFoundError: there is nothing at the URI.
-            PAIError: a key would lead out of the folder.
+            PAIError: a key can't be a path below the folder; nothing was written.
         """
-        objects = list(self.objects(uri)) if uri.is_folder else [(uri, 0)]
+        objects = [item for item, _ in self.objects(uri)] if uri.is_folder else [uri]
         if not objects:
             raise NotFoundError("GetObject", 404, "NoSuchKey", f"there is no object below {uri}")
-        parent = uri.key if uri.is_folder else uri.key.removesuffix(uri.name)
-        return [
-            self._download_file(item, folder, item.key.removeprefix(parent))
-            for item, _ in objects
-            if not item.is_folder
-        ]
+        files = {item.key: item for item in objects if not item.is_folder}
+        names = local_names(uri, files)
+        return [self._download_file(item, folder / names[key]) for key, item in files.items()]
 
     def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
         """ObjectUpload source code once per content: what is there already is not sent again, unless it is very little.
@@ -223,7 +232,7 @@ class ObjectStorage:
         there = dict(self.objects(data.folder(storage)))
         missing = {uri: item for uri, item in data.objects(storage).items() if there.get(uri) != item.size}
         if data.left_out:
-            log("Not uploaded, for they are neither files nor folders: %s", ", ".join(map(repr, data.left_out)))
+            log(LEFT_OUT, ", ".join(map(repr, data.left_out)))
         if missing:
             log("Uploading %d of the %s of %s to %s", len(missing), data, path, target)
             self._upload_all(missing, log)
@@ -242,22 +251,34 @@ class ObjectStorage:
             progress.add(count)
             pool.check()
 
+        small = {uri: item for uri, item in items.items() if item.size <= self._part_size}
         with WorkerPool(_THREADS) as pool:
-            pool.work(partial(upload, uri, item) for uri, item in items.items())
+            pool.work(partial(upload, uri, item) for uri, item in small.items())
+        for uri, item in items.items():
+            if uri not in small:
+                self._upload_large(uri, item, progress)
 
-    def _upload_file(self, path: Path, uri: OssUri) -> None:
-        with path.open("rb") as stream:
-            self._to(uri).write(stream, os.fstat(stream.fileno()).st_size)
+    def _upload_large(self, uri: OssUri, item: InputFile, progress: UploadProgress) -> None:
+        """Upload a file several parts at a time; what is in memory of it is a few pieces."""
+        with unchanging(item.file) as (stream, _):
+            upload = ObjectUpload(self._ask, uri, progress.add, part_size=self._file_part_size)
+            upload.write_file(stream, item.size, item.crc)
 
     def _to(self, uri: OssUri, sent: Callable[[int], None] | None = None) -> ObjectUpload:
         return ObjectUpload(self._ask, uri, sent, part_size=self._part_size)
 
-    def _download_file(self, uri: OssUri, folder: Path, name: str) -> Path:
-        if ".." in PurePosixPath(name).parts or name.startswith("/"):
-            raise PAIError(f"the key of {uri} would lead out of {folder}; nothing was written for it")
-        path = folder / name
+    def _download_file(self, uri: OssUri, path: Path) -> Path:
+        def download(bucket: Any) -> None:
+            try:
+                with path.open("wb") as file:
+                    file.writelines(stored_bytes(bucket.get_object(uri.key)))
+            except BaseException:
+                # Part of an object must not be taken for all of it.
+                path.unlink(missing_ok=True)
+                raise
+
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._ask("read", uri, lambda bucket: bucket.get_object_to_file(uri.key, str(path)))
+        self._ask("read", uri, download)
         return path
 
     def _ask(self, verb: str, uri: OssUri, request: Callable[[Any], T]) -> T:

@@ -78,28 +78,33 @@ class ObjectUpload:
                 self._put_parts(lambda upload: [upload.put(*each) for each in enumerate(parts, start=1)], size)
         return not kept
 
-    def write_file(self, file: IO[bytes], size: int) -> bool:
+    def write_file(self, file: IO[bytes], size: int, crc: int | None = None) -> bool:
         """Write the object from a file that nobody writes to any more, several parts at a time.
 
         Args:
             file: an open file with a descriptor.
             size: its bytes, at least one.
+            crc: CRC-64 they must have; None for any.
 
         Returns:
             Whether it was written; False when there was one to keep.
 
         Raises:
+            PAIError: the file holds other bytes; nothing was written.
             TransportError, APIError: OSS can't be reached, or refused.
         """
         descriptor = file.fileno()
         with self._keeping() as kept, WorkerPool(_THREADS) as pool:
             if size <= self.part_size:
-                self._put(FileRange(descriptor, 0, size))
+                body = FileRange(descriptor, 0, size)
+                if crc not in (None, checksum(body)):
+                    raise self._changed()
+                self._put(body)
             else:
                 step = self._step(size)
                 starts = range(0, size, step)
                 ranges = [FileRange(descriptor, start, min(step, size - start), pool.check) for start in starts]
-                self._put_parts(lambda upload: _put_together(upload, ranges, pool), size)
+                self._put_parts(lambda upload: self._unchanged(_put_together(upload, ranges, pool), crc), size)
         return not kept
 
     @contextmanager
@@ -129,7 +134,15 @@ class ObjectUpload:
             left -= len(part)
             yield part
         if left or digest not in (None, hashed.hexdigest()):
-            raise PAIError(f"a file changed while it was uploaded to {self.uri}; try again when nothing writes to it")
+            raise self._changed()
+
+    def _unchanged(self, parts: list[Any], crc: int | None) -> list[Any]:
+        if crc not in (None, oss2.utils.calc_obj_crc_from_parts(parts)):
+            raise self._changed()
+        return parts
+
+    def _changed(self) -> PAIError:
+        return PAIError(f"a file changed while it was uploaded to {self.uri}; try again when nothing writes to it")
 
     def _put(self, body: Body) -> None:
         headers = {"Content-MD5": content_md5(body), **(_FORBID_OVERWRITE if self.keep else {})}

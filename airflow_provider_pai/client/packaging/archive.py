@@ -33,14 +33,16 @@ class TarStream:
 
     Args:
         files: what goes into it, in this order.
+        empty_folders: names of folders that are made beside them, behind the files.
 
     Attributes:
         sizes: bytes of each file that has been read.
         size: bytes of the archive so far.
     """
 
-    def __init__(self, files: Iterable[LocalFile]) -> None:
+    def __init__(self, files: Iterable[LocalFile], empty_folders: Iterable[str] = ()) -> None:
         self._files = files
+        self._empty_folders = empty_folders
         self.sizes: list[int] = []
         self.size = 0
 
@@ -56,6 +58,10 @@ class TarStream:
             for piece in self._member(file, buffer):
                 self.size += len(piece)
                 yield piece
+        for name in self._empty_folders:
+            header = _header_of_library(f"{name}/", 0, 0o755, tarfile.DIRTYPE)
+            self.size += len(header)
+            yield header
         end = _end(self.size)
         self.size += len(end)
         yield end
@@ -90,9 +96,9 @@ def _header(name: str, size: int, mode: int) -> bytes:
     return bytes(block)
 
 
-def _header_of_library(name: str, size: int, mode: int) -> bytes:
+def _header_of_library(name: str, size: int, mode: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     member = tarfile.TarInfo(name)
-    member.size, member.mode = size, mode
+    member.size, member.mode, member.type = size, mode, kind
     return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 

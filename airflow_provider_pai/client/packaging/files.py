@@ -12,7 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from airflow_provider_pai.client.packaging.ignore import IgnoreRules
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.problem import Problem
 
 _OPENING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
@@ -38,10 +39,12 @@ class LocalFiles:
     Attributes:
         files: the files, in a fixed order.
         left_out: names of what is neither a file nor a folder, such as a pipe or a link to nothing.
+        empty_folders: names of folders that hold nothing that was found.
     """
 
     files: list[LocalFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    empty_folders: list[str] = field(default_factory=list)
 
 
 def local_files(path: Path, *, source_code: bool = False) -> LocalFiles:
@@ -120,6 +123,7 @@ class _Walk:
         self._top = top
         self._rules = rules
         self._found = LocalFiles()
+        self._folders: set[str] = set()
 
     def found(self) -> LocalFiles:
         places = [_Place("", self._top, None)]
@@ -127,7 +131,13 @@ class _Walk:
             places += self._folders_in(places.pop())
         self._found.files.sort(key=lambda file: os.fsencode(file.name))
         self._found.left_out.sort()
+        self._found.empty_folders = sorted(self._folders - self._holding())
         return self._found
+
+    def _holding(self) -> set[str]:
+        """Return the names of the folders that hold a file or a folder."""
+        names = [file.name for file in self._found.files]
+        return {name.rpartition("/")[0] for name in (*names, *self._folders)}
 
     def _folders_in(self, place: _Place) -> Iterator[_Place]:
         with os.scandir(place.path) as entries:
@@ -141,6 +151,7 @@ class _Walk:
                 if entry.is_symlink():
                     self._check_link(name, path, place)
                 if is_folder:
+                    self._folders.add(name)
                     yield _Place(f"{name}/", path, place)
                 elif path.is_file():
                     self._found.files.append(LocalFile(name, path))

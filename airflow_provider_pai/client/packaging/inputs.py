@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastcrc import crc64
+
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging, usable_files
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
 
 INPUT_PREFIX = "pai/input_data"
+_PIECE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,13 @@ class InputFile:
         file: name and place.
         size: bytes.
         digest: SHA-256 of its bytes, hexadecimal.
+        crc: CRC-64 of them, as OSS computes it.
     """
 
     file: LocalFile
     size: int
     digest: str
+    crc: int
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,7 @@ class LocalInput:
         """
         folder = self.folder(storage)
         places = {folder.child(item.file.name): item for item in self.files}
-        if wrong := [text for uri, item in places.items() for text in _problems(item.file, uri)]:
-            raise SpecError(Problem("path", f": {text}") for text in wrong)
+        refuse_names({uri: item.file for uri, item in places.items()})
         return places
 
 
@@ -112,11 +117,25 @@ def read_input(path: Path, *, source_code: bool = False) -> LocalInput:
     return LocalInput(tuple(_read(found.files)), path.is_dir(), tuple(found.left_out))
 
 
+def refuse_names(places: Mapping[OssUri, LocalFile]) -> None:
+    """Refuse files that can't have the place in OSS that they are meant for.
+
+    Raises:
+        SpecError: a name can't be one in OSS; the message lists every such one.
+    """
+    if wrong := [text for uri, file in places.items() for text in _problems(file, uri)]:
+        raise SpecError(Problem("path", f": {text}") for text in wrong)
+
+
 def _read(files: list[LocalFile]) -> Iterator[InputFile]:
+    buffer = memoryview(bytearray(_PIECE))
     for file in files:
+        hashed, crc = hashlib.sha256(), 0
         with unchanging(file) as (stream, status):
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        yield InputFile(file, status.st_size, digest)
+            while count := stream.raw.readinto(buffer):
+                hashed.update(buffer[:count])
+                crc = crc64.xz(buffer[:count], crc)
+        yield InputFile(file, status.st_size, hashed.hexdigest(), crc)
 
 
 def _problems(item: LocalFile, uri: OssUri) -> list[str]:

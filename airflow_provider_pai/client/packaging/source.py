@@ -15,7 +15,8 @@ from airflow_provider_pai.client.packaging.archive import Piece, TarStream, comp
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, usable_files
 from airflow_provider_pai.client.packaging.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.packaging.requirements import read_requirements
-from airflow_provider_pai.errors import PAIError, Problem
+from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.uri import OssUri
 
@@ -24,6 +25,7 @@ LARGE = 100 * 1000 * 1000
 """Bytes of a packed archive from which on it is worth a look whether all of it is source code."""
 SMALL = 128 * 1024
 """Bytes of an unpacked archive up to which sending it, perhaps in vain, costs less than asking whether it is there."""
+_ARCHIVES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip")
 _LARGEST = 5
 _IN_MEMORY = 1024 * 1024
 
@@ -40,6 +42,7 @@ class SourceCode:
         files: the files in it.
         sizes: bytes of each.
         left_out: names of what can't be packed: pipes, sockets, devices, links to nothing.
+        empty_folders: names of folders without files, which the archive makes, too.
     """
 
     path: str
@@ -48,6 +51,7 @@ class SourceCode:
     files: tuple[LocalFile, ...]
     sizes: tuple[int, ...]
     left_out: tuple[str, ...]
+    empty_folders: tuple[str, ...] = ()
 
     def uri(self, storage: OssUri) -> OssUri:
         """Return the object in OSS that the archive is."""
@@ -76,7 +80,7 @@ class SourceCode:
     def packed(self) -> Iterator[tuple[IO[bytes], int]]:
         """Pack it as a deterministic tar.gz, in memory while it is small, else in a temporary file.
 
-        A folder's files lie at the root of the archive; empty folders are no part of it.
+        A folder's files lie at the root of the archive.
 
         Returns:
             The archive, open for reading at its start, and its size in bytes.
@@ -87,7 +91,7 @@ class SourceCode:
         """
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as content:
             hashed = hashlib.sha256()
-            compress(_hashed(TarStream(self.files), hashed.update), content)
+            compress(_hashed(TarStream(self.files, self.empty_folders), hashed.update), content)
             if hashed.hexdigest() != self.digest:
                 raise PAIError(
                     f"a file of {self.path} changed while it was packed; try again when nothing writes to it, or name "
@@ -104,6 +108,10 @@ def source_problems(source_dir: str | None) -> list[Problem]:
         return []
     place, path = repr(source_dir), Path(source_dir)
     _, found = usable_files("source_dir", place, path, "give the folder that holds the script", source_code=True)
+    if not found and path.is_file() and path.name.lower().endswith(_ARCHIVES):
+        text = "is an archive, which would be packed once more"
+        advice = "unpack it and give the folder, or upload it and give its oss:// URI"
+        return [Problem("source_dir", f"{place} {text}; {advice}")]
     return found or [Problem("source_dir", f"{place}: {text}") for text in read_requirements(path)[1]]
 
 
@@ -146,11 +154,13 @@ def read_source(source_dir: str, check: Callable[[], None] = lambda: None) -> So
     """
     found = local_files(Path(source_dir), source_code=True)
     hashed = hashlib.sha256()
-    stream = TarStream(found.files)
+    stream = TarStream(found.files, found.empty_folders)
     for _ in _hashed(stream, hashed.update):
         check()
     sizes, left_out = tuple(stream.sizes), tuple(found.left_out)
-    return SourceCode(source_dir, hashed.hexdigest(), stream.size, tuple(found.files), sizes, left_out)
+    return SourceCode(
+        source_dir, hashed.hexdigest(), stream.size, tuple(found.files), sizes, left_out, tuple(found.empty_folders)
+    )
 
 
 def _hashed(pieces: Iterable[Piece], update: Callable[[Piece], None]) -> Iterator[Piece]:

@@ -13,6 +13,10 @@ QUICKEST = 2.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
 QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
+LOOK_INTERVAL = 1.2
+"""Seconds between two looks at the change feed, at least."""
+_SWEEPS_TOO = 1.2
+"""Makes looks rarer by what sweeps cost beside them."""
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
 _QUIET_SHARE = 0.25
@@ -31,6 +35,21 @@ def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float
         calls: what the look costs.
     """
     return min(interval, max(QUICKEST, quiet * _QUIET_SHARE, calls / QUICK_CALLS_PER_SECOND))
+
+
+def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
+    """Return the seconds until the next look at the change feed.
+
+    While jobs change it is looked at about once a second. In quiet there are no more looks than pages of lists of all
+    jobs would be read.
+
+    Args:
+        pages: pages of a list of all jobs that are waited for.
+        interval: the longest pause that was promised, in seconds.
+        is_active: whether jobs have changed a short while ago.
+    """
+    shortest = min(LOOK_INTERVAL, interval)
+    return shortest if is_active else max(shortest, min(interval, _SWEEPS_TOO * interval / pages))
 
 
 class Backoff:

@@ -69,23 +69,44 @@ class JobLister:
         self._bounded = True
         self._refused = False
 
-    async def read(self, window: ListFilter, wanted: int, met: PageHandler) -> None:
+    async def read(self, window: ListFilter, wanted: int, met: PageHandler, pause: float = 0.0) -> None:
         """Read pages until no job is missing, or until it is cheaper to ask for each that is.
 
         Args:
             window: which jobs are listed.
             wanted: how many jobs are looked for.
-            met: is told of each page, in order.
+            met: is given each page, in order.
+            pause: seconds before each page but the first, for a list that is in no hurry: its pages are then asked for
+                one after the other.
 
         Raises:
             PAIError: a page could not be read.
         """
-        missing = await self._read(window, wanted, met)
+        missing = await self._read(window, wanted, met, pause)
         if missing == wanted and window.labels:
             # Each of them has these labels: a filter that finds none of them doesn't work.
             self._filtered = False
 
-    async def _read(self, window: ListFilter, missing: int, met: PageHandler) -> int:
+    async def changed_page(self, window: ListFilter, number: int) -> ListedPage:
+        """Return a page of the same jobs, the last modified first.
+
+        Args:
+            window: which jobs are listed.
+            number: number of the page, from 1.
+
+        Raises:
+            PAIError: it could not be read; an :class:`APIError` that is none of its subclasses may mean the sorting.
+        """
+        if number > 1:
+            return await self._page(window, number, by_change=True)
+        try:
+            return await self._sized(window, by_change=True)
+        except APIError as error:
+            if not _is_refusal(error) or not (self._filtered or self._bounded):
+                raise
+            return await self._plain(window, error, by_change=True)
+
+    async def _read(self, window: ListFilter, missing: int, met: PageHandler, pause: float) -> int:
         first = await self._first(window)
         # A service may give fewer than it was asked for; then its own number counts.
         last = -(-first.total // len(first.jobs)) if first.jobs else 1
@@ -95,7 +116,9 @@ class JobLister:
         self._at_once = min(_AHEAD, self._at_once + 1)
         try:
             while True:
-                while len(ahead) < self._at_once and missing > last - number > 0:
+                while len(ahead) < (1 if pause else self._at_once) and missing > last - number > 0:
+                    if pause:
+                        await self._sleep(pause)
                     number += 1
                     ahead.append((number, self._page(window, number)))
                 if not ahead:
@@ -132,13 +155,15 @@ class JobLister:
         self._refused = False
         return page
 
-    async def _plain(self, window: ListFilter, refusal: APIError) -> ListedPage:
+    async def _plain(self, window: ListFilter, refusal: APIError, *, by_change: bool = False) -> ListedPage:
         filtered, bounded = self._filtered, self._bounded
         self._filtered = self._bounded = False
         try:
-            page = await self._sized(window)
+            page = await self._sized(window, by_change=by_change)
         except APIError as error:
             self._filtered, self._bounded = filtered, bounded
+            if by_change:
+                raise
             self._refused = _is_refusal(error)
             if self._refused:
                 log.warning("PAI refuses to list jobs (%s): each is asked for", error)
@@ -146,12 +171,12 @@ class JobLister:
         log.warning("PAI refuses to list jobs by label and time (%s): more than those waited for are listed", refusal)
         return page
 
-    async def _sized(self, window: ListFilter) -> ListedPage:
+    async def _sized(self, window: ListFilter, *, by_change: bool = False) -> ListedPage:
         """Read the first page; of a size that the service takes, if it refuses the usual one."""
         asked = self._size
         while True:
             try:
-                return await self._page(window, 1)
+                return await self._page(window, 1, by_change=by_change)
             except APIError as error:
                 if not _is_refusal(error) or self._refused or self._size <= _SMALLEST_PAGE:
                     # Then it isn't the size that it refuses, or not for good.
@@ -159,7 +184,7 @@ class JobLister:
                     raise
                 self._size = max(_SMALLEST_PAGE, self._size // 2)
 
-    def _page(self, window: ListFilter, number: int) -> Future[ListedPage]:
+    def _page(self, window: ListFilter, number: int, *, by_change: bool = False) -> Future[ListedPage]:
         call = list_training_jobs(
             self._workspace_id,
             start_time=window.start,
@@ -167,6 +192,7 @@ class JobLister:
             labels=window.labels if self._filtered else None,
             page=number,
             page_size=self._size,
+            sort_by="GmtModifiedTime" if by_change else "GmtCreateTime",
         )
         return self._send(unread(call))
 

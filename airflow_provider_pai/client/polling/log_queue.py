@@ -1,12 +1,16 @@
-"""Whose log is read next: jobs take turns, so that each has its lines late rather than some none at all."""
+"""The log read queue: whose log is read next, in turn, with the calls that polling leaves over."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, RateLimiter
+from airflow_provider_pai.client.polling.interval import QUICKEST
+from airflow_provider_pai.client.polling.rate_limit import RateLimiter
 from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.model.training.status import JobSnapshot
 
@@ -14,62 +18,155 @@ PAGES_PER_TURN = 5
 """Pages that one turn takes at most: meanwhile nothing else of the job is passed on, its end neither."""
 LATE = 60.0
 """Seconds after which lines are so late that a reader of the task's log should know why."""
+READS_PER_SECOND = 20.0
+"""Reads at most [inferred: PAI's limit is not public; a sibling takes 100 calls a second of an account]."""
+QUIET_READS_PER_SECOND = 0.5
+"""Reads of logs in which there was nothing new the last time: very many quiet jobs must not cost very many calls."""
+_CREDIT = 3
+"""Reads of quiet logs that may be made at once after one that was quiet no more: jobs often print together."""
+_EAGER_AT_FIRST = 100
+"""Jobs whose first read may come at once; of more at a time nothing is known, so they are taken for quiet."""
+
+
+@dataclass(order=True)
+class _Turn:
+    """One subscription in the queue.
+
+    Attributes:
+        ready: when its turn may come.
+        number: keeps the order of those that are ready at the same time.
+        gap: seconds until its next turn if this one finds nothing.
+        is_quiet: whether there was nothing new the last time, and the time before that.
+        subscription: whose log it is.
+    """
+
+    ready: float
+    number: int
+    gap: float
+    is_quiet: bool
+    subscription: Subscription = field(compare=False)
 
 
 class LogReadQueue:
-    """Reads the logs of many jobs with the calls that looking at the jobs leaves over.
+    """Reads the logs of many jobs, round robin.
+
+    A log that has just had lines is read again soon, one that had none ever more rarely. Quiet ones share a small rate,
+    which grows as soon as one of them is found to have lines.
 
     Args:
-        limiter: says how many these are.
+        limiter: says how many calls may be made.
         read: reads a job's new lines; is given the most pages to read.
+        clock: the event loop's time.
+        done: called after each read.
     """
 
-    def __init__(self, limiter: RateLimiter, read: Callable[[TaskLog, JobSnapshot, int], Awaitable[list[str]]]) -> None:
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        read: Callable[[TaskLog, JobSnapshot, int], Awaitable[list[str]]],
+        clock: Callable[[], float],
+        done: Callable[[Subscription], None] = lambda _: None,
+    ) -> None:
         self._limiter = limiter
         self._read = read
-        self._waiting: asyncio.Queue[tuple[Subscription, float]] = asyncio.Queue()
-        self._clock = asyncio.get_running_loop().time
+        self._clock = clock
+        self._done = done
+        self._eager: list[_Turn] = []
+        self._quiet: list[_Turn] = []
+        self._numbers = count()
+        self._added = asyncio.Event()
+        self._next_read = self._next_quiet = 0.0
+        self._credit = 0
 
-    def want(self, watched: Subscription) -> None:
-        """Read a job's log when its turn comes; at once when nobody else waits."""
-        if watched.waiting_for_log or watched.reading or not watched.talking:
-            return
-        self._tell(watched, self._waiting.qsize() / CALLS_PER_SECOND)
-        watched.waiting_for_log = True
-        self._waiting.put_nowait((watched, self._clock()))
+    def __len__(self) -> int:
+        """Return how many logs wait to be read."""
+        return len(self._eager) + len(self._quiet)
+
+    def add(self, subscription: Subscription) -> None:
+        """Begin to read a log, when its turn comes; nothing happens when it is read already, or has nothing to read."""
+        if subscription.enqueue_log_read():
+            self._push(subscription, 0.0, QUICKEST, is_quiet=len(self._eager) >= _EAGER_AT_FIRST)
 
     async def serve(self) -> None:
         """Read one log after the other, for ever; several may do so."""
         while True:
-            watched, since = await self._waiting.get()
-            if watched.talking and (pause := self._limiter.wait()):
+            turn = await self._next_turn()
+            if pause := self._limiter.wait():
                 await asyncio.sleep(pause)
-            watched.waiting_for_log = False
-            if job := watched.talking:
-                self._tell(watched, self._clock() - since)
-                await self._serve(watched, job)
+            subscription = turn.subscription
+            if job := subscription.begin_log_read():
+                await self._take(turn, job)
 
-    async def _serve(self, watched: Subscription, job: JobSnapshot) -> None:
-        pages = max(1, min(PAGES_PER_TURN, self._limiter.left // (self._waiting.qsize() + 1)))
-        watched.reading = True
+    async def _next_turn(self) -> _Turn:
+        while True:
+            now = self._clock()
+            queue, wait = self._choose(now)
+            if queue and wait <= 0:
+                self._next_read = max(now, self._next_read) + 1 / READS_PER_SECOND
+                return heappop(queue)
+            self._added.clear()
+            try:
+                await asyncio.wait_for(self._added.wait(), wait if queue else None)
+            except TimeoutError:
+                continue
+
+    def _choose(self, now: float) -> tuple[list[_Turn], float]:
+        """Return the queue whose turn it is, and the seconds until then; count a quiet read that is due."""
+        eager = self._eager[0].ready - now if self._eager else None
+        quiet = None
+        if self._quiet:
+            quiet = max(self._quiet[0].ready, 0.0 if self._credit else self._next_quiet) - now
+        if eager is not None and (quiet is None or eager <= quiet):
+            return self._eager, max(eager, self._next_read - now)
+        if quiet is None:
+            return [], 0.0
+        wait = max(quiet, self._next_read - now)
+        if wait <= 0:
+            if self._credit:
+                self._credit -= 1
+            else:
+                self._next_quiet = now + 1 / QUIET_READS_PER_SECOND
+        return self._quiet, wait
+
+    async def _take(self, turn: _Turn, job: JobSnapshot) -> None:
+        subscription, late = turn.subscription, self._clock() - turn.ready
+        pages = max(1, min(PAGES_PER_TURN, self._limiter.left // (len(self._eager) + 1)))
         try:
-            lines = await self._read(watched.log, job, pages)
-            watched.reading = False
-            if lines or watched.job is not watched.published:
-                watched.publish(*lines)
+            lines = await self._read(subscription.log, job, pages)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
-            watched.break_down(error)
-        finally:
-            watched.reading = False
-        if watched.log.behind:
-            self.want(watched)
-
-    def _tell(self, watched: Subscription, seconds: float) -> None:
-        """Say once why lines come late, to whoever reads this task's log."""
-        if watched.told_late or seconds < max(LATE, 2 * watched.interval):
+            subscription.abort_log_read(error)
             return
-        watched.told_late = True
-        watched.publish(
-            f"({self._waiting.qsize():,} jobs take turns at having their logs read here: log lines of job "
-            f"{watched.job_id} come late, about every {seconds:.0f} s, and the last ones at its end.)"
-        )
+        except BaseException:
+            subscription.abort_log_read()
+            raise
+        subscription.finish_log_read(lines)
+        self._done(subscription)
+        if lines:
+            self._note_late(subscription, late)
+            self._credit = min(self._credit + _CREDIT, len(self._quiet))
+        self._add_again(turn, has_lines=bool(lines))
+
+    def _add_again(self, turn: _Turn, *, has_lines: bool) -> None:
+        subscription = turn.subscription
+        if not subscription.enqueue_log_read():
+            return
+        if subscription.log.behind:
+            self._push(subscription, 0.0, QUICKEST, is_quiet=False)
+        elif has_lines:
+            self._push(subscription, min(subscription.interval, QUICKEST), QUICKEST, is_quiet=False)
+        else:
+            gap = 2 * turn.gap
+            is_quiet = turn.is_quiet or gap > max(subscription.interval, 2 * QUICKEST)
+            self._push(subscription, min(subscription.interval, gap), turn.gap if is_quiet else gap, is_quiet=is_quiet)
+
+    def _push(self, subscription: Subscription, wait: float, gap: float, *, is_quiet: bool) -> None:
+        turn = _Turn(self._clock() + wait, next(self._numbers), gap, is_quiet, subscription)
+        heappush(self._quiet if is_quiet else self._eager, turn)
+        self._added.set()
+
+    def _note_late(self, subscription: Subscription, late: float) -> None:
+        if late >= max(LATE, 2 * subscription.interval):
+            subscription.note_late_logs(
+                f"({len(self):,} jobs take turns at having their logs read here: log lines of job "
+                f"{subscription.job_id} come late, about every {late:.0f} s, and the last ones at its end.)"
+            )

@@ -1,4 +1,4 @@
-"""How many calls the watching of jobs may make: a steady rate, of which some may be saved up."""
+"""Rate limiter for API calls: a token bucket that the threads of a poller share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.transport.sender import Sender
+from airflow_provider_pai.errors import ThrottledError
 
 CALLS_PER_SECOND = 4.5
 """Calls of one poller in the long run [inferred: PAI's own limit is not public; a sibling takes 100 of an account]."""
-MOST_SAVED = 150
-"""Calls that may be saved up, or owed."""
+MOST_SAVED = 600
+"""Calls that may be saved up: what 500 jobs that print at once need to be read soon."""
+MOST_OWED = 150
+"""Calls that may be owed."""
 LONGEST_WAIT = 30.0
 """Seconds after which something that can wait is done all the same, so that nothing waits for ever."""
 _FLOWING = 5
@@ -39,7 +42,12 @@ class RateLimiter:
     def take(self) -> None:
         """Count a call."""
         with self._lock:
-            self._left = max(self._now_left() - 1, -MOST_SAVED)
+            self._left = max(self._now_left() - 1, -MOST_OWED)
+
+    def drain(self) -> None:
+        """Give up what was saved: the service wants fewer calls."""
+        with self._lock:
+            self._left = min(0.0, self._now_left())
 
     @property
     def left(self) -> int:
@@ -75,4 +83,8 @@ class RateLimitedSender:
     def send(self, call: Call[T], *, attempts: int | None = None) -> T:
         """Send a call and return its value."""
         self._limiter.take()
-        return self._sender.send(call, attempts=attempts)
+        try:
+            return self._sender.send(call, attempts=attempts)
+        except ThrottledError:
+            self._limiter.drain()
+            raise

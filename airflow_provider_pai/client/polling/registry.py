@@ -64,10 +64,10 @@ async def subscribe(
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
     reader = LogReader(poller.sender, job_id, warn, pages=poller.log_pages) if logs else None
     log = TaskLog(reader, checkpoint, config.log_delay)
-    watched = Subscription(job_id, interval, OutagePolicy(warn, outage_limit), log)
-    poller.add(watched)
+    subscription = Subscription(job_id, interval, OutagePolicy(warn, outage_limit), log)
+    poller.add(subscription)
     try:
-        async with aclosing(until_end(poller, watched, tail_limit)) as found:
+        async with aclosing(until_end(poller, subscription, tail_limit)) as found:
             async for progress in found:
                 yield progress
                 # Whoever asks for more has shown this.
@@ -75,29 +75,29 @@ async def subscribe(
                 if not progress.snapshot.is_terminal and checkpoint.claim_save():
                     poller.save_later(checkpoint)
     finally:
-        if poller.remove(watched):
+        if poller.remove(subscription):
             pollers.pop(config, None)
             await poller.close()
 
 
 async def until_end(
-    poller: StatusPoller, watched: Subscription, tail_limit: float = TAIL_LIMIT
+    poller: StatusPoller, subscription: Subscription, tail_limit: float = TAIL_LIMIT
 ) -> AsyncGenerator[JobUpdate, None]:
-    """Yield what the rounds find out, and then what an ended job's log still holds, and what comes after its end.
+    """Yield what the cycles find out, and then what an ended job's log still holds, and what comes after its end.
 
     Args:
         poller: looks at the job.
-        watched: the job.
+        subscription: the wait for the job.
         tail_limit: seconds that its last log lines may take.
     """
     while True:
-        progress = await watched.queue.get()
+        progress = await subscription.updates.get()
         if isinstance(progress, PAIError):
             raise progress
         yield progress
         if progress.snapshot.is_terminal:
             break
-    job, log, shown = progress.snapshot, watched.log, progress.cursor
+    job, log, shown = progress.snapshot, subscription.log, progress.cursor
     # What is waited for on purpose is no sign that too many wait.
     deadline = asyncio.get_running_loop().time() + tail_limit
     # At once, too: rounds may have left out lines that are there, or all of them.

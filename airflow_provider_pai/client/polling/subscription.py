@@ -1,11 +1,13 @@
-"""One job that somebody waits for, and what is passed on to them."""
+"""One wait for one job: what is known of it, when it is polled next, and what is passed on."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
+from math import inf
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.interval import polling_interval
@@ -18,7 +20,7 @@ from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnap
 log = logging.getLogger(__name__)
 
 _EARLY = 0.2
-"""The part of a pause that may be left out when others are looked at anyway."""
+"""The part of a pause that may be left out when others are polled anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class JobUpdate:
         snapshot: the job.
         lines: what is new, for the task's log: statuses, progress, log lines.
         cursor: what the task's log shows when it shows these lines, too.
-        unread: whether the job has ended and its last log lines were left to somebody with more time.
+        unread: whether the job has ended and its last log lines are left to the worker, which has more time.
     """
 
     snapshot: JobSnapshot
@@ -38,106 +40,156 @@ class JobUpdate:
     unread: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class Subscription:
-    """One waiting for one job. Changed by the event loop's thread alone; times are the loop's.
+class LogState(Enum):
+    """Where the reading of a job's log stands."""
 
-    Attributes:
+    IDLE = "idle"
+    QUEUED = "queued"
+    READING = "reading"
+
+
+class Subscription:
+    """One wait for one job. Only its own methods change it, in the event loop's thread; times are the loop's.
+
+    Args:
         job_id: the job.
         interval: seconds between two looks, at most.
         outage: decides how long errors are borne.
         log: says what goes into the task's log.
+
+    Attributes:
         job: the job as it was last seen; None before.
         mark: what a list showed then, to see whether it has changed; None when it was not listed.
         created: when it was created; None while that is unknown.
-        changed: when it was last seen in another status than before, or when the waiting began.
-        looked: when it was last seen, or asked for.
-        early: when a round that others need may look at it, too.
-        due: when it must be looked at.
-        ended: whether no round needs to look again.
-        published: the job as it was last passed on; None before.
-        waiting_for_log: whether its log waits to be read.
-        reading: whether its log is being read, in a thread.
-        told_late: whether its task's log says that lines come late.
-        queue: what waits to be passed on.
+        polled: when it was last seen, or asked for.
+        early: when a cycle that others need may include it, too.
+        due: when it must be polled; infinite while the change feed reports on it.
+        ended: whether it needs no further look.
+        updates: what waits to be passed on; an error is the last of it.
     """
 
-    job_id: str
-    interval: float
-    outage: OutagePolicy
-    log: TaskLog
-    job: JobSnapshot | None = None
-    mark: Mark | None = None
-    created: datetime | None = None
-    changed: float = 0.0
-    looked: float = 0.0
-    early: float = 0.0
-    due: float = 0.0
-    published: JobSnapshot | None = None
-    ended: bool = False
-    waiting_for_log: bool = False
-    reading: bool = False
-    told_late: bool = False
-    queue: asyncio.Queue[JobUpdate | PAIError] = field(default_factory=asyncio.Queue)
+    __slots__ = (
+        "_changed",
+        "_late_noted",
+        "_log_state",
+        "_published",
+        "created",
+        "due",
+        "early",
+        "ended",
+        "interval",
+        "job",
+        "job_id",
+        "log",
+        "mark",
+        "outage",
+        "polled",
+        "updates",
+    )
 
-    def begin(self, now: float, wait: float) -> None:
-        """Be looked at for the first time."""
-        self.changed = self.looked = self.early = now
+    def __init__(self, job_id: str, interval: float, outage: OutagePolicy, log: TaskLog) -> None:
+        self.job_id = job_id
+        self.interval = interval
+        self.outage = outage
+        self.log = log
+        self.job: JobSnapshot | None = None
+        self.mark: Mark | None = None
+        self.created: datetime | None = None
+        self.polled = self.early = self.due = 0.0
+        self.ended = False
+        self.updates: asyncio.Queue[JobUpdate | PAIError] = asyncio.Queue()
+        self._changed = 0.0
+        self._published: JobSnapshot | None = None
+        self._log_state = LogState.IDLE
+        self._late_noted = False
+
+    # When it is polled.
+
+    def start(self, now: float, wait: float) -> None:
+        """Ask for the first look."""
+        self._changed = self.polled = self.early = now
         self.due = now + wait
 
-    def rest(self, now: float, calls: float, evenness: float) -> None:
-        """Be looked at again after a while.
+    def schedule(self, now: float, calls: float, evenness: float) -> None:
+        """Ask for the next look.
 
         Args:
-            now: the time of this round.
+            now: the time of this cycle.
             calls: what a look costs.
             evenness: the part of the pause that is made.
         """
-        pause = polling_interval(self.interval, now - self.changed, calls) * evenness
+        pause = polling_interval(self.interval, now - self._changed, calls) * evenness
         self.due = now + pause
         self.early = now + pause * (1 - _EARLY)
 
-    def see(self, job: JobSnapshot, now: float, mark: Mark | None = None) -> bool:
-        """Take note of the job as it is now; whether anything about it is new."""
-        self.see_unchanged(now)
+    def park(self) -> None:
+        """Ask for no look: the change feed reports what changes."""
+        self.due = self.early = inf
+
+    def expedite(self, now: float) -> None:
+        """Ask for a look with the next cycle."""
+        self.due = self.early = now
+
+    def record_attempt(self, now: float) -> None:
+        """Take note that the job was asked for, in vain: others come first."""
+        self.polled = now
+
+    # What is known of the job.
+
+    def observe(self, job: JobSnapshot, now: float, mark: Mark | None = None) -> bool:
+        """Take note of the job as it is now; return whether anything about it is new."""
+        self.observe_unchanged(now)
         self.mark = mark
         if job == self.job:
             return False
         if self.job is None or job.status != self.job.status:
-            self.changed = now
+            self._changed = now
         self.created = self.created or moment(job.created)
         self.job, self.ended = job, job.is_terminal
         return True
 
-    def see_unchanged(self, now: float) -> None:
+    def observe_unchanged(self, now: float) -> None:
         """Take note that the job is as it was."""
-        self.looked = now
+        self.polled = now
         self.outage.record_answer()
 
-    def publish(self, *lines: str) -> None:
-        """Pass on what is new of the job; not while its log is read, since what that shows is not known then."""
-        if self.job is None or self.reading:
-            return
-        self.published = self.job
-        news = self.log.changes(self.job)
-        self.queue.put_nowait(JobUpdate(self.job, (*news, *lines), self.log.cursor))
-
-    def fail(self, error: PAIError) -> None:
-        """Bear with an error, or pass it on."""
+    def record_error(self, error: PAIError) -> None:
+        """Bear an error, or pass it on."""
         try:
             self.outage.record_error(error)
         except PAIError as last:
-            self.give_up(last)
+            self.fail(last)
 
-    def give_up(self, error: PAIError) -> None:
-        """Pass on why no round looks again."""
+    # What is passed on.
+
+    def publish(self, *lines: str) -> None:
+        """Pass on what is new of the job; not while its log is read, since what that shows is not known then."""
+        if self.job is None or self._log_state is LogState.READING:
+            return
+        self._published = self.job
+        changes = self.log.changes(self.job)
+        self.updates.put_nowait(JobUpdate(self.job, (*changes, *lines), self.log.cursor))
+
+    def fail(self, error: PAIError) -> None:
+        """Pass on why there are no further looks."""
         self.ended = True
-        self.queue.put_nowait(error)
+        self.updates.put_nowait(error)
 
-    def break_down(self, error: Exception) -> None:
-        """Pass on a mistake that this job's answers have brought to light; they must not end other watches."""
+    def fail_internally(self, error: Exception) -> None:
+        """Pass on a fault of ours that this job's answers have brought to light; it must not end others."""
         log.error("Job %s can't be watched here", self.job_id, exc_info=error)
-        self.give_up(PAIError(f"job {self.job_id} can't be watched here: {error!r}"))
+        self.fail(PAIError(f"job {self.job_id} can't be watched here: {error!r}"))
+
+    def cancel(self) -> None:
+        """Take note that there is no subscriber any more."""
+        self.ended = True
+
+    @property
+    def has_published_end(self) -> bool:
+        """Whether the job's end was passed on."""
+        return self._published is not None and self._published.is_terminal
+
+    # Its log.
 
     @property
     def talking(self) -> JobSnapshot | None:
@@ -145,3 +197,34 @@ class Subscription:
         if self.job is None or self.ended or not self.log.is_read or self.job.status in WAITING_STATUSES:
             return None
         return self.job
+
+    def enqueue_log_read(self) -> bool:
+        """Take note that the log waits to be read; return False when it does already, or when there is none."""
+        if self._log_state is not LogState.IDLE or not self.talking:
+            return False
+        self._log_state = LogState.QUEUED
+        return True
+
+    def begin_log_read(self) -> JobSnapshot | None:
+        """Take note that the log is being read; return the job, or None when there is nothing to read any more."""
+        job = self.talking
+        self._log_state = LogState.READING if job else LogState.IDLE
+        return job
+
+    def finish_log_read(self, lines: list[str]) -> None:
+        """Pass on what was read, and what was found out of the job meanwhile."""
+        self._log_state = LogState.IDLE
+        if lines or self.job is not self._published:
+            self.publish(*lines)
+
+    def abort_log_read(self, error: Exception | None = None) -> None:
+        """Take note that the log is read no more; an error is a fault of ours."""
+        self._log_state = LogState.IDLE
+        if error:
+            self.fail_internally(error)
+
+    def note_late_logs(self, text: str) -> None:
+        """Say once in the task's log why its lines come late."""
+        if not self._late_noted:
+            self._late_noted = True
+            self.publish(text)

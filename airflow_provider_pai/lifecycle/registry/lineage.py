@@ -12,6 +12,7 @@ from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.log import Log
+from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.model.registry.lineage import (
     LINEAGE_FILE,
     MAX_OBJECTS,
@@ -90,16 +91,19 @@ class LineageRecorder:
         return replace(channel, objects=objects, complete=len(found) <= MAX_OBJECTS)
 
 
-def lineage_of_version(recorder: LineageRecorder, model_name: str, version: ModelVersion) -> Lineage:
+def lineage_of_version(
+    recorder: LineageRecorder, model_name: str, version: ModelVersion, kept: Lineage | None = None
+) -> Lineage:
     """Return where a version comes from; of one that was registered without a record, what the version itself tells.
 
     Args:
         recorder: reads the record beside the model.
         model_name: the model.
         version: the version, as it is now.
+        kept: the record, if it was read already.
     """
     try:
-        kept = recorder.read(version.uri)
+        kept = kept or recorder.read(version.uri)
     except (NotFoundError, ValueError):
         kept = Lineage(model_uri=version.uri, job_id=version.job_id)
     return replace(
@@ -111,6 +115,26 @@ def lineage_of_version(recorder: LineageRecorder, model_name: str, version: Mode
         approved_at=version.labels.get(APPROVED_AT_LABEL, ""),
         metrics=version.metrics or kept.metrics,
     )
+
+
+def lineage_of_service(
+    recorder: LineageRecorder, registry: ModelRegistry, service_name: str, model_uri: str
+) -> Lineage:
+    """Return where the model of a service comes from: its record, and what the registry says of its approval now.
+
+    Args:
+        recorder: reads the record beside the model.
+        registry: the registry.
+        service_name: the service.
+        model_uri: the model that it serves.
+
+    Raises:
+        NotFoundError: there is no record beside the model.
+    """
+    kept = recorder.read(model_uri)
+    if kept.model_name and (model := registry.find(kept.model_name)):
+        kept = lineage_of_version(recorder, model.name, registry.version(model, kept.version_name), kept)
+    return replace(kept, service_name=service_name)
 
 
 def _known(lineage: Lineage) -> Mapping[str, Any]:

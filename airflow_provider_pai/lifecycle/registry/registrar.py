@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import oss_url
 from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.packaging.source import source_requirements
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.registry.registration import Registered, Registration, register_or_adopt
 from airflow_provider_pai.model.names import MODEL_CHANNEL
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.inference import inference_spec, is_service_json
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.registration import JOB_LABEL, registration_key
@@ -33,6 +35,7 @@ class ModelRegistrar:
         registry: the registry.
         recorder: keeps where a model comes from.
         config: the connection's region and workspace.
+        upload_code: puts local source code of a service into OSS, and returns its folder.
         log: where it is said what was done.
         sleep: waits, in seconds.
     """
@@ -44,6 +47,7 @@ class ModelRegistrar:
         recorder: LineageRecorder,
         config: ClientConfig,
         *,
+        upload_code: Callable[[str], str],
         log: Log,
         sleep: Callable[[float], None],
     ) -> None:
@@ -51,6 +55,7 @@ class ModelRegistrar:
         self._registry = registry
         self._recorder = recorder
         self._config = config
+        self._upload_code = upload_code
         self._log = log
         self._sleep = sleep
 
@@ -119,7 +124,10 @@ class ModelRegistrar:
         service, problems = service_of(given)
         if problems:
             raise SpecError(problems)
-        return inference_spec(service, service.source_dir)
+        code = service.source_dir
+        requirements = tuple(dict.fromkeys((*source_requirements(code), *service.requirements)))
+        service = replace(service, requirements=requirements)
+        return inference_spec(service, code if not code or code.startswith("oss://") else self._upload_code(code))
 
     def _with_endpoint(self, model_uri: str) -> str:
         """Return an address as the registry wants it: ``oss://bucket.endpoint/key``."""

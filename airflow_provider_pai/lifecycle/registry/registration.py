@@ -8,9 +8,10 @@ from typing import Any
 
 from airflow_provider_pai.api.registry import label_list
 from airflow_provider_pai.client.transport.http import is_passing
-from airflow_provider_pai.errors import APIError, PAIError, Problem, ProtocolError, SpecError
+from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, SpecError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.registration import KEY_LABEL, own_versions
 from airflow_provider_pai.model.registry.version import PENDING, ModelVersion, RegisteredModel, next_version_name
 

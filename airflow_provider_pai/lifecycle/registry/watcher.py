@@ -31,6 +31,9 @@ FULL_LOOK_PAUSE = 60.0
 """Seconds between two looks at a model whose latest version has not changed."""
 
 
+_AT_ONCE = float("-inf")
+
+
 @dataclass
 class _Watched:
     """A model that tasks wait for.
@@ -159,7 +162,8 @@ class VersionWatcher:
         for model in page.items:
             watched = self._watched.get(model.name)
             if watched and model.latest != watched.latest:
-                watched.latest, watched.due = model.latest, now
+                # Before all that are only due for another look.
+                watched.latest, watched.due = model.latest, _AT_ONCE
         self._pages = -(-page.total // PAGE_SIZE)
         if page.items and self._next_page < self._pages:
             self._next_page += 1

@@ -10,8 +10,9 @@ from typing import Any
 
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
-from airflow_provider_pai.errors import NotFoundError, PAIError, Problem
+from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.serving.services import Services
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.uri import OssUri

@@ -25,10 +25,11 @@ from airflow_provider_pai.client.packaging.source import (
 )
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.client.transport.listing import list_all
-from airflow_provider_pai.errors import NotFoundError, PAIError, Problem, SpecError
+from airflow_provider_pai.errors import NotFoundError, PAIError, SpecError
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.images.image import Image, ImageQuery
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.fingerprint import fingerprint
 from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec

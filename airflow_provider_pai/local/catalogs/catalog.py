@@ -11,6 +11,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from airflow_provider_pai.model.images.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind
@@ -39,12 +40,24 @@ _INFERENCE = (
     ("pytorch-inference", "1.12-py39-cpu-ubuntu20.04"),
     ("pytorch-inference", "1.12-py39-gpu-cu113-ubuntu20.04"),
     ("tensorflow-inference", "2.3-py36-ubuntu18.04"),
+    ("tensorflow-inference", "2.7-py38-cpu-ubuntu20.04"),
+    ("tensorflow-inference", "2.7-py38-gpu-cu112-ubuntu20.04"),
+    ("xgboost-inference", "1.7.1-py38-cpu-ubuntu20.04"),
+    ("huggingface-inference", "4.28.1-py38-cpu-ubuntu20.04"),
+    ("huggingface-inference", "4.28.1-py38-gpu-cu113-ubuntu20.04"),
+    ("modelscope-inference", "1.7.1-py37-cpu-ubuntu20.04"),
+    ("modelscope-inference", "1.7.1-py37-gpu-cu113-ubuntu20.04"),
+    ("pytorch-inference", "2.0-py310-cpu-ubuntu22.04"),
+    ("pytorch-inference", "2.0-py310-gpu-cu118-ubuntu22.04"),
     ("python-inference", "py39-ubuntu2004"),  # real
     ("vllm", "0.14.0-gpu"),  # real
 )
 _DEVELOP = (
     ("modelscope", "1.34.0-pytorch2.3.1-cpu-py311-ubuntu22.04"),  # real
     ("modelscope", "1.31.0-pytorch2.8.0-gpu-py311-cu124-ubuntu22.04"),  # real
+    ("modelscope", "1.28.0-pytorch2.3.1tensorflow2.16.1-gpu-py311-cu121-ubuntu22.04"),  # real
+    ("modelscope", "1.20.0-pytorch2.4.0-gpu-py310-cu124-ubuntu22.04"),  # real
+    ("modelscope", "1.16.1-pytorch2.3.0tensorflow2.16.1-gpu-py310-cu121-ubuntu22.04"),  # real
 )
 _REGISTRIES: tuple[tuple[ImageKind, str, tuple[tuple[str, str], ...]], ...] = (
     ("training", "registry.{}.aliyuncs.com/pai-dlc", _TRAINING),
@@ -56,6 +69,8 @@ _PAI_IMAGE = re.compile(
 )
 """An image of PAI's own: which registry (DLC's, DSW's or EAS's), and which namespace, name and tag."""
 _GIB = 1024**3
+_FIRST = date(2024, 3, 1)
+"""When the oldest image came."""
 
 
 def official_rows(region_id: str) -> list[Row]:
@@ -69,7 +84,11 @@ def official_rows(region_id: str) -> list[Row]:
 
 
 class ImageCatalog:
-    """PAI's own images of a region and the images added to its workspaces; safe to use from several threads."""
+    """PAI's own images of a region and the images added to its workspaces; safe to use from several threads.
+
+    Attributes:
+        region_id: the region.
+    """
 
     def __init__(
         self, region_id: str, added: Iterable[Row] = (), keep: Callable[[list[Row]], None] | None = None
@@ -81,6 +100,7 @@ class ImageCatalog:
             added: rows a former catalog gave to ``keep``.
             keep: called with all added rows after each change, to store them; None stores nothing.
         """
+        self.region_id = region_id
         self._official = {row["ImageId"]: row for row in official_rows(region_id)}
         self._added = {row["ImageId"]: row for row in added}
         self._keep = keep
@@ -166,7 +186,7 @@ def label_values(rows: list[Row], image_id: str | None, keys: str | None) -> lis
 
 def _official_row(kind: ImageKind, name: str, uri: str, age: int) -> Row:
     labels = _official_labels(kind, name, uri)
-    created = f"2024-03-{age + 1:02d}T02:17:35.{(age * 37 + 232) % 1000:03d}Z"
+    created = f"{_FIRST + timedelta(days=age):%Y-%m-%d}T02:17:35.{(age * 37 + 232) % 1000:03d}Z"
     return {
         "ImageId": f"image-{_id(name)}",
         "Name": name,
@@ -186,12 +206,13 @@ def _official_row(kind: ImageKind, name: str, uri: str, age: int) -> Row:
 def _official_labels(kind: ImageKind, name: str, uri: str) -> dict[str, str]:
     origin = "Community" if kind == "training" and "PAI-" not in name else "PAI"
     labels = {OFFICIAL_LABEL: "true", "system.origin": origin, KIND_LABELS[kind]: "true"}
-    image = parse_image({"ImageUri": uri})
+    labels[CHIP_LABEL] = "GPU" if "gpu" in name or "cuda" in name else "CPU"
+    chip = {"Key": CHIP_LABEL, "Value": labels[CHIP_LABEL]}
+    image = parse_image({"ImageUri": uri, "Labels": [chip]})
     if image is None:
-        return {**labels, CHIP_LABEL: "GPU"} if "gpu" in name else labels
+        return labels
     return {
         **labels,
-        CHIP_LABEL: image.accelerator,
         "system.framework": f"{image.framework} {image.version}",
         f"system.framework.{image.framework}": image.version,
         "system.pythonVersion": image.python_version,

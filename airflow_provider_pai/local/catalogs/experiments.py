@@ -1,12 +1,11 @@
 """Experiments of local PAI: training jobs grouped, with one place for their TensorBoard logs.
 
-The codes of refusals, where the logs of an experiment lie, and the place of an experiment that is given none, are
-[inferred].
+The codes of refusals, and the place of an experiment that is given none, are [inferred]; where the logs of one lie is
+what the vendor's SDK expects in its own tests.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, n
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest
-from airflow_provider_pai.local.http.parameters import invalid, one_of, some_of
+from airflow_provider_pai.local.http.parameters import flag, invalid, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.http.schema import Schema, checked_body
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.uri import OssUri
 
 EXPERIMENTS = "/api/v1/experiments"
@@ -82,13 +82,15 @@ class _Experiments:
         query = request.query_params
         workspace = query.get("WorkspaceId") or self.default_workspace_id
         rows = _filter([row for row in self.store.rows() if row["WorkspaceId"] == workspace], query)
-        if query.get("OrderBy"):
-            raise invalid("OrderBy", "it is not supported, use SortBy and Order")
+        refuse(query, ("OrderBy",))
+        flag(query, "Verbose")
         ordered = sort_rows(rows, query, ("GmtCreateTime",), newest_first=True)
         page, token = _page(ordered, query)
         return json_response({"Experiments": list(page), "TotalCount": len(rows), "NextPageToken": token})
 
     def get(self, request: Request) -> Response:
+        # There is no more to show of an experiment.
+        flag(request.query_params, "Verbose")
         return json_response(self._find(request))
 
     def update(self, request: Request) -> Response:
@@ -137,7 +139,7 @@ def _experiment(body: Mapping[str, Any], storage: str, time: str) -> Row:
         "WorkspaceId": body["WorkspaceId"],
         "Accessibility": one_of(body, "Accessibility", _ACCESSIBILITIES, "PRIVATE"),
         "ArtifactUri": str(artifacts),
-        "TensorboardLogUri": str(artifacts.child(experiment_id, "tensorboard", "")),
+        "TensorboardLogUri": str(artifacts.child("tensorboard", "")),
         "Labels": [{"ExperimentId": experiment_id, "GmtCreateTime": time, **each} for each in body.get("Labels", [])],
         "OwnerId": OWNER,
         "UserId": OWNER,
@@ -174,8 +176,8 @@ def _page(rows: Sequence[Row], query: Mapping[str, str]) -> tuple[Sequence[Row],
 def _exactly(query: Mapping[str, str]) -> bool:
     """Read ``Options``: a JSON object, whose only member is spelled in another way than all others of the service."""
     try:
-        options = json.loads(query.get("Options") or "{}")
-    except (ValueError, RecursionError):
+        options = read_json(query.get("Options") or "{}")
+    except ValueError:
         options = None
     if not isinstance(options, dict):
         raise invalid("Options", "it must be a JSON object")

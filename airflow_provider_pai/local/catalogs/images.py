@@ -5,7 +5,6 @@ The codes of refusals other than ``InvalidParameter`` are [inferred]: no list of
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import flag, invalid, one_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.http.schema import json_body
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.images.image import OFFICIAL_LABEL
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,49}")
@@ -67,6 +67,7 @@ class _Images:
 
     def labels(self, request: Request) -> Response:
         query = request.query_params
+        one_of(query, "Region", (self.catalog.region_id,))
         rows = filter_by_labels(self.catalog.rows(self._workspace(query)), _label_filter(query, "LabelFilter"))
         labels = label_values(rows, query.get("ImageId"), query.get("LabelKeys"))
         return json_response({"Labels": labels, "TotalCount": len(labels)})
@@ -141,7 +142,7 @@ def _exact_name(query: Mapping[str, str]) -> bool:
     if text in ("", "ExactMatchName"):
         return bool(text)
     try:
-        options = json.loads(text)
+        options = read_json(text)
     except ValueError:
         options = None
     if not isinstance(options, dict):

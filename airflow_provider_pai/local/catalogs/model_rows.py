@@ -15,6 +15,7 @@ from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.http.parameters import invalid, one_of
 from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.http.schema import MapOf, Schema
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.registry.version import (
     APPROVAL_STATUSES,
     FINAL_STATUSES,
@@ -160,8 +161,8 @@ def checked_version(body: Mapping[str, Any], status: str = PENDING) -> dict[str,
     if source in ("PAIFlow", SOURCE_TYPE):
         _check_source(body.get("SourceId", ""))
     try:
-        json.loads(body.get("Options") or "{}")
-    except (ValueError, RecursionError) as error:
+        read_json(body.get("Options") or "{}")
+    except ValueError as error:
         raise invalid("Options", "it must be a JSON text") from error
     return dict(body)
 

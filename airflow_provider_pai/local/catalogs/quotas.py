@@ -17,7 +17,7 @@ from starlette.routing import Route
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.http.page import PageRequest, descending
-from airflow_provider_pai.local.http.parameters import flag, one_of, some_of
+from airflow_provider_pai.local.http.parameters import flag, invalid, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota, QuotaUsage
 
@@ -56,12 +56,18 @@ class _Quotas:
         # One quota has one order, but wrong values are refused all the same.
         descending(query)
         one_of(query, "SortBy", _SORTABLE)
+        # One quota without parent and children is the same tree and list, and has no details beyond these.
+        one_of(query, "LayoutMode", ("tree", "list"))
+        flag(query, "Verbose")
+        refuse(query, ("ClusterType", "HasResource", "Versions"))
         rows = [item for item in [self._item()] if self._matches(item, query)]
         return json_response({"Quotas": list(PageRequest.asked(query, _PAGE_SIZE).of(rows)), "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
         quota_id = request.path_params["QuotaId"]
         flag(request.query_params, "Verbose")
+        if flag(request.query_params, "WithNodeMeta"):
+            raise invalid("WithNodeMeta", "it is not supported by local PAI, which has no nodes")
         if quota_id != self.quota.quota_id:
             raise ErrorResponse(404, "QuotaNotFound", f"The quota {quota_id} does not exist.")
         return json_response(self._item())

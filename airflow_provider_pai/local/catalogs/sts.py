@@ -9,7 +9,6 @@ of policy, external id and source identity are [inferred].
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from airflow_provider_pai.local.http import rpc
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.http.signed import Signed
 from airflow_provider_pai.local.keys import KeyRing, TemporaryKey
+from airflow_provider_pai.local.parsing import read_json
 
 USER = "2000000000000001"
 """Id of the RAM user that the permanent key belongs to."""
@@ -128,7 +128,7 @@ def _check_policy(text: str) -> None:
     if len(text) > _MAX_POLICY:
         raise _invalid("InvalidParameter.Policy", "Policy")
     try:
-        policy = json.loads(text) if text else {"Statement": []}
+        policy = read_json(text) if text else {"Statement": []}
     except ValueError:
         policy = None
     if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list):

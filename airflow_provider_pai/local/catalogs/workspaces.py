@@ -5,7 +5,6 @@ There is one workspace; an id that isn't its id does not exist. The codes of ref
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,11 +19,14 @@ from starlette.routing import Route
 from airflow_provider_pai.api.workspaces import DEFAULT_STORAGE_KEY
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest, descending
+from airflow_provider_pai.local.http.parameters import flag, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
+from airflow_provider_pai.local.parsing import read_json
 
 _PAGE_SIZE = 20
 OWNER = "1000000000000001"
 """Id of the account that everything here belongs to."""
+_OWNER = {"UserId": OWNER, "UserName": OWNER, "UserKp": OWNER, "DisplayName": OWNER}
 
 
 @dataclass(frozen=True)
@@ -123,18 +125,23 @@ class _Workspaces:
 
     def list(self, request: Request) -> Response:
         query = request.query_params
-        descending(query)  # one workspace has one order, but a wrong value is refused all the same
+        # One workspace has one order, but a wrong value is refused.
+        descending(query)
+        one_of(query, "SortBy", ("GmtCreateTime", "GmtModifiedTime"))
+        one_of(query, "Option", ("GetWorkspaces",))
+        flag(query, "Verbose")
+        refuse(query, ("Fields", "ModuleList"))
         rows = [item for item in [self.workspace.item()] if _matches(item, query)]
         return json_response({"Workspaces": PageRequest.asked(query, _PAGE_SIZE).of(rows), "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
         self._check(request)
-        owner = {"UserId": OWNER, "UserName": OWNER, "UserKp": OWNER, "DisplayName": OWNER}
-        verbose = request.query_params.get("Verbose", "").lower() == "true"
-        return json_response({**self.workspace.item(), "Owner": owner if verbose else None})
+        return json_response(
+            {**self.workspace.item(), "Owner": _OWNER if flag(request.query_params, "Verbose") else None}
+        )
 
-    def default(self, _: Request) -> Response:
-        item = self.workspace.item()
+    def default(self, request: Request) -> Response:
+        item = {**self.workspace.item(), "Owner": _owner(request)}
         return json_response(
             {name: item[name] for name in item if name not in ("IsDefault", "AdminNames", "ExtraInfos")}
         )
@@ -143,10 +150,15 @@ class _Workspaces:
         self._check(request)
         query = request.query_params
         keys, category = query.get("ConfigKeys"), query.get("CategoryName")
+        flag(query, "Verbose")
+        refuse(query, ("Options",))
+        labels = some_of(query, "Labels")
         rows = [
             {name: value for name, value in item.items() if name != "CategoryName"}
             for key, item in (self._default_items() | self.stored.items()).items()
-            if (not keys or key in keys.split(",")) and category in (None, "", item["CategoryName"])
+            if (not keys or key in keys.split(","))
+            and category in (None, "", item["CategoryName"])
+            and labels <= {f"{label.get('Key')}={label.get('Value')}" for label in item["Labels"]}
         ]
         return json_response({"Configs": rows, "TotalCount": len(rows)})
 
@@ -166,19 +178,27 @@ class _Workspaces:
             raise ErrorResponse(404, "WorkspaceNotFound", f"The workspace {workspace_id} does not exist.")
 
 
+def _owner(request: Request) -> dict[str, str] | None:
+    """Return who owns the workspace, when the request asks for details."""
+    return _OWNER if flag(request.query_params, "Verbose") else None
+
+
 def _matches(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     ids, name, status = query.get("WorkspaceIds"), query.get("WorkspaceName", ""), query.get("Status")
     return (
         (not ids or item["WorkspaceId"] in ids.split(","))
         and name.lower() in item["WorkspaceName"]
         and (not status or item["Status"] in status.split(","))
+        and query.get("UserId") in (None, "", OWNER)
+        # It belongs to no resource group.
+        and not query.get("ResourceGroupId")
     )
 
 
 def _read_configs(content: bytes, time: str) -> dict[str, dict[str, Any]]:
     """Read the body of UpdateConfigs."""
     try:
-        return {item["ConfigKey"]: _config(item, time) for item in json.loads(content)["Configs"]}
+        return {item["ConfigKey"]: _config(item, time) for item in read_json(content)["Configs"]}
     except (ValueError, KeyError, TypeError) as error:
         message = "The body must be an object with Configs, a list of objects with ConfigKey and ConfigValue."
         raise ErrorResponse(400, "InvalidParameter", message) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from airflow_provider_pai.local.eas.errors import invalid
 from airflow_provider_pai.local.eas.record import GROUPING, STANDALONE
 from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import one_of
+from airflow_provider_pai.local.parsing import read_json
 
 Row = Mapping[str, Any]
 
@@ -93,8 +93,8 @@ def labels_of(query: Mapping[str, str], name: str) -> dict[str, str]:
     if not text:
         return {}
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise invalid(f'The parameter {name} is invalid: it must be a JSON object of texts such as {{"key":"value"}}.')

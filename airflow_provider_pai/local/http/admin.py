@@ -1,14 +1,15 @@
 """The routes below ``/_local/``: what a test or a person does to a local PAI that nobody can do to the cloud.
 
-They need no signature, so they answer to programs of this machine only: the request must come from a loopback address,
-name a loopback host (a web page whose name resolves to this machine names its own), and carry no ``Origin``, which
-browsers add to what a page sends elsewhere.
+They need no signature but the token that is in the server's folder, which jobs and services don't see, and they answer
+to programs of this machine only: the request must come from a loopback address, name a loopback host (a web page whose
+name resolves to this machine names its own), and carry no ``Origin``, which browsers add to what a page
+sends elsewhere.
 """
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -27,6 +28,7 @@ from starlette.routing import Mount, Route
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.http.faults import Fault, FaultKind, Faults
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response, json_response
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.training.status import JobStatus
 
 if TYPE_CHECKING:
@@ -62,20 +64,24 @@ class Controls:
     move: Callable[[str, JobStatus, str, str], None]
 
 
-class LoopbackOnly:
-    """ASGI middleware that refuses requests from elsewhere and from web pages."""
+class AdminGuard:
+    """ASGI middleware that refuses requests without the token, from elsewhere and from web pages."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
+        self._expected = f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on or refuse it."""
         headers = Headers(scope=scope)
         client = scope["client"][0] if scope.get("client") else ""
-        if is_loopback(client) and is_loopback(_host_name(headers)) and "origin" not in headers:
+        if not (is_loopback(client) and is_loopback(_host_name(headers)) and "origin" not in headers):
+            error = ErrorResponse(403, "Forbidden", f"{PATH} answers to programs of this machine only.")
+        elif not hmac.compare_digest(headers.get("authorization", "").encode(), self._expected):
+            error = ErrorResponse(401, "Unauthorized", f"{PATH} needs the token in the server's folder.")
+        else:
             await self._app(scope, receive, send)
             return
-        error = ErrorResponse(403, "Forbidden", f"{PATH} answers to programs of this machine only.")
         await error_response(error, headers.get("host", ""))(scope, receive, send)
 
 
@@ -87,8 +93,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def admin_route(controls: Controls) -> Mount:
-    """Return everything below ``/_local/``."""
+def admin_route(controls: Controls, token: str) -> Mount:
+    """Return everything below ``/_local/``, for requests that show a token."""
     admin = _Admin(controls)
     routes = [
         Route("/health", admin.health, methods=["GET"]),
@@ -105,7 +111,7 @@ def admin_route(controls: Controls) -> Mount:
         Route("/jobs/{TrainingJobId}/status", admin.move_job, methods=["POST"]),
     ]
     handlers = {ErrorResponse: _handle_error, HTTPException: _handle_error}
-    app = Starlette(routes=routes, middleware=[Middleware(LoopbackOnly)], exception_handlers=handlers)
+    app = Starlette(routes=routes, middleware=[Middleware(AdminGuard, token=token)], exception_handlers=handlers)
     return Mount(PATH, app)
 
 
@@ -193,7 +199,7 @@ async def _read_body(request: Request) -> dict[str, Any]:
         if len(content) > _MAX_BODY:
             raise ErrorResponse(413, "RequestEntityTooLarge", f"The body is larger than {_MAX_BODY} bytes.")
     try:
-        body = json.loads(content)
+        body = read_json(bytes(content))
     except ValueError:
         body = None
     if not isinstance(body, dict):

@@ -20,6 +20,7 @@ from starlette.types import Scope
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.responses import error_document
+from airflow_provider_pai.local.parsing import read_number
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Send
@@ -171,7 +172,7 @@ class FaultInjector:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail to in the way that was asked for."""
         size = Headers(scope=scope).get("content-length", "")
-        fault = self._faults.record_request(self._protocol.operation(scope), int(size) if size.isdecimal() else 0)
+        fault = self._faults.record_request(self._protocol.operation(scope), read_number(size) or 0)
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind is FaultKind.SLOW:

@@ -20,10 +20,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.http.operations import operations_of
+from airflow_provider_pai.local.http.query_names import unknown_name
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.local.http.schemes import verify
 from airflow_provider_pai.local.http.signed import Signed
 from airflow_provider_pai.local.keys import KeyRing, TokenProblem
+from airflow_provider_pai.local.parsing import read_number
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -113,8 +115,8 @@ class Gateway:
     async def _read_content(self, headers: Headers, request: Request) -> bytes:
         """Read the body up to the limit, whatever length its header claims."""
         too_large = ErrorResponse(413, "RequestEntityTooLarge", f"The body is larger than {self._max_body} bytes.")
-        claimed = headers.get("content-length", "0")
-        if not claimed.isdigit() or int(claimed) > self._max_body:
+        claimed = read_number(headers.get("content-length", "0"))
+        if claimed is None or claimed > self._max_body:
             raise too_large
         content = bytearray()
         async for chunk in request.stream():
@@ -175,6 +177,10 @@ def _check_operation(scope: Scope, signed: Signed) -> None:
         raise ErrorResponse(404, "InvalidVersion", "Specified parameter Version is not valid.")
     if signed.action not in {operation.action for operation in served}:
         raise _no_such_operation()
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if name := unknown_name(signed.version, signed.action, [name for name, _ in query]):
+        message = f"The parameter {name} is not supported: {signed.action} of local PAI has no such parameter."
+        raise ErrorResponse(400, "InvalidParameter", message)
 
 
 def _no_such_operation() -> ErrorResponse:

@@ -49,6 +49,17 @@ def flag(values: Mapping[str, Any], name: str, default: bool = False) -> bool:
     return text == "true"
 
 
+def refuse(values: Mapping[str, Any], names: Collection[str]) -> None:
+    """Refuse parameters that mean something local PAI does not have; empty ones mean nothing.
+
+    Raises:
+        ErrorResponse: 400 InvalidParameter, one of them has a value.
+    """
+    for name in names:
+        if values.get(name):
+            raise invalid(name, "it is not supported by local PAI")
+
+
 def invalid(name: str, what: str) -> ErrorResponse:
     """Return the error of a parameter's value."""
     return ErrorResponse(400, "InvalidParameter", f"The parameter {name} is invalid: {what}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from anyio import from_thread
 
 from airflow_provider_pai.local.http.response import ErrorResponse
+from airflow_provider_pai.local.parsing import read_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,7 +31,7 @@ Schema: TypeAlias = "type | MapOf | Unsupported | dict[str, Any] | list[Any]"
 _WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a number"}
 
 
-def json_body(request: Request) -> object:
+def json_body(request: Request) -> Any:
     """Return the JSON value of a request's body, without members that are null: PAI takes them as absent.
 
     Only handlers in worker threads may call it.
@@ -41,12 +41,9 @@ def json_body(request: Request) -> object:
     """
     content = from_thread.run(request.body)
     try:
-        value: object = without_nulls(json.loads(content, parse_constant=_no_constant))
-        # A lone surrogate is JSON, but no text that can be written anywhere.
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+        return without_nulls(read_json(content))
+    except ValueError as error:
         raise ErrorResponse(400, "InvalidParameter", "The body is invalid: it must be JSON.") from error
-    return value
 
 
 def checked_body(request: Request, schema: Schema, required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -136,7 +133,3 @@ def _is(value: object, kind: type) -> bool:
     if kind in (int, float):
         return isinstance(value, (int, kind)) and not isinstance(value, bool)
     return isinstance(value, kind)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")

@@ -11,13 +11,14 @@ from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.local.http.schema import means_something, schema_problems
 from airflow_provider_pai.local.jobs.algorithm_checks import algorithm_problems
 from airflow_provider_pai.local.jobs.channel_checks import channel_problems, code_problems
-from airflow_provider_pai.local.jobs.channel_uris import dataset_uris, with_uris
+from airflow_provider_pai.local.jobs.channel_uris import with_uris
 from airflow_provider_pai.local.jobs.compute_checks import compute_problems, contradictions, required_members
 from airflow_provider_pai.local.jobs.create_form import FORM
 from airflow_provider_pai.local.jobs.errors import invalid, missing
 from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.requirement import requirement_problem
+from airflow_provider_pai.local.jobs.without_effect import as_run_here
 from airflow_provider_pai.model.images.uri import is_image_uri
 from airflow_provider_pai.model.training.request import read_create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
@@ -40,13 +41,6 @@ _CANNOT: Mapping[str, str] = {
     "AlgorithmVersion": "has no registered algorithms; send AlgorithmSpec",
     "AlgorithmProvider": "has no registered algorithms; send AlgorithmSpec",
     "CodeDir": "has no registered algorithms; put CodeDir into AlgorithmSpec",
-    "AlgorithmSpec.ComputeResource": "has no compute policies",
-    "AlgorithmSpec.ResourceRequirements": "does not choose machines",
-    "AssignNodeSpec": "has no nodes to choose from",
-    "CredentialConfig": "has no RAM roles and injects no credentials",
-    "RoleArn": "has no RAM roles",
-    "Settings": "has none of the settings",
-    "UserVpc": "has no VPCs",
 }
 """Members that mean something local PAI does not have; empty, false and zero values in them mean nothing."""
 _MAX_NAME = 256
@@ -104,14 +98,15 @@ class CreateJobValidator:
     def _problems(self, body: Body) -> Iterator[str]:
         """Yield problems, the first ones such that the later ones can be looked for."""
         yield from _pair_problems(body)
-        yield from channel_problems(body, self.resolver.dataset_uri)
+        yield from channel_problems(body, self.resolver.dataset_uri, self.resolver.file_systems)
         yield from code_problems(_member(body, "AlgorithmSpec.CodeDir"))
         yield from self._service_problems(body)
         yield from compute_problems(body, self.resolver.quota, self.ecs_spec_known)
         yield from algorithm_problems(body)
         yield from label_problems(body.get("Labels", ()))
         try:
-            spec = read_create_body(with_uris(body, dataset_uris(body, self.resolver.dataset_uri)))
+            whole = with_uris(as_run_here(body), self.resolver.default_uris(body, "train"))
+            spec = read_create_body(with_uris(whole, self.resolver.channel_uris(body)))
         except ProtocolError as error:
             yield f"AlgorithmSpec is invalid: {error}"
             return

@@ -45,7 +45,7 @@ def compute_problems(body: Body, quota: Quota, ecs_spec_known: Callable[[str], b
     compute, algorithm = body["ComputeResource"], body["AlgorithmSpec"]
     if compute.get("ResourceId"):
         count_member = "InstanceCount"
-        yield from _quota_problems(body, compute, quota)
+        yield from _quota_problems(compute, quota)
     else:
         count_member = "EcsCount"
         yield from _ecs_problems(body, compute, ecs_spec_known)
@@ -57,6 +57,8 @@ def compute_problems(body: Body, quota: Quota, ecs_spec_known: Callable[[str], b
         yield f"{where} is invalid: AlgorithmSpec.SupportsDistributedTraining is false"
     if count > 1 and job_type != "PyTorchJob":
         yield f"{where} is not supported: local PAI runs several instances of a PyTorchJob only, not of a {job_type}"
+    if body.get("Priority", _PRIORITIES[0]) not in _PRIORITIES:
+        yield f"Priority is invalid: it must be from {_PRIORITIES[0]} to {_PRIORITIES[-1]}"
     yield from _resource_type_problems(body.get("ResourceType"))
 
 
@@ -66,12 +68,10 @@ def _ecs_problems(body: Body, compute: Body, ecs_spec_known: Callable[[str], boo
     supported = body["AlgorithmSpec"].get("SupportedInstanceTypes")
     if supported and compute["EcsSpec"] not in supported:
         yield f"ComputeResource.EcsSpec is invalid: AlgorithmSpec.SupportedInstanceTypes are {', '.join(supported)}"
-    if "Priority" in body:
-        yield "Priority is not supported: in local PAI only jobs of a quota (ComputeResource.ResourceId) have one"
     yield from _spot_problems(compute)
 
 
-def _quota_problems(body: Body, compute: Body, quota: Quota) -> Iterator[str]:
+def _quota_problems(compute: Body, quota: Quota) -> Iterator[str]:
     where, spec = "ComputeResource.InstanceSpec", compute["InstanceSpec"]
     if compute["ResourceId"] != quota.quota_id:
         yield f"ComputeResource.ResourceId is invalid: there is no resource quota {compute['ResourceId']}"
@@ -84,8 +84,6 @@ def _quota_problems(body: Body, compute: Body, quota: Quota) -> Iterator[str]:
     gpu_type = spec.get("GPUType")
     if gpu_type and gpu_type != quota.gpu_type:
         yield f"{where}.GPUType is invalid: the quota has GPUs of type {quota.gpu_type}, not {gpu_type}"
-    if body.get("Priority", _PRIORITIES[0]) not in _PRIORITIES:
-        yield f"Priority is invalid: it must be from {_PRIORITIES[0]} to {_PRIORITIES[-1]}"
 
 
 def _is_amount(name: str, text: str | None) -> bool:

@@ -39,16 +39,37 @@ _ALGORITHM: Schema = {
     "Image": str,
     "JobType": str,
     "CodeDir": _LOCATION,
-    "ComputeResource": MapOf(object),
+    "ComputeResource": {"Policy": {"Value": str, "Version": str}},
     "Customization": {"CodeDir": bool},
     "HyperParameters": [_HYPERPARAMETER],
     "InputChannels": [_CHANNEL],
     "OutputChannels": [_CHANNEL],
     "MetricDefinitions": [{"Name": str, "Regex": str, "Description": str}],
     "ProgressDefinitions": {"OverallProgress": _PROGRESS, "RemainingTime": _PROGRESS},
-    "ResourceRequirements": [MapOf(object)],
+    "ResourceRequirements": [{"Key": str, "Operator": str, "Values": [str]}],
     "SupportedInstanceTypes": [str],
     "SupportsDistributedTraining": bool,
+}
+_ROLE: Schema = {
+    "AssumeRoleFor": str,
+    "AssumeUserInfo": {"AccessKeyId": str, "Id": str, "SecurityToken": str, "Type": str},
+    "Policy": str,
+    "RoleArn": str,
+    "RoleType": str,
+}
+_CREDENTIALS: Schema = {
+    "AliyunEnvRoleKey": str,
+    "CredentialConfigItems": [{"Key": str, "Roles": [_ROLE], "Type": str}],
+    "EnableCredentialInject": bool,
+}
+_SETTINGS: Schema = {
+    "AdvancedSettings": MapOf(object),
+    **dict.fromkeys(("BusinessUserId", "Caller", "Driver", "ErrorMonitoringArgs", "JobReservedPolicy"), str),
+    **dict.fromkeys(("OversoldType", "PipelineId", "SanityCheckArgs"), str),
+    **dict.fromkeys(("EnableErrorMonitoringInAIMaster", "EnableOssAppend", "EnableRDMA", "EnableSanityCheck"), bool),
+    "EnableTideResource": bool,
+    "JobReservedMinutes": int,
+    "Tags": MapOf(str),
 }
 _DATA = {"Name": str, "DatasetId": str, "VersionName": str, "RoleArn": str}
 FORM: dict[str, Schema] = {
@@ -70,7 +91,7 @@ FORM: dict[str, Schema] = {
         "UseSpotInstance": bool,
         "SpotSpec": {"SpotStrategy": str, "SpotDiscountLimit": float},
     },
-    "CredentialConfig": MapOf(object),
+    "CredentialConfig": _CREDENTIALS,
     "Environments": MapOf(str),
     "ExperimentConfig": {"ExperimentId": str},
     "HyperParameters": [{"Name": str, "Value": str}],
@@ -82,7 +103,7 @@ FORM: dict[str, Schema] = {
     "ResourceType": str,
     "RoleArn": str,
     "Scheduler": {"MaxRunningTimeInMinutes": int, "MaxRunningTimeInSeconds": int},
-    "Settings": MapOf(object),
+    "Settings": _SETTINGS,
     "UserVpc": {
         "VpcId": str,
         "SwitchId": str,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.local.jobs.lines import LineFile
+from airflow_provider_pai.local.jobs.timed_lines import TimedLines
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,18 @@ class JobFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._instances: dict[str, LineFile] = {}
+        self._instances: dict[str, TimedLines] = {}
         self._events = LineFile(folder / "events.jsonl")
         self.metrics = Points(folder / "metrics.jsonl")
         self.progress = Points(folder / "progress.jsonl")
-        self.log = LineFile(folder / "log.txt", keep_open=True)
+        self.log = TimedLines(folder / "log.txt")
         self.work = WorkFolder(folder / "work")
 
-    def instance_log(self, name: str) -> LineFile:
+    def instance_log(self, name: str) -> TimedLines:
         """Return the log of one instance of several."""
         with self._lock:
             path = self._folder / "instances" / f"{name}.log"
-            return self._instances.setdefault(name, LineFile(path, keep_open=True))
+            return self._instances.setdefault(name, TimedLines(path))
 
     def close(self) -> None:
         """Close the logs of a job that writes no more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -12,6 +11,7 @@ from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag
 from airflow_provider_pai.local.jobs.errors import invalid
+from airflow_provider_pai.local.parsing import read_json
 from airflow_provider_pai.model.training.status import JobStatus
 
 MAX_PAGE_SIZE = 100
@@ -76,6 +76,16 @@ def read_time_range(query: Mapping[str, str]) -> tuple[str, str]:
     return _time(query, "StartTime"), _time(query, "EndTime")
 
 
+def read_times(query: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
+    """Return StartTime and EndTime; None when they aren't given.
+
+    Raises:
+        ErrorResponse: 400 InvalidParameter, one of them is no ISO 8601 time.
+    """
+    start, end = (datetime.fromisoformat(text) if text else None for text in read_time_range(query))
+    return start, end
+
+
 def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
     start, end = read_time_range(query)
     first, last = start or wire_time(now - _WINDOW), end or wire_time(now)
@@ -106,8 +116,8 @@ def _labels(query: Mapping[str, str]) -> list[dict[str, str]]:
     if not text:
         return []
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise invalid('The parameter Labels is invalid: it must be a JSON object of texts such as {"key":"value"}.')

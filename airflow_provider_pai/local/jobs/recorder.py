@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,21 +51,22 @@ class JobRecorder:
         self._now = now
         self._monotonic = monotonic
         self._complete = True
+        self._writing = threading.Lock()
 
     def write_line(self, instance: str, line: str) -> None:
         """Write a line of one instance into its log; the job's log has the lines of all."""
-        with self._dropping_failed_writes():
-            self._files.log.append(line)
-            if len(self._instances) > 1:
-                self._files.instance_log(instance).append(line)
+        self._append(line, (instance,))
 
     def say(self, line: str) -> None:
         """Write a line of the launcher into the log of every instance, and once into the job's."""
-        with self._dropping_failed_writes():
-            self._files.log.append(line)
-            if len(self._instances) > 1:
-                for instance in self._instances:
-                    self._files.instance_log(instance).append(line)
+        self._append(line, self._instances)
+
+    def _append(self, line: str, instances: Sequence[str]) -> None:
+        with self._dropping_failed_writes(), self._writing:
+            now = self._now()
+            self._files.log.append(line, now)
+            for instance in instances if len(self._instances) > 1 else ():
+                self._files.instance_log(instance).append(line, now)
 
     def write_output(self, instance: str, text: str) -> None:
         """Write a line that the command printed, and keep the metrics in it.

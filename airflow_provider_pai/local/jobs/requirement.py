@@ -14,6 +14,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\s*(?:[\[<>=!~(][^/:@]*)?", re.IGNORECA
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|t[bglx]z|tlz|tar\.\w+)$", re.IGNORECASE)
 
 
+def read_lines(text: str) -> list[str]:
+    """Return the lines of a requirement file that mean something to pip, without comments."""
+    joined = re.sub(r"\\\r?\n", "", text.removeprefix("\ufeff"))
+    return [line for each in joined.splitlines() if (line := _COMMENT.sub("", each).strip())]
+
+
 def requirement_problem(line: str) -> str:
     """Tell why a line of ``PythonRequirements`` can't be taken; empty when it can.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,19 +13,24 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api.training import JOBS
 from airflow_provider_pai.local.http.page import descending
+from airflow_provider_pai.local.http.parameters import one_of
 from airflow_provider_pai.local.http.response import json_response
 from airflow_provider_pai.local.http.schema import checked_body, json_body
 from airflow_provider_pai.local.jobs import errors, labels, views
-from airflow_provider_pai.local.jobs.channel_uris import dataset_uris
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.labels import Label
-from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, read_page, read_time_range
+from airflow_provider_pai.local.jobs.query import MAX_LOG_PAGE_SIZE, read_page, read_time_range, read_times
 from airflow_provider_pai.local.jobs.store import JobStore, Record
 from airflow_provider_pai.local.jobs.transitions import is_terminal
 from airflow_provider_pai.model.training.container import instance_name
 
 _DEFAULT_PAGE_SIZE = 100
 _ERROR_LINES = 20
+_MEASURED = (
+    *("GpuCoreUsage", "GpuMemoryUsage", "CpuCoreUsage", "MemoryUsage"),
+    *("NetworkInputRate", "NetworkOutputRate", "DiskReadRate", "DiskWriteRate"),
+)
+_TIME_STEPS = ("1h", "30m", "5m", "10s")
 _CONSOLE = "https://pai.console.aliyun.com/?regionId={region}&workspaceId={{workspace}}#/training/jobs/{{job}}"
 
 
@@ -94,7 +99,7 @@ class _Jobs:
 
     def create(self, request: Request) -> Response:
         body, resolver = self.checks.validate(json_body(request)), self.checks.resolver
-        places = dataset_uris(body, resolver.dataset_uri)
+        places = resolver.channel_uris(body)
         record = self.store.create({**body, "UserId": self.user_id}, resolver.complete, Places=places)
         job_id = record["TrainingJobId"]
         self.runner.submit(job_id)
@@ -126,12 +131,13 @@ class _Jobs:
     def logs(self, request: Request) -> Response:
         record, query = self._find_job(request), request.query_params
         page = read_page(query, _DEFAULT_PAGE_SIZE, MAX_LOG_PAGE_SIZE)
-        job_id, instance = record["TrainingJobId"], query.get("InstanceId") or ""
+        job_id, instance = record["TrainingJobId"], _asked_instance(query)
         _check_instance(record, instance)
+        since, until = read_times(query)
         files = self.store.files(job_id)
         several = len(record["Instances"]) > 1
         log = files.instance_log(instance) if instance and several else files.log
-        lines, total = log.page((page.number - 1) * page.size, page.size)
+        lines, total = log.page((page.number - 1) * page.size, page.size, since, until)
         return json_response({"Logs": lines, "TotalCount": str(total)})
 
     def events(self, request: Request) -> Response:
@@ -164,10 +170,17 @@ class _Jobs:
 
     def instance_metrics(self, request: Request) -> Response:
         record = self._find_job(request)
-        if not request.query_params.get("MetricType"):
+        query = request.query_params
+        if not query.get("MetricType"):
             raise errors.missing("MetricType")
+        one_of(query, "MetricType", _MEASURED)
+        one_of(query, "TimeStep", _TIME_STEPS)
+        read_time_range(query)
+        instance = query.get("InstanceId", "")
+        _check_instance(record, instance)
         # Local PAI measures nothing; a client that draws the points has none to draw.
-        rows = [{"InstanceId": instance["Name"], "Metrics": []} for instance in record.get("Instances", ())]
+        names = [each["Name"] for each in record["Instances"] if instance in ("", each["Name"])]
+        rows = [{"InstanceId": name, "Metrics": []} for name in names]
         return json_response({"InstanceMetrics": rows})
 
     def error_info(self, request: Request) -> Response:
@@ -215,6 +228,14 @@ class _Jobs:
         if record is None:
             raise errors.no_such_job(job_id)
         return record
+
+
+def _asked_instance(query: Mapping[str, str]) -> str:
+    """Read which instance is asked for: ``WorkerId`` is the older name of ``InstanceId``."""
+    names = {name for name in (query.get("InstanceId"), query.get("WorkerId")) if name}
+    if len(names) > 1:
+        raise errors.invalid("The parameters InstanceId and WorkerId contradict each other.")
+    return next(iter(names), "")
 
 
 def _check_instance(record: Record, instance: str) -> None:

@@ -38,6 +38,7 @@ _SHARED = (
     "ExperimentConfig",
     "UserVpc",
 )
+_SHOWN_ONLY = ("Priority", "AssignNodeSpec", "CredentialConfig", "RoleArn", "Settings")
 _SPOT = ("UseSpotInstance", "SpotSpec")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -57,7 +58,7 @@ def job_detail(
         now: the server's time, for how long it has been running.
         console: the address of the page about a job; ``{workspace}`` and ``{job}`` are replaced.
     """
-    names = (*_SHARED, "AlgorithmSpec", "ComputeResource", "Instances", "Priority")
+    names = (*_SHARED, "AlgorithmSpec", "ComputeResource", "Instances", *_SHOWN_ONLY)
     view = {name: record[name] for name in names if name in record}
     view["Scheduler"] = {name: str(value) for name, value in record.get("Scheduler", {}).items()}
     view["Duration"] = duration(record, now)

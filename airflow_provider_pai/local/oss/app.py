@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -12,77 +12,16 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_pai.local.oss import attribute_routes, bucket_routes, object_routes, upload_routes
 from airflow_provider_pai.local.oss.access import is_anonymous, is_public_request
 from airflow_provider_pai.local.oss.addressing import base_hosts, bucket_of_host, read_request
 from airflow_provider_pai.local.oss.auth import Credentials, TokenCheck, no_tokens, verify
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse, method_not_allowed, not_implemented
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.oss.operations import require_operation
 from airflow_provider_pai.local.oss.request import RequestBody, RequestContext
 from airflow_provider_pai.local.oss.responses import error_document
-from airflow_provider_pai.local.oss.signing import OSSRequest
-from airflow_provider_pai.local.oss.subresources import asked_for
-
-Operation = Callable[[RequestContext], Awaitable[Response]]
 
 _METHODS_WITH_BODY = frozenset({"PUT", "POST"})
-_SERVICE, _BUCKET, _OBJECT = "service", "bucket", "object"
-
-_OPERATIONS: Mapping[tuple[str, str, frozenset[str]], Operation] = {
-    (_SERVICE, "GET", frozenset()): bucket_routes.list_buckets,
-    (_BUCKET, "GET", frozenset()): bucket_routes.list_objects,
-    (_BUCKET, "GET", frozenset({"acl"})): bucket_routes.get_bucket_acl,
-    (_BUCKET, "PUT", frozenset({"acl"})): bucket_routes.put_bucket_acl,
-    (_BUCKET, "GET", frozenset({"bucketInfo"})): bucket_routes.bucket_info,
-    (_BUCKET, "GET", frozenset({"location"})): bucket_routes.bucket_location,
-    (_BUCKET, "GET", frozenset({"uploads"})): bucket_routes.list_uploads,
-    (_BUCKET, "PUT", frozenset()): bucket_routes.put_bucket,
-    (_BUCKET, "DELETE", frozenset()): bucket_routes.delete_bucket,
-    (_BUCKET, "POST", frozenset({"delete"})): bucket_routes.delete_objects,
-    (_OBJECT, "PUT", frozenset()): object_routes.put_object,
-    (_OBJECT, "GET", frozenset()): object_routes.get_object,
-    (_OBJECT, "HEAD", frozenset()): object_routes.head_object,
-    (_OBJECT, "GET", frozenset({"objectMeta"})): object_routes.get_object_meta,
-    (_OBJECT, "HEAD", frozenset({"objectMeta"})): object_routes.get_object_meta,
-    (_OBJECT, "DELETE", frozenset()): object_routes.delete_object,
-    (_OBJECT, "POST", frozenset({"append", "position"})): object_routes.append_object,
-    (_OBJECT, "GET", frozenset({"acl"})): attribute_routes.get_object_acl,
-    (_OBJECT, "PUT", frozenset({"acl"})): attribute_routes.put_object_acl,
-    (_OBJECT, "GET", frozenset({"tagging"})): attribute_routes.get_object_tagging,
-    (_OBJECT, "PUT", frozenset({"tagging"})): attribute_routes.put_object_tagging,
-    (_OBJECT, "DELETE", frozenset({"tagging"})): attribute_routes.delete_object_tagging,
-    (_OBJECT, "GET", frozenset({"symlink"})): attribute_routes.get_symlink,
-    (_OBJECT, "PUT", frozenset({"symlink"})): attribute_routes.put_symlink,
-    (_OBJECT, "POST", frozenset({"uploads"})): upload_routes.start_upload,
-    (_OBJECT, "PUT", frozenset({"uploadId", "partNumber"})): upload_routes.upload_part,
-    (_OBJECT, "POST", frozenset({"uploadId"})): upload_routes.complete_upload,
-    (_OBJECT, "GET", frozenset({"uploadId"})): upload_routes.list_parts,
-    (_OBJECT, "DELETE", frozenset({"uploadId"})): upload_routes.abort_upload,
-}
-
-_ANY = None
-_HONOURED_HEADERS: Mapping[str, frozenset[str] | None] = {
-    "x-oss-acl": _ANY,
-    "x-oss-complete-all": _ANY,
-    "x-oss-content-sha256": _ANY,
-    "x-oss-copy-source": _ANY,
-    "x-oss-copy-source-if-match": _ANY,
-    "x-oss-copy-source-if-modified-since": _ANY,
-    "x-oss-copy-source-if-none-match": _ANY,
-    "x-oss-copy-source-if-unmodified-since": _ANY,
-    "x-oss-copy-source-range": _ANY,
-    "x-oss-date": _ANY,
-    "x-oss-forbid-overwrite": frozenset({"true", "false"}),
-    "x-oss-metadata-directive": frozenset({"COPY", "REPLACE"}),
-    "x-oss-object-acl": _ANY,
-    "x-oss-range-behavior": _ANY,
-    "x-oss-request-payer": _ANY,
-    "x-oss-security-token": _ANY,
-    "x-oss-storage-class": frozenset({"Standard"}),
-    "x-oss-symlink-target": _ANY,
-    "x-oss-tagging": _ANY,
-    "x-oss-tagging-directive": frozenset({"Copy", "Replace", "COPY", "REPLACE"}),
-}
 
 
 def oss_app(
@@ -114,7 +53,7 @@ def oss_app(
                 if not is_anonymous(request) or not await run_in_threadpool(is_public_request, store, request):
                     verify(request, credentials, region_id, clock(), token_problem)
                 context = RequestContext(request, body, store, region_id, _service_host(scope, hosts), clock)
-                response = await _operation(request)(context)
+                response = await require_operation(request).handler(context)
             except OSSErrorResponse as error:
                 if scope["method"] in _METHODS_WITH_BODY:
                     await body.drain()
@@ -127,32 +66,6 @@ def oss_app(
         await response(scope, receive, send)
 
     return ServerErrorMiddleware(Router(default=serve), handler=_internal_error)
-
-
-def _operation(request: OSSRequest) -> Operation:
-    """Find the operation, and refuse what it could not honour."""
-    level = _OBJECT if request.key else _BUCKET if request.bucket else _SERVICE
-    asked = asked_for(request.query)
-    operation = _OPERATIONS.get((level, request.method, asked))
-    if operation is None and asked:
-        raise not_implemented(f"{request.method} of a {level} with {', '.join(sorted(asked))}")
-    if operation is None:
-        raise method_not_allowed(request.method)
-    _check_headers(request.headers)
-    if operation is bucket_routes.list_objects and request.query.get("list-type") == "2":
-        return bucket_routes.list_objects_v2
-    return operation
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if not name.startswith("x-oss-") or name.startswith("x-oss-meta-"):
-            continue
-        if name not in _HONOURED_HEADERS:
-            raise not_implemented(f"the header {name}")
-        values = _HONOURED_HEADERS[name]
-        if values is not None and value not in values:
-            raise not_implemented(f"{name}: {value}")
 
 
 def _has_body(scope: Scope) -> bool:

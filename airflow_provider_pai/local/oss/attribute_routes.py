@@ -52,12 +52,13 @@ async def delete_object_tagging(context: RequestContext) -> Response:
 async def put_symlink(context: RequestContext) -> Response:
     """PutSymlink; whether its target exists is found out by who reads through it."""
     target = unquote(_required(context, _TARGET_HEADER))
+    kept = await run_in_threadpool(context.headers_to_store)
     stored = await run_in_threadpool(
         context.store.put_link,
         context.bucket,
         context.key,
         target,
-        context.headers_to_store(),
+        kept,
         forbid_overwrite=context.forbids_overwrite(),
     )
     return empty_response(headers={"ETag": f'"{stored.etag}"'})

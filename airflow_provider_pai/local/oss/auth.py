@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse, access_denied, invalid_argument
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
+from airflow_provider_pai.local.parsing import read_http_date, read_number
 
 Credentials = Callable[[str], str | None]
 """Access key id -> secret, or None when the key is unknown."""
@@ -24,7 +24,7 @@ MAX_SKEW_S = 15 * 60
 _MAX_EXPIRES_S = 7 * 24 * 3600
 _V1_HEADER = re.compile(r"OSS ([^:\s]+):(\S+)")
 _V4_HEADER = re.compile(rf"{signing.V4_ALGORITHM} (.+)")
-_CREDENTIAL = re.compile(r"([^/\s]+)/(\d{8})/([^/]+)/([^/]+)/aliyun_v4_request")
+_CREDENTIAL = re.compile(r"([^/\s]+)/([0-9]{8})/([^/]*)/([^/]+)/aliyun_v4_request")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,30 @@ class _Claim:
         if self.scope is None:
             return signing.v1_signature(secret, self.string_to_sign)
         return signing.v4_signature(secret, self.scope, self.string_to_sign)
+
+
+_V1_PARAMETERS = frozenset({"OSSAccessKeyId", "Expires", "Signature", "security-token"})
+_V4_PARAMETERS = frozenset(
+    f"x-oss-{name}"
+    for name in (
+        "additional-headers",
+        "credential",
+        "date",
+        "expires",
+        "security-token",
+        "signature",
+        "signature-version",
+    )
+)
+
+
+def presigning_parameters(request: OSSRequest) -> frozenset[str]:
+    """Return the names of the parameters that sign a presigned URL; none for a request that is signed otherwise."""
+    if request.headers.get("authorization"):
+        return frozenset()
+    if "Signature" in request.query:
+        return _V1_PARAMETERS
+    return _V4_PARAMETERS if "x-oss-signature" in request.query else frozenset()
 
 
 def no_tokens(_access_key_id: str, token: str) -> TokenProblem | None:
@@ -118,14 +142,15 @@ def _v1_header(request: OSSRequest, access_key_id: str, signature: str) -> _Clai
 def _v1_url(request: OSSRequest) -> _Claim:
     query = request.query
     expires = query.get("Expires", "")
-    if not expires.isdecimal() or "OSSAccessKeyId" not in query:
+    expires_at = read_number(expires)
+    if expires_at is None or "OSSAccessKeyId" not in query:
         raise access_denied("Query-string authentication requires the Signature, Expires and OSSAccessKeyId parameters")
     return _Claim(
         access_key_id=query["OSSAccessKeyId"],
         signature=query["Signature"],
         string_to_sign=signing.v1_string_to_sign(request, expires),
         token=query.get("security-token", ""),
-        expires_at=float(expires),
+        expires_at=float(expires_at),
     )
 
 
@@ -153,7 +178,8 @@ def _v4_url(request: OSSRequest, region_id: str) -> _Claim:
     signed_at = _v4_time(timestamp)
     if query.get("x-oss-signature-version") != signing.V4_ALGORITHM:
         raise invalid_argument(f"x-oss-signature-version must be {signing.V4_ALGORITHM}", "x-oss-signature-version")
-    if not expires.isdecimal() or not 1 <= int(expires) <= _MAX_EXPIRES_S:
+    lifetime = read_number(expires)
+    if lifetime is None or not 1 <= lifetime <= _MAX_EXPIRES_S:
         raise invalid_argument(f"x-oss-expires must be from 1 to {_MAX_EXPIRES_S}", "x-oss-expires", expires)
     access_key_id, scope = _scope(query.get("x-oss-credential", ""), timestamp, region_id)
     unsigned = {name: value for name, value in query.items() if name != "x-oss-signature"}
@@ -165,7 +191,7 @@ def _v4_url(request: OSSRequest, region_id: str) -> _Claim:
         string_to_sign=signing.v4_string_to_sign(canonical, scope, timestamp),
         token=query.get("x-oss-security-token", ""),
         scope=scope,
-        expires_at=signed_at + int(expires),
+        expires_at=signed_at + lifetime,
     )
 
 
@@ -178,6 +204,9 @@ def _scope(credential: str, timestamp: str, region_id: str) -> tuple[str, Scope]
     access_key_id, date, region, product = found.groups()
     if date != timestamp[:8]:
         raise invalid_argument("Invalid signing date in Authorization header.")
+    if not region:
+        # What the vendor's suite expects of a URL that was signed without one.
+        raise OSSErrorResponse(400, "InvalidArgument", "The signing region in credential is invalid.")
     if region != region_id:
         raise OSSErrorResponse(
             400, "InvalidArgument", "Invalid signing region in Authorization header.", ec="0002-00000226"
@@ -224,10 +253,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _http_time(text: str) -> float:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except ValueError as error:
-        raise access_denied("OSS authentication requires a valid Date.") from error
+    seconds = read_http_date(text)
+    if seconds is None:
+        raise access_denied("OSS authentication requires a valid Date.")
+    return seconds
 
 
 def _v4_time(text: str) -> float:

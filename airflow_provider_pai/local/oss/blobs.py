@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import shutil
 import uuid
@@ -116,6 +117,14 @@ class Blobs:
         finally:
             staged.unlink(missing_ok=True)
         return name
+
+    def md5(self, name: str) -> str:
+        """Return the MD5 of a blob's bytes, in Base64."""
+        with self.open(name) as source:
+            digest = hashlib.md5(usedforsecurity=False)
+            while data := source.read(CHUNK):
+                digest.update(data)
+        return base64.b64encode(digest.digest()).decode()
 
     def extend(self, name: str, size: int, addition: str) -> None:
         """Write one blob's bytes behind the first ``size`` bytes of another, over what an interrupted append left."""

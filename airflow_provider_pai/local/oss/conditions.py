@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.index import StoredObject
+from airflow_provider_pai.local.parsing import read_http_date
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: str = "") -> None:
@@ -72,10 +73,7 @@ def _names(value: str, etag: str) -> bool:
 
 
 def _seconds(value: str | None) -> float | None:
-    try:
-        return None if value is None else parsedate_to_datetime(value).timestamp()
-    except ValueError:
-        return None
+    return None if value is None else read_http_date(value)
 
 
 def _precondition_failed(condition: str) -> OSSErrorResponse:

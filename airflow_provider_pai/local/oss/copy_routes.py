@@ -16,7 +16,9 @@ from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.names import check_bucket, check_key
 from airflow_provider_pai.local.oss.request import RequestContext
 from airflow_provider_pai.local.oss.responses import stored_headers, xml_document
+from airflow_provider_pai.local.oss.storage_class import without_restore
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER
+from airflow_provider_pai.local.oss.traffic import traffic_limit
 from airflow_provider_pai.local.oss.xml import timestamp
 
 SOURCE_HEADER = "x-oss-copy-source"
@@ -31,35 +33,40 @@ async def copy_object(context: RequestContext) -> Response:
     bucket, key = _source(headers[SOURCE_HEADER])
     source = await run_in_threadpool(context.store.head, bucket, key)
     check_conditions(headers, source, _CONDITIONS)
+    limit = traffic_limit(context.request)
+    kept = await run_in_threadpool(_headers_of_copy, context, source)
     copied = await run_in_threadpool(
         context.store.copy,
         bucket,
         key,
         context.bucket,
         context.key,
-        _headers_of_copy(context, source),
+        kept,
         forbid_overwrite=context.forbids_overwrite(),
     )
+    if limit is not None:
+        await limit.wait(copied.size)
     content = [("ETag", f'"{copied.etag}"'), ("LastModified", timestamp(copied.modified))]
     return xml_document("CopyObjectResult", content, stored_headers(copied))
 
 
-async def upload_part_copy(context: RequestContext, upload_id: str, number: int) -> Response:
-    """UploadPartCopy: a part from an object's bytes, all of them or a range.
+async def stage_source(context: RequestContext) -> Blob:
+    """Take the bytes of a copy's source as a blob: all of them or a range.
 
     A range that does not fit means the whole object, as for GetObject [inferred].
+
+    Raises:
+        OSSErrorResponse: NoSuchBucket, NoSuchKey, PreconditionFailed, NotModified, InvalidObjectState.
     """
     bucket, key = _source(context.request.headers[SOURCE_HEADER])
-    blob = await run_in_threadpool(_stage_source, context, bucket, key)
-    uploads = context.store.uploads
-    part = await run_in_threadpool(uploads.put_part, context.bucket, context.key, upload_id, number, blob)
-    content = [("LastModified", timestamp(part.modified)), ("ETag", f'"{part.etag}"')]
-    # oss2 takes the ETag from the header.
-    facts = {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)}
-    return xml_document("CopyPartResult", content, facts)
+    limit = traffic_limit(context.request)
+    blob = await run_in_threadpool(_stage, context, bucket, key)
+    if limit is not None:
+        await limit.wait(blob.size)
+    return blob
 
 
-def _stage_source(context: RequestContext, bucket: str, key: str) -> Blob:
+def _stage(context: RequestContext, bucket: str, key: str) -> Blob:
     headers = context.request.headers
     stored, source = context.store.open(bucket, key)
     with source:
@@ -75,18 +82,24 @@ def _stage_source(context: RequestContext, bucket: str, key: str) -> Blob:
 def _headers_of_copy(context: RequestContext, source: StoredObject) -> Mapping[str, str]:
     """Return what is kept about a copy. Its ACL is not the source's, [inferred] even when it is copied onto itself.
 
-    OSS ignores the metadata directive when an object is copied onto itself: that is how metadata is changed.
+    OSS ignores the metadata directive when an object is copied onto itself with metadata: that is how metadata is
+    changed. Without any, the object keeps what it has.
     """
     headers = context.request.headers
     onto_itself = (source.bucket, source.key) == (context.bucket, context.key)
-    kept = {name: value for name, value in source.headers.items() if name not in (OBJECT_ACL_HEADER, TAGGING_HEADER)}
-    if onto_itself or headers.get("x-oss-metadata-directive", "").upper() == _REPLACE:
+    replaces = headers.get("x-oss-metadata-directive", "").upper() == _REPLACE
+    kept = {
+        name: value
+        for name, value in without_restore(source.headers).items()
+        if name not in (OBJECT_ACL_HEADER, TAGGING_HEADER)
+    }
+    if replaces or (onto_itself and context.entity_headers()):
         kept = context.entity_headers()
     if headers.get("x-oss-tagging-directive", "").upper() == _REPLACE:
         tagging = context.tagging()
     else:
         tagging = {name: value for name, value in source.headers.items() if name == TAGGING_HEADER}
-    return {**kept, **context.object_acl(), **tagging}
+    return {**kept, **context.object_acl(), **tagging, **context.storage_class()}
 
 
 def _source(value: str) -> tuple[str, str]:

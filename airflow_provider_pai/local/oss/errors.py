@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_MAX_SHOWN = 200
+"""Characters of a request that an error repeats at most: oss2 reads 2,048 bytes of an error."""
+
 
 class OSSErrorResponse(Exception):
     """A request is refused the way OSS refuses it.
@@ -108,7 +111,9 @@ def object_not_appendable() -> OSSErrorResponse:
 
 def invalid_argument(message: str, name: str = "", value: str = "") -> OSSErrorResponse:
     """Return the error of a parameter or header whose value is wrong."""
-    return OSSErrorResponse(400, "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value})
+    return OSSErrorResponse(
+        400, "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value[:_MAX_SHOWN]}
+    )
 
 
 def not_implemented(what: str) -> OSSErrorResponse:

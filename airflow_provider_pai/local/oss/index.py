@@ -27,9 +27,16 @@ CREATE TABLE IF NOT EXISTS parts (
     upload TEXT NOT NULL, number INTEGER NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
     crc64 TEXT NOT NULL, modified INTEGER NOT NULL, PRIMARY KEY (upload, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bucket_acls (bucket TEXT PRIMARY KEY, acl TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bucket_settings (
+    bucket TEXT PRIMARY KEY, storage_class TEXT NOT NULL, redundancy TEXT NOT NULL) WITHOUT ROWID;
 """
+
 OBJECT_COLUMNS = "bucket, key, blob, size, etag, crc64, kind, modified, headers"
 _ObjectRow = tuple[str, bytes, str, int, str, str, str, int, str]
+
+
+WHOLE_MD5 = "content-md5"
+"""Under this name an object of sequential parts keeps the MD5 of all its bytes, in Base64."""
 
 
 class ObjectKind(StrEnum):

@@ -13,9 +13,17 @@ from itertools import pairwise
 from airflow_provider_pai.local.oss import crc64
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument, malformed_xml, no_such_upload
-from airflow_provider_pai.local.oss.index import Index, ObjectKind, StoredObject, record_object, require_bucket
+from airflow_provider_pai.local.oss.index import (
+    WHOLE_MD5,
+    Index,
+    ObjectKind,
+    StoredObject,
+    record_object,
+    require_bucket,
+)
 from airflow_provider_pai.local.oss.names import check_key
 
+_SEQUENTIAL = "sequential"
 MIN_PART_SIZE = 100 * 1024
 MAX_PARTS = 10_000
 
@@ -68,14 +76,17 @@ class MultipartUploads:
         self._blobs = blobs
         self._clock = clock
 
-    def start(self, bucket: str, key: str, headers: Mapping[str, str] | None = None) -> MultipartUpload:
-        """Begin an upload.
+    def start(
+        self, bucket: str, key: str, headers: Mapping[str, str] | None = None, *, sequential: bool = False
+    ) -> MultipartUpload:
+        """Begin an upload; of a sequential one the MD5 of the whole object is told.
 
         Raises:
             OSSErrorResponse: NoSuchBucket, InvalidObjectName.
         """
         check_key(key)
-        upload = MultipartUpload(secrets.token_hex(16).upper(), bucket, key, int(self._clock()), dict(headers or {}))
+        kept = {**(headers or {}), **({_SEQUENTIAL: "yes"} if sequential else {})}
+        upload = MultipartUpload(secrets.token_hex(16).upper(), bucket, key, int(self._clock()), kept)
         with self._index.changing() as db:
             require_bucket(db, bucket)
             row = (upload.upload_id, bucket, key.encode(), upload.initiated, json.dumps(upload.headers))
@@ -180,6 +191,8 @@ class MultipartUploads:
             raise no_such_upload(upload_id) from error
         try:
             kept = {**upload.headers, **(headers or {})}
+            if kept.pop(_SEQUENTIAL, None):
+                kept[WHOLE_MD5] = self._blobs.md5(blob)
             stored = self._join(replace(upload, headers=kept), parts, blob)
             with self._index.changing() as db:
                 _require_upload(db, bucket, key, upload_id)

@@ -6,19 +6,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
-from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, copy_object
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.oss.request import RequestContext
-from airflow_provider_pai.local.oss.responses import ObjectBytes, empty_response, object_headers, stored_headers
+from airflow_provider_pai.local.oss.responses import empty_response, object_headers, stored_headers
+from airflow_provider_pai.local.oss.storage_class import StorageClass, Tier, storage_class_of
+from airflow_provider_pai.local.oss.streams import GzippedObject, ObjectBytes, gzipped_headers, is_gzipped
+from airflow_provider_pai.local.oss.traffic import traffic_limit
+from airflow_provider_pai.local.oss.xml_bucket import read_restore
 
 _RESPONSE_PREFIX = "response-"
+_MAX_POSITION = 1 << 60
 
 
 async def put_object(context: RequestContext) -> Response:
-    """PutObject, and CopyObject when the request names a source."""
-    if SOURCE_HEADER in context.request.headers:
-        return await copy_object(context)
-    kept = context.headers_to_store()
+    """PutObject."""
+    kept = await run_in_threadpool(context.headers_to_store)
     await run_in_threadpool(context.check_target)
     blob = await context.stage()
     stored = await run_in_threadpool(
@@ -29,11 +31,14 @@ async def put_object(context: RequestContext) -> Response:
         kept,
         forbid_overwrite=context.forbids_overwrite(),
     )
-    return empty_response(headers={**stored_headers(stored), "Content-MD5": object_headers(stored)["Content-MD5"]})
+    return empty_response(
+        headers={**stored_headers(stored), "Content-MD5": object_headers(stored, context.clock())["Content-MD5"]}
+    )
 
 
 async def get_object(context: RequestContext) -> Response:
     """GetObject, whole or a range."""
+    limit = traffic_limit(context.request)
     stored, source = await run_in_threadpool(context.store.open, context.bucket, context.key)
     try:
         check_conditions(context.request.headers, stored)
@@ -41,20 +46,23 @@ async def get_object(context: RequestContext) -> Response:
     except OSSErrorResponse:
         source.close()
         raise
-    headers = _apply_overrides(context, object_headers(stored))
+    headers = _apply_overrides(context, object_headers(stored, context.clock()))
+    if bounds is None and is_gzipped(context.request, stored):
+        return GzippedObject(source, stored.size, gzipped_headers(headers), limit)
     if bounds is None:
-        return ObjectBytes(source, 0, stored.size, 200, headers)
+        return ObjectBytes(source, 0, stored.size, 200, headers, limit)
     start, end = bounds
     headers.pop("Content-MD5", None)
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
-    return ObjectBytes(source, start, end, 206, headers)
+    return ObjectBytes(source, start, end, 206, headers, limit)
 
 
 async def head_object(context: RequestContext) -> Response:
     """HeadObject: what GetObject would say, without the bytes."""
     stored = await run_in_threadpool(context.store.resolve, context.bucket, context.key)
     check_conditions(context.request.headers, stored)
-    return empty_response(headers=_apply_overrides(context, object_headers(stored)))
+    headers = _apply_overrides(context, object_headers(stored, context.clock()))
+    return empty_response(headers=gzipped_headers(headers) if is_gzipped(context.request, stored) else headers)
 
 
 async def get_object_meta(context: RequestContext) -> Response:
@@ -64,7 +72,7 @@ async def get_object_meta(context: RequestContext) -> Response:
     if context.request.method == "HEAD":
         # Not for GET: it must send the body its length promises, and this operation has none.
         names.append("Content-Length")
-    headers = object_headers(stored)
+    headers = object_headers(stored, context.clock())
     return empty_response(headers={name: headers[name] for name in names})
 
 
@@ -76,15 +84,23 @@ async def delete_object(context: RequestContext) -> Response:
 
 async def append_object(context: RequestContext) -> Response:
     """AppendObject at the position the client believes to be the end."""
-    position = context.parameter("position")
-    if not position.isdecimal():
-        raise invalid_argument("The position must be a number from 0", "position", position)
+    position = context.number("position", -1, 0, _MAX_POSITION)
     # What a later append says about the object is ignored, as oss2's own tests expect it.
-    kept = context.headers_to_store() if int(position) == 0 else {}
+    kept = await run_in_threadpool(context.headers_to_store) if position == 0 else {}
     await run_in_threadpool(context.store.bucket, context.bucket)
     blob = await context.stage()
-    stored = await run_in_threadpool(context.store.append_blob, context.bucket, context.key, int(position), blob, kept)
+    stored = await run_in_threadpool(context.store.append_blob, context.bucket, context.key, position, blob, kept)
     return empty_response(headers={**stored_headers(stored), "x-oss-next-append-position": str(stored.size)})
+
+
+async def restore_object(context: RequestContext) -> Response:
+    """RestoreObject: 202 when it could not be read before, else 200."""
+    asked = read_restore(await context.read_document())
+    stored, was_readable = await run_in_threadpool(context.store.restore, context.bucket, context.key, asked)
+    headers = {}
+    if storage_class_of(stored) is not StorageClass.ARCHIVE:
+        headers["x-oss-object-restore-priority"] = asked.tier or Tier.STANDARD
+    return empty_response(200 if was_readable else 202, headers)
 
 
 def _apply_overrides(context: RequestContext, headers: dict[str, str]) -> dict[str, str]:

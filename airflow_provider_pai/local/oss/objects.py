@@ -11,7 +11,7 @@ from typing import BinaryIO
 from airflow_provider_pai.local.oss import appending
 from airflow_provider_pai.local.oss.attributes import Attributes
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs, BlobWriter
-from airflow_provider_pai.local.oss.buckets import Bucket, Buckets
+from airflow_provider_pai.local.oss.buckets import Bucket, BucketConfiguration, Buckets, BucketStat
 from airflow_provider_pai.local.oss.index import (
     Index,
     ObjectKind,
@@ -25,6 +25,7 @@ from airflow_provider_pai.local.oss.links import resolve_object, target_of
 from airflow_provider_pai.local.oss.listing import ListingPage, list_page
 from airflow_provider_pai.local.oss.multipart import MultipartUploads
 from airflow_provider_pai.local.oss.names import check_key
+from airflow_provider_pai.local.oss.storage_class import RestoreRequest, check_readable, restore
 
 
 class ObjectStore:
@@ -64,13 +65,17 @@ class ObjectStore:
     ) -> None:
         self.close()
 
-    def create_bucket(self, name: str) -> None:
+    def create_bucket(self, name: str, asked: BucketConfiguration | None = None) -> None:
         """Create a bucket; one that is there already stays as it is, as for its owner in OSS.
 
+        Args:
+            name: its name.
+            asked: what it is made with.
+
         Raises:
-            OSSErrorResponse: InvalidBucketName.
+            OSSErrorResponse: InvalidBucketName; BucketAlreadyExists: it was made with other settings.
         """
-        self._buckets.create(name)
+        self._buckets.create(name, asked or BucketConfiguration())
 
     def delete_bucket(self, name: str) -> None:
         """Delete an empty bucket.
@@ -91,6 +96,14 @@ class ObjectStore:
     def buckets(self) -> list[Bucket]:
         """Return all buckets by name."""
         return self._buckets.all()
+
+    def bucket_stat(self, name: str) -> BucketStat:
+        """Return what a bucket holds.
+
+        Raises:
+            OSSErrorResponse: NoSuchBucket.
+        """
+        return self._buckets.stat(name)
 
     def stage(self) -> BlobWriter:
         """Begin to take bytes that come piece by piece; hand the finished blob to :meth:`put_blob` and the like."""
@@ -219,10 +232,11 @@ class ObjectStore:
         What was opened stays readable and unchanged when the object is replaced or deleted.
 
         Raises:
-            OSSErrorResponse: see :meth:`resolve`.
+            OSSErrorResponse: see :meth:`resolve`; InvalidObjectState: it is archived.
         """
         with self._index.reading() as db:
             stored = resolve_object(db, self._blobs, bucket, key)
+            check_readable(stored, self._clock())
             return stored, self._blobs.open(stored.blob)
 
     def read(self, bucket: str, key: str, start: int = 0, end: int | None = None) -> bytes:
@@ -235,6 +249,17 @@ class ObjectStore:
         with opened:
             opened.seek(start)
             return opened.read(max(0, min(stored.size, stored.size if end is None else end) - start))
+
+    def restore(self, bucket: str, key: str, asked: RestoreRequest) -> tuple[StoredObject, bool]:
+        """Let an archived object be read, and return it and whether it could be read before.
+
+        Raises:
+            OSSErrorResponse: NoSuchBucket, NoSuchKey; see :func:`airflow_provider_pai.local.oss.storage_class.restore`.
+        """
+        with self._index.changing() as db:
+            restored, was_readable = restore(require_object(db, bucket, key), asked, self._clock())
+            record_object(db, restored, forbid_overwrite=False)
+        return restored, was_readable
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; an absent one is no error.
@@ -279,10 +304,11 @@ class ObjectStore:
             forbid_overwrite: refuse when the key is taken.
 
         Raises:
-            OSSErrorResponse: NoSuchBucket, NoSuchKey, InvalidObjectName, FileAlreadyExists.
+            OSSErrorResponse: NoSuchBucket, NoSuchKey, InvalidObjectName, FileAlreadyExists, InvalidObjectState.
         """
         with self._index.reading() as db:
             source = require_object(db, source_bucket, source_key)
+            check_readable(source, self._clock())
             opened = self._blobs.open(source.blob)
         kept = source.headers if headers is None else headers
         kind = ObjectKind.SYMLINK if source.kind is ObjectKind.SYMLINK else ObjectKind.NORMAL

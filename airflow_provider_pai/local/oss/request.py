@@ -23,7 +23,10 @@ from airflow_provider_pai.local.oss.errors import (
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.responses import is_shown
 from airflow_provider_pai.local.oss.signing import OSSRequest
+from airflow_provider_pai.local.oss.storage_class import STORAGE_CLASS_HEADER, StorageClass, read_storage_class
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, read_tagging_header
+from airflow_provider_pai.local.oss.traffic import traffic_limit
+from airflow_provider_pai.local.parsing import read_number
 
 _MAX_OBJECT_SIZE = 5 << 30
 _MAX_DOCUMENT_SIZE = 2 << 20
@@ -100,10 +103,25 @@ class RequestContext:
         Raises:
             OSSErrorResponse: InvalidArgument.
         """
-        text = self.parameter(name) or str(default)
-        if not text.isdecimal() or not 1 <= int(text) <= 1000:
-            raise invalid_argument(f"The {name} must be an integer from 1 to 1000", name, text)
-        return int(text)
+        return self.number(name, default, 1, 1000)
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """Return a parameter that is a number.
+
+        Args:
+            name: the parameter.
+            default: the number when it is absent or empty.
+            least: the smallest that is allowed.
+            most: the largest that is allowed.
+
+        Raises:
+            OSSErrorResponse: InvalidArgument.
+        """
+        text = self.parameter(name)
+        number = read_number(text) if text else default
+        if number is None or not least <= number <= most:
+            raise invalid_argument(f"The {name} must be an integer from {least} to {most}", name, text)
+        return number
 
     def forbids_overwrite(self) -> bool:
         """Tell whether ``x-oss-forbid-overwrite`` is set."""
@@ -120,12 +138,12 @@ class RequestContext:
             raise file_already_exists()
 
     def headers_to_store(self) -> dict[str, str]:
-        """Return what is kept about an object: standard entity headers, user metadata, its ACL and tags.
+        """Return what is kept about an object: entity headers, user metadata, its ACL, tags and storage class.
 
         Raises:
-            OSSErrorResponse: InvalidArgument: no such ACL; InvalidTag.
+            OSSErrorResponse: NoSuchBucket; InvalidArgument: no such ACL or class; InvalidTag.
         """
-        return {**self.entity_headers(), **self.object_acl(), **self.tagging()}
+        return {**self.entity_headers(), **self.object_acl(), **self.tagging(), **self.storage_class()}
 
     def entity_headers(self) -> dict[str, str]:
         """Return the standard entity headers and user metadata."""
@@ -149,6 +167,17 @@ class RequestContext:
         text = self.request.headers.get(TAGGING_HEADER)
         return {TAGGING_HEADER: encode_tags(read_tagging_header(text))} if text else {}
 
+    def storage_class(self) -> dict[str, str]:
+        """Return the object's storage class under its header's name, when it is not Standard: its own or its bucket's.
+
+        Raises:
+            OSSErrorResponse: NoSuchBucket; InvalidArgument.
+        """
+        text = self.request.headers.get(STORAGE_CLASS_HEADER)
+        usual = self.store.bucket(self.bucket).settings.storage_class
+        kept = usual if text is None else read_storage_class(text)
+        return {STORAGE_CLASS_HEADER: kept} if kept and kept is not StorageClass.STANDARD else {}
+
     async def stage(self) -> Blob:
         """Take the body as a finished blob, with constant memory.
 
@@ -157,11 +186,13 @@ class RequestContext:
             ClientDisconnect: it did not come to its end.
         """
         self._check_length()
-        expected = self._content_md5()
+        expected, limit = self._content_md5(), traffic_limit(self.request)
         with await run_in_threadpool(self.store.stage) as writer:
             buffer = bytearray()
             async for piece in self.body.pieces():
                 buffer += piece
+                if limit is not None:
+                    await limit.wait(len(piece))
                 if len(buffer) >= CHUNK:
                     await run_in_threadpool(writer.write, bytes(buffer))
                     buffer.clear()
@@ -192,7 +223,8 @@ class RequestContext:
         headers = self.request.headers
         if "content-length" not in headers and "transfer-encoding" not in headers:
             raise OSSErrorResponse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-        if int(headers.get("content-length", "0")) > _MAX_OBJECT_SIZE:
+        length = read_number(headers.get("content-length", "0"))
+        if length is None or length > _MAX_OBJECT_SIZE:
             raise _too_large()
 
     def _content_md5(self) -> bytes | None:

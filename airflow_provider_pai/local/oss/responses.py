@@ -1,20 +1,17 @@
-"""How local OSS answers: headers every answer has, documents, bytes of objects, errors."""
+"""How local OSS answers: headers every answer has, documents, errors."""
 
 from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
-from typing import BinaryIO
 
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
-from airflow_provider_pai.local.oss.blobs import CHUNK
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
-from airflow_provider_pai.local.oss.index import ObjectKind, StoredObject
+from airflow_provider_pai.local.oss.index import WHOLE_MD5, ObjectKind, StoredObject
+from airflow_provider_pai.local.oss.storage_class import restore_header, storage_class_of
 from airflow_provider_pai.local.oss.tagging import tags_of
 from airflow_provider_pai.local.oss.xml import Content, render
 
@@ -42,18 +39,18 @@ def is_shown(header: str) -> bool:
 
 def empty_response(status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer without a body."""
-    return Response(status_code=status, headers={**(headers or {}), "x-oss-request-id": _request_id()})
+    return Response(status_code=status, headers={**(headers or {}), "x-oss-request-id": new_request_id()})
 
 
 def xml_document(tag: str, content: Content, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with an XML document."""
-    sent = {**(headers or {}), "x-oss-request-id": _request_id()}
+    sent = {**(headers or {}), "x-oss-request-id": new_request_id()}
     return Response(render(tag, content), headers=sent, media_type=_XML)
 
 
 def error_document(error: OSSErrorResponse, host: str, *, head: bool) -> Response:
     """Answer with an error; where no body may be sent, the document goes into the header ``x-oss-err``."""
-    request_id = _request_id()
+    request_id = new_request_id()
     headers = {**error.headers, "x-oss-request-id": request_id}
     if error.ec:
         headers["x-oss-ec"] = error.ec
@@ -73,8 +70,8 @@ def stored_headers(stored: StoredObject) -> dict[str, str]:
     return {"ETag": f'"{stored.etag}"', "x-oss-hash-crc64ecma": str(stored.crc64)}
 
 
-def object_headers(stored: StoredObject) -> dict[str, str]:
-    """Return what GetObject and HeadObject say about an object."""
+def object_headers(stored: StoredObject, now: float) -> dict[str, str]:
+    """Return what GetObject and HeadObject say about an object, at a time in seconds since the epoch."""
     headers = {
         "Content-Type": _DEFAULT_TYPE,
         **{name: value for name, value in stored.headers.items() if is_shown(name)},
@@ -83,12 +80,15 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
         "Last-Modified": formatdate(stored.modified, usegmt=True),
         "Accept-Ranges": "bytes",
         "x-oss-object-type": stored.kind,
-        "x-oss-storage-class": "Standard",
+        "x-oss-storage-class": storage_class_of(stored),
+        **restore_header(stored, now),
     }
     if "content-type" in stored.headers:
         del headers["Content-Type"]
     if stored.kind is ObjectKind.NORMAL:
         headers["Content-MD5"] = base64.b64encode(bytes.fromhex(stored.etag)).decode()
+    elif WHOLE_MD5 in stored.headers:
+        headers["Content-MD5"] = stored.headers[WHOLE_MD5]
     if tags := tags_of(stored.headers):
         headers["x-oss-tagging-count"] = str(len(tags))
     if stored.kind is ObjectKind.APPENDABLE:
@@ -96,28 +96,6 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
     return headers
 
 
-class ObjectBytes(StreamingResponse):
-    """An answer with a file's bytes from one offset up to another; closes the file when it is over, however it ends."""
-
-    def __init__(self, source: BinaryIO, start: int, end: int, status: int, headers: Mapping[str, str]) -> None:
-        self._source = source
-        sent = {**headers, "Content-Length": str(end - start), "x-oss-request-id": _request_id()}
-        super().__init__(self._pieces(start, end - start), status, sent)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer."""
-        with self._source:
-            await super().__call__(scope, receive, send)
-
-    async def _pieces(self, start: int, left: int) -> AsyncIterator[bytes]:
-        await run_in_threadpool(self._source.seek, start)
-        while left > 0:
-            piece = await run_in_threadpool(self._source.read, min(CHUNK, left))
-            left -= len(piece)
-            yield piece
-            if not piece:
-                return
-
-
-def _request_id() -> str:
+def new_request_id() -> str:
+    """Return the id of an answer."""
     return secrets.token_hex(12).upper()

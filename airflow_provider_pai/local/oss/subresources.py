@@ -1,16 +1,15 @@
-"""The query parameters that name a sub-resource or change what an answer holds.
+"""The query parameters that signature V1 covers (oss2 2.19.1); it leaves out all others.
 
-V1 signs exactly these (oss2 2.19.1); any other parameter it leaves out.
+This list says nothing about which operation a request is: that is what :mod:`.operations` is for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 # fmt: off
 _NAMES = (
     "accessPoint", "accessPointPolicy", "acl", "append", "asyncFetch", "bucketArchiveDirectRead", "bucketInfo",
-    "callback", "callback-var", "cname", "comp", "continuation-token", "cors", "delete", "encryption", "endTime",
+    "callback", "callback-var", "cname", "comp", "continuation-token", "cors", "delete",
+    "encryption", "endTime",
     "group", "httpsConfig", "inventory", "inventoryId", "lifecycle", "link", "live", "location", "logging",
     "metaQuery", "objectInfo", "objectMeta", "partNumber", "policy", "position", "publicAccessBlock", "qos",
     "qosInfo", "qosRequester", "redundancyTransition", "referer", "regionList", "replication",
@@ -27,12 +26,3 @@ _NAMES = (
 # fmt: on
 
 SUBRESOURCES = frozenset(_NAMES)
-
-# These say how to do an operation, not which one.
-_MODIFIERS = frozenset({"continuation-token", "security-token", "x-oss-request-payer"})
-
-
-def asked_for(query: Iterable[str]) -> frozenset[str]:
-    """Return the parameters that say which operation is asked for."""
-    named = {name for name in query if name in SUBRESOURCES and not name.startswith("response-")}
-    return frozenset(named - _MODIFIERS)

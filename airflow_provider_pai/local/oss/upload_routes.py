@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
+import base64
+
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from airflow_provider_pai.local.oss.bucket_routes import encoder
-from airflow_provider_pai.local.oss.copy_routes import SOURCE_HEADER, upload_part_copy
+from airflow_provider_pai.local.oss.copy_routes import stage_source
 from airflow_provider_pai.local.oss.errors import invalid_argument
-from airflow_provider_pai.local.oss.multipart import Part
+from airflow_provider_pai.local.oss.multipart import MAX_PARTS, Part
 from airflow_provider_pai.local.oss.request import RequestContext
 from airflow_provider_pai.local.oss.responses import empty_response, stored_headers, xml_document
-from airflow_provider_pai.local.oss.xml import Content, read_completion, timestamp
+from airflow_provider_pai.local.oss.storage_class import STORAGE_CLASS_HEADER, StorageClass
+from airflow_provider_pai.local.oss.xml import Content, Elements, name_encoder, read_completion, timestamp
 
 
 async def start_upload(context: RequestContext) -> Response:
     """InitiateMultipartUpload; where overwriting is forbidden, it is refused before the first part is sent."""
-    encode, encoding = encoder(context)
+    encode, encoding = name_encoder(context.parameter("encoding-type"))
     await run_in_threadpool(context.check_target)
+    kept = await run_in_threadpool(context.headers_to_store)
+    sequential = "sequential" in context.request.query
     upload = await run_in_threadpool(
-        context.store.uploads.start, context.bucket, context.key, context.headers_to_store()
+        context.store.uploads.start, context.bucket, context.key, kept, sequential=sequential
     )
     content = [*encoding, ("Bucket", upload.bucket), ("Key", encode(upload.key)), ("UploadId", upload.upload_id)]
     return xml_document("InitiateMultipartUploadResult", content)
 
 
 async def upload_part(context: RequestContext) -> Response:
-    """UploadPart, and UploadPartCopy when the request names a source."""
-    number, upload_id = context.parameter("partNumber"), context.parameter("uploadId")
-    if not number.isdecimal():
-        raise invalid_argument("Part number must be an integer", "partNumber", number)
-    uploads = context.store.uploads
-    await run_in_threadpool(uploads.find, context.bucket, context.key, upload_id)
-    if SOURCE_HEADER in context.request.headers:
-        return await upload_part_copy(context, upload_id, int(number))
+    """UploadPart."""
+    number, upload_id = await find_part(context)
     blob = await context.stage()
-    part = await run_in_threadpool(uploads.put_part, context.bucket, context.key, upload_id, int(number), blob)
-    return empty_response(headers={"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)})
+    part = await run_in_threadpool(context.store.uploads.put_part, context.bucket, context.key, upload_id, number, blob)
+    facts = {"ETag": f'"{part.etag}"', "Content-MD5": base64.b64encode(bytes.fromhex(part.etag)).decode()}
+    return empty_response(headers={**facts, "x-oss-hash-crc64ecma": str(part.crc64)})
+
+
+async def upload_part_copy(context: RequestContext) -> Response:
+    """UploadPartCopy: a part from an object's bytes, all of them or a range."""
+    number, upload_id = await find_part(context)
+    blob = await stage_source(context)
+    part = await run_in_threadpool(context.store.uploads.put_part, context.bucket, context.key, upload_id, number, blob)
+    content: Elements = [("LastModified", timestamp(part.modified)), ("ETag", f'"{part.etag}"')]
+    # oss2 takes the ETag from the header.
+    facts = {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)}
+    return xml_document("CopyPartResult", content, facts)
+
+
+async def find_part(context: RequestContext) -> tuple[int, str]:
+    """Return the number of the part that is meant, and the id of its upload, which is under way.
+
+    Raises:
+        OSSErrorResponse: InvalidArgument, NoSuchBucket, NoSuchUpload.
+    """
+    upload_id = context.parameter("uploadId")
+    number = context.number("partNumber", 0, 1, MAX_PARTS)
+    await run_in_threadpool(context.store.uploads.find, context.bucket, context.key, upload_id)
+    return number, upload_id
 
 
 async def complete_upload(context: RequestContext) -> Response:
     """CompleteMultipartUpload, of the parts listed or, with ``x-oss-complete-all: yes``, of all that arrived."""
-    encode, encoding = encoder(context)
+    encode, encoding = name_encoder(context.parameter("encoding-type"))
     body = await context.read_document()
     takes_all = context.request.headers.get("x-oss-complete-all", "").lower() == "yes"
     if takes_all and body:
@@ -73,20 +95,19 @@ async def abort_upload(context: RequestContext) -> Response:
 
 async def list_parts(context: RequestContext) -> Response:
     """ListParts."""
-    encode, encoding = encoder(context)
-    upload_id, marker = context.parameter("uploadId"), context.parameter("part-number-marker") or "0"
-    if not marker.isdecimal():
-        raise invalid_argument("The part-number-marker must be an integer", "part-number-marker", marker)
+    encode, encoding = name_encoder(context.parameter("encoding-type"))
+    upload_id, marker = context.parameter("uploadId"), context.number("part-number-marker", 0, 0, MAX_PARTS)
     limit = context.limit("max-parts", 1000)
+    upload = await run_in_threadpool(context.store.uploads.find, context.bucket, context.key, upload_id)
     arrived = await run_in_threadpool(context.store.uploads.parts, context.bucket, context.key, upload_id)
-    behind = [part for part in arrived if part.number > int(marker)]
+    behind = [part for part in arrived if part.number > marker]
     page = behind[:limit]
-    content: list[tuple[str, Content]] = [
+    content: Elements = [
         *encoding,
         ("Bucket", context.bucket),
         ("Key", encode(context.key)),
         ("UploadId", upload_id),
-        ("StorageClass", "Standard"),
+        ("StorageClass", upload.headers.get(STORAGE_CLASS_HEADER, StorageClass.STANDARD)),
         ("PartNumberMarker", marker),
         ("NextPartNumberMarker", page[-1].number if page else marker),
         ("MaxParts", limit),

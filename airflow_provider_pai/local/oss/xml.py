@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
+from urllib.parse import quote
 
-from airflow_provider_pai.local.oss.errors import malformed_xml, not_implemented
+from airflow_provider_pai.local.oss.errors import invalid_argument, malformed_xml, not_implemented
+from airflow_provider_pai.local.parsing import read_number
 
+Elements: TypeAlias = "list[tuple[str, Content]]"
 Content: TypeAlias = "str | int | Sequence[tuple[str, Content]]"
 """An element's text, or its children in order: (tag, content)."""
 
@@ -18,6 +21,22 @@ def render(tag: str, content: Content) -> bytes:
     element = ET.Element(tag)
     _fill(element, content)
     return bytes(ET.tostring(element, encoding="UTF-8", xml_declaration=True))
+
+
+def name_encoder(encoding: str) -> tuple[Callable[[str], str], Elements]:
+    """Return how names are written into an answer's document, and the elements that say so.
+
+    Args:
+        encoding: the request's ``encoding-type``; empty for none.
+
+    Raises:
+        OSSErrorResponse: InvalidArgument: another encoding than ``url``.
+    """
+    if encoding not in ("", "url"):
+        raise invalid_argument("Invalid Encoding Method specified in Request.", "encoding-type", encoding)
+    if not encoding:
+        return str, []
+    return lambda text: quote(text, safe=""), [("EncodingType", "url")]
 
 
 def timestamp(seconds: float) -> str:
@@ -31,7 +50,7 @@ def read_deletion(body: bytes) -> tuple[list[str], bool]:
     Raises:
         OSSErrorResponse: MalformedXML; NotImplemented: a version is named.
     """
-    root = _parse(body, "Delete")
+    root = parse(body, "Delete")
     entries = root.findall("Object")
     if any(entry.findtext("VersionId") for entry in entries):
         raise not_implemented("deleting a version of an object")
@@ -47,13 +66,13 @@ def read_completion(body: bytes) -> list[tuple[int, str]]:
     Raises:
         OSSErrorResponse: MalformedXML.
     """
-    root = _parse(body, "CompleteMultipartUpload")
+    root = parse(body, "CompleteMultipartUpload")
     parts = []
     for entry in root.findall("Part"):
         number = _text(entry, "PartNumber").strip()
-        if not number.isdecimal():
+        if (found := read_number(number)) is None:
             raise malformed_xml()
-        parts.append((int(number), _text(entry, "ETag").strip()))
+        parts.append((found, _text(entry, "ETag").strip()))
     return parts
 
 
@@ -63,7 +82,7 @@ def read_tagging(body: bytes) -> list[tuple[str, str]]:
     Raises:
         OSSErrorResponse: MalformedXML.
     """
-    root = _parse(body, "Tagging")
+    root = parse(body, "Tagging")
     return [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.iterfind("TagSet/Tag")]
 
 
@@ -77,7 +96,12 @@ def _fill(element: ET.Element, content: Content) -> None:
             _fill(ET.SubElement(element, tag), child)
 
 
-def _parse(body: bytes, tag: str) -> ET.Element:
+def parse(body: bytes, tag: str) -> ET.Element:
+    """Read a document whose root has a tag.
+
+    Raises:
+        OSSErrorResponse: MalformedXML.
+    """
     # A document type is the way to entities that blow up; OSS's requests never have one.
     if b"<!DOCTYPE" in body:
         raise malformed_xml()

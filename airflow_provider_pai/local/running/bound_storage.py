@@ -105,8 +105,13 @@ class LocalFolder:
         return sum(1 for path in folder.rglob("*") if path.is_file())
 
     def shown(self, key: str) -> Path | None:  # noqa: ARG002
-        """Return the file or folder. See :meth:`BoundStorage.shown`."""
-        return self._path if self._path.exists() else None
+        """Return the file or folder; a folder with absolute links must be copied. See :meth:`BoundStorage.shown`."""
+        if not self._path.exists():
+            return None
+        target = self._path.resolve()
+        # They name paths of this machine, which a container does not have.
+        links = (path for path in target.rglob("*") if path.is_symlink()) if target.is_dir() else ()
+        return None if any(link.readlink().is_absolute() for link in links) else target
 
     def store_file(self, key: str, path: Path, modified: int) -> bool:
         """Copy one file, whole or not at all: the next job may read a checkpoint while this one's is being written.
@@ -140,3 +145,33 @@ class LocalFolder:
     def _is_newer(self, key: str, modified: int) -> bool:
         path = self._path / key
         return path.is_file() and path.stat().st_mtime_ns > modified
+
+
+class MountedFolder(LocalFolder):
+    """A folder of this machine that stands in for a file system; keys are paths below it.
+
+    Args:
+        path: the folder.
+    """
+
+    def download(self, key: str, folder: Path) -> int:
+        """Copy a file, or everything below a folder. See :meth:`BoundStorage.download`."""
+        source = self._below(key)
+        if source.is_file():
+            return LocalFolder(source).download(source.name, folder)
+        return LocalFolder(source).download("", folder)
+
+    def shown(self, key: str) -> Path | None:
+        """Return the file or folder. See :meth:`BoundStorage.shown`."""
+        return LocalFolder(self._below(key)).shown("")
+
+    def _below(self, key: str) -> Path:
+        """Return what a key means.
+
+        Raises:
+            OSError: it leads out of the folder.
+        """
+        path = self._path / key
+        if not path.resolve().is_relative_to(self._path.resolve()):
+            raise OSError(f"{key} leads out of the folder that stands in for the file system")
+        return path

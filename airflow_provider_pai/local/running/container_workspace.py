@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from airflow_provider_pai.local.running.container_instance import ContainerInsta
 from airflow_provider_pai.local.running.engine import Engine, EngineError, asking
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.ports import LOOPBACK
-from airflow_provider_pai.local.running.runtime import LineSink, PreparedJob
+from airflow_provider_pai.local.running.runtime import CODE_REQUIREMENTS, LineSink, PreparedJob
 from airflow_provider_pai.model.training.container import ROOT, RunPlan, instance_name
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _HOME = "/home/job"
 _LOOK_SECONDS = 0.05
 _SHOWN_LINES = 5
 _PIP = "if command -v pip >/dev/null; then exec pip {arguments}; else exec python3 -m pip {arguments}; fi"
-_INSTALL = "install --no-input --progress-bar off -r"
+_INSTALL = "install --no-input --progress-bar off"
 
 
 class ContainerWorkspace:
@@ -65,7 +65,11 @@ class ContainerWorkspace:
             OSError: the engine fails.
         """
         plan = self._job.plan
-        if not plan.requirements:
+        files = [f"{ROOT}/input/config/requirements.txt"] if plan.requirements else []
+        if self._job.code_requirements:
+            files.append(f"{ROOT}/{CODE_REQUIREMENTS}")
+            say(f"Installing dependencies from {files[-1]}")
+        if not files:
             return True
         last: deque[str] = deque(maxlen=_SHOWN_LINES)
 
@@ -73,7 +77,7 @@ class ContainerWorkspace:
             last.append(line)
             say(line)
 
-        instance = ContainerInstance(self._engine, {**self._options(plan), "command": _install(index)}, both)
+        instance = ContainerInstance(self._engine, {**self._options(plan), "command": _install(index, files)}, both)
         try:
             while (code := instance.exit_code()) is None:
                 if cancelled.wait(_LOOK_SECONDS):
@@ -133,9 +137,9 @@ class ContainerWorkspace:
         }
 
 
-def _install(index: Mapping[str, str]) -> list[str]:
+def _install(index: Mapping[str, str], files: Sequence[str]) -> list[str]:
     """Return pip's command line, which carries its variables: the image made of the container keeps none of them."""
-    pip = _PIP.format(arguments=f"{_INSTALL} {ROOT}/input/config/requirements.txt")
+    pip = _PIP.format(arguments=" ".join([_INSTALL, *(f"-r {file}" for file in files)]))
     return ["/usr/bin/env", *(f"{name}={value}" for name, value in index.items()), "/bin/sh", "-c", pip]
 
 

@@ -22,6 +22,7 @@ from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome, ReasonCode
+from airflow_provider_pai.local.jobs.without_effect import as_run_here, lines_without_effect
 from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.outputs import OutputsLost, store_outputs
@@ -31,7 +32,14 @@ from airflow_provider_pai.local.running.preparation import (
     input_path,
     prepare_folder,
 )
-from airflow_provider_pai.local.running.runtime import ImageFailed, JobWorkspace, PreparedJob, RunningInstance, Runtime
+from airflow_provider_pai.local.running.runtime import (
+    CODE_REQUIREMENTS,
+    ImageFailed,
+    JobWorkspace,
+    PreparedJob,
+    RunningInstance,
+    Runtime,
+)
 from airflow_provider_pai.model.training.container import (
     ROOT,
     RunPlan,
@@ -116,7 +124,7 @@ class JobRun:
         self._ports = ports
         self._files = context.store.files(job_id)
         job = context.store.existing(job_id)
-        self._spec = read_create_body(with_uris(with_defaults(job), stored_uris(job)))
+        self._spec = read_create_body(as_run_here(with_uris(with_defaults(job), stored_uris(job))))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
         self._instances: list[dict[str, str]] = []
         measured = [*self._spec.metric_definitions, *progress_definitions(job["AlgorithmSpec"])]
@@ -200,8 +208,9 @@ class JobRun:
             workspace = self._prepare(plans)
         except (PreparationFailed, EnvironmentFailed, ImageFailed, OSError) as error:
             self._recorder.say(f"Preparation failed: {error}")
+            reason = self._reason(error)
             self._discard()
-            return transitions.preparation_failed(str(error), self._reason(error))
+            return transitions.preparation_failed(str(error), reason)
         if workspace is None:
             self._discard()
             return self._requested_outcome()
@@ -227,7 +236,8 @@ class JobRun:
             return error.code
         if isinstance(error, ImageFailed):
             return ReasonCode.IMAGE_FAILED
-        of_requirements = isinstance(error, EnvironmentFailed) and self._spec.requirements
+        asked = self._spec.requirements or (self._files.work.ml / CODE_REQUIREMENTS).exists()
+        of_requirements = isinstance(error, EnvironmentFailed) and asked
         return ReasonCode.REQUIREMENTS_FAILED if of_requirements else ReasonCode.PREPARATION_FAILED
 
     def _prepare(self, plans: Sequence[RunPlan]) -> JobWorkspace | None:
@@ -240,6 +250,8 @@ class JobRun:
         for plan, name in zip(plans, self._names, strict=True):
             for line in launch_lines(plan):
                 self._recorder.write_line(name, line)
+        for line in lines_without_effect(self._context.store.existing(self._id)):
+            self._recorder.say(line)
         runtime, cancelled = self._context.runtime, self._token.event
         job = PreparedJob(plans[0], self._spec.image_uri or "", self._files.work, shown)
         workspace = runtime.prepare(job, self._recorder.say, cancelled)

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
+from airflow_provider_pai.local.jobs.requirement import read_lines, requirement_problem
 from airflow_provider_pai.local.running import processes
-from airflow_provider_pai.local.running.environments import Environments
+from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.output import each_line
-from airflow_provider_pai.local.running.runtime import Identity, ImageFailed, LineSink, PreparedJob
+from airflow_provider_pai.local.running.runtime import CODE_REQUIREMENTS, Identity, ImageFailed, LineSink, PreparedJob
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox, job_view
 from airflow_provider_pai.model.training.container import RunPlan
 
@@ -70,7 +71,7 @@ class ProcessRuntime:
         """Make the job's Python environment. See :meth:`Runtime.prepare`."""
         if not self._image_exists(job.image_uri):
             raise ImageFailed(f"The image {job.image_uri} can't be pulled: there is no such image in PAI's registry")
-        environment = self._environments.ready(job.plan.requirements, say, cancelled)
+        environment = self._environments.ready(_requirements(job, say), say, cancelled)
         if environment is None:
             return None
         self._environments.for_job(environment, job.work.python)
@@ -90,6 +91,24 @@ class ProcessRuntime:
 
     def close(self) -> None:
         """Nothing was held."""
+
+
+def _requirements(job: PreparedJob, say: LineSink) -> list[str]:
+    """Return all that is installed for a job: its own lines, and those of its source code that are not among them.
+
+    Raises:
+        EnvironmentFailed: a line of its source code can't be taken.
+    """
+    lines = list(job.plan.requirements)
+    if job.code_requirements is None:
+        return lines
+    found = read_lines(job.code_requirements.read_text(encoding="utf-8", errors="replace"))
+    for line in found:
+        if problem := requirement_problem(line):
+            raise EnvironmentFailed(f"requirements.txt of the source code: {line!r} {problem}")
+    added = [line for line in dict.fromkeys(found) if line not in lines]
+    say(f"Installing {len(added)} more dependencies from {job.plan.root}/{CODE_REQUIREMENTS}")
+    return [*lines, *added]
 
 
 class ProcessWorkspace:

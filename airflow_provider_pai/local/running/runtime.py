@@ -12,6 +12,8 @@ from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.model.training.container import RunPlan
 
 LineSink = Callable[[str], None]
+CODE_REQUIREMENTS = "usercode/requirements.txt"
+"""Path of the requirement file of a job's source code, below its root."""
 
 Identity = Sequence[int | str]
 """JSON values that find an instance again after a restart of the server; what they mean only its runtime knows."""
@@ -37,6 +39,15 @@ class PreparedJob:
     image_uri: str
     work: WorkFolder
     shown: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def code_requirements(self) -> Path | None:
+        """The ``requirements.txt`` of its source code, which is installed, too; None when there is none.
+
+        The vendor's documents say so; one report of a real run says otherwise.
+        """
+        file = self.work.ml / CODE_REQUIREMENTS
+        return file if file.is_file() and not file.is_symlink() else None
 
 
 class RunningInstance(Protocol):

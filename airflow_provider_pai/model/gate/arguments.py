@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
-from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
-from airflow_provider_pai.model.reading import kind
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import kind
 
 _DIRECTIONS = {"higher": True, "lower": False}
 

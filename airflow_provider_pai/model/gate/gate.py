@@ -52,16 +52,28 @@ class Champion:
     """The model that is served now.
 
     Attributes:
-        service: the service that serves it.
+        service: the service that serves it; empty for a version of the model registry.
         model_uri: where it lies; empty when the service's configuration names no model.
-        version: version of the service.
+        version: version of the service, or name of the version in the model registry.
         metrics: its metrics by name, as far as they are known.
+        model: the registered model whose newest approved version it is; empty for a service's.
     """
 
     service: str
     model_uri: str = ""
-    version: int | None = None
+    version: int | str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"model {self.model}" if self.model else f"service {self.service}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        name = {"model": self.model} if self.model else {"service": self.service}
+        return {**name, "model_uri": self.model_uri or None, "version": self.version}
 
 
 @dataclass(frozen=True)
@@ -131,8 +143,7 @@ class GateVerdict:
             "margin": self.margin,
             "reason": self.reason,
             "values": dict(self.values),
-            "champion": champion
-            and {"service": champion.service, "model_uri": champion.model_uri or None, "version": champion.version},
+            "champion": champion.to_json() if champion else None,
             "champion_values": {name: known[name] for name in self.values if name in known},
         }
 
@@ -205,10 +216,10 @@ def _champion_checks(
 def _notes(champion: Champion | None, rival: Champion | None, missing: Sequence[str]) -> list[str]:
     """Say what could not be compared, and why."""
     if champion is None:
-        return ["nothing is served yet, so there is no champion to compare with"]
+        return ["there is no champion to compare with yet"]
     if rival is None:
-        return [f"this is the model that service {champion.service} serves already"]
+        return [f"this is the champion itself, that of {champion.title}"]
     if not missing:
         return []
     where = rival.model_uri or "its model, which the service's configuration does not name"
-    return [f"{', '.join(missing)} of the champion of service {rival.service} is not known ({where})"]
+    return [f"{', '.join(missing)} of the champion of {rival.title} is not known ({where})"]

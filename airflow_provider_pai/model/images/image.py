@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.tag import Accelerator, split_version, version_key
+from airflow_provider_pai.model.problem import Problem
 
 ImageKind = Literal["training", "inference", "develop"]
 

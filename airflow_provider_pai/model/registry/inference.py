@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.registry.registration import JOB_LABEL
+from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.request import service_body
-from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
+from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
+from airflow_provider_pai.model.training.owner_labels import readable
 
+MODEL_LABEL = "airflow.model"
+MODEL_VERSION_LABEL = "airflow.model_version"
 _OF_THE_SERVICE = ("service_name", "model_uri", "group", "labels")
 INFERENCE_ARGUMENTS = tuple(name for name in SERVICE_ARGUMENTS if name not in _OF_THE_SERVICE)
 """Arguments of a deployment that belong to the model and not to one of its services."""
+_DEFAULTS = {"model_mount_path": MODEL_MOUNT_PATH, "instance_count": 1}
 _METADATA = {"instance": "instance_count", "cpu": "cpu", "gpu": "gpu", "resource": "resource_id"}
 _MB = 1024
 
@@ -106,3 +114,29 @@ def _take_code(rest: dict[str, Any], found: dict[str, Any]) -> None:
     rest.pop("storage")
     if left := [each for each in storage if each is not code]:
         rest["storage"] = left
+
+
+def served_labels(model_name: str, version: ModelVersion) -> dict[str, str]:
+    """Return the labels that tell which version a service serves."""
+    labels = {MODEL_LABEL: model_name, MODEL_VERSION_LABEL: version.name, JOB_LABEL: version.job_id}
+    return {name: readable(value) for name, value in labels.items() if value}
+
+
+def with_registered(
+    arguments: Mapping[str, Any], model_name: str, version: ModelVersion
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a deployment's arguments with those of a registered version as defaults, and the labels that name it.
+
+    Args:
+        arguments: what the author gave, by name; None, and the defaults of the operator, stand for "not given".
+        model_name: the model.
+        version: its version.
+
+    Raises:
+        SpecError: the author gave an address, too.
+    """
+    if arguments.get("model_uri") is not None:
+        raise SpecError([Problem("model", "and model_uri are both given; a version has its own address")])
+    registered = {**deployment_arguments(version.inference_spec), "model_uri": version.uri}
+    given = {name: value for name, value in arguments.items() if value is not None and value != _DEFAULTS.get(name)}
+    return {**arguments, **registered, **given}, served_labels(model_name, version)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.registry.inference import INFERENCE_ARGUMENTS, is_service_json
 from airflow_provider_pai.model.registry.version import (
@@ -111,8 +111,6 @@ def metrics_problems(metrics: Mapping[str, Any]) -> Iterator[Problem]:
 def service_of(inference_spec: Mapping[str, Any]) -> tuple[ServiceSpec, list[Problem]]:
     """Return the service that an inference spec of arguments describes, and what is wrong with it."""
     spec, found = read_service({**inference_spec, **_DUMMY})
-    if spec.source_dir and not spec.source_dir.startswith("oss://"):
-        found.append(Problem("source_dir", "must be an oss:// folder; PAIOSSHook().upload() puts it there"))
     return spec, [Problem("inference_spec", f"[{each.argument!r}] {each.text}") for each in found]
 
 

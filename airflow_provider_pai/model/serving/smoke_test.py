@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300

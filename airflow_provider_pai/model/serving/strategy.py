@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"

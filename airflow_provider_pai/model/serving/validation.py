@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.serving.names import is_service_name
 from airflow_provider_pai.model.serving.spec import (

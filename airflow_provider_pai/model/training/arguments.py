@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pai.errors import Problem, SpecError
+from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.image import ImageQuery
-from airflow_provider_pai.model.reading import Reader, kind
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.training.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
+from airflow_provider_pai.model.values import kind
 
 _IMAGE_TEXTS = ("framework_name", "framework_version", "accelerator_type", "image_scope")
 _IMAGE_MEMBERS = (*_IMAGE_TEXTS, "include_workspace")

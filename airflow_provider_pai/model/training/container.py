@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from airflow_provider_pai.model.masking import MASK, looks_secret
+from airflow_provider_pai.model.masking import MASK, looks_secret, masked_value
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
@@ -102,14 +102,14 @@ def instance_name(job_id: str, rank: int) -> str:
 def launch_lines(plan: RunPlan) -> Iterator[str]:
     """Yield the log lines before the requirements are installed, as PAI's launcher prints them.
 
-    One difference: values of variables whose names look secret are left out.
+    One difference: what is a secret by its name or its shape is left out.
     """
     yield "TrainingJob launch starting"
     secret = set(filter(looks_secret, plan.environment))
     if any(name.startswith("PAI_HPS_") for name in secret):
         secret |= {"PAI_HPS", "PAI_USER_ARGS"}
     for name, value in plan.environment.items():
-        shown = MASK if name in secret else value
+        shown = MASK if name in secret else masked_value(name, value)
         yield from f"{name}={shown}".splitlines()
     if plan.working_dir:
         yield f"Change to Working Directory, {plan.working_dir}"

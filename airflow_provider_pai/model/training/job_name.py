@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 
 MAX_NAME = 256
 """Longest name of a job, in characters [inferred: as of DLC's jobs]."""

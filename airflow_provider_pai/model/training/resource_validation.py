@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.resources import (
     PRICE_LIMIT,
     RESOURCE_TYPES,

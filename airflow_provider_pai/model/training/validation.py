@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.owner_labels import RESERVED_PREFIX
 from airflow_provider_pai.model.training.resource_validation import resource_problems
 from airflow_provider_pai.model.training.resources import JOB_TYPES

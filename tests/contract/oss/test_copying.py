@@ -28,6 +28,21 @@ class TestCopying:
         assert bucket.head_object("k").headers["x-oss-meta-a"] == "new"
         assert read(bucket, "k") == b"content"
 
+    @pytest.mark.parametrize("directive", [{}, {"x-oss-metadata-directive": "COPY"}])
+    def test_copying_onto_itself_without_metadata_keeps_what_the_object_has(self, bucket, directive):
+        kept = {"Content-Type": "text/csv", "x-oss-meta-a": "b", "Cache-Control": "no-cache"}
+        bucket.put_object("k", b"content", headers={**kept, "x-oss-tagging": "a=b"})
+        bucket.copy_object(bucket.bucket_name, "k", "k", headers=directive)
+        found = bucket.head_object("k").headers
+        assert {name: found[name] for name in kept} == kept
+        assert bucket.get_object_tagging("k").tag_set.tagging_rule == {"a": "b"}
+
+    def test_copying_onto_itself_with_replace_and_nothing_removes_what_the_object_had(self, bucket):
+        bucket.put_object("k", b"content", headers={"Content-Type": "text/csv", "x-oss-meta-a": "b"})
+        bucket.copy_object(bucket.bucket_name, "k", "k", headers={"x-oss-metadata-directive": "REPLACE"})
+        found = bucket.head_object("k").headers
+        assert ("x-oss-meta-a" in found, found["Content-Type"]) == (False, "application/octet-stream")
+
     def test_metadata_of_a_copy_is_replaced_when_asked(self, bucket):
         bucket.put_object("k", b"content", headers={"x-oss-meta-a": "old"})
         ignored = {"x-oss-meta-a": "new"}

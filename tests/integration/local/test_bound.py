@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.training import create_training_job
+from airflow_provider_pai.api.training import create_training_job, get_training_job
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
@@ -20,6 +21,7 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.local_runtime import LocalRuntimeHarness
 from tests.support.machine import missing
@@ -114,3 +116,25 @@ def test_an_ordinary_server_reads_no_file_of_its_machine(pai: LocalPAI, uri: str
         client.send(create_training_job(create_body(job(uri), pai.ready.workspace_id)))
     client.close()
     oss.close()
+
+
+def test_a_folder_stands_in_for_a_file_system_that_jobs_read_and_write(tmp_path: Path, data: Path) -> None:
+    with LocalPAI(tmp_path / "home", mounts={"nas://1a2b.cn-hangzhou/": data}) as pai:
+        client, oss = clients(pai)
+        spec = TrainingJobSpec(
+            "cat $PAI_INPUT_DATA/more.csv > $PAI_OUTPUT_MODEL/copy",
+            "ecs.c6.large",
+            image_uri="a/b:1",
+            job_name="job",
+            inputs={"data": "nas://1a2b.cn-hangzhou/deep/"},
+            outputs={"model": "nas://1a2b.cn-hangzhou/made/"},
+        )
+        job_id = client.send(create_training_job(create_body(spec, pai.ready.workspace_id)))
+        deadline = time.monotonic() + 60
+        while (found := client.send(get_training_job(job_id))).status not in TERMINAL_STATUSES:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (found.status, found.outputs) == ("Succeed", {"model": "nas://1a2b.cn-hangzhou/made/"})
+        client.close()
+        oss.close()
+    assert (data / "made" / "copy").read_text() == "3,4\n"

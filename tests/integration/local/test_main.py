@@ -32,6 +32,7 @@ MEMBERS = {
     "region_id",
     "workspace_id",
     "bucket",
+    "admin_token",
     "airflow_conn_uri",
 }
 
@@ -74,11 +75,15 @@ def ready_line(process: Process) -> dict[str, Any]:
     return dict(json.loads(process.stdout.readline()))
 
 
+def admin(ready: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {ready['admin_token']}"}
+
+
 def test_serve_prints_one_line_of_json_when_it_answers(serve: Start) -> None:
     process = serve("--sandbox", "none")
     ready = ready_line(process)
     assert ready.keys() == MEMBERS
-    health = requests.get(ready["api"] + "/_local/health", timeout=5).json()
+    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=5).json()
     assert health["mode"] == "plain"
     process.send_signal(signal.SIGTERM)
     rest, log = process.communicate(timeout=PATIENCE)
@@ -89,7 +94,7 @@ def test_serve_prints_one_line_of_json_when_it_answers(serve: Start) -> None:
 
 def test_the_quota_of_a_server_is_chosen(serve: Start) -> None:
     ready = ready_line(serve("--sandbox", "none", "--quota", "2,0,4"))
-    health = requests.get(ready["api"] + "/_local/health", timeout=5).json()
+    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=5).json()
     assert health["quota"] == "quotalocalpai01: 2 CPU, 0 GPU, 4 GiB of memory"
 
 
@@ -123,9 +128,11 @@ def test_a_second_serve_is_refused_and_status_and_reset_reach_the_first(
     shown = capsys.readouterr().out
     assert shown.startswith(f"running: PAI at {ready['api']}, OSS at {ready['oss']}")
     assert ready["access_key_secret"] not in shown
-    requests.post(ready["api"] + "/_local/faults", json={"operation": "*", "kind": "html"}, timeout=5)
+    requests.post(
+        ready["api"] + "/_local/faults", json={"operation": "*", "kind": "html"}, headers=admin(ready), timeout=5
+    )
     assert main(["reset", "--home", str(home)]) == 0
-    assert requests.get(ready["api"] + "/_local/faults", timeout=5).json()["faults"] == []
+    assert requests.get(ready["api"] + "/_local/faults", headers=admin(ready), timeout=5).json()["faults"] == []
 
 
 def test_a_killed_server_is_not_running(serve: Start, home: Path) -> None:

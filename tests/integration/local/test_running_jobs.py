@@ -23,6 +23,7 @@ from airflow_provider_pai.local.running.job_run import CancellationToken, JobRun
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.process import ProcessRuntime
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
+from airflow_provider_pai.model.training.resources import UserVpcConfig
 from airflow_provider_pai.model.training.spec import MetricDefinition
 from airflow_provider_pai.model.training.status import JobStatus
 from tests.support.local_runtime import LocalRuntimeHarness, now, wait_until
@@ -479,6 +480,45 @@ def test_requirements_are_installed_once_for_one_content(harness: LocalRuntimeHa
     assert "ModuleNotFoundError" in "\n".join(harness.log(harness.run("python -c 'import tiny_requirement'")))
 
 
+@pytest.mark.parametrize("archive", [True, False])
+def test_requirements_of_the_source_code_are_installed(
+    build: Callable[..., LocalRuntimeHarness], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bool
+) -> None:
+    for name in ("of_the_code", "of_the_job"):
+        wheel(tmp_path, name)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    harness = build(Mode.PLAIN)
+    content = b"# both\nof_the_code==1.0\nof_the_job==1.0\n"
+    harness.put("code/requirements.txt", content)
+    if archive:
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            member = tarfile.TarInfo("requirements.txt")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+        harness.put("code/source.tar.gz", packed.getvalue())
+    job = harness.run(
+        "python -c 'import of_the_code, of_the_job; print(of_the_code.VALUE)'",
+        code="code/source.tar.gz" if archive else "code/",
+        requirements=("of_the_job==1.0",),
+    )
+    assert harness.printed(job) == ["42"]
+    assert any(line.startswith("Installing 1 more dependencies from /") for line in harness.log(job))
+
+
+@pytest.mark.parametrize("line", ["-r /etc/passwd", "./here", "--index-url http://other/", "absent_anywhere==9"])
+def test_a_line_of_the_source_code_that_can_not_be_taken_fails_the_preparation_and_is_named(
+    build: Callable[..., LocalRuntimeHarness], monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    harness = build(Mode.PLAIN)
+    harness.put("code/requirements.txt", line)
+    job = harness.run("true", code="code/")
+    assert (job["Status"], job["ReasonCode"]) == ("InitializeFailed", "RequirementsFailed")
+    assert line.split("=")[0] in job["ReasonMessage"]
+
+
 def test_requirements_that_can_not_be_installed_fail_the_preparation(
     harness: LocalRuntimeHarness, tmp_path: Path
 ) -> None:
@@ -545,6 +585,42 @@ def test_metrics_are_not_read_from_the_launchers_lines(harness: LocalRuntimeHarn
     job = harness.run("true", environments={"SEED": "7"}, metric_definitions=(definition,))
     assert "SEED=7" in harness.log(job)
     assert harness.store.files(job["TrainingJobId"]).metrics.all() == []
+
+
+def test_the_log_names_what_is_taken_without_effect(harness: LocalRuntimeHarness) -> None:
+    job = harness.run("true", user_vpc_config=UserVpcConfig("vpc-1", "sg-1"))
+    assert "UserVpc is taken without effect: this machine has no VPC: jobs use its network" in harness.log(job)
+
+
+def test_links_and_pipes_in_outputs_are_told_in_the_log(harness: LocalRuntimeHarness) -> None:
+    job = harness.run(
+        """
+        cd $PAI_OUTPUT_CHECKPOINTS && mkdir ck-5 && echo 5 > ck-5/w && ln -s ck-5 last
+        ln -s ${PAI_OUTPUT_CHECKPOINTS}ck-5/w best && mkfifo pipe && ln -s /etc/passwd out && echo z > z
+        """,
+        outputs={"checkpoints": "oss://bkt/ck/"},
+    )
+    assert job["Status"] == "Succeed", harness.log(job)
+    keys = [stored.key for stored in harness.objects.list_objects("bkt", "ck/").objects]
+    assert keys == ["ck/best", "ck/ck-5/w", "ck/last/w", "ck/z"]
+    told = [line for line in harness.log(job) if "is not stored" in line]
+    why = "it is a link that leads out of the channel's folder, or to itself"
+    assert told[0] == f"Output channel checkpoints: out is not stored: {why}"
+    assert told[1:] == ["Output channel checkpoints: pipe is not stored: it is a pipe"]
+
+
+def test_progress_bars_leave_their_last_state_and_their_metrics(harness: LocalRuntimeHarness) -> None:
+    job = harness.run(
+        r"""
+        i=0; while [ $i -lt 3000 ]; do i=$((i+1)); printf '\r%d/3000 loss=%d.5' $i $((3000-i)); done; echo
+        echo done
+        """,
+        metric_definitions=(MetricDefinition("loss", r"loss=([0-9.]+)"),),
+    )
+    printed = harness.printed(job)
+    assert printed[-2:] == ["3000/3000 loss=0.5", "done"]
+    assert len(printed) < 100
+    assert harness.store.files(job["TrainingJobId"]).metrics.latest()[0]["Value"] == 0.5
 
 
 def test_strange_output_becomes_lines(harness: LocalRuntimeHarness) -> None:

@@ -70,7 +70,7 @@ def wait(client: PAIClient, job_id: str, *statuses: str) -> JobSnapshot:
 
 
 def control(ready: ServerInfo, method: str, path: str, body: Any = None) -> requests.Response:
-    return requests.request(method, f"{ready.api}/_local/{path}", json=body, timeout=10)
+    return requests.request(method, f"{ready.api}/_local/{path}", json=body, headers=ready.admin_headers, timeout=10)
 
 
 def server_at(home: Path, **options: Any) -> LocalPAI:
@@ -237,7 +237,7 @@ def test_the_connection_uri_is_what_airflow_reads(server: LocalPAI) -> None:
 
 def test_the_connection_uri_takes_any_secret() -> None:
     secret = "a/b:c@d?e#f%20+ é"
-    ready = ServerInfo("http://127.0.0.1:1", "http://127.0.0.1:2", "id", secret, "cn-hangzhou", "1", "b")
+    ready = ServerInfo("http://127.0.0.1:1", "http://127.0.0.1:2", "id", secret, "cn-hangzhou", "1", "b", "token")
     assert Connection.from_uri(ready.airflow_conn_uri, "x").password == secret
 
 
@@ -354,7 +354,7 @@ def test_a_short_answer_is_sent_in_one_go(local_pai: LocalPAI) -> None:
     with closing(connection):
         for _ in range(60):
             begun = time.perf_counter()
-            connection.request("GET", "/_local/health")
+            connection.request("GET", "/_local/health", headers=local_pai.ready.admin_headers)
             connection.getresponse().read()
             taken.append(time.perf_counter() - begun)
     assert min(taken[-20:]) < 0.03

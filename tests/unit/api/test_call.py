@@ -17,12 +17,12 @@ from airflow_provider_pai.errors import (
     ConflictError,
     NotFoundError,
     PAIError,
-    Problem,
     ProtocolError,
     ServerError,
     SpecError,
     ThrottledError,
 )
+from airflow_provider_pai.model.problem import Problem
 
 CALL = Call(PAI_STUDIO, "GetTrainingJob", "GET", "/x", lambda body: body["TrainingJobId"])
 SECRET = "FAKE-STS-TOKEN"

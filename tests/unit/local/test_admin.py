@@ -15,6 +15,7 @@ from airflow_provider_pai.local.http.faults import Fault, FaultKind, Faults
 from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.model.training.status import JobStatus
 
+TOKEN = "the-token"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -25,7 +26,7 @@ class Server:
         self.clock = Clock(lambda: NOW)
         self.faults = Faults()
         self.done: list[tuple[Any, ...]] = []
-        self._app = Starlette(routes=[admin_route(Controls(self.clock, self.faults, *self._acts()))])
+        self._app = Starlette(routes=[admin_route(Controls(self.clock, self.faults, *self._acts()), TOKEN)])
 
     def _acts(self) -> tuple[Any, ...]:
         def move(job_id: str, status: JobStatus, code: str, message: str) -> None:
@@ -49,11 +50,13 @@ class Server:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         client: str = "127.0.0.1",
+        content: str | None = None,
     ) -> httpx.Response:
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app=self._app, client=(client, 12345))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
-                return await http.request(method, f"/_local/{path}", json=body, headers=headers)
+                shown = {"Authorization": f"Bearer {TOKEN}", **(headers or {})}
+                return await http.request(method, f"/_local/{path}", json=body, content=content, headers=shown)
 
         return asyncio.run(send())
 
@@ -61,6 +64,18 @@ class Server:
 @pytest.fixture
 def server() -> Server:
     return Server()
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer other", "the-token", "Basic the-token", "Bearer the-token2"])
+@pytest.mark.parametrize(("method", "path"), [("GET", "health"), ("POST", "reset"), ("GET", "jobs"), ("GET", "none")])
+def test_nothing_is_answered_or_done_without_the_token(server: Server, shown: str, method: str, path: str) -> None:
+    answer = server.ask(method, path, headers={"Authorization": shown})
+    assert (answer.status_code, answer.json()["Code"], server.done) == (401, "Unauthorized", [])
+
+
+@pytest.mark.parametrize("content", ["[" * 50_000, "9" * 5000, '{"seconds": 1e999}', '{"seconds": NaN}', "{" * 101])
+def test_a_body_of_any_depth_is_refused_and_no_failure(server: Server, content: str) -> None:
+    assert server.ask("POST", "list-lag", content=content).status_code == 400
 
 
 def test_health_is_answered_without_a_signature(server: Server) -> None:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
+from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 
@@ -20,12 +23,13 @@ def dataset_uri(dataset_id: str, version: str) -> str:
     return DATASETS[dataset_id]
 
 
+EXPERIMENT = {"Name": "known", "ArtifactUri": "oss://bkt/exp/", "TensorboardLogUri": "oss://bkt/exp/tensorboard/"}
 CHECKS = CreateJobValidator(
     ecs_spec_known={"ecs.c6.large"}.__contains__,
     bucket_exists={"bkt"}.__contains__,
     workspace_exists={"12345"}.__contains__,
     image_known={"Odd Name From The Catalog"}.__contains__,
-    resolver=ReferenceResolver(dataset_uri, {"exp-known": {"Name": "known"}}.get, Quota("quota1")),
+    resolver=ReferenceResolver(dataset_uri, {"exp-known": EXPERIMENT}.get, Quota("quota1")),
 )
 SHARE: dict[str, Any] = {"ResourceId": "quota1", "InstanceCount": 1, "InstanceSpec": {"CPU": "0.5", "Memory": "8"}}
 PRICE: dict[str, Any] = {"SpotStrategy": "SpotWithPriceLimit", "SpotDiscountLimit": 0.5}
@@ -191,11 +195,8 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"PythonRequirements": ["a\x0c-r b"]}, "not one line"),
         ({"PythonRequirements": ["./evil"]}, "'./evil' is no name in an index"),
         ({"Scheduler": {"MaxRunningTimeInSeconds": -1}}, "can't be negative"),
-        ({"UserVpc": {"VpcId": "vpc-1"}}, "local PAI has no VPCs"),
-        ({"RoleArn": "acs:ram::1:role/x"}, "RoleArn is not supported"),
         ({"AlgorithmName": "x", "AlgorithmSpec": ABSENT}, "no registered algorithms"),
         ({"ExperimentConfig": {"ExperimentId": "e"}}, "there is no experiment e"),
-        ({"Settings": {"EnableRDMA": True}}, "Settings is not supported"),
         ({"WorkspaceId": "9"}, "no workspace 9"),
         ({"Scheduler": {"MaxRunningTimeInMinutes": 5, "MaxRunningTimeInSeconds": 301}}, "contradict each other"),
         ({"TrainingJobName": "x" * 257}, "at most 256 printable characters"),
@@ -209,7 +210,6 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"AlgorithmSpec.SupportsDistributedTraining": False, "ComputeResource.EcsCount": 2}, "is false"),
         ({"AlgorithmSpec.SupportedInstanceTypes": ["ecs.g6.large"]}, "SupportedInstanceTypes are ecs.g6.large"),
         ({"AlgorithmSpec.CodeDir.LocationType": "FTP"}, "must be OSS or NAS, not 'FTP'"),
-        ({"AlgorithmSpec.ResourceRequirements": [{"Key": "GPU"}]}, "does not choose machines"),
         ({"AlgorithmSpec.OutputChannels": [{"Name": "logs", "Required": True}]}, "OutputChannels logs is required"),
         ({"AlgorithmSpec.InputChannels": [{"Required": True}]}, "InputChannels: Name is required"),
         (
@@ -246,12 +246,8 @@ def test_required_members_are_asked_for_by_name(path: str) -> None:
         ({"ComputeResource.SpotSpec": PRICE, "ComputeResource.UseSpotInstance": False}, "contradict each other"),
         ({"ResourceType": "Lingjun"}, "local PAI has no Lingjun resources"),
         ({"ResourceType": "lingjun"}, "ResourceType is invalid"),
-        ({"InputChannels": [{"Name": "a", "InputUri": "oss://bkt/x", "Options": '{"a":1}'}]}, "no mount options"),
-        ({"InputChannels": [{"Name": "a", "InputUri": "oss://bkt/x", "RoleArn": "acs:ram::1:role/x"}]}, "no RAM roles"),
         ({"OutputChannels": [{"Name": "a", "DatasetId": "d-file"}]}, "dataset d-file is a file"),
         ({"InputChannels": [{"Name": "a", "DatasetId": "d-lost"}]}, "there is no bucket lost"),
-        ({"CredentialConfig": {"EnableCredentialInject": True}}, "injects no credentials"),
-        ({"AssignNodeSpec": {"NodeNames": "a"}}, "no nodes to choose from"),
     ],
 )
 def test_bad_bodies_are_refused_with_the_members_name(changes: Mapping[str, Any], said: str) -> None:
@@ -311,3 +307,35 @@ def test_requirements_of_an_index_or_a_server_are_taken(line: str) -> None:
 def test_only_an_object_is_a_body(value: object) -> None:
     with pytest.raises(ErrorResponse, match="The body must be an object"):
         CHECKS.validate(value)
+
+
+def test_outputs_without_a_place_go_below_that_of_the_experiment() -> None:
+    job = body({"ExperimentConfig": {"ExperimentId": "exp-known"}, "OutputChannels": [{"Name": "model"}]})
+    complete = CHECKS.resolver.complete(CHECKS.validate(job), "train1")
+    assert complete["OutputChannels"] == [{"Name": "model", "OutputUri": "oss://bkt/exp/train1/model/"}]
+    with pytest.raises(ErrorResponse, match="OutputChannels model: OutputUri is required"):
+        CHECKS.validate(body({"OutputChannels": [{"Name": "model"}]}))
+
+
+def test_a_file_system_that_a_folder_stands_in_for_is_a_place_of_data(tmp_path: Path) -> None:
+    systems = FileSystems.of({"nas://1a2b.cn-hangzhou/data": tmp_path, "nas://1a2b.cn-hangzhou/data/deep/": tmp_path})
+    checks = replace(CHECKS, resolver=replace(CHECKS.resolver, file_systems=systems), bucket_exists=lambda _: True)
+    channels = {
+        "InputChannels": [{"Name": "train", "InputUri": "nas://1a2b.cn-hangzhou/data/deep/x/"}],
+        "OutputChannels": [{"Name": "model", "OutputUri": "nas://1a2b.cn-hangzhou/data/out/"}],
+    }
+    assert checks.resolver.channel_uris(checks.validate(body(channels))) == {
+        "InputChannels": {"train": "oss://mounted-file-system-1/x/"},
+        "OutputChannels": {"model": "oss://mounted-file-system-0/out/"},
+    }
+    for uri in ("nas://1a2b.cn-hangzhou/other/", "nas://1a2b.cn-hangzhou/data/../x/"):
+        with pytest.raises(ErrorResponse, match="pai-local serve --mount"):
+            checks.validate(body({"InputChannels": [{"Name": "train", "InputUri": uri}]}))
+
+
+@pytest.mark.parametrize("uri", ["oss://bkt/", "d-abc", "nas:/x", ""])
+def test_only_file_systems_can_be_stood_in_for(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(ValueError, match="no URI of a NAS or CPFS file system"):
+        FileSystems.of({uri: tmp_path})
+    with pytest.raises(ValueError, match="is none"):
+        FileSystems.of({"nas://x.y/": tmp_path / "absent"})

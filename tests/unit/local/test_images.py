@@ -104,7 +104,6 @@ def test_some_rows_name_no_framework_version_as_in_the_cloud() -> None:
         "pytorch-training:cuda11.3.1-cudnn8-devel-ubuntu20.04-py38-0625",
         "easyrec:py36-tf1.15-0.7.4",
         "python-inference:py39-ubuntu2004",
-        "tensorflow-inference:2.3-py36-ubuntu18.04",
         "vllm:0.14.0-gpu",
     }
 
@@ -141,7 +140,10 @@ def test_all_labels_must_match(server: Server) -> None:
 
 
 def test_a_star_matches_any_value_of_a_label(server: Server) -> None:
-    assert server.names(Labels="system.framework.XGBoost=*") == ["xgboost-training:1.6.0-cpu-py36-ubuntu18.04"]
+    assert server.names(Labels="system.framework.XGBoost=*") == [
+        "xgboost-training:1.6.0-cpu-py36-ubuntu18.04",
+        "xgboost-inference:1.7.1-py38-cpu-ubuntu20.04",
+    ]
 
 
 @pytest.mark.parametrize("verbose", ["false", "False", ""])
@@ -153,7 +155,7 @@ def test_labels_are_shown_only_when_asked_for(server: Server, verbose: str) -> N
 
 def test_names_match_in_part_and_without_case_unless_asked_otherwise(server: Server) -> None:
     name = "xgboost-training:1.6.0-cpu-py36-ubuntu18.04"
-    assert server.names(Name="XGBoost") == [name]
+    assert server.names(Name="XGBoost-Train") == [name]
     for options in ("ExactMatchName", '{"ExactMatchName": true}'):
         assert server.names(Name="xgboost", Options=options) == []
         assert server.names(Name=name, Options=options) == [name]
@@ -356,3 +358,15 @@ def test_added_images_are_kept_after_each_change_and_come_back() -> None:
     assert "my-image" in again.names()
     again.ask("DELETE", f"{LIST}/{image_id}")
     assert kept[-1] == []
+
+
+@pytest.mark.parametrize("name", ["TensorFlow", "XGBoost", "HuggingFace", "ModelScope", "PyTorch"])
+def test_each_framework_has_inference_images_with_chip_labels(server: Server, name: str) -> None:
+    chips = {
+        label["Value"]
+        for row in server.get(Verbose="true", PageSize="100")["Images"]
+        if row["Name"].startswith(f"{name.lower()}-inference:")
+        for label in row["Labels"]
+        if label["Key"] == "system.chipType"
+    }
+    assert chips == ({"CPU"} if name == "XGBoost" else {"CPU", "GPU"})

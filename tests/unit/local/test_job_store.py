@@ -138,7 +138,7 @@ def test_a_reader_keeps_what_it_got(store: JobStore) -> None:
 
 def test_deleted_jobs_leave_nothing(store: JobStore, tmp_path: Path) -> None:
     job_id = create(store)
-    store.files(job_id).log.append("x")
+    store.files(job_id).log.append("x", datetime.now(UTC))
     store.delete(job_id)
     assert store.get(job_id) is None
     assert not (tmp_path / "jobs" / job_id).exists()

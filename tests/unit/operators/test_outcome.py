@@ -13,12 +13,12 @@ from airflow_provider_pai.errors import (
     JobFailedError,
     NotFoundError,
     PAIError,
-    Problem,
     ServerError,
     SpecError,
     ThrottledError,
     TransportError,
 )
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import FailureKind, Retry

@@ -31,8 +31,8 @@ def unpacked(folder: Path) -> dict[str, str]:
     """Text of each packed file by its name."""
     with opened(folder) as files:
         members = files.getmembers()
-        assert all(member.isreg() for member in members)
-        return {member.name: read(files, member) for member in members}
+        assert all(member.isreg() or member.isdir() for member in members)
+        return {member.name: read(files, member) for member in members if member.isreg()}
 
 
 def read(files: tarfile.TarFile, member: tarfile.TarInfo) -> str:
@@ -114,12 +114,6 @@ def test_hidden_files_are_source_code(folder: Path) -> None:
     write(folder / ".config" / "model.yaml")
     write(folder / ".netrc.example")
     assert {".config/model.yaml", ".netrc.example"} <= set(unpacked(folder))
-
-
-def test_empty_folders_change_nothing(folder: Path) -> None:
-    before = archive(folder)
-    (folder / "empty" / "deeper").mkdir(parents=True)
-    assert archive(folder) == before
 
 
 @pytest.mark.parametrize("name", ["ü b.txt", "训练.py", "a" * 150 + ".py", "x'y\"z$.py", "new\nline.py"])
@@ -342,3 +336,29 @@ def test_reading_ends_when_nobody_needs_it(folder: Path) -> None:
 
     with pytest.raises(PAIError, match="enough"):
         read_source(str(folder), check)
+
+
+def test_an_empty_folder_is_kept(folder: Path) -> None:
+    (folder / "cache" / "deep").mkdir(parents=True)
+    (folder / "logs").mkdir()
+    (folder / "logs" / "old.log").write_text("x")
+    (folder / "__pycache__").mkdir()
+    (folder / ".paiignore").write_text("*.log\n")
+    with read_source(str(folder)).packed() as (content, _), tarfile.open(fileobj=content, mode="r:gz") as files:
+        made = [member.name for member in files.getmembers() if member.isdir()]
+    assert made == ["cache/deep", "logs"]
+
+
+def test_an_empty_folder_more_is_another_archive(folder: Path) -> None:
+    before = read_source(str(folder)).digest
+    (folder / "checkpoints").mkdir()
+    assert read_source(str(folder)).digest != before
+
+
+@pytest.mark.parametrize("name", ["code.tar.gz", "code.TGZ", "code.zip", "code.tar"])
+def test_an_archive_is_refused_with_advice(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    (problem,) = source_problems(str(tmp_path / name))
+    assert problem.argument == "source_dir"
+    assert "is an archive" in str(problem)
+    assert "give the folder, or upload it and give its oss:// URI" in str(problem)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from datetime import timedelta
 
 import pytest
@@ -10,15 +9,16 @@ from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS
 from airflow_provider_pai.client.polling.rate_limit import MOST_SAVED, RateLimiter
 from airflow_provider_pai.errors import PAIError
 from tests.support.many_jobs import BEGIN, ManyJobs
-from tests.support.subscriptions import looks, run, statuses, told, until, watching
+from tests.support.subscriptions import statuses, subscribed, updates, wait_for_lists, wait_until
+from tests.support.virtual_time import run
 
 
 @pytest.mark.parametrize("jobs", [SINGLE_LOOKS + 1, 1_000, 10_000])
 def test_a_round_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
-        async with watching(cloud, 0.5):
-            await looks(cloud, 2)
+        async with subscribed(cloud, 0.5):
+            await wait_for_lists(cloud, 2)
         assert cloud.pages[:2] == [-(-jobs // 100)] * 2
         assert cloud.got == []
 
@@ -28,11 +28,11 @@ def test_a_round_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
 def test_a_job_without_news_is_passed_on_once_whatever_the_number_of_looks() -> None:
     async def work() -> None:
         cloud = ManyJobs(50)
-        async with watching(cloud, 0.2) as (_, watches):
-            await looks(cloud, 4)
+        async with subscribed(cloud, 0.2) as (_, subscriptions):
+            await wait_for_lists(cloud, 4)
             cloud.jobs["train7"] = "Succeed"
-            await looks(cloud, 6)
-        for each in watches:
+            await wait_for_lists(cloud, 6)
+        for each in subscriptions:
             assert statuses(each) == (["Running", "Succeed"] if each.job_id == "train7" else ["Running"])
 
     run(work())
@@ -41,16 +41,16 @@ def test_a_job_without_news_is_passed_on_once_whatever_the_number_of_looks() -> 
 def test_a_thousand_jobs_that_end_at_once_are_all_seen_in_one_list() -> None:
     async def work() -> None:
         cloud = ManyJobs(1000)
-        async with watching(cloud, 0.5) as (_, watches):
-            await looks(cloud, 1)
+        async with subscribed(cloud, 0.5) as (_, subscriptions):
+            await wait_for_lists(cloud, 1)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
-            await until(lambda: all(each.ended for each in watches))
+            await wait_until(lambda: all(each.ended for each in subscriptions))
             lists = len(cloud.pages)
             await asyncio.sleep(1.0)
             # Nobody waits for a job that has ended.
             assert len(cloud.pages) == lists <= 3
         assert cloud.got == []
-        assert all(statuses(each)[-1] == "Succeed" for each in watches)
+        assert all(statuses(each)[-1] == "Succeed" for each in subscriptions)
 
     run(work())
 
@@ -60,13 +60,13 @@ def test_the_last_of_many_are_all_asked_for_where_that_is_cheaper_than_the_list(
         cloud, broke = ManyJobs(2000), RateLimiter(lambda: 0.0)
         for _ in range(2 * MOST_SAVED):
             broke.take()
-        async with watching(cloud, 1.0, limiter=broke) as (_, watches):
-            await until(lambda: all(each.job for each in watches))
+        async with subscribed(cloud, 1.0, limiter=broke) as (_, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions))
             last = list(cloud.jobs)[:1900:130]
             cloud.jobs |= {job_id: "Succeed" for job_id in cloud.jobs if job_id not in last}
-            await until(lambda: sum(not each.ended for each in watches) == len(last))
+            await wait_until(lambda: sum(not each.ended for each in subscriptions) == len(last))
             lists = len(cloud.pages)
-            await looks(cloud, lists + 1)
+            await wait_for_lists(cloud, lists + 1)
             assert cloud.pages[lists] <= 1 + 4
             assert set(cloud.got[: cloud.got_before[lists + 1]]) == set(last)
 
@@ -76,8 +76,8 @@ def test_the_last_of_many_are_all_asked_for_where_that_is_cheaper_than_the_list(
 def test_few_jobs_are_asked_for_one_by_one() -> None:
     async def work() -> None:
         cloud = ManyJobs(SINGLE_LOOKS)
-        async with watching(cloud, 0.2):
-            await until(lambda: len(cloud.got) >= 3 * SINGLE_LOOKS)
+        async with subscribed(cloud, 0.2):
+            await wait_until(lambda: len(cloud.got) >= 3 * SINGLE_LOOKS)
         assert "ListTrainingJobs" not in cloud.calls
 
     run(work())
@@ -96,8 +96,8 @@ def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed(
 ) -> None:
     async def work() -> None:
         cloud = ManyJobs(20, labels={"airflow.deployment": "here"})
-        async with watching(cloud, 0.2, now=BEGIN + age):
-            await looks(cloud, 2)
+        async with subscribed(cloud, 0.2, now=BEGIN + age):
+            await wait_for_lists(cloud, 2)
         first, second, *_ = cloud.queries
         assert (first["StartTime"], first.get("Labels"), first.get("EndTime")) == (begin, None, None)
         assert (second["StartTime"], second.get("EndTime")) == ("2026-11-23T23:55:00Z", end)
@@ -110,8 +110,8 @@ def test_jobs_that_no_list_shows_are_each_looked_at_in_turn_and_not_all_at_once(
     async def work() -> None:
         cloud = ManyJobs(600)
         cloud.hidden = set(list(cloud.jobs)[::2])
-        async with watching(cloud, 0.3) as (_, watches):
-            await until(lambda: all(each.job for each in watches))
+        async with subscribed(cloud, 0.3) as (_, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions))
         assert cloud.got_before[1] <= MOST_SAVED
         assert len(set(cloud.got)) == len(cloud.hidden)
         # Nobody has a second turn before all have had their first.
@@ -122,15 +122,14 @@ def test_jobs_that_no_list_shows_are_each_looked_at_in_turn_and_not_all_at_once(
 
 def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
     async def work() -> None:
-        cloud, going_on = ManyJobs(20), threading.Event()
-        cloud.trouble = lambda _: going_on.wait(10) and None
-        async with watching(cloud, 30.0) as (subscriptions, _):
-            await until(lambda: cloud.calls)
+        cloud = ManyJobs(20)
+        async with subscribed(cloud, 30.0, latency=5.0) as (many, _):
+            # Its calls are under way.
+            await asyncio.sleep(3.0)
             cloud.created |= {"late": cloud.created["train0"]}
             cloud.jobs["late"] = "Running"
-            late = subscriptions.add("late")
-            going_on.set()
-            await until(lambda: late.job)
+            late = many.add("late")
+            await wait_until(lambda: late.job)
             assert statuses(late) == ["Running"]
 
     run(work())
@@ -138,15 +137,14 @@ def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
 
 def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_others_all() -> None:
     async def work() -> None:
-        cloud, going_on = ManyJobs(20), threading.Event()
-        cloud.trouble = lambda _: going_on.wait(10) and None
-        async with watching(cloud, 30.0) as (subscriptions, watches):
-            await until(lambda: cloud.calls)
-            gone, *others = watches
-            assert not subscriptions.poller.remove(gone)
-            going_on.set()
-            await until(lambda: all(each.job for each in others))
-        assert told(gone) == []
+        cloud = ManyJobs(20)
+        async with subscribed(cloud, 30.0, latency=5.0) as (many, subscriptions):
+            # Its calls are under way.
+            await asyncio.sleep(3.0)
+            gone, *others = subscriptions
+            assert not many.poller.remove(gone)
+            await wait_until(lambda: all(each.job for each in others))
+        assert updates(gone) == []
 
     run(work())
 
@@ -154,25 +152,24 @@ def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_othe
 @pytest.mark.parametrize("jobs", [1, 20])
 def test_a_poller_that_is_closed_while_a_round_is_under_way_leaves_nothing_behind(jobs: int) -> None:
     async def work() -> None:
-        cloud, going_on = ManyJobs(jobs), threading.Event()
-        cloud.trouble = lambda _: going_on.wait(10) and None
-        async with watching(cloud, 30.0) as (subscriptions, watches):
-            await until(lambda: cloud.calls)
-            assert [subscriptions.poller.remove(each) for each in watches] == [False] * (jobs - 1) + [True]
-        going_on.set()
+        cloud = ManyJobs(jobs)
+        async with subscribed(cloud, 30.0, latency=5.0) as (many, subscriptions):
+            # Its calls are under way.
+            await asyncio.sleep(3.0)
+            assert [many.poller.remove(each) for each in subscriptions] == [False] * (jobs - 1) + [True]
         assert cloud.closed
 
     run(work())
 
 
-def test_two_watches_of_one_job_both_hear_of_its_end() -> None:
+def test_two_subscriptions_of_one_job_both_hear_of_its_end() -> None:
     async def work() -> None:
         cloud = ManyJobs(1)
-        async with watching(cloud, 0.2) as (subscriptions, [first]):
-            second = subscriptions.add("train0")
-            await until(lambda: first.job and second.job)
+        async with subscribed(cloud, 0.2) as (many, [first]):
+            second = many.add("train0")
+            await wait_until(lambda: first.job and second.job)
             cloud.jobs["train0"] = "Failed"
-            await until(lambda: first.ended and second.ended)
+            await wait_until(lambda: first.ended and second.ended)
             assert statuses(first)[-1] == statuses(second)[-1] == "Failed"
 
     run(work())
@@ -181,14 +178,14 @@ def test_two_watches_of_one_job_both_hear_of_its_end() -> None:
 def test_nobody_waits_for_a_poller_that_was_cancelled() -> None:
     async def work() -> None:
         cloud = ManyJobs(20)
-        async with watching(cloud, 0.2) as (subscriptions, watches):
-            await looks(cloud, 1)
+        async with subscribed(cloud, 0.2) as (many, subscriptions):
+            await wait_for_lists(cloud, 1)
             (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
             task.cancel()
-            await until(lambda: all(each.ended for each in watches))
-            assert all(isinstance(told(each)[-1], PAIError) for each in watches)
+            await wait_until(lambda: all(each.ended for each in subscriptions))
+            assert all(isinstance(updates(each)[-1], PAIError) for each in subscriptions)
             # Who comes later is looked after all the same.
-            late = subscriptions.add("train3")
-            await until(lambda: late.job)
+            late = many.add("train3")
+            await wait_until(lambda: late.job)
 
     run(work())

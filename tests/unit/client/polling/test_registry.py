@@ -29,12 +29,12 @@ def handed_on(server: LogServer, delay: float) -> list[JobUpdate]:
     server.status = "Succeed"
     job = server.got()
     log = TaskLog(LogReader(server, JOB, print), Checkpoint(), delay)
-    watched = Subscription(JOB, 10.0, OutagePolicy(print), log)
-    watched.queue.put_nowait(JobUpdate(job, tuple(log.changes(job)), log.cursor))
+    subscription = Subscription(JOB, 10.0, OutagePolicy(print), log)
+    subscription.updates.put_nowait(JobUpdate(job, tuple(log.changes(job)), log.cursor))
 
     async def collected() -> list[JobUpdate]:
         poller = StatusPoller(cast("PAIClient", server))
-        found = [progress async for progress in until_end(poller, watched)]
+        found = [progress async for progress in until_end(poller, subscription)]
         await poller.close()
         return found
 

@@ -100,7 +100,7 @@ def test_every_failure_is_in_the_reason() -> None:
 
 
 def test_it_says_that_there_is_no_champion() -> None:
-    assert "nothing is served yet" in judge(METRICS, [Bar("accuracy", 0.9)], [BETTER]).reason
+    assert "no champion to compare with yet" in judge(METRICS, [Bar("accuracy", 0.9)], [BETTER]).reason
 
 
 def test_it_says_what_is_not_known_of_the_champion() -> None:
@@ -112,7 +112,7 @@ def test_it_says_what_is_not_known_of_the_champion() -> None:
 def test_the_model_that_is_served_already_is_not_held_against_itself() -> None:
     served = champion(accuracy=0.95)
     verdict = judge(METRICS, comparisons=[BETTER], champion=served, model_uri=served.model_uri)
-    assert (verdict.passed, verdict.reason) == (True, "this is the model that service svc serves already")
+    assert (verdict.passed, verdict.reason) == (True, "this is the champion itself, that of service svc")
 
 
 def test_the_result_tells_values_of_both_models() -> None:

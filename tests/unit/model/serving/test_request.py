@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pai.errors import Problem
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.request import merged, service_body
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import model_uri

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.errors import Problem
 from airflow_provider_pai.model.images.image import ImageQuery
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
 

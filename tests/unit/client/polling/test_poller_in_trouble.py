@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +16,8 @@ from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import AuthError, PAIError, ServerError, ThrottledError, TransportError
 from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.many_jobs import ManyJobs
-from tests.support.subscriptions import looks, run, statuses, told, until, watching
+from tests.support.subscriptions import statuses, subscribed, updates, wait_for_lists, wait_until
+from tests.support.virtual_time import run
 
 LOST = TransportError("no answer", sent=True)
 THROTTLED = ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down")
@@ -37,19 +36,6 @@ class Clumsy(TaskLog):
         raise LookupError("a mistake")
 
 
-class Slow(LogReader):
-    """Reads a log for as long as it is let."""
-
-    def __init__(self, sender: Sender, job_id: str, warn: Callable[..., None]) -> None:
-        super().__init__(sender, job_id, warn)
-        self.begun, self.going_on = threading.Event(), threading.Event()
-
-    def read(self, job: JobSnapshot, pages: int = 1) -> list[str]:
-        self.begun.set()
-        self.going_on.wait(10)
-        return []
-
-
 def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
     async def work() -> None:
         cloud = ManyJobs(300)
@@ -57,17 +43,17 @@ def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
         def down(_: Call[Any]) -> None:
             raise LOST
 
-        async with watching(cloud, 0.2) as (subscriptions, watches):
-            await looks(cloud, 1)
+        async with subscribed(cloud, 0.2) as (many, subscriptions):
+            await wait_for_lists(cloud, 1)
             before = cloud.calls.total()
             cloud.trouble = down
-            await until(lambda: len(subscriptions.warnings) == len(watches))
+            await wait_until(lambda: len(many.warnings) == len(subscriptions))
             await asyncio.sleep(1.0)
-            assert len(subscriptions.warnings) == len(watches)
-            assert cloud.calls.total() - before <= 4 + 6
+            assert len(many.warnings) == len(subscriptions)
+            assert cloud.calls.total() - before <= 4 + 8 + 6
             cloud.trouble = lambda _: None
-            await until(lambda: len(subscriptions.warnings) == 2 * len(watches))
-            assert subscriptions.warnings[-1].startswith("PAI answers again")
+            await wait_until(lambda: len(many.warnings) == 2 * len(subscriptions))
+            assert many.warnings[-1].startswith("PAI answers again")
             assert cloud.got == []
 
     run(work())
@@ -82,9 +68,9 @@ def test_who_may_not_list_asks_for_each() -> None:
                 raise FORBIDDEN
 
         cloud.trouble = no_list
-        async with watching(cloud, 0.2) as (subscriptions, watches):
-            await until(lambda: all(each.job for each in watches))
-            assert subscriptions.warnings == []
+        async with subscribed(cloud, 0.2) as (many, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions))
+            assert many.warnings == []
 
     run(work())
 
@@ -99,10 +85,10 @@ def test_a_throttled_look_ends_the_single_looks_of_its_round_and_is_told_to_nobo
                 raise THROTTLED
 
         cloud.trouble = throttled
-        async with watching(cloud, 5.0) as (subscriptions, _):
-            await until(lambda: subscriptions.warnings)
+        async with subscribed(cloud, 5.0) as (many, _):
+            await wait_until(lambda: many.warnings)
             await asyncio.sleep(0.5)
-            assert len(subscriptions.warnings) == cloud.calls["GetTrainingJob"] <= 8
+            assert len(many.warnings) == cloud.calls["GetTrainingJob"] <= 8
 
     run(work())
 
@@ -121,8 +107,8 @@ def test_where_few_calls_are_allowed_every_job_has_its_turn() -> None:
 
         cloud.trouble = few
         # The longest pauses that may be made: what is answered now and then is no outage.
-        async with watching(cloud, 0.2, chance=1.0) as (_, watches):
-            await until(lambda: all(each.job for each in watches))
+        async with subscribed(cloud, 0.2, chance=1.0) as (_, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions))
         assert len(cloud.pages) <= 2 * 60 / 5
 
     run(work())
@@ -139,11 +125,11 @@ def test_a_job_that_gives_no_usable_answer_slows_nobody_else_down(jobs: int) -> 
                 raise ServerError("GetTrainingJob", 500, "InternalError", "no")
 
         cloud.trouble = down
-        async with watching(cloud, 0.2, chance=1.0) as (_, watches):
-            await until(lambda: all(each.job for each in watches if each.job_id != "train2"))
+        async with subscribed(cloud, 0.2, chance=1.0) as (_, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions if each.job_id != "train2"))
             begun = time.monotonic()
             before = cloud.calls.total()
-            await until(lambda: cloud.calls.total() >= before + 2 * 10)
+            await wait_until(lambda: cloud.calls.total() >= before + 2 * 10)
             assert time.monotonic() - begun < 8
 
     run(work())
@@ -157,7 +143,7 @@ def test_an_outage_slows_looks_down_that_are_made_singly() -> None:
             raise LOST
 
         cloud.trouble = down
-        async with watching(cloud, 0.2, chance=1.0):
+        async with subscribed(cloud, 0.2, chance=1.0):
             await asyncio.sleep(4.0)
         # After 0.2, 0.4, 0.8, 1.6 s, and so on.
         assert cloud.calls.total() <= 3 * 5
@@ -174,12 +160,12 @@ def test_a_list_that_is_throttled_half_way_is_told_to_nobody_and_goes_on_with_wh
                 raise ThrottledError("ListTrainingJobs", 429, "Throttling", "slow down", retry_after=0.01)
 
         cloud.trouble = throttled
-        async with watching(cloud, 0.2) as (subscriptions, watches):
-            await looks(cloud, 1)
-            assert sum(each.job is not None for each in watches) == 100
+        async with subscribed(cloud, 0.2) as (many, subscriptions):
+            await wait_for_lists(cloud, 1)
+            assert sum(each.job is not None for each in subscriptions) == 100
             cloud.trouble = lambda _: None
-            await until(lambda: all(each.job for each in watches))
-            assert subscriptions.warnings == []
+            await wait_until(lambda: all(each.job for each in subscriptions))
+            assert many.warnings == []
 
     run(work())
 
@@ -193,9 +179,9 @@ def test_a_page_that_is_never_answered_leaves_its_jobs_to_be_asked_for_singly() 
                 raise ServerError("ListTrainingJobs", 500, "InternalError", "no")
 
         cloud.trouble = down
-        async with watching(cloud, 0.2, chance=1.0) as (subscriptions, watches):
-            await until(lambda: all(each.job for each in watches))
-            assert subscriptions.warnings == []
+        async with subscribed(cloud, 0.2, chance=1.0) as (many, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions))
+            assert many.warnings == []
 
     run(work())
 
@@ -203,27 +189,27 @@ def test_a_page_that_is_never_answered_leaves_its_jobs_to_be_asked_for_singly() 
 def test_logs_are_read_with_what_looking_leaves_and_never_hold_it_up() -> None:
     async def work() -> None:
         cloud = ManyJobs(1000)
-        async with watching(cloud, 0.5, logs=True) as (_, watches):
+        async with subscribed(cloud, 0.5, logs=True) as (_, subscriptions):
             begun = time.monotonic()
-            await looks(cloud, 4)
+            await wait_for_lists(cloud, 4)
             read = cloud.calls["ListTrainingJobLogs"]
             assert 0 < read <= MOST_SAVED + 5 * (time.monotonic() - begun) + 3
-            assert all(each.job for each in watches)
+            assert all(each.job for each in subscriptions)
 
     run(work())
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59Z", "?"])
-def test_a_job_of_an_absurd_age_is_watched_and_hides_no_other(created: str) -> None:
+def test_a_job_of_an_absurd_age_is_subscription_and_hides_no_other(created: str) -> None:
     async def work() -> None:
         cloud = ManyJobs(20)
         cloud.created["train3"] = created
-        async with watching(cloud, 0.2) as (_, watches):
-            await until(lambda: all(each.job for each in watches))
-            await looks(cloud, 3)
+        async with subscribed(cloud, 0.2) as (_, subscriptions):
+            await wait_until(lambda: all(each.job for each in subscriptions))
+            await wait_for_lists(cloud, 3)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
-            await until(lambda: all(each.ended for each in watches))
-        assert all(statuses(each) == ["Running", "Succeed"] for each in watches)
+            await wait_until(lambda: all(each.ended for each in subscriptions))
+        assert all(statuses(each) == ["Running", "Succeed"] for each in subscriptions)
 
     run(work())
 
@@ -232,13 +218,13 @@ def test_a_job_of_an_absurd_age_is_watched_and_hides_no_other(created: str) -> N
 def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
-        async with watching(cloud, 0.2) as (subscriptions, watches):
-            clumsy = subscriptions.watch("train3", Clumsy(None, Checkpoint()))
-            await until(lambda: all(each.job for each in watches) and clumsy.ended)
+        async with subscribed(cloud, 0.2) as (many, subscriptions):
+            clumsy = many.subscribe("train3", Clumsy(None, Checkpoint()))
+            await wait_until(lambda: all(each.job for each in subscriptions) and clumsy.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
-            await until(lambda: all(each.ended for each in watches))
-        assert all(statuses(each)[-1] == "Succeed" for each in watches)
-        (error,) = told(clumsy)
+            await wait_until(lambda: all(each.ended for each in subscriptions))
+        assert all(statuses(each)[-1] == "Succeed" for each in subscriptions)
+        (error,) = updates(clumsy)
         assert isinstance(error, PAIError)
         assert "LookupError" in str(error)
 
@@ -250,14 +236,14 @@ def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplo
 def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
     async def work() -> None:
         cloud = ManyJobs(4)
-        async with watching(cloud, 0.2, logs=True) as (subscriptions, watches):
-            reader = LogReader(subscriptions.poller.sender, "train3", print)
-            broken = subscriptions.watch("train3", Clumsy(reader, Checkpoint()))
-            await until(lambda: broken.ended)
+        async with subscribed(cloud, 0.2, logs=True) as (many, subscriptions):
+            reader = LogReader(many.poller.sender, "train3", print)
+            broken = many.subscribe("train3", Clumsy(reader, Checkpoint()))
+            await wait_until(lambda: broken.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
-            await until(lambda: all(each.ended for each in watches))
-            assert all(statuses(each)[-1] == "Succeed" for each in watches)
-            assert isinstance(told(broken)[-1], PAIError)
+            await wait_until(lambda: all(each.ended for each in subscriptions))
+            assert all(statuses(each)[-1] == "Succeed" for each in subscriptions)
+            assert isinstance(updates(broken)[-1], PAIError)
 
     run(work())
 
@@ -271,11 +257,11 @@ def test_a_mistake_in_a_call_is_borne_like_an_answer_that_nobody_can_read(jobs: 
             raise LookupError("a mistake")
 
         cloud.trouble = broken
-        async with watching(cloud, 0.2) as (subscriptions, watches):
-            await until(lambda: subscriptions.warnings)
-            assert "LookupError" in subscriptions.warnings[0]
+        async with subscribed(cloud, 0.2) as (many, subscriptions):
+            await wait_until(lambda: many.warnings)
+            assert "LookupError" in many.warnings[0]
             cloud.trouble = lambda _: None
-            await until(lambda: all(each.job for each in watches))
+            await wait_until(lambda: all(each.job for each in subscriptions))
 
     run(work())
 
@@ -287,30 +273,27 @@ def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
 
     async def work() -> None:
         cloud = ManyJobs(1)
-        async with watching(cloud, 0.2) as (subscriptions, [watched]):
-            subscriptions.poller.save_later(Lost())
+        async with subscribed(cloud, 0.2) as (many, [subscription]):
+            many.poller.save_later(Lost())
             await asyncio.sleep(0.3)
             cloud.jobs["train0"] = "Succeed"
-            await until(lambda: watched.ended)
-            assert statuses(watched)[-1] == "Succeed"
+            await wait_until(lambda: subscription.ended)
+            assert statuses(subscription)[-1] == "Succeed"
 
     run(work())
 
 
-def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_rounds_break() -> None:
+def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_cycles_break() -> None:
     async def work() -> None:
         cloud = ManyJobs(1)
-        async with watching(cloud, 0.2) as (subscriptions, _):
-            reader = Slow(subscriptions.poller.sender, "train0", print)
-            watched = subscriptions.watch("train0", TaskLog(reader, Checkpoint()))
-            await until(reader.begun.is_set)
+        async with subscribed(cloud, 5.0, log_latency=1000.0, logs=True) as (_, [subscription]):
+            await wait_until(lambda: cloud.calls["GetTrainingJob"] == 1)
             cloud.jobs["train0"] = "Succeed"
-            await until(lambda: watched.ended)
+            await wait_until(lambda: subscription.ended)
+            assert not subscription.has_published_end
             (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "pai-poller"]
             task.cancel()
-            await until(task.done)
-            reader.going_on.set()
-            await until(lambda: any(isinstance(each, PAIError) for each in told(watched)))
+            await wait_until(lambda: any(isinstance(each, PAIError) for each in updates(subscription)))
 
     run(work())
 
@@ -325,9 +308,9 @@ def test_a_service_that_goes_away_after_the_list_is_not_asked_for_every_job() ->
                 raise LOST
 
         cloud.trouble = down
-        async with watching(cloud, 5.0) as (subscriptions, _):
-            await until(lambda: subscriptions.warnings)
+        async with subscribed(cloud, 5.0) as (many, _):
+            await wait_until(lambda: many.warnings)
             await asyncio.sleep(0.5)
-            assert cloud.calls["GetTrainingJob"] == len(subscriptions.warnings) == 8
+            assert cloud.calls["GetTrainingJob"] == len(many.warnings) == 8
 
     run(work())

@@ -1,0 +1,50 @@
+"""Which version of a registered model is deployed, or is the champion: approved ones only."""
+
+from __future__ import annotations
+
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.registry.version import APPROVED, ModelVersion, newest
+
+NEWEST_APPROVED = "approved"
+"""Stands for the approved version that was registered last."""
+
+
+def approved_version(registry: ModelRegistry, model_name: str, version: str = NEWEST_APPROVED) -> ModelVersion:
+    """Return a version that may serve.
+
+    Args:
+        registry: the registry.
+        model_name: the model.
+        version: its name, or ``approved`` for the newest approved one.
+
+    Raises:
+        SpecError: there is no such model or version, or it is not approved.
+    """
+    model = registry.find(model_name)
+    if model is None:
+        raise SpecError([Problem("model", f"{model_name!r} is not in the model registry; register a version first")])
+    versions = registry.versions(model)
+    if version == NEWEST_APPROVED:
+        found = newest(versions, APPROVED)
+        if found is None:
+            pending = ", ".join(each.name for each in versions) or "none"
+            text = f"{model_name!r} has no approved version (there are: {pending}); approve one first"
+            raise SpecError([Problem("model", text)])
+        return found
+    named = next((each for each in versions if each.name == version), None)
+    if named is None:
+        known = ", ".join(each.name for each in versions) or "none"
+        text = f"{version!r} is not a version of model {model_name!r}; there are: {known}"
+        raise SpecError([Problem("version", text)])
+    if not named.is_approved:
+        text = f"{version!r} of model {model_name!r} is {named.approval_status}; only an approved version may serve"
+        raise SpecError([Problem("version", text)])
+    return named
+
+
+def newest_approved(registry: ModelRegistry, model_name: str) -> ModelVersion | None:
+    """Return the newest approved version of a model; None when there is no model, or none is approved."""
+    model = registry.find(model_name)
+    return newest(registry.versions(model), APPROVED) if model else None

@@ -1,0 +1,60 @@
+"""Which approved versions start a DAG: each one once, whatever happens to the triggerer.
+
+What was announced is a label on the version itself, so no store of Airflow's is needed, and a triggerer that was away
+finds what was approved meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from airflow_provider_pai.model.registry.version import ModelVersion, newest
+
+_PREFIX = "airflow.announced."
+
+
+def announcement_label(environment: str, watcher: Iterable[object]) -> str:
+    """Return the label that says that a version was announced to one watcher.
+
+    Args:
+        environment: name of the Airflow environment.
+        watcher: what tells watchers of one environment apart.
+    """
+    text = json.dumps([environment, *map(str, watcher)])
+    return _PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Announcements:
+    """What a look at a model's versions leads to.
+
+    Attributes:
+        fire: versions to announce, the oldest first.
+        skip: versions that count as announced: the older ones, when the watcher sees the model for the first time.
+    """
+
+    fire: tuple[ModelVersion, ...] = ()
+    skip: tuple[ModelVersion, ...] = ()
+
+
+def plan_announcements(versions: Sequence[ModelVersion], label: str, announced: Collection[str]) -> Announcements:
+    """Decide which versions to announce.
+
+    At its first look at a model with approved versions a watcher announces the newest of them only: that is the one to
+    serve. From then on it announces each.
+
+    Args:
+        versions: the model's versions.
+        label: on those that were announced.
+        announced: names of those that this process has announced, should a label not have been accepted.
+    """
+    approved = [each for each in versions if each.is_approved]
+    done = [each for each in approved if label in each.labels or each.name in announced]
+    new = sorted((each for each in approved if each not in done), key=lambda each: (each.created, each.name))
+    if done or not new:
+        return Announcements(tuple(new))
+    last = newest(new)
+    return Announcements((last,) if last else (), tuple(each for each in new if each is not last))

@@ -1,0 +1,1 @@
+"""Test suites and clients of others, run against local PAI."""

@@ -1,0 +1,91 @@
+"""An event loop on virtual time: when nothing is left to do but wait, the wait is over at once."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from asyncio import Future
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_MOMENT = 1e-6
+
+
+class _Clock(selectors.SelectSelector):
+    """Waits by putting the clock forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("everything waits for something that never comes")
+        # Each turn takes a moment, as in truth: a wait that is over but for a rounding error must come to its end.
+        self.now += max(_MOMENT, timeout)
+        return []
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only while everything waits; threads and sockets are not served.
+
+    Attributes:
+        clock: its clock, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.clock = _Clock()
+        super().__init__(self.clock)
+
+    def time(self) -> float:
+        return self.clock.now
+
+
+class Inline:
+    """Runs what a poller leaves to threads, in the event loop itself.
+
+    Args:
+        latency: seconds of virtual time until a call is answered.
+        log_latency: seconds that a read of a log takes. Default: the same.
+    """
+
+    def __init__(self, latency: float = 0.05, log_latency: float | None = None) -> None:
+        self._latency = latency
+        self._log_latency = latency if log_latency is None else log_latency
+        self._calls = 0
+        self.closed = False
+
+    def poll(self, function: Callable[[], T]) -> Future[T]:
+        return asyncio.ensure_future(self._run(function, self._latency))
+
+    def read_log(self, function: Callable[[], T]) -> Future[T]:
+        return asyncio.ensure_future(self._run(function, self._log_latency))
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def _run(self, function: Callable[[], T], latency: float) -> T:
+        self._calls += 1
+        # Timers of the very same time have no order; calls that begin one after the other end so.
+        await asyncio.sleep(latency + self._calls * _MOMENT)
+        return function()
+
+
+def run(work: Coroutine[Any, Any, T], limit: float = 600.0) -> T:
+    """Run on virtual time; no task may be left over.
+
+    Args:
+        work: what is run.
+        limit: seconds of virtual time that it may take.
+    """
+
+    async def with_limit() -> T:
+        value = await asyncio.wait_for(work, limit)
+        # A task that was cancelled needs a moment to end.
+        await asyncio.sleep(1)
+        assert [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+        return value
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(with_limit())

@@ -1,0 +1,274 @@
+"""The change feed against lists that behave as badly as a list may: each end is seen, and never for more calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import pytest
+
+from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
+from airflow_provider_pai.errors import NotFoundError, PAIError, TransportError
+from tests.support.changing_jobs import ChangingJobs, Manners
+from tests.support.subscriptions import subscribed, updates
+from tests.support.virtual_time import run
+
+INTERVAL = 10.0
+
+
+@dataclass
+class Seen:
+    """What came of many subscriptions.
+
+    Attributes:
+        delays: seconds from each end to its update.
+        missed: ids of jobs that had ended, and whose end was not passed on.
+        calls: calls that were made, in all and in the quiet time before the first end.
+    """
+
+    delays: list[float]
+    missed: list[str]
+    calls: int
+    quiet_calls: float
+
+    @property
+    def p99(self) -> float:
+        return sorted(self.delays)[int(len(self.delays) * 0.99)]
+
+
+async def _note_end(subscription: Subscription, ends: dict[str, float]) -> None:
+    while True:
+        update = await subscription.updates.get()
+        if isinstance(update, PAIError):
+            raise update
+        if update.snapshot.is_terminal:
+            ends[subscription.job_id] = asyncio.get_running_loop().time()
+            return
+
+
+async def _end_jobs(cloud: ChangingJobs, job_ids: list[str], seconds: float, rng: random.Random) -> None:
+    begun = asyncio.get_running_loop().time()
+    for at, job_id in sorted((rng.uniform(0, seconds), job_id) for job_id in job_ids):
+        await asyncio.sleep(max(0.0, begun + at - asyncio.get_running_loop().time()))
+        cloud.change(job_id, "Succeed")
+        if rng.random() < 0.2:
+            cloud.label(rng.choice(list(cloud.jobs)))
+
+
+async def _run(manners: Manners, jobs: int, seconds: float, patience: float, ends: int | None, quiet: float) -> Seen:
+    cloud = ChangingJobs(jobs, manners)
+    found: dict[str, float] = {}
+    rng = random.Random(7)
+    async with subscribed(cloud, INTERVAL) as (_, subscriptions):
+        waiting = [asyncio.ensure_future(_note_end(each, found)) for each in subscriptions]
+        await asyncio.sleep(quiet)
+        before = cloud.calls.total()
+        await asyncio.sleep(quiet)
+        quiet_calls = (cloud.calls.total() - before) / quiet
+        chosen = rng.sample(list(cloud.jobs), ends or jobs)
+        await _end_jobs(cloud, chosen, seconds, rng)
+        await asyncio.sleep(patience)
+        calls = cloud.calls.total()
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    delays = [at - cloud.ended[job_id] for job_id, at in found.items() if job_id in cloud.ended]
+    return Seen(delays, [each for each in chosen if each not in found], calls, quiet_calls)
+
+
+def watch(
+    manners: Manners,
+    jobs: int = 600,
+    seconds: float = 60.0,
+    patience: float = 60.0,
+    *,
+    ends: int | None = None,
+    quiet: float = 30.0,
+) -> Seen:
+    """Let jobs end at random, and return what was seen of it."""
+    return run(_run(manners, jobs, seconds, patience, ends, quiet), limit=3600.0)
+
+
+def todays_way(manners: Manners, **options: Any) -> Seen:
+    """Return the same without a feed."""
+    manners.sorting = "refused"
+    return watch(manners, **options)
+
+
+@pytest.mark.parametrize("jobs", [500, 2000])
+def test_an_end_is_seen_at_once_however_many_jobs_are_waited_for(jobs: int) -> None:
+    seen = watch(Manners(), jobs)
+    assert seen.missed == []
+    assert len(seen.delays) == jobs
+    assert median(seen.delays) <= 0.8
+    assert seen.p99 <= 1.5
+    assert seen.quiet_calls <= 2.0
+
+
+@pytest.mark.parametrize(
+    "manners",
+    [
+        Manners(),
+        Manners(lag=10.0),
+        Manners(shuffles=True),
+        Manners(labels_move=False),
+        Manners(cap=10),
+        Manners(cap=37, shuffles=True),
+        Manners(lag=10.0, shuffles=True, cap=50),
+        Manners(clock=lambda at: -3600.0 if at > 80 else 0.0),
+        Manners(clock=lambda at: 3600.0 if at > 80 else 0.0),
+        Manners(clock=lambda at: 3600.0 if 80 < at < 100 else 0.0),
+        Manners(future={"train3", "train500"}),
+        Manners(sorting="ignored"),
+        Manners(sorting="refused"),
+        Manners(sorting="reversed"),
+    ],
+    ids=[
+        "well-behaved",
+        "lagging",
+        "shuffled",
+        "labels don't move",
+        "tiny pages",
+        "odd pages",
+        "all of it",
+        "clock set back",
+        "clock set forward",
+        "clock wrong for a while",
+        "times that can't be true",
+        "ignored",
+        "refused",
+        "reversed",
+    ],
+)
+def test_no_end_is_missed_whatever_the_list_does_and_no_more_calls_are_made_than_without_a_feed(
+    manners: Manners,
+) -> None:
+    seen = watch(manners)
+    assert seen.missed == []
+    assert seen.calls <= todays_way(manners).calls * 1.05
+
+
+@pytest.mark.parametrize("sorting", ["ignored", "refused", "reversed"])
+def test_where_the_list_is_not_sorted_ends_are_seen_as_without_a_feed_and_that_is_said_once(
+    sorting: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        seen = watch(Manners(sorting=sorting))
+    assert len([each for each in caplog.records if "list of changes" in each.getMessage()]) == 1
+    plain = todays_way(Manners())
+    assert median(seen.delays) <= median(plain.delays) + 1.0
+    assert seen.p99 <= plain.p99 + INTERVAL
+
+
+def test_a_job_that_ended_before_its_watch_began_is_told_of_soon() -> None:
+    async def work() -> None:
+        cloud = ChangingJobs(300)
+        async with subscribed(cloud, INTERVAL) as (many, _):
+            await asyncio.sleep(30.0)
+            cloud.add("late")
+            cloud.change("late", "Succeed")
+            await asyncio.sleep(120.0)
+            late = many.add("late")
+            await asyncio.sleep(INTERVAL)
+            assert [each.snapshot.status for each in updates(late) if isinstance(each, JobUpdate)] == ["Succeed"]
+
+    run(work())
+
+
+def test_jobs_that_come_one_by_one_are_each_seen_and_then_reported_on_by_the_feed() -> None:
+    async def work() -> None:
+        cloud = ChangingJobs(300)
+        async with subscribed(cloud, INTERVAL) as (many, _):
+            await asyncio.sleep(30.0)
+            late = []
+            for number in range(20):
+                cloud.add(f"late{number}")
+                cloud.change(f"late{number}", "Running")
+                late.append(many.add(f"late{number}"))
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(30.0)
+            asked = len(cloud.got)
+            await asyncio.sleep(30.0)
+            assert len(cloud.got) == asked
+            found: dict[str, float] = {}
+            waiting = [asyncio.ensure_future(_note_end(each, found)) for each in late]
+            for each in late:
+                cloud.change(each.job_id, "Succeed")
+            await asyncio.sleep(3.0)
+            assert len(found) == len(late)
+            await asyncio.gather(*waiting)
+
+    run(work())
+
+
+def test_jobs_that_are_deleted_are_told_of_and_hide_no_others() -> None:
+    async def work() -> None:
+        cloud = ChangingJobs(400)
+        async with subscribed(cloud, INTERVAL) as (_, subscriptions):
+            found: dict[str, float] = {}
+            waiting = [asyncio.ensure_future(_note_end(each, found)) for each in subscriptions]
+            await asyncio.sleep(30.0)
+            rng = random.Random(3)
+            chosen = rng.sample(list(cloud.jobs), 200)
+            for ended, deleted in zip(chosen[::2], chosen[1::2], strict=True):
+                cloud.change(ended, "Succeed")
+                cloud.delete(deleted)
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(240.0)
+            results = dict(zip([each.job_id for each in subscriptions], waiting, strict=True))
+            assert set(chosen[::2]) == set(found)
+            assert all(isinstance(results[each].exception(), NotFoundError) for each in chosen[1::2])
+            others = [task for job_id, task in results.items() if job_id not in chosen]
+            assert not any(task.done() for task in others)
+            for each in others:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(work(), limit=1000.0)
+
+
+def test_an_outage_is_told_to_each_once_and_ends_nothing() -> None:
+    async def work() -> None:
+        cloud = ChangingJobs(300)
+        async with subscribed(cloud, INTERVAL) as (many, subscriptions):
+            await asyncio.sleep(30.0)
+
+            def down(_: Any) -> None:
+                raise TransportError("no answer", sent=True)
+
+            cloud.trouble, before = down, cloud.calls.total()
+            await asyncio.sleep(300.0)
+            assert len(many.warnings) == 300
+            assert cloud.calls.total() - before <= 120
+            cloud.trouble = lambda _: None
+            await asyncio.sleep(90.0)
+            assert len(many.warnings) == 600
+            cloud.change("train7", "Succeed")
+            await asyncio.sleep(INTERVAL)
+            assert [each.job_id for each in subscriptions if each.ended] == ["train7"]
+
+    run(work(), limit=1000.0)
+
+
+def test_an_empty_answer_is_no_answer() -> None:
+    class Emptied(ChangingJobs):
+        is_empty = False
+
+        def _listed(self, query: dict[str, str]) -> dict[str, Any]:
+            return {} if self.is_empty and query["SortBy"] == "GmtModifiedTime" else super()._listed(query)
+
+    async def work() -> None:
+        cloud = Emptied(300)
+        async with subscribed(cloud, INTERVAL) as (_, subscriptions):
+            await asyncio.sleep(30.0)
+            cloud.is_empty = True
+            cloud.change("train7", "Succeed")
+            # By lists of all jobs, as without a feed.
+            await asyncio.sleep(2 * INTERVAL)
+            assert [each.job_id for each in subscriptions if each.ended] == ["train7"]
+
+    run(work())
