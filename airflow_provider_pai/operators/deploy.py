@@ -221,7 +221,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _run(self, context: Context, deployment: Deployment, begin: Callable[[], Step]) -> dict[str, Any]:
         """Take step after step, with the waits between them here or in the triggerer, and return the result."""
-        from airflow_provider_pai.lifecycle.serving.deployment import Waiting
+        from airflow_provider_pai.lifecycle.step import Waiting
 
         try:
             step = begin()

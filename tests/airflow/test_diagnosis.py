@@ -57,8 +57,8 @@ def failure(hook: PAITrainingHook, **arguments: Any) -> JobError:
 
 def resume(hook: PAITrainingHook, job_id: str, attempt: Attempt, *, timeout: bool = False, **arguments: Any) -> None:
     """What the worker does when the trigger has seen the job's end, or that the task's time is over."""
-    snapshot = None if timeout else hook.get(job_id).to_json()
-    event = {"job_id": job_id, "snapshot": snapshot, "error": None, "timeout": timeout}
+    status = None if timeout else hook.get(job_id).status
+    event = {"job_id": job_id, "status": status, "error": None, "timeout": timeout}
     training(deferrable=True, **arguments).execute_complete(attempt.context, event)
 
 
@@ -296,7 +296,7 @@ def test_without_a_word_from_the_service_the_failure_is_told_all_the_same(pai: L
     job_id = deferred(attempt, "sleep 1; exit 3")
     job = hook.wait(job_id, interval=5, show=list)
     pai.faults.add(Fault("*", FaultKind.ERROR, times=1000))
-    event = {"job_id": job_id, "snapshot": job.to_json(), "error": None, "timeout": False}
+    event = {"job_id": job_id, "status": job.status, "error": None, "timeout": False}
     with pytest.raises(JobCommandError, match=r"UserCommandFailed.*(\n.*)*console: https://"):
         training(deferrable=True).execute_complete(attempt.context, event)
 

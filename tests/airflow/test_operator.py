@@ -261,7 +261,7 @@ def test_what_the_triggerer_can_not_watch_the_worker_does(pai: LocalPAI) -> None
     operator = training(command="sleep 1", deferrable=True)
     with pytest.raises(TaskDeferred):
         operator.execute(attempt.context)
-    event = {"job_id": attempt.xcoms["job_id"], "snapshot": None, "error": "AuthError: ...", "timeout": False}
+    event = {"job_id": attempt.xcoms["job_id"], "status": None, "error": "AuthError: ...", "timeout": False}
     assert operator.execute_complete(attempt.context, event)["status"] == "Succeed"
 
 

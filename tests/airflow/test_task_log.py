@@ -154,7 +154,7 @@ def test_the_worker_goes_on_where_the_triggerer_gave_up(pai: LocalPAI, task_log:
 def test_an_event_of_an_older_version_shows_the_job_from_its_beginning(pai: LocalPAI, task_log: TaskLog) -> None:
     attempt = Attempt()
     deferred(attempt, command="echo line 1; sleep 1")
-    event = {"job_id": attempt.xcoms["job_id"], "snapshot": None, "error": "AuthError: ...", "timeout": False}
+    event = {"job_id": attempt.xcoms["job_id"], "status": None, "error": "AuthError: ...", "timeout": False}
     training(deferrable=True).execute_complete(attempt.context, event)
     assert of("", task_log()) == ["line 1"]
 

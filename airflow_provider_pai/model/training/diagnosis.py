@@ -29,8 +29,8 @@ from airflow_provider_pai.model.training.failure_reasons import (
     FailureReason,
     Retry,
 )
-from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
-from airflow_provider_pai.model.training.status import JobStatus
+from airflow_provider_pai.model.training.ownership import is_being_stopped
+from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 
 _INSTANCE = re.compile(r"^\[[\w.-]+\] ")
 """What a line begins with when a job has several instances."""
@@ -73,12 +73,24 @@ def diagnose(details: FailureDetails, *, overdue: bool = False, resumable: bool 
         reason = OVERDUE if details.has_run else OVERDUE_IN_QUEUE
     else:
         reason = _by_code(details) or _by_words(details) or _by_exit_code(details) or _by_status(details)
-    if reason.kind is FailureKind.STOPPED and STOPPING_LABEL in details.job.labels:
+    if reason.kind is FailureKind.STOPPED and is_being_stopped(details.job):
         reason = STOPPED_BY_AIRFLOW
     if reason.kind is FailureKind.TIMEOUT and resumable:
         reason = replace(reason, retry=Retry.AS_USUAL)
     hint = _hint(details.log_tail) if reason.kind in _HINTED else ""
     return Diagnosis(details, reason.kind, reason.retry, reason.cause, reason.advice, hint)
+
+
+def without_model(job: JobSnapshot, model_uri: str | None) -> Diagnosis:
+    """Return what is thought of a job that has succeeded without leaving the model that others wait for.
+
+    Args:
+        job: the job.
+        model_uri: folder of its output channel ``model``; None when it has none.
+    """
+    cause = f"The command ended well and left no model: {model_uri or 'its output channel'} is empty"
+    advice = "Let it write the model into the folder that $PAI_OUTPUT_MODEL names, or leave model_asset out."
+    return Diagnosis(FailureDetails(job), FailureKind.COMMAND, Retry.NEVER, cause, advice)
 
 
 def retry_of_refusal(operation: str, status: int, code: str) -> Retry:
