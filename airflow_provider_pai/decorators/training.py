@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
 
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.outcome import airflow_errors
 from airflow_provider_pai.operators.training import PAITrainingOperator
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PAITrainingDecoratedOperator(DecoratedOperator, PAITrainingOperator):
 
     custom_operator_name = "@task.pai_training"
     template_fields: Sequence[str] = ("op_args", "op_kwargs", *PAITrainingOperator.template_fields)
-    template_fields_renderers: Mapping[str, str] = {  # type: ignore[assignment] # noqa: RUF012 - Airflow's declaration
+    template_fields_renderers = {  # type: ignore[misc] # noqa: RUF012 - Airflow's own declaration
         **PAITrainingOperator.template_fields_renderers,
         "op_args": "py",
         "op_kwargs": "py",
@@ -55,33 +55,25 @@ class PAITrainingDecoratedOperator(DecoratedOperator, PAITrainingOperator):
         if given := [name for name in _TAKEN if kwargs.get(name) is not None]:
             raise TypeError(f"@task.pai_training takes no {given[0]}: the function is what the job runs")
         self._include = tuple(include)
-        self._folder = ""
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
 
-    def execute(self, context: Context) -> Any:
-        """Pack the function, and run it as a job; a later try goes on with the job of the one before."""
+    @contextmanager
+    def _packaged(self, context: Context) -> Iterator[Mapping[str, Any]]:
+        """Put the function's files beside the source code."""
         from airflow_provider_pai.client.packaging.overlay import overlaid
-
-        with airflow_errors(), overlaid(self.source_dir, self._files(context)) as folder:
-            self._folder = folder
-            return super().execute(context)
-
-    def _spec_values(self) -> dict[str, Any]:
         from airflow_provider_pai.model.function.package import COMMAND
 
-        return {**super()._spec_values(), "source_dir": self._folder, "command": COMMAND, "reports": True}
+        with overlaid(str(self.source_dir) if self.source_dir else None, self._files(context)) as folder:
+            yield {"source_dir": folder, "command": COMMAND, "reports": True}
 
     def _finish(self, context: Context, seen: JobSnapshot) -> Any:
         """Return what the function returned; all else of the task's result has a key of its own."""
         value = super()._finish(context, seen)
-        if not self._report.has_result:
+        if not self._report or not self._report.has_result:
             raise PAIError(
                 f"job {value['job_id']} has succeeded, but the value of {self.python_callable.__name__} did not come "
                 "back; a retry reads it again, and a function that ends its process by itself returns none"
             )
-        if self.do_xcom_push:
-            for name, item in value.items():
-                context["ti"].xcom_push(key=name, value=item)
         return value["result"]
 
     def _files(self, context: Context) -> dict[str, str]:

@@ -12,7 +12,7 @@ from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.training.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
-from airflow_provider_pai.model.values import kind
+from airflow_provider_pai.model.values import kind, truth
 
 _IMAGE_TEXTS = ("framework_name", "framework_version", "accelerator_type", "image_scope")
 _IMAGE_MEMBERS = (*_IMAGE_TEXTS, "include_workspace")
@@ -48,6 +48,7 @@ def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[Probl
         requirements=reader.lines("requirements"),
         labels=reader.texts("labels"),
         metric_definitions=_metrics(reader),
+        reports=truth(reader.value("reports")) or False,
         description=reader.text("description") or "",
         **resources,
     )
