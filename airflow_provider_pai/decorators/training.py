@@ -36,7 +36,7 @@ class PAITrainingDecoratedOperator(DecoratedOperator, PAITrainingOperator):
 
     custom_operator_name = "@task.pai_training"
     template_fields: Sequence[str] = ("op_args", "op_kwargs", *PAITrainingOperator.template_fields)
-    template_fields_renderers = {  # type: ignore[misc] # noqa: RUF012 - Airflow's own declaration
+    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
         **PAITrainingOperator.template_fields_renderers,
         "op_args": "py",
         "op_kwargs": "py",
