@@ -37,7 +37,7 @@ class ConnectionFields:
         login: access key id; an ``alibaba_cloud`` connection has it in ``extra`` as ``access_key_id``.
         password: access key secret; likewise ``access_key_secret``.
         extra: ``region_id`` (or ``region``), ``workspace_id``, ``network``, ``endpoint``, ``oss_endpoint``,
-            ``sts_endpoint``, ``bucket``, ``log_delay``, and the fields of the credentials.
+            ``sts_endpoint``, ``bucket``, ``log_delay``, ``package_members``, and the fields of the credentials.
     """
 
     conn_id: str
@@ -107,6 +107,7 @@ def read_config(
         network=network,
         bucket=extra.get("bucket"),
         log_delay=float(extra.get("log_delay", LOG_DELAY)),
+        package_members=_TRUTHS.get(extra.get("package_members", "").lower()),
     )
 
 
@@ -186,22 +187,28 @@ def _is_bucket(text: str) -> bool:
         return False
 
 
+<<<<<<< HEAD
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SENDABLE = re.compile(r"[!-~]+")
 _BUCKET_HOST = re.compile(r"[^.]+\.oss-[a-z0-9-]+\.aliyuncs\.com$")
 _ONE_LINE = "one line of letters, digits and signs without spaces, as PAI's console shows it; copy it anew"
 _KEY_PARTS = ("access_key_id", "access_key_secret", "security_token")
 _NOT_SHOWN = (*_KEY_PARTS, "external_id", "policy", "credentials_uri")
+=======
+_TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
+_NOT_SHOWN = ("external_id", "policy", "credentials_uri")
+>>>>>>> main
 _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     **CREDENTIAL_FORMS,
     **dict.fromkeys(_KEY_PARTS, (_is_sendable, _ONE_LINE)),
     "workspace_id": (_is_workspace, "a workspace's id such as '12345', which PAI's console shows beside its name"),
-    "region_id": (re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
+    "region_id": (re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
     "network": (NETWORKS.__contains__, "'public' or 'vpc'"),
     "endpoint": (_is_url, "a URL such as 'https://pai.cn-hangzhou.aliyuncs.com'"),
     "oss_endpoint": (_is_oss_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com', without bucket"),
     "sts_endpoint": (_is_url, "a URL such as 'https://sts.cn-hangzhou.aliyuncs.com'"),
     "credentials_uri": (_is_url, "a URL such as 'http://localhost:8080/credentials'"),
     "log_delay": (re.compile(r"\d{1,3}(?:\.\d+)?").fullmatch, "seconds, from 0 to 999"),
+    "package_members": (lambda text: text.lower() in _TRUTHS, "'true' or 'false'"),
     "bucket": (_is_bucket, "a bucket's name such as 'my-bucket'"),
 }

@@ -132,6 +132,13 @@ FIELDS = {
         placeholder="3",
         group=_NETWORK,
     ),
+    "package_members": FormField(
+        "Send only changed code",
+        "Packages of source code get several gzip members, of which unchanged ones are copied in OSS. Only where PAI "
+        "is known to unpack such packages.",
+        "boolean",
+        group=_NETWORK,
+    ),
 }
 PLACEHOLDERS = {
     "login": "access key id",

@@ -250,3 +250,15 @@ def test_no_value_of_a_field_is_a_bare_error(field: str, value: Any) -> None:
         read_config(fields(credential_type="oidc_role_arn", login=None, password=None, **{field: value}))
     assert {problem.argument for problem in caught.value.problems} == {field}
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(("value", "read"), [(True, True), ("true", True), ("False", False), (False, None), ("", None)])
+def test_a_box_that_is_not_ticked_leaves_it_to_the_endpoint_whether_packages_have_members(
+    value: object, read: bool | None
+) -> None:
+    assert read_config(fields(package_members=value)).package_members is read
+
+
+def test_a_package_members_of_another_kind_is_named() -> None:
+    with pytest.raises(SpecError, match="package_members must be 'true' or 'false', not 'maybe'"):
+        read_config(fields(package_members="maybe"))
