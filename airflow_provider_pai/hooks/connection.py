@@ -187,17 +187,13 @@ def _is_bucket(text: str) -> bool:
         return False
 
 
-<<<<<<< HEAD
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SENDABLE = re.compile(r"[!-~]+")
 _BUCKET_HOST = re.compile(r"[^.]+\.oss-[a-z0-9-]+\.aliyuncs\.com$")
 _ONE_LINE = "one line of letters, digits and signs without spaces, as PAI's console shows it; copy it anew"
 _KEY_PARTS = ("access_key_id", "access_key_secret", "security_token")
 _NOT_SHOWN = (*_KEY_PARTS, "external_id", "policy", "credentials_uri")
-=======
 _TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
-_NOT_SHOWN = ("external_id", "policy", "credentials_uri")
->>>>>>> main
 _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     **CREDENTIAL_FORMS,
     **dict.fromkeys(_KEY_PARTS, (_is_sendable, _ONE_LINE)),
