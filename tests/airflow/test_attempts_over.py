@@ -300,7 +300,8 @@ def test_a_retry_waits_for_a_list_that_lags_longer_than_its_delay(pai: LocalPAI,
 
     def lag(seconds: float) -> None:
         url = f"{pai.ready.api}/_local/list-lag"
-        requests.post(url, json={"seconds": seconds}, timeout=5).raise_for_status()
+        body = {"seconds": seconds}
+        requests.post(url, json=body, headers=pai.ready.admin_headers, timeout=5).raise_for_status()
 
     lag(600.0)
     retry = training(command="sleep 60", wait_for_completion=False)
