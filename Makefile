@@ -30,6 +30,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI, serve it, and ask it for predictions"
+	@echo "make ui     an Airflow with the example DAGs and local PAI, to click through until Ctrl-C"
 	@echo "make check  lint, types, layers and unit tests: what to run before each commit"
 	@echo "make test   make check, and all other tests"
 	@echo "make chaos  randomised runs of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
@@ -37,6 +38,7 @@ help:
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
+	@echo "make docs   the guide, into site/"
 	@echo "make release  build and check what would be published, and say what a person has to do"
 	@echo "make bench  measure, beside peers, what is promised (BENCH=\"imports logs\" for some only)"
 	@echo "make clean  remove what these commands made"
@@ -52,6 +54,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m devtools.demo
+
+ui: $(INSTALLED)
+	@$(BIN)/python -m devtools.ui
 
 check: lint types layers unit
 
@@ -107,6 +112,17 @@ test-airflow2: $(INSTALLED2)
 # Each Airflow and Python that the wheel is said to work with: see devtools/matrix.py. MATRIX=--quick for some only.
 test-matrix: $(INSTALLED)
 	$(BIN)/python -m devtools.matrix $(MATRIX)
+
+VENV_DOCS := .venv-docs
+$(VENV_DOCS)/.installed: constraints-docs.txt
+	@$(PYTHON) -m venv $(VENV_DOCS)
+	@$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-docs.txt \
+		mkdocs-material 'mkdocstrings[python]'
+	@touch $@
+
+# Into site/; strict: a warning is an error. It asks no other host.
+docs: $(VENV_DOCS)/.installed
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet
 
 release: $(INSTALLED)
 	$(BIN)/python -m devtools.release

@@ -131,6 +131,7 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | 
     rows += [
         ("Airflow logs", _relative(home / "airflow" / "logs")),
         ("look again", f".venv/bin/pai-local serve --home {_relative(home / 'pai')} (the service comes up again, too)"),
+        ("to click through", "make ui  (an Airflow with these DAGs and local PAI; no password)"),
     ]
     width = max(len(name) for name, _ in rows)
     sys.stdout.write("\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows) + "\n")

@@ -120,7 +120,7 @@ def check(environment: Environment, wheel: Path) -> str:
     ]
     if environment.airflow.count(".") == 1:
         install += ["--prerelease", "allow"]
-    packages = [f"{wheel}[local]", environment.requirement, "scikit-learn>=1.5"]
+    packages = [f"{wheel}[local]", environment.requirement, "scikit-learn>=1.5", "pytest>=8"]
     made = subprocess.run([*install, *packages], capture_output=True, text=True)
     if made.returncode:
         # Not every Airflow has releases of its dependencies for every Python: that is for a reader to judge.

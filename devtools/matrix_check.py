@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+NEEDS_AIRFLOW_3 = ("deploy_on_approval.py",)
+"""Examples that watch assets."""
 WITHOUT = "airflow_provider_pai.operators.retry_policy"
 """Needs Airflow 3.3."""
 
@@ -60,8 +62,15 @@ def parse(examples: Path) -> int:
     # As Airflow does with its folder of DAGs.
     sys.path.insert(0, str(examples))
     bag = module.DagBag(str(examples))
-    if bag.import_errors:
-        raise AssertionError(str(bag.import_errors))
+    from airflow import __version__
+
+    errors = {
+        file: error
+        for file, error in bag.import_errors.items()
+        if not (__version__.startswith("2.") and Path(file).name in NEEDS_AIRFLOW_3)
+    }
+    if errors:
+        raise AssertionError(str(errors))
     return len(bag.dags)
 
 
@@ -78,7 +87,7 @@ with DAG("pipeline", schedule=None) as dag:
         command="echo auc=0.9 && echo model > /ml/output/model/model.txt || echo model > $PAI_OUTPUT_MODEL/model.txt",
         image_uri=IMAGE,
         instance_type="ecs.c6.large",
-        metric_definitions={"auc": "auc=([0-9.]+)"},
+        metric_definitions=[{"name": "auc", "regex": "auc=([0-9.]+)"}],
         poll_interval=1,
     )
     gate = PAIModelGateOperator(

@@ -6,6 +6,7 @@ Nobody calls this DAG: it waits for the asset that the task ``train`` of ``train
 
 from typing import Any
 
+import pendulum
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset, get_current_context, task
 from breast_cancer.steps import HERE
 
@@ -18,14 +19,23 @@ SERVICE = "breast_cancer_live"
 @task(multiple_outputs=True)
 def newest_model() -> dict[str, Any]:
     """Return what the newest of the events says that this run was made for."""
-    found = get_current_context()["triggering_asset_events"]  # triggering_dataset_events in Airflow 2
+    context = get_current_context()
+    # The second name is Airflow 2's.
+    name = "triggering_asset_events" if "triggering_asset_events" in context else "triggering_dataset_events"
+    found = context[name]
     events = [event for events in found.values() for event in events]
     if not events:
         raise AirflowFailException("this run was made for no model: run train_evaluate, and this DAG follows")
     return dict(max(events, key=lambda event: event.timestamp).extra)
 
 
-with DAG("deploy_on_new_model", schedule=[Asset("oss://models/breast_cancer")], tags=["pai"], doc_md=__doc__):
+with DAG(
+    "deploy_on_new_model",
+    schedule=[Asset("oss://models/breast_cancer")],
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),  # Airflow 2 asks for one wherever there is a schedule
+    tags=["pai"],
+    doc_md=__doc__,
+):
     model = newest_model()
     gate = PAIModelGateOperator(
         task_id="gate",

@@ -72,11 +72,11 @@ class ServiceLogPage:
 
 
 @dataclass(frozen=True)
-class ServiceDiagnosis:
-    """What EAS itself says is wrong with a service.
+class ServiceFinding:
+    """One thing that EAS itself says is wrong with a service.
 
     Attributes:
-        error: what is wrong; empty when nothing is.
+        error: what is wrong.
         causes: what may have caused it.
         advices: what may be done about it.
     """
@@ -87,7 +87,7 @@ class ServiceDiagnosis:
 
     @property
     def text(self) -> str:
-        """All of it, a line each; empty when nothing is wrong."""
+        """All of it, a line each."""
         parts = [
             self.error,
             *(f"cause: {cause}" for cause in self.causes),
@@ -239,7 +239,7 @@ def describe_service_events(
     return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
 
 
-def describe_service_diagnosis(region_id: str, name: str) -> Call[ServiceDiagnosis]:
+def describe_service_diagnosis(region_id: str, name: str) -> Call[list[ServiceFinding]]:
     """DescribeServiceDiagnosis."""
     return Call(EAS, "DescribeServiceDiagnosis", "GET", f"{_path(region_id, name)}/diagnosis", _diagnosis)
 
@@ -326,13 +326,14 @@ def _log_page(body: Mapping[str, Any]) -> ServiceLogPage:
     return ServiceLogPage(tuple(read_list(body, "Logs", str)), int(body.get("TotalPageNum") or 1))
 
 
-def _diagnosis(body: Mapping[str, Any]) -> ServiceDiagnosis:
-    return ServiceDiagnosis(str(required(body, "Error")), _texts(body.get("Causes")), _texts(body.get("Advices")))
+def _diagnosis(body: Mapping[str, Any]) -> list[ServiceFinding]:
+    return read_list(body, "DiagnosisList", _finding)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    """Return a list of texts, which may be one text [inferred]."""
-    return (value,) if isinstance(value, str) else tuple(str(item) for item in value or ())
+def _finding(value: object) -> ServiceFinding:
+    item = as_object(value, "a finding")
+    causes, advices = (tuple(map(str, item.get(name) or ())) for name in ("Causes", "Advices"))
+    return ServiceFinding(str(item.get("Error") or ""), causes, advices)
 
 
 def _endpoints(body: Mapping[str, Any]) -> Endpoints:

@@ -180,8 +180,8 @@ class PAIServiceHook(PAIBaseHook):
         """Return the last lines of output of a service's instances."""
         return self.eas.logs(service_name)
 
-    def diagnosis(self, service_name: str) -> calls.ServiceDiagnosis:
-        """Return what EAS itself says is wrong with a service."""
+    def diagnosis(self, service_name: str) -> list[calls.ServiceFinding]:
+        """Return what EAS itself says is wrong with a service; empty when nothing is."""
         return self.eas.diagnosis(service_name)
 
     def machines(self) -> list[calls.ServiceMachine]:

@@ -30,7 +30,7 @@ from airflow_provider_pai.local.catalogs.record_store import RecordStore
 from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.eas.control import ServiceLocation
-from airflow_provider_pai.local.home import Home
+from airflow_provider_pai.local.home import Home, HomeDamaged
 from airflow_provider_pai.local.http.admin import Controls
 from airflow_provider_pai.local.http.faults import Faults
 from airflow_provider_pai.local.inference import Inference, RuntimeFactory
@@ -129,10 +129,12 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            self._catalog = ImageCatalog(settings.region_id, home.recall(_IMAGES, []), self._saver(_IMAGES))
-            self._datasets = RecordStore("DatasetId", home.recall(_DATASETS, []), self._saver(_DATASETS))
-            self._experiments = RecordStore("ExperimentId", home.recall(_EXPERIMENTS, []), self._saver(_EXPERIMENTS))
-            self._models = RecordStore("ModelId", home.recall(_MODELS, []), self._saver(_MODELS))
+            self._catalog = ImageCatalog(settings.region_id, self._rows(_IMAGES, "ImageId"), self._saver(_IMAGES))
+            self._datasets = RecordStore("DatasetId", self._rows(_DATASETS, "DatasetId"), self._saver(_DATASETS))
+            self._experiments = RecordStore(
+                "ExperimentId", self._rows(_EXPERIMENTS, "ExperimentId"), self._saver(_EXPERIMENTS)
+            )
+            self._models = RecordStore("ModelId", self._rows(_MODELS, "ModelId"), self._saver(_MODELS))
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
@@ -300,9 +302,25 @@ class Backend:
 
     def _created(self) -> datetime:
         """Return when this server was started for the first time."""
-        created = self._home.recall(_CREATED, None) or self._clock.now().isoformat()
+        created = self._home.recall(_CREATED, "") or self._clock.now().isoformat()
+        try:
+            moment = datetime.fromisoformat(created)
+        except ValueError as error:
+            raise HomeDamaged(f"{self._home.path / _CREATED}.json is damaged: {created!r} is no time") from error
         self._home.remember(_CREATED, created)
-        return datetime.fromisoformat(created)
+        return moment
+
+    def _rows(self, name: str, key: str) -> list[dict[str, Any]]:
+        """Return what users added.
+
+        Raises:
+            HomeDamaged: the file holds something else.
+        """
+        rows: list[dict[str, Any]] = self._home.recall(name, [])
+        for row in rows:
+            if not isinstance(row, dict) or not isinstance(row.get(key), str) or "WorkspaceId" not in row:
+                raise HomeDamaged(f"{self._home.path / name}.json is damaged: it holds a row without {key}")
+        return rows
 
     def _saver(self, name: str) -> Callable[[Any], None]:
         return partial(self._home.remember, name)

@@ -96,10 +96,13 @@ class Home:
         """Return a JSON value that was kept, or the default.
 
         Raises:
-            HomeDamaged: the file holds no JSON.
+            HomeDamaged: the file holds no JSON, or a value of another type than the default's.
         """
         file = self.path / f"{name}.json"
-        return _read(file) if file.exists() else default
+        value = _read(file) if file.exists() else default
+        if default is not None and not isinstance(value, type(default)):
+            raise HomeDamaged(f"{file} is damaged: it holds {type(value).__name__}, not {type(default).__name__}")
+        return value
 
 
 def read_address(path: Path) -> dict[str, Any]:
@@ -156,7 +159,7 @@ def _try_lock(lock: BinaryIO) -> bool:
 def _read(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HomeDamaged(f"{file} is damaged: it holds no JSON; mend or remove it") from error
 
 

@@ -193,7 +193,7 @@ class LocalPAI:
         region_id = self._settings.region_id
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
-        predictions = Mount(reverse_proxy.PATH, backend.inference.proxy)
+        predictions = reverse_proxy.PredictionRoute(backend.inference.proxy)
         api_app = Starlette(routes=[admin_route(backend.controls(), token), predictions, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)

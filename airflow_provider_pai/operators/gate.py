@@ -1,4 +1,4 @@
-"""Lets a model pass only when it is good enough."""
+"""Operator that lets a model pass only when it is good enough."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
+    from airflow_provider_pai.model.gate.arguments import ModelMetrics
     from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, GateVerdict
     from airflow_provider_pai.model.uri import OssUri
 
@@ -30,6 +31,9 @@ _ON_FAIL = ("fail", "skip", "branch")
 
 class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
     """Judges a model by its metrics: against bars, and against the model that a service serves now, the champion.
+
+    A metric that is missing, or whose last value is no finite number (a diverged loss), has no value, and a model that
+    lacks the value of a metric of ``bars`` or ``compare`` is not good enough.
 
     The result is a dict: ``passed``, ``decided_by`` (the metric that decided: the one with the smallest margin in
     proportion to its limit), ``margin`` (by how much), ``reason``, ``values``, ``champion`` (``service``,
@@ -52,13 +56,12 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
             ``pass``.
         on_fail: what a model that is not good enough means: ``fail`` (default) fails the task, without retry;
             ``skip`` skips the tasks right behind this one; ``branch`` follows ``follow_task_ids_if_false``.
-        follow_task_ids_if_true: with ``branch``: task ids, or one, to go on with when the model is good enough.
+        follow_task_ids_if_true: with ``branch``: task ids, or one, to continue with when the model is good enough.
         follow_task_ids_if_false: the same for a model that is not.
         kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
     Raises:
-        AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; arguments are wrong; a metric is
-            missing or no finite number.
+        AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; or arguments are wrong.
     """
 
     template_fields: Sequence[str] = (
@@ -97,11 +100,12 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         self.follow_task_ids_if_false = follow_task_ids_if_false
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Judge the model, and go on as the verdict wants it."""
+        """Judge the model, and continue as the verdict wants it."""
         with airflow_errors():
             verdict = self._verdict()
         result = {**verdict.to_json(), "model_uri": self.model_uri}
-        self.log.info("The model is %s: %s", "good enough" if verdict.passed else "not good enough", verdict.reason)
+        say = self.log.info if verdict.passed else self.log.warning
+        say("The model is %s: %s", "good enough" if verdict.passed else "not good enough", verdict.reason)
         # A task that skips others, or fails, returns nothing.
         if self.do_xcom_push:
             context["ti"].xcom_push(key=_RETURN_KEY, value=result)
@@ -110,7 +114,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         elif not verdict.passed and self.on_fail == "skip":
             self.do_branch(context, None)
         elif not verdict.passed:
-            raise AirflowFailException(f"the model is not good enough: {verdict.reason}")
+            raise AirflowFailException(f"The model is not good enough: {verdict.reason}")
         return result
 
     def _verdict(self) -> GateVerdict:
@@ -127,10 +131,11 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
             metrics = self._metrics(hook, folder, names_of(bars, comparisons))
             champion = (self._approved() if self.champion_model else self._champion(hook)) if comparisons else None
         return judge(
-            metrics,
+            metrics.values,
             bars,
             comparisons,
             champion,
+            without_value=metrics.without_value,
             model_uri=str(folder or ""),
             unknown_passes=self.missing_champion == "pass",
         )
@@ -180,10 +185,10 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
             found += [Problem(name, "has no meaning without on_fail='branch'") for name, ids in follow.items() if ids]
         return found
 
-    def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> dict[str, float]:
+    def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> ModelMetrics:
         """Return the model's metrics; those that were given are kept beside it."""
         from airflow_provider_pai.client.metrics.file import keep_metrics, read_metrics_file
-        from airflow_provider_pai.model.gate.arguments import read_metrics
+        from airflow_provider_pai.model.gate.arguments import is_undefined, read_metrics
 
         file = folder and folder.child(self.metrics_file)
         given: Any = self.metrics
@@ -197,7 +202,8 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         if problems:
             raise SpecError(problems)
         if file and self.metrics is not None:
-            keep_metrics(hook.oss, file, metrics)
+            stale = [str(name) for name, value in self.metrics.items() if is_undefined(value)]
+            keep_metrics(hook.oss, file, metrics.values, stale)
         return metrics
 
     def _champion(self, hook: PAIServiceHook) -> Champion | None:

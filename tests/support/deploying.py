@@ -63,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 print("it serves", flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", 8000))), Handler).serve_forever()
 """
 WRITES = (
     *("CreateService", "UpdateService", "UpdateServiceVersion", "ReleaseService", "StartService", "StopService"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from airflow_provider_pai.api.services import Endpoints, ServiceDiagnosis, ServiceEvent
+from airflow_provider_pai.api.services import Endpoints, ServiceEvent, ServiceFinding
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.serving.deployment import Deployment
@@ -183,8 +183,8 @@ class FakeServices:
     def logs(self, name: str) -> list[str]:
         return []
 
-    def diagnosis(self, name: str) -> ServiceDiagnosis:
-        return ServiceDiagnosis("")
+    def diagnosis(self, name: str) -> list[ServiceFinding]:
+        return []
 
     def traffic_mode(self, group: str) -> str:
         return self.eas.modes.get(group, "auto")

@@ -14,12 +14,12 @@ from typing import Any
 
 import requests
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.bound_storage import BoundObjects
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
@@ -59,7 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 print("it serves", flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", 8000))), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", 8000))), Handler).serve_forever()
 """
 """Says what it was asked, on a port that is hard-coded wherever an instance has a network of its own."""
 
@@ -94,7 +94,7 @@ class LocalServingHarness:
         self.upstreams = Upstreams()
         pace = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
         ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
-        stores = VersionPreparer(self.objects, self.machine.environments, lambda uri: uri != NO_IMAGE)
+        stores = VersionPreparer(BoundObjects(self.objects, {}), self.machine.environments, lambda uri: uri != NO_IMAGE)
         self.keeper = ServiceSupervisor(self.store, stores, ground)
         self.listener = Listener("door", 0)
         groups = {"shop": GROUP_TOKEN}
@@ -102,7 +102,7 @@ class LocalServingHarness:
 
     def start(self) -> None:
         self.keeper.start()
-        self.listener.start(Starlette(routes=[Mount(reverse_proxy.PATH, self.door)]), _now)
+        self.listener.start(Starlette(routes=[reverse_proxy.PredictionRoute(self.door)]), _now)
 
     def close(self) -> None:
         self.listener.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from airflow_provider_pai.client.oss.storage import ObjectStorage
@@ -40,18 +40,22 @@ def read_metrics_file(oss: ObjectStorage, uri: OssUri) -> dict[str, Any] | None:
     return read
 
 
-def keep_metrics(oss: ObjectStorage, uri: OssUri, metrics: Mapping[str, float]) -> None:
+def keep_metrics(
+    oss: ObjectStorage, uri: OssUri, metrics: Mapping[str, float], without_value: Collection[str] = ()
+) -> None:
     """Write a model's metrics; what else its file tells already is left there.
 
     Args:
         oss: writes it.
         uri: the file.
         metrics: finite numbers by name.
+        without_value: metrics that have no value: what the file tells of them is an older one, and goes.
 
     Raises:
         SpecError: there is a file that holds something else than a JSON object.
     """
     before = read_metrics_file(oss, uri)
-    after = {**(before or {}), **metrics}
+    kept = {name: value for name, value in (before or {}).items() if name not in without_value}
+    after = {**kept, **metrics}
     if after != before:
         oss.write(uri, json.dumps(after, indent=2, sort_keys=True).encode())

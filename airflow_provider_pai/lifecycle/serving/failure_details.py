@@ -37,17 +37,20 @@ class FailureDetailsReader:
         )
         if events is None:
             return None
-        return [f"{event.time} {event.reason}: {event.message}" for event in sorted(events, key=lambda each: each.time)]
+        # EAS lists the newest first [inferred]; of one second, too.
+        events.reverse()
+        events.sort(key=lambda event: event.time)
+        return [f"{event.time} {event.reason}: {event.message}" for event in events]
 
     def read(self, name: str) -> FailureDetails:
-        """Return all that is told of a service."""
+        """Return what EAS says of a service."""
         lines = self._read(f"the output of service {name}", lambda: self._services.logs(name))
+        findings = self._read(f"EAS's diagnosis of service {name}", lambda: self._services.diagnosis(name))
         # One page of events with the newest last; one page of output, whose end is what happened last.
         return FailureDetails(
             warnings=tuple((self.warnings(name) or [])[-_EVENTS:]),
             output=tuple((lines or [])[-_LINES:]),
-            diagnosis=self._read(f"EAS's diagnosis of service {name}", lambda: self._services.diagnosis(name).text)
-            or "",
+            diagnosis="\n".join(finding.text for finding in findings or ()),
         )
 
     def _read(self, what: str, read: Callable[[], T]) -> T | None:

@@ -139,8 +139,8 @@ class Services:
         last = self.client.send(calls.describe_service_log(self.region_id, name, page=first.pages))
         return [*last.lines]
 
-    def diagnosis(self, name: str) -> calls.ServiceDiagnosis:
-        """Return EAS's own diagnosis of a service."""
+    def diagnosis(self, name: str) -> list[calls.ServiceFinding]:
+        """Return what EAS itself says is wrong with a service."""
         return self.client.send(calls.describe_service_diagnosis(self.region_id, name))
 
     def machines(self) -> list[calls.ServiceMachine]:

@@ -11,7 +11,7 @@ from airflow_provider_pai.local.eas.container_checks import container_problems
 from airflow_provider_pai.local.eas.errors import invalid, missing
 from airflow_provider_pai.local.eas.names import label_problems, name_problems
 from airflow_provider_pai.local.eas.resource_checks import metadata_problems, resource_problems
-from airflow_provider_pai.local.eas.schema import FORM, PROCESSOR_MEMBERS
+from airflow_provider_pai.local.eas.schema import FORM, PROCESSOR_MEMBERS, expand_dotted
 from airflow_provider_pai.local.eas.storage_checks import storage_problems
 from airflow_provider_pai.local.http.schema import schema_problems
 
@@ -43,6 +43,7 @@ class ServiceChecks:
         for name in PROCESSOR_MEMBERS if isinstance(value, Mapping) else ():
             if name in cast(Body, value):
                 raise invalid(f"{name} is not supported: local PAI runs services of containers only; send containers.")
+        value = expand_dotted(value) if isinstance(value, Mapping) else value
         for problem in schema_problems(value, FORM):
             raise invalid(problem + ".")
         return dict(cast(Body, value))

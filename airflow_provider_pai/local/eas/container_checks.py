@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_provider_pai.local.eas.config import DEFAULT_PORT
 from airflow_provider_pai.local.eas.schema import CHECKS
-from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.model.images.uri import is_image_uri
+from airflow_provider_pai.model.requirement import requirement_problem
 
 Body = Mapping[str, Any]
 

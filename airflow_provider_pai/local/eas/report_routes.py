@@ -44,6 +44,7 @@ def routes(context: RouteContext, shown: Views) -> list[Route]:
         Route(f"{SERVICE}/events", reports.events, methods=["GET"]),
         Route(f"{SERVICE}/logs", reports.logs, methods=["GET"]),
         Route(f"{SERVICE}/endpoints", reports.endpoints, methods=["GET"]),
+        Route(f"{SERVICE}/diagnosis", reports.diagnosis, methods=["GET"]),
     ]
 
 
@@ -118,6 +119,10 @@ class _Reports:
     def endpoints(self, request: Request) -> Response:
         service = self.context.existing(request)
         return json_response(self.shown.endpoints(service.name, service.token))
+
+    def diagnosis(self, request: Request) -> Response:
+        """Answer DescribeServiceDiagnosis."""
+        return json_response({"DiagnosisList": views.diagnosis(self.context.existing(request))})
 
     def _instance(self, service: ServiceRecord, name: str) -> Instance:
         for instance in self.context.runtime.instances(service.name):

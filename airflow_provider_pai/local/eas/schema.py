@@ -1,10 +1,13 @@
 """The form of the service JSON: the members that local PAI knows, and their types.
 
-Names are those of EAS's page "parameters of model services"; which of them change nothing that an instance or a caller
-of a local service sees, and so are taken as they are, is ours.
+Names are those of EAS's page "parameters of model services". What changes nothing that an instance or a caller of a
+local service sees is taken, see ``without_effect``; what would change something is refused by name.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from airflow_provider_pai.local.http.schema import MapOf, Schema, Unsupported
 
@@ -50,8 +53,8 @@ _METADATA: dict[str, Schema] = {
     "cpu": float,
     "memory": int,
     "gpu": int,
-    "gpu_memory": Unsupported(),
-    "gpu_core_percentage": Unsupported(),
+    "gpu_memory": object,
+    "gpu_core_percentage": object,
     "resource": str,
     "quota_id": str,
     "workspace_id": object,
@@ -60,7 +63,7 @@ _METADATA: dict[str, Schema] = {
     "traffic_state": str,
     "enable_webservice": bool,
     "enable_grpc": Unsupported(),
-    "rdma": Unsupported(),
+    "rdma": int,
     "rolling_strategy": {"max_surge": object, "max_unavailable": object},
     "disk": str,
     "shm_size": int,
@@ -86,18 +89,18 @@ FORM: dict[str, Schema] = {
         "computing": {
             "instance_type": str,
             "instances": [{"type": str}],
-            "disable_spot_protection_period": Unsupported(),
+            "disable_spot_protection_period": bool,
         },
-        "networking": Unsupported(),
+        "networking": object,
     },
     "containers": [_CONTAINER],
     "storage": [_STORAGE],
     "labels": MapOf(str),
     "dockerAuth": str,
     "oss_endpoint": str,
-    "networking": Unsupported(),
+    "networking": object,
     "autoscaler": Unsupported(),
-    "features": Unsupported(),
+    "features": object,
     "aimaster": Unsupported(),
     "role": Unsupported(),
 }
@@ -117,3 +120,33 @@ PROCESSOR_MEMBERS = (
     "preloads",
 )
 """Members of services that are a model and a processor instead of a container."""
+
+
+def expand_dotted(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service JSON whose dotted names are objects: ``{"rpc.keepalive": 1}`` is ``{"rpc": {"keepalive": 1}}``.
+
+    EAS's documents and older clients write members of ``metadata`` so, and some write whole paths at the top
+    [inferred: both forms mean the same]. The names of ``features`` and labels have dots of their own.
+    """
+    expanded: dict[str, Any] = {}
+    for name, value in config.items():
+        first, dot, rest = name.partition(".")
+        if dot and first in ("metadata", "cloud"):
+            _merge_into(expanded.setdefault(first, {}), {rest: value})
+        elif name in ("metadata", "cloud") and isinstance(value, Mapping):
+            _merge_into(expanded.setdefault(name, {}), value)
+        else:
+            expanded[name] = value
+    return expanded
+
+
+def _merge_into(target: dict[str, Any], members: Mapping[str, Any]) -> None:
+    for name, value in members.items():
+        first, dot, rest = name.partition(".")
+        known = target.setdefault(first, {}) if dot else None
+        if isinstance(known, dict):
+            _merge_into(known, {rest: value})
+        elif isinstance(value, Mapping) and isinstance(target.get(name), dict):
+            _merge_into(target[name], value)
+        else:
+            target[name] = dict(value) if isinstance(value, Mapping) else value

@@ -19,6 +19,10 @@ _OF_THE_SYSTEM = frozenset({"dev", "proc", "sys"})
 """Folders of the root that nothing can be mounted in."""
 
 
+_SHARED_MEMORY = PurePosixPath("/dev/shm")  # noqa: S108
+_MEDIA = ("", "memory")
+
+
 def storage_problems(storage: Sequence[Body], bucket_exists: Callable[[str], bool]) -> Iterator[str]:
     """Yield what is wrong with mounts of the right form.
 
@@ -34,9 +38,11 @@ def storage_problems(storage: Sequence[Body], bucket_exists: Callable[[str], boo
         yield from _source_problems(where, mount)
         if "oss" in mount:
             yield from _oss_problems(f"{where}.oss", mount["oss"], bucket_exists)
+        if mount.get("empty_dir", {}).get("medium", "") not in _MEDIA:
+            yield f"{where}.empty_dir.medium is invalid: it must be memory, or left out"
         # Two slashes at the beginning are one to the system, and none of them to this library.
         path = PurePosixPath(re.sub(r"\A/+", "/", mount.get("mount_path", "")))
-        if not _can_be_mounted(path):
+        if not (_can_be_mounted(path) or (path == _SHARED_MEMORY and "empty_dir" in mount)):
             yield f"{where}.mount_path is invalid: {str(path)!r} must be an absolute path that can be mounted at"
         for other in seen:
             if path.is_relative_to(other) or other.is_relative_to(path):

@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_pai.local.eas.config import image_of, instance_count, instance_type, port_of
 from airflow_provider_pai.local.eas.groups import Group
-from airflow_provider_pai.local.eas.record import Event, Seen, ServiceRecord, Version
+from airflow_provider_pai.local.eas.record import WARNING, Event, Seen, ServiceRecord, Version
 from airflow_provider_pai.local.eas.service_runtime import Instance
 
 Row = dict[str, Any]
@@ -23,6 +23,8 @@ CONTAINER = "worker0"
 LOCAL_IP = "127.0.0.1"
 _REASONS = {"Running": "RUNNING", "Stopped": "STOPPED"}
 _PREDICT = "/api/predict"
+_CAUSES = 3
+_ADVICE = "See the events and the output of the service's instances."
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,18 @@ def container(service: ServiceRecord, instance: Instance) -> Row:
 def event(event: Event) -> Row:
     """Return an event."""
     return {"Time": event.time, "Type": event.type, "Reason": event.reason, "Message": event.message}
+
+
+def diagnosis(service: ServiceRecord) -> list[Row]:
+    """Return what is wrong with a service: one row when it is not as it is wanted, else none [inferred]."""
+    now, (reason, message) = status(service), explained(service)
+    if now in ("Running", "Stopped", "Stopping", "Deleting"):
+        return []
+    warnings = [event for event in service.events if event.type == WARNING][-_CAUSES:]
+    causes = list(dict.fromkeys(event.message for event in reversed(warnings)))
+    if now != "Failed" and not causes:
+        return []
+    return [{"Error": f"{reason}: {message}", "Causes": causes, "Advices": [_ADVICE]}]
 
 
 def explained(service: ServiceRecord) -> tuple[str, str]:

@@ -17,9 +17,9 @@ from airflow_provider_pai.local.jobs.create_form import FORM
 from airflow_provider_pai.local.jobs.errors import invalid, missing
 from airflow_provider_pai.local.jobs.labels import label_problems
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
-from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.local.jobs.without_effect import as_run_here
 from airflow_provider_pai.model.images.uri import is_image_uri
+from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.training.request import read_create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import OssUri

@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.jobs import query, transitions
+from airflow_provider_pai.local.jobs.disk_reserve import FULL, DiskReserve
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.model.training.status import JobStatus
 
@@ -62,6 +63,7 @@ class JobStore:
         self._records = load_records(home)
         self._number = max(map(_number, self._records.values()), default=0)
         self.lag_seconds = 0.0
+        self._reserve = DiskReserve(self._folder / "reserve")
 
     def close(self) -> None:
         """Close the logs."""
@@ -83,6 +85,7 @@ class JobStore:
             local: members that are ours and never shown.
         """
         now = self._now()
+        self._reserve.fill()
         with self._lock:
             job_id = self._free_id()
             self._number += 1
@@ -128,8 +131,8 @@ class JobStore:
         """
         with self._lock:
             old = self._records[job_id]
-            new = {**old, **change(old)}
-            return self._write({name: value for name, value in new.items() if value is not None}, self._now())
+            new = {name: value for name, value in {**old, **change(old)}.items() if value is not None}
+            return self._reserve.spend(lambda: self._write(new, self._now()))
 
     def change_local(self, job_id: str, **members: Any) -> Record:
         """Replace members of a job that are ours and never shown."""
@@ -144,6 +147,7 @@ class JobStore:
             # Without its record the folder is no job any more, even when the rest can't be removed.
             (self._folder / job_id / "job.json").unlink(missing_ok=True)
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
+        self._reserve.fill()
 
     def clear(self) -> None:
         """Forget all jobs; none of them may be active."""
@@ -154,6 +158,10 @@ class JobStore:
         """Return a job's logs, events, metrics and folders."""
         with self._lock:
             return self._files.setdefault(job_id, JobFiles(self._folder / job_id))
+
+    def is_disk_full(self) -> bool:
+        """Tell whether the disk that jobs lie on has no space left."""
+        return shutil.disk_usage(self._folder).free < FULL
 
     def query(self, parameters: Mapping[str, str]) -> tuple[list[Record], int]:
         """Return one page of ListTrainingJobs and the number of all matches.
@@ -198,7 +206,7 @@ def load_records(home: Path) -> dict[str, Record]:
     for path in (home / "jobs").glob("train*/job.json"):
         try:
             record = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             record = None
         if _is_record(record, path.parent.name):
             records.append(MappingProxyType(record))

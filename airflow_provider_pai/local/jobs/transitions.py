@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     REQUIREMENTS_FAILED = "RequirementsFailed"
     PREPARATION_FAILED = "PreparationFailed"
     OUTPUT_FAILED = "OutputUploadFailed"
+    DISK_FULL = "DiskFull"
     START_FAILED = "StartFailed"
     SERVER_STOPPED = "LocalServerStopped"
     SERVER_DIED = "LocalServerDied"
@@ -104,6 +105,12 @@ def over_quota(quota_id: str, asked: object, total: object) -> Outcome:
 def preparation_failed(why: str, code: ReasonCode = ReasonCode.PREPARATION_FAILED) -> Outcome:
     """Return the end of a job whose code, data or environment can't be made ready."""
     return Outcome(JobStatus.INITIALIZE_FAILED, code, why)
+
+
+def disk_full(why: str) -> Outcome:
+    """Return the end of a job on a disk that has no space left."""
+    message = f"The disk that local PAI uses on this machine is full: free some space, or delete jobs. {why}"
+    return Outcome(JobStatus.FAILED, ReasonCode.DISK_FULL, message)
 
 
 def not_started(why: str) -> Outcome:

@@ -6,7 +6,8 @@ import os
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,31 @@ class BadArchive(Exception):
     """An archive is damaged, or would write or point outside its folder; the text says which member."""
 
 
-def unpack(archive: Path, folder: Path) -> None:
+MOST_MEMBERS = 100_000
+DEEPEST = 100
+"""Folders above a member."""
+LARGEST = 16 * 1024**3
+"""Bytes of all members together."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold at most: source code is far below.
+
+    Attributes:
+        members: files, folders and links.
+        depth: folders above a member.
+        size: bytes of all members, unpacked.
+    """
+
+    members: int = MOST_MEMBERS
+    depth: int = DEEPEST
+    size: int = LARGEST
+
+
+def unpack(
+    archive: Path, folder: Path, cancelled: Callable[[], bool] = lambda: False, limits: Limits | None = None
+) -> None:
     """Unpack a ``.tar.gz``.
 
     Python's ``data`` filter is not enough alone: older patch releases of it can be led outside through chains of links.
@@ -24,21 +49,43 @@ def unpack(archive: Path, folder: Path) -> None:
     Args:
         archive: the file.
         folder: where to; must exist.
+        cancelled: asked again and again; the work is given up when it says so.
+        limits: what the archive may hold; by default what no source code has.
 
     Raises:
         BadArchive: it is no such archive, or a member is refused; then nothing was unpacked.
     """
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            members = tar.getmembers()
+            members = _read_members(tar, limits or Limits(), cancelled)
             _check(members)
             for member in members:
                 _disown(member)
             # Python 3.11.0 to 3.11.3 know no filters; the checks above stand alone there.
             tar.extraction_filter = getattr(tarfile, "data_filter", None)
-            tar.extractall(folder, members)  # noqa: S202 - checked member by member
+            for member in members:
+                if cancelled():
+                    return
+                tar.extract(member, folder)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise BadArchive(str(error)) from error
+
+
+def _read_members(tar: tarfile.TarFile, limits: Limits, cancelled: Callable[[], bool]) -> list[tarfile.TarInfo]:
+    members: list[tarfile.TarInfo] = []
+    size = 0
+    for member in tar:
+        if cancelled():
+            return []
+        members.append(member)
+        size += member.size
+        if len(members) > limits.members:
+            raise BadArchive(f"it holds more than {limits.members:,} members")
+        if size > limits.size:
+            raise BadArchive(f"it is larger than {limits.size:,} bytes when it is unpacked")
+        if member.name.count("/") > limits.depth:
+            raise BadArchive(f"{member.name[:100]!r}... lies more than {limits.depth} folders deep")
+    return members
 
 
 def _disown(member: tarfile.TarInfo) -> None:

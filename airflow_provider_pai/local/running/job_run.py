@@ -71,6 +71,7 @@ class RunnerContext:
         grace_seconds: from SIGTERM to SIGKILL.
         shown: returns the file or folder of this machine that a job can be shown in the place of an input.
         quota: the resource quota that jobs may name.
+        disk_full: tells whether a disk has no space left; by default of the one that jobs lie on.
     """
 
     store: JobStore
@@ -82,6 +83,11 @@ class RunnerContext:
     grace_seconds: float = 5.0
     shown: Callable[[str, str], Path | None] = lambda *_: None
     quota: Quota = field(default_factory=Quota)
+    disk_full: Callable[[], bool] | None = None
+
+    def is_disk_full(self) -> bool:
+        """Tell whether the disk that jobs lie on has no space left."""
+        return (self.disk_full or self.store.is_disk_full)()
 
 
 class CancellationToken:
@@ -243,16 +249,17 @@ class JobRun:
     def _prepare(self, plans: Sequence[RunPlan]) -> JobWorkspace | None:
         """Return where a job that is ready starts its instances; None when it was asked to end."""
         shown = self._shown(plans[0])
-        for event in prepare_folder(plans[0], self._files.work, self._context.objects, shown):
+        cancelled = self._token.event
+        for event in prepare_folder(plans[0], self._files.work, self._context.objects, shown, cancelled.is_set):
             self._recorder.add_event(event)
-            if self._token.event.is_set():
+            if cancelled.is_set():
                 return None
         for plan, name in zip(plans, self._names, strict=True):
             for line in launch_lines(plan):
                 self._recorder.write_line(name, line)
         for line in lines_without_effect(self._context.store.existing(self._id)):
             self._recorder.say(line)
-        runtime, cancelled = self._context.runtime, self._token.event
+        runtime = self._context.runtime
         job = PreparedJob(plans[0], self._spec.image_uri or "", self._files.work, shown)
         workspace = runtime.prepare(job, self._recorder.say, cancelled)
         if workspace is not None and cancelled.is_set():
@@ -291,11 +298,14 @@ class JobRun:
             codes = [instance.exit_code() for instance in instances]
             failed = [(name, code) for name, code in zip(self._names, codes, strict=True) if code]
             if failed:
-                return transitions.command_failed(*failed[0])
+                outcome = transitions.command_failed(*failed[0])
+                return transitions.disk_full(outcome.message) if self._context.is_disk_full() else outcome
             if all(code == 0 for code in codes):
                 return transitions.SUCCEEDED
             if limit and time.monotonic() >= deadline:
                 return transitions.timed_out(limit)
+            if self._context.is_disk_full():
+                return transitions.disk_full("The command was ended")
             if self._token.event.wait(_LOOK_SECONDS):
                 return self._requested_outcome()
 

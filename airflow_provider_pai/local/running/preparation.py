@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +40,13 @@ def input_path(mount: Mount) -> str:
     return f"{mount.folder}/{mount.uri.name}".rstrip("/")
 
 
-def prepare_folder(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Mapping[str, Path]) -> Iterator[str]:
+def prepare_folder(
+    plan: RunPlan,
+    work: WorkFolder,
+    objects: Objects,
+    shown: Mapping[str, Path],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[str]:
     """Prepare a job's folder, one step after the other, so that it can be stopped in between.
 
     Args:
@@ -48,6 +54,7 @@ def prepare_folder(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Map
         work: the job's folder; what an earlier try left there is removed.
         objects: where code and data come from.
         shown: what the runtime shows of this machine instead, by path below the root.
+        cancelled: tells whether the job is to end; a long step is then given up.
 
     Yields:
         What was done, for the job's events.
@@ -62,7 +69,7 @@ def prepare_folder(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Map
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     if plan.code:
-        yield f"Source code: {_fetch_code(plan.code, work, objects)} files of {plan.code.uri}"
+        yield f"Source code: {_fetch_code(plan.code, work, objects, cancelled)} files of {plan.code.uri}"
     for mount in plan.inputs:
         if source := shown.get(input_path(mount)):
             _make_mount_point(work.ml / input_path(mount), source)
@@ -80,7 +87,7 @@ def prepare_folder(plan: RunPlan, work: WorkFolder, objects: Objects, shown: Map
     save_stamps(plan, work)
 
 
-def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
+def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects, cancelled: Callable[[], bool]) -> int:
     folder = work.ml / "usercode"
     folder.mkdir()
     archive = code.key.endswith(".tar.gz")
@@ -88,7 +95,7 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
     try:
         count = objects.download(code.bucket, code.key, target)
         if archive:
-            unpack(target / code.key.rpartition("/")[2], folder)
+            unpack(target / code.key.rpartition("/")[2], folder, cancelled)
             shutil.rmtree(target)
             count = sum(1 for path in folder.rglob("*") if path.is_file())
     except (OSSErrorResponse, OSError) as error:
@@ -97,7 +104,7 @@ def _fetch_code(code: CodeLocation, work: WorkFolder, objects: Objects) -> int:
     except BadArchive as error:
         why = f"The source code archive {code.uri} is refused: {error}"
         raise PreparationFailed(ReasonCode.CODE_FAILED, why) from error
-    if not count:
+    if not count and not cancelled():
         raise PreparationFailed(ReasonCode.CODE_FAILED, f"There is no source code: no object below {code.uri}")
     return count
 

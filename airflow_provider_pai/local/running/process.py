@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.jobs.requirement import read_lines, requirement_problem
 from airflow_provider_pai.local.running import processes
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.output import each_line
 from airflow_provider_pai.local.running.runtime import CODE_REQUIREMENTS, Identity, ImageFailed, LineSink, PreparedJob
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox, job_view
+from airflow_provider_pai.model.requirement import read_lines, requirement_problem
 from airflow_provider_pai.model.training.container import RunPlan
 
 if TYPE_CHECKING:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from httpcore import SOCKET_OPTION, AnyIOBackend, AsyncNetworkStream, ConnectError
 
 from airflow_provider_pai.local.running.ports import LOOPBACK
-from airflow_provider_pai.local.serving.relay import LISTENS, SOCKET
+from airflow_provider_pai.local.serving.relay import LIST, LISTENS, OUTSIDE, SOCKET
 
 _CONNECT_SECONDS = 5.0
+_LIST_SECONDS = 1.0
+_LIST_BYTES = 64 * 1024
+_FROM_OUTSIDE = OUTSIDE if sys.platform == "linux" else LOOPBACK
+"""Where an instance without a network of its own is reached; only Linux has all addresses that begin with 127."""
 
 
 class Connector(Protocol):
@@ -38,6 +43,9 @@ class Connector(Protocol):
         Raises:
             OSError: nothing listens there.
         """
+
+    def listening(self) -> list[tuple[str, int]]:
+        """Return the addresses that the instance listens on, host and port, as far as that can be told."""
 
     def close(self) -> None:
         """Free what was held."""
@@ -86,6 +94,18 @@ class RelayConnector:
             raise
         return connection
 
+    def listening(self) -> list[tuple[str, int]]:
+        """Return the addresses that the instance listens on. See :meth:`Connector.listening`."""
+        lines = b""
+        with contextlib.suppress(OSError), self._socket() as path, socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_LIST_SECONDS)
+            connection.connect(path)
+            connection.sendall(LIST)
+            while len(lines) < _LIST_BYTES and (read := connection.recv(_LIST_BYTES)):
+                lines += read
+        pairs = (line.split() for line in lines.decode("ascii", "replace").splitlines())
+        return [(pair[0], int(pair[1])) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()]
+
     def close(self) -> None:
         """Close the folder; nothing can be connected any more."""
         with self._lock:
@@ -93,7 +113,7 @@ class RelayConnector:
                 os.close(self._folder)
             self._folder = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _socket(self) -> Iterator[str]:
         """Give the socket's path, through a number for the folder: a socket's path has 107 bytes at most.
 
@@ -123,11 +143,18 @@ class PortConnector:
 
     async def connect(self, options: Iterable[SOCKET_OPTION] | None = None) -> AsyncNetworkStream:
         """Connect to the port that it serves on. See :meth:`Connector.connect`."""
-        return await AnyIOBackend().connect_tcp(LOOPBACK, self._real, _CONNECT_SECONDS, None, options)
+        return await AnyIOBackend().connect_tcp(_FROM_OUTSIDE, self._real, _CONNECT_SECONDS, None, options)
 
     def probe(self, port: int, seconds: float) -> socket.socket:
         """Connect to one of its ports. See :meth:`Connector.probe`."""
-        return socket.create_connection((LOOPBACK, self._real if port == self._port else port), seconds)
+        return socket.create_connection((_FROM_OUTSIDE, self._real if port == self._port else port), seconds)
+
+    def listening(self) -> list[tuple[str, int]]:
+        """Return the loopback address if the instance listens there. See :meth:`Connector.listening`."""
+        with contextlib.suppress(OSError):
+            socket.create_connection((LOOPBACK, self._real), _LIST_SECONDS).close()
+            return [(LOOPBACK, self._port)]
+        return []
 
     def close(self) -> None:
         """Nothing was held."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import threading
 from collections.abc import Mapping
 from contextlib import closing
@@ -91,6 +92,28 @@ def _answers(connection: _OpenConnection, path: str) -> bool:
     with closing(connection):
         connection.request("GET", path, headers={"Connection": "close"})
         return connection.getresponse().status < _BAD_REQUEST
+
+
+def explain_unready(connector: Connector, check: HealthCheck) -> str:
+    """Return why a running instance can't have requests, as a clause."""
+    found = connector.listening()
+    own = [host for host, port in found if port == check.port]
+    if any(not _is_loopback(host) for host in own):
+        where = f"at {check.path} of port {check.port}" if check.path else f"of port {check.port}"
+        return f"its server listens, but its health check {where} does not succeed"
+    if own:
+        return (
+            f"its server listens on {own[0]}:{check.port} only. EAS connects from outside the instance, "
+            "so the server must listen on 0.0.0.0"
+        )
+    others = sorted({port for _, port in found})
+    if others:
+        return f"its server listens on port {', '.join(map(str, others))}, but the port of the service is {check.port}"
+    return f"nothing listens on port {check.port} of the instance"
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback
 
 
 class HealthMonitor:

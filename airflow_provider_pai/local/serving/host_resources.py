@@ -22,6 +22,7 @@ class ServingTimings:
         longest_backoff: what that ends at.
         failed_starts: how often an instance of a version that never answered may end until the version has failed.
         startup: until an instance without a startup check must have answered.
+        unhealthy: from one event that says why a running instance does not answer to the next.
         drain: until requests under way on an instance that is to end are broken off.
         grace: from SIGTERM to SIGKILL.
     """
@@ -31,6 +32,7 @@ class ServingTimings:
     longest_backoff: float = 10.0
     failed_starts: int = 3
     startup: float = 600.0
+    unhealthy: float = 5.0
     drain: float = 30.0
     grace: float = 5.0
 

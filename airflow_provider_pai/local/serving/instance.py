@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.eas.service_runtime import Instance
 from airflow_provider_pai.local.running.process import ProcessInstance
-from airflow_provider_pai.local.serving.health import HealthCheck, HealthMonitor
+from airflow_provider_pai.local.serving.health import HealthCheck, HealthMonitor, explain_unready
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.instance_workspace import InstanceWorkspace
 from airflow_provider_pai.local.serving.preparation import PreparedVersion
@@ -20,7 +20,7 @@ from airflow_provider_pai.local.serving.upstreams import Upstream
 
 @dataclass(frozen=True)
 class InstanceListener:
-    """Who is told of an instance.
+    """Receivers of what happens to an instance.
 
     Attributes:
         line: gets each line of its output.
@@ -45,7 +45,7 @@ class ServiceInstance:
         prepared: what it shares.
         folder: its folder.
         host: what it stands on.
-        listener: who is told.
+        listener: receives what happens.
 
     Attributes:
         upstream: where requests to it go.
@@ -77,6 +77,8 @@ class ServiceInstance:
         self._answered = False
         self._draining_since: float | None = None
         self._asked = self._drain_skipped = False
+        self._explained_at = self._begun
+        self._unready = ""
 
     @property
     def is_ready(self) -> bool:
@@ -95,7 +97,7 @@ class ServiceInstance:
         return waited > startup.limit + (patience if started else 0)
 
     def shown(self, version: int) -> Instance:
-        """Return what is told about it.
+        """Return what the API shows of it.
 
         Args:
             version: the version it counts as.
@@ -106,6 +108,10 @@ class ServiceInstance:
             status, reason = ("Running", "") if self._answered else ("Pending", "ContainerCreating")
         return Instance(self.name, version, status, reason, self.is_ready, self.restarts, self._started)
 
+    @property
+    def _health(self) -> HealthCheck:
+        return self._spec.health or HealthCheck.of_port(self._spec.port)
+
     def look(self) -> None:
         """See to it that it runs."""
         if self._process is None:
@@ -114,13 +120,21 @@ class ServiceInstance:
             return
         code = self._process.exit_code()
         if code is not None:
-            self._ended(code)
+            self._handle_exit(code)
         elif self._watch and (failed := self._watch.failed):
             self._watch.failed = ""
             self._listener.warning("Unhealthy", f"{failed} probe failed: instance {self.name} will be restarted")
             self._process.kill()
         elif self.is_ready:
             self._answered, self.failed_starts = True, 0
+        elif time.monotonic() - self._explained_at >= self._host.pace.unhealthy:
+            self._explained_at = time.monotonic()
+            self._warn_unready()
+
+    @property
+    def unready_reason(self) -> str:
+        """Why it runs and still can't have requests, as a clause; empty when that is not known."""
+        return "" if self.is_ready else self._unready
 
     def has_drained(self) -> bool:
         """Do the next step towards its end; True when it has ended. It must not be offered requests any more."""
@@ -139,10 +153,17 @@ class ServiceInstance:
             self._process.kill()
         if self._process.exit_code() is None:
             return False
-        self._let_go()
+        self._release_process()
         self._workspace.close()
         self._listener.normal("Killing", f"Instance {self.name} has ended")
         return True
+
+    def _warn_unready(self) -> None:
+        """Say why it does not answer, once for each reason."""
+        reason = explain_unready(self._workspace.connector, self._health)
+        if reason != self._unready:
+            self._unready = reason
+            self._listener.warning("Unhealthy", f"Readiness probe failed: instance {self.name} runs, but {reason}")
 
     def skip_drain(self) -> None:
         """Wait for no requests when it ends."""
@@ -153,28 +174,28 @@ class ServiceInstance:
             self._process = self._workspace.start(self._listener.line)
         except OSError as error:
             self._listener.warning("Failed", f"Instance {self.name} can't be started: {error}")
-            self._wait()
+            self._schedule_restart()
             return
         self._started = wire_time(self._host.now())
-        health = self._spec.health or HealthCheck.of_port(self._spec.port)
-        self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, health)
+        self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, self._health)
+        self._explained_at, self._unready = time.monotonic(), ""
         self._listener.normal("Started", f"Instance {self.name} was started")
 
-    def _ended(self, code: int) -> None:
-        self._let_go()
+    def _handle_exit(self, code: int) -> None:
+        self._release_process()
         self._listener.line(f"[instance ended with exit code {code}]")
-        self._wait()
+        self._schedule_restart()
         text = f"Back-off restarting failed container: instance {self.name} ended with exit code {code}"
         self._listener.warning("BackOff", text)
 
-    def _wait(self) -> None:
+    def _schedule_restart(self) -> None:
         """Have it started again a little later."""
         pace = self._host.pace
         self._start_at = time.monotonic() + min(pace.backoff * 2**self.failed_starts, pace.longest_backoff)
         self.failed_starts += 1
         self.restarts += 1
 
-    def _let_go(self) -> None:
+    def _release_process(self) -> None:
         """Forget the processes, which have ended."""
         if self._watch:
             self._watch.end()

@@ -60,6 +60,11 @@ class InstanceWorkspace:
         self.connector: Connector = (
             RelayConnector(folder, spec.port) if self._own_network else PortConnector(spec.port, self._port)
         )
+        self._copies = {
+            mount.path: self._work.path / "mounts" / str(number)
+            for number, mount in enumerate(spec.objects)
+            if mount.writable
+        }
         self._scratch = {path: self._work.path / "scratch" / str(number) for number, path in enumerate(spec.scratch)}
 
     def start(self, line: LineSink) -> ProcessInstance:
@@ -79,6 +84,8 @@ class InstanceWorkspace:
         work.create()
         for path in self._scratch.values():
             path.mkdir(parents=True)
+        for target, copy in self._copies.items():
+            shutil.copytree(self._prepared.mounts[target], copy, symlinks=True)
         self._host.environments.for_job(self._prepared.environment, work.python)
         directory = self._located(self._spec.directory) or str(work.home)
         process = subprocess.Popen(
@@ -116,13 +123,14 @@ class InstanceWorkspace:
 
     def _view(self) -> View:
         copies = {path.rstrip("/"): Shown(source) for path, source in self._prepared.mounts.items()}
-        own = {path.rstrip("/"): Shown(source, writable=True) for path, source in self._scratch.items()}
+        mine = {**self._copies, **self._scratch}
+        own = {path.rstrip("/"): Shown(source, writable=True) for path, source in mine.items()}
         shown = dict(sorted({**copies, **own}.items()))
         return View(self._work.path, shown, (self._prepared.folder,), self._own_network)
 
     def _located(self, path: str) -> str:
         """Return where something lies that the instance sees at a path; the path itself unless plain."""
-        places = {} if self._own_network else {**self._prepared.mounts, **self._scratch}
+        places = {} if self._own_network else {**self._prepared.mounts, **self._copies, **self._scratch}
         return str(places[path].absolute()) if path in places else path
 
     def _environment(self) -> dict[str, str]:

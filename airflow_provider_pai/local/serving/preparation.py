@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from airflow_provider_pai.local.jobs.requirement import requirement_problem
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.preparation import Objects
 from airflow_provider_pai.local.serving.replica_spec import ObjectMount, ReplicaSpec
+from airflow_provider_pai.model.requirement import requirement_problem
 
 
 class PreparationError(Exception):

@@ -2,7 +2,10 @@
 
 Started in an instance's sandbox as ``python relay.py FOLDER COMMAND...``; it lives as long as the command and ends with
 its exit code. A connection to the socket begins with a port and a line break. The answer is ``+`` when something
-listens at that port of ``127.0.0.1``, and then all that comes is passed on, both ways; else it is ``-``.
+listens at that port, and then all that comes is passed on, both ways; else it is ``-``. It connects to ``127.0.0.2``:
+a server that listens on all addresses is reached there, and one that listens on ``127.0.0.1`` only is not, as EAS's
+gateway does not reach it from outside the instance. A connection that begins with ``?`` and a line break is answered
+with the addresses that are listened on: a host, a blank and a port on each line.
 
 It is run by itself, by the Python of services, so it imports nothing but the standard library.
 """
@@ -19,9 +22,14 @@ import struct
 import sys
 from pathlib import Path
 
-SOCKET = "door"
+SOCKET = "relay"
 LISTENS, REFUSED = b"+", b"-"
-_LOOPBACK = "127.0.0.1"
+LIST = b"?\n"
+"""Asks for the addresses that are listened on."""
+OUTSIDE = "127.0.0.2"
+"""An address of the instance that is not the one servers bind when they mean themselves only."""
+_LISTENING = "0A"
+"""The kernel's number for a socket that listens."""
 _CHUNK = 256 * 1024
 _BACKLOG = 1024
 _NOT_FOUND = 127
@@ -37,6 +45,8 @@ async def main(folder: str, command: list[str]) -> int:
         command: the command.
     """
     _raise_loopback()
+    # Its own output is the command's: what breaks off when the command ends must not hide the command's last lines.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     directory = Path.cwd()
     # A socket's path has 107 bytes at most, which a folder's can have alone.
     os.chdir(folder)
@@ -57,8 +67,12 @@ async def main(folder: str, command: list[str]) -> int:
 
 async def _connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        port = int(await reader.readline())
-        inner_reader, inner_writer = await asyncio.open_connection(_LOOPBACK, port, limit=_CHUNK)
+        asked = await reader.readline()
+        if asked == LIST:
+            writer.writelines(b"%s %d\n" % (host.encode(), port) for host, port in listening())
+            writer.close()
+            return
+        inner_reader, inner_writer = await asyncio.open_connection(OUTSIDE, int(asked), limit=_CHUNK)
     except (OSError, ValueError):
         writer.write(REFUSED)
         writer.close()
@@ -68,6 +82,24 @@ async def _connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
     for each in (writer, inner_writer):
         each.close()
+
+
+def listening() -> list[tuple[str, int]]:
+    """Return the addresses that are listened on in this network: host and port."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            rows = Path("/proc/self/net", name).read_text().splitlines()[1:]
+            found |= {address(local) for _, local, _, state, *_ in map(str.split, rows) if state == _LISTENING}
+    return sorted(found)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Read an address as the kernel writes it: words of four bytes in the machine's order, and a port."""
+    host, port = text.split(":")
+    words = (bytes.fromhex(host[start : start + 8]) for start in range(0, len(host), 8))
+    packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed), int(port, 16)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,7 +122,7 @@ def _send_at_once(writer: asyncio.StreamWriter) -> None:
 
 
 def _raise_loopback() -> None:
-    """Bring the loopback interface up: a new network begins without. Bubblewrap has done it, and lets nobody else."""
+    """Bring the loopback interface up: a new network begins without. Bubblewrap has done it, and forbids it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control, contextlib.suppress(PermissionError):
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack(_INTERFACE, b"lo", _UP_AND_RUNNING).ljust(40, b"\0"))
 

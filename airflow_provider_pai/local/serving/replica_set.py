@@ -13,6 +13,7 @@ from pathlib import Path
 
 from airflow_provider_pai.local.eas.config import instance_count
 from airflow_provider_pai.local.eas.record import ServiceRecord
+from airflow_provider_pai.local.eas.without_effect import members_without_effect
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.instance import InstanceListener, ServiceInstance
 from airflow_provider_pai.local.serving.log_tail import InstanceLogTail
@@ -22,7 +23,7 @@ from airflow_provider_pai.local.serving.replica_spec import ReplicaSpec, read_re
 _CHARACTERS = string.ascii_lowercase + string.digits
 _GIST = 5
 
-Tell = Callable[[str, str, str, str], None]
+EmitEvent = Callable[[str, str, str, str], None]
 """Gets type, reason, text and instance of an event."""
 
 
@@ -49,7 +50,7 @@ class ReplicaSetContext:
         stores: where what they need comes from.
         host: what instances stand on.
         lines: their last lines.
-        tell: gets events.
+        emit: receives events.
     """
 
     service: ServiceRecord
@@ -57,7 +58,7 @@ class ReplicaSetContext:
     stores: VersionPreparer
     host: HostResources
     lines: InstanceLogTail
-    tell: Tell
+    emit: EmitEvent
 
 
 class ReplicaSet:
@@ -141,7 +142,12 @@ class ReplicaSet:
         context = self._context
         say = partial(context.lines.add, f"{context.service.name}-{self._id}")
         try:
+            for member in members_without_effect(self._config):
+                say(f"[{member} is taken without effect: it means nothing on this machine]")
             self._spec = read_replica_spec(self._config)
+            for mount in self._spec.objects:
+                if mount.writable:
+                    say(f"[{mount.path} is a copy of each instance's own: what is written there does not reach OSS]")
             self._prepared = context.stores.prepare(self._spec, self._shared, say, self._halted)
         except PreparationError as error:
             self.failure = StartFailure(error.reason, str(error))
@@ -157,8 +163,8 @@ class ReplicaSet:
         name = f"{context.service.name}-{self._id}-{''.join(secrets.choice(_CHARACTERS) for _ in range(5))}"
         listener = InstanceListener(
             partial(context.lines.add, name),
-            lambda reason, text: context.tell("Normal", reason, text, name),
-            lambda reason, text: context.tell("Warning", reason, text, name),
+            lambda reason, text: context.emit("Normal", reason, text, name),
+            lambda reason, text: context.emit("Warning", reason, text, name),
         )
         folder = context.folder / "instances" / name
         return ServiceInstance(name, context.service.uid, self._spec, prepared, folder, context.host, listener)
@@ -170,6 +176,7 @@ class ReplicaSet:
             text = f"Instance {instance.name} ended {instance.failed_starts} times before it answered. Its last lines"
             return StartFailure("CrashLoopBackOff", f"{text}: {gist}")
         if instance.is_overdue:
-            note = self._context.host.network_note
-            return StartFailure("StartupProbeFailed", f"Instance {instance.name} did not answer in time{note}: {gist}")
+            why = f", because {instance.unready_reason}" if instance.unready_reason else ""
+            text = f"Instance {instance.name} did not answer in time{why}{self._context.host.network_note}"
+            return StartFailure("StartupProbeFailed", f"{text}: {gist}" if gist else text)
         return None

@@ -26,10 +26,14 @@ class ObjectMount:
     Attributes:
         path: where, absolute.
         uri: the objects.
+        writable: whether each instance gets a copy of its own to write to. EAS mounts a bucket so that it can be
+            written unless ``readOnly`` says otherwise; here what is written does not reach OSS. A model, which may be
+            large, is shared and read-only.
     """
 
     path: str
     uri: OssUri
+    writable: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,10 +135,14 @@ def _environment(container: Mapping[str, Any], model: str, port: int) -> dict[st
 def _model_path(config: Mapping[str, Any]) -> str:
     """Return where the model lies; empty without one."""
     storages = [storage for storage in config.get("storage") or () if storage.get("oss")]
-    marked = [each for each in storages if (each.get("properties") or {}).get("resource_type") == "model"]
+    marked = [each for each in storages if _is_model(each)]
     usual = [each for each in storages if _plain(each) == _MODEL]
     others = [each for each in storages if _plain(each) != _CODE]
     return next((_path(each) for each in (*marked, *usual, *others)), "")
+
+
+def _is_model(storage: Mapping[str, Any]) -> bool:
+    return (storage.get("properties") or {}).get("resource_type") == "model" or _plain(storage) == _MODEL
 
 
 def _code_path(objects: Sequence[ObjectMount]) -> str:
@@ -148,7 +156,8 @@ def _plain(storage: Mapping[str, Any]) -> str:
 def _objects(config: Mapping[str, Any]) -> Iterator[ObjectMount]:
     for storage in config.get("storage") or ():
         if place := storage.get("oss"):
-            yield ObjectMount(_path(storage), OssUri.parse(str(place.get("path"))).folder())
+            writable = not (place.get("readOnly") or _is_model(storage))
+            yield ObjectMount(_path(storage), OssUri.parse(str(place.get("path"))).folder(), writable)
 
 
 def _scratch(config: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpcore
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Match
 
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
@@ -31,11 +32,35 @@ _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te"}
     | {b"trailer", b"transfer-encoding", b"upgrade"}
 )
+_END_TO_END = frozenset({b"content-length", b"content-type", b"content-encoding", b"host", b"date"})
+"""Headers that no connection option takes away: without its length a body would be lost, or read as another request."""
 _OURS = frozenset({b"authorization", b"expect"})
 """Headers that are meant for this proxy: the token, and whether the body is wanted, which it said itself."""
 _UNREACHABLE = (httpcore.NetworkError, httpcore.TimeoutException, ConnectionRefusedError)
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class PredictionRoute(BaseRoute):
+    """Route to everything below ``/api/predict``, by the path as it was on the wire.
+
+    Routes of Starlette match the decoded path, in which a line break (``%0a``) or a slash (``%2f``) is another path.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ReverseProxy) -> None:
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for a service."""
+        is_below = scope["type"] == "http" and scope["raw_path"].startswith(PATH.encode() + b"/")
+        return (Match.FULL if is_below else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
 
 
 class ReverseProxy:
@@ -73,14 +98,14 @@ class ReverseProxy:
         elif not admits(token, scope["method"], scope["raw_path"], scope["headers"]):
             refusal = JSONResponse({"code": "Unauthorized", "message": "Invalid token"}, 401)
             await refusal(scope, receive, send)
-        elif not await self._passed_on(name if service else None, name, target, scope, receive, send):
+        elif not await self._forward(name if service else None, name, target, scope, receive, send):
             await PlainTextResponse("no healthy upstream", 503)(scope, receive, send)
 
     def _service(self, name: str) -> ServiceRecord | None:
         service = self._store.get(name)
         return None if service is None or service.wanted.deleted else service
 
-    async def _passed_on(
+    async def _forward(
         self, service: str | None, name: str, target: bytes, scope: Scope, receive: Receive, send: Send
     ) -> bool:
         """Pass a request on; False when nothing could be reached, and nothing was answered."""
@@ -88,7 +113,7 @@ class ReverseProxy:
         while upstream := self._take(service, name, tried):
             tried.append(upstream)
             try:
-                if await ProxiedRequest(upstream, target, scope, receive, send).made():
+                if await ProxiedRequest(upstream, target, scope, receive, send).forward():
                     return True
             finally:
                 self._upstreams.give_back(upstream)
@@ -124,10 +149,10 @@ class ProxiedRequest:
         self._body_read = asyncio.Event()
         self._begun = False
 
-    async def made(self) -> bool:
+    async def forward(self) -> bool:
         """Do it; False when the instance could not be reached, and nothing was read or answered."""
-        answer = asyncio.ensure_future(self._answered())
-        left = asyncio.ensure_future(self._caller_left())
+        answer = asyncio.ensure_future(self._exchange())
+        left = asyncio.ensure_future(self._wait_for_caller_to_leave())
         try:
             await asyncio.wait((answer, left), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -136,7 +161,7 @@ class ProxiedRequest:
             await asyncio.gather(answer, left, return_exceptions=True)
         return answer.cancelled() or answer.result()
 
-    async def _answered(self) -> bool:
+    async def _exchange(self) -> bool:
         headers = _request_headers(self._scope["headers"])
         request = httpcore.Request(
             self._scope["method"],
@@ -151,14 +176,14 @@ class ProxiedRequest:
         # A connection for each request: one that is kept might be closed by the instance at the moment it is used.
         connection = httpcore.AsyncHTTP11Connection(httpcore.Origin(b"http", b"instance", 80), stream)
         try:
-            await self._pass_back(await connection.handle_async_request(request))
+            await self._stream_back(await connection.handle_async_request(request))
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            await self._broken(error)
+            await self._answer_broken_off(error)
         finally:
             await connection.aclose()
         return True
 
-    async def _pass_back(self, response: httpcore.Response) -> None:
+    async def _stream_back(self, response: httpcore.Response) -> None:
         self._begun = True
         headers = _kept(response.headers)
         await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -167,7 +192,7 @@ class ProxiedRequest:
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _broken(self, error: Exception) -> None:
+    async def _answer_broken_off(self, error: Exception) -> None:
         """Tell that the instance broke the request off; an answer that has begun can only be broken off as well."""
         logger.warning("instance %s broke a request off: %r", self._upstream.name, error)
         if self._begun:
@@ -186,8 +211,8 @@ class ProxiedRequest:
                 self._body_read.set()
                 return
 
-    async def _caller_left(self) -> None:
-        """Return when nobody waits for the answer any more."""
+    async def _wait_for_caller_to_leave(self) -> None:
+        """Return when the caller does not wait for the answer any more."""
         if _has_body(_request_headers(self._scope["headers"])):
             await self._body_read.wait()
         while (await self._receive())["type"] != "http.disconnect":
@@ -219,7 +244,6 @@ def _has_body(headers: Headers) -> bool:
 def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Return the headers that are passed on: not those that concern one connection only."""
     given = [(name.lower(), value) for name, value in headers]
-    named = {
-        each.strip().lower() for name, value in given if name == b"connection" for each in value.split(b",")
-    } | _HOP_BY_HOP
-    return [(name, value) for name, value in given if name not in named]
+    named = {each.strip().lower() for name, value in given if name == b"connection" for each in value.split(b",")}
+    dropped = (named - _END_TO_END) | _HOP_BY_HOP
+    return [(name, value) for name, value in given if name not in dropped]

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import kind
+from airflow_provider_pai.model.values import kind, number, shown
 
 _DIRECTIONS = {"higher": True, "lower": False}
-
-
-def number(value: object) -> float | None:
-    """Return a finite number, which may be written as text since a template gives text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, Real | str):
-        return None
-    try:
-        read = float(value)
-    except ValueError:
-        return None
-    return read if math.isfinite(read) else None
 
 
 def numbers_in(metrics: Mapping[Any, Any]) -> dict[str, float]:
     """Return the metrics that are finite numbers; what is none is left out."""
     read = {str(name): number(value) for name, value in metrics.items()}
     return {name: value for name, value in read.items() if value is not None}
+
+
+def is_undefined(value: object) -> bool:
+    """Whether a metric was given, and has no value: None, or a number that is not finite."""
+    if value is None:
+        return True
+    try:
+        return not isinstance(value, bool) and isinstance(value, Real | str) and not math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        return False
 
 
 def read_bars(value: object) -> tuple[list[Bar], list[Problem]]:
@@ -85,9 +85,23 @@ def read_comparisons(value: object) -> tuple[list[Comparison], list[Problem]]:
     return comparisons, problems
 
 
+@dataclass(frozen=True)
+class ModelMetrics:
+    """What is known of a model's metrics.
+
+    Attributes:
+        values: the metrics that are finite numbers.
+        without_value: why others have no value, by name: those that are needed, and those whose last value is no finite
+            number. An older value never stands for it.
+    """
+
+    values: Mapping[str, float]
+    without_value: Mapping[str, str]
+
+
 def read_metrics(
     value: object, names: Iterable[str], argument: str, file: str = ""
-) -> tuple[dict[str, float], list[Problem]]:
+) -> tuple[ModelMetrics, list[Problem]]:
     """Read a model's metrics.
 
     Args:
@@ -97,21 +111,23 @@ def read_metrics(
         file: that file; empty when they are given.
 
     Returns:
-        The metrics that are numbers, and what is wrong with those that are needed.
+        The metrics, and what is wrong with the argument as a whole.
     """
     place = f": {file}" if file else ""
     if not isinstance(value, Mapping):
         advice = "; a template gives text, so use the task's .output" if isinstance(value, str) else ""
-        return {}, [Problem(argument, f"{place} must be a dict of numbers by name, not {kind(value)}{advice}")]
+        text = f"{place} must be a dict of numbers by name, not {kind(value)}{advice}"
+        return ModelMetrics({}, {}), [Problem(argument, text)]
     read = numbers_in(value)
-    has = ", ".join(map(str, value)) or "nothing"
-    return read, [
-        Problem(argument, f"{place}: {name} must be a finite number, not {kind(value[name])}")
-        if name in value
-        else Problem(argument, f"{place}: there is no metric {name!r}; it has {has}")
-        for name in dict.fromkeys(names)
-        if name not in read
-    ]
+    given = {str(name): item for name, item in value.items()}
+    has = ", ".join(given) or "nothing"
+    source = file or argument
+    without = {
+        name: f"it is {shown(item)}, which is no finite number" for name, item in given.items() if name not in read
+    }
+    missing = f"{source} has {has}; a metric whose last value is no finite number has no value"
+    without |= {name: missing for name in dict.fromkeys(names) if name not in given}
+    return ModelMetrics(read, without), []
 
 
 def _unknown(argument: str, place: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> list[Problem]:

@@ -154,20 +154,27 @@ def judge(
     comparisons: Sequence[Comparison] = (),
     champion: Champion | None = None,
     *,
+    without_value: Mapping[str, str] | None = None,
     model_uri: str = "",
     unknown_passes: bool = False,
 ) -> GateVerdict:
     """Judge a model.
 
     Args:
-        metrics: its metrics; all that bars and comparisons name must be there.
+        metrics: its metrics. A model that lacks one that bars or comparisons name does not pass.
         bars: what they must reach.
         comparisons: how they must stand to the champion's.
         champion: the model served now; None when there is none, and then there is nothing to compare with.
+        without_value: why metrics have no value, by name.
         model_uri: where the model lies; a champion that lies there is this very model.
         unknown_passes: whether a champion's metric that is not known lets the model pass, instead of failing it.
     """
-    values = {name: metrics[name] for name in names_of(bars, comparisons)}
+    needed = names_of(bars, comparisons)
+    values = {name: metrics[name] for name in needed if name in metrics}
+    if lacking := [name for name in needed if name not in metrics]:
+        why = without_value or {}
+        reason = "; ".join(f"{name} has no value: {why.get(name, 'it is not known')}" for name in lacking)
+        return GateVerdict(False, reason, lacking[0], None, values, champion)
     rival = champion if champion and not (model_uri and champion.model_uri == model_uri) else None
     known = rival.metrics if rival else {}
     missing = [item.metric for item in comparisons if item.metric not in known] if rival else []

@@ -11,7 +11,7 @@ from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 DEFAULT_ADVICE = "Look at the events and the output of the service above, or in PAI's console."
 _LISTENING = re.compile(
-    r"\b(?:running|listening|serving|started|available|bound|up)\b[^\n]{0,60}?"
+    r"\b(?:running|listening|serving|starting|started|available|bound|up)\b[^\n]{0,60}?"
     r"(?:https?://|\bat |\bon |\baddr=)?(?P<host>\[[0-9a-f:]*\]|localhost|\d{1,3}(?:\.\d{1,3}){3}|\*)"
     r"(?::| port )(?P<port>\d{2,5})\b",
     re.IGNORECASE,
@@ -24,7 +24,7 @@ _UNREACHABLE = re.compile(r"connection refused|unhealthy|probe failed|did not an
 
 @dataclass(frozen=True)
 class FailureDetails:
-    """What is told of a service that has failed; what could not be read is empty.
+    """What EAS says of a service that has failed; what could not be read is empty.
 
     Attributes:
         warnings: its warnings, the oldest first.
@@ -65,7 +65,7 @@ def diagnose(details: FailureDetails, port: int) -> FailureDiagnosis:
     """Return why a service does not come up, as far as it can be told.
 
     Args:
-        details: what is told of it.
+        details: what EAS says of it.
         port: the port that EAS reaches its instances at; 0 when EAS's own program serves the model.
     """
     told = "\n".join(details.warnings)
@@ -76,8 +76,10 @@ def diagnose(details: FailureDetails, port: int) -> FailureDiagnosis:
         return found
     if found := _diagnose_exception(details.output):
         return found
-    if port and _UNREACHABLE.search(told):
-        return FailureDiagnosis(f"nothing answers at port {port} of its instances", _listen_on(port))
+    unreachable = [line for line in details.warnings if _UNREACHABLE.search(line)]
+    if port and unreachable:
+        cause = f"EAS gets no answer at port {port} of its instances ({shortened(unreachable[-1])})"
+        return FailureDiagnosis(cause, _listen_on(port))
     if details.diagnosis:
         return FailureDiagnosis(f"EAS says: {shortened(details.diagnosis.splitlines()[0])}")
     return FailureDiagnosis()

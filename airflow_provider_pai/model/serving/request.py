@@ -52,11 +52,21 @@ def service_body(spec: ServiceSpec, workspace_id: str, code_uri: str = "") -> di
 
 
 def digest(body: Mapping[str, Any]) -> str:
-    """Return what tells two configurations apart, whoever has asked for them and whatever the service is called."""
+    """Return a digest that identifies a configuration, whichever task asks for it and whichever service has it."""
     labels = {name: value for name, value in (body.get("labels") or {}).items() if name not in RESERVED_LABELS}
     plain = {name: value for name, value in body.items() if name not in ("name", "labels")}
+    if isinstance(storage := body.get("storage"), list):
+        plain["storage"] = [_without_read_only(mount) for mount in storage]
     text = json.dumps([plain, labels], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _without_read_only(mount: Any) -> Any:
+    """Return a mount without the mark that it is read-only: versions made before it was sent are no other ones."""
+    oss = mount.get("oss") if isinstance(mount, Mapping) else None
+    if not isinstance(oss, Mapping) or oss.get("readOnly") is not True:
+        return mount
+    return {**mount, "oss": {name: value for name, value in oss.items() if name != "readOnly"}}
 
 
 def labelled(body: Mapping[str, Any], *, version: int, previous: int | None, owner: str) -> dict[str, Any]:
@@ -148,11 +158,11 @@ def _check(check: Mapping[str, Any], port: int) -> dict[str, Any]:
 
 def _storage(spec: ServiceSpec, code_uri: str) -> Iterator[dict[str, Any]]:
     if code_uri:
-        yield {"mount_path": CODE_MOUNT_PATH, "oss": {"path": _folder(code_uri)}}
+        yield {"mount_path": CODE_MOUNT_PATH, "oss": {"path": _folder(code_uri), "readOnly": True}}
     if spec.model_uri:
         yield {
             "mount_path": spec.model_mount_path,
-            "oss": {"path": _folder(spec.model_uri)},
+            "oss": {"path": _folder(spec.model_uri), "readOnly": True},
             "properties": dict(MODEL_PROPERTIES),
         }
 

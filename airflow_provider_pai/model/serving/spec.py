@@ -30,7 +30,7 @@ class ServiceSpec:
         processor: EAS's own program that serves the model, such as ``xgboost``; empty with a container.
         image_uri: container image; empty with a processor.
         command: what the container runs, in a shell; empty with a processor.
-        source_dir: local folder, or OSS folder, mounted at ``/ml/usercode/``; empty for none.
+        source_dir: local folder, or OSS folder, mounted read-only at ``/ml/usercode/``; empty for none.
         port: port that the command listens on.
         environments: environment variables. EAS shows them in its console: no secrets.
         requirements: lines for pip, installed before the command runs.

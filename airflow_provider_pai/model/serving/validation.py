@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.serving.names import is_service_name
+from airflow_provider_pai.model.serving.request import RESERVED_LABELS
 from airflow_provider_pai.model.serving.spec import (
     CODE_MOUNT_PATH,
     DEFAULT_PORT,
@@ -23,8 +24,14 @@ from airflow_provider_pai.model.serving.spec import (
 )
 from airflow_provider_pai.model.training.resource_validation import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.training.resources import UserVpcConfig
-from airflow_provider_pai.model.training.validation import character_problems, environment_problems
+from airflow_provider_pai.model.training.validation import (
+    character_problems,
+    command_problems,
+    environment_problems,
+    image_uri_problems,
+)
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import with_unix_lines
 
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RESERVED_PREFIX = "airflow."
@@ -35,6 +42,11 @@ _CHECK_NUMBERS = (
     "success_threshold",
     "failure_threshold",
 )
+_LEAST = {"initial_delay_seconds": 0}
+"""The least value of a health check's number; 1 for all others."""
+_MAX_LABELS, _MAX_LABEL = 50, 128
+_KERNEL_FOLDERS = ("dev", "proc", "sys")
+_SYSTEM_FOLDERS = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr")
 _CONTAINER_ONLY = ("image_uri", "command", "source_dir", "environments", "requirements", "health_check")
 _TEXTS = (
     *("service_name", "model_uri", "model_mount_path", "processor", "image_uri", "command", "source_dir"),
@@ -53,11 +65,12 @@ def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[Proble
     """
     reader = Reader(arguments)
     texts = {name: reader.text(name) for name in _TEXTS}
+    texts["command"] = None if texts["command"] is None else with_unix_lines(texts["command"])
     spec = ServiceSpec(
         **{name: text for name, text in texts.items() if text is not None}
         | {"service_name": texts["service_name"] or ""},
         port=_number(reader.whole("port"), DEFAULT_PORT),
-        environments=reader.texts("environments"),
+        environments={name: with_unix_lines(text) for name, text in reader.texts("environments").items()},
         requirements=reader.lines("requirements"),
         cpu=reader.number("cpu"),
         memory=reader.number("memory"),
@@ -153,8 +166,9 @@ def _program_problems(spec: ServiceSpec) -> Iterator[Problem]:
         yield Problem(
             "image_uri", "is missing: give the image of the container, or processor for one of EAS's own programs"
         )
-    elif re.search(r"\s", spec.image_uri):
-        yield Problem("image_uri", f"{spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'")
+    else:
+        yield from image_uri_problems(spec.image_uri)
+    yield from command_problems(spec.command)
     if not spec.command.strip():
         yield Problem("command", "is missing: say what the container runs, for example 'python serve.py'")
     if not 0 < spec.port < 65536:
@@ -168,11 +182,18 @@ def _model_problems(spec: ServiceSpec) -> Iterator[Problem]:
         yield from _address_problems("model_uri", spec.model_uri)
     elif not spec.processor and spec.model_mount_path != MODEL_MOUNT_PATH:
         yield Problem("model_mount_path", "is given without model_uri; give the model's OSS folder, too")
-    path = spec.model_mount_path
-    if not path.startswith("/") or posixpath.normpath(path) == "/" or ".." in path.split("/"):
-        yield Problem("model_mount_path", f"must be a folder below the root, such as {MODEL_MOUNT_PATH}, not {path!r}")
-    elif spec.source_dir and f"{posixpath.normpath(path)}/" == CODE_MOUNT_PATH:
-        yield Problem("model_mount_path", f"can't be {path!r}: source_dir is mounted there")
+    yield from _mount_path_problems(spec.model_mount_path, has_code=bool(spec.source_dir))
+
+
+def _mount_path_problems(given: str, *, has_code: bool) -> Iterator[Problem]:
+    # Two slashes at the beginning are one to the system, and none of them to this library.
+    path, code = PurePosixPath(re.sub(r"\A/+", "/", given)), PurePosixPath(CODE_MOUNT_PATH)
+    if not path.is_absolute() or len(path.parts) == 1 or ".." in path.parts:
+        yield Problem("model_mount_path", f"must be a folder below the root, such as {MODEL_MOUNT_PATH}, not {given!r}")
+    elif path.parts[1] in _KERNEL_FOLDERS or str(path) in _SYSTEM_FOLDERS:
+        yield Problem("model_mount_path", f"{given!r} would hide a folder that every process needs; give another")
+    elif has_code and (path.is_relative_to(code) or code.is_relative_to(path)):
+        yield Problem("model_mount_path", f"can't be {given!r}: source_dir is mounted at {CODE_MOUNT_PATH}")
 
 
 def _source_problems(source_dir: str) -> Iterator[Problem]:
@@ -250,20 +271,30 @@ def _check_problems(check: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 "health_check", f"has the unknown member {name!r}; it may have path, {', '.join(_CHECK_NUMBERS)}"
             )
-        elif not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            yield Problem("health_check", f"[{name!r}] must be a whole number, at least 0, not {value!r}")
+        elif not isinstance(value, int) or isinstance(value, bool) or value < _LEAST.get(name, 1):
+            least = _LEAST.get(name, 1)
+            yield Problem("health_check", f"[{name!r}] must be a whole number, at least {least}, not {value!r:.60}")
 
 
 def _line_problems(spec: ServiceSpec) -> Iterator[Problem]:
     yield from environment_problems(spec.environments, spec.requirements)
-    for name in spec.labels:
-        if not name or name.startswith(_RESERVED_PREFIX):
-            yield Problem("labels", f": {name!r} must be a name that does not begin with {_RESERVED_PREFIX!r}")
+    yield from _label_problems(spec.labels)
     if {"name", "labels"} & set(spec.extra_config):
         yield Problem("extra_config", "can't have 'name' or 'labels': there are arguments for them")
     metadata = spec.extra_config.get("metadata")
     if isinstance(metadata, Mapping) and "name" in metadata:
         yield Problem("extra_config", "['metadata'] can't have 'name': service_name is the argument for it")
+
+
+def _label_problems(labels: Mapping[str, str]) -> Iterator[Problem]:
+    if len(labels) > _MAX_LABELS - len(RESERVED_LABELS):
+        most = _MAX_LABELS - len(RESERVED_LABELS)
+        yield Problem("labels", f"has {len(labels)} labels; EAS takes {_MAX_LABELS}, of which {most} are the author's")
+    for name, value in labels.items():
+        if not name or name.startswith(_RESERVED_PREFIX):
+            yield Problem("labels", f": {name!r} must be a name that does not begin with {_RESERVED_PREFIX!r}")
+        elif max(len(name), len(value)) > _MAX_LABEL:
+            yield Problem("labels", f": {name!r:.60} and its value may have {_MAX_LABEL} characters each")
 
 
 def _character_problems(spec: ServiceSpec) -> Iterator[Problem]:

@@ -214,6 +214,7 @@ REASONS: tuple[FailureReason, ...] = (
             "ServiceUnavailable*",
             "GPUUnhealthy",
             "StartFailed",
+            "DiskFull",
             "LocalServerStopped",
             "LocalServerDied",
         ),

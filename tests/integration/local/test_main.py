@@ -268,6 +268,11 @@ def test_the_address_that_a_killed_server_left_is_not_trusted(home: Path) -> Non
         ("credentials.json", "[]", "holds no access_key_id and access_key_secret"),
         ("credentials.json", '{"access_key_id": "x", "access_key_secret": ""}', "holds no access_key_id"),
         ("images.json", "", "is damaged"),
+        ("images.json", "[1]", "is damaged"),
+        ("datasets.json", "{}", "is damaged"),
+        ("created.json", "[]", "is damaged"),
+        ("created.json", '"yesterday"', "is damaged"),
+        ("configs.json", "[" * 100_000, "is damaged"),
         ("oss/index.sqlite3", "no database, but long enough to look like one" * 100, "can't be read"),
     ],
 )

@@ -587,6 +587,17 @@ def test_metrics_are_not_read_from_the_launchers_lines(harness: LocalRuntimeHarn
     assert harness.store.files(job["TrainingJobId"]).metrics.all() == []
 
 
+@pytest.mark.parametrize("command", ["sleep 600", "sleep 1; exit 1"])
+def test_a_job_on_a_full_disk_ends_and_the_reason_is_told(
+    build: Callable[..., LocalRuntimeHarness], command: str
+) -> None:
+    harness = build(Mode.PLAIN)
+    object.__setattr__(harness.workshop, "disk_full", lambda: True)
+    job = harness.run(command)
+    assert (job["Status"], job["ReasonCode"]) == ("Failed", "DiskFull")
+    assert job["ReasonMessage"].startswith("The disk that local PAI uses on this machine is full: free some space")
+
+
 def test_the_log_names_what_is_taken_without_effect(harness: LocalRuntimeHarness) -> None:
     job = harness.run("true", user_vpc_config=UserVpcConfig("vpc-1", "sg-1"))
     assert "UserVpc is taken without effect: this machine has no VPC: jobs use its network" in harness.log(job)

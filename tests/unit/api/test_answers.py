@@ -107,7 +107,9 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         services.describe_service_events("r", "iris"), {"Events": [{"Reason": "BackOff"}]}, optional=("Events.Reason",)
     ),
     services.describe_service_log: Operation(services.describe_service_log("r", "iris"), {"Logs": ["a line"]}),
-    services.describe_service_diagnosis: Operation(services.describe_service_diagnosis("r", "iris"), {"Error": ""}),
+    services.describe_service_diagnosis: Operation(
+        services.describe_service_diagnosis("r", "iris"), {"DiagnosisList": []}
+    ),
     services.describe_group: Operation(
         services.describe_group("r", "g"), {"Name": "g", "AccessToken": "t"}, optional=("AccessToken",)
     ),

@@ -189,12 +189,40 @@ def test_a_list_without_services_is_one_only_when_it_says_so() -> None:
         read(services.list_services())
 
 
+PROMISES: list[tuple[Call[Any], dict[str, Any]]] = [
+    (services.describe_service("r", "x"), {"ServiceName": "x", "Status": "Running", "LatestVersion": 1, "Labels": []}),
+    (services.list_services(), {"Services": [SERVICE], "TotalCount": 1}),
+    (services.list_service_versions("r", "x"), {"Versions": []}),
+    (services.describe_service_events("r", "x"), {"Events": []}),
+    (services.describe_service_log("r", "x"), {"Logs": []}),
+    (services.describe_service_diagnosis("r", "x"), {"DiagnosisList": []}),
+    (services.describe_group("r", "g"), {"Name": "g"}),
+    (services.describe_traffic_mode("r", "g"), {"TrafficMode": "auto"}),
+    (services.describe_machine_spec(), {"InstanceMetas": []}),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "missing"),
+    [(call, body, name) for call, body in PROMISES for name in body],
+    ids=[f"{number} {call.action} {name}" for number, (call, body) in enumerate(PROMISES) for name in body],
+)
+def test_an_answer_that_lacks_what_it_promises_is_not_read_as_none(
+    call: Call[Any], body: dict[str, Any], missing: str
+) -> None:
+    read(call, **body)
+    for left in ({name: value for name, value in body.items() if name != missing}, {}):
+        with pytest.raises(ProtocolError):
+            read(call, **left)
+
+
 def test_a_diagnosis_is_read_as_lines() -> None:
     call = services.describe_service_diagnosis("r", "x")
     assert (call.method, call.path) == ("GET", "/api/v2/services/r/x/diagnosis")
-    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": "give it more"}
-    assert read(call, **told).text == "it crashes\ncause: no memory\nadvice: give it more"
-    assert read(call, Error="").text == ""
+    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": ["give it more"]}
+    [finding] = read(call, DiagnosisList=[told])
+    assert finding.text == "it crashes\ncause: no memory\nadvice: give it more"
+    assert read(call, DiagnosisList=[]) == []
 
 
 def test_versions_tell_their_numbers_by_their_labels() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pai.local.running.archive import BadArchive, unpack
+from airflow_provider_pai.local.running.archive import BadArchive, Limits, unpack
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
@@ -77,3 +77,30 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(BadArchive):
             unpack(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("members", "limits", "why"),
+    [
+        ([member(f"f{number}") for number in range(4)], Limits(members=3), "more than 3 members"),
+        ([member("a/" * 3000 + "f")], Limits(), "more than 100 folders deep"),
+        ([member("/".join(["d"] * depth), tarfile.DIRTYPE) for depth in range(1, 150)], Limits(), "folders deep"),
+        ([member("a"), member("b")], Limits(size=7), "larger than 7 bytes when it is unpacked"),
+    ],
+)
+def test_an_archive_that_is_too_much_is_refused_before_anything_is_unpacked(
+    tmp_path: Path, members: list[tarfile.TarInfo], limits: Limits, why: str
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with pytest.raises(BadArchive, match=why):
+        unpack(archive(tmp_path, *members), folder, limits=limits)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_job_that_is_to_end_gives_up_unpacking(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    answers = iter([False] * 12)
+    unpack(archive(tmp_path, *[member(f"f{n}") for n in range(10)]), folder, lambda: next(answers, True))
+    assert len(list(folder.iterdir())) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_pai.local.jobs.requirement import read_lines
+from airflow_provider_pai.model.requirement import read_lines
 
 
 @pytest.mark.parametrize(

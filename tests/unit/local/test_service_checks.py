@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.eas.checks import ServiceChecks
+from airflow_provider_pai.local.eas.without_effect import members_without_effect
 from airflow_provider_pai.local.http.response import ErrorResponse
 
 WORKSPACE = "12345"
@@ -141,8 +142,6 @@ def test_what_is_missing_is_named(path: str, value: Any, named: str) -> None:
         ("model_path", "oss://bucket/model/", "model_path is not supported"),
         ("processor_path", "oss://bucket/p.tar.gz", "processor_path is not supported"),
         ("autoscaler", {"min": 1, "max": 3}, "autoscaler is not supported"),
-        ("networking", {"gateway": "gw-1"}, "networking is not supported"),
-        ("features", {"eas.aliyun.com/x": "y"}, "features is not supported"),
         ("aimaster", {"enabled": True}, "aimaster is not supported"),
         ("role", "Queue", "role is not supported"),
     ],
@@ -158,13 +157,11 @@ def test_a_service_that_can_not_be_is_refused(path: str, value: Any, said: str) 
         ("cloud.computing.instance_type", "ecs.none", "there is no instance type ecs.none"),
         ("cloud.computing", {"instances": [{"type": "ecs.none"}]}, "there is no instance type ecs.none"),
         ("cloud.computing.instances", [{"type": "ecs.c6.large"}], "contradict each other"),
-        ("cloud.networking", {"vpc_id": "vpc-1"}, "cloud.networking is not supported"),
         ("metadata.resource", "eas-r-1", "metadata.resource is not supported"),
         ("metadata.quota_id", "quota1", "metadata.quota_id is not supported"),
         ("metadata.cpu", 0, "metadata.cpu is invalid"),
         ("metadata.memory", -1, "metadata.memory is invalid"),
         ("metadata.gpu", -1, "metadata.gpu is invalid"),
-        ("metadata.gpu_memory", 4, "metadata.gpu_memory is not supported"),
         ("metadata.instance", 0, "metadata.instance is invalid"),
         ("metadata.instance", 65, "metadata.instance is invalid"),
         ("metadata.instance", "2", "metadata.instance must be an integer"),
@@ -181,7 +178,6 @@ def test_a_service_that_can_not_be_is_refused(path: str, value: Any, said: str) 
         ("metadata.rpc.keepalive", 0, "metadata.rpc.keepalive is invalid"),
         ("metadata.rpc.batching", True, "metadata.rpc.batching is not supported"),
         ("metadata.rpc.rate_limit", 5, "metadata.rpc.rate_limit is not supported"),
-        ("metadata.rdma", 1, "metadata.rdma is not supported"),
         ("metadata.enable_grpc", True, "metadata.enable_grpc is not supported"),
         ("metadata.qos", "x", "metadata.qos is no member that local PAI knows"),
     ],
@@ -268,3 +264,68 @@ def test_mounts_that_would_hide_each_other_are_refused() -> None:
 @pytest.mark.parametrize("value", [[], "text", None, 7])
 def test_what_is_no_object_is_refused(value: object) -> None:
     assert "must be an object" in refusal(value).message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("features", {"eas.aliyun.com/extra-ephemeral-storage": "40Gi"}, "features"),
+        ("features", {"eas": {"aliyun": {"com/extra-ephemeral-storage": "40Gi"}}}, "features"),
+        ("networking", {"gateway": "gw-1"}, "networking"),
+        (
+            "cloud.networking",
+            {"vpc_id": "vpc-1", "vswitch_id": "vsw-1", "security_group_id": "sg-1"},
+            "cloud.networking",
+        ),
+        ("metadata.rdma", 1, "metadata.rdma"),
+        ("metadata.gpu_memory", 4, "metadata.gpu_memory"),
+        ("storage", [{"mount_path": "/dev/shm", "empty_dir": {"medium": "memory", "size_limit": 64}}], "size_limit"),
+    ],
+)
+def test_what_a_laptop_does_not_have_is_taken_and_named(path: str, value: Any, named: str) -> None:
+    config = changed(path, value)
+    assert CHECKS.checked(config) == config
+    assert any(named in member for member in members_without_effect(config))
+
+
+def test_nothing_is_named_of_a_service_in_which_all_counts() -> None:
+    plain = {"name": "score", "metadata": {"instance": 1}, "containers": [CONTAINER], "storage": [MODEL]}
+    assert members_without_effect(plain) == []
+
+
+@pytest.mark.parametrize(
+    "dotted",
+    [
+        {"metadata": {"rpc.keepalive": 5000, "eas.termination_grace_period": 30}},
+        {"metadata.rpc.keepalive": 5000, "metadata": {"eas": {"termination_grace_period": 30}}},
+        {"metadata": {"eas.termination_grace_period": 30, "rpc": {"keepalive": 5000}}},
+    ],
+)
+def test_dotted_names_are_paths(dotted: dict[str, Any]) -> None:
+    config = {key: value for key, value in FULL.items() if key != "metadata"} | dotted
+    read = CHECKS.checked(config)
+    assert read["metadata"] == {"rpc": {"keepalive": 5000}, "eas": {"termination_grace_period": 30}}
+
+
+@pytest.mark.parametrize("name", ["metadata.qos", "metadata.rpc.unheard", "labels.a", "cloud.computing.x"])
+def test_dotted_names_that_nothing_is_called_are_refused(name: str) -> None:
+    assert f"{name} is no member" in refusal({**FULL, name: 1}).message
+
+
+@pytest.mark.parametrize(
+    ("mount", "taken"),
+    [
+        ({"mount_path": "/dev/shm", "empty_dir": {"medium": "memory"}}, True),
+        ({"mount_path": "/dev/shm/", "empty_dir": {}}, True),
+        ({"mount_path": "/dev/shm", "oss": MODEL["oss"]}, False),
+        ({"mount_path": "/dev/shm/x", "empty_dir": {}}, False),
+        ({"mount_path": "/dev/mem", "empty_dir": {}}, False),
+        ({"mount_path": "/cache", "empty_dir": {"medium": "tape"}}, False),
+    ],
+)
+def test_shared_memory_is_a_folder_of_the_instances_own(mount: dict[str, Any], taken: bool) -> None:
+    config = changed("storage", [mount])
+    if taken:
+        assert CHECKS.checked(config) == config
+    else:
+        assert "storage[0]." in refusal(config).message

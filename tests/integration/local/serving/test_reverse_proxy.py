@@ -38,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "12345")
         self.end_headers()
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 STREAMS = """
 import http.server, hashlib, time
@@ -85,7 +85,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             print("the caller left", flush=True)
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 
 
@@ -249,3 +249,29 @@ def test_traffic_is_shifted_within_a_group_without_a_failed_request(harness: Loc
         done.set()
         client.join()
     assert set(codes) == {200}
+
+
+@pytest.mark.parametrize("option", ["content-length", "Content-Length, host", "close, content-length, content-type"])
+def test_a_connection_option_does_not_take_a_bodys_length_away(harness: LocalServingHarness, option: str) -> None:
+    harness.create("svc", harness.config())
+    harness.until("svc", "Running")
+    headers = {"Authorization": "token-svc", "Connection": option}
+    assert harness.ask("svc", "/x", "POST", data=b"all of it", headers=headers).text.endswith("POST /x all of it")
+    assert harness.ask("svc").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/a%0ab", "/%0a", "/a%0d%0ab?c=%0a", "/a%2fb", "/%2e%2e/x"])
+def test_an_encoded_path_reaches_the_instance_as_it_was_sent(harness: LocalServingHarness, path: str) -> None:
+    harness.create("svc", harness.config())
+    harness.until("svc", "Running")
+    with socket.create_connection(("127.0.0.1", harness.listener.port)) as caller:
+        head = f"GET /api/predict/svc{path} HTTP/1.1\r\nHost: x\r\nAuthorization: token-svc\r\n"
+        caller.sendall(head.encode() + b"Connection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: caller.recv(4096), b"")).decode()
+    assert answer.startswith("HTTP/1.1 200")
+    assert answer.endswith(f"GET {path}")
+
+
+@pytest.mark.parametrize("name", ["svc%0a", "%0asvc", "svc%00", "no%0asuch"])
+def test_a_name_with_a_line_break_is_no_service(harness: LocalServingHarness, name: str) -> None:
+    assert requests.get(harness.url(name), headers={"Authorization": "token-svc"}, timeout=10).status_code == 404

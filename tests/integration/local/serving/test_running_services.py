@@ -31,7 +31,7 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return [environ["PATH_INFO"].encode()]
 
-make_server("127.0.0.1", 9000, app).serve_forever()
+make_server("0.0.0.0", 9000, app).serve_forever()
 """
 LOOKS = """
 import http.server, json, os, pathlib
@@ -50,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(text)
-http.server.HTTPServer(("127.0.0.1", int(os.environ["LISTENING_PORT"])), Handler).serve_forever()
+http.server.HTTPServer(("0.0.0.0", int(os.environ["LISTENING_PORT"])), Handler).serve_forever()
 """
 ISOLATING = [Mode.BUBBLEWRAP, Mode.UNSHARE]
 
@@ -124,8 +124,8 @@ def test_code_and_model_lie_where_the_configuration_says(build: Build, mode: Mod
     harness.put("code/app.py", LOOKS, tmp_path)
     harness.put("models/1/deep/model.txt", "the model", tmp_path)
     paths = ["/eas/workspace/model/deep/model.txt", "/opt/other/place/deep/model.txt", "/etc/hostname"]
-    read_only = ["/eas/workspace/model", "/ml/usercode", "/opt/other/place"]
-    own = ["/scratch/deep", "/opt/other/tmp", "/dev/shm"]
+    read_only = ["/eas/workspace/model", "/opt/read/only"]
+    own = ["/ml/usercode", "/opt/other/place", "/scratch/deep", "/opt/other/tmp", "/dev/shm"]
     written = [*read_only, *own, "/opt"]
     variables = environment(PATHS=str(paths).replace("'", '"'), WRITTEN=str(written).replace("'", '"'))
     config = harness.config(script="cd /ml/usercode/\npython app.py\n", env=variables)
@@ -133,9 +133,10 @@ def test_code_and_model_lie_where_the_configuration_says(build: Build, mode: Mod
         oss("/ml/usercode/", "code/"),
         oss("/eas/workspace/model/", "models/1/"),
         oss("/opt/other/place", "models/1/"),
+        {"mount_path": "/opt/read/only", "oss": {**oss("", "models/1/")["oss"], "readOnly": True}},
         {"mount_path": "/scratch/deep", "empty_dir": {}},
         {"mount_path": "/opt/other/tmp/", "empty_dir": {}},
-        {"mount_path": "/dev/shm", "empty_dir": {"medium": "memory"}},
+        {"mount_path": "/dev/shm", "empty_dir": {"medium": "memory", "size_limit": 2}},
     ]
     harness.create("svc", {**config, "storage": storage})
     harness.until("svc", "Running")
@@ -145,6 +146,8 @@ def test_code_and_model_lie_where_the_configuration_says(build: Build, mode: Mod
     assert seen["cwd"] == "/ml/usercode"
     assert {seen[path] for path in read_only} == {"OSError"}
     assert {seen[path] for path in own} == {"writable"}
+    assert any("/ml/usercode/ is a copy of each instance's own" in line for line in harness.keeper.lines("svc"))
+    assert "storage[6].empty_dir.size_limit is taken without effect" in "\n".join(harness.keeper.lines("svc"))
     assert not Path("/dev/shm/written").exists()
     assert not Path("/opt/other").exists()
     assert not Path("/opt/written").exists()
@@ -254,3 +257,20 @@ def test_a_services_own_processes_are_all_that_is_ended(harness: LocalServingHar
     assert harness.ask("two").status_code == 200
     left = [path for folder in ("instances", "shared") for path in (harness.store.folder("one") / folder).iterdir()]
     assert left == []
+
+
+@pytest.mark.parametrize("mode", [*ISOLATING, Mode.PLAIN])
+def test_a_server_that_listens_on_loopback_only_is_not_reached_and_is_told_why(build: Build, mode: Mode) -> None:
+    harness = build(mode, unhealthy=0.2, startup=4.0)
+    harness.create("svc", harness.config(SERVER.replace('"0.0.0.0"', '"127.0.0.1"')))
+    service = harness.until("svc", "Failed")
+    assert "its server listens on 127.0.0.1:8000 only" in service.seen.message
+    assert any(event.reason == "Unhealthy" and "127.0.0.1:8000 only" in event.message for event in service.events)
+    assert harness.ask("svc").status_code == 503
+
+
+@pytest.mark.parametrize("mode", ISOLATING)
+def test_a_server_on_another_port_is_told_which(build: Build, mode: Mode) -> None:
+    harness = build(mode, unhealthy=0.2, startup=4.0)
+    harness.create("svc", harness.config(SERVER.replace("8000", "5000")))
+    assert "listens on port 5000, but the port of the service is 8000" in harness.until("svc", "Failed").seen.message

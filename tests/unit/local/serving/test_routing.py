@@ -68,7 +68,7 @@ def upstream(name: str) -> Upstream:
 
 def test_instances_take_turns_and_busy_ones_are_spared() -> None:
     upstreams, one, two = Upstreams(), upstream("one"), upstream("two")
-    upstreams.offer("svc", [one, two])
+    upstreams.publish("svc", [one, two])
     for expected in (one, two, one, two):
         taken = upstreams.take("svc")
         assert taken is expected
@@ -81,9 +81,9 @@ def test_instances_take_turns_and_busy_ones_are_spared() -> None:
 
 def test_what_is_no_longer_offered_is_not_taken_and_becomes_idle() -> None:
     upstreams, one = Upstreams(), upstream("one")
-    upstreams.offer("svc", [one])
+    upstreams.publish("svc", [one])
     assert upstreams.take("svc") is one
-    upstreams.offer("svc", [])
+    upstreams.publish("svc", [])
     assert not upstreams.answers("svc")
     assert upstreams.take("svc") is None
     assert not upstreams.is_idle(one)

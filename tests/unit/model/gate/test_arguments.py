@@ -5,7 +5,13 @@ from fractions import Fraction
 
 import pytest
 
-from airflow_provider_pai.model.gate.arguments import numbers_in, read_bars, read_comparisons, read_metrics
+from airflow_provider_pai.model.gate.arguments import (
+    is_undefined,
+    numbers_in,
+    read_bars,
+    read_comparisons,
+    read_metrics,
+)
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
 
 
@@ -66,27 +72,35 @@ def test_a_wrong_comparison_is_told_in_one_sentence(value: object, said: str) ->
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (math.nan, "metrics: a must be a finite number, not float (nan)"),
-        (math.inf, "metrics: a must be a finite number, not float (inf)"),
-        (None, "metrics: a must be a finite number, not NoneType (None)"),
-        ("good", "metrics: a must be a finite number, not str ('good')"),
-        (True, "metrics: a must be a finite number, not bool (True)"),
-        ([0.9], "metrics: a must be a finite number, not list ([0.9])"),
+        (math.nan, "it is nan, which is no finite number"),
+        (-math.inf, "it is -inf, which is no finite number"),
+        ("nan", "it is 'nan', which is no finite number"),
+        (None, "it is None, which is no finite number"),
+        ("good", "it is 'good', which is no finite number"),
+        (True, "it is True, which is no finite number"),
+        ([0.9], "it is [0.9], which is no finite number"),
     ],
 )
-def test_a_metric_that_is_no_number_is_told(value: object, said: str) -> None:
+def test_a_metric_that_is_no_number_has_no_value(value: object, said: str) -> None:
     metrics, problems = read_metrics({"a": value, "b": 1}, ["a", "b"], "metrics")
-    assert (metrics, list(map(str, problems))) == ({"b": 1.0}, [said])
+    assert (metrics.values, metrics.without_value, problems) == ({"b": 1.0}, {"a": said}, [])
 
 
-def test_a_missing_metric_is_told_once_with_what_there_is() -> None:
-    for metrics, has in (({"b": 1, "c": "x"}, "b, c"), ({}, "nothing")):
-        (problem,) = read_metrics(metrics, ["a", "a"], "model_uri", "m.json")[1]
-        assert str(problem) == f"model_uri: m.json: there is no metric 'a'; it has {has}"
+def test_a_missing_metric_has_no_value_and_what_there_is_is_told() -> None:
+    for metrics, has in (({"b": 1, "c": 2}, "b, c"), ({}, "nothing")):
+        read, problems = read_metrics(metrics, ["a", "a"], "model_uri", "m.json")
+        said = f"m.json has {has}; a metric whose last value is no finite number has no value"
+        assert (read.without_value, problems) == ({"a": said}, [])
 
 
-def test_a_metric_that_nobody_needs_may_be_anything() -> None:
-    assert read_metrics({"a": 0.5, "note": "x", "gap": math.nan}, ["a"], "metrics") == ({"a": 0.5}, [])
+def test_a_metric_that_is_not_needed_may_be_anything() -> None:
+    metrics, problems = read_metrics({"a": 0.5, "note": "x", "gap": math.nan}, ["a"], "metrics")
+    assert (metrics.values, problems) == ({"a": 0.5}, [])
+
+
+def test_only_what_was_to_be_a_number_is_undefined() -> None:
+    assert all(map(is_undefined, (None, math.nan, -math.inf, "nan", "inf")))
+    assert not any(map(is_undefined, (0, 1.5, "0.5", "a note", True, [])))
 
 
 def test_metrics_that_a_template_made_text_are_told_with_what_to_do() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.serving.request import merged, service_body
+from airflow_provider_pai.model.serving.request import digest, merged, service_body
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import model_uri
 from airflow_provider_pai.model.serving.validation import read_service, service_problems
@@ -51,10 +51,10 @@ def test_a_container_is_described_as_the_pai_sdk_does() -> None:
             }
         ],
         "storage": [
-            {"mount_path": "/ml/usercode/", "oss": {"path": "oss://bkt/code/"}},
+            {"mount_path": "/ml/usercode/", "oss": {"path": "oss://bkt/code/", "readOnly": True}},
             {
                 "mount_path": "/eas/workspace/model/",
-                "oss": {"path": "oss://bkt/m/model/"},
+                "oss": {"path": "oss://bkt/m/model/", "readOnly": True},
                 "properties": {"resource_type": "model", "resource_use": "base"},
             },
         ],
@@ -165,3 +165,12 @@ def test_a_spec_made_by_hand_is_judged_too() -> None:
     assert [str(problem) for problem in service_problems(bad)] == [
         "user_vpc_config['security_group_id'] 'sg 1' is no id; use letters, digits, '-' and '_'"
     ]
+
+
+def test_a_version_made_before_mounts_were_read_only_is_the_same_configuration() -> None:
+    mount = {"mount_path": "/ml/usercode/", "oss": {"path": "oss://bkt/code/"}}
+    before = {"name": "iris", "storage": [mount]}
+    now = {**before, "storage": [{**mount, "oss": {**mount["oss"], "readOnly": True}}]}  # type: ignore[dict-item]
+    writable = {**before, "storage": [{**mount, "oss": {**mount["oss"], "readOnly": False}}]}  # type: ignore[dict-item]
+    assert digest(now) == digest(before)
+    assert digest(writable) != digest(before)

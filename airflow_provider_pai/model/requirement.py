@@ -1,4 +1,4 @@
-"""Which lines for pip a job may bring: what an index or a server has, nothing of the machine that local PAI runs on."""
+"""Which lines for pip a job or a service may bring: what an index or a server has, no files of a machine."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def read_lines(text: str) -> list[str]:
 def requirement_problem(line: str) -> str:
     """Tell why a line of ``PythonRequirements`` can't be taken; empty when it can.
 
-    pip runs as the server, not as the job, so it must read no file of this machine. In PAI's containers such lines
-    would mean files of the container, which local PAI does not have.
+    Such lines are installed before the code runs, by a pip that sees neither the worker's files nor, on local PAI, the
+    container's.
 
     Args:
         line: one requirement as pip's requirement files have it.

@@ -1,0 +1,56 @@
+"""``make ui``: an Airflow with the example DAGs and a local PAI, to click through until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+
+from devtools.cluster import AirflowCluster
+from devtools.demo import DEMO, REPOSITORY
+from devtools.local_pai import LocalServer
+from devtools.processes import Processes
+
+HOME = DEMO / "ui"
+
+
+def main() -> int:
+    """Start everything, say where it is, and end it when a signal comes."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    HOME.mkdir(parents=True, exist_ok=True)
+    _say("Starting local PAI and Airflow (about 20 seconds)")
+    with ExitStack() as stack:
+        processes = stack.enter_context(Processes())
+        cache = str(DEMO / "cache" / "environments")
+        server = LocalServer(processes, HOME / "pai", log=HOME / "pai-local.log", options=["--cache", cache])
+        cluster = stack.enter_context(
+            AirflowCluster(
+                HOME / "airflow",
+                REPOSITORY / "example_dags",
+                {"AIRFLOW_CONN_PAI_DEFAULT": server.ready["airflow_conn_uri"]},
+                template_dir=DEMO / "cache",
+            )
+        )
+        _say("")
+        _say(f"  Airflow    {cluster.url}   (no password)")
+        _say(f"  local PAI  {server.ready['api']}")
+        _say(f"  files      {HOME.relative_to(REPOSITORY)}")
+        _say("")
+        _say("Trigger train_evaluate, and follow the link of its task train. Ctrl-C ends everything.")
+        while not stop.wait(1):
+            pass
+        _say("Ending")
+    _say("Everything that was started has ended.")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

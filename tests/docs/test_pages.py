@@ -1,0 +1,101 @@
+"""What the pages say can be done as they say it: their code runs, their links lead somewhere, their tables are true."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.provider_info import get_provider_info
+from airflow_provider_pai.testing.local_pai import PAITestServer
+from tests.support.pages import REPOSITORY, Block, blocks, broken_links, pages
+
+PYTHON = [block for page in pages() for block in blocks(page, "python")]
+DAGS = [block for block in PYTHON if "DAG(" in block.code]
+TESTS = [block for block in PYTHON if "(local_pai)" in block.code]
+TRANSLATED = {"README.md": "README.zh-CN.md", "docs/laptop.md": "docs/zh/getting-started.md"}
+LAYERS = ("operators", "sensors", "hooks", "triggers")
+
+
+@pytest.mark.parametrize("block", DAGS, ids=str)
+def test_a_dag_of_a_page_can_be_read_as_it_stands(block: Block) -> None:
+    names: dict[str, object] = {"__name__": "page"}
+    exec(compile(block.code, str(block), "exec"), names)
+    from airflow.sdk import DAG
+
+    assert "import DAG" in block.code
+    assert isinstance(names.get("dag"), DAG) or "with DAG(" in block.code
+
+
+def test_each_block_of_python_is_a_dag_or_a_test() -> None:
+    assert [str(block) for block in PYTHON if block not in DAGS and block not in TESTS] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/laptop.md"])
+def test_the_first_dag_of_a_page_runs_as_it_stands(page: str, pai: LocalPAI, tmp_path: Path) -> None:
+    block = next(block for block in DAGS if block.page == page)
+    (tmp_path / "page.py").write_text(block.code)
+    run = PAITestServer(pai, "pai_default").run_dag(tmp_path / "page.py")
+    assert run.state == "success", run.output
+    assert run.xcom("train", "metrics") == {"accuracy": 0.93}
+
+
+def test_the_tests_of_the_page_on_tests_pass(tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    laptop = next(block for block in DAGS if block.page == "docs/laptop.md")
+    code = laptop.code.replace("hello_pai", "churn").replace("accuracy", "auc")
+    (tmp_path / "dags" / "churn.py").write_text(code)
+    (tmp_path / "test_dags.py").write_text("\n\n".join(block.code for block in TESTS))
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-W", "error", "-q", "-p", "no:asyncio"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("english", "translated"), TRANSLATED.items())
+def test_a_translation_has_the_same_code(english: str, translated: str) -> None:
+    assert [block.code for block in blocks(translated)] == [block.code for block in blocks(english)]
+
+
+def test_readme_is_short() -> None:
+    assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_to_files(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_each_row_on_what_happens_is_a_fault_test_of_that_name() -> None:
+    table = (REPOSITORY / "docs" / "what-happens.md").read_text()
+    first = re.findall(r"^\| ([a-z][^|]*?) \|", table, re.MULTILINE)
+    rows = {re.sub(r"\W+", "_", row) for row in first}
+    names = set()
+    for path in (REPOSITORY / "tests" / "faults").glob("test_*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                names.add(node.name.removeprefix("test_"))
+    assert len(rows) > 30
+    assert {row for row in rows if not any(name.startswith(row) or row.startswith(name) for name in names)} == set()
+
+
+def test_each_public_class_is_in_the_reference() -> None:
+    reference = (REPOSITORY / "docs" / "reference.md").read_text()
+    missing = []
+    for layer in LAYERS:
+        for group in get_provider_info()[layer]:
+            for name in group["python-modules"]:
+                module = importlib.import_module(name)
+                missing += [
+                    f"{name}.{class_name}"
+                    for class_name, found in inspect.getmembers(module, inspect.isclass)
+                    if found.__module__ == name and class_name.startswith("PAI")
+                    if f"{name}.{class_name}" not in reference and f"::: {name}\n" not in reference
+                ]
+    assert missing == []
