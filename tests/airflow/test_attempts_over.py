@@ -285,8 +285,9 @@ def test_refused_labels_are_said_with_what_no_longer_holds_and_the_right_to_give
     caplog.set_level(logging.WARNING)
     first = Attempt(max_tries=1)
     submitted(first, tidy)
-    pai.faults.add(Fault("UpdateTrainingJobLabels", FaultKind.ERROR, status=403, code="Forbidden.RAM", times=2))
+    pai.faults.add(Fault("UpdateTrainingJobLabels", FaultKind.ERROR, status=403, code="Forbidden.RAM", times=10))
     submitted(first.retried(), tidy)
+    pai.faults.clear()
     said = capsys.readouterr().out + caplog.text
     assert "an earlier copy of this task may stop it" in said
     assert "paistudio:UpdateTrainingJobLabels" in said

@@ -92,7 +92,8 @@ def test_lines_of_several_instances_name_them_and_appear_once(
     arguments = {"command": "for i in $(seq 1 250); do echo line $i of $RANK; done", "instance_count": 2}
     attempt = Attempt()
     if deferrable:
-        deferred(attempt, **{**arguments, "command": f"sleep 1; {arguments['command']}"}).event()
+        event = deferred(attempt, **{**arguments, "command": f"sleep 1; {arguments['command']}"}).event()
+        training(deferrable=True).execute_complete(attempt.context, event)
     else:
         training(**arguments).execute(attempt.context)
     log = task_log()
@@ -119,10 +120,11 @@ def test_a_restarted_triggerer_goes_on_where_the_log_stopped(pai: LocalPAI, task
 
 
 def test_after_a_killed_triggerer_no_line_is_missing(pai: LocalPAI, task_log: TaskLog) -> None:
-    triggerer = deferred(Attempt(), command=SLOWLY)
+    attempt = Attempt()
+    triggerer = deferred(attempt, command=SLOWLY)
     triggerer.stopped(2.0, killed=True)
     assert of("", task_log())
-    triggerer.event()
+    training(deferrable=True).execute_complete(attempt.context, triggerer.event())
     assert of("", task_log()) == LINES
 
 
@@ -130,9 +132,10 @@ def test_the_log_of_a_later_try_shows_the_job_from_its_beginning(pai: LocalPAI, 
     first = Attempt(max_tries=1)
     deferred(first, command=SLOWLY, retries=1).stopped(2.0)
     assert of("", task_log())
-    later = deferred(first.retried(), command=SLOWLY, retries=1)
+    retry = first.retried()
+    later = deferred(retry, command=SLOWLY, retries=1)
     later.stopped(1.0)
-    later.event()
+    training(deferrable=True).execute_complete(retry.context, later.event())
     assert of("", task_log()) == LINES
 
 
