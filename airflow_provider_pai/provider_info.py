@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pai import __version__
-from airflow_provider_pai.hooks.connection_form import RELABELING, conn_fields
+from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
 _LINKS = ("PAITrainingJobLink", "PAIServiceLink", "PAIModelLink")
@@ -51,6 +51,7 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port"],
                     "relabeling": RELABELING,
+                    "placeholders": PLACEHOLDERS,
                 },
             }
         ],
