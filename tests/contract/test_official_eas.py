@@ -18,7 +18,7 @@ from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config, share
-from tests.support.fleet import TIME, SettledFleet
+from tests.support.settled_services import TIME, SettledServices
 
 REGION = "cn-hangzhou"
 LOST = "Connection aborted|RemoteDisconnected|reset by peer"
@@ -29,10 +29,10 @@ class LocalRuntimeHarness:
     """A local PAI whose services become what is wanted at once, or by hand."""
 
     def __init__(self) -> None:
-        self.fleets: list[SettledFleet] = []
+        self.fleets: list[SettledServices] = []
 
-    def fleet(self, store: ServiceStore) -> SettledFleet:
-        self.fleets.append(SettledFleet(store))
+    def fleet(self, store: ServiceStore) -> SettledServices:
+        self.fleets.append(SettledServices(store))
         return self.fleets[-1]
 
 
@@ -61,7 +61,7 @@ def eas(pai: LocalPAI) -> Client:
 
 
 @pytest.fixture
-def fleet(harness: LocalRuntimeHarness, pai: LocalPAI) -> SettledFleet:
+def fleet(harness: LocalRuntimeHarness, pai: LocalPAI) -> SettledServices:
     return harness.fleets[-1]
 
 
@@ -112,7 +112,7 @@ def test_a_service_is_created_and_described(eas: Client, pai: LocalPAI) -> None:
     assert service.access_token
 
 
-def test_a_name_is_taken_until_the_service_is_gone(eas: Client, fleet: SettledFleet) -> None:
+def test_a_name_is_taken_until_the_service_is_gone(eas: Client, fleet: SettledServices) -> None:
     create(eas, "taken")
     fleet.by_hand = True
     assert refused(lambda: create(eas, "taken")) == (409, "InvalidServiceName.Duplicate")
@@ -196,7 +196,7 @@ def test_an_update_is_merged_or_replaces(eas: Client) -> None:
     assert describe(eas, "score").latest_version == 3
 
 
-def test_a_failed_update_leaves_the_version_that_answers(eas: Client, fleet: SettledFleet) -> None:
+def test_a_failed_update_leaves_the_version_that_answers(eas: Client, fleet: SettledServices) -> None:
     create(eas, "score")
     fleet.by_hand = True
     update(eas, "score", {"metadata": {"instance": 2}})
@@ -232,7 +232,7 @@ def test_versions_are_listed_and_gone_back_to(eas: Client) -> None:
     assert [each.image_id for each in page.body.versions] == [1]
 
 
-def test_a_service_is_stopped_started_and_restarted(eas: Client, fleet: SettledFleet) -> None:
+def test_a_service_is_stopped_started_and_restarted(eas: Client, fleet: SettledServices) -> None:
     create(eas, "score")
     eas.stop_service(REGION, "score")
     stopped = describe(eas, "score")
@@ -310,7 +310,7 @@ def test_instances_and_their_containers_are_listed(eas: Client) -> None:
     assert (container.name, container.current_status) == ("worker0", "Running")
 
 
-def test_events_are_read_newest_first_and_by_what_they_are(eas: Client, pai: LocalPAI, fleet: SettledFleet) -> None:
+def test_events_are_read_newest_first_and_by_what_they_are(eas: Client, pai: LocalPAI, fleet: SettledServices) -> None:
     create(eas, "score")
     fleet.fail("score", "CrashLoopBackOff")
 
@@ -335,7 +335,7 @@ def test_events_are_read_newest_first_and_by_what_they_are(eas: Client, pai: Loc
     assert refused(lambda: events(page_num="zero")) == (400, "InvalidParameter")
 
 
-def test_output_is_read_page_by_page(eas: Client, fleet: SettledFleet) -> None:
+def test_output_is_read_page_by_page(eas: Client, fleet: SettledServices) -> None:
     create(eas, "score")
     fleet.said["score"] = [f"score-0 line {number}" for number in range(7)] + ["score-1 other"]
 
@@ -451,11 +451,11 @@ def test_faults_meet_the_operations_of_eas(eas: Client, pai: LocalPAI) -> None:
 
 
 def test_services_are_there_after_a_restart(tmp_path: Path) -> None:
-    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledFleet) as first:
+    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledServices) as first:
         eas = Client(sdk_config(first.ready))
         create(eas, "blue", metadata={"group": "colours"})
         before, group = describe(eas, "blue"), eas.describe_group(REGION, "colours").body
-    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledFleet) as second:
+    with LocalPAI(tmp_path, sandbox=Mode.PLAIN, service_runtime=SettledServices) as second:
         eas = Client(sdk_config(second.ready))
         after = describe(eas, "blue")
         assert (after.service_uid, after.access_token) == (before.service_uid, before.access_token)
