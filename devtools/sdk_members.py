@@ -35,6 +35,11 @@ class Member:
     kind: str
 
 
+def package(version: str) -> str:
+    """Return the name of the SDK of an API version, as package indexes have it."""
+    return _MODULES[version].replace("_", "-")
+
+
 @cache
 def request_members(version: str, action: str) -> tuple[Member, ...]:
     """Return what can be sent to an operation.

@@ -1,20 +1,30 @@
-"""Reading an author's values: what they should be, and one sentence on each that is not."""
+"""Reading an author's arguments: what they are meant to be, and one sentence on each that can't be read.
+
+Values come as they are written in a DAG file, and as templates, parameters, variables and other tasks leave them: a
+number where a text is meant, JSON in a text where a dict is meant, a path object, ``"None"`` for a value that was not
+there. What is meant beyond doubt is read; the rest is refused.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from datetime import timedelta
+from decimal import Decimal
 from numbers import Number
 from typing import Any, TypeVar
 
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import kind
+from airflow_provider_pai.model.values import kind, number, plain_value, shown, truth, whole
 
 T = TypeVar("T")
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_NOTHING = frozenset(("None", "none", "null", "nan", "NaN", "{}", "[]", "()", "undefined", "Undefined"))
+"""What templates leave of a value that is not there."""
+_GAVE_NOTHING = "the template or task that it comes from gave nothing; give it, or leave it out"
+_NATIVE = "a template gives a text: write JSON, or set render_template_as_native_obj=True on the DAG"
 
 
 class Reader:
@@ -37,73 +47,75 @@ class Reader:
         """Return an argument as it was given."""
         return self._arguments.get(name)
 
-    def text(self, name: str) -> str | None:
-        """Read a text."""
+    def text(self, name: str, *, digits: bool = False) -> str | None:
+        """Read a text, or a path object as one.
+
+        Args:
+            name: the argument.
+            digits: take a whole number for a text that a template has left of digits, such as ``{{ ds_nodash }}``.
+        """
         value = self.value(name)
         if value is None:
             return None
-        if isinstance(value, str):
-            # The text itself, also of an enum's member.
-            return str.__str__(value)
-        self.wrong(name, f"must be a text, not {kind(value)}")
-        return None
+        text = as_text(value) if digits or not isinstance(plain_value(value), int) else None
+        if text is None:
+            advice = "; put it in quotes" if number(value) is not None else ""
+            self.wrong(name, f"must be a text, not {kind(value, name)}{advice}")
+        elif text.strip() in _NOTHING:
+            self.wrong(name, f"is {text.strip()!r}: {_GAVE_NOTHING}")
+            return None
+        return text
 
     def whole(self, name: str) -> int | None:
         """Read a whole number; a templated argument arrives as text."""
-        value = self.value(name)
-        if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-            return int(value)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-            return value
-        self.wrong(name, f"must be a whole number, not {value!r:.60}")
-        return None
+        return self._read(name, whole, "a whole number")
 
     def number(self, name: str) -> float | None:
         """Read a number; a templated argument arrives as text."""
+        return self._read(name, number, "a number")
+
+    def truth(self, name: str) -> bool | None:
+        """Read a flag; a templated argument arrives as text."""
+        return self._read(name, truth, "True or False")
+
+    def seconds(self, name: str) -> int | None:
+        """Read a whole number of seconds, or a ``timedelta``."""
         value = self.value(name)
-        if value is None:
-            return None
-        if not _is_number(value):
-            self.wrong(name, f"must be a number, not {value!r:.60}")
-            return None
-        read = float(value)
-        return int(read) if read.is_integer() else read
+        if isinstance(value, timedelta):
+            return int(value.total_seconds())
+        return self._read(name, whole, "a whole number")
 
     def texts(self, name: str) -> dict[str, str]:
         """Read a dict of texts, numbers and booleans; all become texts."""
-        value = self.value(name)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            self.wrong(name, f"must be a dict, not {kind(value)}")
-            return {}
-        items = {key: self._item(name, key, item) for key, item in value.items()}
+        items = {key: self._item(name, key, item) for key, item in self.mapping(name, "a dict").items()}
         return {str.__str__(key): text for key, text in items.items() if text is not None}
 
     def lines(self, name: str) -> tuple[str, ...]:
         """Read a list of texts."""
         value = self.value(name)
-        if value is None:
+        if isinstance(value, str):
+            value = _json(value, list)
+        if value is None and self.value(name) is None:
             return ()
         if not _is_list_of_texts(value):
-            self.wrong(name, f"must be a list of texts, not {kind(value)}")
+            given = self.value(name)
+            advice = f"; {_NATIVE}" if isinstance(given, str) else ""
+            self.wrong(name, f"must be a list of texts, not {kind(given, name)}{advice}")
             return ()
-        return tuple(value)
+        return tuple(str.__str__(item) for item in value)
 
     def json(self, name: str) -> dict[str, Any]:
         """Read a dict of JSON values."""
-        value = self.value(name)
-        if value is None:
-            return {}
+        value = self.mapping(name, "a dict of JSON values")
         try:
-            read = json.loads(json.dumps(value, allow_nan=False)) if isinstance(value, Mapping) else None
+            read = json.loads(json.dumps(value, allow_nan=False))
+            fits = bool(read == value)
         except (TypeError, ValueError, RecursionError):
-            read = None
-        if read != value:
+            fits = False
+        if not fits:
             # JSON would turn other names than texts into texts.
-            self.wrong(
-                name, f"must be a dict of JSON values (texts, numbers, booleans, lists, dicts), not {kind(value)}"
-            )
+            what = "must be a dict of JSON values (texts, numbers, booleans, lists, dicts)"
+            self.wrong(name, f"{what}, not {kind(value, name)}")
             return {}
         return dict(value)
 
@@ -114,72 +126,138 @@ class Reader:
             name: the argument.
             made: the dataclass; its members are texts, numbers or tuples of texts.
         """
-        value = self.value(name)
-        if value is None:
+        if self.value(name) is None:
             return None
         members = fields(made)  # type: ignore[arg-type]
         known = ", ".join(member.name for member in members)
-        if not isinstance(value, Mapping):
-            self.wrong(name, f"must be a dict with {known}, not {kind(value)}")
-            return None
         before = len(self.problems)
-        if unknown := sorted({str(key) for key in value} - {member.name for member in members}):
+        value = self.mapping(name, f"a dict with {known}")
+        if len(self.problems) != before:
+            return None
+        if unknown := sorted({f"{key!s:.60}" for key in value} - {member.name for member in members}):
             self.wrong(name, f"has unknown members {', '.join(unknown)}; it may have {known}")
         read = {member.name: self._member(name, member, value.get(member.name)) for member in members}
         present = {key: item for key, item in read.items() if item is not None}
         return made(**present) if len(self.problems) == before else None
+
+    def records(self, name: str, what: str) -> list[Mapping[str, Any]] | None:
+        """Read a list of dicts; None when it can't be read. ``what`` says in a message what it must be."""
+        value = self.value(name)
+        if isinstance(value, str):
+            value = _json(value, list)
+        if self.value(name) is None:
+            return []
+        if (
+            isinstance(value, Sequence)
+            and not isinstance(value, str)
+            and all(isinstance(one, Mapping) for one in value)
+        ):
+            return list(value)
+        advice = f"; {_NATIVE}" if isinstance(self.value(name), str) else ""
+        self.wrong(name, f"must be {what}, not {kind(self.value(name), name)}{advice}")
+        return None
+
+    def mapping(self, name: str, what: str) -> Mapping[Any, Any]:
+        """Read a dict, which may be written as JSON; ``what`` says in a message what it must be."""
+        value = self.value(name)
+        if value is None:
+            return {}
+        read = _json(value, dict) if isinstance(value, str) else value
+        if isinstance(read, Mapping):
+            return read
+        if not isinstance(value, str):
+            advice = ""
+        elif value.strip() in _NOTHING or not value.strip():
+            advice = f": {_GAVE_NOTHING}"
+        else:
+            advice = f"; {_NATIVE}"
+        self.wrong(name, f"must be {what}, not {kind(value, name)}{advice}")
+        return {}
 
     def wrong(self, name: str, what: str) -> None:
         """Take note of an argument that can't be read; ``what`` is as in :class:`Problem`."""
         self.problems.append(Problem(name, what))
         self.unread.add(name)
 
+    def _read(self, name: str, read: Callable[[Any], T | None], what: str) -> T | None:
+        value = self.value(name)
+        if value is None:
+            return None
+        if (found := read(value)) is None:
+            nothing = isinstance(value, str) and (value.strip() in _NOTHING or not value.strip())
+            self.wrong(name, f"must be {what}, not {shown(value)}" + (f": {_GAVE_NOTHING}" if nothing else ""))
+        return found
+
     def _member(self, name: str, member: Field[Any], value: object) -> Any:
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and value == ""):
             if member.default is MISSING:
                 self.wrong(name, f"lacks {member.name}")
             return None
         where = f"[{member.name!r}]"
         if member.type == "tuple[str, ...]":
-            return self._checked(name, where, value, "a list of texts", _is_list_of_texts, tuple)
-        if member.type == "float | None":
-            return self._checked(name, where, value, "a number", _is_number, float)
-        return self._checked(name, where, value, "a text or a number", _is_text, str)
-
-    def _checked(self, name: str, where: str, value: Any, what: str, fits: Any, made: Any) -> Any:
-        if not fits(value):
-            self.wrong(name, f"{where} must be {what}, not {kind(value)}")
-            return None
-        return str.__str__(value) if isinstance(value, str) and made is str else made(value)
+            read: Any = tuple(value) if isinstance(value, Iterable) and _is_list_of_texts(value) else None
+            what = "a list of texts"
+        elif member.type == "float | None":
+            read, what = None if (found := number(value)) is None else float(found), "a number"
+        else:
+            read, what = _number_text(value), "a text or a number"
+        if read is None:
+            self.wrong(name, f"{where} must be {what}, not {kind(value, member.name)}")
+        return read
 
     def _item(self, name: str, key: object, value: object) -> str | None:
         if not isinstance(key, str):
-            self.problems.append(Problem(name, f": the name {key!r} must be a text, not {kind(key)}"))
+            self.wrong(name, f": the name {shown(key)} must be a text, not {kind(key)}")
             return None
+        value = plain_value(value)
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
         if isinstance(value, str):
             return str.__str__(value)
-        if isinstance(value, Number):
+        try:
             # str() is what the PAI SDK does to every hyperparameter, so True arrives as 'True'.
-            return str(value)
+            if isinstance(value, Number):
+                return str(value)
+        except ValueError:
+            self.problems.append(Problem(name, f"[{shown(key)}] is a number of too many digits; give it as a text"))
+            return None
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
-        text = f"[{key!r}] must be a text, a number or a boolean, not {kind(value)}{advice}"
+        if hasattr(value, "tolist"):
+            advice = "; pass json.dumps(....tolist()) of it"
+        text = f"[{shown(key)}] must be a text, a number or a boolean, not {kind(value, key)}{advice}"
         self.problems.append(Problem(name, text))
         return None
 
 
+def as_text(value: object) -> str | None:
+    """Return what is meant to be a text: one, a path, or a whole number that a template has made of digits."""
+    value = plain_value(value)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        # The text itself, also of an enum's member.
+        return str.__str__(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return None if (found := whole(value)) is None else str(found)
+    return None
+
+
+def _number_text(value: object) -> str | None:
+    """Return a text, or a number as one."""
+    if (text := as_text(value)) is not None:
+        return text
+    read = plain_value(value)
+    return str(read) if isinstance(read, float | Decimal) and number(read) is not None else None
+
+
+def _json(text: str, kind_of: type) -> Any:
+    """Return the object or list that a text is JSON of; None for any other text."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, kind_of) else None
+
+
 def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(item, str) for item in value)
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, str):
-        try:
-            float(value)
-        except ValueError:
-            return False
-        return True
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)

@@ -71,6 +71,11 @@ def plain_value(value: object) -> Any:
     return value
 
 
+def with_unix_lines(text: str) -> str:
+    """Return a text with the line ends that a shell knows; forms and files of Windows have others."""
+    return text.replace("\r\n", "\n").removesuffix("\r")
+
+
 def shown(value: object, name: str = "") -> str:
     """Return the beginning of a value as a message shows it, without a secret.
 

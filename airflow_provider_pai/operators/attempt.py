@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.model.problem import Problem
 
@@ -45,18 +44,17 @@ def owner_of(ti: Any, retries: int) -> JobOwner:
 
 def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[Problem]:
     """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
+    # Loaded where it is first used: reading a DAG file judges nothing.
+    from airflow_provider_pai.model.values import is_number
+
     problems = []
-    if not _is_number(poll_interval) or poll_interval <= 0:
+    if not is_number(poll_interval) or poll_interval <= 0:
         problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {poll_interval!r}"))
-    if not _is_number(outage_limit) or outage_limit < 0:
+    if not is_number(outage_limit) or outage_limit < 0:
         problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {outage_limit!r}"))
     if on_kill not in ("stop", "leave"):
         problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {on_kill!r}"))
     return problems
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def deadline_of(ti: Any, execution_timeout: timedelta | None) -> datetime | None:

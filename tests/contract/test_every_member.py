@@ -6,6 +6,7 @@ of members without effect on a laptop, which the job's log names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from airflow_provider_pai.local.http.query_names import QUERY_NAMES
 from airflow_provider_pai.local.jobs.without_effect import WITHOUT_EFFECT, lines_without_effect
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
+from devtools import fidelity
 from devtools.sdk_members import VERSIONS, Member, request_members
 from tests.support.every_member import EveryMember, put
 from tests.support.settled_services import SettledServices
@@ -49,6 +51,24 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EveryMember]:
 )
 def test_each_member_is_heard(every: EveryMember, operation: Operation, member: Member) -> None:
     assert every.hears(operation, member), f"{operation.action} takes {member.path} and forgets it"
+
+
+@pytest.mark.parametrize(
+    ("operation", "member"), MEMBERS, ids=[f"{operation.action}-{member.path}" for operation, member in MEMBERS]
+)
+def test_the_table_says_of_each_member_whether_it_is_refused(
+    every: EveryMember, operation: Operation, member: Member
+) -> None:
+    treated, _ = fidelity.treatment(operation.action, member.path)
+    assert every.refuses(operation, member) is (treated == fidelity.REFUSES)
+
+
+def test_the_page_is_up_to_date_and_its_figure_holds() -> None:
+    page = fidelity.text()
+    assert fidelity.PAGE.read_text(encoding="utf-8") == page, "run: python -m devtools.fidelity"
+    figure = re.search(r" 0 ignored in silence.* ([0-9.]+) % are served or refused as documented", page)
+    assert figure is not None
+    assert float(figure[1]) >= 95
 
 
 def test_each_operations_parameters_are_those_of_the_vendors_model() -> None:

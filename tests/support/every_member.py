@@ -15,6 +15,7 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import APIError
 from airflow_provider_pai.local.http.operations import OPERATIONS, Operation
+from airflow_provider_pai.local.http.query_names import QUERY_NAMES
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from devtools.sdk_members import Member
@@ -93,9 +94,22 @@ class EveryMember:
 
     def hears(self, operation: Operation, member: Member) -> bool:
         """Tell whether a member changes the answer or what is then to be seen, or is refused by its name."""
-        if operation.method in ("GET", "DELETE") or member.path in ("Develop", "UpdateType"):
+        if member.path in QUERY_NAMES.get(operation.action, ()):
             return self._hears_parameter(operation, member)
         return self._hears_in_body(operation, member)
+
+    def refuses(self, operation: Operation, member: Member) -> bool:
+        """Tell whether a member is refused because local PAI does not have it."""
+        query = {"MetricType": "CpuCoreUsage"} if "InstanceMetrics" in operation.action else {}
+        if member.path in QUERY_NAMES.get(operation.action, ()):
+            answers = [self._asked(operation.action, {**query, member.path: value}) for value in ("zzz-none", "true")]
+        else:
+            answers = []
+            for value in _VALUES.get(member.kind, ({"zzz": "none"},))[:2]:
+                body = self._body(operation.action)
+                put(body, member.path, value)
+                answers.append(self._done(operation.action, body))
+        return any("not supported" in answer.get("Error", "") for answer in answers)
 
     def _hears_parameter(self, operation: Operation, member: Member) -> bool:
         action, query = (

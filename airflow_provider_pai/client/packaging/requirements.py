@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _FILE = "requirements.txt"
-_INDEX_OPTION = re.compile(r"-i|(?:--index-url|--extra-index-url|--trusted-host)(?![a-z-])|(?:--prefer-binary|--pre)$")
+_INDEX_OPTIONS = ("i", "index-url", "extra-index-url", "trusted-host")
+_ELSEWHERE = "name a package of another index by its address (name @ https://...)"
 _INCLUDE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(.+)")
 _OPTION = re.compile(r"-+[A-Za-z-]*")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
@@ -19,7 +20,8 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def read_requirements(folder: Path) -> tuple[list[str], list[str]]:
     """Read the requirements of a source folder with the files they include; each file counts once.
 
-    Options that say where packages come from are left out: PAI installs from its own index.
+    An option of pip is refused: PAI has no place for it, and without ``--index-url`` a package of the same name from
+    another index would be installed without a word.
 
     Returns:
         The requirement lines, and what is wrong with the files; both empty when there is no such file.
@@ -50,9 +52,13 @@ class _RequirementsReader:
                 self._include(where, (file.parent / included[1]).resolve())
             elif not (option := _OPTION.match(line)):
                 self.lines.append(line)
-            elif not _INDEX_OPTION.match(line):
+            else:
                 # Only the option's name: the rest of the line may hold a password.
-                self.problems.append(f"{where}: PAI takes requirement lines, not pip's option {option[0]}; remove it")
+                is_index = option[0].lstrip("-") in _INDEX_OPTIONS
+                advice = (
+                    "name a package of another index by its address (name @ https://...)" if is_index else "remove it"
+                )
+                self.problems.append(f"{where}: PAI takes requirement lines, not pip's option {option[0]}; {advice}")
 
     def _include(self, where: str, file: Path) -> None:
         if not file.is_relative_to(self.folder):

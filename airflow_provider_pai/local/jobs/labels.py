@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from airflow_provider_pai.local.http.schema import Schema
+from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES
 
-MAX_BYTES = 128
-"""Of a key and of a value [inferred]: the limit that AIWorkSpace documents for the labels of models."""
 FORM: dict[str, Schema] = {"Labels": [{"Key": str, "Value": str}]}
 """The body of UpdateTrainingJobLabels."""
 
@@ -18,8 +17,8 @@ def label_problems(labels: Sequence[Label]) -> Iterator[str]:
     """Yield what is wrong with labels of the right form."""
     for label in labels:
         key, value = label.get("Key", ""), label.get("Value", "")
-        if not key or max(len(key.encode()), len(value.encode())) > MAX_BYTES:
-            yield f"Labels is invalid: {key!r} must have a Key, and Key and Value at most {MAX_BYTES} bytes each"
+        if not key or max(len(key.encode()), len(value.encode())) > LABEL_BYTES:
+            yield f"Labels is invalid: {key!r} must have a Key, and Key and Value at most {LABEL_BYTES} bytes each"
 
 
 def merge_labels(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:

@@ -10,20 +10,9 @@ from typing import Any
 
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import kind, shown
+from airflow_provider_pai.model.values import kind, number, shown
 
 _DIRECTIONS = {"higher": True, "lower": False}
-
-
-def number(value: object) -> float | None:
-    """Return a finite number, which may be written as text since a template gives text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, Real | str):
-        return None
-    try:
-        read = float(value)
-    except ValueError:
-        return None
-    return read if math.isfinite(read) else None
 
 
 def numbers_in(metrics: Mapping[Any, Any]) -> dict[str, float]:

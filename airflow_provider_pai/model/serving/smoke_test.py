@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import is_number
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
@@ -135,7 +136,7 @@ def _problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     status, timeout = value.get("expect_status", _FINE), value.get("timeout", 10.0)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status < 600:
         yield Problem("smoke_test", f"['expect_status'] must be a status from 100 to 599, not {status!r}")
-    if timeout is not None and (not _is_number(timeout) or not math.isfinite(timeout) or timeout <= 0):
+    if timeout is not None and (not is_number(timeout) or timeout <= 0):
         yield Problem("smoke_test", f"['timeout'] must be a number of seconds above 0, not {timeout!r}")
     if not isinstance(value.get("expect_contains") or "", str):
         yield Problem("smoke_test", f"['expect_contains'] must be a text, not {value['expect_contains']!r:.60}")
@@ -175,7 +176,3 @@ def _header_problems(headers: Any) -> Iterator[Problem]:
             yield Problem(
                 "smoke_test", f"['headers'][{name!r:.60}] must be one line of Latin-1 without spaces at its ends"
             )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

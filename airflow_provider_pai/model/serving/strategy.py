@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +9,7 @@ from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
+from airflow_provider_pai.model.values import is_number
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
 STRATEGIES = (ROLLING, BLUE_GREEN, CANARY)
@@ -82,9 +82,9 @@ def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}")
     if given["on_failure"] not in (ROLLBACK, LEAVE):
         yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}")
-    if not _is_number(pause) or not math.isfinite(pause) or pause < 0:
+    if not is_number(pause) or pause < 0:
         yield Problem("step_pause", f"must be a number of seconds, at least 0, not {pause!r:.60}")
-    if not _is_number(limit) or not math.isfinite(limit) or limit <= 0:
+    if not is_number(limit) or limit <= 0:
         yield Problem("startup_timeout", f"must be a number of seconds above 0, not {limit!r:.60}")
     if steps is not None and strategy != CANARY:
         yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
@@ -99,7 +99,3 @@ def _are_steps(steps: Any) -> bool:
         return False
     whole = all(isinstance(step, int) and not isinstance(step, bool) and 0 < step <= _FULL for step in steps)
     return whole and all(one < other for one, other in pairwise(steps))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -11,10 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.images.uri import is_image_uri
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
-from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.serving.names import is_service_name
 from airflow_provider_pai.model.serving.request import RESERVED_LABELS
 from airflow_provider_pai.model.serving.spec import (
@@ -26,8 +24,14 @@ from airflow_provider_pai.model.serving.spec import (
 )
 from airflow_provider_pai.model.training.resource_validation import INSTANCE_TYPE, vpc_problems
 from airflow_provider_pai.model.training.resources import UserVpcConfig
-from airflow_provider_pai.model.training.validation import character_problems, environment_problems
+from airflow_provider_pai.model.training.validation import (
+    character_problems,
+    command_problems,
+    environment_problems,
+    image_uri_problems,
+)
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import with_unix_lines
 
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RESERVED_PREFIX = "airflow."
@@ -61,11 +65,12 @@ def read_service(arguments: Mapping[str, Any]) -> tuple[ServiceSpec, list[Proble
     """
     reader = Reader(arguments)
     texts = {name: reader.text(name) for name in _TEXTS}
+    texts["command"] = None if texts["command"] is None else with_unix_lines(texts["command"])
     spec = ServiceSpec(
         **{name: text for name, text in texts.items() if text is not None}
         | {"service_name": texts["service_name"] or ""},
         port=_number(reader.whole("port"), DEFAULT_PORT),
-        environments=reader.texts("environments"),
+        environments={name: with_unix_lines(text) for name, text in reader.texts("environments").items()},
         requirements=reader.lines("requirements"),
         cpu=reader.number("cpu"),
         memory=reader.number("memory"),
@@ -161,8 +166,9 @@ def _program_problems(spec: ServiceSpec) -> Iterator[Problem]:
         yield Problem(
             "image_uri", "is missing: give the image of the container, or processor for one of EAS's own programs"
         )
-    elif not is_image_uri(spec.image_uri):
-        yield Problem("image_uri", f"{spec.image_uri!r:.100} is no image; give it as 'registry/namespace/name:tag'")
+    else:
+        yield from image_uri_problems(spec.image_uri)
+    yield from command_problems(spec.command)
     if not spec.command.strip():
         yield Problem("command", "is missing: say what the container runs, for example 'python serve.py'")
     if not 0 < spec.port < 65536:
@@ -271,22 +277,13 @@ def _check_problems(check: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _line_problems(spec: ServiceSpec) -> Iterator[Problem]:
-    found = [*environment_problems(spec.environments, spec.requirements)]
-    yield from found
-    if not any(problem.argument == "requirements" for problem in found):
-        yield from _requirement_problems(spec.requirements)
+    yield from environment_problems(spec.environments, spec.requirements)
     yield from _label_problems(spec.labels)
     if {"name", "labels"} & set(spec.extra_config):
         yield Problem("extra_config", "can't have 'name' or 'labels': there are arguments for them")
     metadata = spec.extra_config.get("metadata")
     if isinstance(metadata, Mapping) and "name" in metadata:
         yield Problem("extra_config", "['metadata'] can't have 'name': service_name is the argument for it")
-
-
-def _requirement_problems(lines: Iterable[str]) -> Iterator[Problem]:
-    for line in lines:
-        if text := requirement_problem(line):
-            yield Problem("requirements", f": {line!r:.100} {text}")
 
 
 def _label_problems(labels: Mapping[str, str]) -> Iterator[Problem]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
+from functools import partial
+from typing import Any, TypeVar
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.image import ImageQuery
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.training.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
-from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec
+from airflow_provider_pai.model.training.spec import FILLED_IN, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
-from airflow_provider_pai.model.values import kind
+from airflow_provider_pai.model.values import kind, truth, with_unix_lines
+
+T = TypeVar("T")
 
 _IMAGE_TEXTS = ("framework_name", "framework_version", "accelerator_type", "image_scope")
 _IMAGE_MEMBERS = (*_IMAGE_TEXTS, "include_workspace")
@@ -30,27 +34,8 @@ def read_spec(arguments: Mapping[str, Any]) -> tuple[TrainingJobSpec, list[Probl
         The spec, made of what could be read, and all problems; the spec may be used only when there are none.
     """
     reader = Reader(arguments)
-    command, resources = _command(reader), _resources(reader)
-    spec = TrainingJobSpec(
-        command=command,
-        image_uri=reader.text("image_uri"),
-        image=_image(reader),
-        source_dir=reader.text("source_dir"),
-        base_job_name=reader.text("base_job_name") or "training_job",
-        job_type=reader.text("job_type") or DEFAULT_JOB_TYPE,
-        hyperparameters=reader.texts("hyperparameters"),
-        inputs=reader.texts("inputs"),
-        outputs=reader.texts("outputs"),
-        output_path=reader.text("output_path"),
-        checkpoints_path=reader.text("checkpoints_path"),
-        max_run_time=reader.whole("max_run_time"),
-        environments=reader.texts("environments"),
-        requirements=reader.lines("requirements"),
-        labels=reader.texts("labels"),
-        metric_definitions=_metrics(reader),
-        description=reader.text("description") or "",
-        **resources,
-    )
+    read = {each.name: _read(reader, each) for each in fields(TrainingJobSpec) if each.name not in FILLED_IN}
+    spec = TrainingJobSpec(**{name: value for name, value in read.items() if value is not None})
     # What could not be read is "missing" only to the spec, not to its author.
     return spec, [*reader.problems, *(found for found in problems(spec) if found.argument not in reader.unread)]
 
@@ -67,66 +52,90 @@ def checked_spec(arguments: Mapping[str, Any]) -> TrainingJobSpec:
     return spec
 
 
-def _resources(reader: Reader) -> dict[str, Any]:
-    """Read what a job runs on and where it belongs."""
-    texts = ("instance_type", "resource_id", "resource_type", "role_arn")
-    algorithm = ("algorithm_name", "algorithm_version", "algorithm_provider")
-    return {
-        **{name: (reader.text(name) or "").strip() for name in (*texts, *algorithm)},
-        "instance_count": 1 if (count := reader.whole("instance_count")) is None else count,
-        "instance_spec": reader.record("instance_spec", InstanceSpec),
-        "spot_spec": reader.record("spot_spec", SpotSpec),
-        "priority": reader.whole("priority"),
-        "user_vpc_config": reader.record("user_vpc_config", UserVpcConfig),
-        "experiment_config": reader.record("experiment_config", ExperimentConfig),
-        "settings": reader.json("settings"),
-        "credential_config": reader.json("credential_config"),
-    }
+def _read(reader: Reader, member: Field[Any]) -> Any:
+    """Return a member of the spec as its type says; None for its default."""
+    special = _SPECIAL.get(member.name)
+    return special(reader) if special else _BY_TYPE[str(member.type)](reader, member.name)
 
 
-def _command(reader: Reader) -> str:
+def _record(made: type[T], reader: Reader, name: str) -> T | None:
+    return reader.record(name, made)
+
+
+def _name(reader: Reader, name: str) -> str | None:
+    """Read a text of one word or line, of which none is the default."""
+    return (reader.text(name, digits=True) or "").strip() or None
+
+
+def _command(reader: Reader) -> str | None:
     if isinstance(reader.value("command"), list | tuple):
         reader.wrong("command", "must be one text for the shell, not a list; use shlex.join(...)")
-        return ""
-    return reader.text("command") or ""
+        return None
+    text = reader.text("command")
+    return text if text is None else with_unix_lines(text)
+
+
+def _environments(reader: Reader) -> dict[str, str]:
+    return {name: with_unix_lines(text) for name, text in reader.texts("environments").items()}
+
+
+def _requirements(reader: Reader) -> tuple[str, ...]:
+    return tuple(line.removesuffix("\n").removesuffix("\r") for line in reader.lines("requirements"))
 
 
 def _image(reader: Reader) -> ImageQuery | None:
-    value = reader.value("image")
-    if value is None:
+    if reader.value("image") is None:
         return None
-    if not isinstance(value, Mapping):
-        text = f"must be a dict such as {{'framework_name': 'PyTorch'}}, not {kind(value)}"
-        reader.problems.append(Problem("image", text))
+    before = len(reader.problems)
+    value = reader.mapping("image", "a dict such as {'framework_name': 'PyTorch'}")
+    if len(reader.problems) != before:
         return _ASKED_FOR
-    unknown = sorted(set(map(str, value)) - set(_IMAGE_MEMBERS))
-    if unknown:
-        text = f": unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}"
-        reader.problems.append(Problem("image", text))
+    if unknown := sorted({f"{name!s:.60}" for name in value} - set(_IMAGE_MEMBERS)):
+        reader.wrong("image", f": unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}")
     wrong = [name for name in _IMAGE_TEXTS if not isinstance(value.get(name, ""), str)]
     for name in wrong:
-        reader.problems.append(Problem("image", f"[{name!r}] must be a text, not {kind(value[name])}"))
+        reader.wrong("image", f"[{name!r}] must be a text, not {kind(value[name])}")
     if not value.get("framework_name") and "framework_name" not in wrong:
-        reader.problems.append(Problem("image", ": framework_name is missing, for example 'PyTorch'"))
-    if unknown or wrong or not value.get("framework_name"):
+        reader.wrong("image", ": framework_name is missing, for example 'PyTorch'")
+    if len(reader.problems) != before:
         return _ASKED_FOR
-    query = ImageQuery(**value)
+    own = value.get("include_workspace", False)
+    query = ImageQuery(**{**value, "include_workspace": own if (meant := truth(own)) is None else meant})
     reader.problems.extend(Problem("image", f": {problem}") for problem in query.problems())
     return query
 
 
 def _metrics(reader: Reader) -> tuple[MetricDefinition, ...]:
-    value = reader.value("metric_definitions")
-    if value is None:
+    """Read metrics, whose members the PAI SDK writes with capitals."""
+    found = reader.records("metric_definitions", _METRICS)
+    if found is None:
         return ()
-    if isinstance(value, Sequence) and all(_is_metric(item) for item in value):
-        return tuple(MetricDefinition(item["name"], item["regex"]) for item in value)
-    text = "must be a list of dicts with 'name' and 'regex', for example "
-    reader.problems.append(
-        Problem("metric_definitions", text + "[{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]")
-    )
+    given = [{str(name).lower(): item for name, item in one.items()} for one in found]
+    if all(set(one) == {"name", "regex"} and all(isinstance(item, str) for item in one.values()) for one in given):
+        return tuple(MetricDefinition(one["name"], one["regex"]) for one in given)
+    reader.wrong("metric_definitions", f"must be {_METRICS}")
     return ()
 
 
-def _is_metric(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in ("name", "regex"))
+_METRICS = "a list of dicts with 'name' and 'regex', for example [{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]"
+_BY_TYPE: Mapping[str, Callable[[Reader, str], Any]] = {
+    "str": _name,
+    "str | None": Reader.text,
+    "int": Reader.whole,
+    "int | None": Reader.whole,
+    "Mapping[str, str]": Reader.texts,
+    "Mapping[str, Any]": Reader.json,
+    "tuple[str, ...]": Reader.lines,
+    **{f"{made.__name__} | None": partial(_record, made) for made in (InstanceSpec, SpotSpec, UserVpcConfig)},
+    "ExperimentConfig | None": partial(_record, ExperimentConfig),
+}
+"""How a member of the spec is read: as its type says ..."""
+_SPECIAL: Mapping[str, Callable[[Reader], Any]] = {
+    "command": _command,
+    "environments": _environments,
+    "requirements": _requirements,
+    "image": _image,
+    "metric_definitions": _metrics,
+    "max_run_time": lambda reader: reader.seconds("max_run_time"),
+}
+"""... or in a way of its own."""

@@ -82,7 +82,7 @@ def run_plan(
         environment={
             **_PLATFORM_DEFAULTS,
             **spec.environments,
-            **_hyperparameter_variables(spec),
+            **hyperparameter_variables(spec),
             **_channel_variables(spec, root),
             **_platform_variables(spec, job_id, region_id, root=root, rank=rank, gpus=gpus),
         },
@@ -132,7 +132,8 @@ def user_args(hyperparameters: Mapping[str, str]) -> str:
     return " ".join(f"{shlex.quote('--' + name)} {shlex.quote(value)}" for name, value in hyperparameters.items())
 
 
-def _hyperparameter_variables(spec: TrainingJobSpec) -> dict[str, str]:
+def hyperparameter_variables(spec: TrainingJobSpec) -> dict[str, str]:
+    """Return the variables that tell a job its hyperparameters."""
     each = {f"PAI_HPS_{variable_name(name)}": value for name, value in spec.hyperparameters.items()}
     return {**each, "PAI_HPS": _json(spec.hyperparameters), "PAI_USER_ARGS": user_args(spec.hyperparameters)}
 

@@ -20,6 +20,9 @@ LOCAL_INSTANCE_TYPES = ("local", "local_gpu")
 DEFAULT_JOB_TYPE = "PyTorchJob"
 """What the PAI SDK sends for every estimator, whatever the framework."""
 
+FILLED_IN = ("code", "job_name")
+"""Members of a spec that no author gives."""
+
 _UNSUPPORTED = re.compile(r"[^A-Za-z0-9_]")
 
 

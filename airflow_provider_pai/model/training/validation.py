@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from airflow_provider_pai.model.images.uri import is_image_uri
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.training.owner_labels import RESERVED_PREFIX
+from airflow_provider_pai.model.requirement import requirement_problem
+from airflow_provider_pai.model.training.container import hyperparameter_variables
+from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES, RESERVED_PREFIX
 from airflow_provider_pai.model.training.resource_validation import resource_problems
 from airflow_provider_pai.model.training.resources import JOB_TYPES
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec, variable_name
@@ -16,7 +20,13 @@ from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_pa
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MAX_LABEL_BYTES = 128
+_LONGEST_NAME = 255
+"""Bytes of a file's name, which the name of a channel becomes."""
+_LONGEST_TEXT = 128 * 1024 - 1
+"""Bytes of one variable or argument that Linux starts a process with."""
+_MOST_TEXT = 1536 * 1024
+"""Bytes of all of them; Linux' limit is a quarter of the stack, 2 MiB, of which the image has its own."""
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00a0\u200b\u2028\u2029\ufeff]")
 _TEXTS = (
     "command",
     "instance_type",
@@ -47,6 +57,7 @@ def problems(spec: TrainingJobSpec) -> list[Problem]:
         *_name_problems("outputs", "PAI_OUTPUT_", {**dict.fromkeys(DEFAULT_OUTPUT_CHANNELS, ""), **spec.outputs}),
         *_character_problems(spec),
         *_line_problems(spec),
+        *_size_problems(spec),
     ]
 
 
@@ -56,6 +67,7 @@ def _command_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     else:
         if not spec.command.strip():
             yield Problem("command", "is missing: say what the job runs, for example 'python train.py $PAI_USER_ARGS'")
+        yield from command_problems(spec.command)
         yield from _image_problems(spec)
         for name in ("algorithm_version", "algorithm_provider"):
             if getattr(spec, name):
@@ -89,8 +101,8 @@ def _image_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
         yield Problem(
             "image_uri", "is missing: give an image's URI, or image={'framework_name': ...} to choose from the catalog"
         )
-    elif spec.image_uri and re.search(r"\s", spec.image_uri):
-        yield Problem("image_uri", f"{spec.image_uri!r} holds white space; give it as 'registry/namespace/name:tag'")
+    elif spec.image_uri:
+        yield from image_uri_problems(spec.image_uri)
 
 
 def _channel_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
@@ -99,6 +111,9 @@ def _channel_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     for name, uri in spec.outputs.items():
         yield from _address_problems("outputs", uri, _local_kind if spec.is_local else _output_kind, f"[{name!r}]")
     for argument in ("output_path", "checkpoints_path"):
+        if getattr(spec, argument) == "":
+            text = "is empty: the template or task that it comes from gave nothing; give it, or leave it out"
+            yield Problem(argument, text)
         if uri := getattr(spec, argument):
             yield from _address_problems(argument, uri, _local_kind if spec.is_local else OssUri.parse)
     if spec.checkpoints_path and CHECKPOINTS_CHANNEL in spec.outputs:
@@ -150,6 +165,8 @@ def _name_problems(argument: str, prefix: str, values: Mapping[str, str]) -> Ite
             yield Problem(
                 argument, f": {name!r} is no name; use letters, digits, '_', and after the first place '.' and '-'"
             )
+        if _size(name) > _LONGEST_NAME:
+            yield Problem(argument, f": {name!r:.40}... is too long a name; use at most {_LONGEST_NAME} bytes")
         variable = prefix + variable_name(name)
         if variable in seen:
             yield Problem(argument, f": {seen[variable]!r} and {name!r} would both become {variable}; rename one")
@@ -181,16 +198,51 @@ def character_problems(texts: Mapping[tuple[str, str], str]) -> Iterator[Problem
 
 def environment_problems(environments: Mapping[str, str], requirements: Sequence[str]) -> Iterator[Problem]:
     """Yield which environment variables and requirements a container can't be given."""
-    for name in environments:
+    for name, value in environments.items():
         if not _ENVIRONMENT_NAME.fullmatch(name):
-            yield Problem(
-                "environments", f": {name!r} is no name of an environment variable; use letters, digits and '_'"
-            )
+            text = f": {name!r:.80} is no name of an environment variable; use letters, digits and '_'"
+            yield Problem("environments", text)
+        yield from _length_problems("environments", f"[{name!r:.80}]", f"{name}={value}")
     for line in requirements:
         if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
-            yield Problem(
-                "requirements", f": {line!r} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
-            )
+            text = f": {line!r:.80} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
+            yield Problem("requirements", text)
+        elif problem := requirement_problem(line):
+            yield Problem("requirements", f": {line!r:.80} {problem}")
+
+
+def command_problems(command: str) -> Iterator[Problem]:
+    """Yield why a shell would not read a command as its author does."""
+    if "\0" not in command and (found := _INVISIBLE.search(command)):
+        around = command[max(0, found.start() - 15) : found.end() + 15]
+        text = f"holds the invisible character U+{ord(found[0]):04X} in {around!r}; write it anew, or as $'\\x..'"
+        yield Problem("command", text)
+    yield from _length_problems("command", "", command)
+
+
+def image_uri_problems(uri: str) -> Iterator[Problem]:
+    """Yield why a text is no image's URI."""
+    if re.search(r"\s", uri):
+        yield Problem("image_uri", f"{uri!r:.120} holds white space; give it as 'registry/namespace/name:tag'")
+    elif not is_image_uri(uri):
+        yield Problem("image_uri", f"{uri!r:.120} is no image's URI; give it as 'registry/namespace/name:tag'")
+
+
+def _length_problems(argument: str, member: str, text: str) -> Iterator[Problem]:
+    if (size := _size(text)) > _LONGEST_TEXT:
+        what = f"has {size:,} bytes; a process takes at most {_LONGEST_TEXT:,} in one text: use a file of source_dir"
+        yield Problem(argument, f"{member} {what}".lstrip())
+
+
+def _size_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
+    """Yield what would keep the command from being started, which PAI tells as a failure of its own."""
+    variables = hyperparameter_variables(spec)
+    found = list(_length_problems("hyperparameters", "", max(variables.values(), key=len)))
+    yield from found
+    whole = [f"{name}={value}" for name, value in {**spec.environments, **variables}.items()]
+    if not found and (size := sum(map(_size, whole))) > _MOST_TEXT:
+        text = f"and environments have {size:,} bytes together; a process takes at most {_MOST_TEXT:,}: use a file"
+        yield Problem("hyperparameters", text)
 
 
 def _line_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
@@ -198,11 +250,14 @@ def _line_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     for name, value in spec.labels.items():
         if name.startswith(RESERVED_PREFIX):
             yield Problem("labels", f": {name!r} is reserved for what identifies the task of a job; use another name")
-        if not name or max(_size(name), _size(value)) > _MAX_LABEL_BYTES:
-            yield Problem(
-                "labels", f": {name!r} must have a name, and name and value at most {_MAX_LABEL_BYTES} bytes each"
-            )
+        if not name or max(_size(name), _size(value)) > LABEL_BYTES:
+            yield Problem("labels", f": {name!r} must have a name, and name and value at most {LABEL_BYTES} bytes each")
+    names = Counter(metric.name for metric in spec.metric_definitions)
+    for name in (name for name, count in names.items() if count > 1):
+        yield Problem("metric_definitions", f": {name!r:.80} is there twice; give each metric one regex")
     for metric in spec.metric_definitions:
+        if not metric.name:
+            yield Problem("metric_definitions", ": a name is empty; give each metric one")
         yield from _metric_problems(metric)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_pai.base_operator import CONNECTION_ARGUMENTS, PAIBaseOperator
 from airflow_provider_pai.model.serving.spec import ServiceSpec
-from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from airflow_provider_pai.model.training.spec import FILLED_IN, TrainingJobSpec
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.operators.gate import PAIModelGateOperator
 from airflow_provider_pai.operators.janitor import PAIJanitorOperator
@@ -18,8 +18,6 @@ from airflow_provider_pai.operators.services import PAIDeleteServiceOperator
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.sensors.services import PAIServiceSensor
 
-FILLED_IN = {"code", "job_name"}
-"""Members of a job's spec that no author gives."""
 LEAST: dict[type[PAIBaseOperator], dict[str, Any]] = {
     PAITrainingOperator: {},
     PAIDeployServiceOperator: {"service_name": "churn"},
@@ -41,7 +39,7 @@ def own_parameters(operator: type) -> dict[str, inspect.Parameter]:
 
 
 def test_the_training_operator_takes_the_members_of_a_jobs_spec() -> None:
-    members = {each.name for each in fields(TrainingJobSpec)} - FILLED_IN
+    members = {each.name for each in fields(TrainingJobSpec)} - set(FILLED_IN)
     assert set(PAITrainingOperator.spec_arguments) == members
     assert members <= set(PAITrainingOperator.template_fields)
 

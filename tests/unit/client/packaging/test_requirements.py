@@ -12,6 +12,9 @@ from airflow_provider_pai.client.packaging.source import (
 )
 from tests.support.source_code import only_problem, write
 
+ELSEWHERE = "name a package of another index by its address (name @ https://...)"
+"""A package of the same name from another index would be another one."""
+
 
 def requirements(folder: Path, text: str | bytes, name: str = "requirements.txt") -> tuple[str, ...]:
     folder.mkdir(exist_ok=True)
@@ -39,9 +42,6 @@ def test_without_a_file_there_are_no_requirements(folder: Path) -> None:
         ("numpy\r\ntorch \\\r\n  >=2\r\n", ("numpy", "torch   >=2")),
         ("\ufeffnumpy\n", ("numpy",)),
         ("名前 @ file:///x\n", ("名前 @ file:///x",)),
-        ("-i https://index/simple\nnumpy\n", ("numpy",)),
-        ("--index-url=https://index\n--extra-index-url https://x\n--trusted-host x\nnumpy", ("numpy",)),
-        ("--pre\n--prefer-binary # faster\nnumpy", ("numpy",)),
     ],
 )
 def test_requirements_are_read_as_pip_reads_them(tmp_path: Path, text: str, lines: tuple[str, ...]) -> None:
@@ -88,6 +88,16 @@ def test_a_file_that_is_included_twice_or_by_itself_counts_once(tmp_path: Path) 
         ("-r missing.txt", "requirements.txt line 2 includes missing.txt, which does not exist; create it"),
         ("-e .", "requirements.txt line 2: PAI takes requirement lines, not pip's option -e; remove it"),
         ("-c constraints.txt", "requirements.txt line 2: PAI takes requirement lines, not pip's option -c; remove it"),
+        ("--pre", "requirements.txt line 2: PAI takes requirement lines, not pip's option --pre; remove it"),
+        *(
+            (line, f"requirements.txt line 2: PAI takes requirement lines, not pip's option {option}; {ELSEWHERE}")
+            for line, option in (
+                ("-i https://index/simple", "-i"),
+                ("--index-url=https://index", "--index-url"),
+                ("--extra-index-url https://x", "--extra-index-url"),
+                ("--trusted-host x", "--trusted-host"),
+            )
+        ),
         ("--no-index", "requirements.txt line 2: PAI takes requirement lines, not pip's option --no-index; remove it"),
         ("--prefix x", "requirements.txt line 2: PAI takes requirement lines, not pip's option --prefix; remove it"),
     ],

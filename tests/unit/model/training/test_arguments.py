@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.image import ImageQuery
 from airflow_provider_pai.model.training.arguments import checked_spec, read_spec
+from airflow_provider_pai.model.training.resources import SpotSpec
 from airflow_provider_pai.model.training.spec import MetricDefinition, TrainingJobSpec
 
 LEAST: dict[str, Any] = {"command": "python train.py", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"}
@@ -118,7 +121,10 @@ def test_a_long_value_does_not_flood_the_message() -> None:
 
 @pytest.mark.parametrize("argument", ["hyperparameters", "inputs", "outputs", "environments", "labels"])
 def test_what_must_be_a_dict_says_so(argument: str) -> None:
-    assert only_problem(**{argument: "x"}) == f"{argument} must be a dict, not str ('x')"
+    assert only_problem(**{argument: "x"}) == (
+        f"{argument} must be a dict, not str ('x'); a template gives a text: write JSON, or set "
+        "render_template_as_native_obj=True on the DAG"
+    )
 
 
 @pytest.mark.parametrize("argument", ["hyperparameters", "inputs", "outputs", "environments", "labels"])
@@ -130,17 +136,14 @@ def test_a_name_that_is_no_text_is_named(argument: str) -> None:
     "argument",
     [
         "command",
-        "instance_type",
         "image_uri",
         "source_dir",
-        "base_job_name",
         "output_path",
         "checkpoints_path",
-        "description",
     ],
 )
 def test_what_must_be_a_text_says_so_and_is_not_called_missing_too(argument: str) -> None:
-    assert only_problem(**{argument: 5}) == f"{argument} must be a text, not int (5)"
+    assert only_problem(**{argument: 5}) == f"{argument} must be a text, not int (5); put it in quotes"
 
 
 def test_a_command_in_words_gets_advice() -> None:
@@ -154,7 +157,7 @@ def test_a_whole_number_may_come_from_a_template(value: object, number: int) -> 
 
 
 @pytest.mark.parametrize("argument", ["instance_count", "max_run_time"])
-@pytest.mark.parametrize("value", ["", "two", "1.5", 1.0, True, "²", "9" * 5000, [1], "1_000"])
+@pytest.mark.parametrize("value", ["", "two", "1.5", 2.5, True, "²", "9" * 5000, [1], "1_000"])
 def test_what_is_no_whole_number_is_refused(argument: str, value: object) -> None:
     problem = only_problem(**{argument: value})
     assert problem.startswith(f"{argument} must be a whole number, not ")
@@ -243,3 +246,112 @@ def test_all_problems_of_types_and_values_come_at_once() -> None:
 def test_values_read_beside_a_wrong_one_are_checked_all_the_same() -> None:
     found = read_spec({**LEAST, "hyperparameters": {"a b": "1", "c": None}})[1]
     assert len(found) == 2
+
+
+def test_what_templates_leave_of_digits_is_a_text() -> None:
+    assert spec(base_job_name=20261130, description=5).base_job_name == "20261130"
+
+
+@pytest.mark.parametrize("value", [1.1, True, [1], {}, object(), 10**5000], ids=type)
+def test_what_can_be_no_text_is_refused(value: object) -> None:
+    assert only_problem(description=value).startswith("description must be a text, not ")
+
+
+@pytest.mark.parametrize("argument", ["command", "image_uri", "source_dir", "output_path", "description"])
+@pytest.mark.parametrize("text", ["None", "nan", "{}", "[]", " None\n", "null"], ids=repr)
+def test_what_a_template_leaves_of_nothing_is_refused(argument: str, text: str) -> None:
+    said = only_problem(**{argument: text})
+    assert said.startswith(f"{argument} is {text.strip()!r}: the template or task that it comes from gave nothing")
+
+
+@pytest.mark.parametrize("argument", ["output_path", "checkpoints_path", "source_dir"])
+def test_an_empty_place_is_not_the_default_one(argument: str) -> None:
+    assert "is empty" in only_problem(**{argument: ""})
+
+
+def test_paths_are_texts() -> None:
+    read = spec(source_dir=Path("/src"), inputs={"train": Path("/data")})
+    assert (read.source_dir, read.inputs) == ("/src", {"train": "/data"})
+
+
+def test_json_is_read_where_a_dict_or_list_is_meant() -> None:
+    read = spec(
+        hyperparameters='{"lr": 0.1, "n": 3}',
+        labels='{"owner": "me"}',
+        settings='{"EnableRDMA": true}',
+        requirements='["numpy"]',
+        metric_definitions='[{"Name": "acc", "Regex": "acc=(.*)"}]',
+        spot_spec='{"spot_strategy": "SpotAsPriceGo"}',
+    )
+    assert (read.hyperparameters, read.labels) == ({"lr": "0.1", "n": "3"}, {"owner": "me"})
+    assert (read.settings, read.requirements) == ({"EnableRDMA": True}, ("numpy",))
+    assert read.metric_definitions == (MetricDefinition("acc", "acc=(.*)"),)
+    assert read.spot_spec == SpotSpec("SpotAsPriceGo")
+
+
+@pytest.mark.parametrize("text", ["{'lr': 0.1}", "lr=0.1", '["lr"]', '{"lr": 0.1', "5", '"{}"'])
+@pytest.mark.parametrize("argument", ["hyperparameters", "inputs", "settings", "image", "instance_spec"])
+def test_another_text_is_refused_with_what_templates_need(argument: str, text: str) -> None:
+    said = next(each for each in read_spec({**LEAST, argument: text})[1] if each.argument == argument)
+    assert "render_template_as_native_obj=True" in str(said)
+
+
+def test_a_time_limit_may_be_a_timedelta_or_have_a_point() -> None:
+    limits = [spec(max_run_time=limit).max_run_time for limit in (43200.0, "43200.0", timedelta(hours=12))]
+    assert limits == [43200] * 3
+
+
+@pytest.mark.parametrize("name", ["name", "Name"])
+def test_metrics_are_written_as_in_pais_sdk_or_as_here(name: str) -> None:
+    regex = "Regex" if name == "Name" else "regex"
+    assert spec(metric_definitions=[{name: "acc", regex: "acc=(.*)"}]).metric_definitions == (
+        MetricDefinition("acc", "acc=(.*)"),
+    )
+
+
+def test_line_ends_of_windows_are_those_of_a_shell() -> None:
+    read = spec(command="set -e\r\npython train.py\r\n", environments={"A": "1\r"}, requirements=["numpy\r", "six\r\n"])
+    assert (read.command, read.environments) == ("set -e\npython train.py\n", {"A": "1"})
+    assert read.requirements == ("numpy", "six")
+
+
+@pytest.mark.parametrize("character", ["\r", "\xa0", "\u200b", "\ufeff", "\x1b"])
+def test_what_only_a_shell_sees_is_named(character: str) -> None:
+    said = only_problem(command=f"python{character}train.py")
+    assert said.startswith(f"command holds the invisible character U+{ord(character):04X}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"hyperparameters": {"x": "x" * 131_072}}, "hyperparameters"),
+        ({"hyperparameters": {str(n): "x" * 1000 for n in range(140)}}, "hyperparameters"),
+        ({"environments": {"A": "x" * 131_072}}, "environments"),
+        ({"environments": {f"A{n}": "x" * 100_000 for n in range(20)}}, "hyperparameters"),
+        ({"command": "x" * 131_073}, "command"),
+        ({"inputs": {"x" * 256: "oss://bucket/x"}}, "inputs"),
+        ({"hyperparameters": {"n": 10**5000}}, "hyperparameters"),
+        ({"instance_count": 10**5000}, "instance_count"),
+        ({"max_run_time": 1e309}, "max_run_time"),
+    ],
+    ids=range(9),
+)
+def test_what_is_too_large_is_refused_and_its_argument_named(arguments: dict[str, Any], argument: str) -> None:
+    found = read_spec({**LEAST, **arguments})[1]
+    assert {problem.argument for problem in found} == {argument}
+    assert all(len(str(problem)) < 400 for problem in found)
+
+
+@pytest.mark.parametrize("line", ["./wheels/x.whl", "/opt/x.whl", "x @ file:///x", "--index-url https://x", "${X}"])
+def test_a_requirement_that_create_would_refuse_is_refused_before_anything_is_uploaded(line: str) -> None:
+    assert only_problem(requirements=[line]).startswith("requirements: ")
+
+
+def test_two_metrics_of_one_name_are_refused() -> None:
+    metric = {"name": "acc", "regex": "acc=(.*)"}
+    assert only_problem(metric_definitions=[metric, metric]).startswith("metric_definitions: 'acc' is there twice")
+
+
+@pytest.mark.parametrize("value", [[1], None, {"password": "hunter2"}, b"hunter2"], ids=type)
+def test_no_value_with_a_secret_name_is_in_a_message(value: object) -> None:
+    assert "hunter2" not in only_problem(environments={"DB_PASSWORD": value})

@@ -81,7 +81,7 @@ def test_what_pai_can_run_has_no_problems(arguments: dict[str, Any]) -> None:
         (
             {**PUBLIC, "spot_spec": {**SPOT, "spot_discount_limit": "nan"}},
             "spot_spec['spot_discount_limit']",
-            "above 0",
+            "must be a number",
         ),
         ({**PUBLIC, "spot_spec": {**SPOT, "spot_discount_limit": "x"}}, "spot_spec['spot_disc", "must be a number"),
         ({**PUBLIC, "user_vpc_config": {"vpc_id": "vpc-1"}}, "user_vpc_config lacks security_group_id", ""),
