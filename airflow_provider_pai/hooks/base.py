@@ -19,6 +19,7 @@ from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
+from airflow_provider_pai.hooks.connection_lookup import shared_config
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
@@ -84,13 +85,17 @@ class PAIBaseHook(BaseHook):
 
     async def aconfig(self) -> ClientConfig:
         """Return :attr:`config`, looked up without blocking the event loop; what follows needs no look-up any more."""
+        key = (self.pai_conn_id, self._region_id, self._workspace_id)
+        self.config = await shared_config(key, self._look_up_config)
+        self._loop = asyncio.get_running_loop()
+        return self.config
+
+    async def _look_up_config(self) -> ClientConfig:
         try:
             connection = await get_async_connection(self.pai_conn_id, self)
         except AirflowNotFoundException as error:
             raise self._no_connection() from error
-        self.config = self._read(connection)
-        self._loop = asyncio.get_running_loop()
-        return self.config
+        return self._read(connection)
 
     @cached_property
     def keys(self) -> CredentialsProvider:

@@ -28,7 +28,7 @@ class ConnectionFields:
         login: access key id; an ``alibaba_cloud`` connection has it in ``extra`` as ``access_key_id``.
         password: access key secret; likewise ``access_key_secret``.
         extra: ``region_id`` (or ``region``), ``workspace_id``, ``network``, ``endpoint``, ``oss_endpoint``,
-            ``sts_endpoint``, ``bucket``, ``log_delay``, and the fields of the credentials.
+            ``sts_endpoint``, ``bucket``, ``log_delay``, ``package_members``, and the fields of the credentials.
     """
 
     conn_id: str
@@ -69,6 +69,7 @@ def read_config(
         network=network,
         bucket=extra.get("bucket"),
         log_delay=float(extra.get("log_delay", LOG_DELAY)),
+        package_members=_TRUTHS.get(extra.get("package_members", "").lower()),
     )
 
 
@@ -111,6 +112,7 @@ def _is_bucket(text: str) -> bool:
         return False
 
 
+_TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
 _NOT_SHOWN = ("external_id", "policy", "credentials_uri")
 _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     **CREDENTIAL_FORMS,
@@ -121,5 +123,6 @@ _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "sts_endpoint": (_is_url, "a URL such as 'https://sts.cn-hangzhou.aliyuncs.com'"),
     "credentials_uri": (_is_url, "a URL such as 'http://localhost:8080/credentials'"),
     "log_delay": (re.compile(r"\d{1,3}(?:\.\d+)?").fullmatch, "seconds, from 0 to 999"),
+    "package_members": (lambda text: text.lower() in _TRUTHS, "'true' or 'false'"),
     "bucket": (_is_bucket, "a bucket's name such as 'my-bucket'"),
 }

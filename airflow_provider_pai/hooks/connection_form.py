@@ -62,6 +62,12 @@ FIELDS = {
     "log_delay": FormField(
         "Log delay", "Seconds for which lines of a job's log may still come after its end, by default 3.", "integer"
     ),
+    "package_members": FormField(
+        "Send only changed code",
+        "Packages of source code get several gzip members, of which unchanged ones are copied in OSS. Only where PAI "
+        "is known to unpack such packages.",
+        "boolean",
+    ),
     "endpoint": FormField("Endpoint", "URL in place of the region's."),
     "oss_endpoint": FormField("OSS endpoint", "URL in place of the region's."),
     "sts_endpoint": FormField("STS endpoint", "URL in place of the region's."),

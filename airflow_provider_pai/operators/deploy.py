@@ -49,7 +49,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
     The same model and configuration again change nothing; that includes files that were overwritten below the same
     ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
     own. What was modified outside the task since is changed back. A retry continues where the attempt before stopped.
-    While a service is updated, and when that fails, the previous version goes on answering.
+    While a service is updated, and when that fails, the previous version keeps answering.
 
     With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for a rollback: a version
     that does not answer before is given up. When the task is ended while a worker has it (it is marked or cleared, or
@@ -63,7 +63,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             letter first. With ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and
             ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
-            an error, here and for all arguments: a service without its model would start all the same.
+            an error, here and for all arguments: a service without its model would start nevertheless.
         model: name of a model in the model registry, instead of ``model_uri``: a version of it is deployed. What the
             version says of how it is served (its inference spec) is the default of all other arguments of the service.
         version: name of the version, or ``approved`` (default) for the newest approved one; one that is Pending or

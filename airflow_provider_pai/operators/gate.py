@@ -1,4 +1,4 @@
-"""Lets a model pass only when it is good enough."""
+"""Operator that lets a model pass only when it is good enough."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
             ``pass``.
         on_fail: what a model that is not good enough means: ``fail`` (default) fails the task, without retry;
             ``skip`` skips the tasks right behind this one; ``branch`` follows ``follow_task_ids_if_false``.
-        follow_task_ids_if_true: with ``branch``: task ids, or one, to go on with when the model is good enough.
+        follow_task_ids_if_true: with ``branch``: task ids, or one, to continue with when the model is good enough.
         follow_task_ids_if_false: the same for a model that is not.
         kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
@@ -100,7 +100,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         self.follow_task_ids_if_false = follow_task_ids_if_false
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Judge the model, and go on as the verdict wants it."""
+        """Judge the model, and continue as the verdict wants it."""
         with airflow_errors():
             verdict = self._verdict()
         result = {**verdict.to_json(), "model_uri": self.model_uri}

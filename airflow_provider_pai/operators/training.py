@@ -182,6 +182,8 @@ class PAITrainingOperator(PAIJobOperator):
         """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
         return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
+    _asset_problems: Sequence[Problem] = ()
+
     def _checked_spec(self) -> TrainingJobSpec:
         """Return what the arguments describe.
 
@@ -197,6 +199,7 @@ class PAITrainingOperator(PAIJobOperator):
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))
+        problems += self._asset_problems
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         detached = not self.wait_for_completion or self._on_kill == "leave"
@@ -233,18 +236,22 @@ class PAITrainingOperator(PAIJobOperator):
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
         value = super()._finish(context, seen)
         if self.model_asset is not None and self.model_asset in self.outlets:
-            from airflow_provider_pai.assets.model import news_of
+            from airflow_provider_pai.assets.model import asset_extra
 
-            context["outlet_events"][self.model_asset].extra = news_of(value)
+            context["outlet_events"][self.model_asset].extra = asset_extra(value)
         return value
 
     def _register_outlet(self, given: Asset | str | None) -> Asset | None:
         """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""
         if given is None:
             return None
-        from airflow_provider_pai.assets.model import model_asset
+        from airflow_provider_pai.assets.model import read_model_asset
 
-        asset = model_asset(given)
+        asset = read_model_asset(given)
+        if isinstance(asset, Problem):
+            # Told when the task runs: an error here would take all DAGs of the file away.
+            self._asset_problems = (asset,)
+            return None
         if asset not in self.outlets:
             self.outlets = [*self.outlets, asset]
         return asset

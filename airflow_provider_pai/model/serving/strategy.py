@@ -31,7 +31,7 @@ class RolloutOptions:
         paired: whether two services take turns in a group.
         steps: percentages of traffic to stop at; the last is 100.
         step_pause: seconds between two steps.
-        keep_old: whether the service that had the traffic before goes on.
+        keep_old: whether the service that had the traffic before keeps running.
         leave: whether what has failed stays as it is.
     """
 

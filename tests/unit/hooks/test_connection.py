@@ -159,3 +159,15 @@ def test_secrets_show_neither_in_a_repr_nor_in_an_error() -> None:
     assert "hunter2" not in repr(found)
     assert "hunter2" not in repr(read_config(found))
     assert "hunter2" not in only_problem(fields("KEY", "hunter2", **secrets, network="x"))
+
+
+@pytest.mark.parametrize(("value", "read"), [(True, True), ("true", True), ("False", False), (False, None), ("", None)])
+def test_a_box_that_is_not_ticked_leaves_it_to_the_endpoint_whether_packages_have_members(
+    value: object, read: bool | None
+) -> None:
+    assert read_config(fields(package_members=value)).package_members is read
+
+
+def test_a_package_members_of_another_kind_is_named() -> None:
+    with pytest.raises(SpecError, match="package_members must be 'true' or 'false', not 'maybe'"):
+        read_config(fields(package_members="maybe"))
