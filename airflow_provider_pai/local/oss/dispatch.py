@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from airflow_provider_pai.local.oss.auth import presigning_parameters
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse, method_not_allowed, not_implemented
-from airflow_provider_pai.local.oss.operation import Operation, level_of
+from airflow_provider_pai.local.oss.operation import OssOperation, level_of
 from airflow_provider_pai.local.oss.operations import CONDITIONS, META, OPERATIONS
 from airflow_provider_pai.local.oss.signing import OSSRequest
 
@@ -27,13 +27,13 @@ _VALUES: Mapping[str, frozenset[str]] = {
 _MAX_NAME_SHOWN = 100
 
 
-def find_operation(request: OSSRequest) -> Operation | None:
+def find_operation(request: OSSRequest) -> OssOperation | None:
     """Return the operation that a request selects; of several the one with the most selectors."""
     selected = [operation for operation in OPERATIONS if operation.is_selected(request)]
     return max(selected, key=lambda operation: (len(operation.selectors), operation.source), default=None)
 
 
-def require_operation(request: OSSRequest) -> Operation:
+def require_operation(request: OSSRequest) -> OssOperation:
     """Return the operation that a request selects, which reads all that the request says.
 
     Raises:
@@ -59,7 +59,7 @@ def _unknown(request: OSSRequest) -> OSSErrorResponse:
     return method_not_allowed(request.method)
 
 
-def _check_header(operation: Operation, name: str, value: str) -> None:
+def _check_header(operation: OssOperation, name: str, value: str) -> None:
     if name in CONDITIONS and operation.method in _CHANGING and not operation.conditional:
         raise not_implemented(f"the header {name} of {operation.name}")
     if not name.startswith("x-oss-") or (name in _COMMON_HEADERS and name not in _VALUES):

@@ -32,7 +32,7 @@ class PublicAccess(StrEnum):
 
 
 @dataclass(frozen=True)
-class Operation:
+class OssOperation:
     """An operation and all that it reads of a request beside its body.
 
     Attributes:

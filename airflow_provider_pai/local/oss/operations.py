@@ -13,7 +13,7 @@ from airflow_provider_pai.local.oss import (
     object_routes,
     upload_routes,
 )
-from airflow_provider_pai.local.oss.operation import Level, Operation, PublicAccess
+from airflow_provider_pai.local.oss.operation import Level, OssOperation, PublicAccess
 
 
 def _any(*names: str) -> dict[str, str | None]:
@@ -45,14 +45,14 @@ _OVERRIDES = frozenset(
 _PAGES = frozenset({"prefix", "delimiter", "max-keys", "encoding-type"})
 
 OPERATIONS = (
-    Operation(
+    OssOperation(
         "ListBuckets",
         Level.SERVICE,
         "GET",
         bucket_routes.list_buckets,
         parameters=frozenset({"prefix", "marker", "max-keys"}),
     ),
-    Operation(
+    OssOperation(
         "ListObjects",
         Level.BUCKET,
         "GET",
@@ -60,7 +60,7 @@ OPERATIONS = (
         parameters=_PAGES | {"marker"},
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "ListObjectsV2",
         Level.BUCKET,
         "GET",
@@ -69,7 +69,7 @@ OPERATIONS = (
         _PAGES | {"start-after", "continuation-token", "fetch-owner"},
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "ListMultipartUploads",
         Level.BUCKET,
         "GET",
@@ -77,7 +77,7 @@ OPERATIONS = (
         _any("uploads"),
         frozenset({"prefix", "delimiter", "encoding-type", "key-marker", "upload-id-marker", "max-uploads"}),
     ),
-    Operation(
+    OssOperation(
         "ListLiveChannel",
         Level.BUCKET,
         "GET",
@@ -85,10 +85,10 @@ OPERATIONS = (
         _any("live"),
         frozenset({"prefix", "marker", "max-keys"}),
     ),
-    Operation("PutBucket", Level.BUCKET, "PUT", bucket_routes.put_bucket, headers=frozenset({"x-oss-acl"})),
-    Operation("DeleteBucket", Level.BUCKET, "DELETE", bucket_routes.delete_bucket),
-    Operation("GetBucketAcl", Level.BUCKET, "GET", bucket_routes.get_bucket_acl, _any("acl")),
-    Operation(
+    OssOperation("PutBucket", Level.BUCKET, "PUT", bucket_routes.put_bucket, headers=frozenset({"x-oss-acl"})),
+    OssOperation("DeleteBucket", Level.BUCKET, "DELETE", bucket_routes.delete_bucket),
+    OssOperation("GetBucketAcl", Level.BUCKET, "GET", bucket_routes.get_bucket_acl, _any("acl")),
+    OssOperation(
         "PutBucketAcl",
         Level.BUCKET,
         "PUT",
@@ -96,10 +96,10 @@ OPERATIONS = (
         _any("acl"),
         headers=frozenset({"x-oss-acl"}),
     ),
-    Operation("GetBucketInfo", Level.BUCKET, "GET", bucket_routes.get_bucket_info, _any("bucketInfo")),
-    Operation("GetBucketLocation", Level.BUCKET, "GET", bucket_routes.get_bucket_location, _any("location")),
-    Operation("GetBucketStat", Level.BUCKET, "GET", bucket_routes.get_bucket_stat, _any("stat")),
-    Operation(
+    OssOperation("GetBucketInfo", Level.BUCKET, "GET", bucket_routes.get_bucket_info, _any("bucketInfo")),
+    OssOperation("GetBucketLocation", Level.BUCKET, "GET", bucket_routes.get_bucket_location, _any("location")),
+    OssOperation("GetBucketStat", Level.BUCKET, "GET", bucket_routes.get_bucket_stat, _any("stat")),
+    OssOperation(
         "DeleteMultipleObjects",
         Level.BUCKET,
         "POST",
@@ -107,7 +107,7 @@ OPERATIONS = (
         _any("delete"),
         frozenset({"encoding-type"}),
     ),
-    Operation(
+    OssOperation(
         "PutObject",
         Level.OBJECT,
         "PUT",
@@ -116,7 +116,7 @@ OPERATIONS = (
         headers=_STORED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "CopyObject",
         Level.OBJECT,
         "PUT",
@@ -125,7 +125,7 @@ OPERATIONS = (
         headers=_STORED | _COPY_CONDITIONS | {_SOURCE, _LIMIT, "x-oss-metadata-directive", "x-oss-tagging-directive"},
         source=True,
     ),
-    Operation(
+    OssOperation(
         "GetObject",
         Level.OBJECT,
         "GET",
@@ -135,7 +135,7 @@ OPERATIONS = (
         conditional=True,
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "HeadObject",
         Level.OBJECT,
         "HEAD",
@@ -146,7 +146,7 @@ OPERATIONS = (
         public=PublicAccess.READ,
     ),
     *(
-        Operation(
+        OssOperation(
             "GetObjectMeta",
             Level.OBJECT,
             method,
@@ -156,8 +156,8 @@ OPERATIONS = (
         )
         for method in ("GET", "HEAD")
     ),
-    Operation("DeleteObject", Level.OBJECT, "DELETE", object_routes.delete_object, public=PublicAccess.WRITE),
-    Operation(
+    OssOperation("DeleteObject", Level.OBJECT, "DELETE", object_routes.delete_object, public=PublicAccess.WRITE),
+    OssOperation(
         "AppendObject",
         Level.OBJECT,
         "POST",
@@ -167,9 +167,9 @@ OPERATIONS = (
         _STORED - {"x-oss-forbid-overwrite"} | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation("RestoreObject", Level.OBJECT, "POST", object_routes.restore_object, _any("restore")),
-    Operation("GetObjectAcl", Level.OBJECT, "GET", attribute_routes.get_object_acl, _any("acl")),
-    Operation(
+    OssOperation("RestoreObject", Level.OBJECT, "POST", object_routes.restore_object, _any("restore")),
+    OssOperation("GetObjectAcl", Level.OBJECT, "GET", attribute_routes.get_object_acl, _any("acl")),
+    OssOperation(
         "PutObjectAcl",
         Level.OBJECT,
         "PUT",
@@ -177,10 +177,12 @@ OPERATIONS = (
         _any("acl"),
         headers=frozenset({"x-oss-object-acl"}),
     ),
-    Operation("GetObjectTagging", Level.OBJECT, "GET", attribute_routes.get_object_tagging, _any("tagging")),
-    Operation("PutObjectTagging", Level.OBJECT, "PUT", attribute_routes.put_object_tagging, _any("tagging")),
-    Operation("DeleteObjectTagging", Level.OBJECT, "DELETE", attribute_routes.delete_object_tagging, _any("tagging")),
-    Operation(
+    OssOperation("GetObjectTagging", Level.OBJECT, "GET", attribute_routes.get_object_tagging, _any("tagging")),
+    OssOperation("PutObjectTagging", Level.OBJECT, "PUT", attribute_routes.put_object_tagging, _any("tagging")),
+    OssOperation(
+        "DeleteObjectTagging", Level.OBJECT, "DELETE", attribute_routes.delete_object_tagging, _any("tagging")
+    ),
+    OssOperation(
         "GetSymlink",
         Level.OBJECT,
         "GET",
@@ -188,7 +190,7 @@ OPERATIONS = (
         _any("symlink"),
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "PutSymlink",
         Level.OBJECT,
         "PUT",
@@ -197,7 +199,7 @@ OPERATIONS = (
         headers=_STORED | {"x-oss-symlink-target"},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "InitiateMultipartUpload",
         Level.OBJECT,
         "POST",
@@ -207,7 +209,7 @@ OPERATIONS = (
         _STORED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "UploadPart",
         Level.OBJECT,
         "PUT",
@@ -217,7 +219,7 @@ OPERATIONS = (
         _REPEATED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "UploadPartCopy",
         Level.OBJECT,
         "PUT",
@@ -227,7 +229,7 @@ OPERATIONS = (
         _REPEATED | _COPY_CONDITIONS | {_SOURCE, f"{_SOURCE}-range", _LIMIT},
         source=True,
     ),
-    Operation(
+    OssOperation(
         "CompleteMultipartUpload",
         Level.OBJECT,
         "POST",
@@ -237,7 +239,7 @@ OPERATIONS = (
         _REPEATED,
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "ListParts",
         Level.OBJECT,
         "GET",
@@ -246,7 +248,7 @@ OPERATIONS = (
         frozenset({"encoding-type", "max-parts", "part-number-marker"}),
         _REPEATED,
     ),
-    Operation(
+    OssOperation(
         "AbortMultipartUpload",
         Level.OBJECT,
         "DELETE",
