@@ -10,9 +10,10 @@ import json
 import random
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -38,8 +39,10 @@ class Jobs:
 
     Attributes:
         ends: when each ends that is waited for, see :func:`benchmarks.peers.now`.
+        in_order: when each ends, the first to end first, with its place below.
         created: when each was created, oldest first, as PAI writes times.
         ids: their ids in the same order.
+        places: the place of each id there.
         seen: those that somebody has asked for, or listed.
         calls: requests of each operation.
         rounds: requests since each first page of a list.
@@ -48,8 +51,10 @@ class Jobs:
     """
 
     ends: dict[str, float] = field(default_factory=dict)
+    in_order: list[tuple[float, int]] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
     rounds: list[int] = field(default_factory=list)
@@ -73,8 +78,10 @@ class Jobs:
             mine = None if number % (_OTHERS + 1) == _OTHERS else number - number // (_OTHERS + 1)
             made.ids.append(f"other{number:011d}" if mine is None else job_id(mine))
             made.created.append(f"{oldest + timedelta(seconds=number):%Y-%m-%dT%H:%M:%SZ}")
+            made.places[made.ids[-1]] = number
             if mine is not None:
                 made.ends[job_id(mine)] = made.begun + chance.uniform(first, last)
+        made.in_order = sorted((at, made.places[name]) for name, at in made.ends.items())
         return made
 
     def count(self, operation: str, client: Any, *, first_page: bool = False) -> None:
@@ -94,17 +101,33 @@ class Jobs:
         """ListTrainingJobs."""
         begin = bisect_left(self.created, query.get("StartTime", ""))
         end = bisect_right(self.created, query.get("EndTime", "~"))
-        chosen = range(end - 1, begin - 1, -1)
-        if "Labels" in query:
-            chosen = [each for each in chosen if self.ids[each] in self.ends]  # type: ignore[assignment]
         size = min(int(query["PageSize"]), _LARGEST_PAGE)
         first = (int(query["PageNumber"]) - 1) * size
+        chosen: Sequence[int] = range(end - 1, begin - 1, -1)
+        if "Labels" in query:
+            chosen = [each for each in chosen if self.ids[each] in self.ends]
+        total = len(chosen)
+        if query["SortBy"] == "GmtModifiedTime":
+            chosen = self._last_changed(chosen, first + size)
         page = [self.job(self.ids[each], self.created[each]) for each in chosen[first : first + size]]
-        return {"RequestId": "R", "TotalCount": len(chosen), "TrainingJobs": page}
+        return {"RequestId": "R", "TotalCount": total, "TrainingJobs": page}
+
+    def _last_changed(self, by_creation: Sequence[int], count: int) -> list[int]:
+        """Return the places of the jobs that have changed last: by their ends, and then those that run."""
+        over = bisect_right(self.in_order, (now(), len(self.ids)))
+        ended = [place for _, place in self.in_order[max(0, over - count) : over]][::-1]
+        if len(ended) < count:
+            running = (each for each in by_creation if self.ends.get(self.ids[each], float("inf")) > now())
+            ended += islice(running, count - len(ended))
+        return ended
 
     def job(self, name: str, created: str) -> Answer:
         """Return a job as PAI lists it."""
         over = self.is_over(name)
+        modified = created
+        if over:
+            ago = now() - self.ends[name]
+            modified = f"{datetime.now(UTC) - timedelta(seconds=ago):%Y-%m-%dT%H:%M:%SZ}"
         statuses = ["Creating", "Created", "Initializing", "Submitted", "Running", *(["Succeed"] if over else [])]
         base = f"oss://bucket/pai/training_job/{name}"
         return {
@@ -116,6 +139,7 @@ class Jobs:
             "StatusTransitions": [{"Status": each, "StartTime": created} for each in statuses],
             "ReasonCode": "TrainingJobSucceed" if over else "",
             "GmtCreateTime": created,
+            "GmtModifiedTime": modified,
             "Labels": [{"Key": key, "Value": value} for key, value in LABELS.items()],
             "OutputChannels": [{"Name": each, "OutputUri": f"{base}/{each}/"} for each in ("model", "checkpoints")],
             "InputChannels": [{"Name": "train", "InputUri": "oss://bucket/data/train/"}],
@@ -176,7 +200,7 @@ class JobCloud:
             jobs.count("UpdateTrainingJobLabels", client)
             return {"RequestId": "R"}
         jobs.count("GetTrainingJob", client)
-        return jobs.job(rest[0], jobs.created[jobs.ids.index(rest[0])])
+        return jobs.job(rest[0], jobs.created[jobs.places[rest[0]]])
 
     def _bench(self, what: str, content: bytes) -> Answer:
         if what == "plan":

@@ -1,7 +1,7 @@
 """A model as an asset: one name for all the models that a training task makes, one after the other.
 
-Each job writes its model into a folder of its own, and other DAGs can't wait for a folder that is not there yet. So the
-asset is what stays the same, and the news of a model (an asset event) says in its extra where this one lies.
+Each job writes its model into a folder of its own, and other DAGs can't wait for a folder that does not exist yet. So
+the asset is what stays the same, and the asset event of a model says in its extra where this one lies.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import kind, shown
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset
 
@@ -18,26 +21,29 @@ _DIGEST = re.compile(r"/([0-9a-f]{64})/[^/]+")
 """End of the address of packed source code, which is named after its content."""
 
 
-def model_asset(given: object) -> Asset:
-    """Return the asset that an author means.
+def read_model_asset(given: object) -> Asset | Problem:
+    """Return the asset that an author means, or what is wrong with it.
+
+    Airflow must know the asset when it reads the DAG file, and nothing that is wrong may break that: the file's other
+    DAGs would be gone, too. So a problem is returned, and raised when the task runs.
 
     Args:
         given: an asset, or its URI or name as text. From text a ``Model`` is made where Airflow has that class.
-
-    Raises:
-        TypeError: it is something else.
     """
     from airflow.providers.common.compat.sdk import Asset
 
     if isinstance(given, Asset):
         return given
-    if isinstance(given, str) and given:
+    if not isinstance(given, str) or not given:
+        return Problem("model_asset", f"must be an Asset, or its URI or name as text, not {kind(given)}")
+    try:
         return _model_class()(given)
-    raise TypeError(f"model_asset must be an Asset, or its URI or name as text, not {given!r:.60}")
+    except (TypeError, ValueError) as error:
+        return Problem("model_asset", f"{shown(given)} is no URI or name of an asset: {error}")
 
 
-def news_of(trained: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the news of a model says.
+def asset_extra(trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extra of a model's asset event.
 
     Args:
         trained: result of the training task.

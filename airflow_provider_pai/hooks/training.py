@@ -23,6 +23,8 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.airflow_state import task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.environment import environment
+from airflow_provider_pai.lifecycle.step import Done, Waiting
+from airflow_provider_pai.lifecycle.training.completion import is_empty, next_step
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
@@ -152,9 +154,22 @@ class PAITrainingHook(PAIBaseHook):
         """
         self._submission.stop_own(owner, job_id)
 
-    def stop_remaining(self) -> tuple[str, ...]:
-        """Stop the jobs whose stop was refused before; return the ids of those that are refused again."""
+    def stop_remaining(self, more: Iterable[str] = ()) -> tuple[str, ...]:
+        """Stop the jobs whose stop was refused before; return the ids of those that are refused again.
+
+        Args:
+            more: ids of further ones, as another process knows them.
+        """
+        self._submission.unstopped.update(more)
         return self._submission.stop_remaining()
+
+    def next_step(self, owner: JobOwner, job: JobSnapshot) -> Waiting[JobSnapshot] | Done[JobSnapshot]:
+        """Return what an attempt does when its job has ended; see :mod:`.lifecycle.training.completion`."""
+        return next_step(self._submission, owner, job)
+
+    def is_empty(self, folder: str) -> bool:
+        """Whether a job has certainly left nothing in the folder of an output channel."""
+        return is_empty(folder, self.oss, self.log)
 
     def jobs(self, labels: Mapping[str, str], *, status: str | None = None) -> list[JobSnapshot]:
         """Return the workspace's jobs of the last 30 days that carry all labels, newest first.

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, SpecError
-from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
+from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
 from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -49,7 +49,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
     The same model and configuration again change nothing; that includes files that were overwritten below the same
     ``model_uri``, and a tag that was moved to another image: give each model a folder, and each image a tag, of its
     own. What was modified outside the task since is changed back. A retry continues where the attempt before stopped.
-    While a service is updated, and when that fails, the previous version goes on answering.
+    While a service is updated, and when that fails, the previous version keeps answering.
 
     With ``execution_timeout`` the last fifth of that time, at most five minutes, is kept for a rollback: a version
     that does not answer before is given up. When the task is ended while a worker has it (it is marked or cleared, or
@@ -63,7 +63,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             letter first. With ``blue_green`` and ``canary`` the name of a group; its services are ``<name>_blue`` and
             ``<name>_green`` (a name above 57 characters is cut there, and gets a digest).
         model_uri: OSS folder of the model, for example a training task's ``model_uri``. A task that has given None is
-            an error, here and for all arguments: a service without its model would start all the same.
+            an error, here and for all arguments: a service without its model would start nevertheless.
         model: name of a model in the model registry, instead of ``model_uri``: a version of it is deployed. What the
             version says of how it is served (its inference spec) is the default of all other arguments of the service.
         version: name of the version, or ``approved`` (default) for the newest approved one; one that is Pending or
@@ -221,7 +221,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _run(self, context: Context, deployment: Deployment, begin: Callable[[], Step]) -> dict[str, Any]:
         """Take step after step, with the waits between them here or in the triggerer, and return the result."""
-        from airflow_provider_pai.lifecycle.serving.deployment import Waiting
+        from airflow_provider_pai.lifecycle.step import Waiting
 
         try:
             step = begin()
@@ -321,7 +321,10 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
-        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=self.hook.console_url(name))
+        url = self.hook.console_url(name)
+        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import as_flag
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
+from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
-from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.operators.outcome import airflow_errors, job_error
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
@@ -164,23 +165,25 @@ class PAITrainingOperator(PAIJobOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
+        from airflow_provider_pai.model.training.job_name import job_name
+
         with airflow_errors(fail_fast=self.fail_fast):
             spec = self._checked_spec()
-            name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
+            name = job_name(spec.base_job_name, pendulum.now("UTC"))
             if spec.is_local:
                 return self._train_here(context, spec, name)
-            self._owner = self._owner_in(context)
             if self._dry_run:
                 self._remove_outlet()
-                return self._previewed(self.hook.preview(spec, name, self._owner))
-            with self._submitting(context):
-                job, existed = self.hook.submit_or_adopt(spec, self._owner, name)
-            return self._take_on(context, job, existed=existed)
+                return self._previewed(self.hook.preview(spec, name, self._owner_in(context)))
+            limit = self.outage_limit
+            return self._submit(context, lambda owner: self.hook.submit_or_adopt(spec, owner, name, outage_limit=limit))
 
     @property
     def _resumable(self) -> bool:
         """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
         return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
+
+    _asset_problems: Sequence[Problem] = ()
 
     def _checked_spec(self) -> TrainingJobSpec:
         """Return what the arguments describe.
@@ -189,19 +192,24 @@ class PAITrainingOperator(PAIJobOperator):
             SpecError: listing every problem, those too that only the cloud knows.
         """
         from airflow_provider_pai.model.training.arguments import read_spec
+        from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
         arguments = {name: getattr(self, name) for name in self.spec_arguments}
-        spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
+        spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
+        problems += name_problems(spec.base_job_name)
         problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))
+        problems += self._asset_problems
         if problems:
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         detached = not self.wait_for_completion or self._on_kill == "leave"
         labels = {**spec.labels, DETACHED_LABEL: "true"} if detached else spec.labels
-        return replace(spec, labels=labels, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
+        limit, source = run_time_limit(spec.max_run_time, self.execution_timeout)
+        self.log.info("PAI ends the job after %s at the latest (%s)", timedelta(seconds=limit), source)
+        return replace(spec, labels=labels, max_run_time=limit)
 
     def _train_here(self, context: Context, spec: TrainingJobSpec, name: str) -> dict[str, Any]:
         """Run the job on this worker; it ends with this task, however that ends."""
@@ -216,35 +224,49 @@ class PAITrainingOperator(PAIJobOperator):
         from airflow_provider_pai.hooks.local_mode import local_mode
 
         self._remove_outlet()
-        owner = self._owner_in(context)
+        owner = local_owner_of(context["ti"])
         with local_mode(self.hook, spec, name, owner.key) as here:
             self.hook, self._owner = here.hook, owner
             job, _ = here.hook.submit_or_adopt(here.spec, owner, name)
             self._job_id = job.job_id
             # A look costs nothing here.
             self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
-            context["ti"].xcom_push(key="job_id", value=job.job_id)
+            self._push(context, {"job_id": job.job_id})
             self.log.info("Job %s runs on this worker (%s)", job.job_id, here.mode)
             try:
-                return {**self._wait(context, job.job_id), "console_url": None}
+                return {**self._finish(context, self._wait(context, job.job_id)), "console_url": None}
             finally:
                 self._owner = None
 
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
         value = super()._finish(context, seen)
         if self.model_asset is not None and self.model_asset in self.outlets:
-            from airflow_provider_pai.assets.model import news_of
+            from airflow_provider_pai.assets.model import asset_extra
 
-            context["outlet_events"][self.model_asset].extra = news_of(value)
+            context["outlet_events"][self.model_asset].extra = asset_extra(value)
         return value
+
+    def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
+        """Fail when others wait for a model and there is none."""
+        waits = self.model_asset is not None and self.model_asset in self.outlets
+        if waits and (not model_uri or self.hook.is_empty(model_uri)):
+            from airflow_provider_pai.model.training.diagnosis import without_model
+
+            diagnosis = without_model(job, model_uri)
+            raise job_error(diagnosis, self.hook.console_url(job.job_id), log_shown=self._log_shown)
+        super()._report_model(job, model_uri)
 
     def _register_outlet(self, given: Asset | str | None) -> Asset | None:
         """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""
         if given is None:
             return None
-        from airflow_provider_pai.assets.model import model_asset
+        from airflow_provider_pai.assets.model import read_model_asset
 
-        asset = model_asset(given)
+        asset = read_model_asset(given)
+        if isinstance(asset, Problem):
+            # Told when the task runs: an error here would take all DAGs of the file away.
+            self._asset_problems = (asset,)
+            return None
         if asset not in self.outlets:
             self.outlets = [*self.outlets, asset]
         return asset

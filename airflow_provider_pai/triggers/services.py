@@ -78,6 +78,12 @@ class PAIServiceTrigger(BaseTrigger):
         """Yield the one event."""
         try:
             event = await self._outcome()
+        except asyncio.CancelledError:
+            # Ctrl-C in dag.test(), a triggerer that ends or hands over: nothing here tells which.
+            if self.state:
+                what = "it is left as it is, and the next attempt continues with it"
+                self.log.warning("The wait for service %s was interrupted; %s", self.service_name, what)
+            raise
         except Exception as error:
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
             self.log.exception("Waiting for service %s failed", self.service_name)

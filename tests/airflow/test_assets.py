@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset, TaskDeferred
 
-from airflow_provider_pai.assets.model import model_asset, news_of
+from airflow_provider_pai.assets.model import asset_extra, read_model_asset
 from airflow_provider_pai.assets.oss import convert_asset_to_openlineage, create_asset
 from airflow_provider_pai.errors import JobCommandError
 from airflow_provider_pai.local.server import LocalPAI
@@ -65,19 +65,23 @@ def test_an_asset_is_made_of_bucket_and_key() -> None:
 
 def test_a_text_becomes_the_asset_that_other_dags_make_of_it() -> None:
     for text in (MODEL, f"{MODEL}/", "churn"):
-        made, meant = model_asset(text), Asset(text)
+        made, meant = read_model_asset(text), Asset(text)
         assert (made.uri, getattr(made, "name", "")) == (meant.uri, getattr(meant, "name", ""))
 
 
-@pytest.mark.parametrize("given", ["", 1, True, [MODEL]])
-def test_what_is_no_asset_is_refused_when_the_dag_is_read(given: Any) -> None:
-    with pytest.raises(TypeError, match="model_asset must be an Asset, or its URI or name as text"):
-        training(model_asset=given)
+@pytest.mark.parametrize(
+    "given", ["", 1, True, [MODEL], {"uri": MODEL}, " ", "\n", "x" * 2000, "oss://", "airflow://x"]
+)
+def test_what_is_no_asset_does_not_break_the_dag_file_and_is_refused_by_name_when_the_task_runs(given: Any) -> None:
+    operator = training(model_asset=given)
+    assert operator.outlets == []
+    with pytest.raises(AirflowFailException, match="model_asset "):
+        operator.execute(context_of(Attempt()))
 
 
 def test_airflow_knows_the_asset_from_the_dag_once() -> None:
     other = Asset("oss://bucket/report")
-    assert training(model_asset=MODEL, outlets=[other]).outlets == [other, model_asset(MODEL)]
+    assert training(model_asset=MODEL, outlets=[other]).outlets == [other, read_model_asset(MODEL)]
     asset = Asset(MODEL)
     assert training(model_asset=asset, outlets=[asset]).outlets == [asset]
     assert training().outlets == []
@@ -162,6 +166,6 @@ def test_news_has_no_metric_without_a_value_and_no_digest_of_code_that_was_there
         "model_uri": "oss://b/m/", "job_id": "train1", "image_uri": None, "console_url": "https://x",
         "code_uri": "oss://b/code/", "metrics": {"a": 1.0, "b": float("nan")},
     }  # fmt: skip
-    assert news_of(result)["metrics"] == {"a": 1.0}
-    assert news_of(result)["code_digest"] is None
-    assert news_of({**result, "code_uri": None})["code_digest"] is None
+    assert asset_extra(result)["metrics"] == {"a": 1.0}
+    assert asset_extra(result)["code_digest"] is None
+    assert asset_extra({**result, "code_uri": None})["code_digest"] is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,7 +18,8 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from tests.support.attempt import Attempt
-from tests.support.deploying import NEW, OLD, ask, deploying, gone, services, writes
+from tests.support.deploying import NEW, OLD, WRITES, ask, deploying, gone, quick_hook, services, writes
+from tests.support.interrupted import interrupted
 
 
 class Killed(BaseException):
@@ -34,6 +37,83 @@ def killed_while_it_waits(operator: PAIDeployServiceOperator, then: Callable[[],
         operator.execute(Attempt().context)
     then()
     operator.on_kill()
+
+
+class Interrupt:
+    """Interrupts at the k-th call of an operation that changes something, before or after it was carried out.
+
+    Looks at a service that comes up are no calls: how many there are depends on the machine.
+    """
+
+    def __init__(self, at: int, kind: type[BaseException]) -> None:
+        self.left = at
+        self._kind = kind
+
+    def __call__(self, action: str) -> None:
+        if action in WRITES:
+            self.left -= 1
+            if not self.left:
+                raise self._kind
+
+
+def interrupt(operator: PAIDeployServiceOperator, **happening: Interrupt) -> bool:
+    """Execute, and interrupt it as Ctrl-C does; False when it was over before."""
+    operator.hook = interrupted(quick_hook(), **happening)
+    try:
+        operator.execute(Attempt().context)
+    except (KeyboardInterrupt, SystemExit):
+        # Airflow may call it, too; all is undone already.
+        operator.on_kill()
+        return True
+    return False
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_interrupt_at_any_call_leaves_the_old_model_answering_and_says_so(
+    pai: LocalPAI, name: str, code: str, kind: type[BaseException], strategy: str, moment: str,
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    deploying(name, OLD.stored(), code, strategy=strategy).execute(Attempt().context)
+    for at in count(1):
+        uri = NEW.stored()
+        if not interrupt(deploying(name, uri, code, strategy=strategy), **{moment: Interrupt(at, kind)}):
+            break
+        log = capsys.readouterr().out + caplog.text
+        assert "Interrupted; " in log
+        for service in services(name):
+            settled(service.name)
+        assert ask(name)["model"] == "old", f"interrupted {moment} call {at}: {log}"
+    assert ask(name)["model"] == "new"
+    assert at > (1 if strategy == "rolling" else 3)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_of_a_first_deployment_leaves_no_service(
+    pai: LocalPAI, name: str, code: str, kind: type[BaseException]
+) -> None:
+    slow = deploying(name, OLD.stored(), code, command="sleep 60")
+    assert interrupt(slow, after=Interrupt(1, kind))
+    gone(name)
+
+
+def test_an_interrupted_wait_in_the_triggerer_says_what_is_left(
+    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(TaskDeferred) as waiting:
+        deploying(name, OLD.stored(), code, command="sleep 60", deferrable=True).execute(Attempt().context)
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(anext(waiting.value.trigger.run()))  # type: ignore[arg-type]
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    said = f"The wait for service {name} was interrupted; it is left as it is, and the next attempt continues with it"
+    assert said in capsys.readouterr().out + caplog.text
 
 
 def settled(name: str) -> tuple[str, int]:

@@ -88,7 +88,26 @@ def test_a_task_returns_where_its_model_lies(pai: LocalPAI, source: Path) -> Non
     assert attempt.xcoms["model_uri"] == value["model_uri"]
     assert attempt.xcoms["job_id"] == value["job_id"]
     assert value["job_id"] in attempt.xcoms["console_url"]
+    assert attempt.xcoms == {**value, "_pai_link": value["console_url"]}, "each member is readable by its own key"
     json.dumps(value)
+
+
+def test_without_xcoms_nothing_but_the_link_is_pushed(pai: LocalPAI) -> None:
+    attempt = Attempt()
+    value = training(do_xcom_push=False).execute(attempt.context)
+    assert attempt.xcoms == {"_pai_link": value["console_url"]}
+
+
+def test_a_job_that_leaves_no_model_is_said_and_makes_no_event(
+    pai: LocalPAI, task_log: Callable[[], list[str]]
+) -> None:
+    value = training(command="true").execute(Attempt().context)
+    assert not any("its model is at" in line for line in task_log())
+    assert value["status"] == "Succeed"
+    operator = training(command="true", model_asset="oss://models/none")
+    with pytest.raises(JobFailedError, match="left no model") as failure:
+        operator.execute(Attempt().context)
+    assert str(failure.value).splitlines()[-1].startswith("what to do: Let it write the model into")
 
 
 def test_log_lines_appear_once_and_in_order_in_the_task_log(
@@ -261,7 +280,7 @@ def test_what_the_triggerer_can_not_watch_the_worker_does(pai: LocalPAI) -> None
     operator = training(command="sleep 1", deferrable=True)
     with pytest.raises(TaskDeferred):
         operator.execute(attempt.context)
-    event = {"job_id": attempt.xcoms["job_id"], "snapshot": None, "error": "AuthError: ...", "timeout": False}
+    event = {"job_id": attempt.xcoms["job_id"], "status": None, "error": "AuthError: ...", "timeout": False}
     assert operator.execute_complete(attempt.context, event)["status"] == "Succeed"
 
 

@@ -48,7 +48,7 @@ class SettledFleet:
             self._store.forget(name)
             return
         self._store.change(name, _settled)
-        self._store.tell(name, Event(TIME, NORMAL, "Settled", "the service is what is wanted"))
+        self._store.add_event(name, Event(TIME, NORMAL, "Settled", "the service is what is wanted"))
 
     def fail(self, name: str, reason: str) -> None:
         """Let the wanted version not come up; what answers goes on."""
@@ -61,7 +61,7 @@ class SettledFleet:
                 ),
             ),
         )
-        self._store.tell(name, Event(TIME, WARNING, reason, "by hand", f"{name}-0"))
+        self._store.add_event(name, Event(TIME, WARNING, reason, "by hand", f"{name}-0"))
 
     def instances(self, name: str) -> Sequence[Instance]:
         service = self._store.get(name)

@@ -95,7 +95,7 @@ async def wait_for_lists(cloud: ManyJobs, count: int) -> None:
 
 
 def updates(subscription: Subscription) -> list[JobUpdate | PAIError]:
-    return [subscription.updates.get_nowait() for _ in range(subscription.updates.qsize())]
+    return subscription.updates.take_all()
 
 
 def statuses(subscription: Subscription) -> list[str]:

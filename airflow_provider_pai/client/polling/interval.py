@@ -13,8 +13,11 @@ QUICKEST = 2.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
 QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
-LOOK_INTERVAL = 1.2
+LOOK_INTERVAL = 1.1
 """Seconds between two looks at the change feed, at least."""
+QUIET_LOOK_INTERVAL = 1.4
+"""The same in quiet, at most, of very many jobs."""
+_SOME_HUNDREDS = 5
 _SWEEPS_TOO = 1.2
 """Makes looks rarer by what sweeps cost beside them."""
 UNEVEN = 0.1
@@ -41,7 +44,7 @@ def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
     """Return the seconds until the next look at the change feed.
 
     While jobs change it is looked at about once a second. In quiet there are no more looks than pages of lists of all
-    jobs would be read.
+    jobs would be read, but for some hundreds of jobs, the first of whose ends are to be seen soon, too.
 
     Args:
         pages: pages of a list of all jobs that are waited for.
@@ -49,7 +52,8 @@ def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
         is_active: whether jobs have changed a short while ago.
     """
     shortest = min(LOOK_INTERVAL, interval)
-    return shortest if is_active else max(shortest, min(interval, _SWEEPS_TOO * interval / pages))
+    quiet = QUIET_LOOK_INTERVAL if pages >= _SOME_HUNDREDS else interval
+    return shortest if is_active else max(shortest, min(quiet, _SWEEPS_TOO * interval / pages))
 
 
 class Backoff:

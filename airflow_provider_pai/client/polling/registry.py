@@ -18,6 +18,7 @@ from airflow_provider_pai.client.polling.blocking import FINAL_READS
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.poller import StatusPoller
 from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
+from airflow_provider_pai.client.polling.turnstile import take_turn
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError
@@ -40,7 +41,7 @@ async def subscribe(
     checkpoint: Checkpoint | None = None,
     tail_limit: float = TAIL_LIMIT,
 ) -> AsyncGenerator[JobUpdate, None]:
-    """Yield a job's progress until it has ended, sharing rounds with all other watches of this loop and identity.
+    """Yield a job's progress until it has ended, sharing a poller with all subscriptions of this loop and identity.
 
     A look that finds nothing new yields nothing.
 
@@ -51,7 +52,7 @@ async def subscribe(
         warn: called as a logger's ``warning``.
         outage_limit: seconds that PAI may be unreachable.
         logs: whether to read the job's log.
-        keys: what the rounds sign with when this watch is their first; default are the configuration's.
+        keys: what the poller signs with when this subscription is its first; default are the configuration's.
         checkpoint: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
         tail_limit: seconds that the job's last log lines may take; see :attr:`JobUpdate.unread`.
 
@@ -61,6 +62,7 @@ async def subscribe(
     warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
     checkpoint = checkpoint or Checkpoint()
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    await take_turn()
     poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
     reader = LogReader(poller.sender, job_id, warn, pages=poller.log_pages) if logs else None
     log = TaskLog(reader, checkpoint, config.log_delay)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from math import inf
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.interval import polling_interval
+from airflow_provider_pai.client.polling.mailbox import Mailbox
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.log_cursor import LogCursor
@@ -97,7 +97,7 @@ class Subscription:
         self.created: datetime | None = None
         self.polled = self.early = self.due = 0.0
         self.ended = False
-        self.updates: asyncio.Queue[JobUpdate | PAIError] = asyncio.Queue()
+        self.updates: Mailbox[JobUpdate | PAIError] = Mailbox()
         self._changed = 0.0
         self._published: JobSnapshot | None = None
         self._log_state = LogState.IDLE
@@ -168,12 +168,12 @@ class Subscription:
             return
         self._published = self.job
         changes = self.log.changes(self.job)
-        self.updates.put_nowait(JobUpdate(self.job, (*changes, *lines), self.log.cursor))
+        self.updates.put(JobUpdate(self.job, (*changes, *lines), self.log.cursor))
 
     def fail(self, error: PAIError) -> None:
         """Pass on why there are no further looks."""
         self.ended = True
-        self.updates.put_nowait(error)
+        self.updates.put(error)
 
     def fail_internally(self, error: Exception) -> None:
         """Pass on a fault of ours that this job's answers have brought to light; it must not end others."""

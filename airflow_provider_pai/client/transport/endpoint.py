@@ -21,9 +21,9 @@ PROBE_LIMIT = 20.0
 """The same where nothing is expected of the answer: a service may have nothing at its root, and say so itself."""
 _PAUSE = 2.0
 _TRIES = 3
-"""How often a request is sent that nobody answers, or a server that may be busy: a good model must not go for that."""
+"""How often a request is sent that gets no answer, or one of a busy server: a good model must not fail for that."""
 _WRONG_TRIES = 2
-"""How often a request is sent whose answer is wrong: the gateway may lead to the version before for a moment."""
+"""How often a request is sent whose answer is wrong: the gateway may route to the previous version for a moment."""
 _WRONG_PAUSE = 5.0
 
 

@@ -43,7 +43,7 @@ class FailureDetailsReader:
         return [f"{event.time} {event.reason}: {event.message}" for event in events]
 
     def read(self, name: str) -> FailureDetails:
-        """Return all that is told of a service."""
+        """Return what EAS says of a service."""
         lines = self._read(f"the output of service {name}", lambda: self._services.logs(name))
         findings = self._read(f"EAS's diagnosis of service {name}", lambda: self._services.diagnosis(name))
         # One page of events with the newest last; one page of output, whose end is what happened last.

@@ -65,7 +65,7 @@ class ServicePreparation:
         return source_problems(source_dir)
 
     def _missing(self, argument: str, uri: str, *, may_be_object: bool = False) -> list[Problem]:
-        """Return why there is nothing to mount at a URI: a service without its model would start all the same."""
+        """Return why there is nothing to mount at a URI: a service without its model would start nevertheless."""
         place = OssUri.parse(uri)
         oss = self._oss()
         try:

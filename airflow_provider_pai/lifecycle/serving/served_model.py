@@ -63,7 +63,7 @@ def _models(versions: Sequence[ServiceVersion], number: int, latest: int) -> set
     """Return the models that a version may have.
 
     When all versions are listed its place among them tells it, since labels do not: two that were asked for at the
-    same time have the same, and a version that somebody else has made has none or an older one's.
+    same time have the same, and a version made outside this provider has none or an older one's.
     """
     if len(versions) == latest and number <= latest:
         age = sorted(map(_age, versions))[number - 1]

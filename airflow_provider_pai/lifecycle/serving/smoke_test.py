@@ -10,7 +10,7 @@ from airflow_provider_pai.model.serving.smoke_test import SmokeTest, response_pr
 def run_smoke_test(services: Services, name: str, test: SmokeTest | None) -> str:
     """Return what is wrong with a service's answer; empty when nothing is.
 
-    Without a test a request is sent all the same, so that EAS's gateway routes to the service; any answer will do.
+    Without a test a request is sent, too, so that EAS's gateway routes to the service; any answer will do.
 
     Args:
         services: the services of the region.

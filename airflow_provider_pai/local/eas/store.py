@@ -75,7 +75,7 @@ class ServiceStore:
                 self._write(changed)
             return changed
 
-    def tell(self, name: str, event: Event) -> None:
+    def add_event(self, name: str, event: Event) -> None:
         """Add to what happened to a service; nothing when it is gone."""
         with self._lock:
             if name in self._services:

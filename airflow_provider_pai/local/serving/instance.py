@@ -20,7 +20,7 @@ from airflow_provider_pai.local.serving.upstreams import Upstream
 
 @dataclass(frozen=True)
 class InstanceListener:
-    """Who is told of an instance.
+    """Receivers of what happens to an instance.
 
     Attributes:
         line: gets each line of its output.
@@ -45,7 +45,7 @@ class ServiceInstance:
         prepared: what it shares.
         folder: its folder.
         host: what it stands on.
-        listener: who is told.
+        listener: receives what happens.
 
     Attributes:
         upstream: where requests to it go.
@@ -97,7 +97,7 @@ class ServiceInstance:
         return waited > startup.limit + (patience if started else 0)
 
     def shown(self, version: int) -> Instance:
-        """Return what is told about it.
+        """Return what the API shows of it.
 
         Args:
             version: the version it counts as.
@@ -120,7 +120,7 @@ class ServiceInstance:
             return
         code = self._process.exit_code()
         if code is not None:
-            self._ended(code)
+            self._handle_exit(code)
         elif self._watch and (failed := self._watch.failed):
             self._watch.failed = ""
             self._listener.warning("Unhealthy", f"{failed} probe failed: instance {self.name} will be restarted")
@@ -153,7 +153,7 @@ class ServiceInstance:
             self._process.kill()
         if self._process.exit_code() is None:
             return False
-        self._let_go()
+        self._release_process()
         self._workspace.close()
         self._listener.normal("Killing", f"Instance {self.name} has ended")
         return True
@@ -174,28 +174,28 @@ class ServiceInstance:
             self._process = self._workspace.start(self._listener.line)
         except OSError as error:
             self._listener.warning("Failed", f"Instance {self.name} can't be started: {error}")
-            self._wait()
+            self._schedule_restart()
             return
         self._started = wire_time(self._host.now())
         self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, self._health)
         self._explained_at, self._unready = time.monotonic(), ""
         self._listener.normal("Started", f"Instance {self.name} was started")
 
-    def _ended(self, code: int) -> None:
-        self._let_go()
+    def _handle_exit(self, code: int) -> None:
+        self._release_process()
         self._listener.line(f"[instance ended with exit code {code}]")
-        self._wait()
+        self._schedule_restart()
         text = f"Back-off restarting failed container: instance {self.name} ended with exit code {code}"
         self._listener.warning("BackOff", text)
 
-    def _wait(self) -> None:
+    def _schedule_restart(self) -> None:
         """Have it started again a little later."""
         pace = self._host.pace
         self._start_at = time.monotonic() + min(pace.backoff * 2**self.failed_starts, pace.longest_backoff)
         self.failed_starts += 1
         self.restarts += 1
 
-    def _let_go(self) -> None:
+    def _release_process(self) -> None:
         """Forget the processes, which have ended."""
         if self._watch:
             self._watch.end()

@@ -31,7 +31,7 @@ class Reconciler:
 
     A version is brought up beside the one that answers. When all its instances are ready, requests go to them from one
     moment to the next, and the others end when they have answered what they had. When it does not come up, it ends, and
-    the others go on.
+    the others keep running.
 
     Args:
         service: the service.
@@ -51,7 +51,7 @@ class Reconciler:
         self._store = store
         self._host = host
         folder = store.folder(service.name)
-        self._context = ReplicaSetContext(service, folder, stores, host, self.lines, self._tell)
+        self._context = ReplicaSetContext(service, folder, stores, host, self.lines, self._emit_event)
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._serving: ReplicaSet | None = None
@@ -99,12 +99,12 @@ class Reconciler:
             self._wind_down()
         else:
             self._serve(service)
-        # Before anybody is told: who reads that a version runs is answered by it.
+        # Before the status shows it: a caller who reads that a version runs is answered by it.
         self._publish_endpoints()
         if winding_down:
-            self._tell_of_the_end(service)
+            self._report_end(service)
         else:
-            self._tell_how_it_is(service)
+            self._report_status(service)
         self._drain()
         if service.wanted.deleted and not self._draining:
             self._store.forget(self._name)
@@ -116,14 +116,14 @@ class Reconciler:
         self._candidate = self._serving = None
         self._round = 0
 
-    def _tell_of_the_end(self, service: ServiceRecord) -> None:
+    def _report_end(self, service: ServiceRecord) -> None:
         if service.wanted.deleted:
-            self._see(status="Deleting", reason="DELETING", message="The service is deleted", running=0, pending=0)
+            self._record(status="Deleting", reason="DELETING", message="The service is deleted", running=0, pending=0)
         elif self._draining:
-            self._see(status="Stopping", reason="STOPPING", message="The service is stopped", running=0, pending=0)
+            self._record(status="Stopping", reason="STOPPING", message="The service is stopped", running=0, pending=0)
         else:
             stopped = service.wanted.round
-            self._see(
+            self._record(
                 status="Stopped", reason="STOPPED", message="Service is stopped", settled=stopped, running=0, pending=0
             )
 
@@ -155,14 +155,14 @@ class Reconciler:
         if seen.settled == wanted.round and not stopped:
             return
         if self._serving and self._is_scaled(service, self._serving):
-            self._see(status="Scaling", reason="SCALING", message="The number of instances changes")
+            self._record(status="Scaling", reason="SCALING", message="The number of instances changes")
             self._serving.adopt(service, wanted.version)
         elif self._serving and self._serving.version == wanted.version and (first or before != wanted.version):
-            self._see(status="Updating", reason="UPDATING", message=f"Version {wanted.version} is to answer")
+            self._record(status="Updating", reason="UPDATING", message=f"Version {wanted.version} is to answer")
         else:
             self._candidate = ReplicaSet(self._context, service, wanted.version)
-            self._see(**_under_way(seen, wanted.version))
-            self._tell(NORMAL, "Creating", f"Instances of version {wanted.version} are made")
+            self._record(**_under_way(seen, wanted.version))
+            self._emit_event(NORMAL, "Creating", f"Instances of version {wanted.version} are made")
 
     def _is_scaled(self, service: ServiceRecord, serving: ReplicaSet) -> bool:
         before, after = serving.version, service.wanted.version
@@ -172,30 +172,30 @@ class Reconciler:
         """Let requests go to the new instances."""
         old, self._serving, self._candidate = self._serving, self._candidate, None
         self._terminate(old)
-        self._tell(NORMAL, "Running", f"Version {service.wanted.version} answers")
+        self._emit_event(NORMAL, "Running", f"Version {service.wanted.version} answers")
 
     def _fail(self, service: ServiceRecord, failure: StartFailure) -> None:
-        """Say that what is wanted does not come up; what answers goes on answering."""
+        """Say that what is wanted does not come up; what answers keeps answering."""
         if service.seen.status != "Failed" or service.seen.settled != service.wanted.round:
             text = f"Version {service.wanted.version} does not come up. {failure.message}"
-            self._tell(WARNING, failure.reason, text)
-        self._see(status="Failed", reason=failure.reason, message=failure.message, settled=service.wanted.round)
+            self._emit_event(WARNING, failure.reason, text)
+        self._record(status="Failed", reason=failure.reason, message=failure.message, settled=service.wanted.round)
 
-    def _tell_how_it_is(self, service: ServiceRecord) -> None:
+    def _report_status(self, service: ServiceRecord) -> None:
         """Write down what is seen of what serves."""
         serving, settled = self._serving, service.seen.settled == service.wanted.round
         latest = self._candidate or serving
-        self._see(running=serving.ready if serving else 0, pending=latest.pending if latest else 0)
+        self._record(running=serving.ready if serving else 0, pending=latest.pending if latest else 0)
         if self._candidate or not serving or serving.version != service.wanted.version:
             # What is wanted is still to come, or has failed.
             return
         if serving.is_up:
             serving.failure = None
-            self._see(**_RUNNING, version=serving.version, settled=service.wanted.round)
+            self._record(**_RUNNING, version=serving.version, settled=service.wanted.round)
         elif serving.failure and not (settled and serving.instances):
             self._fail(service, serving.failure)
         elif settled and not serving.ready and service.seen.status == "Running":
-            self._see(status="Waiting", reason="WAITING", message="No instance answers")
+            self._record(status="Waiting", reason="WAITING", message="No instance answers")
 
     def _publish_endpoints(self) -> None:
         serving = self._serving.instances if self._serving else ()
@@ -231,14 +231,14 @@ class Reconciler:
             self._wake.wait(self._host.pace.look)
             self._wake.clear()
 
-    def _see(self, **members: str | int) -> None:
+    def _record(self, **members: str | int) -> None:
         def change(service: ServiceRecord) -> ServiceRecord:
             return replace(service, seen=replace(service.seen, **members))  # type: ignore[arg-type]
 
         self._store.change(self._name, change)
 
-    def _tell(self, kind: str, reason: str, text: str, instance: str = "") -> None:
-        self._store.tell(self._name, Event(wire_time(self._host.now()), kind, reason, text, instance))
+    def _emit_event(self, kind: str, reason: str, text: str, instance: str = "") -> None:
+        self._store.add_event(self._name, Event(wire_time(self._host.now()), kind, reason, text, instance))
 
 
 def _under_way(seen: Seen, version: int) -> dict[str, str | int]:

@@ -122,7 +122,7 @@ def _send_at_once(writer: asyncio.StreamWriter) -> None:
 
 
 def _raise_loopback() -> None:
-    """Bring the loopback interface up: a new network begins without. Bubblewrap has done it, and lets nobody else."""
+    """Bring the loopback interface up: a new network begins without. Bubblewrap has done it, and forbids it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control, contextlib.suppress(PermissionError):
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack(_INTERFACE, b"lo", _UP_AND_RUNNING).ljust(40, b"\0"))
 

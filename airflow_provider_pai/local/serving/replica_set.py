@@ -23,7 +23,7 @@ from airflow_provider_pai.local.serving.replica_spec import ReplicaSpec, read_re
 _CHARACTERS = string.ascii_lowercase + string.digits
 _GIST = 5
 
-Tell = Callable[[str, str, str, str], None]
+EmitEvent = Callable[[str, str, str, str], None]
 """Gets type, reason, text and instance of an event."""
 
 
@@ -50,7 +50,7 @@ class ReplicaSetContext:
         stores: where what they need comes from.
         host: what instances stand on.
         lines: their last lines.
-        tell: gets events.
+        emit: receives events.
     """
 
     service: ServiceRecord
@@ -58,7 +58,7 @@ class ReplicaSetContext:
     stores: VersionPreparer
     host: HostResources
     lines: InstanceLogTail
-    tell: Tell
+    emit: EmitEvent
 
 
 class ReplicaSet:
@@ -163,8 +163,8 @@ class ReplicaSet:
         name = f"{context.service.name}-{self._id}-{''.join(secrets.choice(_CHARACTERS) for _ in range(5))}"
         listener = InstanceListener(
             partial(context.lines.add, name),
-            lambda reason, text: context.tell("Normal", reason, text, name),
-            lambda reason, text: context.tell("Warning", reason, text, name),
+            lambda reason, text: context.emit("Normal", reason, text, name),
+            lambda reason, text: context.emit("Warning", reason, text, name),
         )
         folder = context.folder / "instances" / name
         return ServiceInstance(name, context.service.uid, self._spec, prepared, folder, context.host, listener)

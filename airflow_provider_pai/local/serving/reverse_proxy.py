@@ -98,14 +98,14 @@ class ReverseProxy:
         elif not admits(token, scope["method"], scope["raw_path"], scope["headers"]):
             refusal = JSONResponse({"code": "Unauthorized", "message": "Invalid token"}, 401)
             await refusal(scope, receive, send)
-        elif not await self._passed_on(name if service else None, name, target, scope, receive, send):
+        elif not await self._forward(name if service else None, name, target, scope, receive, send):
             await PlainTextResponse("no healthy upstream", 503)(scope, receive, send)
 
     def _service(self, name: str) -> ServiceRecord | None:
         service = self._store.get(name)
         return None if service is None or service.wanted.deleted else service
 
-    async def _passed_on(
+    async def _forward(
         self, service: str | None, name: str, target: bytes, scope: Scope, receive: Receive, send: Send
     ) -> bool:
         """Pass a request on; False when nothing could be reached, and nothing was answered."""
@@ -113,7 +113,7 @@ class ReverseProxy:
         while upstream := self._take(service, name, tried):
             tried.append(upstream)
             try:
-                if await ProxiedRequest(upstream, target, scope, receive, send).made():
+                if await ProxiedRequest(upstream, target, scope, receive, send).forward():
                     return True
             finally:
                 self._upstreams.give_back(upstream)
@@ -149,10 +149,10 @@ class ProxiedRequest:
         self._body_read = asyncio.Event()
         self._begun = False
 
-    async def made(self) -> bool:
+    async def forward(self) -> bool:
         """Do it; False when the instance could not be reached, and nothing was read or answered."""
-        answer = asyncio.ensure_future(self._answered())
-        left = asyncio.ensure_future(self._caller_left())
+        answer = asyncio.ensure_future(self._exchange())
+        left = asyncio.ensure_future(self._wait_for_caller_to_leave())
         try:
             await asyncio.wait((answer, left), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -161,7 +161,7 @@ class ProxiedRequest:
             await asyncio.gather(answer, left, return_exceptions=True)
         return answer.cancelled() or answer.result()
 
-    async def _answered(self) -> bool:
+    async def _exchange(self) -> bool:
         headers = _request_headers(self._scope["headers"])
         request = httpcore.Request(
             self._scope["method"],
@@ -176,14 +176,14 @@ class ProxiedRequest:
         # A connection for each request: one that is kept might be closed by the instance at the moment it is used.
         connection = httpcore.AsyncHTTP11Connection(httpcore.Origin(b"http", b"instance", 80), stream)
         try:
-            await self._pass_back(await connection.handle_async_request(request))
+            await self._stream_back(await connection.handle_async_request(request))
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            await self._broken(error)
+            await self._answer_broken_off(error)
         finally:
             await connection.aclose()
         return True
 
-    async def _pass_back(self, response: httpcore.Response) -> None:
+    async def _stream_back(self, response: httpcore.Response) -> None:
         self._begun = True
         headers = _kept(response.headers)
         await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -192,7 +192,7 @@ class ProxiedRequest:
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _broken(self, error: Exception) -> None:
+    async def _answer_broken_off(self, error: Exception) -> None:
         """Tell that the instance broke the request off; an answer that has begun can only be broken off as well."""
         logger.warning("instance %s broke a request off: %r", self._upstream.name, error)
         if self._begun:
@@ -211,8 +211,8 @@ class ProxiedRequest:
                 self._body_read.set()
                 return
 
-    async def _caller_left(self) -> None:
-        """Return when nobody waits for the answer any more."""
+    async def _wait_for_caller_to_leave(self) -> None:
+        """Return when the caller does not wait for the answer any more."""
         if _has_body(_request_headers(self._scope["headers"])):
             await self._body_read.wait()
         while (await self._receive())["type"] != "http.disconnect":

@@ -91,10 +91,10 @@ class ServiceSupervisor:
         try:
             reconciler.run()
         except Exception:
-            # Its traceback is printed by the thread's end; whoever waits for the service must hear of it, too.
+            # Its traceback is printed by the thread's end; those who wait for the service must see it, too.
             with self._lock, suppress(KeyError):
                 del self._reconcilers[name]
-                self._store.change(name, _broken)
+                self._store.change(name, _fail_unattended)
             raise
         with self._lock:
             del self._reconcilers[name]
@@ -102,7 +102,7 @@ class ServiceSupervisor:
             self.wake(name)
 
 
-def _broken(service: ServiceRecord) -> ServiceRecord:
+def _fail_unattended(service: ServiceRecord) -> ServiceRecord:
     message = "Local PAI has failed to look after this service; its own output says why. Restart or update the service."
     seen = replace(service.seen, status="Failed", reason="InternalError", message=message)
     return replace(service, seen=replace(seen, settled=service.wanted.round, running=0, pending=0))

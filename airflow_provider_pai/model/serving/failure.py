@@ -24,7 +24,7 @@ _UNREACHABLE = re.compile(r"connection refused|unhealthy|probe failed|did not an
 
 @dataclass(frozen=True)
 class FailureDetails:
-    """What is told of a service that has failed; what could not be read is empty.
+    """What EAS says of a service that has failed; what could not be read is empty.
 
     Attributes:
         warnings: its warnings, the oldest first.
@@ -65,7 +65,7 @@ def diagnose(details: FailureDetails, port: int) -> FailureDiagnosis:
     """Return why a service does not come up, as far as it can be told.
 
     Args:
-        details: what is told of it.
+        details: what EAS says of it.
         port: the port that EAS reaches its instances at; 0 when EAS's own program serves the model.
     """
     told = "\n".join(details.warnings)

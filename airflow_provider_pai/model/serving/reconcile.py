@@ -1,6 +1,6 @@
 """What brings a service to a configuration, and what rolls it back: decided from the service as it is, nothing else.
 
-So a deployment that goes on, is resumed by another process or is tried again takes the same decisions: each looks
+So a deployment that continues, is resumed by another process or is tried again takes the same decisions: each looks
 first. The labels of a version say what it is, which task has asked for it, and which version was there before.
 """
 

@@ -52,7 +52,7 @@ def service_body(spec: ServiceSpec, workspace_id: str, code_uri: str = "") -> di
 
 
 def digest(body: Mapping[str, Any]) -> str:
-    """Return what tells two configurations apart, whoever has asked for them and whatever the service is called."""
+    """Return a digest that identifies a configuration, whichever task asks for it and whichever service has it."""
     labels = {name: value for name, value in (body.get("labels") or {}).items() if name not in RESERVED_LABELS}
     plain = {name: value for name, value in body.items() if name not in ("name", "labels")}
     if isinstance(storage := body.get("storage"), list):

@@ -105,7 +105,7 @@ class ServiceSnapshot:
 
     @property
     def is_settled(self) -> bool:
-        """Whether its status stays until somebody changes it."""
+        """Whether its status stays until the service is changed."""
         return self.status in SETTLED_STATUSES
 
     @property
@@ -135,12 +135,12 @@ class ServiceSnapshot:
 
     @property
     def previous(self) -> int | None:
-        """The version that answered before the wanted one; 0 when there was no service, None when nobody noted it."""
+        """The version that answered before the wanted one; 0 when there was none, None when that was not noted."""
         return _number(self.labels.get(PREVIOUS_LABEL))
 
     @property
     def passed(self) -> int | None:
-        """The last version that has passed its test; None when nobody noted it."""
+        """The last version that has passed its test; None when that was not noted."""
         return _number(self.labels.get(PASSED_LABEL))
 
     @property
@@ -189,9 +189,9 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
 
 
 def _is_edited(config: Mapping[str, Any], labels: Mapping[str, str], latest: int) -> bool:
-    """Tell whether somebody else has changed a version of this provider's, whose labels an update may keep.
+    """Tell whether a version of this provider's was modified outside of it; an update may keep its labels.
 
-    As long as the version is the newest that its label knows of, nobody has: EAS may write a configuration otherwise
+    As long as the version is the newest that its label knows of, it was not: EAS may write a configuration otherwise
     than it was sent, so that its digest alone would tell nothing [inferred].
     """
     noted = _number(labels.get(VERSION_LABEL))

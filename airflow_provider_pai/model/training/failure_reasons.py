@@ -307,19 +307,3 @@ OVERDUE_IN_QUEUE = FailureReason(
     "The job had not even started when execution_timeout passed, and was stopped",
     "Raise execution_timeout, take another instance_type or fewer instances, or ask for more quota.",
 )
-
-HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), hint)
-    for pattern, hint in (
-        # The first two: [skills]; the others are what Python, PyTorch and pip say.
-        (r"ModuleNotFoundError: No module named '([\w.]+)'", "Python has no module {0}: add it to requirements"),
-        (r"^\S*: (?:line )?\d*:? ?(\S+): (?:command )?not found", "{0} is not in the image"),
-        (r"CUDA out of memory|CUDA error: out of memory|OutOfMemoryError", "the GPU's memory was used up"),
-        (r"^(?:\w+\.)*MemoryError", "the machine's memory was used up"),
-        (r"No space left on device", "a disk was full"),
-        (r"No matching distribution found for (\S+)", "pip finds no version of {0} for the image's Python"),
-        (r"(?:ReadTimeoutError|NewConnectionError|ConnectTimeoutError)", "a network address could not be reached"),
-        (r"FileNotFoundError: .*: '([^']+)'", "there is no file {0}"),
-    )
-)
-"""What a line of the log may add for the author; ``{0}`` is the pattern's group."""

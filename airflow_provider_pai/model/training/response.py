@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from sys import intern
 from typing import Any
 
 from airflow_provider_pai.errors import ProtocolError
@@ -54,15 +55,15 @@ def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     latest = latest_metrics(item.get("LatestMetrics") or ())
     return JobSnapshot(
         job_id=str(item["TrainingJobId"]),
-        status=str(item["Status"]),
+        status=_text(item["Status"]),
         name=str(item.get("TrainingJobName") or ""),
-        workspace_id=str(item.get("WorkspaceId") or ""),
+        workspace_id=_text(item.get("WorkspaceId") or ""),
         reason_code=str(item.get("ReasonCode") or ""),
         reason_message=str(item.get("ReasonMessage") or ""),
         created=str(item.get("GmtCreateTime") or ""),
         duration_s=_whole(item.get("Duration")),
         labels=named_values("Key", item.get("Labels")),
-        outputs={item["Name"]: address(item, "OutputUri") for item in item.get("OutputChannels") or ()},
+        outputs={_text(item["Name"]): address(item, "OutputUri") for item in item.get("OutputChannels") or ()},
         image_uri=str(algorithm.get("Image") or ""),
         code_uri=_code_uri(algorithm.get("CodeDir")),
         metrics={name: value for name, value in latest.items() if value is not None},
@@ -117,7 +118,7 @@ def _at(value: object, *path: str) -> object:
 
 def _transition(entry: Mapping[str, Any]) -> Transition:
     names = ("Status", "StartTime", "EndTime", "ReasonCode", "ReasonMessage")
-    return Transition(*(str(entry.get(name) or "") for name in names))
+    return Transition(*(_text(entry.get(name) or "") for name in names))
 
 
 def address(channel: Mapping[str, Any], member: str) -> str:
@@ -129,7 +130,12 @@ def address(channel: Mapping[str, Any], member: str) -> str:
 
 def named_values(name: str, pairs: Sequence[Mapping[str, Any]] | None) -> dict[str, str]:
     """Return pairs such as ``{"Name": ..., "Value": ...}`` as a mapping; a missing value is an empty text."""
-    return {str(pair[name]): "" if (value := pair.get("Value")) is None else str(value) for pair in pairs or ()}
+    return {_text(pair[name]): "" if (value := pair.get("Value")) is None else _text(value) for pair in pairs or ()}
+
+
+def _text(value: object) -> str:
+    """Return a text; equal ones of very many jobs that are waited for take their memory once."""
+    return intern(str(value))
 
 
 def _number(value: object) -> float | None:

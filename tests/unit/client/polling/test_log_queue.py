@@ -64,8 +64,7 @@ def subscription(number: int, status: str = "Running", interval: float = 10.0) -
 
 def lines(subscription: Subscription) -> list[str]:
     found: list[str] = []
-    while not subscription.updates.empty():
-        item = subscription.updates.get_nowait()
+    for item in subscription.updates.take_all():
         assert isinstance(item, JobUpdate)
         found += item.lines
     return found
@@ -207,9 +206,9 @@ def test_an_end_that_is_seen_while_the_log_is_read_comes_after_its_lines_and_say
         await asyncio.sleep(1.0)
         reads.observe(JobSnapshot("train0", "Succeed"), 1.0)
         reads.publish()
-        assert reads.updates.empty()
+        assert len(reads.updates) == 0
         await serving
-        update = reads.updates.get_nowait()
+        (update,) = reads.updates.take_all()
         assert isinstance(update, JobUpdate)
         assert update.snapshot.is_terminal
         assert update.lines == ("a line of train0",)

@@ -30,7 +30,7 @@ def handed_on(server: LogServer, delay: float) -> list[JobUpdate]:
     job = server.got()
     log = TaskLog(LogReader(server, JOB, print), Checkpoint(), delay)
     subscription = Subscription(JOB, 10.0, OutagePolicy(print), log)
-    subscription.updates.put_nowait(JobUpdate(job, tuple(log.changes(job)), log.cursor))
+    subscription.updates.put(JobUpdate(job, tuple(log.changes(job)), log.cursor))
 
     async def collected() -> list[JobUpdate]:
         poller = StatusPoller(cast("PAIClient", server))

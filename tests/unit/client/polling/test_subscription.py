@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
-from airflow_provider_pai.errors import AuthError, PAIError, TransportError
+from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 
@@ -62,7 +60,7 @@ def test_a_passing_error_is_borne_and_another_one_is_passed_on() -> None:
     error = AuthError("GetTrainingJob", 403, "Forbidden", "no")
     subscription.record_error(error)
     assert subscription.ended
-    assert subscription.updates.get_nowait() is error
+    assert subscription.updates.take_all() == [error]
 
 
 def test_what_is_passed_on_keeps_its_order() -> None:
@@ -70,10 +68,8 @@ def test_what_is_passed_on_keeps_its_order() -> None:
     for status in ("Creating", "Running"):
         subscription.observe(job(status), 100.0)
         subscription.publish("a line")
-    found: list[JobUpdate | PAIError] = [subscription.updates.get_nowait() for _ in range(2)]
+    found = subscription.updates.take_all()
     assert [each.lines for each in found if isinstance(each, JobUpdate)] == [
         ("Job train1: Creating", "a line"),
         ("Job train1: Running", "a line"),
     ]
-    with pytest.raises(asyncio.QueueEmpty):
-        subscription.updates.get_nowait()
