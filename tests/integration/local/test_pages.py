@@ -20,8 +20,8 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from tests.support.every_member import EveryMember
-from tests.support.fleet import SettledFleet
 from tests.support.machine import missing
+from tests.support.settled_services import SettledServices
 
 EVIL = """</pre><script>document.title='owned'</script><img src=x onerror="document.title='owned'">'"&"""
 _NAMES = "html head meta title style body p a h1 h2 small strong span table tr th td div svg polyline pre"
@@ -82,14 +82,14 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    fleets: list[SettledFleet] = []
+    runtimes: list[SettledServices] = []
 
-    def fleet(store: ServiceStore) -> SettledFleet:
-        fleets.append(SettledFleet(store))
-        return fleets[-1]
+    def settled(store: ServiceStore) -> SettledServices:
+        runtimes.append(SettledServices(store))
+        return runtimes[-1]
 
-    with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=2, service_runtime=fleet) as pai:
-        asked = EveryMember(pai, fleets[-1])
+    with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=2, service_runtime=settled) as pai:
+        asked = EveryMember(pai, runtimes[-1])
         yield Browser(pai, asked)
         asked.client.close()
 
