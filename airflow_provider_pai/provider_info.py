@@ -55,6 +55,12 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
+        "task-decorators": [
+            {
+                "name": "pai_training",
+                "class-name": "airflow_provider_pai.decorators.training.pai_training_task",
+            }
+        ],
         "asset-uris": _OSS_ASSETS,
         "dataset-uris": _OSS_ASSETS,
         "extra-links": [f"airflow_provider_pai.links.{name}" for name in _LINKS],
@@ -64,14 +70,25 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "deployment_name": {
                         "description": (
-                            "Name of this Airflow in the labels of its jobs. It must differ between deployments that "
-                            "use one PAI workspace; by default it is the base URL of the web pages."
+                            "Name of this Airflow in the labels of its jobs. It must differ between environments that "
+                            "use one PAI workspace; by default it is an id that is made once and kept in the Airflow "
+                            "Variable pai_environment."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "production",
                         "default": "",
-                    }
+                    },
+                    "max_run_time": {
+                        "description": (
+                            "Seconds after which PAI ends a training job whose task has no max_run_time; by default "
+                            "30 days. A shorter execution_timeout counts all the same."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "86400",
+                        "default": "",
+                    },
                 },
             }
         },

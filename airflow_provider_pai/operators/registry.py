@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIModelLink
+from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -182,8 +182,9 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         return {name: pull(task_ids=found[0], key=name) for name in _FROM_TRAINING}
 
     def _push(self, context: Context, value: Mapping[str, Any]) -> None:
-        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=value[CONSOLE_URL_KEY])
+        context["ti"].xcom_push(key=LINK_KEY, value=value[CONSOLE_URL_KEY])
         if self.do_xcom_push:
+            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=value[CONSOLE_URL_KEY])
             for name in _KEYS:
                 context["ti"].xcom_push(key=name, value=value[name])
 
@@ -221,7 +222,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         version = f"version {version_name} of model {self.model_name}" if version_name else f"model {self.model_name}"
         return AirflowException(
             f"{version} was neither approved nor rejected within {self.approval_timeout:.0f} s; decide on it in PAI's "
-            "console or by PAIModelRegistryHook, then clear this task: it goes on with the same version"
+            "console or by PAIModelRegistryHook, then clear this task: it continues with the same version"
         )
 
 
