@@ -289,7 +289,7 @@ def test_refused_labels_are_said_with_what_no_longer_holds_and_the_right_to_give
     submitted(first.retried(), tidy)
     pai.faults.clear()
     said = capsys.readouterr().out + caplog.text
-    assert "an earlier copy of this task may stop it" in said
+    assert "an earlier copy of this task that is still alive may stop it" in said
     assert "paistudio:UpdateTrainingJobLabels" in said
 
 
