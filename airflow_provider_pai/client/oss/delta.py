@@ -28,6 +28,7 @@ LEAST_PART = 100 * 1024
 """Bytes of each part of an upload but the last, at least, as OSS demands."""
 _THREADS = 4
 Log = Callable[..., None]
+StartProgress = Callable[[int], Callable[[int], None]]
 
 
 @dataclass(frozen=True)
@@ -178,13 +179,13 @@ class DeltaUpload:
         self._part_size = part_size
         self._log = log
 
-    def send(self, source: SourceCode, storage: OssUri, sent: Callable[[int], None] | None = None) -> None:
+    def send(self, source: SourceCode, storage: OssUri, progress: StartProgress) -> None:
         """Send a package whose members are known, and what the next one needs to know of it.
 
         Args:
             source: the source code.
             storage: the workspace's default storage.
-            sent: told how many bytes more have arrived.
+            progress: is given the packed bytes, and returns what is told how many bytes more have arrived.
 
         Raises:
             PAIError: a file changed since the source code was read.
@@ -193,9 +194,9 @@ class DeltaUpload:
         with tempfile.TemporaryFile() as content:
             made = MemberFile(source, content)
             last = self._last_package(place)
-            members, etag = self._send_changed(source, target, last, made, sent) if last else ((), "")
+            members, etag = self._send_changed(source, target, last, made, progress) if last else ((), "")
             if not members:
-                members, etag = self._send_all(source, target, sent)
+                members, etag = self._send_all(source, target, progress)
         if etag:
             self._note(place, PackageMap(target.key, etag, members))
 
@@ -212,7 +213,7 @@ class DeltaUpload:
         target: OssUri,
         last: PackageMap,
         made: MemberFile,
-        sent: Callable[[int], None] | None,
+        progress: StartProgress,
     ) -> tuple[tuple[PackedMember, ...], str]:
         """Return the members and the ETag; no members when too little can be copied, or the last package is gone."""
         places = last.places()
@@ -223,7 +224,7 @@ class DeltaUpload:
         size = sum(segment.size for segment in segments)
         copied = sum(segment.size for segment in segments if segment.start is not None)
         self._log("%s of %s packed bytes are unchanged since the last upload, and are copied in OSS", copied, size)
-        upload = ObjectUpload(self._ask, target, sent, keep=True)
+        upload = ObjectUpload(self._ask, target, progress(size), keep=True)
         try:
             etag = upload.write_parts(lambda parts: _put_segments(parts, segments, last, target), size)
         except (APIError, MismatchError) as error:
@@ -232,13 +233,14 @@ class DeltaUpload:
         return tuple(member for segment in segments for member in segment.members), etag
 
     def _send_all(
-        self, source: SourceCode, target: OssUri, sent: Callable[[int], None] | None
+        self, source: SourceCode, target: OssUri, progress: StartProgress
     ) -> tuple[tuple[PackedMember, ...], str]:
         with tempfile.TemporaryFile() as content:
             made = MemberFile(source, content)
             members = tuple(made.member(number)[0] for number in range(len(source.members)))
-            upload = ObjectUpload(self._ask, target, sent, part_size=self._part_size, keep=True)
-            etag = upload.write_file(content, sum(member.size for member in members))
+            size = sum(member.size for member in members)
+            upload = ObjectUpload(self._ask, target, progress(size), part_size=self._part_size, keep=True)
+            etag = upload.write_file(content, size)
         return members, etag
 
     def _note(self, place: OssUri, package: PackageMap) -> None:

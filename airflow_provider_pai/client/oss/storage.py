@@ -204,8 +204,11 @@ class ObjectStorage:
             for hint in source.hints(source.archived):
                 log("%s", hint)
             log("Uploading source code of %s (%s) to %s", source.path, source, target)
-            progress = UploadProgress("the source code", source.archived, log)
-            DeltaUpload(self._ask, self._file_part_size, log).send(source, storage, progress.add)
+
+            def start(size: int) -> Callable[[int], None]:
+                return UploadProgress("the source code", size, log).add
+
+            DeltaUpload(self._ask, self._file_part_size, log).send(source, storage, start)
             return
         with source.packed() as (content, size):
             for hint in source.hints(size):

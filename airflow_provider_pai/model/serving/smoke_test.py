@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import is_number
+from airflow_provider_pai.model.reading import Reader
+from airflow_provider_pai.model.values import is_number, number, whole
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
@@ -75,16 +76,19 @@ def read_smoke_test(value: Any) -> tuple[SmokeTest | None, list[Problem]]:
     """Read an author's smoke test and say everything that is wrong with it; None stands for "not given"."""
     if value is None:
         return None, []
-    if not isinstance(value, Mapping):
-        text = f"must be a dict such as {{'path': '/health'}}, not {type(value).__name__}"
-        return None, [Problem("smoke_test", text)]
-    problems = list(_problems(value))
+    reader = Reader({"smoke_test": value})
+    members = dict(reader.mapping("smoke_test", "a dict such as {'path': '/health'}"))
+    if reader.problems:
+        return None, reader.problems
+    for name, read in (("expect_status", whole), ("timeout", number)):
+        if (found := read(members.get(name))) is not None:
+            members[name] = found
+    problems = list(_problems(members))
     if problems:
         return None, problems
-    timeout = value.get("timeout")
-    given = {"expect_status": _FINE} | {name: item for name, item in value.items() if item is not None}
-    if timeout is not None:
-        given["timeout"] = float(timeout)
+    given = {"expect_status": _FINE} | {name: item for name, item in members.items() if item is not None}
+    if "timeout" in given:
+        given["timeout"] = float(given["timeout"])
     if "method" not in given and ("json" in given or "data" in given):
         given["method"] = "POST"
     return SmokeTest(**given), []
@@ -114,8 +118,8 @@ def _differences(place: str, expected: Any, found: Any) -> Iterator[str]:
             else:
                 yield from _differences(f"{place}[{name!r}]", item, found[name])
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for number, (item, other) in enumerate(zip(expected, found, strict=True)):
-            yield from _differences(f"{place}[{number}]", item, other)
+        for place_in, (item, other) in enumerate(zip(expected, found, strict=True)):
+            yield from _differences(f"{place}[{place_in}]", item, other)
     elif not _same(expected, found):
         yield f"{place or 'as a whole'} is {found!r:.80}, not {expected!r:.80}"
 

@@ -135,6 +135,13 @@ def service_problems(spec: ServiceSpec) -> list[Problem]:
     ]
 
 
+def read_service_name(argument: str, value: object) -> tuple[str, list[Problem]]:
+    """Read the name of a service or group, and say what is wrong with it."""
+    reader = Reader({argument: value})
+    name = reader.text(argument) or ""
+    return name, reader.problems or list(name_problems(argument, name))
+
+
 def name_problems(argument: str, name: str) -> Iterator[Problem]:
     """Yield why EAS would refuse a name."""
     if not name:

@@ -92,6 +92,7 @@ def test_one_changed_line_sends_little_in_few_requests(bench: OssBench, storage:
     counts = bench.counts()
     assert sum(counts.values()) <= 10, counts
     assert sent_bytes(bench) < 2_000_000
+    assert not [line for line in bench.lines if line.startswith("Uploaded") and "100 %" not in line]
     assert unpacked(storage, package) == contents(folder)
 
 
