@@ -238,7 +238,7 @@ class JobInterruptedError(JobFailedError):
 
 
 class JobStoppedError(JobError):
-    """Somebody stopped the job; a retry would start what a person wanted to end."""
+    """The job was stopped from outside; a retry would start what a person wanted to end."""
 
 
 class JobTimeoutError(JobError):

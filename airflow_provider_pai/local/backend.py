@@ -25,7 +25,7 @@ from airflow_provider_pai.local.catalogs import (
     sts,
     workspaces,
 )
-from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, can_be_pulled
+from airflow_provider_pai.local.catalogs.catalog import LocalImageCatalog, can_be_pulled
 from airflow_provider_pai.local.catalogs.record_store import RecordStore
 from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
 from airflow_provider_pai.local.clock import Clock
@@ -129,7 +129,7 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            self._catalog = ImageCatalog(settings.region_id, self._rows(_IMAGES, "ImageId"), self._saver(_IMAGES))
+            self._catalog = LocalImageCatalog(settings.region_id, self._rows(_IMAGES, "ImageId"), self._saver(_IMAGES))
             self._datasets = RecordStore("DatasetId", self._rows(_DATASETS, "DatasetId"), self._saver(_DATASETS))
             self._experiments = RecordStore(
                 "ExperimentId", self._rows(_EXPERIMENTS, "ExperimentId"), self._saver(_EXPERIMENTS)

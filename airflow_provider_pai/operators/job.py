@@ -148,7 +148,7 @@ class PAIJobOperator(PAIBaseOperator):
     def on_kill(self) -> None:
         """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
         if self._on_kill == "leave":
-            self.log.warning("The task is being ended; its job %s goes on", self._job_id or "")
+            self.log.warning("The task is being ended; its job %s keeps running", self._job_id or "")
         elif self._owner is not None:
             self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
             self.hook.stop_own(self._owner, self._job_id)
@@ -318,7 +318,7 @@ class PAIJobOperator(PAIBaseOperator):
         in_time = deadline is None or datetime.now(UTC) < deadline
         is_left = in_time and not self._is_over and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY)
         if is_left:
-            self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
+            self.log.warning("The next attempt adopts job %s", job_id or "of this one")
             return
         try:
             self.hook.stop_own(self._owner or self._owner_in(context), job_id)

@@ -19,8 +19,8 @@ from airflow_provider_pai.local.http.query_names import QUERY_NAMES
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from devtools.sdk_members import Member
-from tests.support.fleet import SettledFleet
 from tests.support.jobs import IMAGE
+from tests.support.settled_services import SettledServices
 
 Body = dict[str, Any]
 
@@ -69,7 +69,7 @@ class EveryMember:
         fleet: what its services become at once.
     """
 
-    def __init__(self, pai: LocalPAI, fleet: SettledFleet) -> None:
+    def __init__(self, pai: LocalPAI, fleet: SettledServices) -> None:
         ready = pai.ready
         keys = KeyPair(ready.access_key_id, ready.access_key_secret)
         config = ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)

@@ -19,7 +19,7 @@ from airflow_provider_pai.model.training.status_messages import StatusReporter
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
+LOG_GOES_ON = "(The log continues; PAI's console has all of it.)"
 MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
 _UNREADABLE = "(The job's log can't be read on here; PAI's console has all of it.)"
 _LAST_LOOKS = (1 / 3, 2 / 3)
@@ -118,5 +118,5 @@ class TaskLog:
         try:
             return show(job)
         except Exception:
-            log.exception("Job %s can't be shown in full here; it goes on all the same", job.job_id)
+            log.exception("Job %s can't be shown in full here; the job continues", job.job_id)
             return None
