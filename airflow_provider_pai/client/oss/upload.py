@@ -200,7 +200,7 @@ class ObjectUpload:
                 raise
             return str(found.etag)
         if None not in (answer.crc, crc) and answer.crc != crc:
-            self.ask("delete", self.uri, lambda bucket: bucket.delete_object(key))
+            self.ask("delete", self.uri, lambda bucket: bucket.delete_object(key).resp.read())
             raise MismatchError(f"OSS put {self.uri} together otherwise than it was meant; it is deleted", sent=True)
         return str(answer.etag)
 
