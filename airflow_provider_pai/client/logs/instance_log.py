@@ -45,7 +45,7 @@ class InstanceLog:
             new, more = self._accept(self._read_first_page(), 1, self._pages.limit)
             if new or not self._pages.is_measured:
                 return new, more
-        # Of what may come no more than half a page is asked for, so that there is a choice of pages, and one that begins
+        # Of what may come no more than half a page is asked for: then there is a choice of pages, and one that begins
         # close to the next line is among them.
         want = min(max(due, min(self._expected, self._pages.given // 2)), self._pages.given)
         number, size = page_from(self.read, want, self._pages.given)
