@@ -10,16 +10,20 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
 
 CONSOLE_URL_KEY = "console_url"
+"""XCom that other tasks read."""
+LINK_KEY = "_pai_link"
+"""XCom that Airflow's pages read. After the task Airflow writes the link over it, raw, and a backend that encrypts
+can't read that any more: other tasks have a key of their own."""
 
 
 class _ConsoleLink(BaseOperatorLink):
     """From a task to a page of PAI's console, whose address the task pushes as soon as it knows it."""
 
-    xcom_key = CONSOLE_URL_KEY
+    xcom_key = LINK_KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
         """Return the page that belongs to a task instance; empty before there is one."""
-        return XCom.get_value(key=CONSOLE_URL_KEY, ti_key=ti_key) or ""
+        return XCom.get_value(key=LINK_KEY, ti_key=ti_key) or ""
 
 
 class PAITrainingJobLink(_ConsoleLink):

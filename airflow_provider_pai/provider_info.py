@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pai import __version__
-from airflow_provider_pai.hooks.connection_form import RELABELING, conn_fields
+from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
 _LINKS = ("PAITrainingJobLink", "PAIServiceLink", "PAIModelLink")
@@ -51,7 +51,14 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port"],
                     "relabeling": RELABELING,
+                    "placeholders": PLACEHOLDERS,
                 },
+            }
+        ],
+        "task-decorators": [
+            {
+                "name": "pai_training",
+                "class-name": "airflow_provider_pai.decorators.training.pai_training_task",
             }
         ],
         "asset-uris": _OSS_ASSETS,
@@ -63,14 +70,25 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "deployment_name": {
                         "description": (
-                            "Name of this Airflow in the labels of its jobs. It must differ between deployments that "
-                            "use one PAI workspace; by default it is the base URL of the web pages."
+                            "Name of this Airflow in the labels of its jobs. It must differ between environments that "
+                            "use one PAI workspace; by default it is an id that is made once and kept in the Airflow "
+                            "Variable pai_environment."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "production",
                         "default": "",
-                    }
+                    },
+                    "max_run_time": {
+                        "description": (
+                            "Seconds after which PAI ends a training job whose task has no max_run_time; by default "
+                            "30 days. A shorter execution_timeout counts all the same."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "86400",
+                        "default": "",
+                    },
                 },
             }
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,6 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_pai.api.signing import KeyPair
-from airflow_provider_pai.api.workspaces import get_workspace
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider, LookedUpCredentials
 from airflow_provider_pai.client.oss.storage import ObjectStorage
@@ -18,11 +18,13 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
+from airflow_provider_pai.hooks.connection_check import tried
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, form_widgets
 from airflow_provider_pai.hooks.connection_lookup import shared_config
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import shown
 
 _LOOK_UP_LIMIT = 30.0
 """Seconds a look-up may take in the event loop of a triggerer."""
@@ -79,7 +81,7 @@ class PAIBaseHook(BaseHook):
         """
         try:
             connection = self.get_connection(self.pai_conn_id)
-        except AirflowNotFoundException as error:
+        except (AirflowNotFoundException, ValueError, TypeError) as error:
             raise self._no_connection() from error
         return self._read(connection)
 
@@ -133,12 +135,16 @@ class PAIBaseHook(BaseHook):
         return self.client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Try the connection by asking for its workspace."""
+        """Try the connection: ask for its workspace, its storage and the image catalog, and for what jobs need.
+
+        Returns:
+            Whether all of them answer, and what each has said.
+        """
         try:
-            name = self.client.send(get_workspace(self.config.workspace_id), attempts=1)
+            config = self.config
         except PAIError as error:
             return False, str(error)
-        return True, f"Workspace {name or self.config.workspace_id} answers"
+        return tried(self.client, lambda: self.oss, config)
 
     def close(self) -> None:
         """Close the connections of this hook."""
@@ -163,10 +169,19 @@ class PAIBaseHook(BaseHook):
         return credentials_provider(self._read(connection).credentials).current()
 
     def _read(self, connection: Connection) -> ClientConfig:
-        fields = ConnectionFields(self.pai_conn_id, connection.login, connection.password, connection.extra_dejson)
+        fields = ConnectionFields.of(self.pai_conn_id, connection)
+        if connection.conn_type == self.conn_type and (unknown := fields.unknown()):
+            self.log.warning("Extra of connection %r has what nothing reads: %s", self.pai_conn_id, ", ".join(unknown))
         return read_config(fields, region_id=self._region_id, workspace_id=self._workspace_id)
 
     def _no_connection(self) -> SpecError:
+        if not isinstance(self.pai_conn_id, str) or not self.pai_conn_id.strip():
+            text = f"must be the id of a connection of type {self.conn_type!r}, not {shown(self.pai_conn_id)}"
+            return SpecError([Problem("pai_conn_id", text)])
         variable = f"AIRFLOW_CONN_{self.pai_conn_id.upper()}"
+        if os.environ.get(variable):
+            # Airflow says of it only that there is none.
+            text = f": {variable} is set, but is neither JSON nor a URI such as 'pai://KEY:SECRET@/?region_id=...'"
+            return SpecError([Problem("pai_conn_id", text)])
         text = f": there is no connection {self.pai_conn_id!r}; create one of type 'pai', or set {variable}"
         return SpecError([Problem("pai_conn_id", text)])

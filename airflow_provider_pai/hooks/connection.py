@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,10 +14,18 @@ from airflow_provider_pai.api.endpoints import STS, Network, service_url
 from airflow_provider_pai.client.transport.config import LOG_DELAY, ClientConfig
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.connection_credentials import CREDENTIAL_FORMS, credentials_problems, read_credentials
+from airflow_provider_pai.hooks.connection_form import FIELDS
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import shown
 
 NETWORKS = ("public", "vpc")
+_PREFIX = "extra__pai__"
+"""What old forms of Airflow put before the names of fields."""
+TYPES = ("pai", "alibaba_cloud")
+"""Types of connections that can be read."""
+_OTHER_FIELDS = ("access_key_id", "access_key_secret", "region")
+"""Members of Extra that the form has no field for."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +37,38 @@ class ConnectionFields:
         login: access key id; an ``alibaba_cloud`` connection has it in ``extra`` as ``access_key_id``.
         password: access key secret; likewise ``access_key_secret``.
         extra: ``region_id`` (or ``region``), ``workspace_id``, ``network``, ``endpoint``, ``oss_endpoint``,
-            ``sts_endpoint``, ``bucket``, ``log_delay``, and the fields of the credentials.
+            ``sts_endpoint``, ``bucket``, ``log_delay``, ``package_members``, and the fields of the credentials.
     """
 
     conn_id: str
     login: str | None
     password: str | None = field(repr=False)
     extra: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, conn_id: str, connection: Any) -> ConnectionFields:
+        """Return the fields of an Airflow connection.
+
+        Raises:
+            SpecError: it is one of another type, or its Extra holds no object.
+        """
+        owner = f"connection {shown(conn_id)}"
+        if (kind := connection.conn_type) and kind not in TYPES:
+            text = f": {owner} is of type {shown(kind)}; name one of type {' or '.join(map(repr, TYPES))}"
+            raise SpecError([Problem("pai_conn_id", text)])
+        # Airflow's own reader logs what it can't read, secrets and all.
+        extra = _object(connection.extra)
+        if extra is None:
+            text = 'must be a JSON object, for example {"region_id": "cn-hangzhou", "workspace_id": "12345"}'
+            raise SpecError([Problem("extra", text, of=owner)])
+        return cls(conn_id, connection.login, connection.password, extra)
+
+    def unknown(self) -> list[str]:
+        """Return what nothing reads in Extra, each with the field that it may have been meant for."""
+        known = {*FIELDS, *_OTHER_FIELDS}
+        strange = sorted(f"{name:.60}" for name in set(self.extra) - known)
+        near = {name: difflib.get_close_matches(name, known, n=1) for name in strange}
+        return [f"{name!r}" + (f" (did you mean {near[name][0]!r}?)" if near[name] else "") for name in strange]
 
 
 def read_config(
@@ -55,7 +89,11 @@ def read_config(
         extra |= {name: text} if (text := _text(field_)) else {}
     region = _text(region_id) or extra.get("region_id") or extra.get("region", "")
     workspace = _text(workspace_id) or extra.get("workspace_id", "")
-    found = [*credentials_problems(extra), *_missing(region, workspace), *_malformed({**extra, "region_id": region})]
+    found = [
+        *credentials_problems(extra),
+        *_missing(region, workspace),
+        *_malformed({**extra, "region_id": region, "workspace_id": workspace}),
+    ]
     if found:
         raise SpecError(replace(problem, of=f"connection {fields.conn_id!r}") for problem in found)
     network = cast("Network", extra.get("network", "public"))
@@ -69,6 +107,7 @@ def read_config(
         network=network,
         bucket=extra.get("bucket"),
         log_delay=float(extra.get("log_delay", LOG_DELAY)),
+        package_members=_TRUTHS.get(extra.get("package_members", "").lower()),
     )
 
 
@@ -79,7 +118,27 @@ def _text(value: object) -> str:
     """
     if value is None or value is False:
         return ""
-    return (json.dumps(value) if isinstance(value, Mapping) else str(value)).strip()
+    try:
+        return json.dumps(value) if isinstance(value, Mapping) else str(value).strip()
+    except Exception:  # noqa: BLE001 - a value of any class, whose text may raise anything
+        # Such as a number of more digits than Python writes down; no field's.
+        return "what has no text"
+
+
+def _object(extra: object) -> dict[str, Any] | None:
+    """Return a connection's Extra; None for what is no object. A text in JSON may hold it once more as JSON."""
+    read: Any = extra
+    for _ in range(2):
+        if isinstance(read, str):
+            try:
+                read = json.loads(read) if read.strip() else {}
+            except (ValueError, RecursionError):
+                return None
+    if read is None:
+        return {}
+    return (
+        {str(name).removeprefix(_PREFIX): value for name, value in read.items()} if isinstance(read, Mapping) else None
+    )
 
 
 def _missing(region: str, workspace: str) -> Iterator[Problem]:
@@ -93,15 +152,30 @@ def _missing(region: str, workspace: str) -> Iterator[Problem]:
 def _malformed(extra: Mapping[str, str]) -> Iterator[Problem]:
     for name, (is_good, advice) in _FORMS.items():
         if (value := extra.get(name)) and not is_good(value):
-            yield Problem(name, f"must be {advice}" + ("" if name in _NOT_SHOWN else f", not {value!r}"))
+            yield Problem(name, f"must be {advice}" + ("" if name in _NOT_SHOWN else f", not {shown(value)}"))
 
 
 def _is_url(text: str) -> bool:
     try:
         url = urlsplit(text)
-        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and not re.search(r"\s", text)
+        is_plain = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
+        return is_plain and text.isascii() and text.isprintable() and " " not in text
     except ValueError:
         return False
+
+
+def _is_oss_url(text: str) -> bool:
+    """Whether a URL is that of a region: the bucket's name is put before it."""
+    return _is_url(text) and not _BUCKET_HOST.match(urlsplit(text).hostname or "")
+
+
+def _is_workspace(text: str) -> bool:
+    return bool(_WORKSPACE.fullmatch(text)) and text.lower() not in ("none", "null", "nan", "undefined")
+
+
+def _is_sendable(text: str) -> bool:
+    """Whether a header can carry a text: one line of visible ASCII."""
+    return bool(_SENDABLE.fullmatch(text))
 
 
 def _is_bucket(text: str) -> bool:
@@ -111,15 +185,24 @@ def _is_bucket(text: str) -> bool:
         return False
 
 
-_NOT_SHOWN = ("external_id", "policy", "credentials_uri")
+_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SENDABLE = re.compile(r"[!-~]+")
+_BUCKET_HOST = re.compile(r"[^.]+\.oss-[a-z0-9-]+\.aliyuncs\.com$")
+_ONE_LINE = "one line of letters, digits and signs without spaces, as PAI's console shows it; copy it anew"
+_KEY_PARTS = ("access_key_id", "access_key_secret", "security_token")
+_NOT_SHOWN = (*_KEY_PARTS, "external_id", "policy", "credentials_uri")
+_TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
 _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     **CREDENTIAL_FORMS,
-    "region_id": (re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
+    **dict.fromkeys(_KEY_PARTS, (_is_sendable, _ONE_LINE)),
+    "workspace_id": (_is_workspace, "a workspace's id such as '12345', which PAI's console shows beside its name"),
+    "region_id": (re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
     "network": (NETWORKS.__contains__, "'public' or 'vpc'"),
     "endpoint": (_is_url, "a URL such as 'https://pai.cn-hangzhou.aliyuncs.com'"),
-    "oss_endpoint": (_is_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com'"),
+    "oss_endpoint": (_is_oss_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com', without bucket"),
     "sts_endpoint": (_is_url, "a URL such as 'https://sts.cn-hangzhou.aliyuncs.com'"),
     "credentials_uri": (_is_url, "a URL such as 'http://localhost:8080/credentials'"),
     "log_delay": (re.compile(r"\d{1,3}(?:\.\d+)?").fullmatch, "seconds, from 0 to 999"),
+    "package_members": (lambda text: text.lower() in _TRUTHS, "'true' or 'false'"),
     "bucket": (_is_bucket, "a bucket's name such as 'my-bucket'"),
 }

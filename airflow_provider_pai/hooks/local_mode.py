@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
@@ -70,7 +71,13 @@ class LocalTrainingHook(PAITrainingHook):
 
     def get(self, job_id: str) -> JobSnapshot:
         """Return a job as it is now, with its outputs as folders of this worker."""
-        job = super().get(job_id)
+        return self._as_here(super().get(job_id))
+
+    def wait(self, job_id: str, **arguments: Any) -> JobSnapshot:
+        """Wait in this process until a job has ended; its outputs are folders of this worker."""
+        return self._as_here(super().wait(job_id, **arguments))
+
+    def _as_here(self, job: JobSnapshot) -> JobSnapshot:
         image = "" if job.image_uri == NO_IMAGE else job.image_uri
         return replace(job, outputs=self._bindings.local(job.outputs), image_uri=image, code_uri="")
 

@@ -42,18 +42,26 @@ def owner_of(ti: Any, retries: int) -> JobOwner:
     )
 
 
+def local_owner_of(ti: Any) -> JobOwner:
+    """Return the owner of a job that runs on this worker and ends with its task: no other process looks for it."""
+    from airflow_provider_pai.model.training.ownership import JobOwner
+
+    map_index = -1 if ti.map_index is None else ti.map_index
+    return JobOwner("local", ti.dag_id, ti.run_id, ti.task_id, map_index)
+
+
 def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[Problem]:
     """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
     # Loaded where it is first used: reading a DAG file judges nothing.
-    from airflow_provider_pai.model.values import is_number
+    from airflow_provider_pai.model.values import is_number, shown
 
     problems = []
     if not is_number(poll_interval) or poll_interval <= 0:
-        problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {poll_interval!r}"))
+        problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {shown(poll_interval)}"))
     if not is_number(outage_limit) or outage_limit < 0:
-        problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {outage_limit!r}"))
+        problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {shown(outage_limit)}"))
     if on_kill not in ("stop", "leave"):
-        problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {on_kill!r}"))
+        problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {shown(on_kill)}"))
     return problems
 
 
@@ -67,12 +75,65 @@ def will_be_retried(ti: Any) -> bool:
     return bool(ti.try_number <= (ti.max_tries or 0))
 
 
-def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None) -> int:
-    """Return the seconds after which PAI ends the job: a dead Airflow can't bill for ever.
+def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None) -> tuple[int, str]:
+    """Return the seconds after which PAI ends the job, and where the limit comes from: a dead Airflow can't bill on.
 
-    The shorter of both limits; without any, as long as a task looks for its jobs.
+    The shorter of the task's two limits; ``[pai] max_run_time`` stands for a missing ``max_run_time``; without any, as
+    long as a task looks for its jobs.
+
+    Args:
+        max_run_time: the operator's argument.
+        execution_timeout: the task's.
+
+    Raises:
+        SpecError: the option is no number of seconds.
     """
     from airflow_provider_pai.model.training.ownership import LOOK_BACK
 
-    limits = [max_run_time, int(execution_timeout.total_seconds()) if execution_timeout else None]
-    return min((limit for limit in limits if limit is not None), default=int(LOOK_BACK.total_seconds()))
+    limits = {"max_run_time": max_run_time}
+    if max_run_time is None:
+        limits = {"[pai] max_run_time in Airflow's configuration": _configured_limit()}
+    if execution_timeout:
+        limits["execution_timeout"] = max(1, int(execution_timeout.total_seconds()))
+    given = {source: limit for source, limit in limits.items() if limit is not None}
+    if not given:
+        longest = int(LOOK_BACK.total_seconds())
+        return longest, "no limit is given; set max_run_time, execution_timeout or [pai] max_run_time to limit the cost"
+    source = min(given, key=lambda name: given[name])
+    return given[source], source
+
+
+def _configured_limit() -> int | None:
+    from airflow.providers.common.compat.sdk import conf
+
+    from airflow_provider_pai.errors import SpecError
+
+    text = str(conf.get("pai", "max_run_time", fallback="") or "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not int(text):
+        raise SpecError([Problem("[pai] max_run_time", f"must be a whole number of seconds above 0, not {text!r}")])
+    return int(text)
+
+
+def refusal_of_airflow(error: BaseException) -> bool:
+    """Whether Airflow has refused what an attempt wants to store: then the attempt is over, and a later one may run.
+
+    An Airflow that can't be reached, or fails, says nothing about the attempt.
+
+    Args:
+        error: what pushing an XCom has raised. On Airflow 3 it holds the answer of the execution API.
+    """
+    status = _status_of(error)
+    if status is not None:
+        return 400 <= status < 500 and status not in (408, 429)
+    return not (isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore", "sqlalchemy")))
+
+
+def _status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that an error tells of, as Airflow's SDK (``error.error.detail``) and httpx have it."""
+    detail = getattr(getattr(error, "error", None), "detail", None) or {}
+    for status in (detail.get("status_code"), getattr(getattr(error, "response", None), "status_code", None)):
+        if isinstance(status, int):
+            return status
+    return None

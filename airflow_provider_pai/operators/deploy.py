@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import PAIError, SpecError
-from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIServiceLink
+from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
 from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -221,7 +221,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _run(self, context: Context, deployment: Deployment, begin: Callable[[], Step]) -> dict[str, Any]:
         """Take step after step, with the waits between them here or in the triggerer, and return the result."""
-        from airflow_provider_pai.lifecycle.serving.deployment import Waiting
+        from airflow_provider_pai.lifecycle.step import Waiting
 
         try:
             step = begin()
@@ -321,7 +321,10 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
-        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=self.hook.console_url(name))
+        url = self.hook.console_url(name)
+        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranch
 
 from airflow_provider_pai.base_operator import PAIBaseOperator
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.gate.gate import METRICS_FILE
+from airflow_provider_pai.model.gate.gate import GATE_ARGUMENTS, METRICS_FILE
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -19,14 +18,11 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
-    from airflow_provider_pai.model.gate.arguments import ModelMetrics
-    from airflow_provider_pai.model.gate.gate import Bar, Champion, Comparison, GateVerdict
-    from airflow_provider_pai.model.uri import OssUri
+    from airflow_provider_pai.model.gate.arguments import GateArguments, ModelMetrics
+    from airflow_provider_pai.model.gate.gate import Champion, GateVerdict
 
 _RETURN_KEY = "return_value"
 """Airflow's key of a task's result; its own constant would load its database models."""
-_MISSING_CHAMPION = ("fail", "pass")
-_ON_FAIL = ("fail", "skip", "branch")
 
 
 class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
@@ -121,126 +117,69 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         """Return what is thought of the model.
 
         Raises:
-            SpecError: arguments are wrong, or metrics are missing.
+            SpecError: arguments are wrong, or there are no metrics.
         """
         from airflow_provider_pai.hooks.services import PAIServiceHook
+        from airflow_provider_pai.model.gate.arguments import read_gate
         from airflow_provider_pai.model.gate.gate import judge, names_of
 
-        bars, comparisons, folder = self._checked()
-        with closing(PAIServiceHook(**self.connection_arguments)) as hook:
-            metrics = self._metrics(hook, folder, names_of(bars, comparisons))
-            champion = (self._approved() if self.champion_model else self._champion(hook)) if comparisons else None
-        return judge(
-            metrics.values,
-            bars,
-            comparisons,
-            champion,
-            without_value=metrics.without_value,
-            model_uri=str(folder or ""),
-            unknown_passes=self.missing_champion == "pass",
-        )
-
-    def _checked(self) -> tuple[list[Bar], list[Comparison], OssUri | None]:
-        """Return what to check, and the model's folder.
-
-        Raises:
-            SpecError: listing every problem of the arguments.
-        """
-        from airflow_provider_pai.model.gate.arguments import read_bars, read_comparisons
-
-        bars, problems = read_bars(self.bars)
-        comparisons, more = read_comparisons(self.compare)
-        folder, wrong = _read_folder(self.model_uri)
-        problems += [*more, *wrong, *self._problems()]
+        given, problems = read_gate({name: getattr(self, name) for name in GATE_ARGUMENTS})
         if problems:
             raise SpecError(problems)
-        return bars, comparisons, folder
+        with closing(PAIServiceHook(**self.connection_arguments)) as hook:
+            metrics = self._metrics(hook, given, names_of(given.bars, given.comparisons))
+            champion = self._champion(hook, given) if given.comparisons else None
+        return judge(
+            metrics.values,
+            given.bars,
+            given.comparisons,
+            champion,
+            without_value=metrics.without_value,
+            model_uri=str(given.folder or ""),
+            unknown_passes=given.unknown_passes,
+        )
 
-    def _problems(self) -> list[Problem]:
-        """Return what is wrong with the arguments, beside those that have a form of their own."""
-        found = []
-        if self.metrics is None and not self.model_uri:
-            found.append(
-                Problem("metrics", "or model_uri must be given: what the model is judged by, or where that is kept")
-            )
-        if not self.bars and not self.compare:
-            found.append(Problem("bars", "or compare must name a metric; without one every model would pass"))
-        if self.champion_service and self.champion_model:
-            found.append(Problem("champion_service", "and champion_model are both given: there is one champion"))
-        if bool(self.compare) != bool(self.champion_service or self.champion_model):
-            text = "(or champion_model) and compare belong together: whom to compare with, and how"
-            found.append(Problem("champion_service", text))
-        if not re.fullmatch(r"[^/\\]+", str(self.metrics_file)):
-            found.append(
-                Problem("metrics_file", f"must be the name of a file in the model's folder, not {self.metrics_file!r}")
-            )
-        if self.missing_champion not in _MISSING_CHAMPION:
-            found.append(Problem("missing_champion", f"must be 'fail' or 'pass', not {self.missing_champion!r}"))
-        if self.on_fail not in _ON_FAIL:
-            found.append(Problem("on_fail", f"must be 'fail', 'skip' or 'branch', not {self.on_fail!r}"))
-        follow = {name: getattr(self, name) for name in ("follow_task_ids_if_true", "follow_task_ids_if_false")}
-        if self.on_fail == "branch":
-            found += [Problem(name, "must be given with on_fail='branch'") for name, ids in follow.items() if not ids]
-        else:
-            found += [Problem(name, "has no meaning without on_fail='branch'") for name, ids in follow.items() if ids]
-        return found
-
-    def _metrics(self, hook: PAIServiceHook, folder: OssUri | None, names: Sequence[str]) -> ModelMetrics:
+    def _metrics(self, hook: PAIServiceHook, given: GateArguments, names: Sequence[str]) -> ModelMetrics:
         """Return the model's metrics; those that were given are kept beside it."""
         from airflow_provider_pai.client.metrics.file import keep_metrics, read_metrics_file
         from airflow_provider_pai.model.gate.arguments import is_undefined, read_metrics
 
-        file = folder and folder.child(self.metrics_file)
-        given: Any = self.metrics
-        if given is None and file and (given := read_metrics_file(hook.oss, file)) is None:
-            raise SpecError(
-                [Problem("model_uri", f": there is no {file}; let the training script write it, or give metrics")]
-            )
-        metrics, problems = read_metrics(
-            given, names, *(["metrics"] if self.metrics is not None else ["model_uri", str(file)])
-        )
-        if problems:
-            raise SpecError(problems)
-        if file and self.metrics is not None:
-            stale = [str(name) for name, value in self.metrics.items() if is_undefined(value)]
+        file = given.folder and given.folder.child(given.metrics_file)
+        found: Any = given.metrics
+        if found is None and file and (found := read_metrics_file(hook.oss, file)) is None:
+            text = f": there is no {file}; let the training script write it, or give metrics"
+            raise SpecError([Problem("model_uri", text)])
+        metrics = read_metrics(found, names, "metrics" if given.metrics is not None else str(file))
+        if file and given.metrics is not None:
+            stale = [str(name) for name, value in given.metrics.items() if is_undefined(value)]
             keep_metrics(hook.oss, file, metrics.values, stale)
         return metrics
 
-    def _champion(self, hook: PAIServiceHook) -> Champion | None:
+    def _champion(self, hook: PAIServiceHook, given: GateArguments) -> Champion | None:
+        """Return the model to compare with; None when there is none yet."""
+        if given.champion_model:
+            return self._approved(given.champion_model)
+        return self._served(hook, given.champion_service, given.metrics_file)
+
+    def _served(self, hook: PAIServiceHook, service: str, metrics_file: str) -> Champion | None:
         """Return the model that is served now; None when nothing is."""
-        from airflow_provider_pai.model.gate.arguments import numbers_in
+        from airflow_provider_pai.model.gate.arguments import normal_folder, numbers_in
         from airflow_provider_pai.model.gate.gate import Champion
 
-        service = str(self.champion_service)
-        served = hook.served_model(service, metrics_file=self.metrics_file)
+        served = hook.served_model(service, metrics_file=metrics_file)
         if served is None:
             return None
-        folder, _ = _read_folder(served["model_uri"])
-        uri = str(folder or served["model_uri"])
+        uri = normal_folder(served["model_uri"])
         return Champion(service, uri, served["version"], numbers_in(served["metrics"]))
 
-    def _approved(self) -> Champion | None:
+    def _approved(self, name: str) -> Champion | None:
         """Return the newest approved version of the registered model; None when there is none."""
         from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
-        from airflow_provider_pai.model.gate.arguments import numbers_in
+        from airflow_provider_pai.model.gate.arguments import normal_folder, numbers_in
         from airflow_provider_pai.model.gate.gate import Champion
 
-        name = str(self.champion_model)
         with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
             version = registry.newest(name, "Approved")
         if version is None:
             return None
-        folder, _ = _read_folder(version.uri)
-        return Champion("", str(folder or version.uri), version.name, numbers_in(version.metrics), name)
-
-
-def _read_folder(uri: str | None) -> tuple[OssUri | None, list[Problem]]:
-    """Return a model's folder, in one form for all that name it, and what is wrong with its address."""
-    from airflow_provider_pai.model.uri import OssUri
-
-    if not uri:
-        return None, []
-    try:
-        return OssUri.parse(str(uri)).folder().without_endpoint(), []
-    except ValueError as error:
-        return None, [Problem("model_uri", f": {error}")]
+        return Champion("", normal_folder(version.uri), version.name, numbers_in(version.metrics), name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag
 from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 
 class PAIJanitorOperator(PAIBaseOperator):
-    """Lists, and on request stops, this deployment's active jobs whose task instance is over.
+    """Lists, and on request stops, this Airflow's active jobs whose task instance is over.
 
     There are none unless something was killed that nothing could be done after: a triggerer right before its task was
     marked failed, for instance. Run it every few minutes in a DAG of its own.
+
+    Jobs of other Airflows that use the workspace are left out: see the option ``[pai] deployment_name``. Where this
+    Airflow can't be told from another one, as after a copy of its database, ``stop=True`` is refused.
 
     The result is a list of dicts: ``job_id``, ``job_name``, ``status``, ``dag_id``, ``run_id``, ``task_id``,
     ``map_index``, ``state`` (of the task instance, or ``gone``), ``console_url``, ``stopped``.
@@ -48,12 +52,15 @@ class PAIJanitorOperator(PAIBaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Find the orphans."""
+        from airflow_provider_pai.hooks.environment import environment
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
         hook = PAITrainingHook(**self.connection_arguments)
         with airflow_errors(), closing(hook):
             if problems := self._flag_problems():
                 raise SpecError(problems)
+            if self.stop and (doubt := environment().doubt):
+                raise SpecError([Problem("stop", f": no job is stopped, since {doubt}")])
             found = hook.orphans(min_age=self.min_age)
             for orphan in found:
                 self.log.warning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,15 +12,16 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import JobError, PAIError
-from airflow_provider_pai.links import CONSOLE_URL_KEY, PAITrainingJobLink
-from airflow_provider_pai.model.names import MODEL_CHANNEL
-from airflow_provider_pai.operators.attempt import deadline_of, owner_of, will_be_retried
+from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
+from airflow_provider_pai.operators.attempt import deadline_of, owner_of, refusal_of_airflow, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
+    from airflow_provider_pai.lifecycle.step import Done, Waiting
+    from airflow_provider_pai.model.function.report import Report
     from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
 
@@ -70,113 +71,190 @@ class PAIJobOperator(PAIBaseOperator):
         self._job_id: str | None = None
         self._owner: JobOwner | None = None
         self._log_shown = False
+        self._has_page = True
+        self._report: Report | None = None
+        self._is_over = False
+        self._begun: Mapping[str, Any] = {}
 
     @cached_property
     def hook(self) -> PAITrainingHook:
-        """Does what is done to the job."""
+        """Does what is done to the job; where the job was submitted, once it was."""
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
-        return PAITrainingHook(**self.connection_arguments)
+        return PAITrainingHook(**(self._begun.get("connection") or self.connection_arguments))
 
     def _owner_in(self, context: Context) -> JobOwner:
         return owner_of(context["ti"], self.retries or 0)
 
-    @contextmanager
-    def _submitting(self, context: Context) -> Iterator[None]:
-        """When a submission fails and nobody can tell whether there is a job, look after it all the same."""
-        try:
-            yield
-        except PAIError as error:
-            if self.hook.is_unsettled:
-                self._abandon(context, None, error)
-            raise
+    def _submit(self, context: Context, submit: Callable[[JobOwner], tuple[JobSnapshot, bool]]) -> dict[str, Any]:
+        """Submit a job, or adopt the one of an earlier try, and see it to its end.
 
-    def _take_on(self, context: Context, job: JobSnapshot, *, existed: bool) -> dict[str, Any]:
-        """From here on this task is responsible for the job."""
-        with self._responsible(context, job.job_id):
-            self._announce(context, job, existed=existed)
-            return self._see_through(context, job)
+        Args:
+            context: Airflow's.
+            submit: makes sure that there is one job of an attempt; tells whether it existed already.
+        """
+        owner = self._owner = self._owner_in(context)
+        with self._guard_job(context, None):
+            job, existed = submit(owner)
+        return self._follow(context, job, existed=existed)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger's event."""
-        from airflow_provider_pai.model.training.status import JobSnapshot
+    def _follow(self, context: Context, job: JobSnapshot, *, existed: bool) -> dict[str, Any]:
+        """See a job of this task to its end; only Airflow's deferral leaves this by an exception of its own."""
+        from airflow_provider_pai.lifecycle.step import Waiting
 
-        job_id = event["job_id"]
+        step: Waiting[JobSnapshot] | Done[JobSnapshot] = Waiting(job)
+        while isinstance(step, Waiting):
+            with self._guard_job(context, step.state.job_id):
+                self._announce(context, step.state, existed=existed)
+                if not self.wait_for_completion:
+                    return self._push_result(context, result(step.state, self.hook.console_url(step.state.job_id)))
+                if self.deferrable and not step.state.is_terminal:
+                    self._defer(context, step.state)
+                step = self._next_step(context, self._wait(context, step.state.job_id))
+            existed = True
+        return self._finish(context, step.result)
+
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any], begun: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Go on after the trigger's event.
+
+        Args:
+            context: Airflow's.
+            event: what the trigger says; see :class:`~airflow_provider_pai.triggers.training.PAITrainingTrigger`.
+            begun: what held when the job was submitted: no later edit of the DAG file changes it. None from an
+                earlier version, and in ``dag.test()``.
+        """
+        from airflow_provider_pai.lifecycle.step import Waiting
+
+        self._begun = begun or {}
         self._owner = self._owner_in(context)
         self._log_shown = bool((event.get("shown") or {}).get("lines"))
-        with airflow_errors(fail_fast=self.fail_fast), self._responsible(context, job_id):
-            if event["timeout"]:
-                return self._finish(context, self._ended_in_time(job_id))
-            if event["error"]:
-                self.log.warning("The triggerer can't watch job %s (%s); watching it here", job_id, event["error"])
-                return self._wait(context, job_id, event.get("shown"))
-            return self._finish(context, JobSnapshot.from_json(event["snapshot"]))
+        with airflow_errors(fail_fast=self.fail_fast):
+            with self._guard_job(context, event["job_id"]):
+                step = self._next_step(context, self._see(context, event))
+            if isinstance(step, Waiting):
+                return self._follow(context, step.state, existed=True)
+            return self._finish(context, step.result)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the deferral; when the deferral itself has failed, nobody else looks after the job."""
-        self._owner = self._owner_in(context)
+        """Resume after the deferral; when the deferral itself has failed, this is the one to look after the job."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception as error:
             if next_method != self.execute_complete.__name__:
+                self._owner = self._owner_in(context)
                 self._abandon(context, None, error)
             raise
 
     def on_kill(self) -> None:
         """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
         if self._on_kill == "leave":
-            self.log.warning("The task is being ended; its job %s goes on", self._job_id or "")
+            self.log.warning("The task is being ended; its job %s keeps running", self._job_id or "")
         elif self._owner is not None:
             self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
             self.hook.stop_own(self._owner, self._job_id)
 
     @contextmanager
-    def _responsible(self, context: Context, job_id: str) -> Iterator[None]:
-        """Whatever goes wrong in here, the job is not forgotten. A deferral is no error and passes."""
-        self._job_id = job_id
+    def _guard_job(self, context: Context, job_id: str | None) -> Iterator[None]:
+        """Whatever goes wrong in here, the job is not forgotten. A deferral is no error and passes.
+
+        Args:
+            context: Airflow's.
+            job_id: the job; None while it is submitted.
+        """
+        self._job_id = job_id or self._job_id
         try:
             yield
         except JobError:
             raise
         except Exception as error:
-            self._abandon(context, job_id, error)
+            # While nothing was sent there is nothing to look after.
+            if job_id or self.hook.is_unsettled:
+                self._abandon(context, job_id, error)
             raise
+        except (KeyboardInterrupt, SystemExit):
+            # Ctrl-C in dag.test() and airflow tasks test; there nothing calls on_kill.
+            self._stop_interrupted()
+            raise
+
+    def _stop_interrupted(self) -> None:
+        try:
+            self.on_kill()
+        except PAIError:
+            self.log.exception("Job %s could not be stopped and goes on", self._job_id or "of this task")
 
     def _announce(self, context: Context, job: JobSnapshot, *, existed: bool) -> None:
         """Let a person see the job while it runs."""
         url = self.hook.console_url(job.job_id)
         self.log.info("%s job %s (%s): %s", "Going on with" if existed else "Submitted", job.job_id, job.name, url)
-        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
-        context["ti"].xcom_push(key="job_id", value=job.job_id)
+        self._push(context, {LINK_KEY: url, CONSOLE_URL_KEY: url, "job_id": job.job_id})
+
+    def _push(self, context: Context, values: Mapping[str, Any]) -> None:
+        """Push XComs; with ``do_xcom_push=False`` the link only.
+
+        A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
+        """
+        for key, value in values.items():
+            if key != LINK_KEY and not self.do_xcom_push:
+                continue
+            try:
+                context["ti"].xcom_push(key=key, value=value)
+            except Exception as error:
+                self._is_over = self._is_over or refusal_of_airflow(error)
+                if self._is_over:
+                    raise
+                self.log.warning("XCom %r can't be pushed", key, exc_info=True)
+
+    def _push_result(self, context: Context, value: dict[str, Any]) -> dict[str, Any]:
+        """Push each member of the result under a key of its own, so that ``task.output["..."]`` reads it."""
+        self._push(context, {key: member for key, member in value.items() if key not in (CONSOLE_URL_KEY, "job_id")})
+        return value
 
     def _defer(self, context: Context, job: JobSnapshot) -> None:
         from airflow_provider_pai.triggers.training import PAITrainingTrigger
 
-        deadline = deadline_of(context["ti"], self.execution_timeout)
+        deadline = self._deadline(context)
+        # Resolved: an edit of the task or its connection must not send the trigger, or the worker, elsewhere.
+        config = self.hook.config
+        connection: dict[str, Any] = {
+            "pai_conn_id": self.hook.pai_conn_id,
+            "region_id": config.region_id,
+            "workspace_id": config.workspace_id,
+        }
+        until = deadline.isoformat() if deadline else None
         trigger = PAITrainingTrigger(
             job_id=job.job_id,
-            **self.connection_arguments,
+            **connection,
             poll_interval=self.poll_interval,
             outage_limit=self.outage_limit,
             stop_on_kill=self._on_kill == "stop",
-            deadline=deadline.isoformat() if deadline else None,
+            deadline=until,
             try_number=context["ti"].try_number,
         )
         # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
         timeout = deadline - datetime.now(UTC) + _DEFER_PADDING if deadline else None
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+        begun = {"connection": connection, "deadline": until, "unstopped": list(self.hook.stop_remaining())}
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout, kwargs={"begun": begun})
 
-    def _see_through(self, context: Context, job: JobSnapshot) -> dict[str, Any]:
-        if not self.wait_for_completion:
-            context["ti"].xcom_push(key="model_uri", value=job.outputs.get(MODEL_CHANNEL))
-            return result(job, self.hook.console_url(job.job_id))
-        if self.deferrable and not job.is_terminal:
-            self._defer(context, job)
-        return self._wait(context, job.job_id)
+    def _deadline(self, context: Context) -> datetime | None:
+        """Return when the attempt must have ended, as it was when the job was submitted."""
+        if begun := self._begun.get("deadline"):
+            return datetime.fromisoformat(begun)
+        return None if self._begun else deadline_of(context["ti"], self.execution_timeout)
 
-    def _wait(self, context: Context, job_id: str, shown: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        job = self.hook.wait(
+    def _see(self, context: Context, event: Mapping[str, Any]) -> JobSnapshot:
+        """Return the job that a trigger has seen to its end; show what is left of its log."""
+        if event.get("timeout"):
+            return self._end_in_time(event["job_id"])
+        if event.get("error"):
+            text = "The triggerer can't watch job %s (%s); watching it here"
+            self.log.warning(text, event["job_id"], event["error"])
+        return self._wait(context, event["job_id"], event.get("shown"))
+
+    def _wait(self, context: Context, job_id: str, shown: Mapping[str, Any] | None = None) -> JobSnapshot:
+        return self.hook.wait(
             job_id,
             interval=self.poll_interval,
             show=self._show,
@@ -184,53 +262,50 @@ class PAIJobOperator(PAIBaseOperator):
             try_number=context["ti"].try_number,
             shown=shown,
         )
-        return self._finish(context, job)
 
     def _show(self, lines: Iterable[str]) -> None:
         for line in lines:
             self._log_shown = True
             self.log.info("%s", line)
 
+    def _next_step(self, context: Context, job: JobSnapshot) -> Waiting[JobSnapshot] | Done[JobSnapshot]:
+        owner = self._owner = self._owner or self._owner_in(context)
+        step = self.hook.next_step(owner, job)
+        for job_id in self.hook.stop_remaining(self._begun.get("unstopped") or ()):
+            self.log.warning("Job %s, which another attempt left, can't be stopped: stop it in PAI's console", job_id)
+        return step
+
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
-        """The one end of a task whose job has ended: waited for, deferred or adopted."""
-        job = self._complete(seen)
+        """Return the result of a task whose job has ended: waited for, deferred or adopted.
+
+        Raises:
+            JobError: the job ended badly.
+        """
+        job, report = self.hook.with_report(self.hook.with_metrics(seen))
+        self._report = report
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            if duplicate := self._duplicate(context, job):
-                return self._take_on(context, duplicate, existed=True)
-            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url, log_shown=self._log_shown)
-        value = result(job, url)
-        self.log.info("Job %s has succeeded; its model is at %s", job.job_id, value["model_uri"])
-        for key in ("model_uri", "metrics"):
-            context["ti"].xcom_push(key=key, value=value[key])
-        return value
+            diagnosis = self.hook.diagnose(job, resumable=self._resumable)
+            raise job_error(diagnosis, url, log_shown=self._log_shown, report=report)
+        value = result(job, url if self._has_page else None, report.result)
+        self._report_model(job, value["model_uri"])
+        return self._push_result(context, value)
 
-    def _duplicate(self, context: Context, job: JobSnapshot) -> JobSnapshot | None:
-        """Return the job to go on with when a live copy of this attempt has kept its own and stopped this one's."""
-        from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
-        from airflow_provider_pai.model.training.status import JobStatus
+    def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
+        """Say where the model lies, or that there is none."""
+        if model_uri and self.hook.is_empty(model_uri):
+            self.log.warning("Job %s has succeeded and left no model: %s is empty", job.job_id, model_uri)
+        else:
+            self.log.info("Job %s has succeeded; its model is at %s", job.job_id, model_uri)
 
-        if job.status != JobStatus.TERMINATED or STOPPING_LABEL not in job.labels:
-            return None
-        return self.hook.adopt_duplicate(self._owner_in(context), job.job_id)
-
-    def _complete(self, seen: JobSnapshot) -> JobSnapshot:
-        """Return the whole job: what a list told lacks image, metrics and duration."""
-        try:
-            job = self.hook.get(seen.job_id)
-        except PAIError as error:
-            self.log.warning("Details of job %s can't be read (%s)", seen.job_id, error)
-            return seen
-        return self.hook.with_metrics(job) if job.is_terminal else seen
-
-    def _ended_in_time(self, job_id: str) -> JobSnapshot:
+    def _end_in_time(self, job_id: str) -> JobSnapshot:
         """Return a job that has just ended by itself; stop any other."""
-        from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
+        from airflow_provider_pai.model.training.ownership import is_being_stopped
         from airflow_provider_pai.model.training.status import JobStatus
 
         job = self.hook.get(job_id)
         # The trigger may have stopped it already, and then says so by the label.
-        if job.is_terminal and not (job.status == JobStatus.TERMINATED and STOPPING_LABEL in job.labels):
+        if job.is_terminal and not (job.status == JobStatus.TERMINATED and is_being_stopped(job)):
             return job
         if not job.is_terminal:
             self.hook.stop(job_id)
@@ -244,12 +319,13 @@ class PAIJobOperator(PAIBaseOperator):
 
     def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
         """Leave the job to the next attempt, or stop it when none comes or its time is over."""
-        deadline = deadline_of(context["ti"], self.execution_timeout)
+        deadline = self._deadline(context)
         in_time = deadline is None or datetime.now(UTC) < deadline
-        if in_time and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY):
-            self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
+        is_left = in_time and not self._is_over and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY)
+        if is_left:
+            self.log.warning("The next attempt adopts job %s", job_id or "of this one")
             return
         try:
-            self.hook.stop_own(self._owner_in(context), job_id)
+            self.hook.stop_own(self._owner or self._owner_in(context), job_id)
         except PAIError as failure:
             self.log.warning("Job %s could not be stopped (%s)", job_id or "of this task", failure)

@@ -11,8 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.links import CONSOLE_URL_KEY, PAIModelLink
+from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import shown
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -164,9 +165,9 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         spec, problems = read_registration(arguments)
         problems += [*waiting_problems(self.poll_interval, self.outage_limit, "stop"), *self._flag_problems()]
         if not isinstance(self.approval_timeout, int | float) or self.approval_timeout <= 0:
-            problems.append(Problem("approval_timeout", f"must be seconds above 0, not {self.approval_timeout!r:.60}"))
+            problems.append(Problem("approval_timeout", f"must be seconds above 0, not {shown(self.approval_timeout)}"))
         if self.on_rejected not in ("fail", "skip"):
-            problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {self.on_rejected!r:.60}"))
+            problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {shown(self.on_rejected)}"))
         if problems:
             raise SpecError(problems)
         return spec
@@ -181,8 +182,9 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         return {name: pull(task_ids=found[0], key=name) for name in _FROM_TRAINING}
 
     def _push(self, context: Context, value: Mapping[str, Any]) -> None:
-        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=value[CONSOLE_URL_KEY])
+        context["ti"].xcom_push(key=LINK_KEY, value=value[CONSOLE_URL_KEY])
         if self.do_xcom_push:
+            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=value[CONSOLE_URL_KEY])
             for name in _KEYS:
                 context["ti"].xcom_push(key=name, value=value[name])
 
@@ -220,7 +222,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         version = f"version {version_name} of model {self.model_name}" if version_name else f"model {self.model_name}"
         return AirflowException(
             f"{version} was neither approved nor rejected within {self.approval_timeout:.0f} s; decide on it in PAI's "
-            "console or by PAIModelRegistryHook, then clear this task: it goes on with the same version"
+            "console or by PAIModelRegistryHook, then clear this task: it continues with the same version"
         )
 
 

@@ -64,17 +64,17 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Delete what there is, and wait until it is gone."""
-        from airflow_provider_pai.model.serving.validation import name_problems
+        from airflow_provider_pai.model.serving.validation import read_service_name
 
         with airflow_errors(), closing(self.hook) as hook:
-            problems = [
-                *name_problems("service_name", self.service_name),
+            name, problems = read_service_name("service_name", self.service_name)
+            problems += [
                 *self._flag_problems(),
                 *waiting_problems(self.poll_interval, self.timeout, "leave"),
             ]
             if problems:
                 raise SpecError(problems)
-            names = self._names(hook)
+            names = self._names(hook, name)
             if not names:
                 self.log.info("There is no service to delete")
             failures = self._for_each(partial(self._delete, hook), names)
@@ -85,13 +85,11 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
                 raise error
             return names
 
-    def _names(self, hook: PAIServiceHook) -> list[str]:
+    def _names(self, hook: PAIServiceHook, name: str) -> list[str]:
         """Return the services to delete; that a list holds the group's services only is not left to EAS alone."""
         if not self.group:
-            return [self.service_name] if hook.find(self.service_name) else []
-        return [
-            service.name for service in hook.services(group=self.service_name) if service.group == self.service_name
-        ]
+            return [name] if hook.find(name) else []
+        return [service.name for service in hook.services(group=name) if service.group == name]
 
     def _for_each(self, act: Callable[[str], None], names: Sequence[str]) -> dict[str, PAIError]:
         """Do something to all services, and return the failures: one that fails does not keep the others."""

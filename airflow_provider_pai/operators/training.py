@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import as_flag
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import run_time_limit, waiting_problems
+from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
-from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.operators.outcome import airflow_errors, job_error
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
@@ -87,6 +89,9 @@ class PAITrainingOperator(PAIJobOperator):
             a folder. When the job has succeeded, its event says in ``extra`` where this model lies: ``model_uri``,
             ``job_id``, ``metrics``, ``image_uri``, ``code_uri``, ``code_digest`` and ``console_url``. A local job and
             a dry run make no event, a mapped task one for each of its jobs. Default: none.
+        reports: True lets the job report back by ``pai_report.py``, which is put beside the source code: its
+            ``result(...)`` is in the task's result, its metrics are among ``metrics``, its progress is in the log.
+            Default False.
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
@@ -98,7 +103,9 @@ class PAITrainingOperator(PAIJobOperator):
             the last log lines.
     """
 
-    flags: Sequence[str] = (*PAIJobOperator.flags, "dry_run")
+    flags: Sequence[str] = (*PAIJobOperator.flags, "dry_run", "reports")
+    source_dir: str | None
+    reports: bool
     instance_type: str | None
     outputs: Mapping[str, str] | None
     checkpoints_path: str | None
@@ -139,12 +146,14 @@ class PAITrainingOperator(PAIJobOperator):
         labels: Mapping[str, str] | None = None,
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
         model_asset: Asset | str | None = None,
+        reports: bool = False,
         description: str | None = None,
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._keep(self.spec_arguments, locals())
+        self.reports = as_flag(reports)
         # The name without an underscore is a method of Airflow's.
         self._dry_run = as_flag(dry_run)
         self.model_asset = self._register_outlet(model_asset)
@@ -164,18 +173,18 @@ class PAITrainingOperator(PAIJobOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
-        with airflow_errors(fail_fast=self.fail_fast):
-            spec = self._checked_spec()
-            name = f"{spec.base_job_name}_{pendulum.now('UTC').format('YYYYMMDD_HHmmss')}"
+        from airflow_provider_pai.model.training.job_name import job_name
+
+        with airflow_errors(fail_fast=self.fail_fast), self._packaged(context) as packaged:
+            spec = self._checked_spec(packaged)
+            name = job_name(spec.base_job_name, pendulum.now("UTC"))
             if spec.is_local:
                 return self._train_here(context, spec, name)
-            self._owner = self._owner_in(context)
             if self._dry_run:
                 self._remove_outlet()
-                return self._previewed(self.hook.preview(spec, name, self._owner))
-            with self._submitting(context):
-                job, existed = self.hook.submit_or_adopt(spec, self._owner, name)
-            return self._take_on(context, job, existed=existed)
+                return self._previewed(self.hook.preview(spec, name, self._owner_in(context)))
+            limit = self.outage_limit
+            return self._submit(context, lambda owner: self.hook.submit_or_adopt(spec, owner, name, outage_limit=limit))
 
     @property
     def _resumable(self) -> bool:
@@ -184,17 +193,38 @@ class PAITrainingOperator(PAIJobOperator):
 
     _asset_problems: Sequence[Problem] = ()
 
-    def _checked_spec(self) -> TrainingJobSpec:
+    @contextmanager
+    def _packaged(self, context: Context) -> Iterator[Mapping[str, Any]]:  # noqa: ARG002 - a function needs it
+        """Put beside the source code what the author did not write; yield what the arguments are then.
+
+        Raises:
+            SpecError: the source code can't be read.
+        """
+        if not self.reports or str(self.source_dir or "").startswith("oss://"):
+            yield {}
+            return
+        from airflow_provider_pai.client.packaging.overlay import overlaid
+        from airflow_provider_pai.model.function.package import report_files
+
+        with overlaid(str(self.source_dir) if self.source_dir else None, report_files()) as folder:
+            yield {"source_dir": folder}
+
+    def _checked_spec(self, packaged: Mapping[str, Any]) -> TrainingJobSpec:
         """Return what the arguments describe.
+
+        Args:
+            packaged: arguments that are others than the author's, see :meth:`_packaged`.
 
         Raises:
             SpecError: listing every problem, those too that only the cloud knows.
         """
         from airflow_provider_pai.model.training.arguments import read_spec
+        from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
-        arguments = {name: getattr(self, name) for name in self.spec_arguments}
-        spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or self.task_id})
+        arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
+        spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
+        problems += name_problems(spec.base_job_name)
         problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
@@ -204,7 +234,9 @@ class PAITrainingOperator(PAIJobOperator):
             raise SpecError([*problems, *self.hook.problems(spec, problems)])
         detached = not self.wait_for_completion or self._on_kill == "leave"
         labels = {**spec.labels, DETACHED_LABEL: "true"} if detached else spec.labels
-        return replace(spec, labels=labels, max_run_time=run_time_limit(spec.max_run_time, self.execution_timeout))
+        limit, source = run_time_limit(spec.max_run_time, self.execution_timeout)
+        self.log.info("PAI ends the job after %s at the latest (%s)", timedelta(seconds=limit), source)
+        return replace(spec, labels=labels, max_run_time=limit)
 
     def _train_here(self, context: Context, spec: TrainingJobSpec, name: str) -> dict[str, Any]:
         """Run the job on this worker; it ends with this task, however that ends."""
@@ -219,17 +251,17 @@ class PAITrainingOperator(PAIJobOperator):
         from airflow_provider_pai.hooks.local_mode import local_mode
 
         self._remove_outlet()
-        owner = self._owner_in(context)
+        owner = local_owner_of(context["ti"])
         with local_mode(self.hook, spec, name, owner.key) as here:
-            self.hook, self._owner = here.hook, owner
+            self.hook, self._owner, self._has_page = here.hook, owner, False
             job, _ = here.hook.submit_or_adopt(here.spec, owner, name)
             self._job_id = job.job_id
             # A look costs nothing here.
             self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
-            context["ti"].xcom_push(key="job_id", value=job.job_id)
+            self._push(context, {"job_id": job.job_id})
             self.log.info("Job %s runs on this worker (%s)", job.job_id, here.mode)
             try:
-                return {**self._wait(context, job.job_id), "console_url": None}
+                return self._finish(context, self._wait(context, job.job_id))
             finally:
                 self._owner = None
 
@@ -240,6 +272,16 @@ class PAITrainingOperator(PAIJobOperator):
 
             context["outlet_events"][self.model_asset].extra = asset_extra(value)
         return value
+
+    def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
+        """Fail when others wait for a model and there is none."""
+        waits = self.model_asset is not None and self.model_asset in self.outlets
+        if waits and (not model_uri or self.hook.is_empty(model_uri)):
+            from airflow_provider_pai.model.training.diagnosis import without_model
+
+            diagnosis = without_model(job, model_uri)
+            raise job_error(diagnosis, self.hook.console_url(job.job_id), log_shown=self._log_shown)
+        super()._report_model(job, model_uri)
 
     def _register_outlet(self, given: Asset | str | None) -> Asset | None:
         """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""

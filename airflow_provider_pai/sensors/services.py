@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
-from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
+from airflow_provider_pai.errors import PAIError, ProtocolError, ServiceError, SpecError
 from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
             try:
                 seen = hook.find(self.service_name) or ServiceSnapshot(self.service_name, ServiceStatus.DELETED)
             except PAIError as error:
-                if not is_passing(error):
+                # An answer that can't be read says nothing of the service.
+                if not is_passing(error) and not isinstance(error, ProtocolError):
                     raise
                 self.log.warning("EAS gives no usable answer (%s)", error)
                 return False
@@ -134,13 +135,14 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
 
     def _condition(self) -> WaitCondition:
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
-        from airflow_provider_pai.model.serving.validation import name_problems
+        from airflow_provider_pai.model.serving.validation import read_service_name
         from airflow_provider_pai.model.serving.wait import WaitCondition
 
-        problems = [*name_problems("service_name", self.service_name), *self._flag_problems()]
-        if self.target_status not in SETTLED_STATUSES:
+        _, problems = read_service_name("service_name", self.service_name)
+        problems += self._flag_problems()
+        if not isinstance(self.target_status, str) or self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
-            text = f"must be a status that stays ({stay}), not {self.target_status!r}"
+            text = f"must be a status that stays ({stay}), not {self.target_status!r:.60}"
             problems.append(Problem("target_status", text))
         if problems:
             raise AirflowFailException(str(SpecError(problems)))

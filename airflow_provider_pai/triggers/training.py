@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing, suppress
 from datetime import UTC, datetime
+from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
 
 _KEEPING_SECONDS = 8.0
-_UNREAD = "the last log lines could not be read there in time"
-"""The worker reads them, as after any other error."""
 _stopping: set[asyncio.Task[None]] = set()
 """Stops under way; the event loop itself keeps no hold on its tasks."""
 
@@ -24,9 +25,10 @@ _stopping: set[asyncio.Task[None]] = set()
 class PAITrainingTrigger(BaseTrigger):
     """Fires one event when a training job has ended, or when waiting makes no sense any more.
 
-    The event is plain JSON: ``job_id``, ``snapshot`` (None when the job could not be seen), ``error`` (text, None when
+    The event is plain JSON: ``job_id``, ``status`` (None when the job could not be seen), ``error`` (text, None when
     all is well), ``timeout`` (whether the deadline passed) and ``shown`` (what the task's log shows of the job,
-    None when this trigger has not seen it).
+    None when this trigger has not seen it). The worker reads the job itself, and what its log still holds: of lines
+    that a triggerer writes right before its trigger ends some get lost (seen on Airflow 3.3.2).
 
     What the log shows is kept with the job, so that a restarted triggerer goes on there: at each end of the trigger
     without an event, and every minute while there is news, for a triggerer that is killed.
@@ -76,23 +78,20 @@ class PAITrainingTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
-        defaults: dict[str, Any] = {
-            "pai_conn_id": "pai_default",
-            "region_id": None,
-            "workspace_id": None,
-            "poll_interval": 10.0,
-            "deadline": None,
-            "outage_limit": None,
-            "show_logs": True,
-            "stop_on_kill": True,
-            "try_number": None,
-        }
+        parameters = signature(type(self).__init__).parameters.values()
+        defaults = {each.name: each.default for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD}
+        del defaults["self"]
         changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"job_id": self.job_id, **changed}
+        return f"{type(self).__module__}.{type(self).__qualname__}", changed
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
-        outcome = await self._outcome()
+        try:
+            outcome = await self._outcome()
+        except asyncio.CancelledError:
+            if is_interrupted():
+                await self._stop_interrupted()
+            raise
         # The worker goes on with what the event says.
         self._keeper = None
         yield TriggerEvent(outcome)  # type: ignore[no-untyped-call]
@@ -117,7 +116,7 @@ class PAITrainingTrigger(BaseTrigger):
         it.
         """
         if not self.stop_on_kill:
-            self.log.info("Job %s goes on: this trigger was told to leave it", self.job_id)
+            self.log.info("Job %s keeps running: this trigger was told to leave it", self.job_id)
             return
         # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
         # second time. The stop goes on all the same.
@@ -131,7 +130,7 @@ class PAITrainingTrigger(BaseTrigger):
 
         state = await task_state(self.task_instance)
         if state == DEFERRED:
-            self.log.info("Job %s goes on: its task is still deferred, only this trigger ends", self.job_id)
+            self.log.info("Job %s keeps running: its task is still deferred, only this trigger ends", self.job_id)
             return
         self.log.warning("Stopping job %s: its task is %s now", self.job_id, state or "cleared")
         await self._stop()
@@ -156,6 +155,17 @@ class PAITrainingTrigger(BaseTrigger):
         except Exception:
             self.log.exception("Job %s could not be stopped", self.job_id)
         return self._event(timeout=True)
+
+    async def _stop_interrupted(self) -> None:
+        """Stop the job at Ctrl-C in ``dag.test()``, where nothing calls ``on_kill``."""
+        if not self.stop_on_kill:
+            self.log.warning("The task is being ended; its job %s goes on", self.job_id)
+            return
+        self.log.warning("The task is being ended; stopping its job %s", self.job_id)
+        try:
+            await self._stop()
+        except Exception:
+            self.log.exception("Job %s could not be stopped and goes on", self.job_id)
 
     async def _stop(self) -> None:
         hook = self._hook()
@@ -182,9 +192,12 @@ class PAITrainingTrigger(BaseTrigger):
         )
         async with aclosing(updates):
             async for progress in updates:
+                if progress.snapshot.is_terminal:
+                    # The worker shows the rest.
+                    break
                 for line in progress.lines:
                     self.log.info("%s", line)
-        return self._event(snapshot=progress.snapshot.to_json(), error=_UNREAD if progress.unread else None)
+        return self._event(status=str(progress.snapshot.status))
 
     def _hook(self) -> PAITrainingHook:
         from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -196,9 +209,19 @@ class PAITrainingTrigger(BaseTrigger):
             return None
         return max(0.0, (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds())
 
-    def _event(
-        self, *, snapshot: dict[str, Any] | None = None, error: str | None = None, timeout: bool = False
-    ) -> dict[str, Any]:
+    def _event(self, *, status: str | None = None, error: str | None = None, timeout: bool = False) -> dict[str, Any]:
         cursor = self._checkpoint.cursor if self._checkpoint else None
         shown = None if cursor is None else cursor.to_json()
-        return {"job_id": self.job_id, "snapshot": snapshot, "error": error, "timeout": timeout, "shown": shown}
+        return {"job_id": self.job_id, "status": status, "error": error, "timeout": timeout, "shown": shown}
+
+
+def is_interrupted() -> bool:
+    """Whether Ctrl-C has cancelled the main task of this event loop, as it does in ``dag.test()``.
+
+    In a triggerer a trigger is never the main task. ``asyncio.Runner`` handles the signal with a partial that names
+    the task, and counts how often it came (read in Python 3.11 to 3.13).
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if not isinstance(handler, partial) or handler.keywords.get("main_task") is not asyncio.current_task():
+        return False
+    return bool(getattr(getattr(handler.func, "__self__", None), "_interrupt_count", 0))

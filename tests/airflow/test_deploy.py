@@ -36,7 +36,7 @@ def test_a_deployed_model_predicts_what_the_model_predicts(pai: LocalPAI, name: 
         "console_url": url,
         "changed": True,
     }
-    assert attempt.xcoms == {"console_url": url}
+    assert attempt.xcoms == {"console_url": url, "_pai_link": url}
 
 
 def test_the_same_again_changes_nothing(pai: LocalPAI, name: str, code: str) -> None:

@@ -66,7 +66,7 @@ def test_a_deferred_job_outlives_the_connections_token(server: StubServer, cloud
     cloud.rotated = lambda: connect(cloud.token)
     payload = asyncio.run(outcome(PAITrainingTrigger("train1", poll_interval=0.05, show_logs=False)))
     assert payload["error"] is None
-    assert payload["snapshot"]["status"] == "Succeed"
+    assert payload["status"] == "Succeed"
     assert tokens(server) == ["token-1", "token-1", "token-1", "token-2"]
 
 

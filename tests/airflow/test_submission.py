@@ -162,7 +162,7 @@ def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_th
         hook.wait(twin, interval=0.1, show=list)
     hook.stop(mine)
     stopped = hook.wait(mine, interval=0.1, show=list)
-    event = {"job_id": mine, "snapshot": stopped.to_json(), "error": None, "timeout": False}
+    event = {"job_id": mine, "status": stopped.status, "error": None, "timeout": False}
     assert operator.execute_complete(attempt.context, event)["job_id"] == twin
     assert attempt.xcoms["job_id"] == twin
 

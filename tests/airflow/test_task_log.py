@@ -92,7 +92,8 @@ def test_lines_of_several_instances_name_them_and_appear_once(
     arguments = {"command": "for i in $(seq 1 250); do echo line $i of $RANK; done", "instance_count": 2}
     attempt = Attempt()
     if deferrable:
-        deferred(attempt, **{**arguments, "command": f"sleep 1; {arguments['command']}"}).event()
+        event = deferred(attempt, **{**arguments, "command": f"sleep 1; {arguments['command']}"}).event()
+        training(deferrable=True).execute_complete(attempt.context, event)
     else:
         training(**arguments).execute(attempt.context)
     log = task_log()
@@ -109,21 +110,21 @@ def test_a_restarted_triggerer_goes_on_where_the_log_stopped(pai: LocalPAI, task
     before = task_log()
     assert before
     event = triggerer.event()
+    value = training(deferrable=True).execute_complete(attempt.context, event)
+    assert value["status"] == "Succeed"
     log = [*before, *task_log()]
     for instance in ("master-0", "worker-0") if instances > 1 else ("",):
         assert 0 < len(of(instance, before)) < len(LINES)
         assert of(instance, log) == LINES
     assert statuses(log) == ["Creating", "Created", "Initializing", "Submitted", "Running", "Succeed"]
-    value = training(deferrable=True).execute_complete(attempt.context, event)
-    assert value["status"] == "Succeed"
-    assert of("", task_log()) == []
 
 
 def test_after_a_killed_triggerer_no_line_is_missing(pai: LocalPAI, task_log: TaskLog) -> None:
-    triggerer = deferred(Attempt(), command=SLOWLY)
+    attempt = Attempt()
+    triggerer = deferred(attempt, command=SLOWLY)
     triggerer.stopped(2.0, killed=True)
     assert of("", task_log())
-    triggerer.event()
+    training(deferrable=True).execute_complete(attempt.context, triggerer.event())
     assert of("", task_log()) == LINES
 
 
@@ -131,9 +132,10 @@ def test_the_log_of_a_later_try_shows_the_job_from_its_beginning(pai: LocalPAI, 
     first = Attempt(max_tries=1)
     deferred(first, command=SLOWLY, retries=1).stopped(2.0)
     assert of("", task_log())
-    later = deferred(first.retried(), command=SLOWLY, retries=1)
+    retry = first.retried()
+    later = deferred(retry, command=SLOWLY, retries=1)
     later.stopped(1.0)
-    later.event()
+    training(deferrable=True).execute_complete(retry.context, later.event())
     assert of("", task_log()) == LINES
 
 
@@ -154,7 +156,7 @@ def test_the_worker_goes_on_where_the_triggerer_gave_up(pai: LocalPAI, task_log:
 def test_an_event_of_an_older_version_shows_the_job_from_its_beginning(pai: LocalPAI, task_log: TaskLog) -> None:
     attempt = Attempt()
     deferred(attempt, command="echo line 1; sleep 1")
-    event = {"job_id": attempt.xcoms["job_id"], "snapshot": None, "error": "AuthError: ...", "timeout": False}
+    event = {"job_id": attempt.xcoms["job_id"], "status": None, "error": "AuthError: ...", "timeout": False}
     training(deferrable=True).execute_complete(attempt.context, event)
     assert of("", task_log()) == ["line 1"]
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
-from airflow_provider_pai.errors import PAIError, TransportError
+from airflow_provider_pai.errors import APIError, AuthError, PAIError, ProtocolError, ServerError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, executed, training
@@ -35,10 +36,24 @@ class Event(StrEnum):
     TERMINATED = "SIGTERM after the answer"
     LOST_BEFORE = "the request is lost"
     LOST_AFTER = "the answer is lost"
+    HTML = "the answer can't be read"
+    NONCE = "the nonce was used"
+    CTRL_C = "Ctrl-C after the answer"
+    XCOMS_REFUSED = "Airflow refuses XComs"
+    LABELS_REFUSED = "PAI refuses labels"
+    STOPS_REFUSED = "PAI refuses stops"
     COPY = "this copy sleeps; the next try runs to its end; this copy goes on"
     COPY_TERMINATED = "this copy sleeps; the next try runs to its end; this copy gets SIGTERM"
 
 
+_BEFORE_OR_ALWAYS = (
+    Event.NOTHING,
+    Event.KILLED_BEFORE,
+    Event.LOST_BEFORE,
+    Event.XCOMS_REFUSED,
+    Event.LABELS_REFUSED,
+    Event.STOPS_REFUSED,
+)
 _DEADLY = (Event.KILLED_BEFORE, Event.KILLED_AFTER, Event.TERMINATED)
 
 
@@ -52,6 +67,7 @@ class Trial:
         value: the result of the task; None when it has failed.
         orphaned: whether the last try was killed, so that nobody was left to look after its job.
         calm: whether no two copies were alive at a time and none was told to end.
+        foreign: jobs of another environment, or of another pass of a loop, that have all the same names.
     """
 
     seed: str
@@ -59,20 +75,39 @@ class Trial:
     value: dict[str, Any] | None = None
     orphaned: bool = False
     calm: bool = True
+    foreign: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.retries = self.chance.randint(0, 3)
+        self._ended = self._unstoppable = False
         self.first = Attempt(run_id=f"chaos-{self.seed}", max_tries=self.retries)
+        if self.chance.random() < 0.15:
+            self.first.region_id, self.first.region_index = f"loop-{self.seed}", 1
         self.last = self.first
 
     def run(self) -> None:
         """Live the whole life."""
+        if self.chance.random() < 0.2:
+            self._submit_foreign()
         self._run_from(self.first)
         if self.chance.random() < 0.2:
             self.history.append("a person clears the task")
             self.value, self.orphaned = None, False
-            self._run_from(self.last.cleared(self.retries))
+            self._run_from(self.last.cleared(self._edited_retries()))
+
+    def _edited_retries(self) -> int:
+        """Return the task's retries, as a person may have edited them in the DAG file meanwhile."""
+        return self.chance.randint(0, 4) if self.chance.random() < 0.3 else self.retries
+
+    def _submit_foreign(self) -> None:
+        owner = owner_of(self.first, self.retries)
+        others = [replace(owner, deployment="another")]
+        if owner.region_id:
+            others.append(replace(owner, region_index=0))
+        hook, spec = PAITrainingHook(sleep=_short_sleep), self._operator(None)._checked_spec()
+        for other in others:
+            self.foreign.append(hook.submit_or_adopt(replace(spec, command="sleep 3"), other, "foreign")[0].job_id)
 
     def _run_from(self, attempt: Attempt) -> None:
         """Run a try and those after it, until one succeeds or none is left."""
@@ -82,8 +117,8 @@ class Trial:
             if self.last is not attempt:
                 # A later try ran to its end while this one slept: Airflow takes nothing from this one any more.
                 return
-            self.orphaned = died
-            if self.value is not None or attempt.try_number > attempt.max_tries:
+            self.orphaned = died or self._unstoppable
+            if self.value is not None or attempt.try_number > attempt.max_tries or self._ended:
                 return
             attempt = attempt.retried()
 
@@ -95,40 +130,54 @@ class Trial:
             value = self._executed(operator, attempt, happening)
         except Died:
             return self._of_last(attempt, None, died=True)
+        except KeyboardInterrupt:
+            # Of dag.test(): no other try comes.
+            self._ended, self.calm = True, False
+            return self._of_last(attempt, None, died=False)
+        except _Refused:
+            self.calm = False
+            return self._of_last(attempt, None, died=False)
         except (PAIError, AirflowException) as error:
             self.history.append(f"  failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
             return self._of_last(attempt, None, died=False)
+        finally:
+            if happening.event is Event.STOPS_REFUSED:
+                # What could not be stopped then runs on; a later attempt, or the janitor, ends it.
+                self._unstoppable = True
         return self._of_last(attempt, value, died=False)
 
     def _of_last(self, attempt: Attempt, value: Any, *, died: bool) -> tuple[Any, bool]:
         return (value, died) if self.last is attempt else (self.value, self.orphaned)
 
-    def _operator(self, happening: _Happening) -> PAITrainingOperator:
+    def _operator(self, happening: _Happening | None) -> PAITrainingOperator:
         operator = training(
-            command=_LONG_COMMAND if happening.is_copy else self.chance.choice(_COMMANDS),
-            retries=self.retries,
+            command=_LONG_COMMAND if happening and happening.is_copy else self.chance.choice(_COMMANDS),
+            retries=self._edited_retries(),
             deferrable=self.chance.random() < 0.3,
             poll_interval=0.05,
             image=None,
             image_uri="registry/image:1",
         )
         hook = PAITrainingHook(sleep=_short_sleep)
-        hook.client = InterruptedClient(hook.client, before=happening.before, after=happening.after, sleep=_short_sleep)
         operator.hook = hook
-        happening.operator = operator
+        if happening:
+            before, after = happening.before, happening.after
+            hook.client = InterruptedClient(hook.client, before=before, after=after, sleep=_short_sleep)
+            happening.operator = operator
         return operator
 
     def _executed(self, operator: PAITrainingOperator, attempt: Attempt, happening: _Happening) -> Any:
         try:
-            return executed(operator, attempt.context)
+            return executed(operator, happening.context)
         except TaskDeferred as deferred:
             trigger: Any = deferred.trigger
+            begun = (deferred.kwargs or {}).get("begun")
         if self.chance.random() < 0.3:
             self.history.append("  the triggerer is killed; another one takes over")
             asyncio.run(_cut_short(_copy(trigger)))
         event = asyncio.run(_event_of(_copy(trigger)))
         resumed = self._operator(happening)
-        return resumed.execute_complete(attempt.context, event)
+        return resumed.execute_complete(happening.context, event, begun)
 
     def run_the_rest(self, attempt: Attempt) -> None:
         """Run the tries after one that is still alive, as Airflow does after it has heard nothing of it."""
@@ -153,6 +202,12 @@ class _Happening:
         self._attempt = attempt
 
     @property
+    def context(self) -> Any:
+        """What the attempt is executed with."""
+        context = self._attempt.context
+        return {**context, "ti": _Refusing(self._attempt)} if self.event is Event.XCOMS_REFUSED else context
+
+    @property
     def is_copy(self) -> bool:
         """Whether this try will be alive beside a later one."""
         return self.event in (Event.COPY, Event.COPY_TERMINATED)
@@ -162,6 +217,10 @@ class _Happening:
 
     def before(self, action: str) -> None:
         """Come before a request, if it is time."""
+        if self.event is Event.LABELS_REFUSED and action == "UpdateTrainingJobLabels":
+            raise AuthError(action, 403, "Forbidden.RAM", "no right")
+        if self.event is Event.STOPS_REFUSED and action == "StopTrainingJob":
+            raise ServerError(action, 503, "ServiceUnavailable", "later")
         if self._left == 0 and self.event in (Event.KILLED_BEFORE, Event.LOST_BEFORE):
             self._left -= 1
             self._trial.history.append(f"  {self.event}: {action}")
@@ -170,7 +229,7 @@ class _Happening:
     def after(self, action: str) -> None:
         """Come after an answer, if it is time."""
         self._left -= 1
-        if self._left == -1 and self.event not in (Event.NOTHING, Event.KILLED_BEFORE, Event.LOST_BEFORE):
+        if self._left == -1 and self.event not in _BEFORE_OR_ALWAYS:
             self._trial.history.append(f"  {self.event}: {action}")
             if self.is_copy:
                 self._trial.run_the_rest(self._attempt)
@@ -178,13 +237,36 @@ class _Happening:
                 self._trial.calm = False
                 assert self.operator is not None
                 self.operator.on_kill()
-            self._die_or_lose()
+            self._die_or_lose(action)
 
-    def _die_or_lose(self) -> None:
+    def _die_or_lose(self, action: str = "") -> None:
+        if self.event is Event.HTML:
+            raise ProtocolError(f"{action}: the answer is not JSON", "<html>")
+        if self.event is Event.NONCE:
+            raise APIError(action, 400, "SignatureNonceUsed", "used before")
+        if self.event is Event.CTRL_C:
+            raise KeyboardInterrupt
         if self.event in (*_DEADLY, Event.COPY_TERMINATED):
             raise Died
         if self.event in (Event.LOST_BEFORE, Event.LOST_AFTER):
             raise TransportError("lost", sent=True)
+
+
+class _Refused(Exception):
+    """Airflow refuses a request of an attempt."""
+
+
+class _Refusing:
+    """A task instance whose XComs Airflow refuses."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._attempt, name)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        raise _Refused
 
 
 def _copy(trigger: Any) -> PAITrainingTrigger:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.model.training.ownership import is_being_stopped
+from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 from airflow_provider_pai.operators.attempt import owner_of
 from tests.chaos.trial import Trial
 from tests.support.exactly_one import doubles, wrong_value
@@ -17,16 +18,20 @@ _PATIENCE = 15.0
 
 def violations(trial: Trial, hook: PAITrainingHook) -> Iterator[str]:
     """Yield what a trial has broken; waits until what was asked to end has ended."""
-    identity = owner_of(trial.last, trial.retries)
-    active = _active(hook, identity.filters()[0])
+    owner = owner_of(trial.last, trial.retries)
+    for job_id in trial.foreign:
+        job = hook.get(job_id)
+        if job.status == JobStatus.TERMINATED or is_being_stopped(job):
+            yield f"job {job_id} of another environment or pass was stopped"
+    active = _active(hook, owner.filters()[0])
     if active and trial.orphaned:
         # The last try was killed: nobody of ours was left. Airflow fails the task, and the janitor comes by.
         for orphan in hook.orphans(min_age=timedelta(0), state_of=lambda _, run, *__: _state(run, trial)):
             hook.stop(orphan.job.job_id)
-        active = _active(hook, identity.filters()[0])
+        active = _active(hook, owner.filters()[0])
     if active:
         yield f"still active after the task's end: {[job.job_id for job in active]}"
-    jobs = hook.jobs(identity.filters()[0])
+    jobs = hook.jobs(owner.filters()[0])
     yield from doubles(jobs, calm=trial.calm)
     if trial.value is not None:
         yield from wrong_value(trial.value, jobs)

@@ -25,19 +25,24 @@ class Attempt:
     max_tries: int = 0
     start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
     xcoms: dict[str, Any] = field(default_factory=dict)
+    region_id: str | None = None
+    region_index: int | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = value
 
     def retried(self) -> Attempt:
         """The next automatic try."""
-        return Attempt(self.run_id, self.task_id, self.dag_id, self.map_index, self.try_number + 1, self.max_tries)
+        return self._next(self.max_tries)
 
     def cleared(self, retries: int = 0) -> Attempt:
         """The try after a person cleared the task: Airflow sets max_tries to try_number + retries."""
-        return Attempt(
-            self.run_id, self.task_id, self.dag_id, self.map_index, self.try_number + 1, self.try_number + retries
-        )
+        return self._next(self.try_number + retries)
+
+    def _next(self, max_tries: int) -> Attempt:
+        names = (self.run_id, self.task_id, self.dag_id, self.map_index)
+        region = {"region_id": self.region_id, "region_index": self.region_index}
+        return Attempt(*names, self.try_number + 1, max_tries, **region)  # type: ignore[arg-type]
 
     @property
     def context(self) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from airflow_provider_pai.model.training.ownership import GENERATION_LABEL, KEY_LABEL, label_number
+from airflow_provider_pai.model.training.ownership import KEY_LABEL, MAX_TRIES_LABEL, TRY_LABEL, label_number
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 
 
@@ -19,7 +19,7 @@ def doubles(jobs: Sequence[JobSnapshot], *, calm: bool) -> Iterator[str]:
     """
     # The list has the newest first, also of those of one second.
     for one, other in combinations(reversed(jobs), 2):
-        if label_number(one, GENERATION_LABEL) != label_number(other, GENERATION_LABEL):
+        if label_number(one, MAX_TRIES_LABEL) != label_number(other, MAX_TRIES_LABEL):
             continue
         pair = f"{one.job_id} ({one.status}) and {other.job_id} ({other.status})"
         if one.is_success and other.is_success:
@@ -39,7 +39,12 @@ def wrong_value(value: Mapping[str, Any], jobs: Sequence[JobSnapshot]) -> Iterat
     named = next((job for job in jobs if job.job_id == value["job_id"]), None)
     if named is None or not named.is_success:
         yield f"the result names {value['job_id']}, which is {named.status if named else 'unknown'}"
-    elif label_number(named, GENERATION_LABEL) != max(label_number(job, GENERATION_LABEL) for job in jobs):
+    elif label_number(named, MAX_TRIES_LABEL) != label_number(_latest(jobs), MAX_TRIES_LABEL):
         yield f"the result names {value['job_id']}, which is of an older generation"
     elif value["model_uri"] != named.outputs["model"]:
         yield f"the result's model is not that of {named.job_id} ({KEY_LABEL} {named.labels[KEY_LABEL]})"
+
+
+def _latest(jobs: Sequence[JobSnapshot]) -> JobSnapshot:
+    """The job of the latest try, which is of the newest generation."""
+    return max(jobs, key=lambda job: label_number(job, TRY_LABEL))

@@ -11,7 +11,8 @@ from typing import Any, cast
 from airflow_provider_pai.api.services import Endpoints, ServiceEvent, ServiceFinding
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
-from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Done, Waiting
+from airflow_provider_pai.lifecycle.serving.deployment import Deployment
+from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.deployment_state import DeploymentState
 from airflow_provider_pai.model.serving.names import BLUE, GREEN, pair_member_name

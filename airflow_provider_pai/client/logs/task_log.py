@@ -13,6 +13,7 @@ from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
 from airflow_provider_pai.model.training.status_messages import StatusReporter
@@ -20,7 +21,7 @@ from airflow_provider_pai.model.training.status_messages import StatusReporter
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
+LOG_GOES_ON = "(The log continues; PAI's console has all of it.)"
 MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
 _UNREADABLE = "(The job's log can't be read on here; PAI's console has all of it.)"
 _LAST_LOOKS = (1 / 3, 2 / 3)
@@ -44,7 +45,7 @@ class TaskLog:
         self._reader = reader
         self.checkpoint = checkpoint
         self._delay = delay
-        self._story = StatusReporter()
+        self._reporter = StatusReporter()
         self._opened = False
         self._unreadable = False
         self._is_quiet = True
@@ -87,14 +88,14 @@ class TaskLog:
     @property
     def cursor(self) -> LogCursor:
         """What the task's log shows when it shows everything that was returned."""
-        return LogCursor(self._story.told, self._reader.shown if self._reader else {})
+        return LogCursor(self._reporter.logged, self._reader.shown if self._reader else {})
 
     def changes(self, job: JobSnapshot) -> list[str]:
         """Return what is new about a job, but for its log lines and its end."""
         if not self._opened:
             self._opened = True
             self._guard(job, self._open)
-        return self._guard(job, self._story.news) or []
+        return self._guard(job, self._reporter.changes) or []
 
     def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
         """Return new log lines.
@@ -108,7 +109,7 @@ class TaskLog:
         lines = self._guard(job, partial(self._reader.read, pages=pages))
         self._is_quiet = not lines
         self._unreadable = lines is None
-        return [_UNREADABLE] if lines is None else lines
+        return [_UNREADABLE] if lines is None else readable_lines(lines)
 
     def gap_notes(self) -> list[str]:
         """Return what to show in place of lines that were left out, when none is read any more."""
@@ -118,11 +119,11 @@ class TaskLog:
 
     def end_lines(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""
-        return self._guard(job, self._story.end) or []
+        return self._guard(job, self._reporter.end) or []
 
     def _open(self, job: JobSnapshot) -> None:
         stopped = self.checkpoint.open(job)
-        self._story = StatusReporter(stopped.statuses)
+        self._reporter = StatusReporter(stopped.statuses)
         if self._reader:
             self._reader.resume(stopped.lines)
 
@@ -131,7 +132,7 @@ class TaskLog:
         try:
             return show(job)
         except Exception:
-            log.exception("Job %s can't be shown in full here; it goes on all the same", job.job_id)
+            log.exception("Job %s can't be shown in full here; the job continues", job.job_id)
             return None
 
 

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
+import oss2
 from fastcrc import crc64
 
 from airflow_provider_pai.errors import PAIError
@@ -51,7 +53,25 @@ class FileRange:
             yield chunk
 
 
-Body = bytes | FileRange
+class JoinedRanges:
+    """Ranges of open files, one behind the other.
+
+    Args:
+        ranges: the ranges.
+    """
+
+    def __init__(self, ranges: Iterable[FileRange]) -> None:
+        self._ranges = tuple(ranges)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ranges))
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes, piece by piece."""
+        return chain.from_iterable(self._ranges)
+
+
+Body = bytes | FileRange | JoinedRanges
 
 
 def checksum(body: Body) -> int:
@@ -59,6 +79,18 @@ def checksum(body: Body) -> int:
     total = 0
     for chunk in _chunks(body):
         total = crc64.xz(chunk, total)
+    return total
+
+
+def joined_checksum(parts: Iterable[tuple[int, int]]) -> int:
+    """Return the CRC-64 of bytes whose parts' checksums and sizes are known.
+
+    Args:
+        parts: CRC-64 and size of each part, in order.
+    """
+    total = 0
+    for crc, size in parts:
+        total = oss2.utils.Crc64(0).combine(total, crc, size)
     return total
 
 

@@ -79,6 +79,6 @@ def _problem(name: str) -> str:
         return "has an empty part or a part '.', which no local path has; copy the object to another key"
     if "\0" in name or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts):
         return (
-            f"has a part that no file can be called (over {_LONGEST_NAME} bytes, or with a NUL); copy it to another key"
+            f"has a part that names no file (over {_LONGEST_NAME} bytes, or with a NUL); copy the object to another key"
         )
     return ""

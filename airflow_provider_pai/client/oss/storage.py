@@ -15,6 +15,7 @@ from airflow_provider_pai.api.endpoints import is_loopback
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider, with_credentials
+from airflow_provider_pai.client.oss.delta import DeltaUpload
 from airflow_provider_pai.client.oss.download import local_names, stored_bytes
 from airflow_provider_pai.client.oss.errors import oss_errors
 from airflow_provider_pai.client.oss.progress import UploadProgress
@@ -31,6 +32,8 @@ from airflow_provider_pai.model.uri import OssUri
 
 _TRIES = 4
 _THREADS = 4
+DELTA_FROM = 4 * 1024 * 1024
+"""Unpacked bytes of a package from which on the look for the last one is worth it."""
 LEFT_OUT = "Not uploaded, for they are neither files nor folders: %s"
 
 T = TypeVar("T")
@@ -49,6 +52,7 @@ class ObjectStorage:
         keys: what to sign with; default are the configuration's.
         part_size: bytes of an object that are in memory at a time; a larger object is sent in parts.
         file_part_size: the same for what is read from a file while it is sent.
+        delta_from: unpacked bytes of a package from which on only what has changed is sent.
         page_size: how many objects are listed at a time, at most 1,000.
         sleep: waits a number of seconds before a request is repeated.
     """
@@ -61,6 +65,7 @@ class ObjectStorage:
         part_size: int = PART_SIZE,
         file_part_size: int = FILE_PART_SIZE,
         page_size: int = 1000,
+        delta_from: int = DELTA_FROM,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
@@ -68,6 +73,7 @@ class ObjectStorage:
         self._part_size = part_size
         self._file_part_size = file_part_size
         self._page_size = page_size
+        self._delta_from = delta_from
         self._sleep = sleep
         self._session = oss2.Session()
         if is_loopback(config.oss_url):
@@ -172,7 +178,7 @@ class ObjectStorage:
         return [self._download_file(item, folder / names[key]) for key, item in files.items()]
 
     def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
-        """ObjectUpload source code once per content: what is there already is not sent again, unless it is very little.
+        """Upload source code once per content: what is there already is not sent again, unless it is very little.
 
         Of very little, OSS is asked to keep what is there: then one request does it, whether it is there or not. (A
         bucket with versions takes no notice of that, and keeps one more version of these few bytes.)
@@ -189,10 +195,21 @@ class ObjectStorage:
         if not source.is_small and self.exists(target):
             log("Source code of %s is in OSS already (%s): %s", source.path, source, target)
         else:
-            self._send_source(source, target, log)
+            self._send_source(source, storage, log)
         return CodeLocation(target.bucket, target.key, self._config.code_endpoint)
 
-    def _send_source(self, source: SourceCode, target: OssUri, log: Log) -> None:
+    def _send_source(self, source: SourceCode, storage: OssUri, log: Log) -> None:
+        target = source.uri(storage)
+        if self._config.takes_package_members and source.archived >= self._delta_from:
+            for hint in source.hints(source.archived):
+                log("%s", hint)
+            log("Uploading source code of %s (%s) to %s", source.path, source, target)
+
+            def start(size: int) -> Callable[[int], None]:
+                return UploadProgress("the source code", size, log).add
+
+            DeltaUpload(self._ask, self._file_part_size, log).send(source, storage, start)
+            return
         with source.packed() as (content, size):
             for hint in source.hints(size):
                 log("%s", hint)
@@ -208,7 +225,7 @@ class ObjectStorage:
                 log("Source code of %s is in OSS already (%s, packed %s): %s", *what)
 
     def upload_input(self, path: Path, storage: OssUri, log: Log, *, source_code: bool = False) -> OssUri:
-        """ObjectUpload input data once per content: what is there already is not sent again, what is missing is.
+        """Upload input data once per content: what is there already is not sent again, what is missing is.
 
         Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
         under that name tells what an interrupted upload left to do.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, Protocol, TypeVar
@@ -13,7 +13,7 @@ import oss2
 
 from airflow_provider_pai.client.oss.body import Body, FileRange, checksum, content_md5
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
-from airflow_provider_pai.errors import ConflictError, NotFoundError, PAIError
+from airflow_provider_pai.errors import ConflictError, NotFoundError, PAIError, TransportError
 from airflow_provider_pai.model.uri import OssUri
 
 PART_SIZE = 8 * 1024 * 1024
@@ -25,6 +25,10 @@ _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 _TAKEN = "FileAlreadyExists"
 
 T = TypeVar("T")
+
+
+class MismatchError(TransportError):
+    """An object became other bytes than were meant; it is deleted."""
 
 
 class Ask(Protocol):
@@ -55,7 +59,7 @@ class ObjectUpload:
     part_size: int = PART_SIZE
     keep: bool = False
 
-    def write(self, stream: IO[bytes], size: int, digest: str | None = None) -> bool:
+    def write(self, stream: IO[bytes], size: int, digest: str | None = None) -> str:
         """Write the object from a stream; what is in memory is one part.
 
         Args:
@@ -64,21 +68,18 @@ class ObjectUpload:
             digest: SHA-256 they must have, hexadecimal; None for any.
 
         Returns:
-            Whether it was written; False when there was one to keep.
+            The ETag of what was written; empty when there was one to keep.
 
         Raises:
             PAIError: the stream holds other bytes; nothing was written.
             TransportError, APIError: OSS can't be reached, or refused.
         """
         parts = self._read(stream, size, digest)
-        with self._keeping() as kept:
-            if size <= self.part_size:
-                self._put(b"".join(parts))
-            else:
-                self._put_parts(lambda upload: [upload.put(*each) for each in enumerate(parts, start=1)], size)
-        return not kept
+        if size > self.part_size:
+            return self.write_parts(lambda upload: [upload.put(*each) for each in enumerate(parts, start=1)], size)
+        return self._kept(lambda: self._put(b"".join(parts)))
 
-    def write_file(self, file: IO[bytes], size: int, crc: int | None = None) -> bool:
+    def write_file(self, file: IO[bytes], size: int, crc: int | None = None) -> str:
         """Write the object from a file that nobody writes to any more, several parts at a time.
 
         Args:
@@ -87,36 +88,47 @@ class ObjectUpload:
             crc: CRC-64 they must have; None for any.
 
         Returns:
-            Whether it was written; False when there was one to keep.
+            The ETag of what was written; empty when there was one to keep.
 
         Raises:
             PAIError: the file holds other bytes; nothing was written.
             TransportError, APIError: OSS can't be reached, or refused.
         """
         descriptor = file.fileno()
-        with self._keeping() as kept, WorkerPool(_THREADS) as pool:
-            if size <= self.part_size:
-                body = FileRange(descriptor, 0, size)
-                if crc not in (None, checksum(body)):
-                    raise self._changed()
-                self._put(body)
-            else:
+        with WorkerPool(_THREADS) as pool:
+            if size > self.part_size:
                 step = self._step(size)
                 starts = range(0, size, step)
                 ranges = [FileRange(descriptor, start, min(step, size - start), pool.check) for start in starts]
-                self._put_parts(lambda upload: self._unchanged(_put_together(upload, ranges, pool), crc), size)
-        return not kept
+                return self.write_parts(lambda upload: self._unchanged(_put_together(upload, ranges, pool), crc), size)
+            body = FileRange(descriptor, 0, size)
+            if crc not in (None, checksum(body)):
+                raise self._changed()
+            return self._kept(lambda: self._put(body))
 
-    @contextmanager
-    def _keeping(self) -> Iterator[list[ConflictError]]:
-        """Bear with an object that is there already; its conflict is given."""
-        kept: list[ConflictError] = []
+    def write_parts(self, put_all: Callable[[Parts], list[Any]], size: int) -> str:
+        """Write the object in parts.
+
+        Args:
+            put_all: puts or copies them, and returns what the library wants to know of each, in order.
+            size: bytes of all parts.
+
+        Returns:
+            The ETag of what was written; empty when there was one to keep.
+
+        Raises:
+            TransportError, APIError: OSS can't be reached, or refused.
+        """
+        return self._kept(lambda: self._put_parts(put_all, size))
+
+    def _kept(self, write: Callable[[], str]) -> str:
+        """Write, but bear with an object that is there already, when that is wanted."""
         try:
-            yield kept
+            return write()
         except ConflictError as error:
             if not self.keep or error.code != _TAKEN:
                 raise
-            kept.append(error)
+            return ""
 
     def _step(self, size: int) -> int:
         return int(oss2.determine_part_size(size, self.part_size))
@@ -144,19 +156,20 @@ class ObjectUpload:
     def _changed(self) -> PAIError:
         return PAIError(f"a file changed while it was uploaded to {self.uri}; try again when nothing writes to it")
 
-    def _put(self, body: Body) -> None:
+    def _put(self, body: Body) -> str:
         headers = {"Content-MD5": content_md5(body), **(_FORBID_OVERWRITE if self.keep else {})}
 
-        def put(bucket: Any) -> None:
-            _without_checksum(bucket).put_object(self.uri.key, body, headers=headers)
+        def put(bucket: Any) -> Any:
+            return _without_checksum(bucket).put_object(self.uri.key, body, headers=headers)
 
-        self.ask("write", self.uri, put)
+        answer = self.ask("write", self.uri, put)
         self.tell(len(body))
+        return str(answer.etag)
 
-    def _put_parts(self, put_all: Callable[[_Parts], list[Any]], size: int) -> None:
+    def _put_parts(self, put_all: Callable[[Parts], list[Any]], size: int) -> str:
         upload_id = self.ask("write", self.uri, lambda bucket: bucket.init_multipart_upload(self.uri.key)).upload_id
         try:
-            self._complete(upload_id, put_all(_Parts(self, upload_id)), size)
+            return self._complete(upload_id, put_all(Parts(self, upload_id)), size)
         except BaseException:
             # Parts that nobody puts together would be stored, and paid for, until somebody finds them.
             with suppress(PAIError):
@@ -168,24 +181,32 @@ class ObjectUpload:
         if self.sent is not None:
             self.sent(count)
 
-    def _complete(self, upload_id: str, parts: list[Any], size: int) -> None:
+    def _complete(self, upload_id: str, parts: list[Any], size: int) -> str:
         key, headers = self.uri.key, _FORBID_OVERWRITE if self.keep else None
 
-        def complete(bucket: Any) -> None:
+        def complete(bucket: Any) -> Any:
             # The library leaves the answer's body unread, and with it the connection in use.
-            bucket.complete_multipart_upload(key, upload_id, parts, headers).resp.read()
+            answer = bucket.complete_multipart_upload(key, upload_id, parts, headers)
+            answer.resp.read()
+            return answer
 
+        crc = oss2.utils.calc_obj_crc_from_parts(parts)
         try:
-            self.ask("write", self.uri, complete)
+            answer = self.ask("write", self.uri, complete)
         except NotFoundError:
             # The answer to an earlier try was lost: the upload is over, and the object is there.
             found = self.ask("look up", self.uri, lambda bucket: bucket.head_object(key))
-            if (found.content_length, found.server_crc) != (size, oss2.utils.calc_obj_crc_from_parts(parts)):
+            if (found.content_length, found.server_crc) != (size, crc):
                 raise
+            return str(found.etag)
+        if None not in (answer.crc, crc) and answer.crc != crc:
+            self.ask("delete", self.uri, lambda bucket: bucket.delete_object(key))
+            raise MismatchError(f"OSS put {self.uri} together otherwise than it was meant; it is deleted", sent=True)
+        return str(answer.etag)
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """The parts of one multipart upload."""
 
     upload: ObjectUpload
@@ -204,8 +225,31 @@ class _Parts:
         self.upload.tell(len(body))
         return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=crc)
 
+    def copy(self, number: int, source: OssUri, etag: str, start: int, size: int, crc: int) -> Any:
+        """Copy one from an object in the same bucket, as long as that is the one that is meant.
 
-def _put_together(parts: _Parts, bodies: Sequence[Body], pool: WorkerPool) -> list[Any]:
+        Args:
+            number: of the part, from 1.
+            source: the object.
+            etag: the object's ETag.
+            start: the first byte.
+            size: how many bytes.
+            crc: their CRC-64.
+        """
+        uri, upload_id = self.upload.uri, self.upload_id
+        bytes_of, condition = (start, start + size - 1), {"x-oss-copy-source-if-match": etag}
+
+        def copy(bucket: Any) -> Any:
+            return bucket.upload_part_copy(
+                uri.bucket, source.key, bytes_of, uri.key, upload_id, number, headers=dict(condition)
+            )
+
+        answer = self.upload.ask("copy to", uri, copy)
+        self.upload.tell(size)
+        return oss2.models.PartInfo(number, answer.etag, size=size, part_crc=crc)
+
+
+def _put_together(parts: Parts, bodies: Sequence[Body], pool: WorkerPool) -> list[Any]:
     """Send several parts at a time; return them in the order of their numbers."""
     done: dict[int, Any] = {}
 

@@ -43,6 +43,7 @@ class TarStream:
     def __init__(self, files: Iterable[LocalFile], empty_folders: Iterable[str] = ()) -> None:
         self._files = files
         self._empty_folders = empty_folders
+        self._buffer = memoryview(bytearray(_PIECE))
         self.sizes: list[int] = []
         self.size = 0
 
@@ -53,11 +54,23 @@ class TarStream:
             PAIError: a file was replaced since it was found, or written to while it was read.
             OSError: a file can't be read.
         """
-        buffer = memoryview(bytearray(_PIECE))
         for file in self._files:
-            for piece in self._member(file, buffer):
-                self.size += len(piece)
-                yield piece
+            yield from self.pieces_of(file)
+        yield from self.last_pieces()
+
+    def pieces_of(self, file: LocalFile) -> Iterator[Piece]:
+        """Yield the bytes of the next file.
+
+        Raises:
+            PAIError: it was replaced since it was found, or written to while it was read.
+            OSError: it can't be read.
+        """
+        for piece in self._member(file, self._buffer):
+            self.size += len(piece)
+            yield piece
+
+    def last_pieces(self) -> Iterator[Piece]:
+        """Yield what comes behind the files: the empty folders, and the archive's end."""
         for name in self._empty_folders:
             header = _header_of_library(f"{name}/", 0, 0o755, tarfile.DIRTYPE)
             self.size += len(header)

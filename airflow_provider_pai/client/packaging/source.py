@@ -14,6 +14,7 @@ from typing import IO
 from airflow_provider_pai.client.packaging.archive import Piece, TarStream, compress
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, usable_files
 from airflow_provider_pai.client.packaging.ignore import FILE as IGNORE_FILE
+from airflow_provider_pai.client.packaging.members import Member, MemberReader, size_of, write_member
 from airflow_provider_pai.client.packaging.requirements import read_requirements
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.problem import Problem
@@ -43,6 +44,7 @@ class SourceCode:
         sizes: bytes of each.
         left_out: names of what can't be packed: pipes, sockets, devices, links to nothing.
         empty_folders: names of folders without files, which the archive makes, too.
+        members: its members, of which it has several when it is packed so.
     """
 
     path: str
@@ -51,7 +53,8 @@ class SourceCode:
     files: tuple[LocalFile, ...]
     sizes: tuple[int, ...]
     left_out: tuple[str, ...]
-    empty_folders: tuple[str, ...] = ()
+    empty_folders: tuple[str, ...]
+    members: tuple[Member, ...]
 
     def uri(self, storage: OssUri) -> OssUri:
         """Return the object in OSS that the archive is."""
@@ -93,13 +96,31 @@ class SourceCode:
             hashed = hashlib.sha256()
             compress(_hashed(TarStream(self.files, self.empty_folders), hashed.update), content)
             if hashed.hexdigest() != self.digest:
-                raise PAIError(
-                    f"a file of {self.path} changed while it was packed; try again when nothing writes to it, or name "
-                    f"it in {IGNORE_FILE}"
-                )
+                raise self._changed()
             size = content.tell()
             content.seek(0)
             yield content, size
+
+    def write_member(self, number: int, content: IO[bytes]) -> None:
+        """Compress one of its members alone.
+
+        Args:
+            number: which, from 0.
+            content: where to.
+
+        Raises:
+            PAIError: a file changed since it was read first.
+            OSError: a file can't be read.
+        """
+        before = sum(map(size_of, self.members[:number]))
+        if not write_member(self.members[number], self.files, self.empty_folders, before, content):
+            raise self._changed()
+
+    def _changed(self) -> PAIError:
+        return PAIError(
+            f"a file of {self.path} changed while it was packed; try again when nothing writes to it, or name it in "
+            f"{IGNORE_FILE}"
+        )
 
 
 def source_problems(source_dir: str | None) -> list[Problem]:
@@ -155,11 +176,18 @@ def read_source(source_dir: str, check: Callable[[], None] = lambda: None) -> So
     found = local_files(Path(source_dir), source_code=True)
     hashed = hashlib.sha256()
     stream = TarStream(found.files, found.empty_folders)
-    for _ in _hashed(stream, hashed.update):
+    reader = MemberReader(stream, found.files)
+    for _ in _hashed(reader, hashed.update):
         check()
-    sizes, left_out = tuple(stream.sizes), tuple(found.left_out)
     return SourceCode(
-        source_dir, hashed.hexdigest(), stream.size, tuple(found.files), sizes, left_out, tuple(found.empty_folders)
+        path=source_dir,
+        digest=hashed.hexdigest(),
+        archived=stream.size,
+        files=tuple(found.files),
+        sizes=tuple(stream.sizes),
+        left_out=tuple(found.left_out),
+        empty_folders=tuple(found.empty_folders),
+        members=tuple(reader.members),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from airflow_provider_pai.api.endpoints import Network, Service, oss_url, service_url
+from airflow_provider_pai.api.endpoints import Network, Service, is_loopback, oss_url, service_url
 from airflow_provider_pai.client.credentials.sources import CredentialsConfig
 
 LOG_DELAY = 3.0
@@ -28,6 +28,8 @@ class ClientConfig:
         read_timeout: seconds to wait for the next byte of an answer.
         attempts: how often a call that may be repeated is tried.
         log_delay: seconds for which lines of a job's log may still come after its end; 0 where a log is complete then.
+        package_members: whether a package of source code may have several gzip members, so that only what has changed
+            is sent; None for where local PAI answers only [inferred: PAI's unpacker is not documented].
     """
 
     region_id: str
@@ -41,6 +43,7 @@ class ClientConfig:
     read_timeout: float = 30.0
     attempts: int = 5
     log_delay: float = LOG_DELAY
+    package_members: bool | None = None
 
     def url(self, service: Service) -> str:
         """Return the base URL of a service, without a trailing slash."""
@@ -55,3 +58,8 @@ class ClientConfig:
     def code_endpoint(self) -> str:
         """The OSS host a job reads its code from: the public one, as the PAI SDK sends it."""
         return urlsplit(self.oss_endpoint or oss_url(self.region_id)).netloc
+
+    @property
+    def takes_package_members(self) -> bool:
+        """Whether a package of source code may have several gzip members."""
+        return is_loopback(self.endpoint or "") if self.package_members is None else self.package_members

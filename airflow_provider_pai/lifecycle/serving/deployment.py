@@ -6,7 +6,7 @@ result; who calls them waits, in this process or in another one. Both raise what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from airflow_provider_pai.lifecycle.serving.rollback import Rollback
 from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.lifecycle.serving.smoke_test import run_smoke_test
 from airflow_provider_pai.lifecycle.serving.traffic_shift import TrafficShift
+from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.model.serving.deployment_state import DeploymentState, Phase
 from airflow_provider_pai.model.serving.failure import diagnose, readiness
 from airflow_provider_pai.model.serving.reconcile import FOREIGN, Action, is_foreign
@@ -31,29 +32,8 @@ _ATTEMPTS = 5
 _TEST_ADVICE = "Check the model and the program; what the service was asked and what it must answer is smoke_test."
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A deployment that waits.
-
-    Attributes:
-        state: what :meth:`Deployment.proceed` needs when the wait is over; its condition is what to wait for.
-    """
-
-    state: DeploymentState
-
-
-@dataclass(frozen=True)
-class Done:
-    """A deployment that has succeeded.
-
-    Attributes:
-        result: the task's result.
-    """
-
-    result: dict[str, Any]
-
-
-Step: TypeAlias = Waiting | Done
+Step: TypeAlias = "Waiting[DeploymentState] | Done[dict[str, Any]]"
+"""A deployment that waits for the condition in its state, or the task's result."""
 
 
 class Deployment:
@@ -152,7 +132,7 @@ class Deployment:
             return self.begin(state)
         return self._give_up(state, service, is_late=result is WaitResult.PENDING)
 
-    def _wait(self, state: DeploymentState) -> Waiting:
+    def _wait(self, state: DeploymentState) -> Waiting[DeploymentState]:
         self._state, self._applier = state, None
         return Waiting(state)
 
@@ -171,7 +151,7 @@ class Deployment:
     def _run_smoke_test(self, name: str) -> str:
         return run_smoke_test(self._services, name, self._options.smoke_test)
 
-    def _finish(self, state: DeploymentState) -> Done:
+    def _finish(self, state: DeploymentState) -> Done[dict[str, Any]]:
         """Return the task's result: small, documented, plain JSON."""
         service = self._require_own(state, self._services.find(state.name))
         mark_passed(self._services, service)
@@ -209,7 +189,7 @@ class Deployment:
         cause = f": {found.cause}" if found.cause else ""
         return self._fail(state, f"it {late}{readiness(service)}{cause}", found.advice)
 
-    def _fail(self, state: DeploymentState, why: str, advice: str) -> Waiting:
+    def _fail(self, state: DeploymentState, why: str, advice: str) -> Waiting[DeploymentState]:
         """Roll back, and return the wait for the previous version.
 
         Raises:

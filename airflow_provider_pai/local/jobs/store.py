@@ -9,15 +9,16 @@ import secrets
 import shutil
 import string
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_pai.local.clock import wire_time
+from airflow_provider_pai.local.disk_reserve import FULL, DiskReserve
 from airflow_provider_pai.local.jobs import query, transitions
-from airflow_provider_pai.local.jobs.disk_reserve import FULL, DiskReserve
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.model.training.status import JobStatus
 
@@ -35,6 +36,8 @@ _MEMBERS: Mapping[str, type] = {
     "StatusTransitions": list,
 }
 """What every stored job has beside its id, its status and :data:`LOCAL`; none of them is empty."""
+_STATUSES = frozenset(map(str, JobStatus))
+_REMOVED = "removed-jobs-"
 _ID_CHARACTERS = string.digits + string.ascii_lowercase
 
 
@@ -63,13 +66,17 @@ class JobStore:
         self._records = load_records(home)
         self._number = max(map(_number, self._records.values()), default=0)
         self.lag_seconds = 0.0
-        self._reserve = DiskReserve(self._folder / "reserve")
+        self._reserve = DiskReserve(home / "reserve")
+        self._remover: threading.Thread | None = None
+        self._remove_in_background()
 
     def close(self) -> None:
-        """Close the logs."""
+        """Close the logs, and wait for folders that are being removed."""
         with self._lock:
             for files in self._files.values():
                 files.close()
+        if self._remover is not None:
+            self._remover.join()
 
     def create(
         self,
@@ -150,9 +157,24 @@ class JobStore:
         self._reserve.fill()
 
     def clear(self) -> None:
-        """Forget all jobs; none of them may be active."""
-        for record in self.all():
-            self.delete(record["TrainingJobId"])
+        """Forget all jobs, none of which may be active; their folders are removed in the background."""
+        with self._lock:
+            for files in self._files.values():
+                files.close()
+            self._files.clear()
+            self._records.clear()
+            # One rename, so that a server that is killed has either all of them or none.
+            self._folder.rename(self._folder.with_name(f"{_REMOVED}{secrets.token_hex(8)}"))
+            self._folder.mkdir()
+            self._remove_in_background()
+
+    def _remove_in_background(self) -> None:
+        """Remove the folders of forgotten jobs, those too that an earlier server had not removed when it ended."""
+        folders = [entry.path for entry in os.scandir(self._folder.parent) if entry.name.startswith(_REMOVED)]
+        if folders:
+            remove = partial(shutil.rmtree, ignore_errors=True)
+            self._remover = threading.Thread(target=lambda: [remove(folder) for folder in folders], daemon=True)
+            self._remover.start()
 
     def files(self, job_id: str) -> JobFiles:
         """Return a job's logs, events, metrics and folders."""
@@ -203,16 +225,26 @@ def load_records(home: Path) -> dict[str, Record]:
         home: folder of the server.
     """
     records: list[Record] = []
-    for path in (home / "jobs").glob("train*/job.json"):
+    for job_id, file in _job_files(home / "jobs"):
         try:
-            record = json.loads(path.read_bytes())
+            with open(file, "rb") as opened:  # noqa: PTH123 - a Path costs more than what is read
+                record = json.loads(opened.read())
+        except FileNotFoundError:
+            continue
         except (OSError, ValueError, RecursionError):
             record = None
-        if _is_record(record, path.parent.name):
+        if _is_record(record, job_id):
             records.append(MappingProxyType(record))
         else:
-            logger.warning("%s can't be read; this training job is left out", path)
+            logger.warning("%s can't be read; this training job is left out", file)
     return {record["TrainingJobId"]: record for record in sorted(records, key=_number)}
+
+
+def _job_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield id and file of each job in a folder, which may be missing."""
+    if folder.is_dir():
+        with os.scandir(folder) as entries:
+            yield from ((entry.name, f"{entry.path}/job.json") for entry in entries if entry.name.startswith("train"))
 
 
 def _is_record(value: Any, job_id: str) -> bool:
@@ -223,7 +255,7 @@ def _is_record(value: Any, job_id: str) -> bool:
         and isinstance(local.get("Number"), int)
         and _is_time(local.get("CreatedAt"))
         and value.get("TrainingJobId") == job_id
-        and value.get("Status") in list(JobStatus)
+        and str(value.get("Status")) in _STATUSES
         and all(isinstance(value.get(name), kind) and value[name] for name, kind in _MEMBERS.items())
     )
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_pai.local.keys import TokenProblem
 from airflow_provider_pai.local.oss import signing
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse, access_denied, invalid_argument
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, access_denied, invalid_argument, not_implemented
 from airflow_provider_pai.local.oss.signing import OSSRequest, Scope
 from airflow_provider_pai.local.parsing import read_http_date, read_number
 
@@ -119,6 +119,8 @@ def _read(request: OSSRequest, region_id: str) -> _Claim:
             return _v1_header(request, found[1], found[2])
         if found := _V4_HEADER.fullmatch(header):
             return _v4_header(request, _fields(found[1]), region_id)
+        if header.startswith("OSS2 "):
+            raise not_implemented("signature version 2")
         message = "The Authorization header is invalid: OSS signature V1 or V4 is expected."
         raise OSSErrorResponse(400, "InvalidArgument", message, ec="0002-00000062")
     if "Signature" in request.query:
@@ -176,6 +178,8 @@ def _v4_url(request: OSSRequest, region_id: str) -> _Claim:
     query = request.query
     timestamp, expires = query.get("x-oss-date", ""), query.get("x-oss-expires", "")
     signed_at = _v4_time(timestamp)
+    if query.get("x-oss-signature-version") == "OSS2":
+        raise not_implemented("signature version 2")
     if query.get("x-oss-signature-version") != signing.V4_ALGORITHM:
         raise invalid_argument(f"x-oss-signature-version must be {signing.V4_ALGORITHM}", "x-oss-signature-version")
     lifetime = read_number(expires)

@@ -111,9 +111,11 @@ class MultipartUploads:
         part = Part(number, blob.name, blob.size, blob.md5, blob.crc64, int(self._clock()))
         try:
             with self._index.changing() as db:
-                _require_upload(db, bucket, key, upload_id)
+                upload = _require_upload(db, bucket, key, upload_id)
                 _check_number(number)
-                old = _parts(db, upload_id).get(number)
+                arrived = _parts(db, upload_id)
+                _check_order(upload, arrived, number)
+                old = arrived.get(number)
                 row = (upload_id, number, part.blob, part.size, part.etag, str(part.crc64), part.modified)
                 db.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         except BaseException:
@@ -241,6 +243,13 @@ def _check_number(number: int) -> None:
     if not 1 <= number <= MAX_PARTS:
         message = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
         raise invalid_argument(message, "partNumber", str(number))
+
+
+def _check_order(upload: MultipartUpload, arrived: Mapping[int, Part], number: int) -> None:
+    """Refuse a part of a sequential upload that does not follow the last one."""
+    if _SEQUENTIAL in upload.headers and number not in arrived and number != len(arrived) + 1:
+        message = "The parts of a sequential upload must arrive in the order of their numbers."
+        raise OSSErrorResponse(400, "PartNotSequential", message, details={"PartNumber": str(number)})
 
 
 def _invalid_part(number: int) -> OSSErrorResponse:

@@ -10,10 +10,12 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,18 +70,20 @@ class Interpreter:
         version: such as ``3.12.1``.
         platform: such as ``linux-x86_64``.
         prefix: the folder it is installed in.
-        pip: folder of its own pip; None when it has none.
+        pip: folder of its own pip; None when it has none, or nobody has looked yet.
+        to_ask: the executable that knows where its pip is; None when that is known.
     """
 
     path: Path
     version: str
     platform: str
     prefix: Path
-    pip: Path | None
+    pip: Path | None = None
+    to_ask: Path | None = None
 
     @classmethod
     def at(cls, path: Path | None = None) -> Interpreter:
-        """Ask an interpreter about itself.
+        """Return what is to be known about an interpreter, another one than this process' is asked itself.
 
         Args:
             path: the executable; the one below this process' own environment when it is None.
@@ -87,13 +91,35 @@ class Interpreter:
         Raises:
             EnvironmentFailed: it can't be run.
         """
-        executable = path or Path(getattr(sys, "_base_executable", sys.executable))
-        try:
-            answer = subprocess.run([executable, "-I", "-c", _FACTS], capture_output=True, check=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise EnvironmentFailed(f"{executable} is no Python that can be run: {error}") from error
-        version, platform, prefix, pip = json.loads(answer.stdout)
-        return cls(executable.absolute(), version, platform, Path(prefix), Path(pip).parent if pip else None)
+        own = Path(getattr(sys, "_base_executable", sys.executable))
+        if path is None and os.access(own, os.X_OK):
+            return cls(
+                own.absolute(), sys.version.split()[0], sysconfig.get_platform(), Path(sys.base_prefix), to_ask=own
+            )
+        executable = path or own
+        version, platform, prefix, pip = _ask(executable, _FACTS)
+        return cls(executable.absolute(), version, platform, Path(prefix), _folder(pip))
+
+    def find_pip(self) -> Path | None:
+        """Return the folder of its own pip; None when it has none.
+
+        Raises:
+            EnvironmentFailed: it can't be run.
+        """
+        return self.pip if self.to_ask is None else _folder(_ask(self.to_ask, _FACTS)[-1])
+
+
+def _folder(module: str) -> Path | None:
+    return Path(module).parent if module else None
+
+
+def _ask(executable: Path, program: str) -> list[str]:
+    """Return what a program prints that an interpreter runs: a JSON list of texts."""
+    try:
+        answer = subprocess.run([executable, "-I", "-c", program], capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EnvironmentFailed(f"{executable} is no Python that can be run: {error}") from error
+    return list(json.loads(answer.stdout))
 
 
 class Environments:
@@ -186,7 +212,7 @@ class Environments:
     def _create(self, folder: Path, log: Callable[[str], None], cancelled: threading.Event) -> None:
         python = str(self.interpreter.path)
         failure = f"{python} could not make an environment"
-        pip = self.interpreter.pip
+        pip = self.interpreter.find_pip()
         if pip is None:
             self._run([python, "-m", "venv", str(folder)], folder, log, cancelled, failure)
             return

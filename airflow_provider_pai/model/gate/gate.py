@@ -11,6 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+GATE_ARGUMENTS = (
+    *("metrics", "model_uri", "metrics_file", "bars", "champion_service", "champion_model", "compare"),
+    *("missing_champion", "on_fail", "follow_task_ids_if_true", "follow_task_ids_if_false"),
+)
+"""Names of what an author says of a gate."""
 METRICS_FILE = "metrics.json"
 """Where a model's metrics are kept, in the folder of the model."""
 _ROUNDING = 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,7 +10,7 @@ from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
-from airflow_provider_pai.model.values import is_number
+from airflow_provider_pai.model.values import is_number, number, shown, whole
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
 STRATEGIES = (ROLLING, BLUE_GREEN, CANARY)
@@ -53,10 +54,16 @@ def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, 
         The options, which may be used only when there are no problems, and the problems.
     """
     given = {name: arguments[name] for name in ROLLOUT_ARGUMENTS}
+    given["steps"] = _read_steps(given["steps"])
+    given |= {
+        name: number(given[name]) for name in ("step_pause", "startup_timeout") if number(given[name]) is not None
+    }
     smoke_test, problems = read_smoke_test(given["smoke_test"])
     problems += _problems(given)
     if problems:
-        return RolloutOptions(paired=given["strategy"] in (BLUE_GREEN, CANARY)), problems
+        # Membership alone would compare with any value.
+        paired = isinstance(given["strategy"], str) and given["strategy"] in (BLUE_GREEN, CANARY)
+        return RolloutOptions(paired=paired), problems
     options = RolloutOptions(
         smoke_test,
         paired=given["strategy"] != ROLLING,
@@ -66,6 +73,18 @@ def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, 
         leave=given["on_failure"] == LEAVE,
     )
     return options, []
+
+
+def _read_steps(value: Any) -> Any:
+    """Return steps that may be written as JSON, or as texts; what can't be read stays, and is refused."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    return [step if (read := whole(step)) is None else read for step in value]
 
 
 def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...]:
@@ -78,19 +97,19 @@ def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...
 
 def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     strategy, steps, pause, limit = (given[name] for name in ("strategy", "steps", "step_pause", "startup_timeout"))
-    if strategy not in STRATEGIES:
-        yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}")
-    if given["on_failure"] not in (ROLLBACK, LEAVE):
-        yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}")
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
+        yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {shown(strategy)}")
+    if not isinstance(given["on_failure"], str) or given["on_failure"] not in (ROLLBACK, LEAVE):
+        yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {shown(given['on_failure'])}")
     if not is_number(pause) or pause < 0:
-        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {pause!r:.60}")
+        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {shown(pause)}")
     if not is_number(limit) or limit <= 0:
-        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {limit!r:.60}")
+        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {shown(limit)}")
     if steps is not None and strategy != CANARY:
         yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
     elif steps is not None and not _are_steps(steps):
         yield Problem(
-            "steps", f"must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+            "steps", f"must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {shown(steps)}"
         )
 
 

@@ -16,7 +16,6 @@ from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import (
     EXIT_CODE,
     EXIT_CODES,
-    HINTS,
     NEVER_RAN,
     OTHER_EXIT_CODE,
     OVERDUE,
@@ -29,8 +28,9 @@ from airflow_provider_pai.model.training.failure_reasons import (
     FailureReason,
     Retry,
 )
-from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
-from airflow_provider_pai.model.training.status import JobStatus
+from airflow_provider_pai.model.training.log_hints import HINTS, INDEX_UNREACHABLE, NO_DISTRIBUTION, UNREACHABLE
+from airflow_provider_pai.model.training.ownership import is_being_stopped
+from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 
 _INSTANCE = re.compile(r"^\[[\w.-]+\] ")
 """What a line begins with when a job has several instances."""
@@ -73,12 +73,24 @@ def diagnose(details: FailureDetails, *, overdue: bool = False, resumable: bool 
         reason = OVERDUE if details.has_run else OVERDUE_IN_QUEUE
     else:
         reason = _by_code(details) or _by_words(details) or _by_exit_code(details) or _by_status(details)
-    if reason.kind is FailureKind.STOPPED and STOPPING_LABEL in details.job.labels:
+    if reason.kind is FailureKind.STOPPED and is_being_stopped(details.job):
         reason = STOPPED_BY_AIRFLOW
     if reason.kind is FailureKind.TIMEOUT and resumable:
         reason = replace(reason, retry=Retry.AS_USUAL)
-    hint = _hint(details.log_tail) if reason.kind in _HINTED else ""
-    return Diagnosis(details, reason.kind, reason.retry, reason.cause, reason.advice, hint)
+    hint, advice = _hint(details.log_tail) if reason.kind in _HINTED else ("", "")
+    return Diagnosis(details, reason.kind, reason.retry, reason.cause, advice or reason.advice, hint)
+
+
+def without_model(job: JobSnapshot, model_uri: str | None) -> Diagnosis:
+    """Return what is thought of a job that has succeeded without leaving the model that others wait for.
+
+    Args:
+        job: the job.
+        model_uri: folder of its output channel ``model``; None when it has none.
+    """
+    cause = f"The command ended well and left no model: {model_uri or 'its output channel'} is empty"
+    advice = "Let it write the model into the folder that $PAI_OUTPUT_MODEL names, or leave model_asset out."
+    return Diagnosis(FailureDetails(job), FailureKind.COMMAND, Retry.NEVER, cause, advice)
 
 
 def retry_of_refusal(operation: str, status: int, code: str) -> Retry:
@@ -147,11 +159,13 @@ def _by_status(details: FailureDetails) -> FailureReason:
     return UNEXPLAINED if details.has_run else NEVER_RAN
 
 
-def _hint(log_tail: tuple[str, ...]) -> str:
-    """Return what the last telling line of a log adds."""
-    for line in reversed(log_tail):
-        text = _INSTANCE.sub("", line)
-        for pattern, hint in HINTS:
-            if found := pattern.search(text):
-                return hint.format(*found.groups())
-    return ""
+def _hint(log_tail: tuple[str, ...]) -> tuple[str, str]:
+    """Return what the last telling line of a log adds, and what its author can do."""
+    texts = [_INSTANCE.sub("", line) for line in log_tail]
+    for text in reversed(texts):
+        for hint in HINTS:
+            if found := hint.pattern.search(text):
+                if hint.pattern.pattern == NO_DISTRIBUTION.pattern and any(map(UNREACHABLE.search, texts)):
+                    return INDEX_UNREACHABLE.cause, INDEX_UNREACHABLE.advice
+                return hint.cause.format(*found.groups()), hint.advice
+    return "", ""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 
 class JobStatus(StrEnum):
@@ -139,24 +138,6 @@ class JobSnapshot:
         """The reason as one phrase, code first; empty when there is none."""
         return _phrase(self.reason_code, self.reason_message)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, for a trigger's event."""
-        value = asdict(self)
-        lists = {name: list(value[name]) for name in (*_LISTS, "transitions")}
-        return {**value, **lists, "status": str(self.status)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> JobSnapshot:
-        """Read what :meth:`to_json` wrote; members of a newer version are ignored."""
-        known = _members(cls, value)
-        transitions = tuple(Transition(**_members(Transition, item)) for item in known.get("transitions", ()))
-        lists = {name: tuple(known.get(name, ())) for name in _LISTS}
-        return cls(**{**known, **lists, "transitions": transitions})
-
 
 def _phrase(code: str, message: str) -> str:
     return ": ".join(part for part in (code, message) if part)
-
-
-def _members(kind: type[JobSnapshot] | type[Transition], value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value[name] for name in kind.__dataclass_fields__ if name in value}

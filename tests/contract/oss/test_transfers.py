@@ -151,3 +151,13 @@ class TestNumbersAndDates:
     def test_a_request_without_a_date_is_refused(self, server, session, date):
         headers = {"Date": date, "Authorization": "OSS local-key:c2lnbmF0dXJl"}
         assert session.session.get(f"{server.endpoint}/bkt/k", headers=headers).status_code == 403
+
+
+def test_a_part_of_a_sequential_upload_follows_the_last_one(bucket):
+    upload = bucket.init_multipart_upload("k", params={"sequential": ""}).upload_id
+    bucket.upload_part("k", upload, 1, b"one")
+    with pytest.raises(oss2.exceptions.PartNotSequential):
+        bucket.upload_part("k", upload, 3, b"three")
+    bucket.upload_part("k", upload, 1, b"one again")
+    bucket.upload_part("k", upload, 2, b"two")
+    assert [part.part_number for part in bucket.list_parts("k", upload).parts] == [1, 2]

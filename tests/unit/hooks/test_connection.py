@@ -159,3 +159,106 @@ def test_secrets_show_neither_in_a_repr_nor_in_an_error() -> None:
     assert "hunter2" not in repr(found)
     assert "hunter2" not in repr(read_config(found))
     assert "hunter2" not in only_problem(fields("KEY", "hunter2", **secrets, network="x"))
+
+
+class Stored:
+    """What Airflow gives of a connection."""
+
+    def __init__(self, extra: str | None = None, conn_type: str | None = "pai") -> None:
+        self.conn_type, self.extra, self.login, self.password = conn_type, extra, "KEY", "hunter2"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        '{"region_id": "cn-hangzhou"}',
+        '"{\\"region_id\\": \\"cn-hangzhou\\"}"',
+        '{"extra__pai__region_id": "cn-hangzhou"}',
+    ],
+)
+def test_extra_is_an_object_and_may_be_written_as_json_in_json(extra: str) -> None:
+    assert ConnectionFields.of("mine", Stored(extra)).extra == {"region_id": "cn-hangzhou"}
+
+
+@pytest.mark.parametrize("extra", [None, "", " ", "null", "{}"])
+def test_no_extra_is_an_empty_one(extra: str | None) -> None:
+    assert ConnectionFields.of("mine", Stored(extra)).extra == {}
+
+
+@pytest.mark.parametrize("extra", ["[1]", "5", '"x"', '{"a"', "region_id=hunter2", '"[1]"', "[" * 5000])
+def test_an_extra_that_is_no_object_is_refused_and_not_shown(extra: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        ConnectionFields.of("mine", Stored(extra))
+    (problem,) = caught.value.problems
+    assert problem.argument == "extra"
+    assert str(problem).startswith("connection 'mine': extra must be a JSON object")
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize("kind", ["aws", "http", "generic"])
+def test_a_connection_of_another_type_is_refused(kind: str) -> None:
+    with pytest.raises(SpecError, match=f"pai_conn_id: connection 'mine' is of type '{kind}'"):
+        ConnectionFields.of("mine", Stored("{}", kind))
+
+
+@pytest.mark.parametrize("kind", ["pai", "alibaba_cloud", None, ""])
+def test_a_connection_may_have_no_type(kind: str | None) -> None:
+    assert ConnectionFields.of("mine", Stored("{}", kind)).login == "KEY"
+
+
+def test_what_nothing_reads_is_named_with_what_it_may_have_been_meant_for() -> None:
+    found = ConnectionFields.of("mine", Stored('{"regionid": "x", "region_id": "y", "colour": 1}'))
+    assert found.unknown() == ["'colour'", "'regionid' (did you mean 'region_id'?)"]
+
+
+@pytest.mark.parametrize("part", ["access_key_id", "access_key_secret", "security_token"])
+@pytest.mark.parametrize("value", ["hunt\nX-Evil: 1", "hunt\r\n3", "hunt 密钥", "hunt\x00", "hunt\xa0x", "hunt er2"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(part: str, value: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_config(
+            ConnectionFields(
+                "mine", None, None, {**EXTRA, "access_key_id": "KEY", "access_key_secret": "S", part: value}
+            )
+        )
+    (problem,) = caught.value.problems
+    assert problem.argument == part
+    assert "hunt" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["endpoint", "oss_endpoint", "sts_endpoint"])
+def test_a_user_and_password_in_an_endpoint_are_refused_and_not_shown(field: str) -> None:
+    said = only_problem(fields(**{field: "https://me:hunter2@pai.example"}))
+    assert f"{field} must be a URL" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("bucket", ["my-bucket", "other"])
+def test_an_oss_endpoint_that_begins_with_a_bucket_is_refused(bucket: str) -> None:
+    said = only_problem(fields(oss_endpoint="https://my-bucket.oss-cn-hangzhou.aliyuncs.com", bucket=bucket))
+    assert "oss_endpoint must be a URL such as 'https://oss-cn-hangzhou.aliyuncs.com', without bucket" in said
+
+
+@pytest.mark.parametrize("value", ["my workspace", "../x", "None", "nan", "工作区", "x" * 65, "1 2", "a/b"])
+def test_a_workspace_id_is_checked(value: Any) -> None:
+    assert "workspace_id must be a workspace's id" in only_problem(fields(workspace_id=value))
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 5.5, True, "x" * 100_000, 10**5000], ids=type)
+@pytest.mark.parametrize("field", ["region_id", "bucket", "network", "endpoint"])
+def test_no_value_of_a_field_is_a_bare_error(field: str, value: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_config(fields(credential_type="oidc_role_arn", login=None, password=None, **{field: value}))
+    assert {problem.argument for problem in caught.value.problems} == {field}
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(("value", "read"), [(True, True), ("true", True), ("False", False), (False, None), ("", None)])
+def test_a_box_that_is_not_ticked_leaves_it_to_the_endpoint_whether_packages_have_members(
+    value: object, read: bool | None
+) -> None:
+    assert read_config(fields(package_members=value)).package_members is read
+
+
+def test_a_package_members_of_another_kind_is_named() -> None:
+    with pytest.raises(SpecError, match="package_members must be 'true' or 'false', not 'maybe'"):
+        read_config(fields(package_members="maybe"))

@@ -250,3 +250,19 @@ def test_a_job_can_only_go_where_the_table_allows(store: JobStore, clock: Clock)
     ended = {**record, **transition_members(record, JobStatus.SUCCEED, clock(), by_hand=True)}
     with pytest.raises(ValueError, match="from Succeed to Failed"):
         transition_members(ended, JobStatus.FAILED, clock(), by_hand=True)
+
+
+def test_clearing_forgets_all_jobs_at_once_and_removes_their_folders_in_the_background(tmp_path):
+    store = JobStore(tmp_path, lambda: datetime.now(UTC))
+    for _ in range(3):
+        store.create(body())
+    store.clear()
+    assert (store.all(), list((tmp_path / "jobs").iterdir())) == ([], [])
+    store.close()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["jobs"]
+
+
+def test_what_an_earlier_server_had_not_removed_is_removed(tmp_path):
+    (tmp_path / "removed-jobs-1" / "train1").mkdir(parents=True)
+    JobStore(tmp_path, lambda: datetime.now(UTC)).close()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["jobs"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,10 @@ from airflow_provider_pai.model.gate.arguments import (
     numbers_in,
     read_bars,
     read_comparisons,
+    read_gate,
     read_metrics,
 )
-from airflow_provider_pai.model.gate.gate import Bar, Comparison
+from airflow_provider_pai.model.gate.gate import GATE_ARGUMENTS, Bar, Comparison
 
 
 def test_a_bar_is_a_least_value_or_both_ends() -> None:
@@ -82,20 +84,20 @@ def test_a_wrong_comparison_is_told_in_one_sentence(value: object, said: str) ->
     ],
 )
 def test_a_metric_that_is_no_number_has_no_value(value: object, said: str) -> None:
-    metrics, problems = read_metrics({"a": value, "b": 1}, ["a", "b"], "metrics")
-    assert (metrics.values, metrics.without_value, problems) == ({"b": 1.0}, {"a": said}, [])
+    metrics = read_metrics({"a": value, "b": 1}, ["a", "b"], "metrics")
+    assert (metrics.values, metrics.without_value) == ({"b": 1.0}, {"a": said})
 
 
 def test_a_missing_metric_has_no_value_and_what_there_is_is_told() -> None:
     for metrics, has in (({"b": 1, "c": 2}, "b, c"), ({}, "nothing")):
-        read, problems = read_metrics(metrics, ["a", "a"], "model_uri", "m.json")
-        said = f"m.json has {has}; a metric whose last value is no finite number has no value"
-        assert (read.without_value, problems) == ({"a": said}, [])
+        read = read_metrics(metrics, ["a", "a"], "m.json")
+        assert read.without_value == {
+            "a": f"m.json has {has}; a metric whose last value is no finite number has no value"
+        }
 
 
 def test_a_metric_that_is_not_needed_may_be_anything() -> None:
-    metrics, problems = read_metrics({"a": 0.5, "note": "x", "gap": math.nan}, ["a"], "metrics")
-    assert (metrics.values, problems) == ({"a": 0.5}, [])
+    assert read_metrics({"a": 0.5, "note": "x", "gap": math.nan}, ["a"], "metrics").values == {"a": 0.5}
 
 
 def test_only_what_was_to_be_a_number_is_undefined() -> None:
@@ -103,9 +105,49 @@ def test_only_what_was_to_be_a_number_is_undefined() -> None:
     assert not any(map(is_undefined, (0, 1.5, "0.5", "a note", True, [])))
 
 
-def test_metrics_that_a_template_made_text_are_told_with_what_to_do() -> None:
-    (problem,) = map(str, read_metrics("{'a': 1}", ["a"], "metrics")[1])
-    assert problem.endswith("a template gives text, so use the task's .output")
+GATE: dict[str, Any] = {
+    **dict.fromkeys(GATE_ARGUMENTS),
+    "metrics": {"a": 1},
+    "metrics_file": "metrics.json",
+    "bars": {"a": 0.5},
+    "missing_champion": "fail",
+    "on_fail": "fail",
+    "follow_task_ids_if_true": (),
+    "follow_task_ids_if_false": (),
+}
+
+
+def test_dicts_may_be_written_as_json() -> None:
+    texts = {
+        "metrics": '{"a": NaN, "b": 2}',
+        "bars": '{"a": {"min": "0.5"}}',
+        "compare": '{"b": {"direction": "lower"}}',
+    }
+    given, problems = read_gate({**GATE, **texts, "champion_service": "iris"})
+    assert problems == []
+    assert given.metrics is not None
+    assert (given.metrics["b"], given.bars[0].minimum, given.comparisons[0].higher_is_better) == (2, 0.5, False)
+
+
+NO_DICTS = ("None", "nan", "[]", "x", 5, True, [1])
+NOTHING = ("None", "nan", "{}", "[]", "", " ", 5, True, [1], object())
+
+
+WRONG = [
+    *((name, value) for name in ("bars", "compare", "metrics") for value in ("None", "nan", "[]", "x", 5, True, [1])),
+    *(("model_uri", value) for value in NOTHING if value != ""),
+    *(("champion_service", value) for value in NOTHING if value != ""),
+    *(("metrics_file", value) for value in (*NOTHING, "a/b", None)),
+    *((name, value) for name in ("on_fail", "missing_champion") for value in (*NOTHING, None)),
+    *(("follow_task_ids_if_true", value) for value in (5, True, [1], object(), None)),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{name}-{n}" for n, (name, _) in enumerate(WRONG)])
+def test_what_can_not_be_is_refused_by_its_name_without_another_error(name: str, value: Any) -> None:
+    compared = {"compare": {"a": {}}, "champion_service": "iris"} if name in ("compare", "champion_service") else {}
+    _, problems = read_gate({**GATE, **compared, name: value})
+    assert name in {problem.argument for problem in problems}
 
 
 def test_every_kind_of_number_is_one() -> None:

@@ -228,11 +228,19 @@ def test_being_overdue_counts_more_than_any_reason() -> None:
 
 
 HINTS = {
-    "ModuleNotFoundError: No module named 'lightgbm.basic'": "lightgbm.basic: add it to requirements",
+    "ModuleNotFoundError: No module named 'lightgbm.basic'": "no module lightgbm.basic",
     "sh: 1: trian: not found": "trian is not in the image",
     "bash: line 3: trian: command not found": "trian is not in the image",
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB": "GPU's memory",
     "MemoryError": "machine's memory",
+    "numpy.core._exceptions.MemoryError: Unable to allocate 7.45 GiB for an array": "machine's memory",
+    "RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory": "machine's memory",
+    "RuntimeError: DataLoader worker (pid 7) is killed by signal: Bus error.": "shared memory",
+    "RuntimeError: CUDA error: no kernel image is available for execution": "CUDA does not fit",
+    "sh: 1: train.sh\r: not found": "Windows line ends",
+    ": not found": "Windows line ends",
+    "bash: line 1: $'\\r': command not found": "Windows line ends",
+    "/usr/bin/env: 'python3\\r': No such file or directory": "Windows line ends",
     "OSError: [Errno 28] No space left on device": "disk was full",
     "ERROR: No matching distribution found for torch==9.9": "no version of torch==9.9",
     "urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool": "network address",
@@ -244,6 +252,23 @@ HINTS = {
 def test_the_last_telling_line_of_the_log_adds_a_hint(line: str, hint: str) -> None:
     log = ("No space left on device", "CUDA out of memory", line, "some line")
     assert hint in diagnose(FailureDetails(job("UserCommandFailed"), log_tail=log)).hint
+
+
+def test_a_package_index_that_can_not_be_reached_is_not_told_as_a_missing_version() -> None:
+    log = (
+        "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)': /simple/torch/",
+        "ERROR: Could not find a version that satisfies the requirement torch (from versions: none)",
+        "ERROR: No matching distribution found for torch",
+    )
+    diagnosis = diagnose(FailureDetails(job("RequirementsFailed"), log_tail=log))
+    assert diagnosis.hint == "pip could not reach the package index"
+    assert "PIP_INDEX_URL" in diagnosis.advice
+
+
+@pytest.mark.parametrize("line", HINTS)
+def test_a_hint_says_the_next_step_too(line: str) -> None:
+    plain = diagnose(FailureDetails(job("UserCommandFailed")))
+    assert diagnose(FailureDetails(job("UserCommandFailed"), log_tail=(line,))).advice != plain.advice
 
 
 def test_a_log_in_which_nothing_is_recognised_adds_nothing() -> None:
