@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.lifecycle.serving.services import Services
-from airflow_provider_pai.model.serving.failure import FailureDetails
+from airflow_provider_pai.model.serving.failure import ServiceFailureDetails
 
 T = TypeVar("T")
 
@@ -42,12 +42,12 @@ class FailureDetailsReader:
         events.sort(key=lambda event: event.time)
         return [f"{event.time} {event.reason}: {event.message}" for event in events]
 
-    def read(self, name: str) -> FailureDetails:
+    def read(self, name: str) -> ServiceFailureDetails:
         """Return what EAS says of a service."""
         lines = self._read(f"the output of service {name}", lambda: self._services.logs(name))
         findings = self._read(f"EAS's diagnosis of service {name}", lambda: self._services.diagnosis(name))
         # One page of events with the newest last; one page of output, whose end is what happened last.
-        return FailureDetails(
+        return ServiceFailureDetails(
             warnings=tuple((self.warnings(name) or [])[-_EVENTS:]),
             output=tuple((lines or [])[-_LINES:]),
             diagnosis="\n".join(finding.text for finding in findings or ()),

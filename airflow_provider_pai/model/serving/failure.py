@@ -23,7 +23,7 @@ _UNREACHABLE = re.compile(r"connection refused|unhealthy|probe failed|did not an
 
 
 @dataclass(frozen=True)
-class FailureDetails:
+class ServiceFailureDetails:
     """What EAS says of a service that has failed; what could not be read is empty.
 
     Attributes:
@@ -61,7 +61,7 @@ class FailureDiagnosis:
     advice: str = DEFAULT_ADVICE
 
 
-def diagnose(details: FailureDetails, port: int) -> FailureDiagnosis:
+def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
     """Return why a service does not come up, as far as it can be told.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_pai.model.serving.failure import DEFAULT_ADVICE, FailureDetails, diagnose, readiness
+from airflow_provider_pai.model.serving.failure import DEFAULT_ADVICE, ServiceFailureDetails, diagnose, readiness
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 CRASH = "t BackOff: Back-off restarting failed container"
@@ -24,7 +24,7 @@ PROBE = "t Unhealthy: Readiness probe failed: dial tcp 10.0.0.5:8000: connect: c
     ],
 )
 def test_a_server_that_says_it_listens_on_loopback_is_told_to_listen_on_all_addresses(line: str) -> None:
-    found = diagnose(FailureDetails(output=("loading", line)), 8000)
+    found = diagnose(ServiceFailureDetails(output=("loading", line)), 8000)
     assert "where EAS does not reach it" in found.cause
     assert "listen on 0.0.0.0, port 8000" in found.advice
 
@@ -39,7 +39,7 @@ def test_a_server_that_says_it_listens_on_loopback_is_told_to_listen_on_all_addr
     ],
 )
 def test_a_server_on_another_port_is_told_so(line: str) -> None:
-    found = diagnose(FailureDetails(output=(line,)), 8000)
+    found = diagnose(ServiceFailureDetails(output=(line,)), 8000)
     assert found.cause == "its server listens on port 5000, but the port of the service is 8000"
     assert "port=5000" in found.advice
 
@@ -54,7 +54,7 @@ def test_a_server_on_another_port_is_told_so(line: str) -> None:
     ],
 )
 def test_other_lines_are_no_address_of_the_server(line: str) -> None:
-    assert diagnose(FailureDetails(output=(line,)), 8000).cause == ""
+    assert diagnose(ServiceFailureDetails(output=(line,)), 8000).cause == ""
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,14 @@ def test_other_lines_are_no_address_of_the_server(line: str) -> None:
 def test_each_says_the_real_thing_and_the_next_step(
     warnings: list[str], output: list[str], cause: str, advice: str
 ) -> None:
-    found = diagnose(FailureDetails(tuple(warnings), tuple(output)), 8000)
+    found = diagnose(ServiceFailureDetails(tuple(warnings), tuple(output)), 8000)
     assert cause in found.cause
     assert advice in found.advice
 
 
 def test_eas_own_diagnosis_is_told_where_nothing_else_tells() -> None:
-    assert (
-        diagnose(FailureDetails(diagnosis="the gateway is full\ncause: x"), 0).cause == "EAS says: the gateway is full"
-    )
+    found = diagnose(ServiceFailureDetails(diagnosis="the gateway is full\ncause: x"), 0)
+    assert found.cause == "EAS says: the gateway is full"
 
 
 def test_how_a_service_is_says_how_many_instances_are_ready() -> None:
