@@ -71,8 +71,9 @@ types: $(INSTALLED)
 layers: $(INSTALLED)
 	$(BIN)/lint-imports
 
+# These compute and don't wait: a worker per core.
 unit: $(INSTALLED)
-	$(PYTEST) tests/unit tests/architecture
+	$(BIN)/python -m pytest -n auto --dist loadgroup tests/unit tests/architecture
 
 # Everything runs once. A test that is known to be flaky says why, is run again by the plugin, and is counted.
 test: lint types layers $(INSTALLED) $(INSTALLED_ALIPAI)

@@ -53,7 +53,7 @@ def request_members(version: str, action: str) -> tuple[Member, ...]:
     """
     name = _MODULES[version]
     models = importlib.import_module(f"{name}.models")
-    # Lists and objects of a query travel as JSON texts: the SDK calls such a model a shrinked one.
+    # Lists and objects of a query travel as JSON texts: the SDK calls such a model a shrunk one.
     model = getattr(models, f"{action}ShrinkRequest", None) or getattr(models, f"{action}Request", None)
     return tuple(_members(model, models, "", ())) if model else ()
 

@@ -18,7 +18,7 @@ PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
-class Page(Generic[T]):
+class RegistryPage(Generic[T]):
     """One page of a list.
 
     Attributes:
@@ -35,7 +35,7 @@ def create_model(body: Mapping[str, Any]) -> Call[str]:
     return Call(AI_WORKSPACE, "CreateModel", "POST", MODELS, _model_id, body=body, idempotent=False)
 
 
-def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) -> Call[Page[RegisteredModel]]:
+def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) -> Call[RegistryPage[RegisteredModel]]:
     """ListModels, the oldest first.
 
     Args:
@@ -78,7 +78,7 @@ def create_model_version(model_id: str, body: Mapping[str, Any]) -> Call[str]:
 
 def list_model_versions(
     model_id: str, *, approval_status: str | None = None, page: int = 1
-) -> Call[Page[ModelVersion]]:
+) -> Call[RegistryPage[ModelVersion]]:
     """ListModelVersions, the newest first.
 
     Args:
@@ -148,14 +148,14 @@ def _model(body: Mapping[str, Any]) -> RegisteredModel:
     return RegisteredModel(model_id, name, str(body.get("GmtCreateTime") or ""), version)
 
 
-def _model_page(body: Mapping[str, Any]) -> Page[RegisteredModel]:
+def _model_page(body: Mapping[str, Any]) -> RegistryPage[RegisteredModel]:
     items = _items("ListModels", body, "Models")
-    return Page(tuple(_model(item) for item in items), int(body["TotalCount"]))
+    return RegistryPage(tuple(_model(item) for item in items), int(body["TotalCount"]))
 
 
-def _version_page(body: Mapping[str, Any]) -> Page[ModelVersion]:
+def _version_page(body: Mapping[str, Any]) -> RegistryPage[ModelVersion]:
     items = _items("ListModelVersions", body, "Versions")
-    return Page(tuple(_version("ListModelVersions", item) for item in items), int(body["TotalCount"]))
+    return RegistryPage(tuple(_version("ListModelVersions", item) for item in items), int(body["TotalCount"]))
 
 
 def _version(action: str, body: Mapping[str, Any]) -> ModelVersion:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.lifecycle.step import Done, Waiting
+    from airflow_provider_pai.model.function.report import Report
     from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
 
@@ -70,6 +71,8 @@ class PAIJobOperator(PAIBaseOperator):
         self._job_id: str | None = None
         self._owner: JobOwner | None = None
         self._log_shown = False
+        self._has_page = True
+        self._report: Report | None = None
         self._is_over = False
         self._begun: Mapping[str, Any] = {}
 
@@ -148,7 +151,7 @@ class PAIJobOperator(PAIBaseOperator):
     def on_kill(self) -> None:
         """Stop the job: Airflow ends this task. A job that a later try has taken is left alone."""
         if self._on_kill == "leave":
-            self.log.warning("The task is being ended; its job %s goes on", self._job_id or "")
+            self.log.warning("The task is being ended; its job %s keeps running", self._job_id or "")
         elif self._owner is not None:
             self.log.warning("The task is being ended; stopping its job %s", self._job_id or "")
             self.hook.stop_own(self._owner, self._job_id)
@@ -278,11 +281,13 @@ class PAIJobOperator(PAIBaseOperator):
         Raises:
             JobError: the job ended badly.
         """
-        job = self.hook.with_metrics(seen)
+        job, report = self.hook.with_report(self.hook.with_metrics(seen))
+        self._report = report
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url, log_shown=self._log_shown)
-        value = result(job, url)
+            diagnosis = self.hook.diagnose(job, resumable=self._resumable)
+            raise job_error(diagnosis, url, log_shown=self._log_shown, report=report)
+        value = result(job, url if self._has_page else None, report.result)
         self._report_model(job, value["model_uri"])
         return self._push_result(context, value)
 
@@ -318,7 +323,7 @@ class PAIJobOperator(PAIBaseOperator):
         in_time = deadline is None or datetime.now(UTC) < deadline
         is_left = in_time and not self._is_over and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY)
         if is_left:
-            self.log.warning("The next attempt goes on with job %s", job_id or "of this one")
+            self.log.warning("The next attempt adopts job %s", job_id or "of this one")
             return
         try:
             self.hook.stop_own(self._owner or self._owner_in(context), job_id)

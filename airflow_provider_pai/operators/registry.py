@@ -221,7 +221,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         version = f"version {version_name} of model {self.model_name}" if version_name else f"model {self.model_name}"
         return AirflowException(
             f"{version} was neither approved nor rejected within {self.approval_timeout:.0f} s; decide on it in PAI's "
-            "console or by PAIModelRegistryHook, then clear this task: it goes on with the same version"
+            "console or by PAIModelRegistryHook, then clear this task: it continues with the same version"
         )
 
 

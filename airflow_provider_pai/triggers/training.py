@@ -116,7 +116,7 @@ class PAITrainingTrigger(BaseTrigger):
         it.
         """
         if not self.stop_on_kill:
-            self.log.info("Job %s goes on: this trigger was told to leave it", self.job_id)
+            self.log.info("Job %s keeps running: this trigger was told to leave it", self.job_id)
             return
         # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
         # second time. The stop goes on all the same.
@@ -130,7 +130,7 @@ class PAITrainingTrigger(BaseTrigger):
 
         state = await task_state(self.task_instance)
         if state == DEFERRED:
-            self.log.info("Job %s goes on: its task is still deferred, only this trigger ends", self.job_id)
+            self.log.info("Job %s keeps running: its task is still deferred, only this trigger ends", self.job_id)
             return
         self.log.warning("Stopping job %s: its task is %s now", self.job_id, state or "cleared")
         await self._stop()

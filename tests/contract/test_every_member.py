@@ -20,7 +20,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from devtools import fidelity
 from devtools.sdk_members import VERSIONS, Member, request_members
 from tests.support.every_member import EveryMember, put
-from tests.support.fleet import SettledFleet
+from tests.support.settled_services import SettledServices
 
 MODELLED = [operation for operation in OPERATIONS if operation.service.version in VERSIONS]
 MEMBERS = [
@@ -34,10 +34,10 @@ MEMBERS = [
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EveryMember]:
-    fleets: list[SettledFleet] = []
+    fleets: list[SettledServices] = []
 
-    def fleet(store: ServiceStore) -> SettledFleet:
-        fleets.append(SettledFleet(store))
+    def fleet(store: ServiceStore) -> SettledServices:
+        fleets.append(SettledServices(store))
         return fleets[-1]
 
     with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=1, service_runtime=fleet) as pai:

@@ -99,7 +99,7 @@ def test_the_evaluation_judges_the_model_of_the_job(airflow: AirflowCluster, tra
 
 def test_the_console_link_is_shown(airflow: AirflowCluster, trained: DagRun) -> None:
     job_id = airflow.api.xcom(trained.task("train"), "job_id")
-    assert str(airflow.api.links(trained.task("train"))[LINK]).endswith(f"#/training/jobs/{job_id}")
+    assert str(airflow.api.links(trained.task("train"))[LINK]).endswith(f"/pages/jobs/{job_id}")
 
 
 def test_the_tasks_log_shows_each_line_of_the_job_once(airflow: AirflowCluster, trained: DagRun) -> None:

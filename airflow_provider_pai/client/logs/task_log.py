@@ -12,6 +12,7 @@ from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.training.status_messages import StatusReporter
@@ -19,7 +20,7 @@ from airflow_provider_pai.model.training.status_messages import StatusReporter
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LOG_GOES_ON = "(The log goes on; PAI's console has all of it.)"
+LOG_GOES_ON = "(The log continues; PAI's console has all of it.)"
 MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
 _UNREADABLE = "(The job's log can't be read on here; PAI's console has all of it.)"
 _LAST_LOOKS = (1 / 3, 2 / 3)
@@ -95,7 +96,7 @@ class TaskLog:
             return []
         lines = self._guard(job, partial(self._reader.read, pages=pages))
         self._unreadable = lines is None
-        return [_UNREADABLE] if lines is None else lines
+        return [_UNREADABLE] if lines is None else readable_lines(lines)
 
     def gap_notes(self) -> list[str]:
         """Return what to show in place of lines that were left out, when none is read any more."""
@@ -118,5 +119,5 @@ class TaskLog:
         try:
             return show(job)
         except Exception:
-            log.exception("Job %s can't be shown in full here; it goes on all the same", job.job_id)
+            log.exception("Job %s can't be shown in full here; the job continues", job.job_id)
             return None

@@ -49,7 +49,7 @@ class WorkerPool:
             PAIError: it is to end, for another one failed, nobody needs it any more, or the task ends.
         """
         if self._over.is_set():
-            raise PAIError("given up: another part of the work failed, or nobody needs it any more")
+            raise PAIError("given up: another part of the work failed, or it is no longer needed")
 
     def __enter__(self) -> Self:
         return self

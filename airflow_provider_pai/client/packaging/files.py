@@ -62,7 +62,7 @@ def local_files(path: Path, *, source_code: bool = False) -> LocalFiles:
     """
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        return _Walk(target, IgnoreRules.of(target, source_code=source_code)).found()
+        return _SourceWalk(target, IgnoreRules.of(target, source_code=source_code)).found()
     if target.is_file():
         return LocalFiles([LocalFile(path.name, target)])
     raise FileNotFoundError(errno.ENOENT, "there is no file or folder", str(path))
@@ -116,7 +116,7 @@ class _Place:
         return place is not None
 
 
-class _Walk:
+class _SourceWalk:
     """Goes through a folder without recursion, which deep folders would be too much for."""
 
     def __init__(self, top: Path, rules: IgnoreRules) -> None:

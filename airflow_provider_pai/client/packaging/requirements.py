@@ -26,14 +26,14 @@ def read_requirements(folder: Path) -> tuple[list[str], list[str]]:
     Returns:
         The requirement lines, and what is wrong with the files; both empty when there is no such file.
     """
-    reader = _Reader(folder.resolve())
+    reader = _RequirementsReader(folder.resolve())
     if (folder / _FILE).is_file():
         reader.read((folder / _FILE).resolve())
     return reader.lines, reader.problems
 
 
 @dataclass
-class _Reader:
+class _RequirementsReader:
     folder: Path
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

@@ -54,7 +54,7 @@ class ModelRegistry:
         body = {"ModelName": name, "WorkspaceId": self._workspace_id, "ModelDescription": description}
         self._client.send(calls.create_model({key: value for key, value in body.items() if value}))
 
-    def page(self, number: int) -> calls.Page[RegisteredModel]:
+    def page(self, number: int) -> calls.RegistryPage[RegisteredModel]:
         """Return one page of the workspace's models, each with its latest version; from 1."""
         return self._client.send(calls.list_models(self._workspace_id, page=number), attempts=1)
 
@@ -144,7 +144,7 @@ class ModelRegistry:
         except PAIError as error:
             self._log.warning("Who decided on version %s of model %s can't be kept (%s)", name, model.name, error)
 
-    def _all(self, call: Callable[[int], Call[calls.Page[T]]]) -> list[T]:
+    def _all(self, call: Callable[[int], Call[calls.RegistryPage[T]]]) -> list[T]:
         """Return the items of all pages.
 
         Raises:

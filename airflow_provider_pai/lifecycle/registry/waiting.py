@@ -74,7 +74,7 @@ async def first_version(
     async for look in looks:
         if found := judge_look(look, model_name, condition, outage):
             return found
-    raise PAIError(f"nobody looks at model {model_name!r} any more")
+    raise PAIError(f"model {model_name!r} is no longer polled")
 
 
 def judge_look(

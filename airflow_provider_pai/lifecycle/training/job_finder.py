@@ -144,6 +144,6 @@ class JobFinder:
         """Give up stopping jobs, so that they are adopted again: a second one beside them would be paid for, too."""
         mark = {STOPPING_LABEL: STOP_REFUSED}
         for job_id in refused:
-            self._log.warning("Job %s can't be stopped; this attempt goes on with it", job_id)
+            self._log.warning("Job %s can't be stopped; this attempt adopts it", job_id)
             self._jobs.label(job_id, mark, "another copy of this task may wait for its end")
         return [replace(job, labels={**job.labels, **mark}) if job.job_id in refused else job for job in found]

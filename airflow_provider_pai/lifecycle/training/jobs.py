@@ -78,7 +78,7 @@ class TrainingJobs:
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""
-        self.label(job_id, {STOPPING_LABEL: STOPPING}, "another copy of the task may go on with it while it ends")
+        self.label(job_id, {STOPPING_LABEL: STOPPING}, "another copy of the task may adopt it while it ends")
         try:
             self._client.send(calls.stop_training_job(job_id))
         except NotFoundError:

@@ -238,7 +238,7 @@ class Submission:
             return
         if changed:
             text = (
-                "Job %s was submitted with other values of: %s. This try goes on with it as it is; clear the task once "
+                "Job %s was submitted with other values of: %s. This try adopts it as it is; clear the task once "
                 "it has ended to train with the new values"
             )
             self._log.warning(text, job.job_id, ", ".join(changed))

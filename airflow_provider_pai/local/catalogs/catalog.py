@@ -83,7 +83,7 @@ def official_rows(region_id: str) -> list[Row]:
     return rows
 
 
-class ImageCatalog:
+class LocalImageCatalog:
     """PAI's own images of a region and the images added to its workspaces; safe to use from several threads.
 
     Attributes:

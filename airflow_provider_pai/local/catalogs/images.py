@@ -15,7 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, Row, filter_by_labels, is_official, label_values
+from airflow_provider_pai.local.catalogs.catalog import (
+    LocalImageCatalog,
+    Row,
+    filter_by_labels,
+    is_official,
+    label_values,
+)
 from airflow_provider_pai.local.catalogs.record_store import new_id
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest
@@ -31,7 +37,7 @@ _GIB = 1024**3
 _PAGE_SIZE = 20
 
 
-def routes(catalog: ImageCatalog, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
+def routes(catalog: LocalImageCatalog, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
     """Return the routes of the image catalog.
 
     Args:
@@ -51,7 +57,7 @@ def routes(catalog: ImageCatalog, default_workspace_id: str, now: Callable[[], d
 
 @dataclass(frozen=True)
 class _Images:
-    catalog: ImageCatalog
+    catalog: LocalImageCatalog
     default_workspace_id: str
     now: Callable[[], datetime]
 

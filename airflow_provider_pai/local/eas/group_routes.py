@@ -30,7 +30,7 @@ def routes(groups: Groups, views: Views, time: Callable[[], str]) -> list[Route]
         views: shows them.
         time: returns the time as on the wire.
     """
-    handlers = _Groups(groups, views, time)
+    handlers = _GroupRoutes(groups, views, time)
     return [
         Route(GROUPS, handlers.list, methods=["GET"]),
         Route(GROUP, handlers.describe, methods=["GET"]),
@@ -40,7 +40,7 @@ def routes(groups: Groups, views: Views, time: Callable[[], str]) -> list[Route]
 
 
 @dataclass(frozen=True)
-class _Groups:
+class _GroupRoutes:
     groups: Groups
     views: Views
     time: Callable[[], str]

@@ -41,7 +41,7 @@ def routes(context: RouteContext, checks: ServiceChecks, groups: Groups, views: 
         groups: the service groups.
         views: shows services.
     """
-    handlers = _Services(context, checks, groups, views)
+    handlers = _ServiceRoutes(context, checks, groups, views)
     puts: dict[str, Callable[[Request], Response]] = {
         "": handlers.update,
         "/version": handlers.go_back,
@@ -62,7 +62,7 @@ def routes(context: RouteContext, checks: ServiceChecks, groups: Groups, views: 
 
 
 @dataclass(frozen=True)
-class _Services:
+class _ServiceRoutes:
     """One method per operation. They run in worker threads, because all of them read or write files."""
 
     context: RouteContext

@@ -47,7 +47,7 @@ class JobRecorder:
         self._instances = instances
         self._metrics = MetricReader(metrics, self._give_up)
         self._without_value: dict[MetricDefinition, str] = {}
-        self._bars = {instance: _Bar() for instance in instances}
+        self._bars = {instance: _ProgressBar() for instance in instances}
         self._now = now
         self._monotonic = monotonic
         self._complete = True
@@ -128,7 +128,7 @@ class JobRecorder:
                 logger.warning("logs, events and metrics of %s are incomplete: %s", self._instances[0], error)
 
 
-class _Bar:
+class _ProgressBar:
     """Chooses what is written of a progress bar that one instance prints."""
 
     def __init__(self) -> None:

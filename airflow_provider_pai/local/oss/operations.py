@@ -47,7 +47,7 @@ class PublicAccess(StrEnum):
 
 
 @dataclass(frozen=True)
-class Operation:
+class OssOperation:
     """An operation and all that it reads of a request beside its body.
 
     Attributes:
@@ -125,14 +125,14 @@ _VALUES: Mapping[str, frozenset[str]] = {
 _MAX_NAME_SHOWN = 100
 
 OPERATIONS = (
-    Operation(
+    OssOperation(
         "ListBuckets",
         Level.SERVICE,
         "GET",
         bucket_routes.list_buckets,
         parameters=frozenset({"prefix", "marker", "max-keys"}),
     ),
-    Operation(
+    OssOperation(
         "ListObjects",
         Level.BUCKET,
         "GET",
@@ -140,7 +140,7 @@ OPERATIONS = (
         parameters=_PAGES | {"marker"},
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "ListObjectsV2",
         Level.BUCKET,
         "GET",
@@ -149,7 +149,7 @@ OPERATIONS = (
         _PAGES | {"start-after", "continuation-token", "fetch-owner"},
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "ListMultipartUploads",
         Level.BUCKET,
         "GET",
@@ -157,7 +157,7 @@ OPERATIONS = (
         _any("uploads"),
         frozenset({"prefix", "delimiter", "encoding-type", "key-marker", "upload-id-marker", "max-uploads"}),
     ),
-    Operation(
+    OssOperation(
         "ListLiveChannel",
         Level.BUCKET,
         "GET",
@@ -165,10 +165,10 @@ OPERATIONS = (
         _any("live"),
         frozenset({"prefix", "marker", "max-keys"}),
     ),
-    Operation("PutBucket", Level.BUCKET, "PUT", bucket_routes.put_bucket, headers=frozenset({"x-oss-acl"})),
-    Operation("DeleteBucket", Level.BUCKET, "DELETE", bucket_routes.delete_bucket),
-    Operation("GetBucketAcl", Level.BUCKET, "GET", bucket_routes.get_bucket_acl, _any("acl")),
-    Operation(
+    OssOperation("PutBucket", Level.BUCKET, "PUT", bucket_routes.put_bucket, headers=frozenset({"x-oss-acl"})),
+    OssOperation("DeleteBucket", Level.BUCKET, "DELETE", bucket_routes.delete_bucket),
+    OssOperation("GetBucketAcl", Level.BUCKET, "GET", bucket_routes.get_bucket_acl, _any("acl")),
+    OssOperation(
         "PutBucketAcl",
         Level.BUCKET,
         "PUT",
@@ -176,10 +176,10 @@ OPERATIONS = (
         _any("acl"),
         headers=frozenset({"x-oss-acl"}),
     ),
-    Operation("GetBucketInfo", Level.BUCKET, "GET", bucket_routes.get_bucket_info, _any("bucketInfo")),
-    Operation("GetBucketLocation", Level.BUCKET, "GET", bucket_routes.get_bucket_location, _any("location")),
-    Operation("GetBucketStat", Level.BUCKET, "GET", bucket_routes.get_bucket_stat, _any("stat")),
-    Operation(
+    OssOperation("GetBucketInfo", Level.BUCKET, "GET", bucket_routes.get_bucket_info, _any("bucketInfo")),
+    OssOperation("GetBucketLocation", Level.BUCKET, "GET", bucket_routes.get_bucket_location, _any("location")),
+    OssOperation("GetBucketStat", Level.BUCKET, "GET", bucket_routes.get_bucket_stat, _any("stat")),
+    OssOperation(
         "DeleteMultipleObjects",
         Level.BUCKET,
         "POST",
@@ -187,7 +187,7 @@ OPERATIONS = (
         _any("delete"),
         frozenset({"encoding-type"}),
     ),
-    Operation(
+    OssOperation(
         "PutObject",
         Level.OBJECT,
         "PUT",
@@ -196,7 +196,7 @@ OPERATIONS = (
         headers=_STORED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "CopyObject",
         Level.OBJECT,
         "PUT",
@@ -205,7 +205,7 @@ OPERATIONS = (
         headers=_STORED | _COPY_CONDITIONS | {_SOURCE, _LIMIT, "x-oss-metadata-directive", "x-oss-tagging-directive"},
         source=True,
     ),
-    Operation(
+    OssOperation(
         "GetObject",
         Level.OBJECT,
         "GET",
@@ -215,7 +215,7 @@ OPERATIONS = (
         conditional=True,
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "HeadObject",
         Level.OBJECT,
         "HEAD",
@@ -226,7 +226,7 @@ OPERATIONS = (
         public=PublicAccess.READ,
     ),
     *(
-        Operation(
+        OssOperation(
             "GetObjectMeta",
             Level.OBJECT,
             method,
@@ -236,8 +236,8 @@ OPERATIONS = (
         )
         for method in ("GET", "HEAD")
     ),
-    Operation("DeleteObject", Level.OBJECT, "DELETE", object_routes.delete_object, public=PublicAccess.WRITE),
-    Operation(
+    OssOperation("DeleteObject", Level.OBJECT, "DELETE", object_routes.delete_object, public=PublicAccess.WRITE),
+    OssOperation(
         "AppendObject",
         Level.OBJECT,
         "POST",
@@ -247,9 +247,9 @@ OPERATIONS = (
         _STORED - {"x-oss-forbid-overwrite"} | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation("RestoreObject", Level.OBJECT, "POST", object_routes.restore_object, _any("restore")),
-    Operation("GetObjectAcl", Level.OBJECT, "GET", attribute_routes.get_object_acl, _any("acl")),
-    Operation(
+    OssOperation("RestoreObject", Level.OBJECT, "POST", object_routes.restore_object, _any("restore")),
+    OssOperation("GetObjectAcl", Level.OBJECT, "GET", attribute_routes.get_object_acl, _any("acl")),
+    OssOperation(
         "PutObjectAcl",
         Level.OBJECT,
         "PUT",
@@ -257,10 +257,12 @@ OPERATIONS = (
         _any("acl"),
         headers=frozenset({"x-oss-object-acl"}),
     ),
-    Operation("GetObjectTagging", Level.OBJECT, "GET", attribute_routes.get_object_tagging, _any("tagging")),
-    Operation("PutObjectTagging", Level.OBJECT, "PUT", attribute_routes.put_object_tagging, _any("tagging")),
-    Operation("DeleteObjectTagging", Level.OBJECT, "DELETE", attribute_routes.delete_object_tagging, _any("tagging")),
-    Operation(
+    OssOperation("GetObjectTagging", Level.OBJECT, "GET", attribute_routes.get_object_tagging, _any("tagging")),
+    OssOperation("PutObjectTagging", Level.OBJECT, "PUT", attribute_routes.put_object_tagging, _any("tagging")),
+    OssOperation(
+        "DeleteObjectTagging", Level.OBJECT, "DELETE", attribute_routes.delete_object_tagging, _any("tagging")
+    ),
+    OssOperation(
         "GetSymlink",
         Level.OBJECT,
         "GET",
@@ -268,7 +270,7 @@ OPERATIONS = (
         _any("symlink"),
         public=PublicAccess.READ,
     ),
-    Operation(
+    OssOperation(
         "PutSymlink",
         Level.OBJECT,
         "PUT",
@@ -277,7 +279,7 @@ OPERATIONS = (
         headers=_STORED | {"x-oss-symlink-target"},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "InitiateMultipartUpload",
         Level.OBJECT,
         "POST",
@@ -287,7 +289,7 @@ OPERATIONS = (
         _STORED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "UploadPart",
         Level.OBJECT,
         "PUT",
@@ -297,7 +299,7 @@ OPERATIONS = (
         _REPEATED | {_LIMIT},
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "UploadPartCopy",
         Level.OBJECT,
         "PUT",
@@ -307,7 +309,7 @@ OPERATIONS = (
         _REPEATED | _COPY_CONDITIONS | {_SOURCE, f"{_SOURCE}-range", _LIMIT},
         source=True,
     ),
-    Operation(
+    OssOperation(
         "CompleteMultipartUpload",
         Level.OBJECT,
         "POST",
@@ -317,7 +319,7 @@ OPERATIONS = (
         _REPEATED,
         public=PublicAccess.WRITE,
     ),
-    Operation(
+    OssOperation(
         "ListParts",
         Level.OBJECT,
         "GET",
@@ -326,7 +328,7 @@ OPERATIONS = (
         frozenset({"encoding-type", "max-parts", "part-number-marker"}),
         _REPEATED,
     ),
-    Operation(
+    OssOperation(
         "AbortMultipartUpload",
         Level.OBJECT,
         "DELETE",
@@ -343,13 +345,13 @@ def level_of(request: OSSRequest) -> Level:
     return Level.OBJECT if request.key else Level.BUCKET if request.bucket else Level.SERVICE
 
 
-def find_operation(request: OSSRequest) -> Operation | None:
+def find_operation(request: OSSRequest) -> OssOperation | None:
     """Return the operation that a request selects; of several the one with the most selectors."""
     selected = [operation for operation in OPERATIONS if operation.is_selected(request)]
     return max(selected, key=lambda operation: (len(operation.selectors), operation.source), default=None)
 
 
-def require_operation(request: OSSRequest) -> Operation:
+def require_operation(request: OSSRequest) -> OssOperation:
     """Return the operation that a request selects, which reads all that the request says.
 
     Raises:
@@ -375,7 +377,7 @@ def _unknown(request: OSSRequest) -> OSSErrorResponse:
     return method_not_allowed(request.method)
 
 
-def _check_header(operation: Operation, name: str, value: str) -> None:
+def _check_header(operation: OssOperation, name: str, value: str) -> None:
     if name in _CONDITIONS and operation.method in _CHANGING and not operation.conditional:
         raise not_implemented(f"the header {name} of {operation.name}")
     if not name.startswith("x-oss-") or (name in _COMMON_HEADERS and name not in _VALUES):

@@ -107,4 +107,4 @@ def _unless_gone(remove: Callable[..., Any], *values: Any, **options: Any) -> No
     try:
         remove(*values, **options)
     except NotFound:
-        logger.debug("somebody else has removed it")
+        logger.debug("it was removed from outside")

@@ -109,7 +109,7 @@ def find_output_files(folder: Path, root: JobRoot) -> OutputFiles:
         NotADirectoryError: the job replaced the folder, or one above it, by a link or a file.
     """
     _check_real(folder, root.trusted)
-    return _Walk(folder, root).find() if folder.exists() else OutputFiles()
+    return _OutputWalk(folder, root).find() if folder.exists() else OutputFiles()
 
 
 def stamps(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
@@ -142,7 +142,7 @@ class _Folder:
     above: tuple[Path, ...]
 
 
-class _Walk:
+class _OutputWalk:
     """Goes through a channel's folder without recursion, which deep folders would be too much for."""
 
     def __init__(self, top: Path, root: JobRoot) -> None:

@@ -10,7 +10,7 @@ from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount
 
 
 @dataclass(frozen=True)
-class _Waiting:
+class _QueuedJob:
     job_id: str
     place: int
     share: Amount | None
@@ -30,7 +30,7 @@ class Queue:
     def __init__(self, total: Amount) -> None:
         self._total = total
         self._places = 0
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, _QueuedJob] = {}
         self._shares: dict[str, Amount] = {}
 
     def put(self, job_id: str, job: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Queue:
         """
         self._places += 1
         priority = job.get("Priority", DEFAULT_PRIORITY)
-        self._waiting[job_id] = _Waiting(job_id, self._places, requested_amount(job), priority)
+        self._waiting[job_id] = _QueuedJob(job_id, self._places, requested_amount(job), priority)
 
     def take(self) -> str | None:
         """Let the next job begin, and have its share; None when there is none that can."""
@@ -77,5 +77,5 @@ class Queue:
         return used
 
 
-def _order(entry: _Waiting) -> tuple[int, int]:
+def _order(entry: _QueuedJob) -> tuple[int, int]:
     return -entry.priority, entry.place

@@ -109,7 +109,7 @@ REASONS: tuple[FailureReason, ...] = (
         FailureKind.INTERRUPTED,
         Retry.AS_USUAL,
         "The job's machine was taken away from it",
-        "Nothing is wrong with the job. Give checkpoints_path, so that another attempt goes on where this one stopped.",
+        "Nothing is wrong with the job. Give checkpoints_path, so that another attempt resumes where this one stopped.",
         # The words "preempted" and "evicted": [skills]; the others: [inferred]
         codes=("*Preempted*", "*Evicted*", "*Reclaimed*", "SpotInterrupt*"),
         words=r"preempted|evicted|\breclaim|\bspot\b.{0,80}\b(interrupted|released|terminated|taken)",
@@ -149,7 +149,7 @@ REASONS: tuple[FailureReason, ...] = (
         Retry.NEVER,
         "PAI ended the job because it ran as long as it may",
         "Raise max_run_time (and execution_timeout, which limits it), or give checkpoints_path, so that another "
-        "attempt goes on where this one stopped.",
+        "attempt resumes where this one stopped.",
         # [inferred]: what PAI says is not public; MaxRunningTimeExceeded: [local]
         codes=("MaxRunningTimeExceeded", "*MaxRunningTime*"),
         words=r"max(imum)?[ _]?running[ _]?time|ran longer than its limit|running time limit",
@@ -157,7 +157,7 @@ REASONS: tuple[FailureReason, ...] = (
     FailureReason(
         FailureKind.STOPPED,
         Retry.NEVER,
-        "Somebody stopped the job",
+        "The job was stopped from outside",
         "Ask who stopped it, and why; clear the task to train after all.",
         # StoppedByUser: [skills]; JobStoppedByUser and its message: [dlc]
         codes=("StoppedByUser", "JobStoppedByUser"),
@@ -254,7 +254,7 @@ EXIT_CODES: Mapping[int, FailureReason] = {
         FailureKind.INTERRUPTED,
         Retry.AS_USUAL,
         "The command was ended from outside, as when its machine is taken away",
-        "Give checkpoints_path, so that another attempt goes on where this one stopped.",
+        "Give checkpoints_path, so that another attempt resumes where this one stopped.",
     ),
     245: FailureReason(
         FailureKind.COMMAND,
@@ -281,7 +281,7 @@ STOPPED = FailureReason(
     FailureKind.STOPPED,
     Retry.AS_USUAL,  # PAI may end a job that ran out of time so, too [inferred]
     "The job was stopped; PAI does not say by whom",
-    "Look at its page in PAI's console: somebody may have stopped it, or PAI at max_run_time.",
+    "Look at its page in PAI's console: a person may have stopped it, or PAI at max_run_time.",
 )
 UNEXPLAINED = FailureReason(
     FailureKind.UNEXPLAINED,
@@ -299,7 +299,7 @@ OVERDUE = FailureReason(
     FailureKind.TIMEOUT,
     Retry.NEVER,
     "The job was still running when execution_timeout passed, and was stopped",
-    "Raise execution_timeout, or give checkpoints_path, so that another attempt goes on where this one stopped.",
+    "Raise execution_timeout, or give checkpoints_path, so that another attempt resumes where this one stopped.",
 )
 OVERDUE_IN_QUEUE = FailureReason(
     FailureKind.TIMEOUT,

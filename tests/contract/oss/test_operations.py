@@ -13,7 +13,7 @@ import oss2
 import pytest
 from oss2 import http
 
-from airflow_provider_pai.local.oss.operations import OPERATIONS, Level, Operation
+from airflow_provider_pai.local.oss.operations import OPERATIONS, Level, OssOperation
 from tests.contract.oss.subresources import ALL_NAMES
 from tests.support.oss import RunningOSS, connect
 
@@ -21,7 +21,7 @@ _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 _REFUSED = {"NotImplemented", "MethodNotAllowed"}
 
 
-def _served(level: Level, method: str, name: str) -> list[Operation]:
+def _served(level: Level, method: str, name: str) -> list[OssOperation]:
     """Return the operations of a level and method that read a parameter beside nothing else."""
     return [
         operation

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_pai.local.catalogs.catalog import ImageCatalog, official_rows
+from airflow_provider_pai.local.catalogs.catalog import LocalImageCatalog, official_rows
 from airflow_provider_pai.local.catalogs.images import routes
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.model.images.image import ImageQuery, choose
@@ -27,7 +27,7 @@ OWN = {"Name": "my-image", "ImageUri": "registry.cn-hangzhou.aliyuncs.com/me/min
 class Server:
     """The routes behind HTTP, answering as local PAI's server does."""
 
-    def __init__(self, catalog: ImageCatalog) -> None:
+    def __init__(self, catalog: LocalImageCatalog) -> None:
         def on_refusal(request: Request, error: Exception) -> Response:
             assert isinstance(error, ErrorResponse)
             return error_response(error, request.url.netloc)
@@ -65,7 +65,7 @@ class Server:
 
 @pytest.fixture
 def server() -> Server:
-    return Server(ImageCatalog("cn-hangzhou"))
+    return Server(LocalImageCatalog("cn-hangzhou"))
 
 
 def test_rows_have_the_services_form() -> None:
@@ -351,10 +351,10 @@ def test_an_official_image_cannot_be_removed(server: Server) -> None:
 
 def test_added_images_are_kept_after_each_change_and_come_back() -> None:
     kept: list[list[dict[str, Any]]] = []
-    server = Server(ImageCatalog("cn-hangzhou", keep=kept.append))
+    server = Server(LocalImageCatalog("cn-hangzhou", keep=kept.append))
     image_id = server.add()
     assert [row["ImageId"] for row in kept[-1]] == [image_id]
-    again = Server(ImageCatalog("cn-hangzhou", kept[-1], kept.append))
+    again = Server(LocalImageCatalog("cn-hangzhou", kept[-1], kept.append))
     assert "my-image" in again.names()
     again.ask("DELETE", f"{LIST}/{image_id}")
     assert kept[-1] == []

@@ -136,5 +136,5 @@ def test_what_was_begun_is_given_up_when_the_caller_is_done() -> None:
         assert quick.result() == 7
         assert working.wait(10)
     assert time.monotonic() - start < 10
-    with pytest.raises(PAIError, match="nobody needs it"):
+    with pytest.raises(PAIError, match="no longer needed"):
         slow.result()

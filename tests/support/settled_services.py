@@ -14,7 +14,7 @@ from airflow_provider_pai.local.eas.store import ServiceStore
 TIME = "2026-11-24T12:00:00Z"
 
 
-class SettledFleet:
+class SettledServices:
     """Brings services to what is wanted without running anything.
 
     Attributes:
