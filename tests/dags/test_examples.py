@@ -235,6 +235,13 @@ def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config:
     assert predicted(config, service["endpoint"], rows) == own_answer(config, service["model_uri"], rows, tmp_path)
 
 
+def test_the_best_of_several_functions_as_jobs_is_picked(airflow: AirflowCluster, config: ClientConfig) -> None:
+    run = airflow.api.wait_run(start(airflow, "function_as_job"), timeout=180)
+    assert run.state == "success"
+    assert airflow.api.xcom(run.task("best"))["learning_rate"] == 0.3
+    assert len(jobs_of(config, run)) == 3
+
+
 def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster, config: ClientConfig) -> None:
     run = airflow.api.wait_run(start(airflow, "taskflow"), timeout=180)
     assert run.state == "success"
