@@ -91,9 +91,9 @@ def _kept_id() -> str:
     """Return the id that this Airflow had before it was given a name; empty when there is none."""
     try:
         kept = _read(_store().read())
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - of SQLAlchemy or of Airflow's SDK, whichever keeps it
         # Only jobs from before the name was given could be missed.
-        log.warning("The Airflow Variable %r can't be read", VARIABLE, exc_info=True)
+        log.warning("The Airflow Variable %r can't be read (%s)", VARIABLE, type(error).__name__)
         return ""
     return kept["id"] if kept else ""
 
