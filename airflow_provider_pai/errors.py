@@ -200,7 +200,10 @@ class JobError(PAIError):
         snapshot: the :class:`~airflow_provider_pai.model.training.status.JobSnapshot` as it was last seen.
         log_tail: its last log lines, oldest first; empty when they could not be read.
         diagnosis: the :class:`~airflow_provider_pai.model.training.diagnosis.Diagnosis`; None without one.
+        result: what the job has reported as its result before it ended; None for nothing.
     """
+
+    result: Any = None
 
     def __init__(self, message: str, snapshot: Any, log_tail: Sequence[str] = (), diagnosis: Any = None) -> None:
         self.snapshot = snapshot

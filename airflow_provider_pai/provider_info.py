@@ -55,6 +55,12 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
+        "task-decorators": [
+            {
+                "name": "pai_training",
+                "class-name": "airflow_provider_pai.decorators.training.pai_training_task",
+            }
+        ],
         "asset-uris": _OSS_ASSETS,
         "dataset-uris": _OSS_ASSETS,
         "extra-links": [f"airflow_provider_pai.links.{name}" for name in _LINKS],

@@ -10,7 +10,7 @@ from airflow_provider_pai.client.packaging.inputs import input_problems
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.local.running.bound_storage import BoundStorage, LocalFolder
-from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
+from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.spec import TrainingJobSpec, plain
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
@@ -94,7 +94,7 @@ def output_folders(spec: TrainingJobSpec, default: Path, job_name: str, key: str
         key: keeps its outputs apart from those of other jobs of the name.
     """
     home = (_path(spec.output_path) if spec.output_path else default) / f"{plain(job_name)}_{key}"
-    folders = {name: home / name for name in DEFAULT_OUTPUT_CHANNELS}
+    folders = {name: home / name for name in spec.output_channels}
     if spec.checkpoints_path:
         folders[CHECKPOINTS_CHANNEL] = _path(spec.checkpoints_path)
     return {**folders, **{name: _path(address) for name, address in spec.outputs.items()}}

@@ -5,4 +5,6 @@ from __future__ import annotations
 MODEL_CHANNEL = "model"
 CHECKPOINTS_CHANNEL = "checkpoints"
 TENSORBOARD_CHANNEL = "tensorboard"
+REPORT_CHANNEL = "report"
+"""Channel of a job that reports back."""
 DEFAULT_OUTPUT_CHANNELS = (MODEL_CHANNEL, CHECKPOINTS_CHANNEL, TENSORBOARD_CHANNEL)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.lifecycle.step import Done, Waiting
+    from airflow_provider_pai.model.function.report import Report
     from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
 
@@ -70,6 +71,8 @@ class PAIJobOperator(PAIBaseOperator):
         self._job_id: str | None = None
         self._owner: JobOwner | None = None
         self._log_shown = False
+        self._has_page = True
+        self._report: Report | None = None
         self._is_over = False
         self._begun: Mapping[str, Any] = {}
 
@@ -278,11 +281,13 @@ class PAIJobOperator(PAIBaseOperator):
         Raises:
             JobError: the job ended badly.
         """
-        job = self.hook.with_metrics(seen)
+        job, report = self.hook.with_report(self.hook.with_metrics(seen))
+        self._report = report
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            raise job_error(self.hook.diagnose(job, resumable=self._resumable), url, log_shown=self._log_shown)
-        value = result(job, url)
+            diagnosis = self.hook.diagnose(job, resumable=self._resumable)
+            raise job_error(diagnosis, url, log_shown=self._log_shown, report=report)
+        value = result(job, url if self._has_page else None, report.result)
         self._report_model(job, value["model_uri"])
         return self._push_result(context, value)
 

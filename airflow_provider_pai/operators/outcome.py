@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_pai import errors
 from airflow_provider_pai.errors import APIError, AuthError, JobError, PAIError, SpecError, shortened
-from airflow_provider_pai.model.names import MODEL_CHANNEL
 
 if TYPE_CHECKING:
+    from airflow_provider_pai.model.function.report import Report
     from airflow_provider_pai.model.training.diagnosis import Diagnosis
     from airflow_provider_pai.model.training.failure_details import FailureDetails
     from airflow_provider_pai.model.training.failure_reasons import Retry
@@ -35,8 +35,17 @@ ERROR_CLASSES: Mapping[str, type[JobError]] = {
 """The error of each kind of failure (:class:`~airflow_provider_pai.model.training.failure_reasons.FailureKind`)."""
 
 
-def result(job: JobSnapshot, console_url: str) -> dict[str, Any]:
-    """Return the task's result: small, documented, plain JSON."""
+def result(job: JobSnapshot, console_url: str | None, reported: Any = None) -> dict[str, Any]:
+    """Return the task's result: small, documented, plain JSON.
+
+    Args:
+        job: the job.
+        console_url: its page; None for a job on the worker.
+        reported: what the job has reported as its result.
+    """
+    # Loaded where it is first used: deploying needs no channels.
+    from airflow_provider_pai.model.names import MODEL_CHANNEL
+
     return {
         "model_uri": job.outputs.get(MODEL_CHANNEL),
         "job_id": job.job_id,
@@ -48,16 +57,20 @@ def result(job: JobSnapshot, console_url: str) -> dict[str, Any]:
         "image_uri": job.image_uri or None,
         "code_uri": job.code_uri or None,
         "duration_s": job.duration_s,
+        "result": reported,
     }
 
 
-def job_error(diagnosis: Diagnosis, console_url: str, *, log_shown: bool = False) -> JobError:
+def job_error(
+    diagnosis: Diagnosis, console_url: str, *, log_shown: bool = False, report: Report | None = None
+) -> JobError:
     """Return the error of a job that has ended badly; its last lines say what happened and what to do.
 
     Args:
         diagnosis: why it ended so.
         console_url: the job's page.
         log_shown: whether the task's log shows the job's log already, so that its end is not said again.
+        report: what the job has reported; the exception of a function comes last.
     """
     details = diagnosis.details
     job = details.job
@@ -72,7 +85,12 @@ def job_error(diagnosis: Diagnosis, console_url: str, *, log_shown: bool = False
         f"what happened: {diagnosis.cause}" + (f"; the log says that {diagnosis.hint}" if diagnosis.hint else ""),
         f"what to do: {diagnosis.advice}",
     ]
-    return ERROR_CLASSES[diagnosis.kind]("\n".join(map(shortened, lines)), job, details.log_tail, diagnosis)
+    text = "\n".join(map(shortened, lines))
+    if report and report.error:
+        text += f"\n{report.error.traceback.rstrip()}"
+    error = ERROR_CLASSES[diagnosis.kind](text, job, details.log_tail, diagnosis)
+    error.result = report.result if report else None
+    return error
 
 
 def _error_lines(details: FailureDetails) -> list[str]:

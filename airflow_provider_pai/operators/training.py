@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,9 @@ class PAITrainingOperator(PAIJobOperator):
             a folder. When the job has succeeded, its event says in ``extra`` where this model lies: ``model_uri``,
             ``job_id``, ``metrics``, ``image_uri``, ``code_uri``, ``code_digest`` and ``console_url``. A local job and
             a dry run make no event, a mapped task one for each of its jobs. Default: none.
+        reports: True lets the job report back by ``pai_report.py``, which is put beside the source code: its
+            ``result(...)`` is in the task's result, its metrics are among ``metrics``, its progress is in the log.
+            Default False.
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
@@ -99,7 +103,9 @@ class PAITrainingOperator(PAIJobOperator):
             the last log lines.
     """
 
-    flags: Sequence[str] = (*PAIJobOperator.flags, "dry_run")
+    flags: Sequence[str] = (*PAIJobOperator.flags, "dry_run", "reports")
+    source_dir: str | None
+    reports: bool
     instance_type: str | None
     outputs: Mapping[str, str] | None
     checkpoints_path: str | None
@@ -140,12 +146,14 @@ class PAITrainingOperator(PAIJobOperator):
         labels: Mapping[str, str] | None = None,
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
         model_asset: Asset | str | None = None,
+        reports: bool = False,
         description: str | None = None,
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._keep(self.spec_arguments, locals())
+        self.reports = as_flag(reports)
         # The name without an underscore is a method of Airflow's.
         self._dry_run = as_flag(dry_run)
         self.model_asset = self._register_outlet(model_asset)
@@ -167,8 +175,8 @@ class PAITrainingOperator(PAIJobOperator):
 
         from airflow_provider_pai.model.training.job_name import job_name
 
-        with airflow_errors(fail_fast=self.fail_fast):
-            spec = self._checked_spec()
+        with airflow_errors(fail_fast=self.fail_fast), self._packaged(context) as packaged:
+            spec = self._checked_spec(packaged)
             name = job_name(spec.base_job_name, pendulum.now("UTC"))
             if spec.is_local:
                 return self._train_here(context, spec, name)
@@ -185,8 +193,27 @@ class PAITrainingOperator(PAIJobOperator):
 
     _asset_problems: Sequence[Problem] = ()
 
-    def _checked_spec(self) -> TrainingJobSpec:
+    @contextmanager
+    def _packaged(self, context: Context) -> Iterator[Mapping[str, Any]]:  # noqa: ARG002 - a function needs it
+        """Put beside the source code what the author did not write; yield what the arguments are then.
+
+        Raises:
+            SpecError: the source code can't be read.
+        """
+        if not self.reports or str(self.source_dir or "").startswith("oss://"):
+            yield {}
+            return
+        from airflow_provider_pai.client.packaging.overlay import overlaid
+        from airflow_provider_pai.model.function.package import report_files
+
+        with overlaid(str(self.source_dir) if self.source_dir else None, report_files()) as folder:
+            yield {"source_dir": folder}
+
+    def _checked_spec(self, packaged: Mapping[str, Any]) -> TrainingJobSpec:
         """Return what the arguments describe.
+
+        Args:
+            packaged: arguments that are others than the author's, see :meth:`_packaged`.
 
         Raises:
             SpecError: listing every problem, those too that only the cloud knows.
@@ -195,7 +222,7 @@ class PAITrainingOperator(PAIJobOperator):
         from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
-        arguments = {name: getattr(self, name) for name in self.spec_arguments}
+        arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
         problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
@@ -226,7 +253,7 @@ class PAITrainingOperator(PAIJobOperator):
         self._remove_outlet()
         owner = local_owner_of(context["ti"])
         with local_mode(self.hook, spec, name, owner.key) as here:
-            self.hook, self._owner = here.hook, owner
+            self.hook, self._owner, self._has_page = here.hook, owner, False
             job, _ = here.hook.submit_or_adopt(here.spec, owner, name)
             self._job_id = job.job_id
             # A look costs nothing here.
@@ -234,7 +261,7 @@ class PAITrainingOperator(PAIJobOperator):
             self._push(context, {"job_id": job.job_id})
             self.log.info("Job %s runs on this worker (%s)", job.job_id, here.mode)
             try:
-                return {**self._finish(context, self._wait(context, job.job_id)), "console_url": None}
+                return self._finish(context, self._wait(context, job.job_id))
             finally:
                 self._owner = None
 

@@ -12,6 +12,7 @@ from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.training.status_messages import StatusReporter
@@ -95,7 +96,7 @@ class TaskLog:
             return []
         lines = self._guard(job, partial(self._reader.read, pages=pages))
         self._unreadable = lines is None
-        return [_UNREADABLE] if lines is None else lines
+        return [_UNREADABLE] if lines is None else readable_lines(lines)
 
     def gap_notes(self) -> list[str]:
         """Return what to show in place of lines that were left out, when none is read any more."""

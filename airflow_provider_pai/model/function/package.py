@@ -7,9 +7,8 @@ import ast
 import inspect
 import json
 import linecache
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import resources
-from types import FunctionType
 from typing import Any
 
 from airflow_provider_pai.in_job.pai_report import strict_json
@@ -22,7 +21,10 @@ _FUTURE = "from __future__ import annotations\n"
 
 
 def function_files(
-    function: FunctionType, include: Collection[FunctionType], args: Sequence[Any], kwargs: Mapping[str, Any]
+    function: Callable[..., Any],
+    include: Collection[Callable[..., Any]],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> dict[str, str]:
     """Return the files beside a job's source code that run a function, by name.
 
@@ -55,7 +57,7 @@ def _in_job(name: str) -> str:
     return (resources.files("airflow_provider_pai.in_job") / name).read_text("utf-8")
 
 
-def _bound(function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Bind arguments here, defaults too: an expression for a default may use what the job does not have."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -70,7 +72,7 @@ def _bound(function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any
     return {"args": list(bound.args), "kwargs": bound.kwargs}
 
 
-def _module_text(functions: Collection[FunctionType]) -> str:
+def _module_text(functions: Collection[Callable[..., Any]]) -> str:
     """Return the source of functions of one module, each at the line where it stands there."""
     texts = sorted((_source(function) for function in functions), key=lambda each: each[0])
     annotated = any(function.__annotations__ or _has_future(function) for function in functions)
@@ -80,11 +82,11 @@ def _module_text(functions: Collection[FunctionType]) -> str:
     return module
 
 
-def _has_future(function: FunctionType) -> bool:
+def _has_future(function: Callable[..., Any]) -> bool:
     return bool(function.__code__.co_flags & __future__.annotations.compiler_flag)
 
 
-def _source(function: FunctionType) -> tuple[int, str]:
+def _source(function: Callable[..., Any]) -> tuple[int, str]:
     """Return a function's source from its ``def`` on, and the line it begins at."""
     # A long-lived process may have read an older state of the file.
     linecache.checkcache(function.__code__.co_filename)

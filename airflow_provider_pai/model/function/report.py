@@ -11,7 +11,6 @@ from typing import Any
 
 from airflow_provider_pai.in_job.pai_report import FILE, MARK, MAX_RESULT_BYTES
 
-REPORT_CHANNEL = "report"
 REPORT_FILE = FILE
 _PART = re.compile(r"(\d{1,6})/(\d{1,6}) ")
 _MAX_TEXT = 200

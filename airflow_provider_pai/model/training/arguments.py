@@ -119,6 +119,7 @@ def _metrics(reader: Reader) -> tuple[MetricDefinition, ...]:
 
 _METRICS = "a list of dicts with 'name' and 'regex', for example [{'name': 'accuracy', 'regex': 'accuracy=([0-9.]+)'}]"
 _BY_TYPE: Mapping[str, Callable[[Reader, str], Any]] = {
+    "bool": lambda reader, name: truth(reader.value(name)),
     "str": _name,
     "str | None": Reader.text,
     "int": Reader.whole,

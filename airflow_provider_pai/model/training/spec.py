@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
+from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS, REPORT_CHANNEL
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class TrainingJobSpec:
         requirements: lines for pip, installed before the command runs.
         labels: labels of the job.
         metric_definitions: metrics read from the log.
+        reports: whether the job reports back, and has an output channel ``report`` for that.
         description: free text.
     """
 
@@ -146,12 +147,18 @@ class TrainingJobSpec:
     requirements: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     metric_definitions: tuple[MetricDefinition, ...] = ()
+    reports: bool = False
     description: str = ""
 
     @property
     def is_local(self) -> bool:
         """Whether the job runs on the worker, the PAI SDK's local mode."""
         return self.instance_type in LOCAL_INSTANCE_TYPES
+
+    @property
+    def output_channels(self) -> tuple[str, ...]:
+        """The output channels that get a folder without the author's asking for it."""
+        return (*DEFAULT_OUTPUT_CHANNELS, REPORT_CHANNEL) if self.reports else DEFAULT_OUTPUT_CHANNELS
 
     def located(self, job_name: str, storage: OssUri, key: str) -> TrainingJobSpec:
         """Name the job and give every output channel its folder.
@@ -163,7 +170,7 @@ class TrainingJobSpec:
         """
         base = OssUri.parse(self.output_path) if self.output_path else storage.child("pai", "training_job")
         home = base.child(f"{plain(job_name)}_{key}")
-        outputs = {name: str(home.child(name, "")) for name in DEFAULT_OUTPUT_CHANNELS}
+        outputs = {name: str(home.child(name, "")) for name in self.output_channels}
         if self.checkpoints_path:
             outputs[CHECKPOINTS_CHANNEL] = str(OssUri.parse(self.checkpoints_path).folder())
         given = {name: _folder(uri) for name, uri in self.outputs.items()}
