@@ -51,13 +51,17 @@ def oss_url(region_id: str, network: Network = "public") -> str:
     return f"https://oss-{region_id}{suffix}.aliyuncs.com"
 
 
-def console_url(region_id: str, workspace_id: str, job_id: str) -> str:
-    """Return the page of a training job in PAI's console."""
+def console_url(region_id: str, workspace_id: str, job_id: str, endpoint: str = "") -> str:
+    """Return the page of a training job in PAI's console; of a local PAI, whose endpoint it has, its own page."""
+    if is_loopback(endpoint):
+        return f"{endpoint.rstrip('/')}/pages/jobs/{job_id}"
     return f"{_console(region_id, workspace_id)}#/training/jobs/{job_id}"
 
 
-def service_page(region_id: str, workspace_id: str, name: str) -> str:
-    """Return the page of a service in PAI's console."""
+def service_page(region_id: str, workspace_id: str, name: str, endpoint: str = "") -> str:
+    """Return the page of a service in PAI's console; of a local PAI, whose endpoint it has, its own page."""
+    if is_loopback(endpoint):
+        return f"{endpoint.rstrip('/')}/pages/services/{name}"
     return f"{_console(region_id, workspace_id)}#/eas/serviceDetail/{name}/detail"
 
 

@@ -52,9 +52,9 @@ class ConnectionFields:
         Raises:
             SpecError: it is one of another type, or its Extra holds no object.
         """
-        owner = f"connection {conn_id!r:.80}"
+        owner = f"connection {shown(conn_id)}"
         if (kind := connection.conn_type) and kind not in TYPES:
-            text = f": {owner} is of type {kind!r:.40}; name one of type {' or '.join(map(repr, TYPES))}"
+            text = f": {owner} is of type {shown(kind)}; name one of type {' or '.join(map(repr, TYPES))}"
             raise SpecError([Problem("pai_conn_id", text)])
         # Airflow's own reader logs what it can't read, secrets and all.
         extra = _object(connection.extra)
@@ -118,13 +118,11 @@ def _text(value: object) -> str:
     """
     if value is None or value is False:
         return ""
-    if isinstance(value, Mapping):
-        return json.dumps(value)
     try:
-        return str(value).strip()
-    except ValueError:
-        # A number of more digits than Python writes down; no field's.
-        return "a very long number"
+        return json.dumps(value) if isinstance(value, Mapping) else str(value).strip()
+    except Exception:  # noqa: BLE001 - a value of any class, whose text may raise anything
+        # Such as a number of more digits than Python writes down; no field's.
+        return "what has no text"
 
 
 def _object(extra: object) -> dict[str, Any] | None:

@@ -65,6 +65,7 @@ class PAIServiceHook(PAIBaseHook):
             mask=mask_secret,
             sleep=self.sleep,
             clock=self._clock,
+            endpoint=config.endpoint or "",
         )
 
     @cached_property

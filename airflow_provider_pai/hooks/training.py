@@ -278,8 +278,9 @@ class PAITrainingHook(PAIBaseHook):
         return diagnose(details, overdue=overdue, resumable=resumable)
 
     def console_url(self, job_id: str) -> str:
-        """Return the page of a job in PAI's console."""
-        return console_url(self.config.region_id, self.config.workspace_id, job_id)
+        """Return the page of a job in PAI's console, or in local PAI."""
+        config = self.config
+        return console_url(config.region_id, config.workspace_id, job_id, config.endpoint or "")
 
     def label(self, job_id: str, labels: Mapping[str, str]) -> bool:
         """Put labels on a job; tell whether they are there now. See :meth:`TrainingJobs.label`."""

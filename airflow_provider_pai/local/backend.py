@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from airflow_provider_pai import __version__
 from airflow_provider_pai.local.catalogs import (
@@ -45,6 +45,7 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.pages.routes import Pages
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage, MountedFolder
 from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
@@ -124,6 +125,7 @@ class Backend:
         self._clock = clock
         self._faults = faults
         self._keys = keys
+        self._api_url = api_url
         with ExitStack() as stack:
             self.objects = ObjectStore(home.path / "oss", clock.timestamp)
             stack.callback(self.objects.close)
@@ -167,7 +169,7 @@ class Backend:
         settings, now, workspace = self._settings, self._clock.now, self._settings.workspace_id
         storage = partial(workspaces.default_storage, self._workspace, self._configs)
         return [
-            *training.routes(self._jobs, self.runner, self._checks(), now, region_id=settings.region_id, user_id=OWNER),
+            *training.routes(self._jobs, self.runner, self._checks(), now, api_url=self._api_url, user_id=OWNER),
             *images.routes(self._catalog, workspace, now),
             *datasets.routes(self._datasets, workspace, now),
             *experiments.routes(self._experiments, workspace, storage, now),
@@ -178,6 +180,10 @@ class Backend:
             *sts.routes(self._keys),
             *self.inference.routes(),
         ]
+
+    def pages(self) -> BaseRoute:
+        """Return the route of the pages for people."""
+        return Pages(self._jobs, self.inference.services, self.objects, self._clock.now).routes()
 
     def controls(self) -> Controls:
         """Return what the admin routes act on."""

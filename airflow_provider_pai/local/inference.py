@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_pai.local.eas import summary
 from airflow_provider_pai.local.eas.control import ControlPlane, ServiceLocation
 from airflow_provider_pai.local.eas.groups import Groups
+from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.service_runtime import ServiceRuntime
 from airflow_provider_pai.local.eas.store import FOLDER, ServiceStore
 from airflow_provider_pai.local.serving.host_resources import HostResources
@@ -74,6 +75,10 @@ class Inference:
     def counts(self) -> Mapping[str, int]:
         """Return how many services are in which status."""
         return self._control.counts()
+
+    def services(self) -> list[ServiceRecord]:
+        """Return all services, oldest first."""
+        return self._store.all()
 
     def table(self) -> list[dict[str, str]]:
         """Return all services in short, oldest first."""

@@ -57,6 +57,7 @@ _IN_URL = re.compile(
     r"(://)(?:[^\s/@:\"'<>]{0,256}:(?!\d+(?:[/?#]|$))[^\s\"'<>]{0,512}@|[^\s/?#\"'<>]{0,512}@)",
 )
 """A password may hold what else ends the user's part; a port is none."""
+_USER_IN_QUOTES = re.compile(r"(?<=['\"])[^\s'\"/:@]{1,128}:[^\s'\"@/]{1,256}@(?!sha256:)")
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|gl(?:pat|dt|rt|ptt)-[\w-]{10,}|xox[abeprs]-[\w-]{8,}|xapp-[\w-]{8,}"
@@ -111,6 +112,7 @@ def masked_text(text: str) -> str:
         return text if hidden == read else json.dumps(hidden, ensure_ascii=False)
     text = _PEM.sub(MASK, text)
     text = _IN_URL.sub(rf"\1{MASK}@", text)
+    text = _USER_IN_QUOTES.sub(f"{MASK}@", text)
     text = _WEBHOOK.sub(rf"\1{MASK}", text)
     text = _USER.sub(rf"\1\2\3:{MASK}", text)
     text = _SHORT.sub(rf"\1{MASK}", text)
@@ -146,12 +148,26 @@ def _without_values(named: re.Pattern[str], text: str) -> str:
     for found in named.finditer(text):
         if found.end() < done or not looks_secret(found[1].lstrip("-")):
             continue
-        value = _VALUE.match(text, found.end())
-        if value and value[0].strip("\\\"'") not in ("", MASK):
-            quote = next((mark for mark in ('\\"', '"', "'") if value[0].startswith(mark)), "")
+        end = _end_of_value(text, found.end())
+        value = text[found.end() : end]
+        if value.strip("\\\"'") not in ("", MASK):
+            quote = next((mark for mark in ('\\"', '"', "'") if value.startswith(mark)), "")
             parts += [text[done : found.end()], f"{quote}{MASK}{quote}"]
-            done = value.end()
+            done = end
     return "".join([*parts, text[done:]])
+
+
+def _end_of_value(text: str, begin: int) -> int:
+    """Return where a value ends; that of an object or list where it is closed, or with the text."""
+    if text[begin : begin + 1] in ("{", "[", "("):
+        depth = 0
+        for place in range(begin, len(text)):
+            depth += (text[place] in "{[(") - (text[place] in "}])")
+            if depth == 0:
+                return place + 1
+        return len(text)
+    found = _VALUE.match(text, begin)
+    return found.end() if found else begin
 
 
 def _json_in(text: str) -> Any:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_MEMBER = re.compile(r"""\[b?(['"])(.{1,200}?)\1\]""")
+_QUOTED = re.compile(r"""b?'[^']*'|b?"[^"]*\"""")
+_LONGEST = 1000
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,13 @@ class Problem:
     def __str__(self) -> str:
         """Return the sentence, without a secret that a value in it may be."""
         # Loaded where it is first used: reading a DAG file makes no sentences.
-        from airflow_provider_pai.model.masking import masked_text
+        from airflow_provider_pai.model.masking import MASK, looks_secret, masked_text
 
         owner = f"{self.of}: " if self.of else ""
-        return masked_text(f"{owner}{self.argument}{'' if self.text.startswith((':', '[')) else ' '}{self.text}")
+        text = masked_text(self.text)
+        if (member := _MEMBER.match(text)) and looks_secret(member[2]):
+            # What a member of such a name holds is not shown in whatever form a message has.
+            text = member[0] + _QUOTED.sub(MASK, text[member.end() :])
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        text = " ".join(text.splitlines())
+        return f"{owner}{self.argument}{'' if text.startswith((':', '[')) else ' '}{text}"

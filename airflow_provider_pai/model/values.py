@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
 from typing import Any, TypeGuard
 
-from airflow_provider_pai.model.masking import MASK, looks_secret, masked_text
+from airflow_provider_pai.model.masking import MASK, looks_secret, masked, masked_text
 
 _TRUTHS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
@@ -90,6 +91,8 @@ def shown(value: object, name: str = "") -> str:
     if isinstance(value, str | bytes):
         value = value[:_READ]
     try:
+        # By name first: in a text, names of members are further from their values.
+        value = masked(value) if isinstance(value, Mapping | list | tuple) else value
         written = masked_text(repr(value)[:_READ])
     except Exception:  # noqa: BLE001 - a value of any class, whose repr may raise anything
         return "..."

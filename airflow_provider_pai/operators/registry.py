@@ -13,6 +13,7 @@ from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_numb
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import shown
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -164,9 +165,9 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         spec, problems = read_registration(arguments)
         problems += [*waiting_problems(self.poll_interval, self.outage_limit, "stop"), *self._flag_problems()]
         if not isinstance(self.approval_timeout, int | float) or self.approval_timeout <= 0:
-            problems.append(Problem("approval_timeout", f"must be seconds above 0, not {self.approval_timeout!r:.60}"))
+            problems.append(Problem("approval_timeout", f"must be seconds above 0, not {shown(self.approval_timeout)}"))
         if self.on_rejected not in ("fail", "skip"):
-            problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {self.on_rejected!r:.60}"))
+            problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {shown(self.on_rejected)}"))
         if problems:
             raise SpecError(problems)
         return spec

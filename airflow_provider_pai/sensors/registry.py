@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
 from airflow_provider_pai.errors import AuthError, PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import shown
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -138,10 +139,10 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
 
         problems = self._flag_problems()
         if not isinstance(self.model_name, str) or not self.model_name.strip():
-            problems.append(Problem("model_name", f"must be the name of a model, not {self.model_name!r:.60}"))
+            problems.append(Problem("model_name", f"must be the name of a model, not {shown(self.model_name)}"))
         if self.target_status not in _STATUSES:
             problems.append(
-                Problem("target_status", f"must be one of {', '.join(_STATUSES)}, not {self.target_status!r:.60}")
+                Problem("target_status", f"must be one of {', '.join(_STATUSES)}, not {shown(self.target_status)}")
             )
         if problems:
             raise SpecError(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -181,7 +182,7 @@ if __name__ == "__main__":
 """
 
 
-def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str, Any], str]:
+def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) -> tuple[dict[str, Any], str]:
     """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
     dags = home / "dags"
     dags.mkdir()
@@ -192,6 +193,7 @@ def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE) -> tuple[dict[str
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW_CONN_PAI_DEFAULT": pai.ready.airflow_conn_uri,
+        **settings,
     }
     for command in (["-m", "airflow", "db", "migrate"], [str(dags / "tried.py")]):
         done = subprocess.run(
@@ -206,7 +208,7 @@ def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path
     hook = PAITrainingHook()
     nobody = JobOwner(environment().name, "tried", "a run that was deleted", "train")
     orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec(), nobody, "orphan")[0].job_id
-    told, output = tried(pai, tmp_path)
+    told, output = tried(pai, tmp_path, AIRFLOW__PAI__DEPLOYMENT_NAME=environment().name)
     assert "trained" in output
     assert hook.get(told["job_id"]).is_success
     assert told["model_uri"] == hook.get(told["job_id"]).outputs["model"]
@@ -236,6 +238,13 @@ def test_gates_lead_on_as_their_verdicts_want_and_the_model_is_news(pai: LocalPA
         "good_branch": True, "good_skip": True, "bad_branch": False, "bad_skip": False,
     }  # fmt: skip
     assert told["results"]["bad_skip"]["model_uri"] == told["model_uri"]
+    uris = {told["model_uri"], *(event["model_uri"] for event in told["events"])}
+    jobs = [job for job in PAITrainingHook().jobs({"airflow.dag_id": "tried"}) if job.outputs["model"] in uris]
+    names = {job.labels["airflow.deployment"] for job in jobs}
+    assert len(jobs) == 3
+    assert re.fullmatch(r"airflow-[0-9a-f]{32}", "".join(names)), (
+        "all tasks have one id, kept in this Airflow's database"
+    )
     news = {event["model_uri"]: event["metrics"] for event in told["events"]}
     assert news.pop(told["model_uri"]) == {"accuracy": 0.75}
     assert list(news.values()) == [{}, {}]  # of the mapped tasks

@@ -112,7 +112,7 @@ def test_a_failed_command_is_explained_from_its_reason_to_its_last_line(
     text = str(error)
     assert text.startswith(f"training job {job_id} ended as Failed: UserCommandFailed: Instance {job_id}-master-0 ")
     assert "\nwhat happened: The command failed (exit code 3)\nwhat to do: Read the job's last log lines" in text
-    assert re.search(rf"^console: https://.*{job_id}$", text, re.MULTILINE)
+    assert re.search(rf"^console: http://127.0.0.1:[0-9]+/pages/jobs/.*{job_id}$", text, re.MULTILINE)
     assert re.search(rf"^events:\n(  .*\n)*  .*{job_id}-master-0 ended with exit code 3$", text, re.MULTILINE)
     assert text.splitlines()[-2].startswith("what happened: ")
     assert text.splitlines()[-1].startswith("what to do: "), "what to do comes last"
@@ -245,7 +245,7 @@ def test_each_end_has_its_error_and_only_hopeless_ones_fail_at_once_when_asked_t
     task = ended(pai, hook, status, code, message)
     error = task.failure()
     assert type(error) is kind
-    for part in (f"ended as {status}", code, message, "what to do: ", "console: https://"):
+    for part in (f"ended as {status}", code, message, "what to do: ", "console: http://"):
         assert part in str(error)
     fast = task.failure(fail_fast=True)
     assert type(fast) is (AirflowFailException if hopeless else kind)
@@ -297,7 +297,7 @@ def test_without_a_word_from_the_service_the_failure_is_told_all_the_same(pai: L
     for operation in ("ListTrainingJobLogs", "ListTrainingJobEvents", "GetTrainingJobErrorInfo"):
         pai.faults.add(Fault(operation, FaultKind.ERROR, times=1000))
     event = {"job_id": job_id, "status": job.status, "error": None, "timeout": False}
-    with pytest.raises(JobCommandError, match=r"UserCommandFailed.*(\n.*)*console: https://"):
+    with pytest.raises(JobCommandError, match=r"UserCommandFailed.*(\n.*)*console: http://"):
         training(deferrable=True).execute_complete(attempt.context, event)
 
 

@@ -84,7 +84,7 @@ def test_the_hook_does_what_its_methods_say(pai: LocalPAI, name: str, code: str)
     assert [event.type for event in hook.events(name, event_type="Warning")] == []
     assert "it serves" in "\n".join(hook.logs(name))
     assert "ecs.c6.large" in {machine.instance_type for machine in hook.machines()}
-    assert f"#/eas/serviceDetail/{name}/detail" in hook.console_url(name)
+    assert f"/pages/services/{name}" in hook.console_url(name)
     assert [service.name for service in hook.services(name_contains=name)] == [name]
     with pytest.raises(NotFoundError):
         hook.token("no_such_service")

@@ -109,7 +109,7 @@ def test_a_job_tells_how_it_went(job: pai_models.GetTrainingJobResponseBody) -> 
     assert [instance.status for instance in job.instances] == ["Succeeded"]
     assert [(metric.name, metric.value) for metric in job.latest_metrics] == [("accuracy", 0.2)]
     assert job.scheduler.max_running_time_in_seconds == "600"
-    assert job.training_job_url.endswith(f"#/training/jobs/{job.training_job_id}")
+    assert job.training_job_url.endswith(f"/pages/jobs/{job.training_job_id}")
 
 
 def test_the_log_is_read_page_by_page(training: TrainingClient, job: pai_models.GetTrainingJobResponseBody) -> None:

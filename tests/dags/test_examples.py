@@ -99,7 +99,7 @@ def test_the_evaluation_judges_the_model_of_the_job(airflow: AirflowCluster, tra
 
 def test_the_console_link_is_shown(airflow: AirflowCluster, trained: DagRun) -> None:
     job_id = airflow.api.xcom(trained.task("train"), "job_id")
-    assert str(airflow.api.links(trained.task("train"))[LINK]).endswith(f"#/training/jobs/{job_id}")
+    assert str(airflow.api.links(trained.task("train"))[LINK]).endswith(f"/pages/jobs/{job_id}")
 
 
 def test_the_tasks_log_shows_each_line_of_the_job_once(airflow: AirflowCluster, trained: DagRun) -> None:
@@ -233,6 +233,13 @@ def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config:
     assert accuracies[service["model_uri"]] == max(accuracies.values())
     rows = table_rows(20)
     assert predicted(config, service["endpoint"], rows) == own_answer(config, service["model_uri"], rows, tmp_path)
+
+
+def test_the_best_of_several_functions_as_jobs_is_picked(airflow: AirflowCluster, config: ClientConfig) -> None:
+    run = airflow.api.wait_run(start(airflow, "function_as_job"), timeout=180)
+    assert run.state == "success"
+    assert airflow.api.xcom(run.task("best"))["learning_rate"] == 0.3
+    assert len(jobs_of(config, run)) == 3
 
 
 def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster, config: ClientConfig) -> None:

@@ -106,7 +106,7 @@ class EveryMember:
         else:
             answers = []
             for value in _VALUES.get(member.kind, ({"zzz": "none"},))[:2]:
-                body = self._body(operation.action)
+                body = self.body(operation.action)
                 put(body, member.path, value)
                 answers.append(self._done(operation.action, body))
         return any("not supported" in answer.get("Error", "") for answer in answers)
@@ -126,15 +126,15 @@ class EveryMember:
         return False
 
     def _asked(self, action: str, query: Mapping[str, str]) -> Body:
-        body = self._body(action) if ACTIONS[action].method in ("POST", "PUT") else None
+        body = self.body(action) if ACTIONS[action].method in ("POST", "PUT") else None
         return self.send(action, self._path(action), query, body)
 
     def _hears_in_body(self, operation: Operation, member: Member) -> bool:
-        before = self._done(operation.action, self._body(operation.action))
+        before = self._done(operation.action, self.body(operation.action))
         if "Error" in before:
             raise AssertionError(f"{operation.action} is refused: {before['Error']}")
         for value in _VALUES.get(member.kind, ({"zzz": "none"}, "zzz")):
-            body = self._body(operation.action)
+            body = self.body(operation.action)
             put(body, member.path, value)
             if _is_heard(before, self._done(operation.action, body), member, value):
                 return True
@@ -158,7 +158,8 @@ class EveryMember:
     def _path(self, action: str) -> str:
         return self._paths.get(action, "")
 
-    def _body(self, action: str) -> Body:
+    def body(self, action: str) -> Body:
+        """Return a body that an operation takes."""
         self._count += 1
         name = f"n{self._count}"
         place = {"DataSourceType": "OSS", "Property": "DIRECTORY", "Uri": self._folder, "Labels": [{"Key": "k"}]}
@@ -197,7 +198,7 @@ class EveryMember:
         prints = {"Command": ["sh", "-c", "echo loss=1; echo loss=2; echo more=2"]}
         metrics = {"MetricDefinitions": [{"Name": name, "Regex": f"{name}=(.*)"} for name in ("loss", "more")]}
         for _ in range(2):
-            body = self._body("CreateTrainingJob")
+            body = self.body("CreateTrainingJob")
             body["AlgorithmSpec"] |= {**prints, **metrics}
             del body["InputChannels"], body["AlgorithmSpec"]["InputChannels"]
             job_id = self.send("CreateTrainingJob", body=body)["TrainingJobId"]
@@ -213,8 +214,8 @@ class EveryMember:
         self._services()
 
     def _twice(self, action: str, path: str = "") -> Body:
-        self.send(action, path, body=self._body(action))
-        return self.send(action, path, body=self._body(action))
+        self.send(action, path, body=self.body(action))
+        return self.send(action, path, body=self.body(action))
 
     def _wait(self, job_id: str) -> None:
         while self.send("GetTrainingJob", f"/api/v1/trainingjobs/{job_id}")["Status"] not in TERMINAL_STATUSES:
@@ -243,7 +244,7 @@ class EveryMember:
             **dict.fromkeys(("ListConfigs", "UpdateConfigs"), f"{workspace}/configs"),
             **dict.fromkeys(("GetExperiment", "UpdateExperiment"), experiment),
         }
-        self.send("UpdateConfigs", f"{workspace}/configs", body=self._body("UpdateConfigs"))
+        self.send("UpdateConfigs", f"{workspace}/configs", body=self.body("UpdateConfigs"))
 
     def _datasets(self, dataset: str) -> None:
         self._twice("CreateDatasetVersion", f"{dataset}/versions")

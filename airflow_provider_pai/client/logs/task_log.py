@@ -44,7 +44,7 @@ class TaskLog:
         self._reader = reader
         self.checkpoint = checkpoint
         self._delay = delay
-        self._story = StatusReporter()
+        self._reporter = StatusReporter()
         self._opened = False
         self._unreadable = False
 
@@ -76,14 +76,14 @@ class TaskLog:
     @property
     def cursor(self) -> LogCursor:
         """What the task's log shows when it shows everything that was returned."""
-        return LogCursor(self._story.told, self._reader.shown if self._reader else {})
+        return LogCursor(self._reporter.logged, self._reader.shown if self._reader else {})
 
     def changes(self, job: JobSnapshot) -> list[str]:
         """Return what is new about a job, but for its log lines and its end."""
         if not self._opened:
             self._opened = True
             self._guard(job, self._open)
-        return self._guard(job, self._story.news) or []
+        return self._guard(job, self._reporter.changes) or []
 
     def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
         """Return new log lines.
@@ -106,11 +106,11 @@ class TaskLog:
 
     def end_lines(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""
-        return self._guard(job, self._story.end) or []
+        return self._guard(job, self._reporter.end) or []
 
     def _open(self, job: JobSnapshot) -> None:
         stopped = self.checkpoint.open(job)
-        self._story = StatusReporter(stopped.statuses)
+        self._reporter = StatusReporter(stopped.statuses)
         if self._reader:
             self._reader.resume(stopped.lines)
 

@@ -38,6 +38,7 @@ class Services:
         mask: called with each token that is read, so that logs hide it.
         sleep: waits, in seconds.
         clock: a clock that never goes back, in seconds.
+        endpoint: where EAS answers when that is said by the connection; empty for the region's own.
     """
 
     client: Sender
@@ -49,6 +50,7 @@ class Services:
     mask: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    endpoint: str = ""
 
     def create(self, config: Mapping[str, object]) -> None:
         """Create a service from its service JSON."""
@@ -212,5 +214,5 @@ class Services:
         return Observation(watcher.seen, result)
 
     def console_url(self, name: str) -> str:
-        """Return the page of a service in PAI's console."""
-        return service_page(self.region_id, self.workspace_id, name)
+        """Return the page of a service in PAI's console, or in local PAI."""
+        return service_page(self.region_id, self.workspace_id, name, self.endpoint)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.model.training.status import JobSnapshot
 
-LABEL_RIGHT = "paistudio:UpdateTrainingJobLabels"
-"""RAM action of the call that labels a job."""
+LABEL_RIGHT = "pai:UpdateTrainingJobLabels"
+"""RAM action of the call that labels a job [inferred: the name of the operation]."""
 
 
 class TrainingJobs:

@@ -31,7 +31,7 @@ _MEASURED = (
     *("NetworkInputRate", "NetworkOutputRate", "DiskReadRate", "DiskWriteRate"),
 )
 _TIME_STEPS = ("1h", "30m", "5m", "10s")
-_CONSOLE = "https://pai.console.aliyun.com/?regionId={region}&workspaceId={{workspace}}#/training/jobs/{{job}}"
+_PAGE = "{api_url}/pages/jobs/{{job}}"
 
 
 class JobRunner(Protocol):
@@ -52,7 +52,7 @@ def routes(
     checks: CreateJobValidator,
     now: Callable[[], datetime],
     *,
-    region_id: str,
+    api_url: str,
     user_id: str,
 ) -> list[Route]:
     """Return the routes of all operations on training jobs that local PAI has.
@@ -62,10 +62,10 @@ def routes(
         runner: what runs them.
         checks: decides what may be created.
         now: the server's time, in UTC.
-        region_id: the region the server claims to be.
+        api_url: URL that the server answers at, without a trailing slash.
         user_id: the account that jobs are created by.
     """
-    jobs = _Jobs(store, runner, checks, now, _CONSOLE.format(region=region_id), user_id)
+    jobs = _Jobs(store, runner, checks, now, _PAGE.format(api_url=api_url), user_id)
     job = f"{JOBS}/{{TrainingJobId}}"
     return [
         Route(JOBS, jobs.create, methods=["POST"]),

@@ -1,13 +1,13 @@
 """The files that a function travels as: its source, its arguments, and what calls it and reports back."""
 
 from __future__ import annotations
-import __future__
 
 import ast
 import inspect
 import json
 import linecache
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -74,20 +74,24 @@ def _bound(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
 
 def _module_text(functions: Collection[Callable[..., Any]]) -> str:
     """Return the source of functions of one module, each at the line where it stands there."""
-    texts = sorted((_source(function) for function in functions), key=lambda each: each[0])
-    annotated = any(function.__annotations__ or _has_future(function) for function in functions)
-    module = _FUTURE if annotated else ""
-    for line, text in texts:
-        module += "\n" * max(0, line - 1 - module.count("\n")) + text
+    sources = sorted((_source(function) for function in functions), key=lambda each: each.line)
+    # An annotation may name what the job does not have; where there is none, Pythons before 3.7 can run the function.
+    module = _FUTURE if any(each.is_annotated for each in sources) else ""
+    for each in sources:
+        module += "\n" * max(0, each.line - 1 - module.count("\n")) + each.text
     return module
 
 
-def _has_future(function: Callable[..., Any]) -> bool:
-    return bool(function.__code__.co_flags & __future__.annotations.compiler_flag)
+@dataclass(frozen=True)
+class _Source:
+    """A function's source from its ``def`` on, and the line it begins at."""
+
+    line: int
+    text: str
+    is_annotated: bool
 
 
-def _source(function: Callable[..., Any]) -> tuple[int, str]:
-    """Return a function's source from its ``def`` on, and the line it begins at."""
+def _source(function: Callable[..., Any]) -> _Source:
     # A long-lived process may have read an older state of the file.
     linecache.checkcache(function.__code__.co_filename)
     try:
@@ -105,7 +109,14 @@ def _source(function: Callable[..., Any]) -> tuple[int, str]:
     line = start + node.lineno - 1 - nested
     body = "".join(kept)
     body += "" if body.endswith("\n") else "\n"
-    return (line - 1, f"if True:\n{body}") if nested else (line, body)
+    annotated = _is_annotated(node)
+    return _Source(line - 1, f"if True:\n{body}", annotated) if nested else _Source(line, body, annotated)
+
+
+def _is_annotated(node: ast.FunctionDef) -> bool:
+    functions = [each for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    arguments = [each for each in ast.walk(node) if isinstance(each, ast.arg)]
+    return any(each.returns for each in functions) or any(each.annotation for each in arguments)
 
 
 def _without_defaults(text: str, node: ast.FunctionDef) -> str:

@@ -21,6 +21,7 @@ from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.validation import read_service
 from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES, RESERVED_PREFIX
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import shown
 
 METRICS_BYTES = 8192
 """Longest JSON of a version's metrics."""
@@ -85,15 +86,15 @@ def read_registration(arguments: Mapping[str, Any]) -> tuple[RegistrationSpec, l
 def registration_problems(spec: RegistrationSpec) -> Iterator[Problem]:
     """Yield what is wrong with a registration."""
     if not spec.model_name.strip() or len(spec.model_name) > _NAME_LENGTH or not spec.model_name.isprintable():
-        yield Problem("model_name", f"must have 1 to {_NAME_LENGTH} characters, not {spec.model_name!r:.60}")
+        yield Problem("model_name", f"must have 1 to {_NAME_LENGTH} characters, not {shown(spec.model_name)}")
     if spec.model_uri and not spec.model_uri.startswith(("http://", "https://")):
         yield from _uri_problems(spec.model_uri)
     choices = {"format_type": FORMAT_TYPES, "framework_type": FRAMEWORK_TYPES, "approval_status": APPROVAL_STATUSES}
     for name, allowed in choices.items():
         if (value := getattr(spec, name)) and value not in allowed:
-            yield Problem(name, f"must be one of {', '.join(allowed)}, not {value!r:.60}")
+            yield Problem(name, f"must be one of {', '.join(allowed)}, not {shown(value)}")
     if spec.version_name and not VERSION_NAME.fullmatch(spec.version_name):
-        yield Problem("version_name", f"must be like 0.1.0 or 2.3.4_beta, not {spec.version_name!r:.60}")
+        yield Problem("version_name", f"must be like 0.1.0 or 2.3.4_beta, not {shown(spec.version_name)}")
     yield from metrics_problems(spec.metrics or {})
     yield from _label_problems(spec.labels)
     yield from _inference_problems(spec.inference_spec)
@@ -104,7 +105,7 @@ def metrics_problems(metrics: Mapping[str, Any]) -> Iterator[Problem]:
     size = len(json.dumps(metrics, ensure_ascii=False).encode("utf-8", "replace"))
     if size > METRICS_BYTES:
         largest = max(metrics, key=lambda name: len(json.dumps(metrics[name])))
-        text = f"have {size} bytes as JSON, {METRICS_BYTES} at most; leave out, for example, {largest!r:.60}"
+        text = f"have {size} bytes as JSON, {METRICS_BYTES} at most; leave out, for example, {shown(largest)}"
         yield Problem("metrics", text)
 
 
@@ -124,11 +125,11 @@ def _uri_problems(uri: str) -> Iterator[Problem]:
 def _label_problems(labels: Mapping[str, str]) -> Iterator[Problem]:
     for name, value in labels.items():
         if name.startswith(RESERVED_PREFIX):
-            yield Problem("labels", f"[{name!r:.60}] is reserved for what identifies the task; use another name")
+            yield Problem("labels", f"[{shown(name)}] is reserved for what identifies the task; use another name")
         if not name or any(len(text.encode("utf-8", "replace")) > LABEL_BYTES for text in (name, value)):
-            yield Problem("labels", f"[{name!r:.60}] must have a name, and {LABEL_BYTES} bytes at most each")
+            yield Problem("labels", f"[{shown(name)}] must have a name, and {LABEL_BYTES} bytes at most each")
         if any(sign in text for sign in "=," for text in (name, value)):
-            yield Problem("labels", f"[{name!r:.60}] must have neither '=' nor ',' in name and value")
+            yield Problem("labels", f"[{shown(name)}] must have neither '=' nor ',' in name and value")
 
 
 def _inference_problems(inference_spec: Mapping[str, Any]) -> Iterator[Problem]:

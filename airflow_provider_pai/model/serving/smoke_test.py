@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
-from airflow_provider_pai.model.values import is_number, number, whole
+from airflow_provider_pai.model.values import is_number, number, shown, whole
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
 _SHOWN = 300
@@ -121,7 +121,7 @@ def _differences(place: str, expected: Any, found: Any) -> Iterator[str]:
         for place_in, (item, other) in enumerate(zip(expected, found, strict=True)):
             yield from _differences(f"{place}[{place_in}]", item, other)
     elif not _same(expected, found):
-        yield f"{place or 'as a whole'} is {found!r:.80}, not {expected!r:.80}"
+        yield f"{place or 'as a whole'} is {shown(found)}, not {shown(expected)}"
 
 
 def _same(expected: Any, found: Any) -> bool:
@@ -143,15 +143,15 @@ def _problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     if timeout is not None and (not is_number(timeout) or timeout <= 0):
         yield Problem("smoke_test", f"['timeout'] must be a number of seconds above 0, not {timeout!r}")
     if not isinstance(value.get("expect_contains") or "", str):
-        yield Problem("smoke_test", f"['expect_contains'] must be a text, not {value['expect_contains']!r:.60}")
+        yield Problem("smoke_test", f"['expect_contains'] must be a text, not {shown(value['expect_contains'])}")
 
 
 def _request_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     if value.get("method", "GET") not in METHODS:
-        yield Problem("smoke_test", f"['method'] must be one of {', '.join(METHODS)}, not {value['method']!r:.60}")
+        yield Problem("smoke_test", f"['method'] must be one of {', '.join(METHODS)}, not {shown(value['method'])}")
     path = value.get("path") or ""
     if not isinstance(path, str) or (path and not path.startswith(("/", "?"))):
-        yield Problem("smoke_test", f"['path'] must begin with a slash, not be {path!r:.60}")
+        yield Problem("smoke_test", f"['path'] must begin with a slash, not be {shown(path)}")
     if value.get("json") is not None and value.get("data") is not None:
         yield Problem("smoke_test", ": 'json' and 'data' contradict each other: give one of them")
     if not isinstance(value.get("data") or "", str):
@@ -160,7 +160,7 @@ def _request_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
         )
     for name in ("path", "data"):
         if isinstance(text := value.get(name), str) and any("\ud800" <= sign <= "\udfff" for sign in text):
-            yield Problem("smoke_test", f"[{name!r}] holds half a character, which can't be sent: {text!r:.60}")
+            yield Problem("smoke_test", f"[{name!r}] holds half a character, which can't be sent: {shown(text)}")
     yield from _header_problems(value.get("headers") or {})
     for name in ("json", "expect_json"):
         try:
@@ -175,8 +175,8 @@ def _header_problems(headers: Any) -> Iterator[Problem]:
         return
     for name, text in headers.items():
         if not _HEADER_NAME.fullmatch(name):
-            yield Problem("smoke_test", f"['headers'] has {name!r:.60}, which is no name of a header")
+            yield Problem("smoke_test", f"['headers'] has {shown(name)}, which is no name of a header")
         elif not _HEADER_VALUE.fullmatch(text):
             yield Problem(
-                "smoke_test", f"['headers'][{name!r:.60}] must be one line of Latin-1 without spaces at its ends"
+                "smoke_test", f"['headers'][{shown(name)}] must be one line of Latin-1 without spaces at its ends"
             )

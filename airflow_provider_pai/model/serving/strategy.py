@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
-from airflow_provider_pai.model.values import is_number, number, whole
+from airflow_provider_pai.model.values import is_number, number, shown, whole
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
 STRATEGIES = (ROLLING, BLUE_GREEN, CANARY)
@@ -98,18 +98,18 @@ def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...
 def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     strategy, steps, pause, limit = (given[name] for name in ("strategy", "steps", "step_pause", "startup_timeout"))
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
-        yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {strategy!r:.60}")
+        yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {shown(strategy)}")
     if not isinstance(given["on_failure"], str) or given["on_failure"] not in (ROLLBACK, LEAVE):
-        yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {given['on_failure']!r:.60}")
+        yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {shown(given['on_failure'])}")
     if not is_number(pause) or pause < 0:
-        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {pause!r:.60}")
+        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {shown(pause)}")
     if not is_number(limit) or limit <= 0:
-        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {limit!r:.60}")
+        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {shown(limit)}")
     if steps is not None and strategy != CANARY:
         yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
     elif steps is not None and not _are_steps(steps):
         yield Problem(
-            "steps", f"must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {steps!r:.60}"
+            "steps", f"must be ascending whole percentages from 1 to {_FULL}, such as [10, 50, 100], not {shown(steps)}"
         )
 
 

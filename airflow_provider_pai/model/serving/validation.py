@@ -31,7 +31,7 @@ from airflow_provider_pai.model.training.validation import (
     image_uri_problems,
 )
 from airflow_provider_pai.model.uri import OssUri
-from airflow_provider_pai.model.values import with_unix_lines
+from airflow_provider_pai.model.values import shown, with_unix_lines
 
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RESERVED_PREFIX = "airflow."
@@ -149,7 +149,7 @@ def name_problems(argument: str, name: str) -> Iterator[Problem]:
     elif not is_service_name(name):
         yield Problem(
             argument,
-            f"{name!r:.80} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores, a letter first",
+            f"{shown(name)} is no name for EAS: use 3 to 63 lower-case letters, digits and underscores, a letter first",
         )
 
 
@@ -280,7 +280,7 @@ def _check_problems(check: Mapping[str, Any]) -> Iterator[Problem]:
             )
         elif not isinstance(value, int) or isinstance(value, bool) or value < _LEAST.get(name, 1):
             least = _LEAST.get(name, 1)
-            yield Problem("health_check", f"[{name!r}] must be a whole number, at least {least}, not {value!r:.60}")
+            yield Problem("health_check", f"[{name!r}] must be a whole number, at least {least}, not {shown(value)}")
 
 
 def _line_problems(spec: ServiceSpec) -> Iterator[Problem]:
@@ -301,7 +301,7 @@ def _label_problems(labels: Mapping[str, str]) -> Iterator[Problem]:
         if not name or name.startswith(_RESERVED_PREFIX):
             yield Problem("labels", f": {name!r} must be a name that does not begin with {_RESERVED_PREFIX!r}")
         elif max(len(name), len(value)) > _MAX_LABEL:
-            yield Problem("labels", f": {name!r:.60} and its value may have {_MAX_LABEL} characters each")
+            yield Problem("labels", f": {shown(name)} and its value may have {_MAX_LABEL} characters each")
 
 
 def _character_problems(spec: ServiceSpec) -> Iterator[Problem]:

@@ -8,21 +8,21 @@ from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobSna
 
 
 class StatusReporter:
-    """Tells each status a job entered once and in order, also one that came and went between two looks.
+    """Report each status that a job entered once and in order, also one that came and went between two looks.
 
     Args:
-        told: number of statuses that were told already, by whoever watched before.
+        logged: number of statuses that were logged before.
 
     Attributes:
-        told: number of statuses told.
+        logged: number of statuses logged so far.
     """
 
-    def __init__(self, told: int = 0) -> None:
-        self.told = told
+    def __init__(self, logged: int = 0) -> None:
+        self.logged = logged
         self._status = ""
         self._progress: float | None = None
 
-    def news(self, job: JobSnapshot) -> list[str]:
+    def changes(self, job: JobSnapshot) -> list[str]:
         """Return what is new about a job, but for its end: its last log lines come first."""
         return [*self._statuses(job, end=False), *self._progressed(job)]
 
@@ -38,12 +38,12 @@ class StatusReporter:
                 entered.append(present)
         else:
             # Without its history a job tells at least where it is.
-            entered = [present] * (self.told + (job.status != self._status))
+            entered = [present] * (self.logged + (job.status != self._status))
         if not end:
             entered = [each for each in entered if each.status not in TERMINAL_STATUSES]
-        new = entered[self.told :]
-        # An answer may be older than the one before; its missing end was told all the same.
-        self.told = max(self.told, len(entered))
+        new = entered[self.logged :]
+        # An answer may be older than the one before; its missing end was logged all the same.
+        self.logged = max(self.logged, len(entered))
         self._status = new[-1].status if new else self._status
         return [_text(job, each) for each in new]
 

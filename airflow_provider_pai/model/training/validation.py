@@ -17,6 +17,7 @@ from airflow_provider_pai.model.training.resource_validation import resource_pro
 from airflow_provider_pai.model.training.resources import JOB_TYPES
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec, variable_name
 from airflow_provider_pai.model.uri import DataKind, OssUri, data_kind, local_path
+from airflow_provider_pai.model.values import shown
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -166,7 +167,7 @@ def _name_problems(argument: str, prefix: str, values: Mapping[str, str]) -> Ite
                 argument, f": {name!r} is no name; use letters, digits, '_', and after the first place '.' and '-'"
             )
         if _size(name) > _LONGEST_NAME:
-            yield Problem(argument, f": {name!r:.40}... is too long a name; use at most {_LONGEST_NAME} bytes")
+            yield Problem(argument, f": {shown(name)}... is too long a name; use at most {_LONGEST_NAME} bytes")
         variable = prefix + variable_name(name)
         if variable in seen:
             yield Problem(argument, f": {seen[variable]!r} and {name!r} would both become {variable}; rename one")
@@ -192,7 +193,7 @@ def character_problems(texts: Mapping[tuple[str, str], str]) -> Iterator[Problem
             yield Problem(argument, f"{member} holds a NUL character; remove it".lstrip())
         if _LONE_SURROGATE.search(text):
             yield Problem(
-                argument, f"{member} holds bytes that are no text ({text!r:.60}); use the right encoding".lstrip()
+                argument, f"{member} holds bytes that are no text ({shown(text)}); use the right encoding".lstrip()
             )
 
 
@@ -200,15 +201,15 @@ def environment_problems(environments: Mapping[str, str], requirements: Sequence
     """Yield which environment variables and requirements a container can't be given."""
     for name, value in environments.items():
         if not _ENVIRONMENT_NAME.fullmatch(name):
-            text = f": {name!r:.80} is no name of an environment variable; use letters, digits and '_'"
+            text = f": {shown(name)} is no name of an environment variable; use letters, digits and '_'"
             yield Problem("environments", text)
-        yield from _length_problems("environments", f"[{name!r:.80}]", f"{name}={value}")
+        yield from _length_problems("environments", f"[{shown(name)}]", f"{name}={value}")
     for line in requirements:
         if line.lstrip().startswith("-") or not line.strip() or len(line.splitlines()) > 1:
-            text = f": {line!r:.80} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
+            text = f": {shown(line)} is no requirement; PAI takes lines such as 'numpy==2.1.0', no pip options"
             yield Problem("requirements", text)
         elif problem := requirement_problem(line):
-            yield Problem("requirements", f": {line!r:.80} {problem}")
+            yield Problem("requirements", f": {shown(line)} {problem}")
 
 
 def command_problems(command: str) -> Iterator[Problem]:
@@ -223,9 +224,9 @@ def command_problems(command: str) -> Iterator[Problem]:
 def image_uri_problems(uri: str) -> Iterator[Problem]:
     """Yield why a text is no image's URI."""
     if re.search(r"\s", uri):
-        yield Problem("image_uri", f"{uri!r:.120} holds white space; give it as 'registry/namespace/name:tag'")
+        yield Problem("image_uri", f"{shown(uri)} holds white space; give it as 'registry/namespace/name:tag'")
     elif not is_image_uri(uri):
-        yield Problem("image_uri", f"{uri!r:.120} is no image's URI; give it as 'registry/namespace/name:tag'")
+        yield Problem("image_uri", f"{shown(uri)} is no image's URI; give it as 'registry/namespace/name:tag'")
 
 
 def _length_problems(argument: str, member: str, text: str) -> Iterator[Problem]:
@@ -254,7 +255,7 @@ def _line_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
             yield Problem("labels", f": {name!r} must have a name, and name and value at most {LABEL_BYTES} bytes each")
     names = Counter(metric.name for metric in spec.metric_definitions)
     for name in (name for name, count in names.items() if count > 1):
-        yield Problem("metric_definitions", f": {name!r:.80} is there twice; give each metric one regex")
+        yield Problem("metric_definitions", f": {shown(name)} is there twice; give each metric one regex")
     for metric in spec.metric_definitions:
         if not metric.name:
             yield Problem("metric_definitions", ": a name is empty; give each metric one")

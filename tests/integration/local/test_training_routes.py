@@ -53,7 +53,7 @@ class Server:
         self.runner = Runner(shop, slots=1)
         self.runner.start()
         checks = CreateJobValidator("ecs.c6.large".__eq__, "bkt".__eq__, "1".__eq__, lambda image: True)
-        made = routes(self.store, self.runner, checks, now, region_id="cn-hangzhou", user_id="42")
+        made = routes(self.store, self.runner, checks, now, api_url="http://127.0.0.1:1", user_id="42")
         self._app = Starlette(routes=made, exception_handlers={ErrorResponse: self._refuse})
 
     @staticmethod
@@ -128,9 +128,7 @@ def test_get_has_the_members_and_types_that_official_clients_read(server: Server
         {"Name": "loss", "Timestamp": answer["LatestMetrics"][1]["Timestamp"], "Value": 1.0},
     ]
     assert answer["UserId"] == "42"
-    assert answer["TrainingJobUrl"] == (
-        f"https://pai.console.aliyun.com/?regionId=cn-hangzhou&workspaceId=1#/training/jobs{finished}"
-    )
+    assert answer["TrainingJobUrl"] == f"http://127.0.0.1:1/pages/jobs{finished}"
     assert isinstance(answer["Duration"], int)
     assert "Local" not in answer
 

@@ -31,60 +31,60 @@ def after(count: int) -> JobSnapshot:
 
 @given(st.lists(st.integers(1, len(LIFE))), st.sets(st.integers(0, 8)))
 def test_each_status_is_told_once_in_order_with_time_and_reason(looks: list[int], restarts: set[int]) -> None:
-    story = StatusReporter()
+    reporter = StatusReporter()
     told = []
     # Looks may skip statuses, and an answer may be older than the one before.
     for number, count in enumerate(looks):
         if number in restarts:
-            story = StatusReporter(story.told)
-        told += story.news(after(count))
+            reporter = StatusReporter(reporter.logged)
+        told += reporter.changes(after(count))
     assert told == TOLD[: max([min(count, 3) for count in looks], default=0)]
-    assert told + story.news(after(4)) + story.end(after(4)) == TOLD
+    assert told + reporter.changes(after(4)) + reporter.end(after(4)) == TOLD
 
 
 def test_the_end_is_told_once() -> None:
-    story = StatusReporter()
-    story.news(after(4))
-    assert story.end(after(4)) == [TOLD[3]]
-    assert story.end(after(4)) == []
+    reporter = StatusReporter()
+    reporter.changes(after(4))
+    assert reporter.end(after(4)) == [TOLD[3]]
+    assert reporter.end(after(4)) == []
 
 
 def test_an_end_that_the_history_does_not_have_yet_is_told() -> None:
     job = replace(after(4), transitions=tuple(LIFE[:3]))
-    story = StatusReporter()
-    assert story.news(job) == TOLD[:3]
-    assert story.end(job) == ["Job train1: Failed (ExitCode: it ended with 1)"]
+    reporter = StatusReporter()
+    assert reporter.changes(job) == TOLD[:3]
+    assert reporter.end(job) == ["Job train1: Failed (ExitCode: it ended with 1)"]
 
 
 def test_without_a_history_each_change_is_told() -> None:
-    story = StatusReporter()
+    reporter = StatusReporter()
     statuses = ["Creating", "Running", "Running", "Pausing", "Running"]
-    told = [line for status in statuses for line in story.news(JobSnapshot("train1", status))]
-    told += story.news(JobSnapshot("train1", "Succeed"))
+    told = [line for status in statuses for line in reporter.changes(JobSnapshot("train1", status))]
+    told += reporter.changes(JobSnapshot("train1", "Succeed"))
     assert told == [f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running")]
-    assert story.end(JobSnapshot("train1", "Succeed")) == ["Job train1: Succeed"]
-    assert story.end(JobSnapshot("train1", "Succeed")) == []
+    assert reporter.end(JobSnapshot("train1", "Succeed")) == ["Job train1: Succeed"]
+    assert reporter.end(JobSnapshot("train1", "Succeed")) == []
 
 
 def test_an_answer_without_the_history_repeats_nothing() -> None:
-    story = StatusReporter()
-    assert story.news(after(3)) == TOLD[:3]
-    assert story.news(JobSnapshot("train1", "Running")) == []
-    assert story.news(after(3)) == []
+    reporter = StatusReporter()
+    assert reporter.changes(after(3)) == TOLD[:3]
+    assert reporter.changes(JobSnapshot("train1", "Running")) == []
+    assert reporter.changes(after(3)) == []
 
 
 @pytest.mark.parametrize("start", ["", "yesterday"])
 def test_a_status_without_a_time_is_told_without_one(start: str) -> None:
     job = JobSnapshot("train1", "Running", transitions=(Transition("Running", start),))
-    assert StatusReporter().news(job) == ["Job train1: Running"]
+    assert StatusReporter().changes(job) == ["Job train1: Running"]
 
 
 def test_progress_is_told_when_it_changes() -> None:
-    story = StatusReporter(1)
+    reporter = StatusReporter(1)
     looks = [(None, None), (0.25, 90), (0.25, 80), (0.5, None), (None, None), (1.0, 0)]
     told = []
     for progress, remaining in looks:
-        told += story.news(JobSnapshot("train1", JobStatus.RUNNING, progress=progress, remaining_s=remaining))
+        told += reporter.changes(JobSnapshot("train1", JobStatus.RUNNING, progress=progress, remaining_s=remaining))
     assert [line for line in told if "progress" in line] == [
         "Job train1: progress 0.25, 0:01:30 left",
         "Job train1: progress 0.5",
@@ -95,4 +95,4 @@ def test_progress_is_told_when_it_changes() -> None:
 @pytest.mark.parametrize("remaining", [int(9.3e18), -int(9.3e18), int(1e300)], ids=["ages", "past", "endless"])
 def test_progress_is_told_without_a_rest_that_no_one_can_wait_for(remaining: int) -> None:
     job = JobSnapshot("train1", JobStatus.RUNNING, progress=0.5, remaining_s=remaining)
-    assert StatusReporter().news(job) == ["Job train1: Running", "Job train1: progress 0.5"]
+    assert StatusReporter().changes(job) == ["Job train1: Running", "Job train1: progress 0.5"]

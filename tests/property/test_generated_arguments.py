@@ -1,0 +1,182 @@
+"""Arguments as people really pass them, in thousands of mixtures: each is read or refused by its name.
+
+No error is anything but ours, none shows a secret, and nothing is submitted. The environment variable
+``PAI_GENERATED_SETS`` sets how many are tried: 500 unless it says otherwise; 5,000 take some minutes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.hooks.connection import _FORMS, ConnectionFields, read_config
+from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.gate.arguments import read_bars, read_comparisons
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.serving.spec import ServiceSpec
+from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
+from airflow_provider_pai.model.serving.validation import read_service
+from airflow_provider_pai.model.training.arguments import read_spec
+from airflow_provider_pai.model.training.spec import FILLED_IN, TrainingJobSpec
+from airflow_provider_pai.operators.attempt import waiting_problems
+from airflow_provider_pai.operators.training import PAITrainingOperator
+from tests.support.attempt import Attempt
+
+SETS = int(os.environ.get("PAI_GENERATED_SETS", "500"))
+CANARY = "c4n4ryHunter2"
+
+
+class Unspeakable:
+    """A value that can't even be written down."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+    __str__ = __repr__
+
+
+SECRETS: Sequence[Any] = (
+    f"https://me:{CANARY}@host/x",
+    f"run --password={CANARY}",
+    f"run --api-key {CANARY} \0",
+    f"DB_PASSWORD={CANARY} run",
+    f"jdbc:mysql://h/db?user=me&password={CANARY}",
+    f"https://h/x?Signature={CANARY}",
+    f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----",
+    f'{{"token": "{CANARY}"}}',
+    f"ghp_{CANARY}{CANARY}",
+    f"sk-{CANARY}{CANARY}",
+    f"eyJhbGciOiJIUzI1NiJ9.{CANARY}.{CANARY}",
+    f"Authorization: Bearer {CANARY}",
+    {"DB_PASSWORD": CANARY},
+    {"DB_PASSWORD": [CANARY]},
+    {"token": {"value": CANARY}},
+    {"WANDB_KEY": CANARY.encode()},
+    {f"--password={CANARY}": "x"},
+    [f"--extra-index-url https://me:{CANARY}@host/simple"],
+    [{"name": "secret", "regex": f"password={CANARY}("}],
+    {"model": f"oss://key:{CANARY}@bucket/x"},
+)
+ODD: Sequence[Any] = (
+    *(None, "", " ", "None", "nan", "{}", "[]", "null", "True", "False", "0", "1", "-1", "3.0", "1e309", "9" * 5000),
+    *(True, False, 0, 1, -1, 3.0, 1.5, math.nan, math.inf, -math.inf, 1e308, 10**18, 10**5000, 1j, Decimal("NaN")),
+    *(b"bytes", bytearray(b"x"), object(), Unspeakable(), Path("/src"), Path("x" * 300), timedelta(hours=1), print),
+    *((), [], {}, set(), [1], [None], ["a"], {"a": None}, {1: 2}, {None: "x"}, {"a": [1]}, {"a": {"b": object()}}),
+    *("{'a': 1}", '{"a": 1}', '["a"]', '[{"Name": "a", "Regex": "(a)"}]', '{"a"', "[" * 2000, "{{ params.x }}"),
+    *("a\0b", "a\rb", "a\r\nb", "\ud800", "a\u200bb", "训练", "x" * 200_000, "../x", "oss://", "oss://b/" + "x" * 2000),
+    *("oss://bucket/x//y", "oss:/bucket/x", "s3://b/x", "odps://p/tables/t", "d-abc", "https://h:0/", "http://[::1"),
+    *({"x" * 300: "y"}, {"a": "x" * 200_000}, {"a": Unspeakable()}, {"a b": "x"}, {"": ""}, [[1]], [{}], [{"name": 1}]),
+    {"a": 10**5000},
+    {str(number): "x" * 1000 for number in range(200)},
+)
+
+Read = Callable[[Mapping[str, Any]], Sequence[Problem]]
+
+
+def _rollout(arguments: Mapping[str, Any]) -> Sequence[Problem]:
+    given = {"strategy": "canary", "on_failure": "rollback", "step_pause": 0.0, "startup_timeout": 60.0, **arguments}
+    return read_rollout_options({**dict.fromkeys(ROLLOUT_ARGUMENTS), **given})[1]
+
+
+def _gate(arguments: Mapping[str, Any]) -> Sequence[Problem]:
+    return [*read_bars(arguments.get("bars"))[1], *read_comparisons(arguments.get("compare"))[1]]
+
+
+def _waiting(arguments: Mapping[str, Any]) -> Sequence[Problem]:
+    given = {"poll_interval": 10.0, "outage_limit": 60.0, "on_kill": "stop", **arguments}
+    return waiting_problems(given["poll_interval"], given["outage_limit"], given["on_kill"])
+
+
+def _connection(arguments: Mapping[str, Any]) -> Sequence[Problem]:
+    least = {"access_key_id": "KEY", "access_key_secret": "S", "region_id": "cn-hangzhou", "workspace_id": "1"}
+    try:
+        read_config(ConnectionFields("mine", None, None, {**least, **arguments}))
+    except SpecError as error:
+        return error.problems
+    return ()
+
+
+def _stored(arguments: Mapping[str, Any]) -> Sequence[Problem]:
+    given = {"login": None, "password": None, "extra": None, "conn_type": "pai", **arguments}
+    try:
+        ConnectionFields.of("mine", SimpleNamespace(**given))
+    except SpecError as error:
+        return error.problems
+    return ()
+
+
+READERS: Mapping[str, tuple[Read, Sequence[str]]] = {
+    "training": (
+        lambda given: read_spec(given)[1],
+        [each.name for each in fields(TrainingJobSpec) if each.name not in FILLED_IN],
+    ),
+    "service": (lambda given: read_service(given)[1], [each.name for each in fields(ServiceSpec)]),
+    "rollout": (_rollout, ROLLOUT_ARGUMENTS),
+    "gate": (_gate, ("bars", "compare")),
+    "waiting": (_waiting, ("poll_interval", "outage_limit", "on_kill")),
+    "connection": (_connection, tuple(_FORMS)),
+    "stored connection": (_stored, ("extra", "conn_type")),
+}
+LEAST: Mapping[str, Mapping[str, Any]] = {
+    "training": {"command": "python train.py", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"},
+    "service": {"service_name": "churn", "command": "serve", "instance_type": "ecs.c6.large", "image_uri": "r/i:1"},
+}
+ALSO_NAMED = {"pai_conn_id", "extra", "smoke_test", "image_uri", "image", "command", "instance_type", "service_name"}
+"""What may be named though another was changed: the one is missing without the other, or contradicts it."""
+
+
+def generated(count: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield argument sets: what is least needed, and one to four arguments with values that people pass."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        reader = rng.choice([*READERS, "training", "training", "service", "connection"])
+        names = READERS[reader][1]
+        chosen = rng.sample(names, min(len(names), rng.randint(1, 4)))
+        yield reader, {name: rng.choice(SECRETS if rng.random() < 0.3 else ODD) for name in chosen}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_argument_set_is_read_or_refused_by_name_without_a_secret(seed: int) -> None:
+    refused = 0
+    for reader, given in generated(SETS // 5, seed):
+        read, names = READERS[reader]
+        problems = read({**LEAST.get(reader, {}), **given})
+        refused += bool(problems)
+        for problem in problems:
+            said = str(problem)
+            assert problem.argument in {*names, *ALSO_NAMED}, (reader, said)
+            assert said.count(problem.argument) >= 1
+            assert CANARY not in said, (reader, problem.argument)
+            assert len(said) < 1500, (reader, problem.argument, len(said))
+            assert len(said.splitlines()) == 1, (reader, said)
+        if problems:
+            assert CANARY not in str(SpecError(problems))
+    assert refused > SETS // 10
+
+
+def test_the_operator_refuses_what_the_reader_refuses_and_submits_nothing(pai: LocalPAI) -> None:
+    for _, given in [each for each in generated(SETS, 99) if each[0] == "training"][: max(10, SETS // 50)]:
+        if not read_spec({**LEAST["training"], **given})[1]:
+            continue
+        operator = PAITrainingOperator(task_id="train", **{**LEAST["training"], **given})
+        with pytest.raises(AirflowFailException) as failed:
+            operator.execute(Attempt(start_date=datetime.now(UTC)).context)
+        assert isinstance(failed.value.__cause__, SpecError)
+        assert CANARY not in str(failed.value)
+        operator.hook.close()
+    hook = PAITrainingHook()
+    assert not [job for job in hook.jobs({}) if job.name.startswith("train_")]
+    hook.close()
