@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_pai.local.clock import wire_time
+from airflow_provider_pai.local.disk_reserve import FULL, DiskReserve
 from airflow_provider_pai.local.jobs import query, transitions
-from airflow_provider_pai.local.jobs.disk_reserve import FULL, DiskReserve
 from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.model.training.status import JobStatus
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from airflow_provider_pai.local.oss.dispatch import find_operation
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.operations import PublicAccess, find_operation
+from airflow_provider_pai.local.oss.operation import PublicAccess
 from airflow_provider_pai.local.oss.signing import OSSRequest
 
 

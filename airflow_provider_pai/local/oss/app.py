@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 
@@ -15,9 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_provider_pai.local.oss.access import is_anonymous, is_public_request
 from airflow_provider_pai.local.oss.addressing import base_hosts, bucket_of_host, read_request
 from airflow_provider_pai.local.oss.auth import Credentials, TokenCheck, no_tokens, verify
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse
+from airflow_provider_pai.local.oss.dispatch import require_operation
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, disk_full
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.oss.operations import require_operation
 from airflow_provider_pai.local.oss.request import RequestBody, RequestContext
 from airflow_provider_pai.local.oss.responses import error_document
 
@@ -58,6 +59,12 @@ def oss_app(
                 if scope["method"] in _METHODS_WITH_BODY:
                     await body.drain()
                 response = error_document(error, _service_host(scope, hosts), head=scope["method"] == "HEAD")
+        except OSError as problem:
+            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            if scope["method"] in _METHODS_WITH_BODY:
+                await body.drain()
+            response = error_document(disk_full(), _service_host(scope, hosts), head=False)
         except ClientDisconnect:
             return
         if _has_body(scope) and not body.is_finished:

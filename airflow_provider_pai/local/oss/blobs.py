@@ -136,6 +136,10 @@ class Blobs:
         """Remove a blob; one that is gone already is no error."""
         (self._folder / name).unlink(missing_ok=True)
 
+    def names(self) -> set[str]:
+        """Return the names of all blobs there are."""
+        return {blob.name for blob in self._folder.iterdir()}
+
     def sweep(self, keep: Collection[str]) -> None:
         """Remove unfinished blobs and those that nothing refers to."""
         for staged in self._staging.iterdir():

@@ -137,6 +137,12 @@ def invalid_digest() -> OSSErrorResponse:
     return OSSErrorResponse(400, "InvalidDigest", "The Content-MD5 you specified is not valid.")
 
 
+def disk_full() -> OSSErrorResponse:
+    """Return the error of a write for which the disk of this machine has no space; OSS itself has no such error."""
+    message = "The disk that this local OSS keeps its objects on is full. Delete objects, or make room on the disk."
+    return OSSErrorResponse(507, "DiskFull", message)
+
+
 def malformed_xml() -> OSSErrorResponse:
     """Return the error of a request document that can't be read."""
     message = "The XML you provided was not well-formed or did not validate against our published schema."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -119,15 +121,27 @@ class Index:
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """Change things: all of what the block does, or nothing when it raises."""
+        """Change things: all of what the block does, or nothing when it raises.
+
+        Raises:
+            OSError: ENOSPC, the disk is full.
+        """
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
                 raise
-            self._db.execute("COMMIT")
+
+    def has_buckets(self) -> bool:
+        """Return whether there is a bucket."""
+        with self.reading() as db:
+            return db.execute("SELECT 1 FROM buckets LIMIT 1").fetchone() is not None
 
     def blob_names(self) -> set[str]:
         """Return the names of all blobs in use."""

@@ -8,23 +8,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from airflow_provider_pai.local.disk_reserve import DiskReserve
+from airflow_provider_pai.local.home import HomeDamaged
 from airflow_provider_pai.local.oss import appending
 from airflow_provider_pai.local.oss.attributes import Attributes
 from airflow_provider_pai.local.oss.blobs import Blob, Blobs, BlobWriter
 from airflow_provider_pai.local.oss.buckets import Bucket, BucketConfiguration, Buckets, BucketStat
+from airflow_provider_pai.local.oss.completeness import INDEX, check_complete
 from airflow_provider_pai.local.oss.index import (
     Index,
     ObjectKind,
     StoredObject,
     find_object,
     record_object,
-    require_bucket,
     require_object,
 )
 from airflow_provider_pai.local.oss.links import resolve_object, target_of
 from airflow_provider_pai.local.oss.listing import ListingPage, list_page
 from airflow_provider_pai.local.oss.multipart import MultipartUploads
 from airflow_provider_pai.local.oss.names import check_key
+from airflow_provider_pai.local.oss.removal import Removal
 from airflow_provider_pai.local.oss.storage_class import RestoreRequest, check_readable, restore
 
 
@@ -40,16 +43,23 @@ class ObjectStore:
         clock: seconds since the epoch, for times of modification.
 
     Raises:
+        HomeDamaged: there are bytes without an index, or the index names bytes that are not there.
         sqlite3.Error: the index can't be read.
     """
 
     def __init__(self, home: Path, clock: Callable[[], float] = time.time) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self._clock = clock
-        self._index = Index(home / "index.sqlite3")
+        self._index = Index(home / INDEX)
         self._blobs = Blobs(home)
-        self._blobs.sweep(self._index.blob_names())
         self._buckets = Buckets(self._index, clock)
+        try:
+            check_complete(home, self._index, self._blobs)
+        except HomeDamaged:
+            self.close()
+            raise
+        self._blobs.sweep(self._index.blob_names())
+        self._removal = Removal(self._index, self._blobs, DiskReserve(home / "reserve"))
         self.uploads = MultipartUploads(self._index, self._blobs, clock)
         self.attributes = Attributes(self._index, self._blobs)
 
@@ -275,13 +285,7 @@ class ObjectStore:
         Raises:
             OSSErrorResponse: NoSuchBucket.
         """
-        with self._index.changing() as db:
-            require_bucket(db, bucket)
-            found = [stored for key in keys if (stored := find_object(db, bucket, key))]
-            rows = [(bucket, stored.key.encode()) for stored in found]
-            db.executemany("DELETE FROM objects WHERE bucket = ? AND key = ?", rows)
-        for stored in found:
-            self._blobs.remove(stored.blob)
+        self._removal.delete(bucket, keys)
 
     def copy(
         self,

@@ -1,6 +1,6 @@
 """The query parameters that signature V1 covers (oss2 2.19.1); it leaves out all others.
 
-This list says nothing about which operation a request is: that is what :mod:`.operations` is for.
+This list says nothing about which operation a request is: that is what :mod:`.dispatch` is for.
 """
 
 from __future__ import annotations

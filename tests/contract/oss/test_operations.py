@@ -13,7 +13,8 @@ import oss2
 import pytest
 from oss2 import http
 
-from airflow_provider_pai.local.oss.operations import OPERATIONS, Level, OssOperation
+from airflow_provider_pai.local.oss.operation import Level, OssOperation
+from airflow_provider_pai.local.oss.operations import OPERATIONS
 from tests.contract.oss.subresources import ALL_NAMES
 from tests.support.oss import RunningOSS, connect
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pai.local.jobs.disk_reserve import RESERVED, DiskReserve
+from airflow_provider_pai.local.disk_reserve import RESERVED, DiskReserve
 
 
 def full() -> None:
