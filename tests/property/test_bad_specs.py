@@ -29,7 +29,10 @@ BAD: Mapping[str, Sequence[Any]] = {
         *(5, "PyTorch", ["PyTorch"], {}, {"framework_name": ""}, {"framework_name": 5}, {"framework": "PyTorch"}),
         *({"framework_name": "Nonesuch"}, {"framework_name": "PyTorch", "framework_version": "99.9"}),
         *({"framework_name": "PyTorch", "accelerator_type": "TPU"}, {"framework_name": "PyTorch", "size": "big"}),
-        *({"framework_name": "PyTorch", "image_scope": "play"}, {"framework_name": "PyTorch", "include_workspace": "maybe"}),
+        *(
+            {"framework_name": "PyTorch", "image_scope": "play"},
+            {"framework_name": "PyTorch", "include_workspace": "maybe"},
+        ),
     ),
     "source_dir": (
         *(5, ["a"], " ", "", "/does/not/exist", "does/not/exist", "oss://bucket/train.py", "oss://BUCKET/a/"),

@@ -20,6 +20,8 @@ LOCAL_INSTANCE_TYPES = ("local", "local_gpu")
 DEFAULT_JOB_TYPE = "PyTorchJob"
 """What the PAI SDK sends for every estimator, whatever the framework."""
 
+_CLOUD_ONLY = {"cloud_only": True}
+"""Marks members that mean nothing to a job on this machine."""
 FILLED_IN = ("code", "job_name")
 """Members of a spec that no author gives."""
 
@@ -117,17 +119,17 @@ class TrainingJobSpec:
     command: str = ""
     instance_type: str = ""
     instance_count: int = 1
-    instance_spec: InstanceSpec | None = None
-    resource_id: str = ""
-    resource_type: str = ""
-    spot_spec: SpotSpec | None = None
-    priority: int | None = None
-    user_vpc_config: UserVpcConfig | None = None
-    experiment_config: ExperimentConfig | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    role_arn: str = ""
-    credential_config: Mapping[str, Any] = field(default_factory=dict)
-    algorithm_name: str = ""
+    instance_spec: InstanceSpec | None = field(default=None, metadata=_CLOUD_ONLY)
+    resource_id: str = field(default="", metadata=_CLOUD_ONLY)
+    resource_type: str = field(default="", metadata=_CLOUD_ONLY)
+    spot_spec: SpotSpec | None = field(default=None, metadata=_CLOUD_ONLY)
+    priority: int | None = field(default=None, metadata=_CLOUD_ONLY)
+    user_vpc_config: UserVpcConfig | None = field(default=None, metadata=_CLOUD_ONLY)
+    experiment_config: ExperimentConfig | None = field(default=None, metadata=_CLOUD_ONLY)
+    settings: Mapping[str, Any] = field(default_factory=dict, metadata=_CLOUD_ONLY)
+    role_arn: str = field(default="", metadata=_CLOUD_ONLY)
+    credential_config: Mapping[str, Any] = field(default_factory=dict, metadata=_CLOUD_ONLY)
+    algorithm_name: str = field(default="", metadata=_CLOUD_ONLY)
     algorithm_version: str = ""
     algorithm_provider: str = ""
     job_type: str = DEFAULT_JOB_TYPE
