@@ -24,6 +24,7 @@ _PLAIN = {
     "settings": "Settings",
     "role_arn": "RoleArn",
     "credential_config": "CredentialConfig",
+    "assign_node_spec": "AssignNodeSpec",
 }
 """Members of a spec that are sent as they are."""
 _SHARE = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU", "gpu_type": "GPUType", "shared_memory": "SharedMemory"}

@@ -114,6 +114,7 @@ class TrainingJobSpec:
         metric_definitions: metrics read from the log.
         reports: whether the job reports back, and has an output channel ``report`` for that.
         description: free text.
+        assign_node_spec: nodes of a quota to run on, or to keep away from, under PAI's own names.
     """
 
     command: str = ""
@@ -151,6 +152,7 @@ class TrainingJobSpec:
     metric_definitions: tuple[MetricDefinition, ...] = ()
     reports: bool = False
     description: str = ""
+    assign_node_spec: Mapping[str, Any] = field(default_factory=dict, metadata=_CLOUD_ONLY)
 
     @property
     def is_local(self) -> bool:
