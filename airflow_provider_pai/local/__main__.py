@@ -91,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     reset = commands.add_parser("reset", help="end and forget all jobs, services and objects")
     reset.set_defaults(command=_reset)
+    verify = commands.add_parser("verify", help="try what is inferred about PAI against an endpoint; free")
+    verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
+    verify.add_argument("--report", type=Path, metavar="FILE", help="where to write the shapes of answers, as JSON")
+    verify.set_defaults(command=_verify)
     for command in (serve, status, reset):
         command.add_argument("--home", type=Path, required=True, metavar="DIR", help="folder of the server")
     return parser
@@ -175,6 +179,20 @@ def _on_ending_signal() -> int:
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
     return reader
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from airflow_provider_pai.local.verify.command import verify, write_report
+    from airflow_provider_pai.local.verify.endpoint import Target
+
+    try:
+        target = Target.of(chosen.conn_uri)
+    except ValueError as error:
+        raise CommandError(f"--conn-uri: {error}") from error
+    found = verify(target, lambda line: print(line, flush=True))
+    if chosen.report:
+        write_report(found, chosen.report)
+    return 0
 
 
 def _status(chosen: argparse.Namespace) -> int:
