@@ -159,13 +159,13 @@ class PAITrainingTrigger(BaseTrigger):
     async def _stop_interrupted(self) -> None:
         """Stop the job at Ctrl-C in ``dag.test()``, where nothing calls ``on_kill``."""
         if not self.stop_on_kill:
-            self.log.warning("The task is being ended; its job %s goes on", self.job_id)
+            self.log.warning("The task is being ended; its job %s keeps running", self.job_id)
             return
         self.log.warning("The task is being ended; stopping its job %s", self.job_id)
         try:
             await self._stop()
         except Exception:
-            self.log.exception("Job %s could not be stopped and goes on", self.job_id)
+            self.log.exception("Job %s could not be stopped and keeps running", self.job_id)
 
     async def _stop(self) -> None:
         hook = self._hook()
