@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.loading import load
+
 if TYPE_CHECKING:
     from airflow_provider_pai.client.logs.checkpoint import Checkpoint
     from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -173,6 +175,8 @@ class PAITrainingTrigger(BaseTrigger):
         await asyncio.to_thread(hook.stop, self.job_id)
 
     async def _ended(self) -> dict[str, Any]:
+        for name in ("airflow_provider_pai.hooks.training", "airflow_provider_pai.client.polling.registry"):
+            await load(name)
         from airflow_provider_pai.client.logs.checkpoint import Checkpoint
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.client.polling.registry import subscribe
