@@ -18,7 +18,7 @@ _SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """What came back.
 
     Attributes:
@@ -47,7 +47,7 @@ class Send(Protocol):
         query: Mapping[str, str],
         body: Any,
         nonce: str = "",
-    ) -> Answer:
+    ) -> ProbeAnswer:
         """Return the answer.
 
         Raises:
@@ -97,7 +97,7 @@ class Target:
         query: Mapping[str, str],
         body: Any,
         nonce: str = "",
-    ) -> Answer:
+    ) -> ProbeAnswer:
         """Send one request. See :class:`Send`."""
         base = urlsplit(self.endpoint or service_url(service, self.region_id))
         content = b"" if body is None else json.dumps(body).encode()
@@ -117,7 +117,7 @@ class Target:
             text = signing.canonical_query([*query.items()])
             connection.request(method, f"{path}?{text}" if text else path, content or None, headers)
             response = connection.getresponse()
-            return Answer(response.status, _read_object(response.read()))
+            return ProbeAnswer(response.status, _read_object(response.read()))
         except http.client.HTTPException as error:
             raise OSError(f"{action}: {type(error).__name__}") from error
         finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, EAS, PAI_STUDIO, Service
-from airflow_provider_pai.local.verify.endpoint import Answer, Send
+from airflow_provider_pai.local.verify.endpoint import ProbeAnswer, Send
 
 Verdict = bool | None
 """Whether an inferred behaviour is the endpoint's; None for one that could not be tried."""
@@ -37,23 +37,23 @@ class Prober:
         self.region_id = region_id
         self.workspace_id = workspace_id
         self.made: list[str] = []
-        self.last: Answer | None = None
+        self.last: ProbeAnswer | None = None
 
     def ask(
         self, service: Service, action: str, path: str, method: str = "GET", body: Any = None, **query: str
-    ) -> Answer:
+    ) -> ProbeAnswer:
         """Send a request and return the answer."""
         self.last = self._send(service, action, method, path, query, body)
         return self.last
 
-    def repeat(self) -> Answer:
+    def repeat(self) -> ProbeAnswer:
         """Send the same nonce twice and return the second answer."""
         nonce = secrets.token_hex(16)
         for _ in range(2):
             self.last = self._send(PAI_STUDIO, "ListTrainingJobs", "GET", _JOBS, {"PageSize": "1"}, None, nonce)
-        return self.last or Answer(0, {})
+        return self.last or ProbeAnswer(0, {})
 
-    def make_experiment(self, name: str) -> Answer:
+    def make_experiment(self, name: str) -> ProbeAnswer:
         """Create an experiment, and remember to delete it."""
         body = {"Name": name, "WorkspaceId": self.workspace_id, "ArtifactUri": "oss://pai-local-verify/experiment/"}
         answer = self.ask(AI_WORKSPACE, "CreateExperiment", _EXPERIMENTS, "POST", body)

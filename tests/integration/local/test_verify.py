@@ -14,7 +14,7 @@ from airflow_provider_pai.local.__main__ import main
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.local.verify.command import shape, verify
-from airflow_provider_pai.local.verify.endpoint import Answer, Target
+from airflow_provider_pai.local.verify.endpoint import ProbeAnswer, Target
 from airflow_provider_pai.local.verify.probes import PROBES
 from tests.support.every_member import EveryMember
 from tests.support.settled_services import SettledServices
@@ -65,18 +65,18 @@ def test_each_behaviour_that_is_flipped_is_named(target: Target, probe: Any) -> 
 
     def flipped(
         service: Service, action: str, method: str, path: str, query: Mapping[str, str], body: Any, nonce: str = ""
-    ) -> Answer:
+    ) -> ProbeAnswer:
         answer = target.send(service, action, method, path, query, body, nonce)
         if answer.code:
-            return Answer(200, OK)
+            return ProbeAnswer(200, OK)
         if action == "ListTrainingJobs" and "TrainingJobName" in query:
-            return Answer(200, OK)
+            return ProbeAnswer(200, OK)
         if action == "ListTrainingJobs" and "PageSize" not in query:
-            return Answer(200, {**answer.body, "TrainingJobs": [*answer.body["TrainingJobs"]] * 2})
+            return ProbeAnswer(200, {**answer.body, "TrainingJobs": [*answer.body["TrainingJobs"]] * 2})
         if action == "ListImages" and "WorkspaceId" not in query:
-            return Answer(200, {**answer.body, "TotalCount": 0})
+            return ProbeAnswer(200, {**answer.body, "TotalCount": 0})
         if action == "GetExperiment":
-            return Answer(200, {**answer.body, "TensorboardLogUri": "oss://elsewhere/"})
+            return ProbeAnswer(200, {**answer.body, "TensorboardLogUri": "oss://elsewhere/"})
         return answer
 
     (found,) = verify(target, lambda _: None, flipped, [probe])
@@ -88,7 +88,7 @@ def test_what_it_made_is_deleted_when_it_is_interrupted(pai: LocalPAI, target: T
 
     def interrupted(
         service: Service, action: str, method: str, path: str, query: Mapping[str, str], body: Any, nonce: str = ""
-    ) -> Answer:
+    ) -> ProbeAnswer:
         answer = target.send(service, action, method, path, query, body, nonce)
         if action == "CreateExperiment":
             raise_after.append(action)
