@@ -9,6 +9,7 @@ from contextlib import suppress
 from airflow_provider_pai.api.training import NO_INSTANCE_YET, get_training_job
 from airflow_provider_pai.client.logs.instance_log import InstanceLog, short_name
 from airflow_provider_pai.client.logs.paging import PageSizes
+from airflow_provider_pai.client.logs.progress_bar import latest_segment
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ThrottledError
@@ -123,7 +124,7 @@ class LogReader:
         self._errors.pop(log, None)
         if more:
             self._waiting.append(log)
-        return [log.prefix + line for line in new]
+        return [log.prefix + latest_segment(line) for line in new]
 
     def _register_instances(self, job: JobSnapshot) -> None:
         """Take note of instances that weren't there before; a list doesn't name them, so the job is asked for once."""
