@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from airflow_provider_pai.local.jobs.quota_usage import Quota
 
 _NEEDED = ("httpcore", "starlette", "uvicorn")
-_SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
+SANDBOXES = ("auto", "bubblewrap", "unshare", "plain")
+"""What ``--sandbox`` takes: the modes as documentation and messages call them, and the choice between them."""
+_OLD_NAMES = {"bwrap": "bubblewrap", "none": "plain"}
+"""What earlier versions called them."""
 _RUNTIMES = ("auto", "process", "docker")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 NOT_RUNNING = 3
@@ -60,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--cache", type=Path, help="folder of Python environments (default: in the home folder)")
     serve.add_argument(
         "--sandbox",
-        choices=_SANDBOXES,
+        type=lambda text: _OLD_NAMES.get(text, text),
+        choices=SANDBOXES,
         default="auto",
         help="how a job gets its own /ml (default: the best that works)",
     )
@@ -130,14 +134,13 @@ def _serve(chosen: argparse.Namespace) -> int:
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     ended = _on_ending_signal()
-    sandbox = _SANDBOXES[chosen.sandbox]
     try:
         server = LocalPAI(
             chosen.home,
             port=chosen.port,
             oss_port=chosen.oss_port,
             cache=chosen.cache,
-            sandbox=Mode(sandbox) if sandbox else None,
+            sandbox=None if chosen.sandbox == "auto" else Mode(chosen.sandbox),
             runtime=RuntimeKind(chosen.runtime),
             quota=chosen.quota,
             mounts=dict(chosen.mount),
