@@ -16,6 +16,10 @@ SEED ?= 0
 VENV_ALIPAI := .venv-alipai
 INSTALLED_ALIPAI := $(shell $(PYTHON) -c 'import sys; print("$(VENV_ALIPAI)/.installed" * (sys.version_info < (3, 13)))')
 
+# The vendor's OSS suite, which is fetched when it is run, has an environment of its own.
+VENV_JUDGES := .venv-judges
+JUDGES := aliyun-python-sdk-kms aliyun-python-sdk-sts crcmod mock pycryptodome pytest pytest-timeout pytest-xdist requests six
+
 # What ours is compared with: the providers of Amazon and Databricks, beside this package.
 VENV_PEERS := .venv-peers
 PEERS := apache-airflow-providers-amazon apache-airflow-providers-databricks aiobotocore
@@ -26,7 +30,7 @@ WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
 .PHONY: demo ui check test lint types layers unit chaos chaos-cluster test-airflow2 test-python test-matrix bench \
-	docs release clean help
+	judges docs release clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI, serve it, and ask it for predictions"
@@ -38,6 +42,7 @@ help:
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
+	@echo "make judges the vendor's own OSS test suite, fetched now, against local OSS"
 	@echo "make docs   the guide, into site/"
 	@echo "make release  build and check what would be published, and say what a person has to do"
 	@echo "make bench  measure, beside peers, what is promised (BENCH=\"imports logs\" for some only)"
@@ -93,6 +98,15 @@ test-python:
 	@$(VENV_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
 	$(VENV_PYTHON)/bin/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit
 
+$(VENV_JUDGES)/.installed: constraints-judges.txt
+	@$(PYTHON) -m venv $(VENV_JUDGES)
+	@$(VENV_JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(VENV_JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-judges.txt $(JUDGES)
+	@touch $@
+
+judges: $(INSTALLED) $(VENV_JUDGES)/.installed
+	$(BIN)/python -m devtools.judges.oss2_suite
+
 $(VENV_ALIPAI)/.installed: constraints-alipai.txt
 	@echo "Installing alipai into $(VENV_ALIPAI) (about a minute)"
 	@$(PYTHON) -m venv $(VENV_ALIPAI)
@@ -139,4 +153,4 @@ bench: $(INSTALLED) $(INSTALLED_ALIPAI) $(VENV_PEERS)/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

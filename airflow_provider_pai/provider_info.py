@@ -82,7 +82,7 @@ def get_provider_info() -> dict[str, Any]:
                     "max_run_time": {
                         "description": (
                             "Seconds after which PAI ends a training job whose task has no max_run_time; by default "
-                            "30 days. A shorter execution_timeout counts all the same."
+                            "30 days. A shorter execution_timeout counts, too."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from contextlib import ExitStack
 
 from devtools.cluster import AirflowCluster
@@ -17,34 +16,43 @@ HOME = DEMO / "ui"
 
 def main() -> int:
     """Start everything, say where it is, and end it when a signal comes."""
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, _interrupted)
     HOME.mkdir(parents=True, exist_ok=True)
-    _say("Starting local PAI and Airflow (about 20 seconds)")
-    with ExitStack() as stack:
-        processes = stack.enter_context(Processes())
-        cache = str(DEMO / "cache" / "environments")
-        server = LocalServer(processes, HOME / "pai", log=HOME / "pai-local.log", options=["--cache", cache])
-        cluster = stack.enter_context(
-            AirflowCluster(
-                HOME / "airflow",
-                REPOSITORY / "example_dags",
-                {"AIRFLOW_CONN_PAI_DEFAULT": server.ready["airflow_conn_uri"]},
-                template_dir=DEMO / "cache",
-            )
-        )
-        _say("")
-        _say(f"  Airflow    {cluster.url}   (no password)")
-        _say(f"  local PAI  {server.ready['api']}")
-        _say(f"  files      {HOME.relative_to(REPOSITORY)}")
-        _say("")
-        _say("Trigger train_evaluate, and follow the link of its task train. Ctrl-C ends everything.")
-        while not stop.wait(1):
-            pass
-        _say("Ending")
+    try:
+        with ExitStack() as stack:
+            _serve(stack)
+    except KeyboardInterrupt:
+        pass
     _say("Everything that was started has ended.")
     return 0
+
+
+def _serve(stack: ExitStack) -> None:
+    """Run until a signal comes."""
+    _say("Starting local PAI and Airflow (about 20 seconds)")
+    processes = stack.enter_context(Processes())
+    cache = str(DEMO / "cache" / "environments")
+    server = LocalServer(processes, HOME / "pai", log=HOME / "pai-local.log", options=["--cache", cache])
+    cluster = stack.enter_context(
+        AirflowCluster(
+            HOME / "airflow",
+            REPOSITORY / "example_dags",
+            {"AIRFLOW_CONN_PAI_DEFAULT": server.ready["airflow_conn_uri"]},
+            template_dir=DEMO / "cache",
+        )
+    )
+    _say("")
+    _say(f"  Airflow    {cluster.url}   (no password)")
+    _say(f"  local PAI  {server.ready['api']}")
+    _say(f"  files      {HOME.relative_to(REPOSITORY)}")
+    _say("")
+    _say("Trigger train_evaluate, and follow the link of its task train. Ctrl-C ends everything.")
+    signal.pause()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

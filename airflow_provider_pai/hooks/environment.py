@@ -50,7 +50,7 @@ class Store(Protocol):
         ...
 
 
-def environment(*, with_former: bool = False) -> Environment:
+def environment(*, with_former: bool = False, store: Store | None = None) -> Environment:
     """Return the name of this Airflow.
 
     The option ``[pai] deployment_name``, else an id that is made once and kept in an Airflow Variable, so that all
@@ -59,12 +59,14 @@ def environment(*, with_former: bool = False) -> Environment:
 
     Args:
         with_former: whether the former names are needed, too; where a name is configured, they take a look-up.
+        store: keeps the id. Default: this Airflow's database, over the execution API where a task has no other way.
     """
+    store = store or _store()
     given, url = str(conf.get("pai", "deployment_name", fallback="") or ""), _base_url()
     earlier = url or "airflow"
     if given:
-        return Environment(given, _without(given, [_kept_id() if with_former else "", earlier]))
-    kept = kept_value(_store(), url)
+        return Environment(given, _without(given, [_kept_id(store) if with_former else "", earlier]))
+    kept = kept_value(store, url)
     return Environment(kept["id"], _without(kept["id"], [earlier]), _doubt(kept["base_url"], url))
 
 
@@ -87,13 +89,13 @@ def kept_value(store: Store, base_url: str, *, sleep: Callable[[float], None] = 
     return _read(store.read()) or made
 
 
-def _kept_id() -> str:
+def _kept_id(store: Store) -> str:
     """Return the id that this Airflow had before it was given a name; empty when there is none."""
     try:
-        kept = _read(_store().read())
-    except Exception:
+        kept = _read(store.read())
+    except Exception as error:  # noqa: BLE001 - of SQLAlchemy or of Airflow's SDK, whichever keeps it
         # Only jobs from before the name was given could be missed.
-        log.warning("The Airflow Variable %r can't be read", VARIABLE, exc_info=True)
+        log.warning("The Airflow Variable %r can't be read (%s)", VARIABLE, type(error).__name__)
         return ""
     return kept["id"] if kept else ""
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from airflow_provider_pai.local.jobs.quota_usage import Quota
 
 _NEEDED = ("httpcore", "starlette", "uvicorn")
-_SANDBOXES = {"auto": None, "bwrap": "bubblewrap", "unshare": "unshare", "none": "plain"}
+SANDBOXES = ("auto", "bubblewrap", "unshare", "plain")
+"""What ``--sandbox`` takes: the modes as documentation and messages call them, and the choice between them."""
+_OLD_NAMES = {"bwrap": "bubblewrap", "none": "plain"}
+"""What earlier versions called them."""
 _RUNTIMES = ("auto", "process", "docker")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 NOT_RUNNING = 3
@@ -60,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--cache", type=Path, help="folder of Python environments (default: in the home folder)")
     serve.add_argument(
         "--sandbox",
-        choices=_SANDBOXES,
+        type=lambda text: _OLD_NAMES.get(text, text),
+        choices=SANDBOXES,
         default="auto",
         help="how a job gets its own /ml (default: the best that works)",
     )
@@ -91,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     reset = commands.add_parser("reset", help="end and forget all jobs, services and objects")
     reset.set_defaults(command=_reset)
+    verify = commands.add_parser("verify", help="try what is inferred about PAI against an endpoint; free")
+    verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
+    verify.add_argument("--report", type=Path, metavar="FILE", help="where to write the shapes of answers, as JSON")
+    verify.set_defaults(command=_verify)
     for command in (serve, status, reset):
         command.add_argument("--home", type=Path, required=True, metavar="DIR", help="folder of the server")
     return parser
@@ -126,14 +134,13 @@ def _serve(chosen: argparse.Namespace) -> int:
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     ended = _on_ending_signal()
-    sandbox = _SANDBOXES[chosen.sandbox]
     try:
         server = LocalPAI(
             chosen.home,
             port=chosen.port,
             oss_port=chosen.oss_port,
             cache=chosen.cache,
-            sandbox=Mode(sandbox) if sandbox else None,
+            sandbox=None if chosen.sandbox == "auto" else Mode(chosen.sandbox),
             runtime=RuntimeKind(chosen.runtime),
             quota=chosen.quota,
             mounts=dict(chosen.mount),
@@ -175,6 +182,20 @@ def _on_ending_signal() -> int:
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
     return reader
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from airflow_provider_pai.local.verify.command import verify, write_report
+    from airflow_provider_pai.local.verify.endpoint import Target
+
+    try:
+        target = Target.of(chosen.conn_uri)
+    except ValueError as error:
+        raise CommandError(f"--conn-uri: {error}") from error
+    found = verify(target, lambda line: print(line, flush=True))
+    if chosen.report:
+        write_report(found, chosen.report)
+    return 0
 
 
 def _status(chosen: argparse.Namespace) -> int:

@@ -47,8 +47,8 @@ from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.pages.routes import Pages
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage, MountedFolder
-from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode

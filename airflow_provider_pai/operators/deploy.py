@@ -15,7 +15,6 @@ from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_numb
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
-from airflow_provider_pai.operators.attempt import deadline_of, owner_of, waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -275,6 +274,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         from airflow_provider_pai.model.registry.inference import with_registered
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
+        from airflow_provider_pai.operators.attempt import waiting_problems
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
         arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
@@ -311,6 +311,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
+        from airflow_provider_pai.operators.attempt import owner_of
 
         spec, options = self._read_arguments(in_cloud=in_cloud)
         # Without the generation: a task that was cleared continues with what it has left behind.
@@ -329,6 +330,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""
         from airflow_provider_pai.model.serving.deployment_state import Phase
+        from airflow_provider_pai.operators.attempt import deadline_of
 
         deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
         end = deadline_of(context["ti"], self.execution_timeout)

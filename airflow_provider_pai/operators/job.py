@@ -183,7 +183,7 @@ class PAIJobOperator(PAIBaseOperator):
         try:
             self.on_kill()
         except PAIError:
-            self.log.exception("Job %s could not be stopped and goes on", self._job_id or "of this task")
+            self.log.exception("Job %s could not be stopped and keeps running", self._job_id or "of this task")
 
     def _announce(self, context: Context, job: JobSnapshot, *, existed: bool) -> None:
         """Let a person see the job while it runs."""

@@ -69,6 +69,8 @@ class PAITrainingOperator(PAIJobOperator):
         settings: further settings under PAI's names, for example ``{"EnableRDMA": True}``.
         role_arn: RAM role of the job's instances.
         credential_config: how credentials of RAM roles get into the instances, under PAI's names.
+        assign_node_spec: nodes of a quota to run on, or to keep away from, under PAI's names, for example
+            ``{"EnableAssignNode": True, "AntiAffinityNodeNames": "node-1,node-2"}``.
         hyperparameters: texts, numbers or booleans by name; the job gets them all as texts.
         inputs: address of each input channel: a local file or folder, which is uploaded once per content, or OSS, NAS,
             CPFS, MaxCompute or a dataset id (``d-...`` or ``d-.../v1``).
@@ -134,6 +136,7 @@ class PAITrainingOperator(PAIJobOperator):
         settings: Mapping[str, Any] | None = None,
         role_arn: str | None = None,
         credential_config: Mapping[str, Any] | None = None,
+        assign_node_spec: Mapping[str, Any] | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
         inputs: Mapping[str, str] | None = None,
         outputs: Mapping[str, str] | None = None,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.loading import load
+
 if TYPE_CHECKING:
     from airflow_provider_pai.client.logs.checkpoint import Checkpoint
     from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -159,13 +161,13 @@ class PAITrainingTrigger(BaseTrigger):
     async def _stop_interrupted(self) -> None:
         """Stop the job at Ctrl-C in ``dag.test()``, where nothing calls ``on_kill``."""
         if not self.stop_on_kill:
-            self.log.warning("The task is being ended; its job %s goes on", self.job_id)
+            self.log.warning("The task is being ended; its job %s keeps running", self.job_id)
             return
         self.log.warning("The task is being ended; stopping its job %s", self.job_id)
         try:
             await self._stop()
         except Exception:
-            self.log.exception("Job %s could not be stopped and goes on", self.job_id)
+            self.log.exception("Job %s could not be stopped and keeps running", self.job_id)
 
     async def _stop(self) -> None:
         hook = self._hook()
@@ -173,6 +175,8 @@ class PAITrainingTrigger(BaseTrigger):
         await asyncio.to_thread(hook.stop, self.job_id)
 
     async def _ended(self) -> dict[str, Any]:
+        for name in ("airflow_provider_pai.hooks.training", "airflow_provider_pai.client.polling.registry"):
+            await load(name)
         from airflow_provider_pai.client.logs.checkpoint import Checkpoint
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.client.polling.registry import subscribe

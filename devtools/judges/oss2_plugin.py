@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import re
 import socket
 from collections.abc import Generator, Iterator
@@ -36,7 +37,7 @@ def _redirected(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.s
             timeout = {name: kwargs[name] for name in kwargs if name == "timeout"}
             return _connect(("127.0.0.1", local_port), *args[:1], **timeout)
     if host in ("localhost", "127.0.0.1"):
-        return _connect(address, *args, **kwargs)
+        return _connect(address, *args[:1], **{name: kwargs[name] for name in kwargs if name == "timeout"})
     raise ConnectionRefusedError(f"only OSS over HTTP can be reached here, not {host}:{port}")
 
 
@@ -57,9 +58,10 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_setup() -> Iterator[None]:
-    """Forget what the test before was refused."""
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Forget what the test before was refused; what a test leaves to chance is the same in each run."""
     _refused.clear()
+    random.seed(item.nodeid)
     yield
 
 

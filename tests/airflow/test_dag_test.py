@@ -207,7 +207,7 @@ def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) 
 def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:
     hook = PAITrainingHook()
     nobody = JobOwner(environment().name, "tried", "a run that was deleted", "train")
-    orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec(), nobody, "orphan")[0].job_id
+    orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec({}), nobody, "orphan")[0].job_id
     told, output = tried(pai, tmp_path, AIRFLOW__PAI__DEPLOYMENT_NAME=environment().name)
     assert "trained" in output
     assert hook.get(told["job_id"]).is_success

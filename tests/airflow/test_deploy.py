@@ -284,3 +284,16 @@ def test_a_way_back_that_eas_refuses_does_not_hide_what_was_wrong(pai: LocalPAI,
     with pytest.raises(ServiceError, match=r"CrashLoopBackOff(?s:.*)The rollback failed: (?s:.*)NoPermission"):
         deploying(name, Model("crashing", crash=True).stored(), code).execute(Attempt().context)
     assert ask(name)["model"] == "old"
+
+
+def test_a_server_that_eas_does_not_reach_is_told_why_and_what_to_do(pai: LocalPAI, name: str, code: str) -> None:
+    """The commonest mistake: the process runs, and nothing is wrong with it but the address that it listens on."""
+    command = "python -m http.server --bind 127.0.0.1 ${PORT:-8000}"
+    with pytest.raises(ServiceError) as failure:
+        deploying(name, OLD.stored(), code, command=command, startup_timeout=8.0).execute(Attempt().context)
+    text = str(failure.value)
+    assert "did not come up in time; it is Waiting, 0 of 1 instances ready" in text
+    assert "127.0.0.1" in text
+    assert "listen on 0.0.0.0" in text
+    assert text.splitlines()[-2:-1] == ["Rolled back: the service was deleted; there was none before."]
+    gone(name)

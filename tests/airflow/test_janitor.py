@@ -16,7 +16,7 @@ def test_the_hook_finds_the_job_of_a_task_that_is_over_and_no_other(pai: LocalPA
     submitted = {}
     for attempt in (over, alive):
         operator = training(command="sleep 60", deferrable=True)
-        spec = operator._checked_spec()
+        spec = operator._checked_spec({})
         identity = operator._owner_in(attempt.context)
         submitted[attempt.run_id] = hook.submit_or_adopt(spec, identity, attempt.run_id)[0].job_id
     submitted["detached"] = training(command="sleep 60", wait_for_completion=False).execute(detached.context)["job_id"]
@@ -34,7 +34,7 @@ def test_the_hook_finds_the_job_of_a_task_that_is_over_and_no_other(pai: LocalPA
 def test_a_job_that_is_too_young_is_not_judged(pai: LocalPAI) -> None:
     hook, operator = PAITrainingHook(), training(command="sleep 60")
     identity = operator._owner_in(Attempt().context)
-    job_id = hook.submit_or_adopt(operator._checked_spec(), identity, "young")[0].job_id
+    job_id = hook.submit_or_adopt(operator._checked_spec({}), identity, "young")[0].job_id
     assert hook.orphans(state_of=lambda *_: "failed") == []
     hook.stop(job_id)
 

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
 from airflow_provider_pai.errors import APIError, AuthError, PAIError, ProtocolError, ServerError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.model.training.arguments import checked_spec
 from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
@@ -105,9 +106,10 @@ class Trial:
         others = [replace(owner, deployment="another")]
         if owner.region_id:
             others.append(replace(owner, region_index=0))
-        hook, spec = PAITrainingHook(sleep=_short_sleep), self._operator(None)._checked_spec()
+        hook = PAITrainingHook(sleep=_short_sleep)
+        spec = checked_spec({"command": "sleep 3", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"})
         for other in others:
-            self.foreign.append(hook.submit_or_adopt(replace(spec, command="sleep 3"), other, "foreign")[0].job_id)
+            self.foreign.append(hook.submit_or_adopt(spec, other, "foreign")[0].job_id)
 
     def _run_from(self, attempt: Attempt) -> None:
         """Run a try and those after it, until one succeeds or none is left."""
@@ -149,9 +151,9 @@ class Trial:
     def _of_last(self, attempt: Attempt, value: Any, *, died: bool) -> tuple[Any, bool]:
         return (value, died) if self.last is attempt else (self.value, self.orphaned)
 
-    def _operator(self, happening: _Happening | None) -> PAITrainingOperator:
+    def _operator(self, happening: _Happening) -> PAITrainingOperator:
         operator = training(
-            command=_LONG_COMMAND if happening and happening.is_copy else self.chance.choice(_COMMANDS),
+            command=_LONG_COMMAND if happening.is_copy else self.chance.choice(_COMMANDS),
             retries=self._edited_retries(),
             deferrable=self.chance.random() < 0.3,
             poll_interval=0.05,
@@ -160,10 +162,8 @@ class Trial:
         )
         hook = PAITrainingHook(sleep=_short_sleep)
         operator.hook = hook
-        if happening:
-            before, after = happening.before, happening.after
-            hook.client = InterruptedClient(hook.client, before=before, after=after, sleep=_short_sleep)
-            happening.operator = operator
+        hook.client = InterruptedClient(hook.client, before=happening.before, after=happening.after, sleep=_short_sleep)
+        happening.operator = operator
         return operator
 
     def _executed(self, operator: PAITrainingOperator, attempt: Attempt, happening: _Happening) -> Any:

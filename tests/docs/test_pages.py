@@ -73,7 +73,7 @@ def test_links_lead_to_files(page: Path) -> None:
 
 
 def test_each_row_on_what_happens_is_a_fault_test_of_that_name() -> None:
-    table = (REPOSITORY / "docs" / "what-happens.md").read_text()
+    table = (REPOSITORY / "docs" / "what-happens.md").read_text().partition("Each row is a test")[0]
     first = re.findall(r"^\| ([a-z][^|]*?) \|", table, re.MULTILINE)
     rows = {re.sub(r"\W+", "_", row) for row in first}
     names = set()

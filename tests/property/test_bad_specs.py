@@ -16,6 +16,8 @@ from tests.support.attempt import Attempt, training
 
 _TOO_LONG = "x" * 200
 _NOT_TEXTS: Sequence[Any] = (5, 1.5, ["a"], {"a": "b"}, b"bytes", object())
+_NOT_NAMES: Sequence[Any] = tuple(value for value in _NOT_TEXTS if value != 5)
+"""A whole number is a name that a template has left of digits."""
 _NOT_DICTS: Sequence[Any] = (5, "text", ["a"], True)
 _NOT_WHOLE: Sequence[Any] = (0, -1, "x", 1.5, [1], {}, True)
 
@@ -27,13 +29,16 @@ BAD: Mapping[str, Sequence[Any]] = {
         *(5, "PyTorch", ["PyTorch"], {}, {"framework_name": ""}, {"framework_name": 5}, {"framework": "PyTorch"}),
         *({"framework_name": "Nonesuch"}, {"framework_name": "PyTorch", "framework_version": "99.9"}),
         *({"framework_name": "PyTorch", "accelerator_type": "TPU"}, {"framework_name": "PyTorch", "size": "big"}),
-        *({"framework_name": "PyTorch", "image_scope": "play"}, {"framework_name": "PyTorch", "include_workspace": 1}),
+        *(
+            {"framework_name": "PyTorch", "image_scope": "play"},
+            {"framework_name": "PyTorch", "include_workspace": "maybe"},
+        ),
     ),
     "source_dir": (
         *(5, ["a"], " ", "", "/does/not/exist", "does/not/exist", "oss://bucket/train.py", "oss://BUCKET/a/"),
         *("oss://", "oss://b", "/dev/null", "a\0b"),
     ),
-    "base_job_name": (*_NOT_TEXTS, "--", "\0"),
+    "base_job_name": (*_NOT_NAMES, "--", "\0"),
     "job_type": (*_NOT_TEXTS, "RayJob", "pytorchjob"),
     "hyperparameters": (
         *_NOT_DICTS,
@@ -66,7 +71,7 @@ BAD: Mapping[str, Sequence[Any]] = {
         [{"name": "a", "regex": "("}],
         [{"name": "a", "regex": "a"}],
     ),
-    "description": (*_NOT_TEXTS, "\0"),
+    "description": (*_NOT_NAMES, "\0"),
     "resource_type": (*_NOT_TEXTS, "Fast", "lingjun"),
     "spot_spec": (
         *_NOT_DICTS,

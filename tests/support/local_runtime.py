@@ -13,8 +13,8 @@ from typing import Any
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
-from airflow_provider_pai.local.running.job_run import RunnerContext
 from airflow_provider_pai.local.running.runner import Runner
+from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec

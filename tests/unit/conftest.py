@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from tests.support.io_guard import GUARD
-
-_ON_REAL_TIME = Path(__file__).parent / "client" / "polling"
-"""Tests here wait on an event loop's own time until they have a virtual one."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -25,7 +21,5 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Fail what did more than a unit test may."""
     yield
     seen = GUARD.stop()
-    if _ON_REAL_TIME in item.path.parents or item.path.stem == "test_poller_in_trouble":
-        seen = [act for act in seen if act != "sleeps"]
     if seen:
         pytest.fail(f"a unit test {' and '.join(seen)}: it belongs in tests/integration", pytrace=False)

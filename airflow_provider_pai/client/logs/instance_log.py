@@ -45,7 +45,9 @@ class InstanceLog:
             new, more = self._accept(self._read_first_page(), 1, self._pages.limit)
             if new or not self._pages.is_measured:
                 return new, more
-        want = min(max(due, self._expected), self._pages.given)
+        # Of what may come no more than half a page is asked for: then there is a choice of pages, and one that begins
+        # close to the next line is among them.
+        want = min(max(due, min(self._expected, self._pages.given // 2)), self._pages.given)
         number, size = page_from(self.read, want, self._pages.given)
         return self._accept(self._fetch(number, size), number, size)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from airflow_provider_pai.api.training import NO_INSTANCE_YET, get_training_job
 from airflow_provider_pai.client.logs.instance_log import InstanceLog, short_name
 from airflow_provider_pai.client.logs.paging import PageSizes
+from airflow_provider_pai.client.logs.progress_bar import latest_segment
 from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ThrottledError
@@ -83,18 +84,31 @@ class LogReader:
             pages: the most pages to take.
         """
         lines: list[str] = []
-        room = CHARACTERS_PER_READ
         self.behind = False
         with suppress(PAIError):
             self._register_instances(job)
+            left = tuple(self._waiting)
             self._waiting = self._waiting or deque(self._logs.values())
-            while self._waiting and pages > 0 and room > 0:
-                pages -= 1
-                new = self._read_next_page()
-                lines += new
-                room -= sum(map(len, new))
+            pages = self._take_turns(lines, pages)
+            if left and pages > 0 and not self._waiting:
+                # Those that had their turn in the read before may have more lines by now.
+                others = [log for log in self._logs.values() if log not in left]
+                self._waiting.extend(others)
+                unread = others[pages:]
+                self._take_turns(lines, pages)
+                self._waiting = deque(log for log in self._waiting if log not in unread)
             self.behind = bool(self._waiting)
         return lines
+
+    def _take_turns(self, lines: list[str], pages: int) -> int:
+        """Read pages of the instances that wait, and add their lines; return how many pages may still be read."""
+        room = CHARACTERS_PER_READ - sum(map(len, lines))
+        while self._waiting and pages > 0 and room > 0:
+            pages -= 1
+            new = self._read_next_page()
+            lines += new
+            room -= sum(map(len, new))
+        return pages if room > 0 else 0
 
     def _read_next_page(self) -> list[str]:
         """Return new lines of the instance whose turn it is; none when its log can't be read."""
@@ -110,7 +124,7 @@ class LogReader:
         self._errors.pop(log, None)
         if more:
             self._waiting.append(log)
-        return [log.prefix + line for line in new]
+        return [log.prefix + latest_segment(line) for line in new]
 
     def _register_instances(self, job: JobSnapshot) -> None:
         """Take note of instances that weren't there before; a list doesn't name them, so the job is asked for once."""

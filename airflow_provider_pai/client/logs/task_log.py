@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.training.log_cursor import LogCursor
-from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot, moment
 from airflow_provider_pai.model.training.status_messages import StatusReporter
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class TaskLog:
         self._reporter = StatusReporter()
         self._opened = False
         self._unreadable = False
+        self._is_quiet = True
 
     @property
     def is_read(self) -> bool:
@@ -64,14 +66,24 @@ class TaskLog:
         error = self._reader.error if self._reader else None
         return error if error and may_repeat(idempotent=True, error=error) else None
 
-    def last_pauses(self) -> Iterator[float]:
+    def last_pauses(self, job: JobSnapshot, now: datetime) -> Iterator[float]:
         """Yield the seconds to wait before each of the last looks at the log, which come after the job's end.
 
-        Where no line comes late a look is needed only when the one before failed.
+        A look is needed while the one before failed, or while lines may still come: of a job that has succeeded only
+        until there was nothing new, and no longer than lines are late.
+
+        Args:
+            job: the job that has ended.
+            now: the time, in UTC.
         """
+        if self._reader is None:
+            return
+        delay = max(0.0, self._delay - _seconds_since_end(job, now)) if job.is_success else self._delay
         for part in _LAST_LOOKS:
-            if self._reader and (self._delay or self._reader.error):
+            if self._reader.error:
                 yield part * (self._delay or LOG_DELAY)
+            elif delay and not (job.is_success and self._is_quiet):
+                yield part * delay
 
     @property
     def cursor(self) -> LogCursor:
@@ -95,6 +107,7 @@ class TaskLog:
         if self._reader is None or self._unreadable:
             return []
         lines = self._guard(job, partial(self._reader.read, pages=pages))
+        self._is_quiet = not lines
         self._unreadable = lines is None
         return [_UNREADABLE] if lines is None else readable_lines(lines)
 
@@ -121,3 +134,9 @@ class TaskLog:
         except Exception:
             log.exception("Job %s can't be shown in full here; the job continues", job.job_id)
             return None
+
+
+def _seconds_since_end(job: JobSnapshot, now: datetime) -> float:
+    """Return how long ago a job ended by its own account; 0 when it doesn't tell, or its clock is ahead of ours."""
+    ended = moment(job.transitions[-1].start) if job.transitions else None
+    return max(0.0, (now - ended).total_seconds()) if ended else 0.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.interval import Backoff, polling_interval
 from airflow_provider_pai.client.polling.outage import OutagePolicy
+from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -31,6 +33,7 @@ def wait_for_end(
     notify: Callable[[Iterable[str]], None],
     sleep: Callable[[float], None] = time.sleep,
     backoff: Backoff | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> JobSnapshot:
     """Ask for the job until it has ended.
 
@@ -44,6 +47,7 @@ def wait_for_end(
         notify: is given what else is new of the job; its end after its last log lines.
         sleep: waits, in seconds.
         backoff: makes the looks of an outage rarer; by default as :class:`Backoff` does.
+        now: the time, in UTC.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`OutagePolicy`.
@@ -66,7 +70,7 @@ def wait_for_end(
         quiet += pause
     if log.behind:
         _catch_up(snapshot, log, show)
-    for pause in chain(log.last_pauses(), _more_pauses(log, backoff, polling_interval(interval, 0.0))):
+    for pause in chain(log.last_pauses(snapshot, now()), _more_pauses(log, backoff, polling_interval(interval, 0.0))):
         sleep(pause)
         _catch_up(snapshot, log, show)
     show(log.gap_notes())

@@ -20,7 +20,7 @@ from airflow_provider_pai.client.polling.poller import StatusPoller
 from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.client.polling.turnstile import take_turn
 from airflow_provider_pai.client.transport.config import ClientConfig
-from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.client.transport.http import PAIClient, utc_now
 from airflow_provider_pai.errors import PAIError
 
 TAIL_LIMIT = 10.0
@@ -103,7 +103,7 @@ async def until_end(
     # What is waited for on purpose is no sign that too many wait.
     deadline = asyncio.get_running_loop().time() + tail_limit
     # At once, too: rounds may have left out lines that are there, or all of them.
-    for pause in chain([0.0] if log.is_read else [], log.last_pauses()):
+    for pause in chain([0.0] if log.is_read else [], log.last_pauses(job, utc_now())):
         await asyncio.sleep(pause)
         deadline += pause
         for _ in range(FINAL_READS):

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -92,7 +91,7 @@ class Interpreter:
             EnvironmentFailed: it can't be run.
         """
         own = Path(getattr(sys, "_base_executable", sys.executable))
-        if path is None and os.access(own, os.X_OK):
+        if path is None and _runs_this_process(own):
             return cls(
                 own.absolute(), sys.version.split()[0], sysconfig.get_platform(), Path(sys.base_prefix), to_ask=own
             )
@@ -107,6 +106,14 @@ class Interpreter:
             EnvironmentFailed: it can't be run.
         """
         return self.pip if self.to_ask is None else _folder(_ask(self.to_ask, _FACTS)[-1])
+
+
+def _runs_this_process(executable: Path) -> bool:
+    """Tell whether a program is the one of this process, so that what holds here holds for it."""
+    try:
+        return executable.samefile("/proc/self/exe")
+    except OSError:
+        return False
 
 
 def _folder(module: str) -> Path | None:

@@ -12,9 +12,10 @@ from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.quota_usage import Amount, requested_amount
 from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
-from airflow_provider_pai.local.running.job_run import CancellationToken, JobRun, RunnerContext
+from airflow_provider_pai.local.running.job_run import JobRun
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.queue import Queue
+from airflow_provider_pai.local.running.runner_context import CancellationToken, RunnerContext
 from airflow_provider_pai.model.training.status import JobStatus
 
 logger = logging.getLogger(__name__)

@@ -17,6 +17,16 @@ from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, CodeLocat
 from airflow_provider_pai.model.uri import dataset_parts, is_dataset
 
 SHELL = ("sh", "-c")
+_PLAIN = {
+    "description": "TrainingJobDescription",
+    "resource_type": "ResourceType",
+    "priority": "Priority",
+    "settings": "Settings",
+    "role_arn": "RoleArn",
+    "credential_config": "CredentialConfig",
+    "assign_node_spec": "AssignNodeSpec",
+}
+"""Members of a spec that are sent as they are."""
 _SHARE = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU", "gpu_type": "GPUType", "shared_memory": "SharedMemory"}
 _VPC = {
     "vpc_id": "VpcId",
@@ -41,17 +51,14 @@ def create_body(spec: TrainingJobSpec, workspace_id: str) -> dict[str, Any]:
         "Labels": _pairs("Key", spec.labels),
     }
     optional = {
-        "TrainingJobDescription": spec.description,
+        **{member: getattr(spec, name) for name, member in _PLAIN.items()},
         "Scheduler": {"MaxRunningTimeInSeconds": spec.max_run_time} if spec.max_run_time is not None else None,
-        "ResourceType": spec.resource_type,
-        "Priority": spec.priority,
         "UserVpc": _vpc(spec.user_vpc_config) if spec.user_vpc_config else None,
         "ExperimentConfig": {"ExperimentId": spec.experiment_config.experiment_id} if spec.experiment_config else None,
-        "Settings": dict(spec.settings),
-        "RoleArn": spec.role_arn,
-        "CredentialConfig": dict(spec.credential_config),
     }
-    return body | {name: value for name, value in optional.items() if value}
+    return body | {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in optional.items() if value
+    }
 
 
 def read_create_body(body: Mapping[str, Any]) -> TrainingJobSpec:
@@ -142,13 +149,9 @@ def _read_create_body(body: Mapping[str, Any]) -> TrainingJobSpec:
     return TrainingJobSpec(
         **_read_what_runs(body),
         **_read_compute(body["ComputeResource"]),
-        resource_type=body.get("ResourceType") or "",
-        priority=body.get("Priority") or None,
+        **{name: body[member] for name, member in _PLAIN.items() if body.get(member)},
         user_vpc_config=_read_vpc(body.get("UserVpc") or {}),
         experiment_config=_read_experiment(body.get("ExperimentConfig") or {}),
-        settings=dict(body.get("Settings") or {}),
-        role_arn=body.get("RoleArn") or "",
-        credential_config=dict(body.get("CredentialConfig") or {}),
         job_name=body["TrainingJobName"],
         hyperparameters=named_values("Name", body.get("HyperParameters")),
         inputs={item["Name"]: _address(item, "InputUri") for item in body.get("InputChannels") or ()},
@@ -157,7 +160,6 @@ def _read_create_body(body: Mapping[str, Any]) -> TrainingJobSpec:
         environments=dict(body.get("Environments") or {}),
         requirements=tuple(body.get("PythonRequirements") or ()),
         labels=named_values("Key", body.get("Labels")),
-        description=body.get("TrainingJobDescription") or "",
     )
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.resources import (
@@ -28,19 +29,7 @@ _ROLE = re.compile(r"acs:ram::[0-9]+:role/[A-Za-z0-9._/-]+")
 _PRIORITIES = range(1, 10)
 """[inferred] from DLC's jobs, which have these; training jobs presumably have the same."""
 _ROUTES = ("", "eth0", "eth1")
-_CLOUD_ONLY = (
-    "instance_spec",
-    "resource_id",
-    "resource_type",
-    "spot_spec",
-    "priority",
-    "user_vpc_config",
-    "experiment_config",
-    "settings",
-    "role_arn",
-    "credential_config",
-    "algorithm_name",
-)
+_CLOUD_ONLY = tuple(member.name for member in fields(TrainingJobSpec) if member.metadata.get("cloud_only"))
 
 
 def resource_problems(spec: TrainingJobSpec) -> Iterator[Problem]:

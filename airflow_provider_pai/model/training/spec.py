@@ -20,6 +20,8 @@ LOCAL_INSTANCE_TYPES = ("local", "local_gpu")
 DEFAULT_JOB_TYPE = "PyTorchJob"
 """What the PAI SDK sends for every estimator, whatever the framework."""
 
+_CLOUD_ONLY = {"cloud_only": True}
+"""Marks members that mean nothing to a job on this machine."""
 FILLED_IN = ("code", "job_name")
 """Members of a spec that no author gives."""
 
@@ -112,22 +114,23 @@ class TrainingJobSpec:
         metric_definitions: metrics read from the log.
         reports: whether the job reports back, and has an output channel ``report`` for that.
         description: free text.
+        assign_node_spec: nodes of a quota to run on, or to keep away from, under PAI's own names.
     """
 
     command: str = ""
     instance_type: str = ""
     instance_count: int = 1
-    instance_spec: InstanceSpec | None = None
-    resource_id: str = ""
-    resource_type: str = ""
-    spot_spec: SpotSpec | None = None
-    priority: int | None = None
-    user_vpc_config: UserVpcConfig | None = None
-    experiment_config: ExperimentConfig | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    role_arn: str = ""
-    credential_config: Mapping[str, Any] = field(default_factory=dict)
-    algorithm_name: str = ""
+    instance_spec: InstanceSpec | None = field(default=None, metadata=_CLOUD_ONLY)
+    resource_id: str = field(default="", metadata=_CLOUD_ONLY)
+    resource_type: str = field(default="", metadata=_CLOUD_ONLY)
+    spot_spec: SpotSpec | None = field(default=None, metadata=_CLOUD_ONLY)
+    priority: int | None = field(default=None, metadata=_CLOUD_ONLY)
+    user_vpc_config: UserVpcConfig | None = field(default=None, metadata=_CLOUD_ONLY)
+    experiment_config: ExperimentConfig | None = field(default=None, metadata=_CLOUD_ONLY)
+    settings: Mapping[str, Any] = field(default_factory=dict, metadata=_CLOUD_ONLY)
+    role_arn: str = field(default="", metadata=_CLOUD_ONLY)
+    credential_config: Mapping[str, Any] = field(default_factory=dict, metadata=_CLOUD_ONLY)
+    algorithm_name: str = field(default="", metadata=_CLOUD_ONLY)
     algorithm_version: str = ""
     algorithm_provider: str = ""
     job_type: str = DEFAULT_JOB_TYPE
@@ -149,6 +152,7 @@ class TrainingJobSpec:
     metric_definitions: tuple[MetricDefinition, ...] = ()
     reports: bool = False
     description: str = ""
+    assign_node_spec: Mapping[str, Any] = field(default_factory=dict, metadata=_CLOUD_ONLY)
 
     @property
     def is_local(self) -> bool:

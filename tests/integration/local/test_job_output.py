@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.jobs import transitions
-from airflow_provider_pai.local.running.job_run import CancellationToken, JobRun
+from airflow_provider_pai.local.running.job_run import JobRun
 from airflow_provider_pai.local.running.ports import Ports
+from airflow_provider_pai.local.running.runner_context import CancellationToken
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.model.training.resources import UserVpcConfig
 from airflow_provider_pai.model.training.spec import MetricDefinition

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_pai.local.__main__ import NOT_RUNNING, main
+from airflow_provider_pai.local.__main__ import NOT_RUNNING, SANDBOXES, main
 from airflow_provider_pai.local.clock import system_time
 from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.table import lines
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.running.sandbox import Mode
 
 PATIENCE = 30
 MEMBERS = {
@@ -105,6 +106,18 @@ def test_a_quota_that_can_not_be_is_an_error_of_the_command_line(
     with pytest.raises(SystemExit):
         main(["serve", "--home", str(home), f"--quota={quota}"])
     assert f"{quota!r} is no quota" in capsys.readouterr().err
+
+
+def test_the_sandboxes_are_called_the_same_on_the_command_line_in_messages_and_in_the_documentation() -> None:
+    assert set(SANDBOXES) == {"auto", *Mode}
+    page = (Path(__file__).parents[3] / "docs" / "local-pai.md").read_text()
+    assert all(f"| {mode} " in page or f"| [{mode}](" in page for mode in Mode)
+
+
+def test_serve_takes_the_names_of_modes_that_messages_use(serve: Start) -> None:
+    ready = ready_line(serve("--sandbox", "plain"))
+    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=5).json()
+    assert health["mode"] == "plain"
 
 
 def test_serve_ends_on_sigint_as_well(serve: Start) -> None:

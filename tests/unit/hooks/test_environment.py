@@ -87,3 +87,36 @@ def test_a_configured_name_is_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PAI__DEPLOYMENT_NAME", "production")
     named = environment()
     assert (named.name, named.doubt) == ("production", "")
+
+
+def at(monkeypatch: pytest.MonkeyPatch, base_url: str, name: str = "") -> None:
+    """Let this Airflow have an address and a configured name."""
+    monkeypatch.setenv("AIRFLOW__PAI__DEPLOYMENT_NAME", name)
+    for section in ("API", "WEBSERVER"):
+        monkeypatch.setenv(f"AIRFLOW__{section}__BASE_URL", base_url)
+
+
+def test_a_change_of_the_base_url_changes_no_name_and_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store('{"id": "airflow-1", "base_url": "http://old.example"}')
+    for url in ("http://old.example", "https://new.example", ""):
+        at(monkeypatch, url)
+        assert environment(store=store).name == "airflow-1"
+    at(monkeypatch, "http://old.example")
+    assert environment(store=store).former == ("http://old.example",), "what jobs of the version before are under"
+
+
+def test_a_database_that_may_be_a_copy_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store('{"id": "airflow-1", "base_url": "http://production.example"}')
+    at(monkeypatch, "http://production.example")
+    assert environment(store=store).doubt == ""
+    at(monkeypatch, "http://staging.example")
+    assert "http://production.example" in environment(store=store).doubt
+    at(monkeypatch, "http://staging.example", name="staging")
+    assert environment(store=store).doubt == "", "a name that is configured is certain"
+
+
+def test_an_airflow_that_is_given_a_name_remembers_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store('{"id": "airflow-1", "base_url": ""}')
+    at(monkeypatch, "", name="production")
+    assert environment(with_former=True, store=store).former == ("airflow-1", "airflow")
+    assert environment(store=store).former == ("airflow",)

@@ -302,3 +302,12 @@ def test_over_restarts_every_line_of_every_instance_is_returned_once_and_in_orde
     for name, log in server.logs.items():
         mark = f"[{name.removeprefix(JOB + '-')}] " if instances > 1 else ""
         assert [line for line in seen if line.startswith(mark)] == [mark + line for line in log]
+
+
+def test_a_read_that_ends_the_turns_of_the_one_before_looks_at_the_other_instances_too() -> None:
+    server = LogServer(0, instances=2)
+    reads = LogReader(server, JOB, Warnings())
+    assert reads.read(server.got(), 1) == []
+    server.grow(1, f"{JOB}-master-0")
+    assert reads.read(server.got()) == ["[master-0] line 0"]
+    assert not reads.behind

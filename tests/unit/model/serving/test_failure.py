@@ -80,10 +80,8 @@ def test_each_says_the_real_thing_and_the_next_step(
 
 
 def test_eas_own_diagnosis_is_told_where_nothing_else_tells() -> None:
-    assert (
-        diagnose(ServiceFailureDetails(diagnosis="the gateway is full\ncause: x"), 0).cause
-        == "EAS says: the gateway is full"
-    )
+    found = diagnose(ServiceFailureDetails(diagnosis="the gateway is full\ncause: x"), 0)
+    assert found.cause == "EAS says: the gateway is full"
 
 
 def test_how_a_service_is_says_how_many_instances_are_ready() -> None:

@@ -271,3 +271,13 @@ def test_a_registered_algorithm_brings_its_own_image_and_command() -> None:
 def test_a_share_without_gpus_says_so_since_alipai_cant_read_it_otherwise() -> None:
     quota = replace(SPEC, instance_type="", resource_id="quota1", instance_spec=InstanceSpec(cpu="4", memory="16"))
     assert create_body(quota, "1")["ComputeResource"]["InstanceSpec"] == {"CPU": "4", "Memory": "16", "GPU": "0"}
+
+
+def test_nodes_to_run_on_are_sent_as_they_are_and_read_back() -> None:
+    nodes = {"EnableAssignNode": True, "AntiAffinityNodeNames": "node-1"}
+    asked = TrainingJobSpec(
+        "true", "ecs.c6.large", image_uri="registry/image:1", job_name="job", assign_node_spec=nodes
+    )
+    body = create_body(asked, "12345")
+    assert body["AssignNodeSpec"] == nodes
+    assert read_create_body(body) == asked
