@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-import oss2
 from fastcrc import crc64
 
 from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.crc64 import combine
 
 _CHUNK = 256 * 1024
 
@@ -90,7 +90,7 @@ def joined_checksum(parts: Iterable[tuple[int, int]]) -> int:
     """
     total = 0
     for crc, size in parts:
-        total = oss2.utils.Crc64(0).combine(total, crc, size)
+        total = combine(total, crc, size)
     return total
 
 

@@ -185,7 +185,7 @@ class NoBucket:
 
     def complete_multipart_upload(self, key: str, upload_id: str, parts: list[Any], headers: Any) -> Any:
         self.completed = [part.part_number for part in parts]
-        return SimpleNamespace(resp=io.BytesIO())
+        return SimpleNamespace(crc=None, etag="etag", resp=io.BytesIO())
 
     def abort_multipart_upload(self, key: str, upload_id: str) -> None:
         self.given_up = True
