@@ -40,8 +40,8 @@ def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) ->
 
     Args:
         workspace_id: the workspace.
-        name: only models of this name. It goes in double quotes, alipai's way to ask for the whole name; whoever asks
-            compares the names all the same [inferred: what the service makes of the quotes is not public].
+        name: only models of this name. It goes in double quotes, alipai's way to ask for the whole name; the
+            caller still compares names [inferred: what the service makes of the quotes is not public].
         page: number of the page, from 1.
     """
     query = {

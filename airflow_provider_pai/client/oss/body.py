@@ -10,8 +10,8 @@ from itertools import chain
 
 from fastcrc import crc64
 
+from airflow_provider_pai.api.crc64 import combine
 from airflow_provider_pai.errors import PAIError
-from airflow_provider_pai.model.crc64 import combine
 
 _CHUNK = 256 * 1024
 

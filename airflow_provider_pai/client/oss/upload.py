@@ -11,10 +11,10 @@ from typing import IO, Any, Protocol, TypeVar
 
 import oss2
 
+from airflow_provider_pai.api.crc64 import combine
 from airflow_provider_pai.client.oss.body import Body, FileRange, checksum, content_md5
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.errors import ConflictError, NotFoundError, PAIError, TransportError
-from airflow_provider_pai.model.crc64 import combine
 from airflow_provider_pai.model.uri import OssUri
 
 PART_SIZE = 8 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fastcrc
 
-from airflow_provider_pai.model.crc64 import combine as combine
+from airflow_provider_pai.api.crc64 import combine as combine
 
 
 def update(data: bytes, crc: int) -> int:
