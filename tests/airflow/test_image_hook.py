@@ -41,7 +41,7 @@ def test_pytorch_1_12_is_there_for_gpu_and_cpu(hook: PAIImageHook) -> None:
     ("scope", "framework", "uri"),
     [
         ("training", "PyTorch", "pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04"),
-        ("inference", "PyTorch", "pai-eas/pytorch-inference:1.12-py39-cpu-ubuntu20.04"),
+        ("inference", "PyTorch", "pai-eas/pytorch-inference:2.0-py310-cpu-ubuntu22.04"),
         ("develop", "ModelScope", "pai/modelscope:1.34.0-pytorch2.3.1-cpu-py311-ubuntu22.04"),
     ],
 )

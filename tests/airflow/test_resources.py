@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from alibabacloud_aiworkspace20210204 import models as workspace_models
 from alibabacloud_aiworkspace20210204.client import Client as WorkspaceClient
 
-from airflow_provider_pai.errors import APIError, JobCapacityError
+from airflow_provider_pai.errors import JobCapacityError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config
@@ -73,7 +74,9 @@ def test_a_dataset_is_read_by_its_id(pai: LocalPAI, workspaces: WorkspaceClient)
     assert PAIOSSHook().read(value["model_uri"] + "seen") == b"1,2,3"
 
 
-def test_what_local_pai_does_not_have_is_refused_by_name(pai: LocalPAI) -> None:
+def test_what_local_pai_does_not_have_is_taken_and_named_in_the_log(
+    pai: LocalPAI, task_log: Callable[[], list[str]]
+) -> None:
     vpc = {"vpc_id": "vpc-1", "security_group_id": "sg-1"}
-    with pytest.raises(APIError, match="UserVpc is not supported"):
-        training(user_vpc_config=vpc).execute(Attempt().context)
+    assert training(user_vpc_config=vpc).execute(Attempt().context)["status"] == "Succeed"
+    assert [line for line in task_log() if line.startswith("UserVpc is taken without effect")]

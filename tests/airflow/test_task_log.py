@@ -174,11 +174,12 @@ def test_keeping_the_place_leaves_the_labels_of_the_job_as_they_are(pai: LocalPA
 
 
 def test_a_place_that_cannot_be_kept_ends_the_trigger_all_the_same(pai: LocalPAI, task_log: TaskLog) -> None:
-    triggerer = deferred(Attempt(), command=SLOWLY)
+    attempt = Attempt()
+    triggerer = deferred(attempt, command=SLOWLY)
     pai.faults.add(Fault("UpdateTrainingJobLabels", FaultKind.ERROR, status=500, code="InternalError"))
     triggerer.stopped(2.0)
     task_log()
-    triggerer.event()
+    training(deferrable=True).execute_complete(attempt.context, triggerer.event())
     assert of("", task_log()) == LINES
 
 
