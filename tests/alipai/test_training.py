@@ -124,7 +124,7 @@ def test_a_job_is_read_back_as_it_was_described(trained: Finished) -> None:
     assert found["seconds"] == 600
     assert found["hyperparameters"] == {"lr": "0.1", "epochs": "3"}
     assert {"Key": "suite", "Value": "alipai"} in found["labels"]
-    assert found["url"].endswith(f"#/training/jobs/{found['job_id']}")
+    assert found["url"].endswith(f"/jobs/{found['job_id']}")
 
 
 def test_jobs_are_listed_by_status(trained: Finished) -> None:

@@ -62,3 +62,14 @@ def test_unit_and_integration_tests_mirror_the_rooms_of_the_package() -> None:
     for kind in ("unit", "integration"):
         rooms = {path.parent.relative_to(TESTS / kind) for path in (TESTS / kind).rglob("test_*.py")}
         assert [str(room) for room in sorted(rooms) if not (package / room).is_dir()] == []
+
+
+def test_tests_that_share_a_server_run_in_one_worker(tmp_path: Path) -> None:
+    """A newer pytest once took no notice of the groups, and each worker started an Airflow of its own."""
+    (tmp_path / "test_shared.py").write_text(
+        "import pytest\n\n\n@pytest.mark.xdist_group('one')\n@pytest.mark.parametrize('n', range(6))\n"
+        "def test_it(n, worker_id):\n    open(f'{worker_id}.ran', 'w').close()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", "-p", "no:cacheprovider"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert len(list(tmp_path.glob("*.ran"))) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 _WIDE = ("module", "package")
@@ -20,8 +22,10 @@ def group_of(item: pytest.Item) -> str | None:
     return item.nodeid.partition("::")[0] if wide else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the groups, for ``--dist loadgroup``."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Name the groups, for ``--dist loadgroup``; a wrapper, so that pytest-xdist finds them when it looks."""
     for item in items:
         if (group := group_of(item)) is not None:
             item.add_marker(pytest.mark.xdist_group(group))
+    yield
