@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LAST_LINES_SECONDS = 2.0
+_PIPE_BYTES = 64 * 1024
+"""What a pipe holds."""
 _RELEASE_MILLISECONDS = 200
 
 
@@ -208,7 +210,7 @@ class ProcessInstance:
         self._process.wait()
         self._reader.join(_LAST_LINES_SECONDS)
         self._released.set()
-        self._reader.join(_LAST_LINES_SECONDS)
+        self._reader.join()
 
     def _lingers(self) -> bool:
         """Tell whether a command that was asked to end has left a script behind that still does so."""
@@ -228,6 +230,7 @@ class _Pipe(io.RawIOBase):
     def __init__(self, number: int, released: threading.Event) -> None:
         self._number = number
         self._released = released
+        self._left = _PIPE_BYTES
         self._poll = select.poll()
         self._poll.register(number, select.POLLIN)
 
@@ -238,7 +241,13 @@ class _Pipe(io.RawIOBase):
         while not self._released.is_set():
             if self._poll.poll(_RELEASE_MILLISECONDS):
                 return os.readv(self._number, [buffer])
-        return 0
+        # What a command has printed by its end is in the pipe, however slowly it is read; what a process that it left
+        # behind prints on is not waited for.
+        if self._left <= 0 or not self._poll.poll(0):
+            return 0
+        count = os.readv(self._number, [buffer])
+        self._left -= count
+        return count
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

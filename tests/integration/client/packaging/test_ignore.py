@@ -49,7 +49,8 @@ def ignoring(folder: Path, text: str | bytes) -> Path:
 
 def included(folder: Path) -> list[str]:
     with read_source(str(folder)).packed() as (content, _), tarfile.open(fileobj=content, mode="r:gz") as files:
-        return files.getnames()
+        # git knows no empty folders.
+        return [member.name for member in files.getmembers() if not member.isdir()]
 
 
 @pytest.fixture(scope="module")

@@ -57,11 +57,15 @@ def wanted(model_name: str, job_id: str, **more: Any) -> Registration:
     return Registration(model_name, key, body["SourceId"], body, {}, **more)
 
 
+def registered(hook: PAIModelRegistryHook, what: Registration) -> Registered:
+    return _registered(hook.registry, what, hook)
+
+
 def test_two_jobs_make_two_versions_and_a_second_registration_none(hook: PAIModelRegistryHook) -> None:
     name = f"churn-{uuid4().hex[:6]}"
-    first = hook.register_or_adopt(wanted(name, "one"))
-    again = hook.register_or_adopt(wanted(name, "one"))
-    second = hook.register_or_adopt(wanted(name, "two"))
+    first = registered(hook, wanted(name, "one"))
+    again = registered(hook, wanted(name, "one"))
+    second = registered(hook, wanted(name, "two"))
     assert (first.version.name, first.existed) == ("0.1.0", False)
     assert (again.version.name, again.existed) == ("0.1.0", True)
     assert second.version.name == "0.2.0"
@@ -69,17 +73,17 @@ def test_two_jobs_make_two_versions_and_a_second_registration_none(hook: PAIMode
 
 def test_a_wanted_name_that_is_another_jobs_is_refused_by_name(hook: PAIModelRegistryHook) -> None:
     name = f"churn-{uuid4().hex[:6]}"
-    hook.register_or_adopt(wanted(name, "one", version_name="1.0.0"))
-    assert hook.register_or_adopt(wanted(name, "one", version_name="1.0.0")).existed
+    registered(hook, wanted(name, "one", version_name="1.0.0"))
+    assert registered(hook, wanted(name, "one", version_name="1.0.0")).existed
     with pytest.raises(SpecError, match=r"version_name '1.0.0' .* is another job's"):
-        hook.register_or_adopt(wanted(name, "two", version_name="1.0.0"))
+        registered(hook, wanted(name, "two", version_name="1.0.0"))
     with pytest.raises(APIError, match="VersionName"):
-        hook.register_or_adopt(wanted(name, "three", version_name="v1"))
+        registered(hook, wanted(name, "three", version_name="v1"))
 
 
 def test_approval_is_final_and_a_different_second_answer_is_told(hook: PAIModelRegistryHook) -> None:
     name = f"churn-{uuid4().hex[:6]}"
-    version = hook.register_or_adopt(wanted(name, "one")).version
+    version = registered(hook, wanted(name, "one")).version
     approved = hook.approve(name, version.name, by="ada")
     assert (approved.is_approved, approved.labels["airflow.approved_by"]) == (True, "ada")
     assert hook.approve(name, version.name, by="bob").labels["airflow.approved_by"] == "ada"
