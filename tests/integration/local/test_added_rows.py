@@ -124,7 +124,7 @@ def test_datasets_and_experiments_are_there_after_the_next_start(tmp_path: Path)
         found = ask(client, "GetDataset", "GET", f"datasets/{dataset}")
         assert (found["Name"], found["Uri"]) == ("rows", "oss://pai-local/rows/")
         found = ask(client, "GetExperiment", "GET", f"experiments/{experiment}")
-        assert found["TensorboardLogUri"] == f"oss://pai-local/a/tensorboard/"
+        assert found["TensorboardLogUri"] == "oss://pai-local/a/tensorboard/"
 
 
 def test_a_reset_forgets_datasets_and_experiments(tmp_path: Path) -> None:
