@@ -148,7 +148,7 @@ def test_whatever_changes_the_package_holds_the_folder(
 
 def delete_the_package(bench: OssBench, last: OssUri, _: OssUri) -> None:
     bucket = bench.storage._bucket(last, bench.storage._keys.current())
-    bucket.delete_object(last.key)
+    bucket.delete_object(last.key).resp.read()
 
 
 def replace_the_package(bench: OssBench, last: OssUri, _: OssUri) -> None:
