@@ -1,7 +1,7 @@
 """The same in TaskFlow style: plain functions that use the hooks.
 
 An operator waits deferred, goes on with its job after a crash and stops it when the task is killed. A function that
-calls ``submit_or_adopt`` gets the second of these: its identity finds the job of the try before.
+calls ``submit_or_adopt`` gets the second of these: its owner finds the job of the try before.
 """
 
 import json
@@ -37,7 +37,7 @@ def train(image_uri: str, table_uri: str) -> str:
     """Train a model; returns its address."""
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.model.training.arguments import checked_spec
-    from airflow_provider_pai.operators.attempt import identity_of
+    from airflow_provider_pai.operators.attempt import owner_of
 
     hook = PAITrainingHook()
     spec = checked_spec(
@@ -51,8 +51,8 @@ def train(image_uri: str, table_uri: str) -> str:
             "max_run_time": 1800,
         }
     )
-    identity = identity_of(get_current_context()["ti"], retries=1)
-    job, _ = hook.submit_or_adopt(spec, identity, "centroids")
+    owner = owner_of(get_current_context()["ti"], retries=1)
+    job, _ = hook.submit_or_adopt(spec, owner, "centroids")
     job = hook.wait(job.job_id, interval=3, show=lambda lines: print(*lines, sep="\n"))
     if not job.is_success:
         raise AirflowFailException(f"job {job.job_id}: {job.reason}")
