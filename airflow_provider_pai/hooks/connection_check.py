@@ -14,7 +14,7 @@ from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.default_storage import default_storage
 
 _NO_JOB = "train0000000000"
-"""Id of no job: whoever may label jobs is told that there is none [inferred]."""
+"""Id of no job: with the right to label jobs, the answer is that there is none [inferred]."""
 _LABELS = (
     "without it a job can't be told to be a task's own again: an attempt that is killed may stop a later one's job"
 )

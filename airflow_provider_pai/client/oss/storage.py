@@ -134,7 +134,7 @@ class ObjectStorage:
         Args:
             path: local file or folder.
             uri: where to; a file uploaded to a folder keeps its name.
-            log: called as a logger's ``info`` with what can't be uploaded; None for nobody.
+            log: called as a logger's ``info`` with what can't be uploaded; None for no messages.
 
         Returns:
             The URI of the object, or of the folder.

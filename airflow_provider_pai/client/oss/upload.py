@@ -49,7 +49,7 @@ class ObjectUpload:
     Attributes:
         ask: sends the requests.
         uri: the object.
-        sent: told how many bytes more have arrived, from several threads; None for nobody.
+        sent: told how many bytes more have arrived, from several threads; None for no messages.
         part_size: bytes of a part, at least 100 KiB; more when the object would have more than 10,000 parts.
         keep: leave an object that is there as it is: for a name that tells the content, it is as good.
     """

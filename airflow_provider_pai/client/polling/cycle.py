@@ -93,7 +93,7 @@ class PollCycle:
         try:
             await self._context.jobs.read(window, len(self._missing), self._observe_page)
         except PAIError as error:
-            # Who may not list, or can't read one page of the list, may get the jobs all the same.
+            # Without the right to list, or with a page that can't be read, single jobs may still be readable.
             out = may_repeat(idempotent=True, error=error) and not self._answered
             return error if out or isinstance(error, ThrottledError) else None
         return None

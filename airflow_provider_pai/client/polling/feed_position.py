@@ -35,7 +35,7 @@ class FeedPosition:
         """Return whether a look that has come down to a time need not go on.
 
         Changes of one second may come in any order and one after the other, so that second is read again. A deep look
-        goes on down to the floor, for changes that turn up late.
+        continues down to the floor, for changes that turn up late.
         """
         return (target := self._target(deep=deep)) is None or oldest < target
 
