@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _MEMBER = re.compile(r"""\[b?(['"])(.{1,200}?)\1\]""")
 _QUOTED = re.compile(r"""b?'[^']*'|b?"[^"]*\"""")
 _LONGEST = 1000
+_END = 300
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Problem:
         if (member := _MEMBER.match(text)) and looks_secret(member[2]):
             # What a member of such a name holds is not shown in whatever form a message has.
             text = member[0] + _QUOTED.sub(MASK, text[member.end() :])
-        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        if len(text) > _LONGEST:
+            # The middle goes: a sentence ends with what is wrong and what to do.
+            text = f"{text[: _LONGEST - _END]}...{text[-_END:]}"
         text = " ".join(text.splitlines())
         return f"{owner}{self.argument}{'' if text.startswith((':', '[')) else ' '}{text}"

@@ -303,7 +303,7 @@ class ObjectStorage:
 
         def once(pair: KeyPair) -> T:
             with oss_errors(verb, uri):
-                return request(self._bucket(uri, pair))
+                return _read_to_its_end(request(self._bucket(uri, pair)))
 
         answer: T = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._is_worth_repeating),
@@ -327,6 +327,13 @@ class ObjectStorage:
             connect_timeout=config.connect_timeout,
             region=config.region_id,
         )
+
+
+def _read_to_its_end(answer: T) -> T:
+    """Return an answer whose body is read; the library leaves some unread, and with them the connection in use."""
+    if isinstance(answer, oss2.models.RequestResult):
+        answer.resp.read()
+    return answer
 
 
 def _auth(pair: KeyPair) -> Any:

@@ -186,10 +186,7 @@ class ObjectUpload:
         key, headers = self.uri.key, _FORBID_OVERWRITE if self.keep else None
 
         def complete(bucket: Any) -> Any:
-            # The library leaves the answer's body unread, and with it the connection in use.
-            answer = bucket.complete_multipart_upload(key, upload_id, parts, headers)
-            answer.resp.read()
-            return answer
+            return _without_checksum(bucket).complete_multipart_upload(key, upload_id, parts, headers)
 
         crc = _crc_of(parts)
         try:
@@ -201,7 +198,7 @@ class ObjectUpload:
                 raise
             return str(found.etag)
         if None not in (answer.crc, crc) and answer.crc != crc:
-            self.ask("delete", self.uri, lambda bucket: bucket.delete_object(key).resp.read())
+            self.ask("delete", self.uri, lambda bucket: bucket.delete_object(key))
             raise MismatchError(f"OSS put {self.uri} together otherwise than it was meant; it is deleted", sent=True)
         return str(answer.etag)
 

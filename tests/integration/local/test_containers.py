@@ -124,7 +124,7 @@ def test_the_log_has_pais_skeleton_and_all_lines_in_order(harness: LocalRuntimeH
     assert log[begin - 1] == "User program launching"
     *lines, long, last = log[begin + 1 :]
     assert lines == ["/ml/usercode", *(f"line {number}" for number in range(20000))]
-    assert long == "x" * 65536 + " [cut: the line is longer than 64 KiB]"
+    assert long == "[cut: the line is longer than 64 KiB] " + "x" * 65536
     assert last == "no end"
 
 

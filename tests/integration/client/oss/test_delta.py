@@ -185,6 +185,7 @@ def test_a_package_that_oss_put_together_otherwise_is_deleted(
     lie_in_the_map(bench, last, map_place(read_source(str(folder)), bench.home))
     change_a_line(folder)
     package = upload(bench, storage, folder)
+    assert [line for line in bench.lines if "it is deleted" in line], bench.lines
     assert unpacked(storage, package) == contents(folder)
 
 
