@@ -10,9 +10,15 @@ import pytest
 from alibabacloud_paistudio20220112.client import Client as TrainingClient
 from alibabacloud_tea_openapi.exceptions import ClientException
 
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.polling.quota_queues import QUEUE_INTERVAL, QuotaQueues
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.training.queue_place import place_text
 from tests.contract.conftest import sdk_config
 from tests.support.jobs import Jobs
 
@@ -181,3 +187,22 @@ def test_the_queue_of_another_quota_does_not_exist(client: TrainingClient) -> No
     with pytest.raises(ClientException) as error:
         client.list_quota_workloads("quotaother", models.ListQuotaWorkloadsRequest())
     assert (error.value.status_code, error.value.code) == (404, "QuotaNotFound")
+
+
+def test_our_client_says_at_which_place_a_job_waits(pai: LocalPAI, jobs: Jobs) -> None:
+    running = jobs.create("sleep 60", ComputeResource=share("4"))
+    jobs.until(running, "Running")
+    first, second = (jobs.create("true", ComputeResource=share("1")) for _ in range(2))
+    ready, now = pai.ready, 0.0
+    keys = KeyPair(ready.access_key_id, ready.access_key_secret)
+    client = PAIClient(ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api))
+    queues = QuotaQueues(client, lambda: now)
+    job = client.send(get_training_job(second))
+    assert queues.of(job) is None
+    now = QUEUE_INTERVAL
+    queue = queues.of(job)
+    assert queue is not None
+    text = f"Job {second} waits in quota {QUOTA.quota_id} at place 2 of 2: It waits behind {first}"
+    assert place_text(job, queue) == text
+    assert queues.of(client.send(get_training_job(running))) is None
+    client.close()
