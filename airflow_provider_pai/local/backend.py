@@ -40,7 +40,7 @@ from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.file_systems import FileSystems
-from airflow_provider_pai.local.jobs.quota_usage import Quota, usage
+from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
@@ -177,7 +177,7 @@ class Backend:
             *experiments.routes(self._experiments, workspace, storage, now),
             *models.routes(self._models, workspace, now),
             *workspaces.routes(self._workspace, self._configs, now),
-            *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
+            *quotas.routes(settings.quota, workspace, self._workspace.created, self._jobs.all),
             *machines.routes(),
             *sts.routes(self._keys),
             *self.inference.routes(),
