@@ -88,6 +88,14 @@ class SubscriptionStore:
         """Return who waits for a job."""
         return self._by_job.get(job_id, ())
 
+    def queued(self) -> dict[str, list[Subscription]]:
+        """Return the subscriptions whose jobs may wait in the queue of a quota, by the quota's id."""
+        found: dict[str, list[Subscription]] = {}
+        for each in self._all:
+            if each.is_queued and each.job:
+                found.setdefault(each.job.resource_id, []).append(each)
+        return found
+
     def fail_all(self, error: PAIError) -> None:
         """Tell every subscription that there are no further looks."""
         # Those too that need no look, but whose end was not passed on since their log was being read.
