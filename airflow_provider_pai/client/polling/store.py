@@ -240,7 +240,7 @@ class SubscriptionStore:
                 if each.job:
                     deployments.add(each.job.labels.get(DEPLOYMENT_LABEL))
                 is_open |= each.created is None
-                # A time that can't be true must not widen the list of all; such a job is asked for if the list lacks it.
+                # A time that can't be true must not widen the list; such a job is asked for if the list lacks it.
                 if each.created and each.created > now - _OLDEST:
                     oldest = min(oldest or each.created, each.created)
                     newest = max(newest or each.created, each.created)
