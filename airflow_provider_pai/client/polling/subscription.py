@@ -32,13 +32,11 @@ class JobUpdate:
         snapshot: the job.
         lines: what is new, for the task's log: statuses, progress, log lines.
         cursor: what the task's log shows when it shows these lines, too.
-        unread: whether the job has ended and its last log lines are left to the worker, which has more time.
     """
 
     snapshot: JobSnapshot
     lines: tuple[str, ...]
     cursor: LogCursor
-    unread: bool = False
 
 
 class LogState(Enum):
