@@ -79,6 +79,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "production",
                         "default": "",
                     },
+                    "deferral_settle_time": {
+                        "description": (
+                            "Seconds that a deferral lasts at least. Airflow 3.3 may fail a task whose trigger fires "
+                            "right after it was deferred (apache/airflow issue 72716); 0 takes no care of that."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": "10",
+                        "default": "5",
+                    },
                     "max_run_time": {
                         "description": (
                             "Seconds after which PAI ends a training job whose task has no max_run_time; by default "
