@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import as_flag
+from airflow_provider_pai.base_operator import as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
@@ -163,14 +163,9 @@ class PAITrainingOperator(PAIJobOperator):
 
     spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
     """What is said of the job itself: the members of its spec."""
-    template_fields: Sequence[str] = (*spec_arguments, *PAIJobOperator.template_fields)
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(
-            ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec"),
-            "json",
-        ),
-    }
+    template_fields: Sequence[str] = templated(*spec_arguments, *PAIJobOperator.template_fields)
+    _as_json = ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec")
+    template_fields_renderers = rendered_as({"command": "bash", **dict.fromkeys(_as_json, "json")})
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
