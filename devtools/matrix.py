@@ -30,7 +30,7 @@ AIRFLOWS = ("2.11.0", "2.11.2", "3.0.6", "3.1.8", "3.2.2", "3.3.2", "3.4")
 PYTHONS = ("3.11", "3.12", "3.13")
 DEPENDENCIES = ("lowest", "newest")
 AS_OF = {"3.0.6": "2025-09-15", "3.2.2": "2026-06-15"}
-"""Releases of Airflow that bound FastAPI and pydantic too loosely and fail with today's: some days after the release."""
+"""Releases of Airflow that bound FastAPI and pydantic too loosely, and some day after them."""
 ANY_DAY = (
     "alibabacloud-credentials",
     "alibabacloud-tea",
