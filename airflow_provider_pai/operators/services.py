@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
+    from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
 class PAIDeleteServiceOperator(PAIBaseOperator):
@@ -90,7 +91,19 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
         """Return the services to delete; that a list holds the group's services only is not left to EAS alone."""
         if not self.group:
             return [name] if hook.find(name) else []
-        return [service.name for service in hook.services(group=name) if service.group == name]
+        return [service.name for service in hook.services(group=name) if self._group_of(hook, service) == name]
+
+    def _group_of(self, hook: PAIServiceHook, listed: ServiceSnapshot) -> str:
+        """Return a listed service's group; a list that does not tell it does not say that there is none."""
+        if listed.group:
+            return listed.group
+        service = hook.find(listed.name)
+        if service and not service.group and not service.config:
+            text = f"EAS tells neither the group nor the configuration of service {listed.name}; nothing was deleted."
+            raise ServiceError(
+                f"{text}\nWhat to do: run the task again, or delete the group in PAI's console.", service
+            )
+        return service.group if service else ""
 
     def _for_each(self, act: Callable[[str], None], names: Sequence[str]) -> dict[str, PAIError]:
         """Do something to all services, and return the failures: one that fails does not keep the others."""
