@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from typing import Annotated, Any, cast
@@ -108,17 +107,9 @@ async def _state(shared: Jobs, task: TaskOnPage, *, may_stop: bool) -> dict[str,
 
 def _earlier(addresses: Sequence[JobAddress], looks: Sequence[Look[WatchedJob]]) -> list[EarlierRun]:
     return [
-        EarlierRun(_label(address, look), look.seen.observation if look.seen else None)
+        EarlierRun(f"run {address.place.run_id}", look.seen.observation if look.seen else None)
         for address, look in zip(addresses, looks, strict=True)
     ]
-
-
-def _label(address: JobAddress, look: Look[WatchedJob]) -> str:
-    created = look.seen.observation.job.created if look.seen else ""
-    try:
-        return f"the run of {datetime.fromisoformat(created):%Y-%m-%d %H:%M}"
-    except ValueError:
-        return f"run {address.place.run_id}"
 
 
 async def _look(shared: Jobs, address: JobAddress, *, patience: float) -> Look[WatchedJob]:

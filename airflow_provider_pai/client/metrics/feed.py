@@ -1,8 +1,9 @@
-"""The points of a job's metrics, read on from where they were read last."""
+"""The points of a job's metrics while they come."""
 
 from __future__ import annotations
 
-from airflow_provider_pai.api.training import LOG_PAGE_SIZE, Point, list_training_job_metrics
+from airflow_provider_pai.api.training import Point, list_training_job_metrics
+from airflow_provider_pai.client.transport.growing_list import GrowingList
 from airflow_provider_pai.client.transport.sender import Sender
 
 MOST_POINTS = 20_000
@@ -10,7 +11,7 @@ MOST_POINTS = 20_000
 
 
 class MetricFeed:
-    """All points of a job's metrics so far. A look costs one call when no more points came than one page holds.
+    """All points of a job's metrics so far.
 
     PAI is taken to list the oldest first when it is asked to [inferred: ``Order`` is documented, its effect is not].
 
@@ -25,6 +26,7 @@ class MetricFeed:
     def __init__(self, client: Sender, job_id: str) -> None:
         self._client = client
         self._job_id = job_id
+        self._list = GrowingList(self._page, MOST_POINTS)
         self.points: list[Point] = []
 
     def read_on(self) -> None:
@@ -33,11 +35,9 @@ class MetricFeed:
         Raises:
             PAIError: they can't be read.
         """
-        while len(self.points) < MOST_POINTS:
-            read = len(self.points)
-            call = list_training_job_metrics(self._job_id, page=read // LOG_PAGE_SIZE + 1, order="ASC")
-            page = self._client.send(call, attempts=2)
-            given = page.items[read % LOG_PAGE_SIZE :]
-            self.points += given
-            if not given or len(self.points) >= page.total:
-                return
+        self.points = [*self.points, *self._list.read_on()][-MOST_POINTS:]
+
+    def _page(self, number: int, size: int) -> tuple[tuple[Point, ...], int]:
+        call = list_training_job_metrics(self._job_id, page=number, page_size=size, order="ASC")
+        page = self._client.send(call, attempts=2)
+        return page.items, page.total

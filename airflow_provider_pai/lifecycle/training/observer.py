@@ -74,11 +74,13 @@ class JobObserver:
                 self._try("the metrics", self._feed.read_on)
         events = self._try("the events", self._events) if is_waiting else None
         before = self._try("the queue", lambda: self._waiting_before(job)) if is_waiting else None
+        running = self._try("the running jobs", self._running) if is_waiting else None
         return JobObservation(
             job,
             self._now(),
             events=events or (),
             waiting_before=before,
+            running=running,
             log=tuple(self._log.lines),
             log_total=self._log.total,
             report=self._reported.report,
@@ -116,6 +118,12 @@ class JobObserver:
         )
         page = self._client.send(call, attempts=2)
         return sum(each.created < job.created for each in page.items if each.job_id != job.job_id)
+
+    def _running(self) -> int:
+        """Count the jobs of the workspace that run."""
+        since = self._now() - LOOK_BACK
+        call = list_training_jobs(self._workspace_id, start_time=since, status=JobStatus.RUNNING, page_size=1)
+        return self._client.send(call, attempts=2).total
 
     def _diagnosis(self, job: JobSnapshot) -> Diagnosis | None:
         if not job.is_terminal or job.is_success:

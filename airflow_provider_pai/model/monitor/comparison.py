@@ -29,7 +29,7 @@ class ComparisonOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MetricComparison:
     """A metric of this run beside that of the run before.
 
     Attributes:
@@ -45,7 +45,7 @@ class Comparison:
     place: float | None = None
 
 
-def compare(curve: Curve, before: Curve, *, is_running: bool) -> Comparison | None:
+def compare(curve: Curve, before: Curve, *, is_running: bool) -> MetricComparison | None:
     """Compare a metric with that of an earlier run; None when one of them has no value.
 
     Args:
@@ -57,13 +57,13 @@ def compare(curve: Curve, before: Curve, *, is_running: bool) -> Comparison | No
     value, other = curve.last, before.last if place is None else before.value_at(place)
     if value is None or other is None:
         return None
-    return Comparison(value, other, _outcome(curve.name, value, other), place)
+    return MetricComparison(value, other, _outcome(curve.name, value, other), place)
 
 
 def _outcome(name: str, value: float, before: float) -> ComparisonOutcome:
     if value == before:
         return ComparisonOutcome.SAME
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    text = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
     lower, higher = _LOWER.search(text), _HIGHER.search(text)
     if bool(lower) == bool(higher):
         return ComparisonOutcome.CHANGED

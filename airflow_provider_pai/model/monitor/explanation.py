@@ -74,7 +74,7 @@ def _waiting(seen: JobObservation) -> Explanation:
     if reason:
         lines.append(f"PAI says: {reason}")
     if seen.waiting_before is not None:
-        lines.append(_place(seen.waiting_before))
+        lines.append(_place(seen.waiting_before, seen.running))
     if seen.events:
         lines.append(f"Last event: {seen.events[-1]}")
     advice = ""
@@ -86,12 +86,16 @@ def _waiting(seen: JobObservation) -> Explanation:
     return Explanation(JobState.WAITING, f"Waiting{since}", tuple(filter(None, lines)), advice)
 
 
-def _place(before: int) -> str:
+def _place(before: int, running: int | None) -> str:
+    """Say which place a job has; priorities and quotas may change the order, which PAI does not tell."""
+    now = "" if running is None else f" {_jobs(running, 'runs', 'run')} there now."
     if not before:
-        return "No other job of this workspace that waits was created before this one."
-    jobs = "1 waiting job" if before == 1 else f"{before} waiting jobs"
-    was = "was" if before == 1 else "were"
-    return f"{jobs} of this workspace {was} created before this one (priorities and quotas may change the order)."
+        return f"It is the next of this workspace's waiting jobs, by the time of creation.{now}"
+    return f"{_jobs(before, 'waits', 'wait')} before it in this workspace, by the time of creation.{now}"
+
+
+def _jobs(count: int, one: str, many: str) -> str:
+    return f"1 job {one}" if count == 1 else f"{count or 'No'} jobs {many}"
 
 
 def _running(seen: JobObservation) -> Explanation:

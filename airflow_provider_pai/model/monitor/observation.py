@@ -22,6 +22,7 @@ class JobObservation:
         seen: when it was read.
         events: its events, oldest first; read while it waits.
         waiting_before: waiting jobs of the workspace that were created before it; None when that is not known.
+        running: jobs of the workspace that run; None when that is not known.
         log: its last log lines, oldest first.
         log_total: number of lines of its log.
         report: what it has reported itself.
@@ -36,6 +37,7 @@ class JobObservation:
     seen: datetime
     events: tuple[str, ...] = ()
     waiting_before: int | None = None
+    running: int | None = None
     log: tuple[str, ...] = ()
     log_total: int = 0
     report: Report = field(default_factory=Report)

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.masking import masked_text
-from airflow_provider_pai.model.monitor.comparison import Comparison, ComparisonOutcome, compare
+from airflow_provider_pai.model.monitor.comparison import MetricComparison, ComparisonOutcome, compare
 from airflow_provider_pai.model.monitor.curve import Curve, downsampled
 from airflow_provider_pai.model.monitor.explanation import JobState, explain
 from airflow_provider_pai.model.monitor.observation import JobObservation
@@ -18,6 +18,7 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 
 LOG_LINES = 200
 _LONGEST_LINE = 2000
+_TELLING = (ComparisonOutcome.BETTER, ComparisonOutcome.WORSE, ComparisonOutcome.SAME)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_running: 
     for name, curve in seen.curves.items():
         others = [(run.label, run.seen.curves.get(name) if run.seen else None) for run in earlier]
         comparable = [(label, other) for label, other in others if other and other.unit == curve.unit]
-        first = next(iter(comparable), None)
+        good = {run.label for run in earlier if run.seen and run.seen.job.is_success}
+        first = next((pair for pair in comparable if pair[0] in good), None)
         compared = compare(curve, first[1], is_running=is_running) if first else None
         runs = [_run("this run", curve), *(_run(label, other) for label, other in comparable)]
         found.append(
@@ -94,18 +96,18 @@ def _run(label: str, curve: Curve) -> dict[str, Any]:
     return {"label": label, "points": [[place, value] for place, value in downsampled(curve.points)]}
 
 
-def _said(compared: Comparison, label: str, unit: str) -> str:
+def _said(compared: MetricComparison, label: str, unit: str) -> str:
     """Say how a metric compares, in one phrase."""
     words = {
         ComparisonOutcome.BETTER: "better than",
         ComparisonOutcome.WORSE: "worse than",
         ComparisonOutcome.SAME: "the same as",
-        ComparisonOutcome.CHANGED: "to be compared with",
+        ComparisonOutcome.CHANGED: "not",
     }
     at = ""
     if compared.place is not None:
         at = f" at step {compared.place:g}" if unit == "step" else f" after {compared.place:.0f} s"
-    return f"{compared.value:.5g}: {words[compared.outcome]} {compared.before:.5g} of {label}{at}"
+    return f"{compared.value:.5g}: {words[compared.outcome]} {compared.before:.5g} in {label}{at}"
 
 
 def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun], state: JobState) -> str:
@@ -114,9 +116,9 @@ def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun],
         return ""
     if not earlier:
         return "This is the first run of this task with a job: there is nothing to compare it with."
-    judged = {outcome: [each["name"] for each in curves if each["outcome"] == outcome] for outcome in ComparisonOutcome}
+    judged = {outcome: [each["name"] for each in curves if each["outcome"] == outcome] for outcome in _TELLING}
     parts = [f"{', '.join(names)} {outcome}" for outcome, names in judged.items() if names]
-    return f"Compared with the last run: {'; '.join(parts)}." if parts else ""
+    return f"Compared with the last run that succeeded: {'; '.join(parts)}." if parts else ""
 
 
 def _log(lines: Sequence[str]) -> list[str]:
