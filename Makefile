@@ -30,7 +30,7 @@ WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
 .PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster test-airflow2 test-python test-matrix bench \
-	judges docs release clean help
+	judges docs screenshots pins release clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI, serve it, and ask it for predictions"
@@ -45,6 +45,8 @@ help:
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
 	@echo "make judges the vendor's own OSS test suite, fetched now, against local OSS"
 	@echo "make docs   the guide, into site/"
+	@echo "make screenshots  the guide's pictures, taken anew (needs Chromium)"
+	@echo "make pins   whether each constraints*.txt still fits together, with PYTHON"
 	@echo "make release  build and check what would be published, and say what a person has to do"
 	@echo "make bench  measure, beside peers, what is promised (BENCH=\"imports logs\" for some only)"
 	@echo "make clean  remove what these commands made"
@@ -134,15 +136,32 @@ test-matrix: $(INSTALLED)
 	$(BIN)/python -m devtools.matrix $(MATRIX)
 
 VENV_DOCS := .venv-docs
+DOCS := mkdocs-material 'mkdocstrings[python]'
 $(VENV_DOCS)/.installed: constraints-docs.txt
 	@$(PYTHON) -m venv $(VENV_DOCS)
-	@$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-docs.txt \
-		mkdocs-material 'mkdocstrings[python]'
+	@$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-docs.txt $(DOCS)
 	@touch $@
 
 # Into site/; strict: a warning is an error. It asks no other host.
 docs: $(VENV_DOCS)/.installed
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet
+
+# Playwright brings no browser of its own here: it steers the Chromium of the machine.
+screenshots: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright==1.65.2
+	$(BIN)/python -m devtools.screenshots $(SHOTS)
+
+# Resolves and installs nothing; a pin that a Python or another pin does not allow is named.
+FITS = $(BIN)/uv pip compile --quiet --python $(PYTHON) --output-file /dev/null
+PACKAGE = airflow-provider-pai[local,dev] @ file://$(CURDIR)
+pins: $(INSTALLED)
+	@printf '%s\n' '$(PACKAGE)' | $(FITS) -c constraints.txt -
+	@printf '%s\n' '$(PACKAGE)' | $(FITS) -c constraints-airflow2.txt -
+	@printf '%s\n' '$(PACKAGE)' $(PEERS) | $(FITS) -c constraints-peers.txt -
+	@printf '%s\n' $(DOCS) | $(FITS) -c constraints-docs.txt -
+	@printf '%s\n' $(JUDGES) | $(FITS) -c constraints-judges.txt -
+	@$(if $(INSTALLED_ALIPAI),printf '%s\n' alipai setuptools | $(FITS) -c constraints-alipai.txt -)
+	@echo "All constraints fit."
 
 release: $(INSTALLED)
 	$(BIN)/python -m devtools.release

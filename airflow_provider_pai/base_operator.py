@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_pai import configuration
 from airflow_provider_pai.model.problem import Problem
 
 CONNECTION_ARGUMENTS = ("pai_conn_id", "region_id", "workspace_id")
@@ -17,7 +18,7 @@ class PAIBaseOperator(BaseOperator):
     """A task that talks to PAI over an Airflow connection.
 
     Args:
-        pai_conn_id: Airflow connection. Default ``pai_default``.
+        pai_conn_id: Airflow connection. Default: ``[pai] default_conn_id``, else ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         kwargs: those of every operator.
@@ -31,13 +32,13 @@ class PAIBaseOperator(BaseOperator):
     def __init__(
         self,
         *,
-        pai_conn_id: str = "pai_default",
+        pai_conn_id: str | None = None,
         region_id: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pai_conn_id = pai_conn_id
+        self.pai_conn_id = configuration.conn_id(pai_conn_id)
         self.region_id = region_id
         self.workspace_id = workspace_id
 
@@ -64,6 +65,32 @@ class PAIBaseOperator(BaseOperator):
         values = {name: getattr(self, name if name in vars(self) else f"_{name}") for name in self.flags}
         wrong = {name: value for name, value in values.items() if not isinstance(value, bool)}
         return [Problem(name, f"must be True or False, not {kind(value)}") for name, value in wrong.items()]
+
+
+class PollInterval:
+    """Attribute of an operator: the argument ``poll_interval``, else ``[pai] poll_interval``, else its own default.
+
+    Read when it is needed, since an error in the configuration must not keep a DAG file from being read.
+
+    Args:
+        default: seconds.
+    """
+
+    def __init__(self, default: float) -> None:
+        self._default = default
+
+    def __get__(self, operator: object, owner: type | None = None) -> float:
+        """Return the seconds between two looks.
+
+        Raises:
+            SpecError: the option is no number of seconds.
+        """
+        given: float | None = vars(operator).get("_poll_interval")
+        return configuration.poll_interval(self._default) if given is None else given
+
+    def __set__(self, operator: object, given: float | None) -> None:
+        """Keep the argument; None for none."""
+        vars(operator)["_poll_interval"] = given if given is None else as_number(given)
 
 
 def as_flag(value: object) -> bool:

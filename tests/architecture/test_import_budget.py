@@ -148,6 +148,7 @@ def test_the_providers_description_loads_nothing_of_airflow(bare: Interpreter) -
     assert ours == {
         "airflow_provider_pai",
         "airflow_provider_pai.provider_info",
+        "airflow_provider_pai.configuration",
         "airflow_provider_pai.hooks",
         "airflow_provider_pai.hooks.connection_form",
     }

@@ -14,6 +14,7 @@ from airflow_provider_pai.client.polling.mailbox import Mailbox
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.queue_place import QuotaQueue, is_queued
 from airflow_provider_pai.model.training.response import Mark
 from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnapshot, moment
 
@@ -31,13 +32,11 @@ class JobUpdate:
         snapshot: the job.
         lines: what is new, for the task's log: statuses, progress, log lines.
         cursor: what the task's log shows when it shows these lines, too.
-        unread: whether the job has ended and its last log lines are left to the worker, which has more time.
     """
 
     snapshot: JobSnapshot
     lines: tuple[str, ...]
     cursor: LogCursor
-    unread: bool = False
 
 
 class LogState(Enum):
@@ -169,6 +168,16 @@ class Subscription:
         self._published = self.job
         changes = self.log.changes(self.job)
         self.updates.put(JobUpdate(self.job, (*changes, *lines), self.log.cursor))
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether the job may wait in the queue of a quota."""
+        return self.job is not None and not self.ended and is_queued(self.job)
+
+    def publish_place(self, queue: QuotaQueue) -> None:
+        """Pass on the job's place in the queue of its quota, when that is new."""
+        if self.job is not None and self.is_queued and (lines := self.log.place_lines(self.job, lambda _: queue)):
+            self.publish(*lines)
 
     def fail(self, error: PAIError) -> None:
         """Pass on why there are no further looks."""
