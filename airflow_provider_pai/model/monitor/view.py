@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.masking import masked_text
-from airflow_provider_pai.model.monitor.comparison import MetricComparison, ComparisonOutcome, compare
+from airflow_provider_pai.model.monitor.comparison import ComparisonOutcome, MetricComparison, compare
 from airflow_provider_pai.model.monitor.curve import Curve, downsampled
 from airflow_provider_pai.model.monitor.explanation import JobState, explain
 from airflow_provider_pai.model.monitor.observation import JobObservation
