@@ -27,6 +27,7 @@ from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.lifecycle.training.completion import is_empty, next_step
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
+from airflow_provider_pai.lifecycle.training.observer import JobObserver
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
 from airflow_provider_pai.lifecycle.training.report import read_report
 from airflow_provider_pai.lifecycle.training.submission import Submission
@@ -292,6 +293,10 @@ class PAITrainingHook(PAIBaseHook):
         failed = job.failed_instances if job.instance_count > 1 else ()
         details = read_failure_details(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)
         return diagnose(details, overdue=overdue, resumable=resumable)
+
+    def observer(self, job_id: str) -> JobObserver:
+        """Return what looks at a job again and again, for a page that shows it."""
+        return JobObserver(self.client, self._jobs, self.config.workspace_id, job_id)
 
     def console_url(self, job_id: str) -> str:
         """Return the page of a job in PAI's console, or in local PAI."""
