@@ -7,12 +7,16 @@ for the end of the resumed one (read and reported for 3.3.0 to 3.3.2: apache/air
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from airflow.providers.common.compat.sdk import conf
+from airflow_provider_pai.configuration import deferral_settle_time
+from airflow_provider_pai.errors import SpecError
+
+log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 5.0
 """The default of ``[pai] deferral_settle_time``."""
@@ -27,10 +31,18 @@ async def settle(begun: float, sleep: Callable[[float], Awaitable[Any]] = asynci
     """
     if is_inline():
         return
-    seconds = conf.getfloat("pai", "deferral_settle_time", fallback=SETTLE_SECONDS)
-    left = begun + seconds - asyncio.get_running_loop().time()
+    left = begun + _seconds() - asyncio.get_running_loop().time()
     if left > 0:
         await sleep(left)
+
+
+def _seconds() -> float:
+    try:
+        return deferral_settle_time(SETTLE_SECONDS)
+    except SpecError as error:
+        # A trigger must fire all the same.
+        log.warning("%s; waiting %g s", error, SETTLE_SECONDS)
+        return SETTLE_SECONDS
 
 
 def is_inline() -> bool:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from airflow_provider_pai.triggers.settling import is_inline, settle
+from airflow_provider_pai.triggers.settling import SETTLE_SECONDS, is_inline, settle
 from tests.support.virtual_time import run
 
 
@@ -36,3 +36,20 @@ def test_in_dag_test_there_is_no_scheduler_to_wait_for(monkeypatch: pytest.Monke
         await settle(asyncio.get_running_loop().time())
 
     asyncio.run(work())
+
+
+def test_an_option_that_can_not_be_read_keeps_no_trigger_from_firing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PAI__DEFERRAL_SETTLE_TIME", "soon")
+
+    async def fired() -> float:
+        begun = asyncio.get_running_loop().time()
+        await settle(begun)
+        return asyncio.get_running_loop().time() - begun
+
+    async def work() -> float:
+        return await asyncio.create_task(fired())
+
+    assert run(work()) == pytest.approx(SETTLE_SECONDS, abs=0.01)
+    assert "[pai] deferral_settle_time must be a number of seconds" in caplog.text
