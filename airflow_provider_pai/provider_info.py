@@ -40,7 +40,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("hooks", "training", "images", "oss", "services", "registry")],
         "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services", "registry")],
-        "sensors": [_modules("sensors", "services", "registry")],
+        "sensors": [_modules("sensors", "training", "services", "registry")],
         "triggers": [_modules("triggers", "training", "services", "registry", "events")],
         "connection-types": [
             {

@@ -30,6 +30,7 @@ class JobUpdate:
     Attributes:
         snapshot: the job.
         lines: what is new, for the task's log: statuses, progress, log lines.
+        notes: how many of the first lines are not of the job's log.
         cursor: what the task's log shows when it shows these lines, too.
         unread: whether the job has ended and its last log lines are left to the worker, which has more time.
     """
@@ -38,6 +39,7 @@ class JobUpdate:
     lines: tuple[str, ...]
     cursor: LogCursor
     unread: bool = False
+    notes: int = 0
 
 
 class LogState(Enum):
@@ -168,7 +170,7 @@ class Subscription:
             return
         self._published = self.job
         changes = self.log.changes(self.job)
-        self.updates.put(JobUpdate(self.job, (*changes, *lines), self.log.cursor))
+        self.updates.put(JobUpdate(self.job, (*changes, *lines), self.log.cursor, notes=len(changes)))
 
     def fail(self, error: PAIError) -> None:
         """Pass on why there are no further looks."""
