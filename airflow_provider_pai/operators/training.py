@@ -97,9 +97,11 @@ class PAITrainingOperator(PAIJobOperator):
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
-        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and
+            :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher`, and of every operator.
 
     Raises:
+        AirflowSkipException: the command ended with an exit code of ``skip_on_exit_code``.
         AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
         JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
             the last log lines.
