@@ -27,6 +27,10 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     },
     "ListQuotas": dict.fromkeys(("ClusterType", "HasResource", "Versions"), "there is one quota"),
     "GetQuota": {"WithNodeMeta": "the quota has no nodes"},
+    "ListQuotaWorkloads": {
+        **dict.fromkeys(("InstanceId", "NodeName"), "the quota has no nodes"),
+        "GmtPositionModifiedTimeRange": "when a place has changed is not kept",
+    },
     "ListWorkspaces": dict.fromkeys(("Fields", "ModuleList"), _NOTHING_LIKE_IT),
     "ListConfigs": {"Options": _NOTHING_LIKE_IT},
     "CreateDataset": {
@@ -61,6 +65,13 @@ INFERRED: Mapping[str, Mapping[str, str]] = {
     },
     "ListTrainingJobLogs": {"PageSize": "default and greatest value"},
     "GetTrainingJobLatestMetrics": {"Names": "joined by commas"},
+    "ListQuotaWorkloads": {
+        "PageSize": "its default",
+        "SortBy": "which members there are",
+        "WorkloadIds": "a training job's own id",
+        "WorkloadNames": "joined by commas",
+        "WorkloadType": "that of training jobs",
+    },
     "ListImages": {"WorkspaceId": "the default workspace without it"},
     "ListExperiment": {"PageToken": "numbers of rows"},
     "ListServices": {"PageSize": "greatest value"},

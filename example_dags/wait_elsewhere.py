@@ -1,7 +1,7 @@
 """Submit a job in one task, do something else meanwhile, and wait for the job in another task.
 
-``PAITrainingSensor`` waits as well for a job that was started in PAI's console: give its id. The sensor's result and its
-errors are those of ``PAITrainingOperator``; it never stops a job, since the job is not its own.
+``PAITrainingSensor`` waits as well for a job that was started in PAI's console: give its id. The sensor's result and
+its errors are those of ``PAITrainingOperator``; it never stops a job, since the job is not its own.
 """
 
 from pathlib import Path

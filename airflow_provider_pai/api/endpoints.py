@@ -65,8 +65,13 @@ def service_page(region_id: str, workspace_id: str, name: str, endpoint: str = "
     return f"{_console(region_id, workspace_id)}#/eas/serviceDetail/{name}/detail"
 
 
-def model_page(region_id: str, workspace_id: str, model_id: str) -> str:
-    """Return the page of a registered model in PAI's console [inferred: the form is that of the other pages]."""
+def model_page(region_id: str, workspace_id: str, model_id: str, endpoint: str = "") -> str:
+    """Return the page of a registered model in PAI's console [inferred: the form is that of the other pages].
+
+    Of a local PAI, whose endpoint it has, its own page.
+    """
+    if is_loopback(endpoint):
+        return f"{endpoint.rstrip('/')}/pages/models/{model_id}"
     return f"{_console(region_id, workspace_id)}#/models/{model_id}"
 
 

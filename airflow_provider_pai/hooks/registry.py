@@ -36,7 +36,8 @@ class PAIModelRegistryHook(PAIBaseHook):
     """Finds, registers, approves and rejects versions of models.
 
     Args:
-        pai_conn_id: id of the Airflow connection. Default ``pai_default``.
+        pai_conn_id: id of the Airflow connection. Default: ``[pai] default_conn_id``, else
+            ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
@@ -45,7 +46,7 @@ class PAIModelRegistryHook(PAIBaseHook):
 
     def __init__(
         self,
-        pai_conn_id: str = PAIBaseHook.default_conn_name,
+        pai_conn_id: str | None = None,
         *,
         region_id: str | None = None,
         workspace_id: str | None = None,
@@ -150,33 +151,35 @@ class PAIModelRegistryHook(PAIBaseHook):
         """Add labels to a version."""
         self.registry.label(self.model(model_name), version_name, labels)
 
-    def approve(self, model_name: str, version_name: str, *, by: str = "") -> ModelVersion:
+    def approve(self, model_name: str, version_name: str, *, by: str = "", reason: str = "") -> ModelVersion:
         """Approve a version, which is final.
 
         Args:
             model_name: the model.
             version_name: the version.
             by: who approves it; kept as a label.
+            reason: why; kept as a label, cut to 128 bytes.
 
         Raises:
             ApprovalIsFinal: it is rejected already.
             NotFoundError: there is no such model or version.
         """
-        return self._decide(model_name, version_name, APPROVED, by)
+        return self._decide(model_name, version_name, APPROVED, by, reason)
 
-    def reject(self, model_name: str, version_name: str, *, by: str = "") -> ModelVersion:
+    def reject(self, model_name: str, version_name: str, *, by: str = "", reason: str = "") -> ModelVersion:
         """Reject a version, which is final.
 
         Args:
             model_name: the model.
             version_name: the version.
             by: who rejects it; kept as a label.
+            reason: why; kept as a label, cut to 128 bytes.
 
         Raises:
             ApprovalIsFinal: it is approved already.
             NotFoundError: there is no such model or version.
         """
-        return self._decide(model_name, version_name, REJECTED, by)
+        return self._decide(model_name, version_name, REJECTED, by, reason)
 
     def register(self, spec: RegistrationSpec, facts: Mapping[str, str] | None = None) -> Registered:
         """Make sure that exactly one version of a job's model exists, and that its lineage lies beside the model.
@@ -236,18 +239,20 @@ class PAIModelRegistryHook(PAIBaseHook):
 
     def version_result(self, model: RegisteredModel, version: ModelVersion) -> dict[str, Any]:
         """Return a version as a task's result: small, documented, plain JSON."""
+        config = self.config
+        page = model_page(config.region_id, config.workspace_id, model.model_id, config.endpoint or "")
         return {
             "model_name": model.name,
             "version_name": version.name,
             "model_id": model.model_id,
             "model_uri": _without_endpoint(version.uri),
             "approval_status": version.approval_status,
-            "console_url": model_page(self.config.region_id, self.config.workspace_id, model.model_id),
+            "console_url": page,
         }
 
-    def _decide(self, model_name: str, version_name: str, status: str, by: str) -> ModelVersion:
+    def _decide(self, model_name: str, version_name: str, status: str, by: str, reason: str) -> ModelVersion:
         at = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return self.registry.decide(self.model(model_name), version_name, status, by=by, at=at)
+        return self.registry.decide(self.model(model_name), version_name, status, by=by, at=at, reason=reason)
 
 
 def _without_endpoint(uri: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import importlib.util
 import json
 import logging
@@ -15,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+
+from airflow_provider_pai.local.admin_client import CommandError, call_admin, server_address
+from airflow_provider_pai.local.models_command import add_models_command
 
 if TYPE_CHECKING:
     from airflow_provider_pai.local.jobs.quota_usage import Quota
@@ -30,12 +31,7 @@ _RUNTIMES = ("auto", "process", "docker")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 NOT_RUNNING = 3
 """Exit code of ``status`` when no server runs, as for init scripts."""
-_RESET_SECONDS = 120
 _MAX_PORT = 65535
-
-
-class CommandError(Exception):
-    """A command can't be carried out; the text is the line to show."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     reset = commands.add_parser("reset", help="end and forget all jobs, services and objects")
     reset.set_defaults(command=_reset)
+    add_models_command(commands)
     verify = commands.add_parser("verify", help="try what is inferred about PAI against an endpoint; free")
     verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
     verify.add_argument("--report", type=Path, metavar="FILE", help="where to write the shapes of answers, as JSON")
@@ -207,10 +204,10 @@ def _status(chosen: argparse.Namespace) -> int:
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}", NOT_RUNNING)
-    address = _server_address(chosen.home)
+    address = server_address(chosen.home)
     if address:
-        rows = _call_admin(chosen.home, address["api"], "GET", "jobs").get("jobs", [])
-        services = _call_admin(chosen.home, address["api"], "GET", "services").get("services", [])
+        rows = call_admin(chosen.home, address["api"], "GET", "jobs").get("jobs", [])
+        services = call_admin(chosen.home, address["api"], "GET", "services").get("services", [])
         _print(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
         rows = table.rows(load_records(chosen.home).values())
@@ -226,47 +223,15 @@ def _reset(chosen: argparse.Namespace) -> int:
 
     if not is_home(chosen.home):
         return _fail(f"there is no local PAI in {chosen.home}")
-    address = _server_address(chosen.home)
+    address = server_address(chosen.home)
     if address:
-        _call_admin(chosen.home, address["api"], "POST", "reset")
+        call_admin(chosen.home, address["api"], "POST", "reset")
     else:
         # Started once, because a server that was killed may have left processes of its jobs.
         with _failing_in_one_line(chosen.home), LocalPAI(chosen.home) as server:
             server.reset()
     _print("reset")
     return 0
-
-
-def _server_address(home: Path) -> dict[str, Any]:
-    """Return where the server of a folder answers; empty when none runs."""
-    from airflow_provider_pai.local.home import is_in_use, read_address
-
-    address = read_address(home)
-    if not address and is_in_use(home):
-        raise _busy_error(home, "it has no address")
-    return address
-
-
-def _busy_error(home: Path, why: str) -> CommandError:
-    return CommandError(f"the local PAI in {home} is starting or stopping; try again ({why})")
-
-
-def _call_admin(home: Path, api: str, method: str, control: str) -> dict[str, Any]:
-    """Ask the running server through its admin routes; no proxy has anything to do with it."""
-    from airflow_provider_pai.local.home import read_admin_token
-
-    connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=_RESET_SECONDS)
-    try:
-        connection.request(method, f"/_local/{control}", headers={"Authorization": f"Bearer {read_admin_token(home)}"})
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _busy_error(home, f"it did not answer as it should: {type(error).__name__}") from error
-    finally:
-        connection.close()
-    if response.status != http.client.OK or not isinstance(answer, dict):
-        raise _busy_error(home, f"it answered with HTTP status {response.status}")
-    return answer
 
 
 def _print(*lines: str) -> None:

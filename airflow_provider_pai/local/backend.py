@@ -25,6 +25,7 @@ from airflow_provider_pai.local.catalogs import (
     sts,
     workspaces,
 )
+from airflow_provider_pai.local.catalogs.approvals import ModelApprovals
 from airflow_provider_pai.local.catalogs.catalog import LocalImageCatalog, can_be_pulled
 from airflow_provider_pai.local.catalogs.record_store import RecordStore
 from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
@@ -39,7 +40,7 @@ from airflow_provider_pai.local.jobs import table
 from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.file_systems import FileSystems
-from airflow_provider_pai.local.jobs.quota_usage import Quota, usage
+from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
@@ -137,6 +138,7 @@ class Backend:
                 "ExperimentId", self._rows(_EXPERIMENTS, "ExperimentId"), self._saver(_EXPERIMENTS)
             )
             self._models = RecordStore("ModelId", self._rows(_MODELS, "ModelId"), self._saver(_MODELS))
+            self._approvals = ModelApprovals(self._models, self.objects, clock.now)
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
@@ -175,15 +177,16 @@ class Backend:
             *experiments.routes(self._experiments, workspace, storage, now),
             *models.routes(self._models, workspace, now),
             *workspaces.routes(self._workspace, self._configs, now),
-            *quotas.routes(settings.quota, workspace, self._workspace.created, lambda: usage(self._jobs.all())),
+            *quotas.routes(settings.quota, workspace, self._workspace.created, self._jobs.all),
             *machines.routes(),
             *sts.routes(self._keys),
             *self.inference.routes(),
         ]
 
-    def pages(self) -> BaseRoute:
-        """Return the route of the pages for people."""
-        return Pages(self._jobs, self.inference.services, self.objects, self._clock.now).routes()
+    def pages(self, token: str) -> BaseRoute:
+        """Return the route of the pages for people; a decision on a page needs the token."""
+        services = self.inference.services
+        return Pages(self._jobs, services, self.objects, self._clock.now, self._approvals, token).routes()
 
     def controls(self) -> Controls:
         """Return what the admin routes act on."""
@@ -196,6 +199,7 @@ class Backend:
             reset=self.reset,
             lag=self._set_lag,
             move=self._move_job,
+            approvals=self._approvals,
         )
 
     def health(self) -> dict[str, Any]:

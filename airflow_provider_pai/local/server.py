@@ -194,7 +194,7 @@ class LocalPAI:
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
         predictions = reverse_proxy.PredictionRoute(backend.inference.proxy)
-        open_routes = [admin_route(backend.controls(), token), predictions, backend.pages()]
+        open_routes = [admin_route(backend.controls(), token), predictions, backend.pages(token)]
         api_app = Starlette(routes=[*open_routes, Mount("/", services)])
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_pai.base_operator import as_flag, as_number
+from airflow_provider_pai.base_operator import PollInterval, as_flag
 from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.operators.attempt import deadline_of, owner_of, will_be_retried
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
@@ -31,25 +31,26 @@ class PAIJobOperator(PAIJobWatcher):
     Args:
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is looked at sooner. Default 10.
+            just begun or changed is looked at sooner. Default: ``[pai] poll_interval``, else 10.
         on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
             A later attempt of the task stops or adopts it all the same.
         kwargs: those of :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher` and of every operator.
     """
 
     flags: Sequence[str] = ("wait_for_completion", *PAIJobWatcher.flags)
+    poll_interval = PollInterval(10.0)
 
     def __init__(
         self,
         *,
         wait_for_completion: bool = True,
-        poll_interval: float = 10.0,
+        poll_interval: float | None = None,
         on_kill: Literal["stop", "leave"] = "stop",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.wait_for_completion = as_flag(wait_for_completion)
-        self.poll_interval = as_number(poll_interval)
+        self.poll_interval = poll_interval
         # The name without an underscore is a method of Airflow's.
         self._on_kill = on_kill
         self._job_id: str | None = None

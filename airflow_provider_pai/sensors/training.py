@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
+from airflow_provider_pai.base_operator import templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import waiting_problems
@@ -55,7 +56,7 @@ class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
         NotFoundError: there is no such job.
     """
 
-    template_fields: Sequence[str] = ("job_id", *PAIJobWatcher.template_fields)
+    template_fields: Sequence[str] = templated("job_id", *PAIJobWatcher.template_fields)
 
     def __init__(self, *, job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

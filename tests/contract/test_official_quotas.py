@@ -10,9 +10,15 @@ import pytest
 from alibabacloud_paistudio20220112.client import Client as TrainingClient
 from alibabacloud_tea_openapi.exceptions import ClientException
 
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.polling.quota_queues import QUEUE_INTERVAL, QuotaQueues
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.training.queue_place import place_text
 from tests.contract.conftest import sdk_config
 from tests.support.jobs import Jobs
 
@@ -150,3 +156,53 @@ def test_a_share_that_can_not_be_is_refused(jobs: Jobs, members: dict[str, Any],
         jobs.create("true", **members)
     assert (error.value.status_code, error.value.code) == (400, code)
     assert said in error.value.message
+
+
+def workloads(client: TrainingClient, **asked: Any) -> list[models.QueueInfo]:
+    return list(client.list_quota_workloads(QUOTA.quota_id, models.ListQuotaWorkloadsRequest(**asked)).body.workloads)
+
+
+def test_what_waits_in_a_quota_is_listed_with_place_and_reason(jobs: Jobs, client: TrainingClient) -> None:
+    running = jobs.create("sleep 60", ComputeResource=share("3"))
+    jobs.until(running, "Running")
+    low, high = (jobs.create("true", ComputeResource=share("2"), Priority=priority) for priority in (1, 9))
+    queue = workloads(client, status="Enqueued")
+    assert [(each.workload_id, each.position, each.priority) for each in queue] == [(high, 1, 9), (low, 2, 1)]
+    used = "3 CPU, 0 GPU, 1 GiB of memory of 4 CPU, 1 GPU, 16 GiB of memory are used"
+    assert queue[0].reason == f"It asks for 2 CPU, 0 GPU, 1 GiB of memory; {used}"
+    assert queue[1].reason == f"It waits behind {high}"
+    assert [each.workload_id for each in workloads(client, status="Dequeued")] == [running]
+    assert [each.workload_id for each in workloads(client, before_workload_id=low)] == [high]
+    assert workloads(client, workload_ids=f"{low},other")[0].workload_status == "Created"
+    later = models.TimeRangeFilter(start_time="2999-01-01T00:00:00Z")
+    assert workloads(client, gmt_enqueued_time_range=later) == []
+    assert len(workloads(client, workload_created_time_range=models.TimeRangeFilter(end_time="2999-01-01"))) == 3
+    client.stop_training_job(running)
+    jobs.until(low)
+    assert workloads(client) == []
+    assert {each.workload_id for each in workloads(client, with_historical_data=True)} >= {running, low, high}
+
+
+def test_the_queue_of_another_quota_does_not_exist(client: TrainingClient) -> None:
+    with pytest.raises(ClientException) as error:
+        client.list_quota_workloads("quotaother", models.ListQuotaWorkloadsRequest())
+    assert (error.value.status_code, error.value.code) == (404, "QuotaNotFound")
+
+
+def test_our_client_says_at_which_place_a_job_waits(pai: LocalPAI, jobs: Jobs) -> None:
+    running = jobs.create("sleep 60", ComputeResource=share("4"))
+    jobs.until(running, "Running")
+    first, second = (jobs.create("true", ComputeResource=share("1")) for _ in range(2))
+    ready, now = pai.ready, 0.0
+    keys = KeyPair(ready.access_key_id, ready.access_key_secret)
+    client = PAIClient(ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api))
+    queues = QuotaQueues(client, lambda: now)
+    job = client.send(get_training_job(second))
+    assert queues.of(job) is None
+    now = QUEUE_INTERVAL
+    queue = queues.of(job)
+    assert queue is not None
+    text = f"Job {second} waits in quota {QUOTA.quota_id} at place 2 of 2: It waits behind {first}"
+    assert place_text(job, queue) == text
+    assert queues.of(client.send(get_training_job(running))) is None
+    client.close()

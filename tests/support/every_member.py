@@ -207,6 +207,9 @@ class EveryMember:
         self._job(job, job_id)
         body["AlgorithmSpec"]["Command"] = ["sleep", "600"]
         self.send("CreateTrainingJob", body={**body, "TrainingJobName": "the one that runs"})
+        share = {"ResourceId": "quotalocalpai01", "InstanceCount": 1, "InstanceSpec": {"CPU": "1", "Memory": "1"}}
+        for name in ("the first that waits", "the second that waits"):
+            self.send("CreateTrainingJob", body={**body, "TrainingJobName": name, "ComputeResource": share})
         self._workspace(self._twice("AddImage")["ImageId"], self._twice("CreateExperiment")["ExperimentId"])
         self._datasets("/api/v1/datasets/" + self._twice("CreateDataset")["DatasetId"])
         self._models("/api/v1/models/" + self._twice("CreateModel")["ModelId"])
@@ -233,6 +236,7 @@ class EveryMember:
             "UpdateTrainingJobLabels": f"{job}/labels",
             "DeleteTrainingJobLabels": f"{job}/labels",
             "GetQuota": "/api/v1/quotas/quotalocalpai01",
+            "ListQuotaWorkloads": "/api/v1/quotas/quotalocalpai01/workloads",
         }
 
     def _workspace(self, image_id: str, experiment_id: str) -> None:

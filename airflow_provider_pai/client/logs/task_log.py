@@ -15,6 +15,7 @@ from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.queue_place import QuotaQueue
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
 from airflow_provider_pai.model.training.status_messages import StatusReporter
 
@@ -97,6 +98,15 @@ class TaskLog:
             self._guard(job, self._open)
         return self._guard(job, self._reporter.changes) or []
 
+    def place_lines(self, job: JobSnapshot, read: Callable[[JobSnapshot], QuotaQueue | None]) -> list[str]:
+        """Return a job's place in the queue of a quota, when that is new.
+
+        Args:
+            job: the job as it was just seen.
+            read: returns the queue; None when there is nothing to say.
+        """
+        return self._guard(job, partial(self._place_lines, read)) or []
+
     def lines(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
         """Return new log lines.
 
@@ -120,6 +130,10 @@ class TaskLog:
     def end_lines(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""
         return self._guard(job, self._reporter.end) or []
+
+    def _place_lines(self, read: Callable[[JobSnapshot], QuotaQueue | None], job: JobSnapshot) -> list[str]:
+        queue = read(job)
+        return self._reporter.place(job, queue) if queue else []
 
     def _open(self, job: JobSnapshot) -> None:
         stopped = self.checkpoint.open(job)

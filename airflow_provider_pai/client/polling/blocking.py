@@ -11,6 +11,7 @@ from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.interval import Backoff, polling_interval
 from airflow_provider_pai.client.polling.outage import OutagePolicy
+from airflow_provider_pai.client.polling.quota_queues import QuotaQueues
 from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
@@ -34,6 +35,7 @@ def wait_for_end(
     sleep: Callable[[float], None] = time.sleep,
     backoff: Backoff | None = None,
     now: Callable[[], datetime] = utc_now,
+    queues: QuotaQueues | None = None,
 ) -> JobSnapshot:
     """Ask for the job until it has ended.
 
@@ -48,16 +50,18 @@ def wait_for_end(
         sleep: waits, in seconds.
         backoff: makes the looks of an outage rarer; by default as :class:`Backoff` does.
         now: the time, in UTC.
+        queues: reads the queue of the quota that the job waits in.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`OutagePolicy`.
     """
     backoff = backoff or Backoff()
     status, quiet = "", 0.0
+    queues = queues or QuotaQueues(client)
     while True:
         snapshot = _look(client, job_id, outage, backoff)
         if snapshot is not None:
-            notify(log.changes(snapshot))
+            notify([*log.changes(snapshot), *log.place_lines(snapshot, queues.of)])
             show(log.lines(snapshot))
             if snapshot.is_terminal:
                 break

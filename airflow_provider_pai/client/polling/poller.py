@@ -23,6 +23,7 @@ from airflow_provider_pai.client.polling.feed_reader import FeedReader
 from airflow_provider_pai.client.polling.interval import UNEVEN, Backoff
 from airflow_provider_pai.client.polling.job_lister import JobLister
 from airflow_provider_pai.client.polling.log_queue import LogReadQueue
+from airflow_provider_pai.client.polling.quota_queues import QuotaQueues, follow_queues
 from airflow_provider_pai.client.polling.rate_limit import CALLS_PER_SECOND, MOST_OWED, RateLimitedSender, RateLimiter
 from airflow_provider_pai.client.polling.store import SubscriptionStore
 from airflow_provider_pai.client.polling.subscription import Subscription
@@ -94,6 +95,7 @@ class StatusPoller:
             sleep=sleep,
             wake=lambda: self._wake(self._clock()),
         )
+        self._queues = QuotaQueues(self.sender, self._clock)
         self._next = inf
         self._hold = self._list_again = -inf
         self._woken = asyncio.Event()
@@ -146,8 +148,11 @@ class StatusPoller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run_cycles(), name="pai-cycles")
             group.create_task(self._feed.follow(), name="pai-feed")
+            group.create_task(self._feed.read_on(), name="pai-feed-late")
             group.create_task(self._feed.sweep(), name="pai-sweep")
             group.create_task(self._save_checkpoints(), name="pai-checkpoints")
+            queues = follow_queues(self._queues, self._store, self._workers.read_log, self._sleep_for)
+            group.create_task(queues, name="pai-queues")
             for _ in range(LOG_THREADS):
                 group.create_task(self._logs.serve(), name="pai-logs")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -14,6 +15,7 @@ from airflow_provider_pai.client.polling.mailbox import Mailbox
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.log_cursor import LogCursor
+from airflow_provider_pai.model.training.queue_place import QuotaQueue, is_queued
 from airflow_provider_pai.model.training.response import Mark
 from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnapshot, moment
 
@@ -32,13 +34,11 @@ class JobUpdate:
         lines: what is new, for the task's log: statuses, progress, log lines.
         notes: how many of the first lines are not of the job's log.
         cursor: what the task's log shows when it shows these lines, too.
-        unread: whether the job has ended and its last log lines are left to the worker, which has more time.
     """
 
     snapshot: JobSnapshot
     lines: tuple[str, ...]
     cursor: LogCursor
-    unread: bool = False
     notes: int = 0
 
 
@@ -164,13 +164,23 @@ class Subscription:
 
     # What is passed on.
 
-    def publish(self, *lines: str) -> None:
+    def publish(self, *lines: str, notes: Sequence[str] = ()) -> None:
         """Pass on what is new of the job; not while its log is read, since what that shows is not known then."""
         if self.job is None or self._log_state is LogState.READING:
             return
         self._published = self.job
-        changes = self.log.changes(self.job)
-        self.updates.put(JobUpdate(self.job, (*changes, *lines), self.log.cursor, notes=len(changes)))
+        said = [*self.log.changes(self.job), *notes]
+        self.updates.put(JobUpdate(self.job, (*said, *lines), self.log.cursor, notes=len(said)))
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether the job may wait in the queue of a quota."""
+        return self.job is not None and not self.ended and is_queued(self.job)
+
+    def publish_place(self, queue: QuotaQueue) -> None:
+        """Pass on the job's place in the queue of its quota, when that is new."""
+        if self.job is not None and self.is_queued and (lines := self.log.place_lines(self.job, lambda _: queue)):
+            self.publish(notes=lines)
 
     def fail(self, error: PAIError) -> None:
         """Pass on why there are no further looks."""
@@ -229,4 +239,4 @@ class Subscription:
         """Say once in the task's log why its lines come late."""
         if not self._late_noted:
             self._late_noted = True
-            self.publish(text)
+            self.publish(notes=[text])

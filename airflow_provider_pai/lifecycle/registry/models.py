@@ -10,9 +10,8 @@ from airflow_provider_pai.api.call import Call, T
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError, ProtocolError
 from airflow_provider_pai.lifecycle.log import Log
-from airflow_provider_pai.model.registry.registration import APPROVED_AT_LABEL, APPROVED_BY_LABEL, named
+from airflow_provider_pai.model.registry.registration import decision_labels, named
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel, newest
-from airflow_provider_pai.model.training.owner_labels import readable
 
 
 class ApprovalIsFinal(PAIError):
@@ -100,7 +99,9 @@ class ModelRegistry:
         """Add labels to a version."""
         self._client.send(calls.create_model_version_labels(model.model_id, name, labels))
 
-    def decide(self, model: RegisteredModel, name: str, status: str, *, by: str = "", at: str = "") -> ModelVersion:
+    def decide(
+        self, model: RegisteredModel, name: str, status: str, *, by: str = "", at: str = "", reason: str = ""
+    ) -> ModelVersion:
         """Approve or reject a version.
 
         Args:
@@ -109,6 +110,7 @@ class ModelRegistry:
             status: ``Approved`` or ``Rejected``.
             by: who decides; kept as a label.
             at: when; kept as a label.
+            reason: why; kept as a label, cut to its length.
 
         Raises:
             ApprovalIsFinal: it was decided differently before; nothing is changed.
@@ -118,7 +120,7 @@ class ModelRegistry:
             raise ApprovalIsFinal(model.name, before, status)
         if not before.is_decided:
             self._change_status(model, name, status)
-            self._note_decision(model, name, by, at)
+            self._note_decision(model, name, decision_labels(by, at, reason))
         return self.version(model, name)
 
     def _change_status(self, model: RegisteredModel, name: str, status: str) -> None:
@@ -134,13 +136,11 @@ class ModelRegistry:
             raise
         self._log.info("Version %s of model %s is %s now", name, model.name, status)
 
-    def _note_decision(self, model: RegisteredModel, name: str, by: str, at: str) -> None:
-        labels = {APPROVED_BY_LABEL: readable(by), APPROVED_AT_LABEL: readable(at)}
-        given = {key: value for key, value in labels.items() if value}
-        if not given:
+    def _note_decision(self, model: RegisteredModel, name: str, labels: Mapping[str, str]) -> None:
+        if not labels:
             return
         try:
-            self.label(model, name, given)
+            self.label(model, name, labels)
         except PAIError as error:
             self._log.warning("Who decided on version %s of model %s can't be kept (%s)", name, model.name, error)
 

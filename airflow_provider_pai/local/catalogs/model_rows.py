@@ -175,11 +175,16 @@ def with_labels(labels: Sequence[Row], body: Mapping[str, Any]) -> list[Row]:
 
 def shown_model(row: Row) -> dict[str, Any]:
     """Return a model as GetModel and ListModels answer it."""
-    latest = max(row["Versions"], key=lambda each: each["GmtCreateTime"], default=None)
+    latest = newest_version(row["Versions"])
     members = {name: value for name, value in row.items() if name not in ("Name", "Versions")}
     if latest is None:
         return members
     return {**members, "LatestVersion": latest, "GmtLatestVersionModifiedTime": latest["GmtModifiedTime"]}
+
+
+def newest_version(versions: Sequence[Row]) -> Row | None:
+    """Return the version that was made last; None when there is none."""
+    return max(versions, key=lambda each: each["GmtCreateTime"], default=None)
 
 
 def matching_models(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:

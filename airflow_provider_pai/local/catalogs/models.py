@@ -153,7 +153,7 @@ class _Models:
         return json_response({"Versions": list(page), "TotalCount": len(rows)})
 
     def get_version(self, request: Request) -> Response:
-        return json_response(_version(self._find(request), request.path_params["VersionName"]))
+        return json_response(version_of(self._find(request), request.path_params["VersionName"]))
 
     def update_version(self, request: Request) -> Response:
         body = checked_body(request, VERSION_UPDATE_SCHEMA)
@@ -161,7 +161,7 @@ class _Models:
 
     def delete_version(self, request: Request) -> Response:
         row, name = self._find(request), request.path_params["VersionName"]
-        _version(row, name)
+        version_of(row, name)
         self.store.change(
             row["ModelId"],
             lambda current: {"Versions": [each for each in current["Versions"] if each["VersionName"] != name]},
@@ -177,15 +177,8 @@ class _Models:
         return self._change_version(request, lambda version: {"Labels": _without(version["Labels"], keys)})
 
     def _change_version(self, request: Request, change: Callable[[Row], Mapping[str, Any]]) -> Response:
-        """Change one version; no other change of its model comes in between."""
-        name, time = request.path_params["VersionName"], self._time()
-
-        def changed(row: Row) -> dict[str, Any]:
-            version = _version(row, name)
-            new = {**version, **change(version), "GmtModifiedTime": time}
-            return {"Versions": [new if each["VersionName"] == name else each for each in row["Versions"]]}
-
-        self.store.change(self._find(request)["ModelId"], changed)
+        name = request.path_params["VersionName"]
+        change_version(self.store, self._find(request), name, self._time(), change)
         return json_response({})
 
     def _find(self, request: Request) -> Row:
@@ -199,7 +192,39 @@ class _Models:
         return wire_time_ms(self.now())
 
 
-def _version(row: Row, name: str) -> Row:
+def change_version(
+    store: RecordStore, model: Row, name: str, time: str, change: Callable[[Row], Mapping[str, Any]]
+) -> Row:
+    """Change one version, and return it; no other change of its model comes in between.
+
+    Args:
+        store: the models.
+        model: the model.
+        name: the version.
+        time: now, as the service writes it.
+        change: gets the version, returns the members to set; none to leave it as it is.
+
+    Raises:
+        ErrorResponse: 404 ModelVersionNotFound, and what ``change`` raises.
+    """
+    changed: list[Row] = []
+
+    def replace(row: Row) -> dict[str, Any]:
+        version = version_of(row, name)
+        members = change(version)
+        changed.append({**version, **members, **({"GmtModifiedTime": time} if members else {})})
+        return {"Versions": [changed[-1] if each["VersionName"] == name else each for each in row["Versions"]]}
+
+    store.change(model["ModelId"], replace)
+    return changed[-1]
+
+
+def version_of(row: Row, name: str) -> Row:
+    """Return a version of a model.
+
+    Raises:
+        ErrorResponse: 404 ModelVersionNotFound.
+    """
     found = next((each for each in row["Versions"] if each["VersionName"] == name), None)
     if found is None:
         raise ErrorResponse(404, "ModelVersionNotFound", f"Model {row['ModelId']} has no version {name}.")

@@ -5,7 +5,7 @@ There is one, bound to the workspace. Its status, and that jobs wait strictly in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_pai.local.catalogs.workloads import STRATEGY, Workloads
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import wire_time
 from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag, invalid, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
-from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota, QuotaUsage
+from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota, QuotaUsage, usage
 
 QUOTAS = "/api/v1/quotas/"
 """Of ListQuotas, with the slash that PaiStudio's clients send."""
@@ -28,19 +29,22 @@ _TYPES = ("ECS", "Lingjun", "ACS")
 _SORTABLE = ("QuotaName", "Status", "CPU", "Memory", "GPU", "GmtCreatedTime", "GmtModifiedTime")
 
 
-def routes(quota: Quota, workspace_id: str, created: datetime, usage: Callable[[], QuotaUsage]) -> list[Route]:
+def routes(
+    quota: Quota, workspace_id: str, created: datetime, jobs: Callable[[], Sequence[Mapping[str, Any]]]
+) -> list[Route]:
     """Return the routes of quotas.
 
     Args:
         quota: the one there is.
         workspace_id: the workspace it is bound to.
         created: when it came to be.
-        usage: tells how much of it is used.
+        jobs: returns all stored jobs, oldest first.
     """
-    handlers = _Quotas(quota, workspace_id, wire_time(created), usage)
+    handlers = _Quotas(quota, workspace_id, wire_time(created), lambda: usage(jobs()))
     return [
         Route(QUOTAS, handlers.list, methods=["GET"]),
         Route(f"{QUOTAS}{{QuotaId}}", handlers.get, methods=["GET"]),
+        Route(f"{QUOTAS}{{QuotaId}}/workloads", Workloads(quota, jobs).answer, methods=["GET"]),
     ]
 
 
@@ -108,7 +112,7 @@ class _Quotas:
             "ResourceType": "ECS",
             "GPUType": quota.gpu_type or None,
             "Status": "Enabled",
-            "QueueStrategy": "PaiStrategyStrictFIFO",
+            "QueueStrategy": STRATEGY,
             "AllocateStrategy": "ByNodeSpecs",
             "QuotaDetails": {name: _amount(amount, quota.gpu_type) for name, amount in details.items()},
             "Workspaces": [{"WorkspaceId": self.workspace_id, "WorkspaceName": "local_pai"}],

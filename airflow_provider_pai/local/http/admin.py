@@ -13,7 +13,8 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -39,6 +40,19 @@ _MAX_SECONDS = 10 * 365 * 24 * 3600
 _MAX_BODY = 64 * 1024
 
 
+class Approvals(Protocol):
+    """Registered models as people see them, and their decisions."""
+
+    def table(self) -> Sequence[Mapping[str, str]]:
+        """Return all models in short, oldest first."""
+
+    def shown(self, name: str) -> Mapping[str, Any]:
+        """Return a model with its versions; raises an error when there is none of this name."""
+
+    def decide(self, name: str, version_name: str, status: str, *, by: str, reason: str) -> Mapping[str, Any]:
+        """Approve or reject a version; raises an error when that can't be."""
+
+
 @dataclass(frozen=True)
 class Controls:
     """What the routes act on.
@@ -52,6 +66,7 @@ class Controls:
         reset: forget everything, as after the first start.
         lag: let the list of jobs lag by some seconds.
         move: put a job into a status, with reason code and message; raises a error when that can't be.
+        approvals: registered models, and decisions on their versions.
     """
 
     clock: Clock
@@ -62,6 +77,7 @@ class Controls:
     reset: Callable[[], None]
     lag: Callable[[float], None]
     move: Callable[[str, JobStatus, str, str], None]
+    approvals: Approvals
 
 
 class AdminGuard:
@@ -108,6 +124,9 @@ def admin_route(controls: Controls, token: str) -> Mount:
         Route("/clock", admin.move_clock, methods=["POST"]),
         Route("/jobs", admin.jobs, methods=["GET"]),
         Route("/services", admin.services, methods=["GET"]),
+        Route("/models", admin.models, methods=["GET"]),
+        Route("/model", admin.model, methods=["GET"]),
+        Route("/model/decision", admin.decide, methods=["POST"]),
         Route("/jobs/{TrainingJobId}/status", admin.move_job, methods=["POST"]),
     ]
     handlers = {ErrorResponse: _handle_error, HTTPException: _handle_error}
@@ -167,6 +186,20 @@ class _Admin:
         status, job_id = JobStatus(body["Status"]), request.path_params["TrainingJobId"]
         code, message = _text(body, "ReasonCode"), _text(body, "ReasonMessage")
         await run_in_threadpool(self.controls.move, job_id, status, code, message)
+        return json_response({})
+
+    def models(self, _: Request) -> Response:
+        return json_response({"models": self.controls.approvals.table()})
+
+    async def model(self, request: Request) -> Response:
+        name = request.query_params.get("name", "")
+        return json_response(await run_in_threadpool(self.controls.approvals.shown, name))
+
+    async def decide(self, request: Request) -> Response:
+        body = await _read_body(request)
+        name, version, status = (_text(body, member) for member in ("model", "version", "status"))
+        given = {member: _text(body, member) for member in ("by", "reason")}
+        await run_in_threadpool(partial(self.controls.approvals.decide, name, version, status, **given))
         return json_response({})
 
 

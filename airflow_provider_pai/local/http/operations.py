@@ -65,6 +65,7 @@ OPERATIONS = (
     Operation(PAI_STUDIO, "DeleteTrainingJobLabels", "DELETE", f"{_JOBS}/{{}}/labels"),
     Operation(PAI_STUDIO, "ListQuotas", "GET", "/api/v1/quotas/"),
     Operation(PAI_STUDIO, "GetQuota", "GET", "/api/v1/quotas/{}"),
+    Operation(PAI_STUDIO, "ListQuotaWorkloads", "GET", "/api/v1/quotas/{}/workloads"),
     Operation(AI_WORKSPACE, "ListImages", "GET", "/api/v1/images"),
     Operation(AI_WORKSPACE, "AddImage", "POST", "/api/v1/images"),
     Operation(AI_WORKSPACE, "GetImage", "GET", "/api/v1/images/{}"),

@@ -10,7 +10,8 @@ from airflow_provider_pai.model.training.status import ACTIVE_STATUSES, JobStatu
 
 DEFAULT_PRIORITY = 1
 """Of a job that names none, as DLC has it; 9 is the highest."""
-_WAITING = (JobStatus.CREATING, JobStatus.CREATED)
+WAITING_IN_QUEUE = (JobStatus.CREATING, JobStatus.CREATED)
+"""Of jobs that wait for their share."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,16 @@ def requested_amount(job: Mapping[str, Any]) -> Amount | None:
     return Amount(cpu, gpu, memory)
 
 
+def queue_order(priority: int, place: int) -> tuple[int, int]:
+    """Return what jobs of the quota are sorted by: the highest priority first, among equals the one that came first.
+
+    Args:
+        priority: from 1 to 9.
+        place: a number that grows with the time of coming.
+    """
+    return -priority, place
+
+
 def usage(jobs: Iterable[Mapping[str, Any]]) -> QuotaUsage:
     """Return how much of the quota stored jobs use."""
     running = submitted = Amount()
@@ -90,5 +101,5 @@ def usage(jobs: Iterable[Mapping[str, Any]]) -> QuotaUsage:
         asked = requested_amount(job)
         if asked is not None and job["Status"] in ACTIVE_STATUSES:
             submitted += asked
-            running += Amount() if job["Status"] in _WAITING else asked
+            running += Amount() if job["Status"] in WAITING_IN_QUEUE else asked
     return QuotaUsage(running, submitted)

@@ -12,16 +12,19 @@ _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.25rem .8rem;text-align:left;"
     "border-bottom:1px solid #ddd;vertical-align:top}pre{background:#f6f6f6;padding:1rem;overflow:auto;"
-    "max-height:40rem}h1 small{font-weight:normal;color:#666}.Succeed,.Running{color:#176b2c}"
-    ".Failed,.InitializeFailed,.CreateFailed,.Terminated{color:#a11}svg{border:1px solid #ddd}"
+    "max-height:40rem}h1 small{font-weight:normal;color:#666}.Succeed,.Running,.Approved{color:#176b2c}"
+    ".Failed,.InitializeFailed,.CreateFailed,.Terminated,.Rejected{color:#a11}svg{border:1px solid #ddd}"
 )
 _HEADERS = {
     # Nothing of a page comes from elsewhere or runs, whatever a job prints.
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # A form of this server's own says where it comes from; no other site learns of it.
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
+_WITHOUT_END = frozenset({"input"})
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -40,10 +43,11 @@ def text(value: object) -> Markup:
     return Markup(html.escape(plain, quote=True))
 
 
-def tag(name: str, *children: object, **attributes: object) -> Markup:
+def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """Return an element; attributes whose name is a Python word end in an underscore."""
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items())
-    return Markup(f"<{name}{given}>{''.join(map(text, children))}</{name}>")
+    end = "" if name in _WITHOUT_END else f"</{name}>"
+    return Markup(f"<{name}{given}>{''.join(map(text, children))}{end}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount, requested_amount
+from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount, queue_order, requested_amount
 
 
 @dataclass(frozen=True)
@@ -78,4 +78,4 @@ class Queue:
 
 
 def _order(entry: _QueuedJob) -> tuple[int, int]:
-    return -entry.priority, entry.place
+    return queue_order(entry.priority, entry.place)

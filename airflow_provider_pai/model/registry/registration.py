@@ -11,11 +11,19 @@ import json
 from collections.abc import Iterable
 
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
+from airflow_provider_pai.model.training.owner_labels import readable
 
 KEY_LABEL = "airflow.key"
 JOB_LABEL = "airflow.job_id"
 APPROVED_BY_LABEL = "airflow.approved_by"
 APPROVED_AT_LABEL = "airflow.approved_at"
+REASON_LABEL = "airflow.decision_reason"
+
+
+def decision_labels(by: str = "", at: str = "", reason: str = "") -> dict[str, str]:
+    """Return the labels that say who decided on a version, when and why; those that are empty are left out."""
+    labels = {APPROVED_BY_LABEL: by, APPROVED_AT_LABEL: at, REASON_LABEL: reason}
+    return {name: readable(" ".join(value.split())) for name, value in labels.items() if value.strip()}
 
 
 def registration_key(model_name: str, job_id: str, model_uri: str) -> str:

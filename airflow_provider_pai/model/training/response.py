@@ -75,6 +75,7 @@ def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
         instances=tuple(str(each["Name"]) for each in instances),
         failed_instances=tuple(str(each["Name"]) for each in instances if each.get("Status") == FAILED_INSTANCE),
         transitions=tuple(_transition(entry) for entry in item.get("StatusTransitions") or ()),
+        resource_id=_text(_at(item, "ComputeResource", "ResourceId") or ""),
     )
 
 

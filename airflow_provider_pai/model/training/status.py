@@ -99,6 +99,7 @@ class JobSnapshot:
             don't), or while there are none.
         failed_instances: those of them that have failed.
         transitions: statuses it went through, oldest first.
+        resource_id: the quota that it takes a share of; empty with an instance type, or when the answer does not tell.
     """
 
     job_id: str
@@ -122,6 +123,7 @@ class JobSnapshot:
     instances: Sequence[str] = ()
     failed_instances: Sequence[str] = ()
     transitions: Sequence[Transition] = ()
+    resource_id: str = ""
 
     @property
     def is_terminal(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from airflow_provider_pai.model.training.queue_place import QuotaQueue, place_text
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobSnapshot, Transition, moment
 
 
@@ -21,6 +22,7 @@ class StatusReporter:
         self.logged = logged
         self._status = ""
         self._progress: float | None = None
+        self._place = ""
 
     def changes(self, job: JobSnapshot) -> list[str]:
         """Return what is new about a job, but for its end: its last log lines come first."""
@@ -29,6 +31,14 @@ class StatusReporter:
     def end(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job that has ended, and what else is new."""
         return self._statuses(job, end=True)
+
+    def place(self, job: JobSnapshot, queue: QuotaQueue) -> list[str]:
+        """Return a job's place in the queue of its quota, when that is new."""
+        text = place_text(job, queue)
+        if not text or text == self._place:
+            return []
+        self._place = text
+        return [text]
 
     def _statuses(self, job: JobSnapshot, *, end: bool) -> list[str]:
         present = Transition(job.status, reason_code=job.reason_code, reason_message=job.reason_message)

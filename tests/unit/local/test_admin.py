@@ -41,7 +41,18 @@ class Server:
             lambda: self.done.append(("reset",)),
             lambda seconds: self.done.append(("lag", seconds)),
             move,
+            self,
         )
+
+    def table(self) -> list[dict[str, str]]:
+        return [{"ModelName": "churn"}]
+
+    def shown(self, name: str) -> dict[str, Any]:
+        return {"model": {"ModelName": name}}
+
+    def decide(self, name: str, version_name: str, status: str, *, by: str, reason: str) -> dict[str, Any]:
+        self.done.append(("decide", name, version_name, status, by, reason))
+        return {}
 
     def ask(
         self,
@@ -212,3 +223,12 @@ def test_a_refusal_of_an_act_is_answered(server: Server) -> None:
 
 def test_an_unknown_control_is_not_found(server: Server) -> None:
     assert server.ask("GET", "secrets").status_code == 404
+
+
+def test_models_are_listed_shown_and_decided_on(server: Server) -> None:
+    assert server.ask("GET", "models").json()["models"] == [{"ModelName": "churn"}]
+    assert server.ask("GET", "model?name=a%2Fb%20c").json()["model"] == {"ModelName": "a/b c"}
+    decision = {"model": "churn", "version": "0.1.0", "status": "Rejected", "by": "me", "reason": "too slow"}
+    assert server.ask("POST", "model/decision", decision).status_code == 200
+    assert server.done == [("decide", "churn", "0.1.0", "Rejected", "me", "too slow")]
+    assert server.ask("POST", "model/decision", {"model": ["churn"]}).json()["Code"] == "InvalidParameter"
