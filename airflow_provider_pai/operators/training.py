@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
@@ -193,6 +192,9 @@ class PAITrainingOperator(PAIJobOperator):
     @property
     def _resumable(self) -> bool:
         """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        # Loaded where it is first used: reading a DAG file needs no channels.
+        from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
+
         return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
     _asset_problems: Sequence[Problem] = ()
