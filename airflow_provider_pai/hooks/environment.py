@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_pai.configuration import deployment_name
+
 log = logging.getLogger(__name__)
 
 VARIABLE = "pai_environment"
@@ -62,7 +64,7 @@ def environment(*, with_former: bool = False, store: Store | None = None) -> Env
         store: keeps the id. Default: this Airflow's database, over the execution API where a task has no other way.
     """
     store = store or _store()
-    given, url = str(conf.get("pai", "deployment_name", fallback="") or ""), _base_url()
+    given, url = deployment_name(), _base_url()
     earlier = url or "airflow"
     if given:
         return Environment(given, _without(given, [_kept_id(store) if with_former else "", earlier]))

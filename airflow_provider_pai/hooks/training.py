@@ -27,12 +27,14 @@ from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.lifecycle.training.completion import is_empty, next_step
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
+from airflow_provider_pai.lifecycle.training.observer import JobObserver
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
 from airflow_provider_pai.lifecycle.training.report import read_report
 from airflow_provider_pai.lifecycle.training.submission import Submission
 from airflow_provider_pai.model.function.report import Report
 from airflow_provider_pai.model.masking import masked
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.training.additions import NOTHING_ADDED, JobAdditions
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.training.log_cursor import LogCursor
 from airflow_provider_pai.model.training.orphans import MIN_AGE, Orphan, StateOf, find_orphans
@@ -54,7 +56,8 @@ class PAITrainingHook(PAIBaseHook):
     """Submits, adopts, watches and stops training jobs.
 
     Args:
-        pai_conn_id: id of the Airflow connection. Default ``pai_default``.
+        pai_conn_id: id of the Airflow connection. Default: ``[pai] default_conn_id``, else
+            ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
@@ -66,7 +69,7 @@ class PAITrainingHook(PAIBaseHook):
 
     def __init__(
         self,
-        pai_conn_id: str = PAIBaseHook.default_conn_name,
+        pai_conn_id: str | None = None,
         *,
         region_id: str | None = None,
         workspace_id: str | None = None,
@@ -86,7 +89,12 @@ class PAITrainingHook(PAIBaseHook):
         return preparation.problems(spec, known)
 
     def preview(
-        self, spec: TrainingJobSpec, job_name: str | None = None, owner: JobOwner | None = None
+        self,
+        spec: TrainingJobSpec,
+        job_name: str | None = None,
+        owner: JobOwner | None = None,
+        *,
+        added: JobAdditions = NOTHING_ADDED,
     ) -> dict[str, Any]:
         """Return the request that would create a job; values whose names look secret are masked.
 
@@ -96,6 +104,7 @@ class PAITrainingHook(PAIBaseHook):
             spec: the job.
             job_name: its name. Default: the spec's ``base_job_name``.
             owner: the attempt that would submit it; adds its labels.
+            added: what the job would get beside that.
 
         Returns:
             ``action``, ``method``, ``url`` and ``body``.
@@ -105,13 +114,20 @@ class PAITrainingHook(PAIBaseHook):
         """
         key = owner.key if owner else PREVIEW_KEY
         prepared = self._preparation.prepare(spec, job_name or spec.base_job_name, key, upload=False)
+        prepared = added.applied(prepared)
         labels = {**prepared.labels, **(owner.labels() if owner else {})}
         call = calls.create_training_job(create_body(replace(prepared, labels=labels), self.config.workspace_id))
         url = self.config.url(call.service) + call.path
         return {"action": call.action, "method": call.method, "url": url, "body": masked(call.body)}
 
     def submit_or_adopt(
-        self, spec: TrainingJobSpec, owner: JobOwner, job_name: str, *, outage_limit: float = OUTAGE_LIMIT
+        self,
+        spec: TrainingJobSpec,
+        owner: JobOwner,
+        job_name: str,
+        *,
+        outage_limit: float = OUTAGE_LIMIT,
+        added: JobAdditions = NOTHING_ADDED,
     ) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of this task attempt exists.
 
@@ -120,6 +136,7 @@ class PAITrainingHook(PAIBaseHook):
             owner: the attempt; its labels are put on the job.
             job_name: name of the job, if one must be submitted.
             outage_limit: seconds that PAI may be unreachable.
+            added: what a new job gets beside what its spec says.
 
         Returns:
             The job, and whether it existed already.
@@ -127,7 +144,7 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             SpecError: the job can't work; nothing was submitted.
         """
-        return self._submission.submit_or_adopt(spec, owner, job_name, outage_limit)
+        return self._submission.submit_or_adopt(spec, owner, job_name, outage_limit, added)
 
     @property
     def is_unsettled(self) -> bool:
@@ -276,6 +293,10 @@ class PAITrainingHook(PAIBaseHook):
         failed = job.failed_instances if job.instance_count > 1 else ()
         details = read_failure_details(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)
         return diagnose(details, overdue=overdue, resumable=resumable)
+
+    def observer(self, job_id: str) -> JobObserver:
+        """Return what looks at a job again and again, for a page that shows it."""
+        return JobObserver(self.client, self._jobs, self.config.workspace_id, job_id)
 
     def console_url(self, job_id: str) -> str:
         """Return the page of a job in PAI's console, or in local PAI."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai import configuration
 from airflow_provider_pai.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None
 
     limits = {"max_run_time": max_run_time}
     if max_run_time is None:
-        limits = {"[pai] max_run_time in Airflow's configuration": _configured_limit()}
+        limits = {"[pai] max_run_time in Airflow's configuration": configuration.max_run_time()}
     if execution_timeout:
         limits["execution_timeout"] = max(1, int(execution_timeout.total_seconds()))
     given = {source: limit for source, limit in limits.items() if limit is not None}
@@ -101,19 +102,6 @@ def run_time_limit(max_run_time: int | None, execution_timeout: timedelta | None
         return longest, "no limit is given; set max_run_time, execution_timeout or [pai] max_run_time to limit the cost"
     source = min(given, key=lambda name: given[name])
     return given[source], source
-
-
-def _configured_limit() -> int | None:
-    from airflow.providers.common.compat.sdk import conf
-
-    from airflow_provider_pai.errors import SpecError
-
-    text = str(conf.get("pai", "max_run_time", fallback="") or "").strip()
-    if not text:
-        return None
-    if not text.isdecimal() or not int(text):
-        raise SpecError([Problem("[pai] max_run_time", f"must be a whole number of seconds above 0, not {text!r}")])
-    return int(text)
 
 
 def refusal_of_airflow(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number
 from airflow_provider_pai.errors import JobError, PAIError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
 from airflow_provider_pai.operators.attempt import deadline_of, owner_of, refusal_of_airflow, will_be_retried
@@ -34,7 +34,7 @@ class PAIJobOperator(PAIBaseOperator):
     Args:
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is looked at sooner. Default 10.
+            just begun or changed is looked at sooner. Default: ``[pai] poll_interval``, else 10.
         outage_limit: seconds that PAI may be unreachable before waiting is given up. Default 3600.
         on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
             A later attempt of the task stops or adopts it all the same.
@@ -48,12 +48,13 @@ class PAIJobOperator(PAIBaseOperator):
 
     operator_extra_links = (PAITrainingJobLink(),)
     flags: Sequence[str] = ("wait_for_completion", "deferrable", "fail_fast")
+    poll_interval = PollInterval(10.0)
 
     def __init__(
         self,
         *,
         wait_for_completion: bool = True,
-        poll_interval: float = 10.0,
+        poll_interval: float | None = None,
         outage_limit: float = 3600.0,
         on_kill: Literal["stop", "leave"] = "stop",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -62,7 +63,7 @@ class PAIJobOperator(PAIBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wait_for_completion = as_flag(wait_for_completion)
-        self.poll_interval = as_number(poll_interval)
+        self.poll_interval = poll_interval
         self.outage_limit = as_number(outage_limit)
         # The name without an underscore is a method of Airflow's.
         self._on_kill = on_kill

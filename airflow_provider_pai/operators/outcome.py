@@ -45,6 +45,7 @@ def result(job: JobSnapshot, console_url: str | None, reported: Any = None) -> d
     """
     # Loaded where it is first used: deploying needs no channels.
     from airflow_provider_pai.model.names import MODEL_CHANNEL
+    from airflow_provider_pai.model.training.additions import BUNDLE_NAME_LABEL, BUNDLE_VERSION_LABEL
 
     return {
         "model_uri": job.outputs.get(MODEL_CHANNEL),
@@ -57,6 +58,8 @@ def result(job: JobSnapshot, console_url: str | None, reported: Any = None) -> d
         "image_uri": job.image_uri or None,
         "code_uri": job.code_uri or None,
         "duration_s": job.duration_s,
+        "bundle_name": job.labels.get(BUNDLE_NAME_LABEL),
+        "bundle_version": job.labels.get(BUNDLE_VERSION_LABEL),
         "result": reported,
     }
 

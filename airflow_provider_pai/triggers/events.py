@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.configuration import conn_id
+
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
     from airflow_provider_pai.model.registry.version import ModelVersion
@@ -38,7 +40,8 @@ class PAIModelApprovedTrigger(_EventTrigger):
 
     Args:
         model_name: the model; one that does not exist yet is waited for.
-        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved. Default:
+            ``[pai] default_conn_id``, else ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         poll_interval: seconds between two looks. Default 10.
@@ -48,7 +51,7 @@ class PAIModelApprovedTrigger(_EventTrigger):
     def __init__(
         self,
         model_name: str,
-        pai_conn_id: str = "pai_default",
+        pai_conn_id: str | None = None,
         region_id: str | None = None,
         workspace_id: str | None = None,
         poll_interval: float = 10.0,
@@ -56,7 +59,7 @@ class PAIModelApprovedTrigger(_EventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.model_name = model_name
-        self.pai_conn_id = pai_conn_id
+        self.pai_conn_id = conn_id(pai_conn_id)
         self.region_id = region_id
         self.workspace_id = workspace_id
         self.poll_interval = poll_interval

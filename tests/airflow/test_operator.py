@@ -74,7 +74,7 @@ def test_a_task_returns_where_its_model_lies(pai: LocalPAI, source: Path) -> Non
     assert value["job_name"].startswith("train_2")
     assert set(value) == {
         "model_uri", "job_id", "job_name", "status", "outputs", "metrics", "console_url", "image_uri", "code_uri",
-        "duration_s", "result",
+        "duration_s", "bundle_name", "bundle_version", "result",
     }  # fmt: skip
     assert PAIOSSHook().read(value["model_uri"] + "model.txt") == b"a model"
     assert attempt.xcoms["model_uri"] == value["model_uri"]
