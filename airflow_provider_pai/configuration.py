@@ -39,8 +39,8 @@ OPTIONS = {
         "30",
     ),
     "deferral_settle_time": _option(
-        "Seconds that a deferral lasts at least; by default 5. Airflow 3.3 may fail a task whose trigger fires right after "
-        "it was deferred (apache/airflow issue 72716).",
+        "Seconds that a deferral lasts at least; by default 5. Airflow 3.3 may fail a task whose trigger fires right "
+        "after it was deferred (apache/airflow issue 72716).",
         "10",
     ),
     "max_run_time": _option(

@@ -242,6 +242,7 @@ class PAITrainingHook(PAIBaseHook):
         outage_limit: float = OUTAGE_LIMIT,
         try_number: int | None = None,
         shown: Mapping[str, Any] | None = None,
+        show_logs: bool = True,
     ) -> JobSnapshot:
         """Wait in this process until a job has ended.
 
@@ -253,8 +254,9 @@ class PAITrainingHook(PAIBaseHook):
             try_number: the try of the task whose log it is.
             shown: what the task's log shows already, as a trigger's event tells. Default: what a triggerer has kept of
                 this try, if any did.
+            show_logs: whether the job's log is read at all.
         """
-        reader = LogReader(self.client, job_id, self.log.warning)
+        reader = LogReader(self.client, job_id, self.log.warning) if show_logs else None
         checkpoint = Checkpoint(try_number, LogCursor.from_json(shown))
         return wait_for_end(
             self.client,
