@@ -194,13 +194,15 @@ class PAITrainingTrigger(BaseTrigger):
             logs=self.show_logs,
             checkpoint=self._checkpoint,
         )
+        # Airflow 3 makes a new logger each time that one is asked for its method.
+        info = self.log.info
         async with aclosing(updates):
             async for progress in updates:
                 if progress.snapshot.is_terminal:
                     # The worker shows the rest.
                     break
                 for line in progress.lines:
-                    self.log.info("%s", line)
+                    info("%s", line)
         return self._event(status=str(progress.snapshot.status))
 
     def _hook(self) -> PAITrainingHook:
