@@ -142,7 +142,7 @@ def test_sigterm_stops_the_job_and_reaches_the_handler_of_before(pai: LocalPAI) 
     ("arguments", "name"),
     [
         ({"deferrable": True}, "deferrable"),
-        ({"comand": "echo"}, "comand"),
+        ({"kommand": "echo"}, "kommand"),
         ({"command": None}, "command"),
         ({"instance_type": "local"}, "instance_type"),
         ({"poll_interval": 0}, "poll_interval"),
