@@ -16,6 +16,7 @@ from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
 from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,9 +327,9 @@ class PAIDeployServiceOperator(PAIBaseOperator):
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
         url = self.hook.console_url(name)
-        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
+            push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""

@@ -13,6 +13,7 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.gate.gate import GATE_ARGUMENTS, METRICS_FILE
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -104,7 +105,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         say("The model is %s: %s", "good enough" if verdict.passed else "not good enough", verdict.reason)
         # A task that skips others, or fails, returns nothing.
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=_RETURN_KEY, value=result)
+            push_xcom(context["ti"], _RETURN_KEY, result)
         if self.on_fail == "branch":
             self.do_branch(context, self.follow_task_ids_if_true if verdict.passed else self.follow_task_ids_if_false)
         elif not verdict.passed and self.on_fail == "skip":

@@ -13,6 +13,7 @@ from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJob
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import refusal_of_airflow
 from airflow_provider_pai.operators.outcome import job_error, result
+from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -139,7 +140,7 @@ class PAIJobWatcher(PAIBaseOperator):
             if key != LINK_KEY and not self.do_xcom_push:
                 continue
             try:
-                context["ti"].xcom_push(key=key, value=value)
+                push_xcom(context["ti"], key, value)
             except Exception as error:
                 self._is_over = self._is_over or refusal_of_airflow(error)
                 if self._is_over:
