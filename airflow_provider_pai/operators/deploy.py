@@ -16,7 +16,6 @@ from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
 from airflow_provider_pai.operators.outcome import airflow_errors
-from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,6 +325,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         url = self.hook.console_url(name)
         push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:

@@ -13,7 +13,6 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.gate.gate import GATE_ARGUMENTS, METRICS_FILE
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
-from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -98,6 +97,8 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge the model, and continue as the verdict wants it."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         with airflow_errors():
             verdict = self._verdict()
         result = {**verdict.to_json(), "model_uri": self.model_uri}

@@ -15,7 +15,6 @@ from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
 from airflow_provider_pai.operators.outcome import airflow_errors
-from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -184,6 +183,8 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         return {name: pull(task_ids=found[0], key=name) for name in _FROM_TRAINING}
 
     def _push(self, context: Context, value: Mapping[str, Any]) -> None:
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         push_xcom(context["ti"], LINK_KEY, value[CONSOLE_URL_KEY])
         if self.do_xcom_push:
             push_xcom(context["ti"], CONSOLE_URL_KEY, value[CONSOLE_URL_KEY])

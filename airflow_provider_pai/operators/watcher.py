@@ -13,7 +13,6 @@ from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJob
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import refusal_of_airflow
 from airflow_provider_pai.operators.outcome import job_error, result
-from airflow_provider_pai.operators.xcom import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -136,6 +135,8 @@ class PAIJobWatcher(PAIBaseOperator):
 
         A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
         """
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         for key, value in values.items():
             if key != LINK_KEY and not self.do_xcom_push:
                 continue
