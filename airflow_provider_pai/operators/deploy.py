@@ -313,8 +313,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
+        from airflow_provider_pai.hooks.task_attempt import owner_of
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
-        from airflow_provider_pai.operators.attempt import owner_of
 
         spec, options = self._read_arguments(in_cloud=in_cloud)
         # Without the generation: a task that was cleared continues with what it has left behind.
