@@ -325,10 +325,12 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         url = self.hook.console_url(name)
-        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
+            push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""

@@ -133,11 +133,13 @@ class PAIJobWatcher(PAIBaseOperator):
 
         A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
         """
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         for key, value in values.items():
             if key != LINK_KEY and not self.do_xcom_push:
                 continue
             try:
-                context["ti"].xcom_push(key=key, value=value)
+                push_xcom(context["ti"], key, value)
             except Exception as error:
                 self._is_over = self._is_over or refusal_of_airflow(error)
                 if self._is_over:
