@@ -178,6 +178,7 @@ pins: $(INSTALLED)
 	@printf '%s\n' '$(PACKAGE)' $(PEERS) | $(FITS) -c constraints-peers.txt -
 	@printf '%s\n' $(DOCS) | $(FITS) -c constraints-docs.txt -
 	@printf '%s\n' $(JUDGES) | $(FITS) -c constraints-judges.txt -
+	@printf '%s\n' $(CLIENTS) | $(FITS) -c constraints-clients.txt -
 	@$(if $(INSTALLED_ALIPAI),printf '%s\n' alipai setuptools | $(FITS) -c constraints-alipai.txt -)
 	@echo "All constraints fit."
 
