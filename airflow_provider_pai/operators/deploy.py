@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -115,13 +115,15 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (
-        *(*SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields),
+    template_fields: Sequence[str] = templated(
+        *SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields
     )
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
-    }
+    template_fields_renderers = rendered_as(
+        {
+            "command": "bash",
+            **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
+        }
+    )
     operator_extra_links = (PAIServiceLink(),)
     service_name: str
     flags: Sequence[str] = ("keep_old", "deferrable")
@@ -311,8 +313,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
+        from airflow_provider_pai.hooks.task_attempt import owner_of
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
-        from airflow_provider_pai.operators.attempt import owner_of
 
         spec, options = self._read_arguments(in_cloud=in_cloud)
         # Without the generation: a task that was cleared continues with what it has left behind.
@@ -323,10 +325,12 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         url = self.hook.console_url(name)
-        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
+            push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""
