@@ -26,8 +26,8 @@ def warn_of_adoption(
     _warn_of_changes(log, preparation, spec, owner, job)
     if job.is_success and owner.may_be_cleared:
         text = (
-            "Job %s of an earlier try has succeeded, and this try takes it, as a retry does. If the task was cleared to "
-            "train again, after its retries were lowered to %d, clear it once more: that submits a new job"
+            "Job %s of an earlier try has succeeded, and this try takes it, as a retry does. If the task was cleared "
+            "to train again, after its retries were lowered to %d, clear it once more: that submits a new job"
         )
         log.warning(text, job.job_id, owner.retries)
 
