@@ -52,6 +52,7 @@ class AirflowCluster:
             one scheduler and one triggerer.
         components: names to start. A kind of component, or a kind with a suffix for one more: ``triggerer-2``.
         timeout: seconds that the components may take to get ready.
+        login: name and password of an admin, where ``settings`` don't leave everybody one.
 
     Raises:
         ClusterError: on entering, when a component doesn't get ready.
@@ -69,11 +70,12 @@ class AirflowCluster:
         sql_alchemy_conn: str | None = None,
         components: Sequence[str] = COMPONENTS,
         timeout: float = 120.0,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.home = AirflowHome(home, dags_folder, env or {}, settings or {}, sql_alchemy_conn)
         self._api_port, *log_ports = free_ports(3)
         self._log_ports = (log_ports[0], log_ports[1])
-        self.api = AirflowAPI(f"http://{HOST}:{self._api_port}")
+        self.api = AirflowAPI(f"http://{HOST}:{self._api_port}", login=login)
         self.children: dict[str, Child] = {}
         self._environment: Mapping[str, str] = {}
         self._template_dir = template_dir

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from airflow_provider_pai.errors import PAIError
+
+logger = logging.getLogger(__name__)
 
 INTERVAL = 5.0
 """Seconds for which a look at a job counts, and after which a page asks again."""
@@ -95,7 +100,7 @@ class SharedObservations(Generic[Seen]):
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         if self._is_due(entry):
-            entry.looking = self._threads.submit(self._observe, entry, observer)
+            entry.looking = self._threads.submit(self._observe, key, entry, observer)
         if entry.looking is not None:
             # A page that has something to show is not kept waiting for the cloud.
             await asyncio.wait([asyncio.wrap_future(entry.looking)], timeout=patience if entry.seen is None else 1.0)
@@ -114,12 +119,13 @@ class SharedObservations(Generic[Seen]):
             return False
         return self.clock() - entry.at >= self.interval
 
-    def _observe(self, entry: _Entry[Seen], observer: Callable[[], Observer[Seen]]) -> None:
+    def _observe(self, key: Hashable, entry: _Entry[Seen], observer: Callable[[], Observer[Seen]]) -> None:
         try:
             entry.observer = entry.observer or observer()
             entry.seen = entry.observer.observe()
             entry.error = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the pages show it
+        except Exception as error:
+            logger.warning("A look at %s has failed", key, exc_info=not isinstance(error, PAIError))
             entry.error = error
         if entry.error is not None or (entry.seen is not None and entry.seen.is_settled):
             # The next look, if there is one, reads the connection anew: it may have been mended.

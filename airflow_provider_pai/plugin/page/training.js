@@ -48,7 +48,7 @@ function drawCurves(view) {
     caption.append(element("b", curve.name), element("span", curve.said || (curve.last === null ? "no value" : numberText(curve.last)), curve.outcome || ""));
     const legend = element("ul", undefined, "legend");
     curve.runs.forEach((run, number) => {
-      const item = element("li"), line = drawn("svg", { viewBox: "0 0 20 10", "aria-hidden": "true" });
+      const item = element("li"), line = drawn("svg", { class: "sample", viewBox: "0 0 20 10", "aria-hidden": "true" });
       line.append(drawn("path", { class: `run r${number}`, d: "M0 5H20" }));
       item.append(line, run.label);
       legend.append(item);
@@ -87,15 +87,16 @@ function drawLinks(view) {
   at("links-part").hidden = !links.length;
   at("links").replaceChildren(...links.map((link) => {
     const item = element("li");
+    item.append(`${link.label}: `);
     if (link.url) {
-      const anchor = element("a", link.label);
+      const anchor = element("a", link.text);
       anchor.href = link.url;
       anchor.target = "_blank";
       anchor.rel = "noopener noreferrer";
       anchor.addEventListener("click", openOutside);
       item.append(anchor);
     } else {
-      item.append(`${link.label}: `, element("code", link.text));
+      item.append(element("code", link.text));
     }
     return item;
   }));
