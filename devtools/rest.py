@@ -5,6 +5,7 @@ Paths and bodies as in Airflow 3.3.2.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,11 @@ class AirflowAPI:
         """
         body = {"logical_date": logical_date, "conf": dict(conf or {})}
         return DagRun.read(self._send("POST", f"{dag_path(dag_id)}/dagRuns", body))
+
+    def add_connection(self, conn_id: str, login: str, password: str, extra: Mapping[str, Any]) -> None:
+        """Keep a connection of type ``pai`` in Airflow's database, as a person does in its form."""
+        body = {"connection_id": conn_id, "conn_type": "pai", "login": login, "password": password}
+        self._send("POST", "/connections", {**body, "extra": json.dumps(dict(extra))})
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG's schedule begin."""

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 INTERVAL = 5.0
 """Seconds for which a look at a job counts, and after which a page asks again."""
 _MOST_JOBS = 200
+_LONGEST_PAUSE = 60.0
 _THREADS = 4
 
 Seen = TypeVar("Seen", bound="_Observed")
@@ -51,6 +52,7 @@ class _Entry(Generic[Seen]):
     seen: Seen | None = None
     error: Exception | None = None
     at: float = float("-inf")
+    failures: int = 0
     looking: Future[None] | None = None
 
 
@@ -117,16 +119,21 @@ class SharedObservations(Generic[Seen]):
             return False
         if entry.seen is not None and entry.seen.is_settled:
             return False
-        return self.clock() - entry.at >= self.interval
+        return self.clock() - entry.at >= self._pause(entry)
+
+    def _pause(self, entry: _Entry[Seen]) -> float:
+        """Return the seconds from one look to the next; what fails again and again is asked less often."""
+        return min(self.interval * 2.0 ** min(entry.failures, 10), max(self.interval, _LONGEST_PAUSE))
 
     def _observe(self, key: Hashable, entry: _Entry[Seen], observer: Callable[[], Observer[Seen]]) -> None:
         try:
             entry.observer = entry.observer or observer()
             entry.seen = entry.observer.observe()
-            entry.error = None
+            entry.error, entry.failures = None, 0
         except Exception as error:
-            logger.warning("A look at %s has failed", key, exc_info=not isinstance(error, PAIError))
-            entry.error = error
+            if not entry.failures:
+                logger.warning("A look at %s has failed", key, exc_info=not isinstance(error, PAIError))
+            entry.error, entry.failures = error, entry.failures + 1
         if entry.error is not None or (entry.seen is not None and entry.seen.is_settled):
             # The next look, if there is one, reads the connection anew: it may have been mended.
             self._close(entry)
@@ -143,7 +150,7 @@ class SharedObservations(Generic[Seen]):
             return None
         if entry.looking is not None and not entry.looking.done():
             return 1.0
-        return max(0.5, self.interval - (self.clock() - entry.at))
+        return max(0.5, self._pause(entry) - (self.clock() - entry.at))
 
     def _forget_oldest(self) -> None:
         while len(self._entries) > self.most:

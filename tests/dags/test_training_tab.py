@@ -61,11 +61,11 @@ def airflow(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
     }
-    connection = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri}
-    cache = REPOSITORY / ".demo" / "cache"
-    with AirflowCluster(
-        home, DAGS, connection, settings=settings, template_dir=cache, login=("admin", PASSWORD)
-    ) as cluster:
+    cache, login = REPOSITORY / ".demo" / "cache", ("admin", PASSWORD)
+    with AirflowCluster(home, DAGS, settings=settings, template_dir=cache, login=login) as cluster:
+        # In the database, where most connections are: the API server has no other way to it than the workers' own.
+        ready = cloud.ready
+        cluster.api.add_connection("pai_default", ready.access_key_id, ready.access_key_secret, ready.extra)
         cluster.api.wait_parsed("churn")
         yield cluster
 

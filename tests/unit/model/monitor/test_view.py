@@ -79,6 +79,10 @@ def test_progress_that_pai_knows_is_shown_where_the_job_reports_none() -> None:
     found = view(seen("Running", members={"progress": 25.0, "remaining_s": 90}))
     assert found["progress"] == {"fraction": 0.25, "text": "", "remaining_s": 90}
     assert view(seen("Running", members={"progress": 1234.0}))["progress"] is None
+    endless = view(seen("Running", members={"progress": 0.1, "remaining_s": 10**15}))
+    assert endless["lines"] == ["10% done."]
+    barely = seen("Running", report=Report(progress=1e-300), progressed=START + timedelta(seconds=50))
+    assert view(barely)["progress"]["remaining_s"] is None
     assert "pai_report.progress" in view(seen("Running"))["lines"][0]
 
 
