@@ -6,8 +6,8 @@ import logging
 from contextlib import closing
 from typing import Annotated
 
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.utils.session import create_session
 from fastapi import Body, Depends, FastAPI, HTTPException
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -26,13 +26,16 @@ _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer
 Jobs = SharedObservations[WatchedJob]
 
 
-def page_task(place: ViewedPlace, session: SessionDep) -> TaskOnPage:
+def page_task(place: ViewedPlace) -> TaskOnPage:
     """Return the task instance that a request is about.
 
     Raises:
         HTTPException: 404, there is none.
     """
-    task = read_task(place, session)
+    # Not a session of the request's: it would be held while the request waits for PAI, and many viewers would take all
+    # connections of the database's pool, and with them all threads of the API server.
+    with create_session() as session:
+        task = read_task(place, session)
     if task is None:
         raise HTTPException(404, "There is no such task instance")
     return task

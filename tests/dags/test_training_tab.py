@@ -226,7 +226,7 @@ def browser(
 def page(browser: BrowserContext) -> Iterator[Page]:
     page = browser.new_page()
     errors: list[object] = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     yield page
     page.close()
     assert errors == []
