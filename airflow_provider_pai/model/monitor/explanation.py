@@ -140,4 +140,6 @@ def _ended_badly(seen: JobObservation) -> Explanation:
 
 
 def _lasted(job: JobSnapshot) -> str:
-    return "" if job.duration_s is None else f" after {duration(job.duration_s)}"
+    if job.duration_s is None:
+        return ""
+    return f" after {duration(job.duration_s)}" if job.duration_s else " within a second"

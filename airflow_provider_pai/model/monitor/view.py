@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.monitor.comparison import ComparisonOutcome, MetricComparison, compare
 from airflow_provider_pai.model.monitor.curve import Curve, downsampled
@@ -16,7 +15,6 @@ from airflow_provider_pai.model.monitor.progress import estimate_progress
 from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
-LOG_LINES = 200
 _LONGEST_LINE = 2000
 _TELLING = (ComparisonOutcome.BETTER, ComparisonOutcome.WORSE, ComparisonOutcome.SAME)
 
@@ -113,12 +111,12 @@ def _said(compared: MetricComparison, title: str, unit: str) -> str:
         ComparisonOutcome.BETTER: "better than",
         ComparisonOutcome.WORSE: "worse than",
         ComparisonOutcome.SAME: "the same as",
-        ComparisonOutcome.CHANGED: "not",
     }
     at = ""
     if compared.place is not None:
         at = f" at step {compared.place:g}" if unit == "step" else f" after {compared.place:.0f} s"
-    return f"{compared.value:.5g}: {words[compared.outcome]} {compared.before:.5g} in the run of {title}{at}"
+    now, before = f"{compared.value:.5g}", f"{compared.before:.5g} in the run of {title}{at}"
+    return f"{now}: {words[compared.outcome]} {before}" if compared.outcome in words else f"{now}; {before}"
 
 
 def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun], state: JobState) -> str:
@@ -133,7 +131,7 @@ def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun],
 
 
 def _log(lines: Sequence[str]) -> list[str]:
-    return [line[:_LONGEST_LINE] for line in readable_lines(lines)[-LOG_LINES:]]
+    return [line[:_LONGEST_LINE] for line in lines]
 
 
 def _links(job: JobSnapshot, console_url: str, output_pages: Mapping[str, str]) -> list[dict[str, str]]:

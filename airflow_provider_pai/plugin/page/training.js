@@ -66,7 +66,7 @@ function drawLog(view) {
   const text = log.lines.join("\n");
   if (box.textContent === text) return;
   box.textContent = text;
-  at("log-count").textContent = log.total > log.lines.length ? `the last ${log.lines.length} of ${log.total} lines` : "";
+  at("log-count").textContent = log.lines.length >= 200 ? `the last ${log.lines.length} lines` : "";
   // Who has scrolled up is reading.
   if (follows) box.scrollTop = box.scrollHeight;
 }

@@ -145,10 +145,8 @@ def test_no_text_shows_a_secret() -> None:
     assert "canary" not in json.dumps(view(observation, EarlierRun(leaking, None)))
 
 
-def test_marked_lines_of_the_log_are_shown_in_words() -> None:
-    found = view(seen("Running", log=('##pai-report {"progress": 0.5, "text": "half"}', "line", "x" * 9000)))
-    assert found["log"]["lines"][:2] == ["Progress: 50% (half)", "line"]
-    assert len(found["log"]["lines"][2]) == 2000
+def test_very_long_lines_of_the_log_are_cut() -> None:
+    assert view(seen("Running", log=("line", "x" * 9000)))["log"]["lines"] == ["line", "x" * 2000]
 
 
 def test_links_lead_to_pages_and_outputs_are_named() -> None:
