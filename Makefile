@@ -9,6 +9,7 @@ VENV2 := .venv-airflow2
 INSTALLED2 := $(VENV2)/.installed
 
 TRIALS ?= 1000
+ROUNDS ?= 120
 SEED ?= 0
 
 # The vendor's SDK alipai has an environment of its own: it needs numpy < 2, which there is up to Python 3.12. With a
@@ -20,6 +21,11 @@ INSTALLED_ALIPAI := $(shell $(PYTHON) -c 'import sys; print("$(VENV_ALIPAI)/.ins
 VENV_JUDGES := .venv-judges
 JUDGES := aliyun-python-sdk-kms aliyun-python-sdk-sts crcmod mock pycryptodome pytest pytest-timeout pytest-xdist requests six
 
+# Clients of OSS that others wrote; ali-oss where there is Node.js.
+VENV_CLIENTS := .venv-clients
+CLIENTS := alibabacloud-oss-v2 opendal oss2 ossfs
+ALI_OSS := ali-oss@6.23.0
+
 # What ours is compared with: the providers of Amazon and Databricks, beside this package.
 VENV_PEERS := .venv-peers
 PEERS := apache-airflow-providers-amazon apache-airflow-providers-databricks aiobotocore
@@ -29,8 +35,8 @@ BENCH ?=
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
-.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster test-airflow2 test-python test-matrix bench \
-	judges docs release clean help
+.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster kills test-airflow2 test-python test-matrix bench \
+	clients judges docs screenshots pins release clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI, serve it, and ask it for predictions"
@@ -40,11 +46,15 @@ help:
 	@echo "make faults a real Airflow whose processes are killed, and which people and outages interrupt"
 	@echo "make chaos  randomised runs of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
+	@echo "make kills  local PAI, killed while it is at work (ROUNDS=120 SEED=0): nothing acknowledged is lost"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
-	@echo "make judges the vendor's own OSS test suite, fetched now, against local OSS"
+	@echo "make judges the vendor's own OSS test suite, fetched now, and clients of others, against local OSS"
+	@echo "make clients  the clients alone, through 60 cases"
 	@echo "make docs   the guide, into site/"
+	@echo "make screenshots  the guide's pictures, taken anew (needs Chromium)"
+	@echo "make pins   whether each constraints*.txt still fits together, with PYTHON"
 	@echo "make release  build and check what would be published, and say what a person has to do"
 	@echo "make bench  measure, beside peers, what is promised (BENCH=\"imports logs\" for some only)"
 	@echo "make clean  remove what these commands made"
@@ -90,7 +100,11 @@ faults: $(INSTALLED)
 	$(PYTEST) --show-capture=no tests/faults
 
 chaos: $(INSTALLED)
-	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos --show-capture=no
+	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_chaos.py --show-capture=no
+
+# Local PAI, killed while it is at work: nothing that it has acknowledged is lost.
+kills: $(INSTALLED)
+	KILL_ROUNDS=$(ROUNDS) KILL_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_kills.py --show-capture=no
 
 chaos-cluster: TRIALS = 50
 chaos-cluster: $(INSTALLED)
@@ -109,8 +123,20 @@ $(VENV_JUDGES)/.installed: constraints-judges.txt
 	@$(VENV_JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-judges.txt $(JUDGES)
 	@touch $@
 
-judges: $(INSTALLED) $(VENV_JUDGES)/.installed
+$(VENV_CLIENTS)/.installed: constraints-clients.txt
+	@$(PYTHON) -m venv $(VENV_CLIENTS)
+	@$(VENV_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(VENV_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-clients.txt $(CLIENTS)
+	@! command -v npm >/dev/null || \
+		npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV_CLIENTS)/node $(ALI_OSS) || \
+		echo "$(ALI_OSS) can't be fetched: it is not judged"
+	@touch $@
+
+judges: clients $(VENV_JUDGES)/.installed
 	$(BIN)/python -m devtools.judges.oss2_suite
+
+clients: $(INSTALLED) $(VENV_CLIENTS)/.installed
+	$(BIN)/python -m devtools.judges.clients
 
 $(VENV_ALIPAI)/.installed: constraints-alipai.txt
 	@echo "Installing alipai into $(VENV_ALIPAI) (about a minute)"
@@ -134,15 +160,33 @@ test-matrix: $(INSTALLED)
 	$(BIN)/python -m devtools.matrix $(MATRIX)
 
 VENV_DOCS := .venv-docs
+DOCS := mkdocs-material 'mkdocstrings[python]'
 $(VENV_DOCS)/.installed: constraints-docs.txt
 	@$(PYTHON) -m venv $(VENV_DOCS)
-	@$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-docs.txt \
-		mkdocs-material 'mkdocstrings[python]'
+	@$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-docs.txt $(DOCS)
 	@touch $@
 
 # Into site/; strict: a warning is an error. It asks no other host.
 docs: $(VENV_DOCS)/.installed
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet
+
+# Playwright brings no browser of its own here: it steers the Chromium of the machine.
+screenshots: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright==1.65.2
+	$(BIN)/python -m devtools.screenshots $(SHOTS)
+
+# Resolves and installs nothing; a pin that a Python or another pin does not allow is named.
+FITS = $(BIN)/uv pip compile --quiet --python $(PYTHON) --output-file /dev/null
+PACKAGE = airflow-provider-pai[local,dev] @ file://$(CURDIR)
+pins: $(INSTALLED)
+	@printf '%s\n' '$(PACKAGE)' | $(FITS) -c constraints.txt -
+	@printf '%s\n' '$(PACKAGE)' | $(FITS) -c constraints-airflow2.txt -
+	@printf '%s\n' '$(PACKAGE)' $(PEERS) | $(FITS) -c constraints-peers.txt -
+	@printf '%s\n' $(DOCS) | $(FITS) -c constraints-docs.txt -
+	@printf '%s\n' $(JUDGES) | $(FITS) -c constraints-judges.txt -
+	@printf '%s\n' $(CLIENTS) | $(FITS) -c constraints-clients.txt -
+	@$(if $(INSTALLED_ALIPAI),printf '%s\n' alipai setuptools | $(FITS) -c constraints-alipai.txt -)
+	@echo "All constraints fit."
 
 release: $(INSTALLED)
 	$(BIN)/python -m devtools.release
@@ -158,4 +202,4 @@ bench: $(INSTALLED) $(INSTALLED_ALIPAI) $(VENV_PEERS)/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_CLIENTS) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

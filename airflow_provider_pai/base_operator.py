@@ -7,23 +7,68 @@ from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_pai import configuration
 from airflow_provider_pai.model.problem import Problem
 
 CONNECTION_ARGUMENTS = ("pai_conn_id", "region_id", "workspace_id")
 """Which connection a task uses, and what takes the place of its region and workspace."""
 
 
+class _GivenFields:
+    """Template fields: of the class all of them, of a task those that have a value, also one that came later.
+
+    Airflow writes them with each task of a serialized DAG, where names without a value would be half of it.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    def __get__(self, task: object | None, owner: type | None = None) -> tuple[str, ...]:
+        """Return the names."""
+        return self._names if task is None else tuple(each for each in self._names if _has_value(task, each))
+
+
+class _GivenRenderers:
+    """How Airflow's pages show template fields, of a task those that have a value."""
+
+    def __init__(self, renderers: Mapping[str, str]) -> None:
+        self._renderers = dict(renderers)
+
+    def __get__(self, task: object | None, owner: type | None = None) -> dict[str, str]:
+        """Return the renderer of each field."""
+        every = self._renderers
+        return every if task is None else {name: every[name] for name in every if _has_value(task, name)}
+
+
+def templated(*names: str) -> Sequence[str]:
+    """Return what to assign to ``template_fields``: of a task it is those of these arguments that were given."""
+    return cast("Sequence[str]", _GivenFields(names))
+
+
+def rendered_as(renderers: Mapping[str, str]) -> dict[str, str]:
+    """Return what to assign to ``template_fields_renderers``: of a task it is those of arguments that were given.
+
+    Args:
+        renderers: how Airflow's pages show each argument, such as ``json``.
+    """
+    return cast("dict[str, str]", _GivenRenderers(renderers))
+
+
+def _has_value(task: object, name: str) -> bool:
+    return getattr(task, name, None) is not None
+
+
 class PAIBaseOperator(BaseOperator):
     """A task that talks to PAI over an Airflow connection.
 
     Args:
-        pai_conn_id: Airflow connection. Default ``pai_default``.
+        pai_conn_id: Airflow connection. Default: ``[pai] default_conn_id``, else ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         kwargs: those of every operator.
     """
 
-    template_fields: Sequence[str] = CONNECTION_ARGUMENTS
+    template_fields: Sequence[str] = templated(*CONNECTION_ARGUMENTS)
     ui_color = "#ffe6cc"
     flags: Sequence[str] = ()
     """Names of the arguments that are true or false."""
@@ -31,13 +76,13 @@ class PAIBaseOperator(BaseOperator):
     def __init__(
         self,
         *,
-        pai_conn_id: str = "pai_default",
+        pai_conn_id: str | None = None,
         region_id: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pai_conn_id = pai_conn_id
+        self.pai_conn_id = configuration.conn_id(pai_conn_id)
         self.region_id = region_id
         self.workspace_id = workspace_id
 
@@ -64,6 +109,32 @@ class PAIBaseOperator(BaseOperator):
         values = {name: getattr(self, name if name in vars(self) else f"_{name}") for name in self.flags}
         wrong = {name: value for name, value in values.items() if not isinstance(value, bool)}
         return [Problem(name, f"must be True or False, not {kind(value)}") for name, value in wrong.items()]
+
+
+class PollInterval:
+    """Attribute of an operator: the argument ``poll_interval``, else ``[pai] poll_interval``, else its own default.
+
+    Read when it is needed, since an error in the configuration must not keep a DAG file from being read.
+
+    Args:
+        default: seconds.
+    """
+
+    def __init__(self, default: float) -> None:
+        self._default = default
+
+    def __get__(self, operator: object, owner: type | None = None) -> float:
+        """Return the seconds between two looks.
+
+        Raises:
+            SpecError: the option is no number of seconds.
+        """
+        given: float | None = vars(operator).get("_poll_interval")
+        return configuration.poll_interval(self._default) if given is None else given
+
+    def __set__(self, operator: object, given: float | None) -> None:
+        """Keep the argument; None for none."""
+        vars(operator)["_poll_interval"] = given if given is None else as_number(given)
 
 
 def as_flag(value: object) -> bool:

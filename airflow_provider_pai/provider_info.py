@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pai import __version__
+from airflow_provider_pai.configuration import OPTIONS
 from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING, conn_fields
 
 _INTEGRATION = "Alibaba Cloud PAI"
+_GUIDES = (
+    *("laptop", "account", "configuration", "failures", "scale"),
+    *(f"guides/{name}" for name in ("training", "functions", "gate", "registry", "deploy", "services", "hooks")),
+)
 _LINKS = ("PAITrainingJobLink", "PAIServiceLink", "PAIModelLink")
 _OSS_ASSETS = [
     {
@@ -35,12 +40,15 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": _INTEGRATION,
                 "external-doc-url": "https://www.alibabacloud.com/help/en/pai/",
+                "how-to-guide": [f"/docs/{page}.md" for page in _GUIDES],
                 "tags": ["service"],
             }
         ],
         "hooks": [_modules("hooks", "training", "images", "oss", "services", "registry")],
         "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services", "registry")],
-        "sensors": [_modules("sensors", "services", "registry")],
+        # Airflow 3.4 lists them.
+        "retry-policies": [_modules("operators", "retry_policy")],
+        "sensors": [_modules("sensors", "training", "services", "registry")],
         "triggers": [_modules("triggers", "training", "services", "registry", "events")],
         "connection-types": [
             {
@@ -64,34 +72,7 @@ def get_provider_info() -> dict[str, Any]:
         "asset-uris": _OSS_ASSETS,
         "dataset-uris": _OSS_ASSETS,
         "extra-links": [f"airflow_provider_pai.links.{name}" for name in _LINKS],
-        "config": {
-            "pai": {
-                "description": "Alibaba Cloud PAI.",
-                "options": {
-                    "deployment_name": {
-                        "description": (
-                            "Name of this Airflow in the labels of its jobs. It must differ between environments that "
-                            "use one PAI workspace; by default it is an id that is made once and kept in the Airflow "
-                            "Variable pai_environment."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "production",
-                        "default": "",
-                    },
-                    "max_run_time": {
-                        "description": (
-                            "Seconds after which PAI ends a training job whose task has no max_run_time; by default "
-                            "30 days. A shorter execution_timeout counts, too."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "86400",
-                        "default": "",
-                    },
-                },
-            }
-        },
+        "config": {"pai": {"description": "Alibaba Cloud PAI.", "options": OPTIONS}},
     }
 
 

@@ -5,10 +5,8 @@ The lines are not kept: it is measured what reading them takes.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable
-from typing import cast
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair
@@ -17,11 +15,7 @@ from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import wait_for_end
 from airflow_provider_pai.client.polling.outage import OutagePolicy
-from airflow_provider_pai.client.polling.poller import StatusPoller
-from airflow_provider_pai.client.polling.registry import until_end
-from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.client.transport.config import ClientConfig
-from airflow_provider_pai.client.transport.http import PAIClient
 from benchmarks.peers import answer, asked
 from benchmarks.usage import forget_peak, usage
 
@@ -72,17 +66,6 @@ def main() -> None:
     log = TaskLog(LogReader(service, JOB, print), Checkpoint(), delay=0.0)
     forget_peak()
     before = usage()
-    if question["deferred"]:
-        asyncio.run(_deferred(service, log, counting))
-    else:
-        _synchronous(service, log, counting)
-    after = usage()
-    wrong = counting.wrong + abs(question["lines"] - counting.count)
-    peak = after.peak_rss_mib - before.rss_mib
-    answer(wrong=wrong, calls=service.calls, cpu_s=after.cpu_s - before.cpu_s, peak_mib=peak)
-
-
-def _synchronous(service: EndedJob, log: TaskLog, counting: Counting) -> None:
     wait_for_end(
         service,
         JOB,
@@ -93,16 +76,10 @@ def _synchronous(service: EndedJob, log: TaskLog, counting: Counting) -> None:
         notify=counting,
         sleep=lambda _: None,
     )
-
-
-async def _deferred(service: EndedJob, log: TaskLog, counting: Counting) -> None:
-    poller = StatusPoller(cast("PAIClient", service))
-    watched = Subscription(JOB, 0.1, OutagePolicy(print), log)
-    poller.add(watched)
-    async for progress in until_end(poller, watched):
-        counting(progress.lines)
-    poller.remove(watched)
-    await poller.close()
+    after = usage()
+    wrong = counting.wrong + abs(question["lines"] - counting.count)
+    peak = after.peak_rss_mib - before.rss_mib
+    answer(wrong=wrong, calls=service.calls, cpu_s=after.cpu_s - before.cpu_s, peak_mib=peak)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.polling.registry import subscribe
 from airflow_provider_pai.client.transport.config import LOG_DELAY
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
+from airflow_provider_pai.model.training.log_cursor import LogCursor
 from benchmarks.peers import answer, asked, now
 from benchmarks.usage import forget_peak, usage
 
@@ -30,16 +32,26 @@ class Waiter:
 
     def wait(self) -> None:
         """Wait in this thread."""
-        hook = PAITrainingHook("benchmark")
-        hook.config = read_config(self._fields)
-        hook.wait(self._job_id, interval=self._interval, show=self._show)
+        self._wait(None)
 
     async def wait_deferred(self) -> None:
-        """Wait on this event loop, as the trigger does."""
-        config = read_config(self._fields)
-        watching = subscribe(config, self._job_id, interval=self._interval, warn=print, outage_limit=60.0)
+        """Wait on this event loop, as the trigger does, and then in a thread for the log's end, as the worker does."""
+        config, checkpoint = read_config(self._fields), Checkpoint()
+        watching = subscribe(
+            config, self._job_id, interval=self._interval, warn=print, outage_limit=60.0, checkpoint=checkpoint
+        )
         async for progress in watching:
+            if progress.snapshot.is_terminal:
+                break
             self._show(progress.lines)
+        await watching.aclose()
+        await asyncio.to_thread(self._wait, checkpoint.cursor)
+
+    def _wait(self, shown: LogCursor | None) -> None:
+        hook = PAITrainingHook("benchmark")
+        hook.config = read_config(self._fields)
+        known = None if shown is None else shown.to_json()
+        hook.wait(self._job_id, interval=self._interval, show=self._show, shown=known)
 
     def _show(self, lines: Iterable[str]) -> None:
         self.shown += [(now(), line) for line in lines]

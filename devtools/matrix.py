@@ -1,7 +1,8 @@
 """``make test-matrix``: the built wheel with each Airflow and Python that it is said to work with.
 
-Each environment is made by ``uv``, with the newest versions of all dependencies or with the lowest that the wheel
-names, and then checked by ``devtools/matrix_check.py``.
+Each environment is made by ``uv``, with the lowest versions of the dependencies that the wheel names or with the newest
+that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts what was measured into
+the table of ``docs/upgrading.md``.
 """
 
 from __future__ import annotations
@@ -12,18 +13,41 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from devtools.interpreters import find_interpreter
+from devtools.matrix_table import Row, write_rows
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+PAGE = REPOSITORY / "docs" / "upgrading.md"
 FOLDER = REPOSITORY / ".venv-matrix"
 UV = Path(sys.executable).with_name("uv")
 AIRFLOWS = ("2.11.0", "2.11.2", "3.0.6", "3.1.8", "3.2.2", "3.3.2", "3.4")
 PYTHONS = ("3.11", "3.12", "3.13")
-RESOLUTIONS = ("lowest-direct", "highest")
-QUICK = (("2.11.0", "3.11", "lowest-direct"), ("3.3.2", "3.12", "highest"))
-"""What runs on every submission."""
+DEPENDENCIES = ("lowest", "newest")
+AS_OF = {"3.0.6": "2025-09-15", "3.2.2": "2026-06-15"}
+"""Releases of Airflow that bound FastAPI and pydantic too loosely, and some day after them."""
+ANY_DAY = (
+    "alibabacloud-credentials",
+    "alibabacloud-tea",
+    "apache-airflow-providers-common-compat",
+    "fastcrc",
+    "isal",
+    "oss2",
+    "pathspec",
+)
+"""Dependencies of ours whose floors are newer than those days, or may become it."""
+QUICK = (
+    ("2.11.0", "3.11", "lowest"),
+    ("3.0.6", "3.11", "newest"),
+    ("3.3.2", "3.11", "lowest"),
+    ("3.4", "3.11", "newest"),
+)
+"""What runs on every submission: the oldest and the newest, with the interpreter that every machine has."""
 
 
 @dataclass(frozen=True)
@@ -32,65 +56,91 @@ class Environment:
 
     Attributes:
         airflow: its version; one of two numbers is the newest pre-release of it.
-        python: an interpreter.
-        resolution: uv's: which versions of the dependencies.
+        python: such as ``3.12``.
+        dependencies: ``lowest`` or ``newest``.
     """
 
     airflow: str
     python: str
-    resolution: str
+    dependencies: str
 
     @property
     def requirement(self) -> str:
         """Return the requirement for Airflow."""
-        return (
-            f"apache-airflow=={self.airflow}" if self.airflow.count(".") == 2 else f"apache-airflow>={self.airflow}.0b1"
-        )
+        return f"apache-airflow>={self.airflow}.0b1" if self.is_prerelease else f"apache-airflow=={self.airflow}"
+
+    @property
+    def is_prerelease(self) -> bool:
+        """Return whether it is no release yet."""
+        return self.airflow.count(".") == 1
+
+    @property
+    def as_of(self) -> str | None:
+        """Return the day after which nothing of its dependencies was published; None for today."""
+        return AS_OF.get(self.airflow)
 
     @property
     def folder(self) -> Path:
         """Return where it is made."""
-        return FOLDER / f"{self.airflow}-{self.python_version}-{self.resolution}"
+        return FOLDER / f"{self.airflow}-{self.python}-{self.dependencies}"
 
     @property
-    def python_version(self) -> str:
-        """Return the two numbers of its Python."""
-        return next(version for version in PYTHONS if version in self.python)
+    def options(self) -> list[str]:
+        """Return uv's options that choose its dependencies."""
+        chosen = ["--resolution", "lowest-direct" if self.dependencies == "lowest" else "highest"]
+        if self.is_prerelease:
+            chosen += ["--prerelease", "allow"]
+        if self.as_of:
+            today = datetime.now(UTC).date().isoformat()
+            chosen += ["--exclude-newer", self.as_of]
+            chosen += [f"--exclude-newer-package={name}={today}" for name in ANY_DAY]
+        return chosen
+
+    def row(self, installed: str, outcome: str) -> Row:
+        """Return its row of the table."""
+        dependencies = f"{self.dependencies} ({self.as_of})" if self.as_of else self.dependencies
+        return Row(installed, self.python, dependencies, outcome, datetime.now(UTC).date().isoformat())
+
+
+class MatrixError(Exception):
+    """An environment can't be made, or does not hold; the text says why, the last line first."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check all environments, or some; 0 when all that could be made hold."""
+    """Check all environments, or some; 0 when all of them hold."""
+    options = _options(arguments)
+    wheel = build_wheel()
+    chosen = list(environments(options))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        rows = list(pool.map(lambda environment: _measure(environment, wheel), chosen))
+    sys.stdout.write("\n" + "".join(map(str, rows)))
+    if options.write:
+        write_rows(PAGE, rows)
+    failed = [row for row in rows if row.outcome != "holds"]
+    sys.stdout.write(f"\n{len(rows) - len(failed)} of {len(rows)} environments hold.\n")
+    return int(bool(failed) or not rows)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m devtools.matrix", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only the few of each submission")
-    parser.add_argument("--airflow", action="append", help="only this version; may be given again")
-    options = parser.parse_args(arguments)
-    wheel = build_wheel()
-    rows = [
-        (environment, check(environment, wheel))
-        for environment in environments(options.quick, options.airflow or AIRFLOWS)
-    ]
-    sys.stdout.write("\n| Airflow | Python | dependencies | outcome |\n|---|---|---|---|\n")
-    for environment, outcome in rows:
-        sys.stdout.write(
-            f"| {environment.airflow} | {environment.python_version} | {environment.resolution} | {outcome} |\n"
-        )
-    return int(any(outcome.startswith("FAILED") for _, outcome in rows))
+    parser.add_argument("--airflow", action="append", choices=AIRFLOWS, help="only this version; may be given again")
+    parser.add_argument("--python", action="append", choices=PYTHONS, help="only this version; may be given again")
+    parser.add_argument("--dependencies", action="append", choices=DEPENDENCIES, help="only these")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once (default: 1)")
+    parser.add_argument("--write", action="store_true", help=f"put the rows into {PAGE.relative_to(REPOSITORY)}")
+    return parser.parse_args(arguments)
 
 
-def environments(quick: bool, airflows: tuple[str, ...] | list[str]) -> Iterator[Environment]:
+def environments(options: argparse.Namespace) -> Iterator[Environment]:
     """Yield what is to be checked, with the interpreters that this machine has."""
-    for airflow in airflows:
-        for version in PYTHONS:
-            for resolution in RESOLUTIONS:
-                wanted = (airflow, version, resolution) in QUICK or not quick
-                if wanted and (python := find_python(version)):
-                    yield Environment(airflow, python, resolution)
-
-
-def find_python(version: str) -> str | None:
-    """Return an interpreter of a version, or None where the machine has none."""
-    found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
-    return str(found[-1]) if found else shutil.which(f"python{version}", path="/usr/local/bin:/usr/bin")
+    for airflow in options.airflow or AIRFLOWS:
+        for python in options.python or PYTHONS:
+            for dependencies in options.dependencies or DEPENDENCIES:
+                wanted = (airflow, python, dependencies) in QUICK or not options.quick
+                # Airflow 2.11 declares no Python 3.13.
+                if wanted and not (airflow.startswith("2.") and python == "3.13") and find_interpreter(python):
+                    yield Environment(airflow, python, dependencies)
 
 
 def build_wheel() -> Path:
@@ -102,50 +152,55 @@ def build_wheel() -> Path:
     return wheel
 
 
-def check(environment: Environment, wheel: Path) -> str:
-    """Make an environment, check it, and return one line on how that went."""
+def _measure(environment: Environment, wheel: Path) -> Row:
+    """Make an environment, check it, and return its row."""
     started = time.monotonic()
-    shutil.rmtree(environment.folder, ignore_errors=True)
-    python = environment.folder / "bin" / "python"
-    subprocess.run([UV, "venv", "--quiet", "--python", environment.python, environment.folder], check=True)
-    install: list[str | Path] = [
-        UV,
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        python,
-        "--resolution",
-        environment.resolution,
-    ]
-    if environment.airflow.count(".") == 1:
-        install += ["--prerelease", "allow"]
-    packages = [f"{wheel}[local]", environment.requirement, "scikit-learn>=1.5", "pytest>=8"]
-    made = subprocess.run([*install, *packages], capture_output=True, text=True)
-    if made.returncode:
-        # Not every Airflow has releases of its dependencies for every Python: that is for a reader to judge.
-        return f"not resolvable: {' '.join(made.stderr.split())[:200]}"
-    home = environment.folder / "airflow"
+    try:
+        installed, outcome = check(environment, wheel), "holds"
+    except MatrixError as error:
+        installed, outcome = environment.airflow, f"FAILED: {str(error).splitlines()[0][:160]}"
+        sys.stdout.write(f"{error}\n")
+    row = environment.row(installed, outcome.replace("|", "/"))
+    sys.stdout.write(f"{time.monotonic() - started:4.0f} s  {row}")
+    sys.stdout.flush()
+    return row
+
+
+def check(environment: Environment, wheel: Path) -> str:
+    """Make an environment, check it, and return the version of its Airflow.
+
+    Raises:
+        MatrixError: it can't be made, or does not hold.
+    """
+    folder = environment.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    python = folder / "bin" / "python"
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON", "ALIBABA_CLOUD"))
     }
-    variables |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    variables |= {"AIRFLOW_HOME": str(folder / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    packages = [f"{wheel}[local]", environment.requirement, "scikit-learn>=1.5", "pytest>=8"]
+    _run([UV, "venv", "--quiet", "--python", str(find_interpreter(environment.python)), folder], variables)
+    _run([UV, "pip", "install", "--quiet", "--python", python, *environment.options, *packages], variables)
+    _run([UV, "pip", "check", "--quiet", "--python", python], variables)
     script = REPOSITORY / "devtools" / "matrix_check.py"
-    steps: tuple[list[str | Path], ...] = (
-        [UV, "pip", "check", "--python", python],
-        [python, script, REPOSITORY / "example_dags"],
-    )
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, env=variables, cwd=environment.folder)
-        if done.returncode:
-            sys.stdout.write(done.stdout[-4000:] + done.stderr[-4000:])
-            return f"FAILED: {' '.join((done.stderr.strip() or done.stdout.strip()).splitlines()[-1:])[:200]}"
-    seconds = time.monotonic() - started
-    outcome = f"{done.stdout.strip().splitlines()[-1]} ({seconds:.0f} s)"
-    shutil.rmtree(environment.folder, ignore_errors=True)
-    sys.stdout.write(f"{environment.airflow} {environment.python_version} {environment.resolution}: {outcome}\n")
-    sys.stdout.flush()
-    return outcome
+    said = _run([python, script, REPOSITORY / "example_dags"], variables, folder=folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    sys.stdout.write(f"        {said.splitlines()[-1]}\n")
+    return said.splitlines()[-1].split()[1].rstrip(":")
+
+
+def _run(command: Iterable[str | Path], variables: dict[str, str], folder: Path = REPOSITORY) -> str:
+    """Run a command and return what it printed last.
+
+    Raises:
+        MatrixError: it failed; first the last line of what it printed, then the end of all of it.
+    """
+    done = subprocess.run(list(command), capture_output=True, text=True, env=variables, cwd=folder)
+    if done.returncode:
+        lines = (done.stderr.strip() or done.stdout.strip() or "no text").splitlines()
+        raise MatrixError(f"{lines[-1]}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic
 
+from airflow_provider_pai.api.answer import acknowledged
 from airflow_provider_pai.api.call import Call, T, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.errors import ProtocolError
@@ -62,12 +63,12 @@ def get_model(model_id: str) -> Call[RegisteredModel]:
 
 def update_model(model_id: str, body: Mapping[str, Any]) -> Call[None]:
     """UpdateModel."""
-    return Call(AI_WORKSPACE, "UpdateModel", "PUT", _model_path(model_id), _nothing, body=body)
+    return Call(AI_WORKSPACE, "UpdateModel", "PUT", _model_path(model_id), acknowledged, body=body)
 
 
 def delete_model(model_id: str) -> Call[None]:
     """DeleteModel; the service refuses it while the model has versions [inferred]."""
-    return Call(AI_WORKSPACE, "DeleteModel", "DELETE", _model_path(model_id), _nothing)
+    return Call(AI_WORKSPACE, "DeleteModel", "DELETE", _model_path(model_id), acknowledged)
 
 
 def create_model_version(model_id: str, body: Mapping[str, Any]) -> Call[str]:
@@ -105,19 +106,19 @@ def get_model_version(model_id: str, version_name: str) -> Call[ModelVersion]:
 def update_model_version(model_id: str, version_name: str, body: Mapping[str, Any]) -> Call[None]:
     """UpdateModelVersion; the answer is the same when it is sent twice."""
     path = _version_path(model_id, version_name)
-    return Call(AI_WORKSPACE, "UpdateModelVersion", "PUT", path, _nothing, body=body)
+    return Call(AI_WORKSPACE, "UpdateModelVersion", "PUT", path, acknowledged, body=body)
 
 
 def delete_model_version(model_id: str, version_name: str) -> Call[None]:
     """DeleteModelVersion; the files of the model stay [inferred]."""
-    return Call(AI_WORKSPACE, "DeleteModelVersion", "DELETE", _version_path(model_id, version_name), _nothing)
+    return Call(AI_WORKSPACE, "DeleteModelVersion", "DELETE", _version_path(model_id, version_name), acknowledged)
 
 
 def create_model_version_labels(model_id: str, version_name: str, labels: Mapping[str, str]) -> Call[None]:
     """CreateModelVersionLabels: adds labels, or gives them another value."""
     path = f"{_version_path(model_id, version_name)}/labels"
     body = {"Labels": label_list(labels)}
-    return Call(AI_WORKSPACE, "CreateModelVersionLabels", "POST", path, _nothing, body=body)
+    return Call(AI_WORKSPACE, "CreateModelVersionLabels", "POST", path, acknowledged, body=body)
 
 
 def label_list(labels: Mapping[str, str]) -> list[dict[str, str]]:
@@ -194,7 +195,3 @@ def _member(action: str, body: Mapping[str, Any], member: str) -> str:
     if not body.get(member):
         raise ProtocolError(f"{action}: the answer has no {member}", str(dict(body)))
     return str(body[member])
-
-
-def _nothing(_: Mapping[str, Any]) -> None:
-    return None

@@ -7,9 +7,10 @@ from typing import Any
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 GONE = "gone"
-"""Stands for the state of a task instance that does not exist: its run was deleted, or the task left its DAG."""
+"""Stands for the state of a task instance that does not exist: its run was deleted."""
 UNKNOWN = "unknown"
-"""Stands for a state that Airflow does not tell, such as that of one of a loop's passes which has not ended."""
+"""Stands for a state that Airflow does not tell, such as that of one of a loop's passes which has not ended. An answer
+that lacks a task instance whose run there is tells nothing either."""
 _NO_REGION = "00000000-0000-0000-0000-000000000000"
 
 
@@ -65,12 +66,26 @@ def _state_of_pass(dag_id: str, run_id: str, task_id: str, region_id: str, regio
 def _state_from_api(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    states = RuntimeTaskInstance.get_task_states(
-        dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index
-    )
+    return state_from_api(RuntimeTaskInstance, dag_id, run_id, task_id, map_index)
+
+
+def state_from_api(airflow: Any, dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """Return the state of a task instance as the execution API tells it, outside of loops.
+
+    Args:
+        airflow: Airflow's ``RuntimeTaskInstance``, the static methods of which ask.
+        dag_id: the DAG.
+        run_id: the run.
+        task_id: the task.
+        map_index: index of a mapped task; -1 for an unmapped one.
+    """
+    states = airflow.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
     # A mapped one is called so in the answer.
     name = task_id if map_index < 0 else f"{task_id}_{map_index}"
-    return states.get(run_id, {}).get(name, GONE)
+    tasks = states.get(run_id, {})
+    if name in tasks:
+        return None if tasks[name] is None else str(tasks[name])
+    return UNKNOWN if airflow.get_dr_count(dag_id=dag_id, run_ids=[run_id]) else GONE
 
 
 def _state_from_database(dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:

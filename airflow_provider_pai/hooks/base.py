@@ -16,6 +16,7 @@ from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.configuration import DEFAULT_CONN_ID, conn_id
 from airflow_provider_pai.errors import PAIError, SpecError, TransportError
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.connection_check import tried
@@ -35,25 +36,26 @@ class PAIBaseHook(BaseHook):
 
     Args:
         pai_conn_id: id of a connection of type ``pai``, or of type ``alibaba_cloud`` with ``region`` and
-            ``workspace_id`` in its extras. Default ``pai_default``.
+            ``workspace_id`` in its extras. Default: ``[pai] default_conn_id``, else
+            ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
     """
 
     conn_name_attr = "pai_conn_id"
-    default_conn_name = "pai_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "pai"
     hook_name = "Alibaba Cloud PAI"
 
     def __init__(
         self,
-        pai_conn_id: str = default_conn_name,
+        pai_conn_id: str | None = None,
         *,
         region_id: str | None = None,
         workspace_id: str | None = None,
     ) -> None:
         super().__init__()
-        self.pai_conn_id = pai_conn_id
+        self.pai_conn_id = conn_id(pai_conn_id)
         self._region_id = region_id
         self._workspace_id = workspace_id
         self._loop: asyncio.AbstractEventLoop | None = None

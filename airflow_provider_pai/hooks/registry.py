@@ -36,7 +36,8 @@ class PAIModelRegistryHook(PAIBaseHook):
     """Finds, registers, approves and rejects versions of models.
 
     Args:
-        pai_conn_id: id of the Airflow connection. Default ``pai_default``.
+        pai_conn_id: id of the Airflow connection. Default: ``[pai] default_conn_id``, else
+            ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
@@ -45,7 +46,7 @@ class PAIModelRegistryHook(PAIBaseHook):
 
     def __init__(
         self,
-        pai_conn_id: str = PAIBaseHook.default_conn_name,
+        pai_conn_id: str | None = None,
         *,
         region_id: str | None = None,
         workspace_id: str | None = None,

@@ -34,7 +34,8 @@ class PAIServiceHook(PAIBaseHook):
     """Creates, updates, watches, calls and deletes services.
 
     Args:
-        pai_conn_id: id of the Airflow connection. Default ``pai_default``.
+        pai_conn_id: id of the Airflow connection. Default: ``[pai] default_conn_id``, else
+            ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
@@ -43,7 +44,7 @@ class PAIServiceHook(PAIBaseHook):
 
     def __init__(
         self,
-        pai_conn_id: str = PAIBaseHook.default_conn_name,
+        pai_conn_id: str | None = None,
         *,
         region_id: str | None = None,
         workspace_id: str | None = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -105,7 +105,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             deleted, one that it has only started is stopped again. What was modified outside the task meanwhile is
             left, and so is traffic that no other service of the group can take. ``leave`` leaves everything as it is.
         startup_timeout: seconds that a version may take until it answers; then it counts as failed. Default 1800.
-        poll_interval: seconds between two looks at the service. Default 10.
+        poll_interval: seconds between two looks at the service. Default: ``[pai] poll_interval``, else 10.
         outage_limit: seconds that EAS may be unreachable before waiting is given up. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
         kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
@@ -116,16 +116,19 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (
-        *(*SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields),
+    template_fields: Sequence[str] = templated(
+        *SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields
     )
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
-    }
+    template_fields_renderers = rendered_as(
+        {
+            "command": "bash",
+            **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
+        }
+    )
     operator_extra_links = (PAIServiceLink(),)
     service_name: str
     flags: Sequence[str] = ("keep_old", "deferrable")
+    poll_interval = PollInterval(10.0)
 
     def __init__(
         self,
@@ -160,7 +163,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         smoke_test: Mapping[str, Any] | None = None,
         on_failure: Literal["rollback", "leave"] = "rollback",
         startup_timeout: float = 1800.0,
-        poll_interval: float = 10.0,
+        poll_interval: float | None = None,
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -176,7 +179,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         self.smoke_test = smoke_test
         self.on_failure = on_failure
         self.startup_timeout = as_number(startup_timeout)
-        self.poll_interval = as_number(poll_interval)
+        self.poll_interval = poll_interval
         self.outage_limit = as_number(outage_limit)
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
@@ -311,8 +314,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
+        from airflow_provider_pai.hooks.task_attempt import owner_of
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
-        from airflow_provider_pai.operators.attempt import owner_of
 
         spec, options = self._read_arguments(in_cloud=in_cloud)
         # Without the generation: a task that was cleared continues with what it has left behind.
@@ -323,10 +326,12 @@ class PAIDeployServiceOperator(PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         url = self.hook.console_url(name)
-        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
+            push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""

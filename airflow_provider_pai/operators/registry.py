@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException, conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
@@ -58,7 +58,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         wait_for_approval: wait until a person, or another task, has approved or rejected the version. Default False.
         approval_timeout: seconds to wait for that. Default 604800, a week.
         on_rejected: what a rejection means: ``fail`` (default) fails the task, without retry; ``skip`` skips it.
-        poll_interval: seconds between two looks. Default 10.
+        poll_interval: seconds between two looks. Default: ``[pai] poll_interval``, else 10.
         outage_limit: seconds that PAI may be unreachable while the task waits. Default 3600.
         deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
         kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
@@ -69,9 +69,10 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         PAIError: the registry can't be asked, or refuses.
     """
 
-    template_fields: Sequence[str] = (*_ARGUMENTS, *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated(*_ARGUMENTS, *PAIBaseOperator.template_fields)
     flags: Sequence[str] = ("wait_for_approval", "deferrable")
-    template_fields_renderers = dict.fromkeys(("metrics", "inference_spec", "labels"), "json")
+    poll_interval = PollInterval(10.0)
+    template_fields_renderers = rendered_as(dict.fromkeys(("metrics", "inference_spec", "labels"), "json"))
     operator_extra_links = (PAIModelLink(),)
     model_name: str
     model_uri: str | None
@@ -95,7 +96,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         wait_for_approval: bool = False,
         approval_timeout: float = 7 * 24 * 3600.0,
         on_rejected: Literal["fail", "skip"] = "fail",
-        poll_interval: float = 10.0,
+        poll_interval: float | None = None,
         outage_limit: float = 3600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -105,7 +106,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         self.wait_for_approval = as_flag(wait_for_approval)
         self.approval_timeout = as_number(approval_timeout)
         self.on_rejected = on_rejected
-        self.poll_interval = as_number(poll_interval)
+        self.poll_interval = poll_interval
         self.outage_limit = as_number(outage_limit)
         self.deferrable = as_flag(deferrable)
 
@@ -182,11 +183,13 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         return {name: pull(task_ids=found[0], key=name) for name in _FROM_TRAINING}
 
     def _push(self, context: Context, value: Mapping[str, Any]) -> None:
-        context["ti"].xcom_push(key=LINK_KEY, value=value[CONSOLE_URL_KEY])
+        from airflow_provider_pai.operators.xcom import push_xcom
+
+        push_xcom(context["ti"], LINK_KEY, value[CONSOLE_URL_KEY])
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=value[CONSOLE_URL_KEY])
+            push_xcom(context["ti"], CONSOLE_URL_KEY, value[CONSOLE_URL_KEY])
             for name in _KEYS:
-                context["ti"].xcom_push(key=name, value=value[name])
+                push_xcom(context["ti"], name, value[name])
 
     def _defer(self, value: Mapping[str, Any]) -> None:
         from airflow_provider_pai.model.registry.version import FINAL_STATUSES

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, templated
 from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
+    from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
 class PAIDeleteServiceOperator(PAIBaseOperator):
@@ -27,7 +28,7 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
         service_name: the service, or with ``group=True`` the group.
         group: True deletes all services of the group ``service_name``, as the strategies ``blue_green`` and ``canary``
             make them. Default False.
-        poll_interval: seconds between two looks. Default 5.
+        poll_interval: seconds between two looks. Default: ``[pai] poll_interval``, else 5.
         timeout: seconds that the deletion of each service may take. Default 600.
         kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
 
@@ -36,22 +37,23 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
         ServiceError: a service is still there.
     """
 
-    template_fields: Sequence[str] = ("service_name", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated("service_name", *PAIBaseOperator.template_fields)
     flags: Sequence[str] = ("group",)
+    poll_interval = PollInterval(5.0)
 
     def __init__(
         self,
         *,
         service_name: str,
         group: bool = False,
-        poll_interval: float = 5.0,
+        poll_interval: float | None = None,
         timeout: float = 600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.service_name = service_name
         self.group = as_flag(group)
-        self.poll_interval = as_number(poll_interval)
+        self.poll_interval = poll_interval
         self.timeout = as_number(timeout)
 
     @cached_property
@@ -89,7 +91,19 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
         """Return the services to delete; that a list holds the group's services only is not left to EAS alone."""
         if not self.group:
             return [name] if hook.find(name) else []
-        return [service.name for service in hook.services(group=name) if service.group == name]
+        return [service.name for service in hook.services(group=name) if self._group_of(hook, service) == name]
+
+    def _group_of(self, hook: PAIServiceHook, listed: ServiceSnapshot) -> str:
+        """Return a listed service's group; a list that does not tell it does not say that there is none."""
+        if listed.group:
+            return listed.group
+        service = hook.find(listed.name)
+        if service and not service.group and not service.config:
+            text = f"EAS tells neither the group nor the configuration of service {listed.name}; nothing was deleted."
+            raise ServiceError(
+                f"{text}\nWhat to do: run the task again, or delete the group in PAI's console.", service
+            )
+        return service.group if service else ""
 
     def _for_each(self, act: Callable[[str], None], names: Sequence[str]) -> dict[str, PAIError]:
         """Do something to all services, and return the failures: one that fails does not keep the others."""

@@ -9,17 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import as_flag
+from airflow_provider_pai.base_operator import as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
+from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
-from airflow_provider_pai.operators.outcome import airflow_errors, job_error
+from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
 
+    from airflow_provider_pai.model.training.additions import JobAdditions
     from airflow_provider_pai.model.training.spec import TrainingJobSpec
     from airflow_provider_pai.model.training.status import JobSnapshot
 
@@ -31,7 +31,8 @@ class PAITrainingOperator(PAIJobOperator):
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
     ``job_id``, ``job_name``, ``status``, ``outputs``, ``metrics``, ``console_url``, ``image_uri``, ``code_uri``,
-    ``duration_s``. ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
+    ``duration_s``, ``bundle_name`` and ``bundle_version`` (the DAG bundle whose code submitted the job, from
+    Airflow 3 on). ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
     the latter two as soon as the job is submitted.
 
     A retry of the task goes on with the job of the attempt before when that is still running or has succeeded.
@@ -80,11 +81,12 @@ class PAITrainingOperator(PAIJobOperator):
             ``pai-local/outputs`` in Airflow's home.
         checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to go on where a job stopped.
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
-        max_run_time: seconds after which PAI itself ends the job. Default: ``execution_timeout``, else 30 days.
+        max_run_time: seconds after which PAI itself ends the job. Default: ``[pai] max_run_time`` or
+            ``execution_timeout``, whichever is shorter, else 30 days.
         environments: environment variables of the job. PAI shows them in its console and logs: no secrets.
         requirements: lines for pip, beside those of ``requirements.txt`` in a local ``source_dir``; one in OSS is not
             read.
-        labels: labels of the job.
+        labels: labels of the job, beside those of ``[pai] labels``.
         metric_definitions: dicts with ``name`` and ``regex`` (one group); PAI reads such metrics from the log.
         model_asset: the asset that other DAGs wait for, or its URI or name as text. It stands for all the models of
             this task, so it is the same in each run, for example ``oss://models/churn``, whether or not there is such
@@ -97,9 +99,11 @@ class PAITrainingOperator(PAIJobOperator):
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
-        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and
+            :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher`, and of every operator.
 
     Raises:
+        AirflowSkipException: the command ended with an exit code of ``skip_on_exit_code``.
         AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
         JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
             the last log lines.
@@ -163,35 +167,34 @@ class PAITrainingOperator(PAIJobOperator):
 
     spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
     """What is said of the job itself: the members of its spec."""
-    template_fields: Sequence[str] = (*spec_arguments, *PAIJobOperator.template_fields)
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(
-            ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec"),
-            "json",
-        ),
-    }
+    template_fields: Sequence[str] = templated(*spec_arguments, *PAIJobOperator.template_fields)
+    _as_json = ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec")
+    template_fields_renderers = rendered_as({"command": "bash", **dict.fromkeys(_as_json, "json")})
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
+        from airflow_provider_pai.hooks.additions import job_additions
         from airflow_provider_pai.model.training.job_name import job_name
 
         with airflow_errors(fail_fast=self.fail_fast), self._packaged(context) as packaged:
             spec = self._checked_spec(packaged)
-            name = job_name(spec.base_job_name, pendulum.now("UTC"))
+            name, added = job_name(spec.base_job_name, pendulum.now("UTC")), job_additions(context["ti"])
             if spec.is_local:
-                return self._train_here(context, spec, name)
+                return self._train_here(context, spec, name, added)
             if self._dry_run:
                 self._remove_outlet()
-                return self._previewed(self.hook.preview(spec, name, self._owner_in(context)))
-            limit = self.outage_limit
-            return self._submit(context, lambda owner: self.hook.submit_or_adopt(spec, owner, name, outage_limit=limit))
+                return self._previewed(self.hook.preview(spec, name, self._owner_in(context), added=added))
+            more: dict[str, Any] = {"outage_limit": self.outage_limit, "added": added}
+            return self._submit(context, lambda owner: self.hook.submit_or_adopt(spec, owner, name, **more))
 
     @property
     def _resumable(self) -> bool:
         """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        # Loaded where it is first used: reading a DAG file needs no channels.
+        from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
+
         return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
     _asset_problems: Sequence[Problem] = ()
@@ -221,6 +224,7 @@ class PAITrainingOperator(PAIJobOperator):
         Raises:
             SpecError: listing every problem, those too that only the cloud knows.
         """
+        from airflow_provider_pai.hooks.task_attempt import run_time_limit
         from airflow_provider_pai.model.training.arguments import read_spec
         from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
@@ -228,7 +232,7 @@ class PAITrainingOperator(PAIJobOperator):
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
-        problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
+        problems += [*self._watch_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))
@@ -241,7 +245,7 @@ class PAITrainingOperator(PAIJobOperator):
         self.log.info("PAI ends the job after %s at the latest (%s)", timedelta(seconds=limit), source)
         return replace(spec, labels=labels, max_run_time=limit)
 
-    def _train_here(self, context: Context, spec: TrainingJobSpec, name: str) -> dict[str, Any]:
+    def _train_here(self, context: Context, spec: TrainingJobSpec, name: str, added: JobAdditions) -> dict[str, Any]:
         """Run the job on this worker; it ends with this task, however that ends."""
         from airflow_provider_pai.operators.local_run import local_problems
 
@@ -252,12 +256,13 @@ class PAITrainingOperator(PAIJobOperator):
             self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
+        from airflow_provider_pai.hooks.task_attempt import local_owner_of
 
         self._remove_outlet()
         owner = local_owner_of(context["ti"])
         with local_mode(self.hook, spec, name, owner.key) as here:
             self.hook, self._owner, self._has_page = here.hook, owner, False
-            job, _ = here.hook.submit_or_adopt(here.spec, owner, name)
+            job, _ = here.hook.submit_or_adopt(here.spec, owner, name, added=added)
             self._job_id = job.job_id
             # A look costs nothing here.
             self.poll_interval = min(self.poll_interval, _LOCAL_POLL_SECONDS)
@@ -281,6 +286,7 @@ class PAITrainingOperator(PAIJobOperator):
         waits = self.model_asset is not None and self.model_asset in self.outlets
         if waits and (not model_uri or self.hook.is_empty(model_uri)):
             from airflow_provider_pai.model.training.diagnosis import without_model
+            from airflow_provider_pai.model.training.outcome import job_error
 
             diagnosis = without_model(job, model_uri)
             raise job_error(diagnosis, self.hook.console_url(job.job_id), log_shown=self._log_shown)

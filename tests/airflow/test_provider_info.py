@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from importlib import import_module
+from pathlib import Path
 
+import airflow
+import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 
+from airflow_provider_pai.configuration import OPTIONS
 from airflow_provider_pai.hooks.connection_form import FIELDS
 from airflow_provider_pai.links import PAIServiceLink, PAITrainingJobLink
 from airflow_provider_pai.provider_info import get_provider_info
 
+REPOSITORY = Path(__file__).parents[2]
 # Airflow 2.11 makes its form of libraries that warn of each other when they are imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(flask_|marshmallow_).*")
 
@@ -52,9 +60,38 @@ def test_airflow_knows_the_option() -> None:
     assert "deployment_name" in options
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
+@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers", "retry-policies"])
 def test_every_module_that_is_named_exists(kind: str) -> None:
     modules = [name for group in get_provider_info()[kind] for name in group["python-modules"]]
     assert modules
     for name in modules:
         import_module(name)
+
+
+@pytest.mark.parametrize("schema", ["provider_info.schema.json", "provider.yaml.schema.json"])
+def test_the_description_is_of_the_form_that_airflow_asks_for(schema: str) -> None:
+    """The second schema is that of Airflow's own providers: it knows more members, and forbids others."""
+    described = get_provider_info()
+    form = json.loads((Path(airflow.__file__).parent / schema).read_text())
+    known = {name: value for name, value in described.items() if name in form["properties"]}
+    validator = jsonschema.validators.validator_for(form)(form)
+    ours = ("package-name",)  # Airflow's own begin with apache-airflow-providers-
+    assert [
+        f"{error.json_path}: {error.message}"
+        for error in validator.iter_errors(known)
+        if error.path and error.path[0] not in ours
+    ] == []
+
+
+def test_each_guide_that_is_named_exists() -> None:
+    guides = get_provider_info()["integrations"][0]["how-to-guide"]
+    assert guides
+    assert [guide for guide in guides if not (REPOSITORY / guide.removeprefix("/")).is_file()] == []
+
+
+def test_airflow_lists_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__PAI__LABELS", "team=search")
+    command = [sys.executable, "-m", "airflow", "config", "list", "--section", "pai", "--include-env-vars"]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    for option in OPTIONS:
+        assert option in listed.lower()

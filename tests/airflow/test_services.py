@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,6 +122,41 @@ def test_the_deletion_of_a_group_spares_all_services_but_its_own(pai: LocalPAI, 
     delete.hook = CarelessHook()
     assert delete.execute(Attempt().context) == [f"{name}_blue"]
     assert {service.name for service in services(name)} == {f"{name}_x", f"{name}_y"}
+
+
+class TerseHook(CarelessHook):
+    """A hook of an EAS whose lists tell no groups."""
+
+    def services(self, *, name_contains: str | None = None, group: str | None = None) -> list[ServiceSnapshot]:
+        return [replace(each, group="") for each in super().services(name_contains=name_contains)]
+
+
+def test_a_list_that_tells_no_groups_does_not_mean_that_a_group_has_no_services(
+    pai: LocalPAI, name: str, code: str
+) -> None:
+    deploy(name, OLD, code, strategy="blue_green")
+    deploy(f"{name}_y", OLD, code)
+    delete = PAIDeleteServiceOperator(task_id="delete", service_name=name, group=True, poll_interval=0.1)
+    delete.hook = TerseHook()
+    assert delete.execute(Attempt().context) == [f"{name}_blue"]
+    assert {service.name for service in services(name)} == {f"{name}_y"}
+
+
+class SilentHook(TerseHook):
+    """A hook of an EAS that tells hardly anything of a service."""
+
+    def find(self, service_name: str) -> ServiceSnapshot | None:
+        found = super().find(service_name)
+        return found and replace(found, group="", config={})
+
+
+def test_a_service_whose_group_can_not_be_known_is_an_error(pai: LocalPAI, name: str, code: str) -> None:
+    deploy(name, OLD, code, strategy="blue_green")
+    delete = PAIDeleteServiceOperator(task_id="delete", service_name=name, group=True, poll_interval=0.1)
+    delete.hook = SilentHook()
+    with pytest.raises(ServiceError, match="neither the group nor the configuration"):
+        delete.execute(Attempt().context)
+    assert len(services(name)) == 1
 
 
 def test_a_service_of_a_group_that_can_not_be_deleted_does_not_keep_the_others(

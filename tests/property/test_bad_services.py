@@ -63,7 +63,7 @@ BAD: Mapping[str, Sequence[Any]] = {
     "smoke_test": (5, "GET /", ["a"], {"pth": "/"}, {"path": "x"}, {"timeout": -1}, {"method": "FETCH"}),
     "on_failure": ("", "ignore", None, True),
     "startup_timeout": (0, -1, "x", None, True, float("nan")),
-    "poll_interval": (0, -1, "x", None, True, float("nan")),
+    "poll_interval": (0, -1, "x", True, float("nan")),
     "outage_limit": (-1, "x", None, True, float("inf")),
 }
 

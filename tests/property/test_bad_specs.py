@@ -91,7 +91,7 @@ BAD: Mapping[str, Sequence[Any]] = {
     "credential_config": (*_NOT_DICTS, {"a": object()}, {1: 2}),
     "role_arn": (*_NOT_TEXTS, "trainer", "acs:ram::x:role/trainer"),
     "algorithm_version": ("v1", 5),
-    "poll_interval": (0, -1, "x", None, True, float("nan")),
+    "poll_interval": (0, -1, "x", True, float("nan")),
     "outage_limit": (-1, "x", None, True, float("inf")),
     "on_kill": ("", "ignore", None, True),
 }

@@ -33,6 +33,7 @@ class ManySubscriptions:
         chance: takes the place of all random numbers.
         latency: seconds until a call is answered.
         log_latency: seconds that a read of a log takes. Default: the same.
+        is_stale: whether an answer tells what was when the call was made.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class ManySubscriptions:
         chance: float = 0.0,
         latency: float = 0.05,
         log_latency: float | None = None,
+        is_stale: bool = False,
     ) -> None:
         self.warnings: list[str] = []
         self._clock = asyncio.get_running_loop().time
@@ -54,7 +56,7 @@ class ManySubscriptions:
             rng=lambda: chance,
             now=lambda: now + timedelta(seconds=self._clock()),
             limiter=limiter,
-            workers=Inline(latency, log_latency),
+            workers=Inline(latency, log_latency, is_stale=is_stale),
         )
         self._interval = interval
         self._logs = logs

@@ -48,11 +48,14 @@ class Inline:
     Args:
         latency: seconds of virtual time until a call is answered.
         log_latency: seconds that a read of a log takes. Default: the same.
+        is_stale: whether an answer tells what was when the call was made, and not what is when it comes; every third
+            one is then five times as late.
     """
 
-    def __init__(self, latency: float = 0.05, log_latency: float | None = None) -> None:
+    def __init__(self, latency: float = 0.05, log_latency: float | None = None, *, is_stale: bool = False) -> None:
         self._latency = latency
         self._log_latency = latency if log_latency is None else log_latency
+        self._is_stale = is_stale
         self._calls = 0
         self.closed = False
 
@@ -67,9 +70,11 @@ class Inline:
 
     async def _run(self, function: Callable[[], T], latency: float) -> T:
         self._calls += 1
+        early = [function()] if self._is_stale else []
+        latency *= 5 if self._is_stale and self._calls % 3 == 0 else 1
         # Timers of the very same time have no order; calls that begin one after the other end so.
         await asyncio.sleep(latency + self._calls * _MOMENT)
-        return function()
+        return early[0] if early else function()
 
 
 def run(work: Coroutine[Any, Any, T], limit: float = 600.0) -> T:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, ListedJob, ListedPage
 from airflow_provider_pai.client.polling.feed_position import FeedPosition, is_by_change, is_in_order
@@ -26,7 +27,8 @@ MOST_PAGES = 600
 _MOST_STRIKES = 3
 _MOST_AHEAD = 50
 """Jobs with a time that can't be true which may stand above all others."""
-_AT_ONCE = 4
+_AT_ONCE, _DEEP_AT_ONCE = 4, 2
+"""Pages that are asked for at the same time; what is read beside the looks leaves threads for them."""
 
 
 class NotAFeedError(PAIError):
@@ -42,7 +44,7 @@ class FeedLook:
     """What a look came to.
 
     Attributes:
-        pages: pages of changes that it read, but for those that it read on in search of late ones.
+        pages: pages of changes that it read.
         news: subscriptions that have news by it.
         page_size: jobs on a page.
     """
@@ -53,12 +55,41 @@ class FeedLook:
 
     @property
     def wasted(self) -> int:
-        """Pages that were read without need: those of changes that were known."""
-        return max(0, self.pages - 2 - self.news // self.page_size)
+        """Pages that were read without need: those of changes that were known.
+
+        Changes of the second at which the look before ended are read again, which are about as many as there is news.
+        """
+        return max(0, self.pages - 2 - 2 * self.news // self.page_size)
+
+
+@dataclass
+class _Descent:
+    """How far down the list a look has come.
+
+    Attributes:
+        window: which jobs are listed.
+        items: id and time of modification of each job so far.
+        pages: pages so far.
+        total: jobs on all pages, by the last page's account.
+        is_steady: whether no jobs have vanished meanwhile: then others may move to a page that was read already.
+        is_end: whether there are no further jobs.
+        news: subscriptions that have news by it.
+    """
+
+    window: ListFilter
+    items: list[tuple[str, datetime]] = field(default_factory=list)
+    pages: int = 0
+    total: int = 0
+    is_steady: bool = True
+    is_end: bool = False
+    news: int = 0
 
 
 class ChangeFeed:
     """Looks at the newest changes, as far back as they may be new.
+
+    Changes that turn up late stand further below. What is read in search of them is read beside the looks, since
+    where jobs end fast that are very many pages.
 
     Args:
         jobs: the list of jobs.
@@ -76,6 +107,8 @@ class ChangeFeed:
         self._clock = clock
         self._position = FeedPosition()
         self._deep_from = 0.0
+        self._unfinished: _Descent | None = None
+        self._last_pages = 1
         self._strikes = 0
         self._is_set_back = False
         self.is_proven = False
@@ -86,11 +119,17 @@ class ChangeFeed:
         """Whether there was a look, so that the next one shows what has changed since."""
         return self._position.watermark is not None
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is time to read on where the last look stopped, see :meth:`read_on`."""
+        return self._unfinished is not None
+
     def reset(self) -> None:
         """Forget how far the feed was read: it was not followed for a while."""
         position = FeedPosition()
         position.overlap = self._position.overlap
         self._position = position
+        self._unfinished = None
 
     async def look(self, window: ListFilter) -> FeedLook:
         """Read what is new and pass it on; the first look only takes note of where the feed stands.
@@ -99,31 +138,39 @@ class ChangeFeed:
             NotAFeedError: the list isn't sorted by modification.
             PAIError: a page could not be read.
         """
-        deep = self._clock() >= self._deep_from
-        items: list[tuple[str, datetime]] = []
-        number, news, total, new_pages = 0, 0, 0, 0
-        is_steady, is_done = True, False
-        while not is_done:
-            for page in await self._read(window, number + 1, self._pages_at_once(items, deep=deep)):
-                number += 1
-                new_pages += not (items and self._position.is_reached(items[-1][1], deep=False))
-                is_steady = is_steady and page.total >= total
-                total = page.total
-                if number == 1 and len(page.jobs) < total:
-                    # A service may give fewer than it was asked for.
-                    self.page_size = max(1, len(page.jobs))
-                times = self._times(page)
-                news += await self._observe(page.jobs, len(items))
-                items += times
-                is_end = not page.jobs or len(items) >= total > 0
-                is_done = is_end or self._position.is_reached(items[-1][1], deep=deep)
-        if self._is_set_back:
-            self._is_set_back = False
-            raise UnreliableFeedError("the service's clock was set back, so that new changes stand below old ones")
-        # While jobs are deleted others may move to a page that was read already: then it is read again.
-        if is_steady:
-            self._finish(items, deep=deep or is_end, pages=number)
-        return FeedLook(new_pages, news, self.page_size)
+        descent = _Descent(window)
+        await self._descend(descent, deep=False)
+        self._last_pages = descent.pages
+        if descent.is_steady:
+            is_first = not self.is_placed
+            is_deep = descent.is_end or self._position.is_reached(descent.items[-1][1], deep=True)
+            self._position.advance(descent.items, deep=is_deep)
+            if is_deep and not is_first:
+                self._postpone(descent.pages)
+            elif not is_first and self._clock() >= self._deep_from:
+                self._unfinished = descent
+        return FeedLook(descent.pages, descent.news, self.page_size)
+
+    async def read_on(self) -> None:
+        """Read on where a look stopped, down to where no change is expected any more.
+
+        Raises:
+            NotAFeedError: the list isn't sorted by modification.
+            PAIError: a page could not be read; after a while it is time for it again.
+        """
+        descent, self._unfinished = self._unfinished, None
+        position = self._position
+        if descent is None or position.watermark is None:
+            return
+        watermark = position.watermark
+        # Until it is through, no other look hands on its place.
+        self._deep_from = inf
+        try:
+            await self._descend(descent, deep=True)
+        finally:
+            self._postpone(descent.pages)
+        if descent.is_steady:
+            position.deepen(descent.items, watermark)
 
     def record_missed(self, missed: Sequence[datetime]) -> None:
         """Take note of the changes that a list of everything had and the feed had not.
@@ -142,6 +189,27 @@ class ChangeFeed:
             self._strikes = 0
             raise UnreliableFeedError("changes are missing on the list by time of modification")
 
+    async def _descend(self, descent: _Descent, *, deep: bool) -> None:
+        is_done = False
+        while not is_done:
+            asked = self._clock()
+            count = self._pages_at_once(descent, deep=deep)
+            for page in await self._read(descent.window, descent.pages + 1, count):
+                descent.pages += 1
+                descent.is_steady = descent.is_steady and page.total >= descent.total
+                descent.total = page.total
+                if descent.pages == 1 and len(page.jobs) < page.total:
+                    # A service may give fewer than it was asked for.
+                    self.page_size = max(1, len(page.jobs))
+                times = self._times(page)
+                descent.news += await self._observe(page.jobs, len(descent.items), asked if deep else inf)
+                descent.items += times
+                descent.is_end = not page.jobs or len(descent.items) >= page.total > 0
+                is_done = descent.is_end or self._position.is_reached(descent.items[-1][1], deep=deep)
+        if self._is_set_back:
+            self._is_set_back = False
+            raise UnreliableFeedError("the service's clock was set back, so that new changes stand below old ones")
+
     async def _read(self, window: ListFilter, number: int, count: int) -> Sequence[ListedPage]:
         if number > MOST_PAGES:
             raise NotAFeedError("the list by time of modification has no end")
@@ -151,14 +219,16 @@ class ChangeFeed:
             raise ProtocolError("ListTrainingJobs: the list of changes is empty")
         return pages
 
-    def _pages_at_once(self, items: Sequence[tuple[str, datetime]], *, deep: bool) -> int:
+    def _pages_at_once(self, descent: _Descent, *, deep: bool) -> int:
         """Return how many pages to ask for: as many as are still needed, if changes came evenly."""
+        items = descent.items
         if not items:
             return 1
         left = self._position.seconds_to_go(items[-1][1], deep=deep)
         covered = (items[0][1] - items[-1][1]).total_seconds()
-        pages_read = -(-len(items) // self.page_size)
-        return max(1, min(_AT_ONCE, int(pages_read * left / covered))) if covered > 0 else 1
+        # Within one second the times tell nothing; then it will take as many as the last time.
+        needed = int(descent.pages * left / covered) if covered > 0 else self._last_pages - descent.pages
+        return max(1, min(_DEEP_AT_ONCE if deep else _AT_ONCE, needed))
 
     def _times(self, page: ListedPage) -> list[tuple[str, datetime]]:
         """Return id and time of modification of each job.
@@ -174,10 +244,14 @@ class ChangeFeed:
             self.is_proven = is_by_change([(one, two) for one, two in both if one and two])
         return times
 
-    async def _observe(self, jobs: Sequence[ListedJob], above: int) -> int:
+    async def _observe(self, jobs: Sequence[ListedJob], above: int, asked: float) -> int:
+        """Take note of a page; not of jobs that were seen since it was asked for, which may have changed since."""
         news, unshown = 0, 0
         for place, job in enumerate(jobs):
-            was_listed = any(each.mark is not None for each in self._store.of(job.job_id))
+            subscriptions = self._store.of(job.job_id)
+            if any(each.polled > asked for each in subscriptions):
+                continue
+            was_listed = any(each.mark is not None for each in subscriptions)
             found = self._store.observe_listed(job, self._clock())
             if found is None:
                 self._store.expedite([job.job_id], self._clock())
@@ -193,9 +267,7 @@ class ChangeFeed:
                 await asyncio.sleep(0)
         return news
 
-    def _finish(self, items: Sequence[tuple[str, datetime]], *, deep: bool, pages: int) -> None:
-        first = not self.is_placed
-        self._position.advance(items, deep=deep)
-        if deep and not first:
-            rate = min(_DEEP_MOST, _DEEP_LEAST + _DEEP_PER_THOUSAND * max(0.0, len(self._store) / 1000 - 1))
-            self._deep_from = self._clock() + min((pages - 1) / rate, DEEP_INTERVAL)
+    def _postpone(self, pages: int) -> None:
+        """Take note that so many pages were read in search of late changes: that has a budget of calls."""
+        rate = min(_DEEP_MOST, _DEEP_LEAST + _DEEP_PER_THOUSAND * max(0.0, len(self._store) / 1000 - 1))
+        self._deep_from = self._clock() + min((pages - 1) / rate, DEEP_INTERVAL)

@@ -89,7 +89,7 @@ class PollCycle:
         return CycleResult(self._cost, listed, self._answered, error)
 
     async def _list(self) -> PAIError | None:
-        window = self._store.window(self._missing)
+        window = await self._store.window(self._missing)
         try:
             await self._context.jobs.read(window, len(self._missing), self._observe_page)
         except PAIError as error:

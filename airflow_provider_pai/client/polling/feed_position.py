@@ -85,6 +85,20 @@ class FeedPosition:
         if len(self._known) > 2 * len(items) + 100:
             self._known = {job_id: time for job_id, time in self._known.items() if time >= self.floor}
 
+    def deepen(self, items: Sequence[tuple[str, datetime]], watermark: datetime) -> None:
+        """Take note that a look was read on down to the floor.
+
+        Args:
+            items: id and time of each job that was read.
+            watermark: the newest modification when that look began.
+        """
+        if self.watermark is None:
+            return
+        # Meanwhile the service's clock may have been set back.
+        self._deep_watermark = min(watermark, self.watermark)
+        self.floor = self._deep_watermark - self.overlap
+        self._known.update(items)
+
     def _target(self, *, deep: bool) -> datetime | None:
         if self.watermark is None or self.floor is None:
             return None

@@ -61,6 +61,7 @@ class FeedReader:
         self._sleep = sleep
         self._wake = wake
         self._changed = asyncio.Event()
+        self._unfinished = asyncio.Event()
         self._off_until = -inf
         self._active_until = -inf
         self._is_off_logged = False
@@ -94,6 +95,20 @@ class FeedReader:
                 look = await self._look()
                 await self._sleep(self._pause(look))
 
+    async def read_on(self) -> None:
+        """Read on where looks stopped, for ever and beside them, in search of changes that turn up late."""
+        while True:
+            await self._unfinished.wait()
+            self._unfinished.clear()
+            try:
+                await self._feed.read_on()
+            except PAIError as error:
+                if may_repeat(idempotent=True, error=error):
+                    # What an outage is, the looks tell.
+                    log.debug("The list of changes was not read to where it is known: %s", error)
+                else:
+                    await self._bear(error)
+
     async def sweep(self) -> None:
         """Look at everything, slowly and for ever, while the feed is followed."""
         while True:
@@ -115,6 +130,8 @@ class FeedReader:
             return None
         self._backoff.reset()
         self._store.feeding = True
+        if self._feed.is_unfinished:
+            self._unfinished.set()
         await self._store.record_answer()
         return look
 

@@ -172,6 +172,7 @@ class StatusPoller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run_cycles(), name="pai-cycles")
             group.create_task(self._feed.follow(), name="pai-feed")
+            group.create_task(self._feed.read_on(), name="pai-feed-late")
             group.create_task(self._feed.sweep(), name="pai-sweep")
             group.create_task(self._save_checkpoints(), name="pai-checkpoints")
             queues = follow_queues(self._queues, self._store, self._workers.read_log, self._sleep_for)

@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from functools import partial
-from itertools import chain
 from weakref import WeakKeyDictionary
 
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
-from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
+from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.blocking import FINAL_READS
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.poller import StatusPoller
 from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.client.polling.turnstile import take_turn
 from airflow_provider_pai.client.transport.config import ClientConfig
-from airflow_provider_pai.client.transport.http import PAIClient, utc_now
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import PAIError
-
-TAIL_LIMIT = 10.0
-"""Seconds that the last log lines of an ended job may take; when very many end at once, most are left unread."""
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientConfig, StatusPoller]] = WeakKeyDictionary()
 
@@ -39,11 +33,11 @@ async def subscribe(
     logs: bool = True,
     keys: CredentialsProvider | None = None,
     checkpoint: Checkpoint | None = None,
-    tail_limit: float = TAIL_LIMIT,
 ) -> AsyncGenerator[JobUpdate, None]:
     """Yield a job's progress until it has ended, sharing a poller with all subscriptions of this loop and identity.
 
-    A look that finds nothing new yields nothing.
+    A look that finds nothing new yields nothing. The last item is the job's end; what its log still holds then is left
+    to the worker, which has more time.
 
     Args:
         config: who asks, and where.
@@ -54,7 +48,6 @@ async def subscribe(
         logs: whether to read the job's log.
         keys: what the poller signs with when this subscription is its first; default are the configuration's.
         checkpoint: knows where the task's log stopped, and is moved on. Default: begin at the beginning.
-        tail_limit: seconds that the job's last log lines may take; see :attr:`JobUpdate.unread`.
 
     Raises:
         PAIError: asking on makes no sense, see :class:`OutagePolicy`.
@@ -68,13 +61,17 @@ async def subscribe(
     subscription = Subscription(job_id, interval, OutagePolicy(warn, outage_limit), log)
     poller.add(subscription)
     try:
-        async with aclosing(until_end(poller, subscription, tail_limit)) as found:
-            async for progress in found:
-                yield progress
-                # Whoever asks for more has shown this.
-                checkpoint.move(progress.snapshot, progress.cursor)
-                if not progress.snapshot.is_terminal and checkpoint.claim_save():
-                    poller.save_later(checkpoint)
+        is_over = False
+        while not is_over:
+            progress = await subscription.updates.get()
+            if isinstance(progress, PAIError):
+                raise progress
+            is_over = progress.snapshot.is_terminal
+            yield progress
+            # Whoever asks for more has shown this.
+            checkpoint.move(progress.snapshot, progress.cursor)
+            if not is_over and checkpoint.claim_save():
+                poller.save_later(checkpoint)
     finally:
         if poller.remove(subscription):
             await close_poller(config, poller)
@@ -97,47 +94,6 @@ async def close_poller(config: ClientConfig, poller: StatusPoller) -> None:
     if pollers.get(config) is poller:
         del pollers[config]
     await poller.close()
-
-
-async def until_end(
-    poller: StatusPoller, subscription: Subscription, tail_limit: float = TAIL_LIMIT
-) -> AsyncGenerator[JobUpdate, None]:
-    """Yield what the cycles find out, and then what an ended job's log still holds, and what comes after its end.
-
-    Args:
-        poller: looks at the job.
-        subscription: the wait for the job.
-        tail_limit: seconds that its last log lines may take.
-    """
-    while True:
-        progress = await subscription.updates.get()
-        if isinstance(progress, PAIError):
-            raise progress
-        yield progress
-        if progress.snapshot.is_terminal:
-            break
-    job, log, shown = progress.snapshot, subscription.log, progress.cursor
-    # What is waited for on purpose is no sign that too many wait.
-    deadline = asyncio.get_running_loop().time() + tail_limit
-    # At once, too: rounds may have left out lines that are there, or all of them.
-    for pause in chain([0.0] if log.is_read else [], log.last_pauses(job, utc_now())):
-        await asyncio.sleep(pause)
-        deadline += pause
-        for _ in range(FINAL_READS):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    lines = await poller.lines(log, job, PAGES_PER_READ)
-            except TimeoutError:
-                yield JobUpdate(job, (), shown, unread=True)
-                return
-            shown = log.cursor
-            yield JobUpdate(job, tuple(lines), shown)
-            if not log.behind:
-                break
-    if log.passing_error:
-        yield JobUpdate(job, (), shown, unread=True)
-        return
-    yield JobUpdate(job, (*log.gap_notes(), *log.end_lines(job)), log.cursor)
 
 
 def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:

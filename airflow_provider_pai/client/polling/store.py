@@ -19,6 +19,8 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 
 SLICE = 4
 """Subscriptions that are told before others on this event loop have their turn: each writes lines into a log."""
+_WINDOW_SLICE = 2000
+"""The same of subscriptions that are only asked for a time: about a millisecond's worth."""
 _LIST_MARGIN = timedelta(minutes=5)
 _OLDEST = timedelta(days=3650)
 """No job that is waited for was created so long ago."""
@@ -227,20 +229,29 @@ class SubscriptionStore:
 
     # What is listed.
 
-    def window(self, job_ids: Iterable[str]) -> ListFilter:
+    async def window(self, job_ids: Iterable[str]) -> ListFilter:
         """Return the narrowest window that holds all jobs; one that was not seen yet may be anywhere in it."""
         now = self._now()
-        waiting = [each for job_id in job_ids for each in self.of(job_id)]
-        known = [each.created for each in waiting if each.created]
-        # A time that can't be true must not widen everybody's list; such a job is asked for if the list lacks it.
-        likely = [each for each in known if each > now - _OLDEST]
-        start, end = now - LOOK_BACK, None
-        if len(known) == len(waiting) and likely:
-            start = min(likely) - _LIST_MARGIN
-            # "Until now" goes without saying, and our clock may be wrong.
-            end = newest + _LIST_MARGIN if (newest := max(likely)) < now - _LIST_MARGIN else None
-        deployments = {each.job.labels.get(DEPLOYMENT_LABEL) for each in waiting if each.job}
-        return ListFilter(start, end, _labels(deployments))
+        oldest = newest = None
+        is_open = False
+        deployments = set()
+        for number, job_id in enumerate(tuple(job_ids), 1):
+            for each in self.of(job_id):
+                if each.job:
+                    deployments.add(each.job.labels.get(DEPLOYMENT_LABEL))
+                is_open |= each.created is None
+                # A time that can't be true must not widen the list; such a job is asked for if the list lacks it.
+                if each.created and each.created > now - _OLDEST:
+                    oldest = min(oldest or each.created, each.created)
+                    newest = max(newest or each.created, each.created)
+            if number % _WINDOW_SLICE == 0:
+                await asyncio.sleep(0)
+        labels = _labels(deployments)
+        if is_open or oldest is None or newest is None:
+            return ListFilter(now - LOOK_BACK, None, labels)
+        # "Until now" goes without saying, and our clock may be wrong.
+        end = newest + _LIST_MARGIN if newest < now - _LIST_MARGIN else None
+        return ListFilter(oldest - _LIST_MARGIN, end, labels)
 
     def feed_window(self) -> ListFilter:
         """Return a window that holds all jobs that were seen so far, without looking at each."""

@@ -67,7 +67,8 @@ class Sweep:
                     await asyncio.sleep(0)
             return len(missing)
 
-        await self._jobs.read(self._store.window(missing), len(missing), observe, pause)
+        window = await self._store.window(missing)
+        await self._jobs.read(window, len(missing), observe, pause)
         return SweepResult(pages, changed, frozenset(each for each in missing if each in self._store))
 
     def _observe(self, job: ListedJob, changed: list[datetime]) -> int:

@@ -10,8 +10,12 @@ from airflow_provider_pai.client.metrics.file import read_metrics_file
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.lifecycle.serving.services import Services
+from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus, model_uri
 from airflow_provider_pai.model.uri import OssUri
+
+_WITH_VERSION = (ServiceStatus.RUNNING, ServiceStatus.UPDATING, ServiceStatus.HOT_UPDATE, ServiceStatus.SCALING)
+"""Statuses in which some version of a service answers."""
 
 
 def served_model(
@@ -31,8 +35,12 @@ def served_model(
         ServiceError: the model cannot be determined.
         SpecError: the model's metrics can't be read.
     """
-    service = services.find(service_name) or services.pair(service_name).serving
-    if service is None or not service.current_version or service.status == ServiceStatus.CREATING:
+    service = services.find(service_name) or _serving(services.pair(service_name))
+    if service is None or service.status == ServiceStatus.CREATING:
+        return None
+    if not service.current_version:
+        if service.running_instances or service.status in _WITH_VERSION:
+            raise _unknown(service, "EAS does not tell which version answers")
         return None
     uri = _model_of(services, service)
     return {
@@ -43,9 +51,24 @@ def served_model(
     }
 
 
+def _serving(pair: BlueGreenPair) -> ServiceSnapshot | None:
+    """Return the service of a group that gets most of the traffic; None when none gets any."""
+    for member in (pair.blue, pair.green):
+        if member and not pair.serving and not member.traffic_state:
+            raise _unknown(member, "EAS does not tell whether it gets traffic of its group")
+    return pair.serving
+
+
+def _unknown(service: ServiceSnapshot, why: str) -> ServiceError:
+    """A missing member is not "none": without a champion the gate would let a worse model through."""
+    return ServiceError(f"Cannot determine the model of service {service.name}: {why}. Run the task again.", service)
+
+
 def _model_of(services: Services, service: ServiceSnapshot) -> str:
     """Return the model of the version that answers, which after a failed update is not the wanted one."""
     number = service.current_version
+    if not service.config:
+        raise _unknown(service, "EAS does not tell its configuration")
     if number == service.version or (service.status == ServiceStatus.RUNNING and number == service.latest_version):
         return service.model_uri
     found = _models(services.versions(service.name), number, service.latest_version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api import training as calls
@@ -11,7 +11,7 @@ from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError
+from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError, ProtocolError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPING, STOPPING_LABEL
 from airflow_provider_pai.model.training.request import create_body
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LABEL_RIGHT = "pai:UpdateTrainingJobLabels"
 """RAM action of the call that labels a job [inferred: the name of the operation]."""
+
+MOST_BARE_JOBS = 20
+"""Jobs without labels that are asked for one by one after a list by labels; more mean that the list is not that one."""
 
 
 class TrainingJobs:
@@ -74,7 +77,15 @@ class TrainingJobs:
             )
 
         # A job that is created meanwhile moves others to the next page: they come twice.
-        return [*{job.job_id: job for job in list_all(self._client, page)}.values()]
+        found = [*{job.job_id: job for job in list_all(self._client, page)}.values()]
+        return self._with_labels(found) if labels else found
+
+    def _with_labels(self, found: Sequence[JobSnapshot]) -> builtins.list[JobSnapshot]:
+        """Ask for jobs that were listed by their labels and show none: they are not another task's for that."""
+        bare = [job for job in found if not job.labels]
+        if len(bare) > MOST_BARE_JOBS:
+            raise ProtocolError(f"ListTrainingJobs: {len(bare)} of the jobs that were listed by labels show none")
+        return [job if job.labels else self.get(job.job_id) for job in found]
 
     def stop(self, job_id: str) -> None:
         """Stop a job; one that has ended, or is gone, is left as it is."""

@@ -23,6 +23,7 @@ from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.training.job_finder import JobFinder
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.preparation import NOTHING_BEGUN, JobPreparation
+from airflow_provider_pai.model.training.additions import NOTHING_ADDED, JobAdditions
 from airflow_provider_pai.model.training.fingerprint import FINGERPRINT_LABEL, changed_arguments
 from airflow_provider_pai.model.training.ownership import (
     KEY_LABEL,
@@ -78,7 +79,12 @@ class Submission:
         self.unstopped: set[str] = set()
 
     def submit_or_adopt(
-        self, spec: TrainingJobSpec, owner: JobOwner, job_name: str, outage_limit: float = OUTAGE_LIMIT
+        self,
+        spec: TrainingJobSpec,
+        owner: JobOwner,
+        job_name: str,
+        outage_limit: float = OUTAGE_LIMIT,
+        added: JobAdditions = NOTHING_ADDED,
     ) -> tuple[JobSnapshot, bool]:
         """Make sure that exactly one job of a task attempt exists.
 
@@ -87,6 +93,7 @@ class Submission:
             owner: the attempt; its labels are put on the job.
             job_name: name of the job, if one must be created.
             outage_limit: seconds that PAI may be unreachable.
+            added: what a new job gets beside that.
 
         Returns:
             The job, and whether it existed already.
@@ -111,6 +118,7 @@ class Submission:
             if is_slow and (adopted := self._adopt(owner, self._finder.look(owner), known)):
                 return adopted, True
             labels = {FINGERPRINT_LABEL: self._preparation.fingerprint(spec, owner), **owner.labels()}
+            ready = added.applied(ready)
             created = self._create(replace(ready, labels={**ready.labels, **labels}), owner)
             kept = self._resolve_duplicates(created, owner, known)
             self.unsettled = False

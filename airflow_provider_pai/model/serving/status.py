@@ -74,7 +74,8 @@ class ServiceSnapshot:
         endpoint: public address; empty when the answer does not tell.
         intranet_endpoint: address inside a VPC; empty when the answer does not tell.
         group: its service group; empty for none.
-        traffic_state: ``grouping`` when the group's endpoint leads to it, else ``standalone``.
+        traffic_state: ``grouping`` when the group's endpoint leads to it, else ``standalone``; empty when the answer
+            does not tell.
         weight: its share of the group's traffic.
         running_instances: number of instances that answer.
         total_instances: number of instances it should have.
@@ -166,6 +167,7 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
     labels = {str(key): str(text) for key, text in {**pairs, **(config.get("labels") or {})}.items() if key}
     if _is_edited(config, labels, int(body.get("LatestVersion") or NO_VERSION)):
         labels = {key: text for key, text in labels.items() if key not in RESERVED_LABELS}
+    group = str(body.get("ServiceGroup") or (config.get("metadata") or {}).get("group") or "")
     return ServiceSnapshot(
         name=body["ServiceName"],
         status=str(body["Status"]),
@@ -176,8 +178,8 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
         latest_version=int(body.get("LatestVersion") or NO_VERSION),
         endpoint=str(body.get("InternetEndpoint") or ""),
         intranet_endpoint=str(body.get("IntranetEndpoint") or ""),
-        group=str(body.get("ServiceGroup") or (config.get("metadata") or {}).get("group") or ""),
-        traffic_state=str(body.get("TrafficState") or STANDALONE),
+        group=group,
+        traffic_state=str(body.get("TrafficState") or ("" if group else STANDALONE)),
         weight=int(body.get("Weight") or 0),
         running_instances=int(body.get("RunningInstance") or 0),
         total_instances=int(body.get("TotalInstance") or 0),

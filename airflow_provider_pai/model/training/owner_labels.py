@@ -15,6 +15,15 @@ NAMES_LABEL = "airflow.names"
 _READABLE = ("airflow.dag_id", "airflow.run_id", "airflow.task_id")
 
 
+def label_problem(name: str, value: str) -> str:
+    """Return why a label that an author or a configuration gives can't be put on a job; empty when it can."""
+    if name.startswith(RESERVED_PREFIX):
+        return f"{name!r} is reserved for what identifies the task of a job; use another name"
+    if not name or max(len(text.encode("utf-8", "replace")) for text in (name, value)) > LABEL_BYTES:
+        return f"{name!r} must have a name, and name and value at most {LABEL_BYTES} bytes each"
+    return ""
+
+
 def readable(text: str) -> str:
     """Cut to the longest value a label may have; ``=`` and ``,`` are PAI's own separators in filters."""
     cleaned = text.replace("=", "-").replace(",", "-")

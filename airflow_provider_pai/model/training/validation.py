@@ -12,7 +12,7 @@ from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.requirement import requirement_problem
 from airflow_provider_pai.model.training.container import hyperparameter_variables
-from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES, RESERVED_PREFIX
+from airflow_provider_pai.model.training.owner_labels import label_problem
 from airflow_provider_pai.model.training.resource_validation import resource_problems
 from airflow_provider_pai.model.training.resources import JOB_TYPES
 from airflow_provider_pai.model.training.spec import DEFAULT_JOB_TYPE, MetricDefinition, TrainingJobSpec, variable_name
@@ -249,10 +249,8 @@ def _size_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
 def _line_problems(spec: TrainingJobSpec) -> Iterator[Problem]:
     yield from environment_problems(spec.environments, spec.requirements)
     for name, value in spec.labels.items():
-        if name.startswith(RESERVED_PREFIX):
-            yield Problem("labels", f": {name!r} is reserved for what identifies the task of a job; use another name")
-        if not name or max(_size(name), _size(value)) > LABEL_BYTES:
-            yield Problem("labels", f": {name!r} must have a name, and name and value at most {LABEL_BYTES} bytes each")
+        if problem := label_problem(name, value):
+            yield Problem("labels", f": {problem}")
     names = Counter(metric.name for metric in spec.metric_definitions)
     for name in (name for name, count in names.items() if count > 1):
         yield Problem("metric_definitions", f": {shown(name)} is there twice; give each metric one regex")

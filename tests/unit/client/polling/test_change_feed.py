@@ -7,6 +7,7 @@ import logging
 import random
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from statistics import median
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.errors import NotFoundError, PAIError, TransportError
 from tests.support.changing_jobs import ChangingJobs, Manners
-from tests.support.subscriptions import subscribed, updates
+from tests.support.subscriptions import statuses, subscribed, updates
 from tests.support.virtual_time import run
 
 INTERVAL = 10.0
@@ -100,14 +101,38 @@ def calls_without_a_feed(lag: float, cap: int) -> int:
     return watch(Manners("refused", lag=lag, cap=cap)).calls
 
 
-@pytest.mark.parametrize("jobs", [500, 1500])
-def test_an_end_is_seen_at_once_however_many_jobs_are_waited_for(jobs: int) -> None:
-    seen = watch(Manners(), jobs)
+@pytest.mark.parametrize(("jobs", "seconds"), [(500, 60.0), (1500, 60.0), (2000, 15.0), (4000, 20.0)])
+def test_an_end_is_seen_at_once_however_many_jobs_are_waited_for_and_however_fast_they_end(
+    jobs: int, seconds: float
+) -> None:
+    seen = watch(Manners(), jobs, seconds)
     assert seen.missed == []
     assert len(seen.delays) == jobs
     assert median(seen.delays) <= 0.8
     assert seen.p99 <= 1.5
     assert seen.quiet_calls <= 2.0
+
+
+def test_an_answer_that_comes_late_takes_no_job_back_to_where_it_was_before() -> None:
+    async def work() -> None:
+        cloud = ChangingJobs(3000)
+        async with subscribed(cloud, INTERVAL, latency=0.2, is_stale=True) as (_, subscriptions):
+            await asyncio.sleep(60.0)
+            rng = random.Random(5)
+            labelled = [(rng.uniform(0, 60), job_id) for job_id in cloud.jobs]
+            changed = {(at + rng.uniform(0, 15), job_id) for at, job_id in labelled}
+            begun = asyncio.get_running_loop().time()
+            for at, job_id in sorted([*labelled, *changed]):
+                await asyncio.sleep(max(0.0, begun + at - asyncio.get_running_loop().time()))
+                if (at, job_id) in changed:
+                    cloud.change(job_id, "Stopping")
+                else:
+                    cloud.label(job_id)
+            await asyncio.sleep(60.0)
+            seen = [statuses(each) for each in subscriptions]
+            assert {tuple(status for status, _ in groupby(each)) for each in seen} == {("Running", "Stopping")}
+
+    run(work())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_pai.api.services import ServiceVersion
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
+from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.request import labelled
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, snapshot
 
@@ -85,3 +86,61 @@ def test_what_nobody_can_tell_apart_is_not_guessed() -> None:
     configs = [config("a", 1), config("b", 2), config("c", 2), config("d", 4)]
     with pytest.raises(ServiceError, match="Cannot determine the model of version 3"):
         served(3, configs, "Failed", (TIMES[0], TIMES[1], TIMES[1], TIMES[2]))
+
+
+class Described:
+    """The calls to an EAS that describes one service, or one of a group, in this way."""
+
+    def __init__(self, group: str = "", **members: Any) -> None:
+        config = {"name": "iris", "model_path": "https://models/a/"}
+        whole = {"Status": "Running", "CurrentVersion": 1, "LatestVersion": 1, "ServiceConfig": json.dumps(config)}
+        body = {"ServiceName": "iris", "ServiceGroup": group, **whole, **members}
+        self._group = group
+        self._seen = snapshot({name: value for name, value in body.items() if value is not None})
+
+    def find(self, _: str) -> ServiceSnapshot | None:
+        return None if self._group else self._seen
+
+    def pair(self, group: str) -> BlueGreenPair:
+        return BlueGreenPair(group, self._seen, None)
+
+    def versions(self, _: str) -> list[ServiceVersion]:
+        raise AssertionError("nobody asks for versions")
+
+    def served(self) -> dict[str, Any] | None:
+        return served_model(self, no_oss, "iris", "metrics.json")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"CurrentVersion": None},
+        {"CurrentVersion": None, "Status": "Updating"},
+        {"CurrentVersion": None, "Status": "Failed", "RunningInstance": 1},
+        {"ServiceConfig": None, "Labels": []},
+        {"group": "irises", "TrafficState": None, "Weight": 100},
+    ],
+)
+def test_what_eas_does_not_tell_is_no_service_without_a_champion(missing: dict[str, Any]) -> None:
+    with pytest.raises(ServiceError, match=r"Cannot determine the model of service iris: EAS does not tell"):
+        Described(**missing).served()
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"CurrentVersion": 0, "Status": "Creating"},
+        {"CurrentVersion": None, "Status": "Waiting"},
+        {"CurrentVersion": 0, "Status": "Failed"},
+        {"group": "irises", "TrafficState": "standalone"},
+        {"group": "irises", "TrafficState": "grouping", "Weight": 0},
+    ],
+)
+def test_a_service_that_never_answered_or_has_no_traffic_has_no_champion(nothing: dict[str, Any]) -> None:
+    assert Described(**nothing).served() is None
+
+
+def test_a_service_that_tells_all_has_its_model() -> None:
+    served = Described(group="irises", TrafficState="grouping", Weight=100).served()
+    assert served is not None
+    assert served["model_uri"] == "https://models/a/"

@@ -1,0 +1,50 @@
+"""The table of what was measured, which ``make test-matrix`` writes into a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from devtools.matrix import AIRFLOWS, PAGE, PYTHONS, main
+from devtools.matrix_table import BEGIN, END, Row, read_rows, with_rows
+
+OLD = Row("2.11.0", "3.11", "lowest", "holds", "2026-11-01")
+PAGE_OF_ONE = with_rows(f"Before.\n\n{BEGIN}\n{END}\n\nAfter.\n", [OLD])
+
+
+def test_a_row_is_read_as_it_was_written() -> None:
+    assert read_rows(PAGE_OF_ONE) == [OLD]
+
+
+def test_the_rest_of_the_page_is_kept() -> None:
+    page = with_rows(PAGE_OF_ONE, [OLD])
+    assert page == PAGE_OF_ONE
+    assert page.startswith("Before.\n\n")
+    assert page.endswith("\n\nAfter.\n")
+
+
+def test_a_row_replaces_that_of_the_same_environment() -> None:
+    newer = Row("2.11.0", "3.11", "lowest (2025-09-15)", "FAILED: no", "2026-11-30")
+    assert read_rows(with_rows(PAGE_OF_ONE, [newer])) == [newer]
+
+
+def test_rows_are_in_the_order_of_versions() -> None:
+    later = [Row("3.10.1", "3.11", "lowest", "holds", "day"), Row("3.2.2", "3.9", "lowest", "holds", "day")]
+    assert [row.airflow for row in read_rows(with_rows(PAGE_OF_ONE, later))] == ["2.11.0", "3.2.2", "3.10.1"]
+
+
+def test_a_page_without_a_place_for_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs the two lines"):
+        with_rows("nothing", [OLD])
+
+
+def test_what_the_guide_says_was_measured_holds() -> None:
+    rows = read_rows(PAGE.read_text())
+    assert {row.outcome for row in rows} == {"holds"}
+    assert {row.python for row in rows} <= set(PYTHONS)
+    assert all(row.airflow.startswith(AIRFLOWS) for row in rows)
+
+
+def test_an_environment_that_is_not_in_the_matrix_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--airflow", "2.10.0"])
+    assert "invalid choice" in capsys.readouterr().err
