@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_pai.configuration import conn_id
 from airflow_provider_pai.triggers.arguments import serialized
 from airflow_provider_pai.triggers.event_base import EventTrigger
-
-from airflow_provider_pai.configuration import conn_id
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook

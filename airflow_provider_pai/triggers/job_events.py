@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_pai.configuration import conn_id
 from airflow_provider_pai.triggers.arguments import serialized
 from airflow_provider_pai.triggers.event_base import EventTrigger
 
@@ -44,7 +45,8 @@ class PAITrainingJobEndedTrigger(EventTrigger):
         labels: labels that a job must all have; at least one.
         statuses: ends that fire an event: some of ``Succeed``, ``Failed``, ``Terminated`` and PAI's other final
             statuses. Default: each of them.
-        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved. Default:
+            ``[pai] default_conn_id``, else ``pai_default``.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         poll_interval: seconds between two looks. Default 10.
@@ -58,7 +60,7 @@ class PAITrainingJobEndedTrigger(EventTrigger):
         self,
         labels: Mapping[str, str],
         statuses: Sequence[str] | None = None,
-        pai_conn_id: str = "pai_default",
+        pai_conn_id: str | None = None,
         region_id: str | None = None,
         workspace_id: str | None = None,
         poll_interval: float = 10.0,
@@ -69,7 +71,7 @@ class PAITrainingJobEndedTrigger(EventTrigger):
             raise ValueError("labels must name at least one label; each job of the workspace would fire otherwise")
         self.labels = {str(name): str(value) for name, value in labels.items()}
         self.statuses = None if statuses is None else [str(each) for each in statuses]
-        self.pai_conn_id = pai_conn_id
+        self.pai_conn_id = conn_id(pai_conn_id)
         self.region_id = region_id
         self.workspace_id = workspace_id
         self.poll_interval = poll_interval
