@@ -117,7 +117,7 @@ def _load() -> tuple[Any, ...]:
     from airflow_provider_pai.hooks import environment as environments
     from airflow_provider_pai.hooks import registry
     from airflow_provider_pai.lifecycle.registry import watcher
-    from airflow_provider_pai.model import announcement_label
     from airflow_provider_pai.model.registry import announcement
+    from airflow_provider_pai.model.training import announcement_label
 
     return registry, watcher, announcement, announcement_label, environments

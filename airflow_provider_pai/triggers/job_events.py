@@ -185,7 +185,6 @@ def _store_errors() -> tuple[type[Exception], ...]:
 def _load() -> tuple[Any, ...]:
     from airflow_provider_pai.client.polling import interval, job_watch
     from airflow_provider_pai.hooks import environment, training
-    from airflow_provider_pai.model import announcement_label
-    from airflow_provider_pai.model.training import job_ends
+    from airflow_provider_pai.model.training import announcement_label, job_ends
 
     return environment, training, interval, job_watch, job_ends, announcement_label
