@@ -20,6 +20,11 @@ INSTALLED_ALIPAI := $(shell $(PYTHON) -c 'import sys; print("$(VENV_ALIPAI)/.ins
 VENV_JUDGES := .venv-judges
 JUDGES := aliyun-python-sdk-kms aliyun-python-sdk-sts crcmod mock pycryptodome pytest pytest-timeout pytest-xdist requests six
 
+# Clients of OSS that others wrote; ali-oss where there is Node.js.
+VENV_CLIENTS := .venv-clients
+CLIENTS := alibabacloud-oss-v2 opendal oss2 ossfs
+ALI_OSS := ali-oss@6.23.0
+
 # What ours is compared with: the providers of Amazon and Databricks, beside this package.
 VENV_PEERS := .venv-peers
 PEERS := apache-airflow-providers-amazon apache-airflow-providers-databricks aiobotocore
@@ -30,7 +35,7 @@ WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
 .PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster test-airflow2 test-python test-matrix bench \
-	judges docs screenshots pins release clean help
+	clients judges docs screenshots pins release clean help
 
 help:
 	@echo "make demo   train a model from an Airflow DAG on local PAI, serve it, and ask it for predictions"
@@ -43,7 +48,8 @@ help:
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
-	@echo "make judges the vendor's own OSS test suite, fetched now, against local OSS"
+	@echo "make judges the vendor's own OSS test suite, fetched now, and clients of others, against local OSS"
+	@echo "make clients  the clients alone, through 60 cases"
 	@echo "make docs   the guide, into site/"
 	@echo "make screenshots  the guide's pictures, taken anew (needs Chromium)"
 	@echo "make pins   whether each constraints*.txt still fits together, with PYTHON"
@@ -111,8 +117,20 @@ $(VENV_JUDGES)/.installed: constraints-judges.txt
 	@$(VENV_JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-judges.txt $(JUDGES)
 	@touch $@
 
-judges: $(INSTALLED) $(VENV_JUDGES)/.installed
+$(VENV_CLIENTS)/.installed: constraints-clients.txt
+	@$(PYTHON) -m venv $(VENV_CLIENTS)
+	@$(VENV_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(VENV_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-clients.txt $(CLIENTS)
+	@! command -v npm >/dev/null || \
+		npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV_CLIENTS)/node $(ALI_OSS) || \
+		echo "$(ALI_OSS) can't be fetched: it is not judged"
+	@touch $@
+
+judges: clients $(VENV_JUDGES)/.installed
 	$(BIN)/python -m devtools.judges.oss2_suite
+
+clients: $(INSTALLED) $(VENV_CLIENTS)/.installed
+	$(BIN)/python -m devtools.judges.clients
 
 $(VENV_ALIPAI)/.installed: constraints-alipai.txt
 	@echo "Installing alipai into $(VENV_ALIPAI) (about a minute)"
@@ -177,4 +195,4 @@ bench: $(INSTALLED) $(INSTALLED_ALIPAI) $(VENV_PEERS)/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_CLIENTS) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -51,7 +51,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("operators", "training", "gate", "janitor", "deploy", "services", "registry")],
         # Airflow 3.4 lists them.
         "retry-policies": [_modules("operators", "retry_policy")],
-        "sensors": [_modules("sensors", "services", "registry")],
+        "sensors": [_modules("sensors", "training", "services", "registry")],
         "triggers": [_modules("triggers", "training", "services", "registry", "events")],
         "connection-types": [
             {

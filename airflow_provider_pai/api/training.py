@@ -193,10 +193,16 @@ def list_training_job_events(job_id: str, *, page: int = 1, page_size: int = LOG
 
 
 def list_training_job_metrics(
-    job_id: str, *, name: str | None = None, page: int = 1, page_size: int = LOG_PAGE_SIZE
+    job_id: str,
+    *,
+    name: str | None = None,
+    page: int = 1,
+    page_size: int = LOG_PAGE_SIZE,
+    order: Literal["", "ASC", "DESC"] = "",
 ) -> Call[Page[Point]]:
-    """ListTrainingJobMetrics: the points of one metric, or of all."""
-    query = {"PageNumber": str(page), "PageSize": str(page_size), **({"Name": name} if name else {})}
+    """ListTrainingJobMetrics: the points of one metric, or of all; by default in the order of the service."""
+    query = {"PageNumber": str(page), "PageSize": str(page_size)}
+    query |= {member: value for member, value in (("Name", name), ("Order", order)) if value}
     read = partial(read_page, member="Metrics", item=partial(as_object, what="a point"), before=(page - 1) * page_size)
     return Call(PAI_STUDIO, "ListTrainingJobMetrics", "GET", f"{_path(job_id)}/metrics", read, query)
 

@@ -27,6 +27,7 @@ from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.lifecycle.training.completion import is_empty, next_step
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
+from airflow_provider_pai.lifecycle.training.observer import JobObserver
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
 from airflow_provider_pai.lifecycle.training.report import read_report
 from airflow_provider_pai.lifecycle.training.submission import Submission
@@ -233,6 +234,7 @@ class PAITrainingHook(PAIBaseHook):
         outage_limit: float = OUTAGE_LIMIT,
         try_number: int | None = None,
         shown: Mapping[str, Any] | None = None,
+        show_logs: bool = True,
     ) -> JobSnapshot:
         """Wait in this process until a job has ended.
 
@@ -244,8 +246,9 @@ class PAITrainingHook(PAIBaseHook):
             try_number: the try of the task whose log it is.
             shown: what the task's log shows already, as a trigger's event tells. Default: what a triggerer has kept of
                 this try, if any did.
+            show_logs: whether the job's log is read at all.
         """
-        reader = LogReader(self.client, job_id, self.log.warning)
+        reader = LogReader(self.client, job_id, self.log.warning) if show_logs else None
         checkpoint = Checkpoint(try_number, LogCursor.from_json(shown))
         return wait_for_end(
             self.client,
@@ -292,6 +295,10 @@ class PAITrainingHook(PAIBaseHook):
         failed = job.failed_instances if job.instance_count > 1 else ()
         details = read_failure_details(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)
         return diagnose(details, overdue=overdue, resumable=resumable)
+
+    def observer(self, job_id: str) -> JobObserver:
+        """Return what looks at a job again and again, for a page that shows it."""
+        return JobObserver(self.client, self._jobs, self.config.workspace_id, job_id)
 
     def console_url(self, job_id: str) -> str:
         """Return the page of a job in PAI's console, or in local PAI."""

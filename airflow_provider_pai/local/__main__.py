@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.admin_client import CommandError, call_admin, server_address
+from airflow_provider_pai.local.env_command import add_env_command
 from airflow_provider_pai.local.models_command import add_models_command
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     reset = commands.add_parser("reset", help="end and forget all jobs, services and objects")
     reset.set_defaults(command=_reset)
+    add_env_command(commands)
     add_models_command(commands)
     verify = commands.add_parser("verify", help="try what is inferred about PAI against an endpoint; free")
     verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")

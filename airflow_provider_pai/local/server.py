@@ -161,8 +161,8 @@ class LocalPAI:
                 stack.callback(close)
             token = home.renew_admin_token()
             self._serve(backend, keys, api, oss, token)
-            home.announce({"pid": os.getpid(), "api": api.url, "oss": oss.url})
             self._backend, self._ready = backend, self._server_info(own, api, oss, token)
+            home.announce({"pid": os.getpid(), **self._ready.address})
             self._open = stack.pop_all()
         logger.info("local PAI answers at %s, its OSS at %s", api.url, oss.url)
 

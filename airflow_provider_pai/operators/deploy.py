@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -115,13 +115,15 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             The service's events and output are in the task's log.
     """
 
-    template_fields: Sequence[str] = (
-        *(*SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields),
+    template_fields: Sequence[str] = templated(
+        *SERVICE_ARGUMENTS, "model", "version", "smoke_test", *PAIBaseOperator.template_fields
     )
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
-    }
+    template_fields_renderers = rendered_as(
+        {
+            "command": "bash",
+            **dict.fromkeys(("environments", "labels", "health_check", "extra_config", "smoke_test"), "json"),
+        }
+    )
     operator_extra_links = (PAIServiceLink(),)
     service_name: str
     flags: Sequence[str] = ("keep_old", "deferrable")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
-from airflow_provider_pai.base_operator import PAIBaseOperator
+from airflow_provider_pai.base_operator import PAIBaseOperator, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.gate.gate import GATE_ARGUMENTS, METRICS_FILE
 from airflow_provider_pai.model.problem import Problem
@@ -60,11 +60,11 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; or arguments are wrong.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields: Sequence[str] = templated(
         "metrics", "model_uri", "metrics_file", "bars", "champion_service", "champion_model", "compare",
         *PAIBaseOperator.template_fields,
     )  # fmt: skip
-    template_fields_renderers = dict.fromkeys(("metrics", "bars", "compare"), "json")
+    template_fields_renderers = rendered_as(dict.fromkeys(("metrics", "bars", "compare"), "json"))
 
     def __init__(
         self,

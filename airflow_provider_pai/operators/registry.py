@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException, conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
@@ -69,10 +69,10 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         PAIError: the registry can't be asked, or refuses.
     """
 
-    template_fields: Sequence[str] = (*_ARGUMENTS, *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated(*_ARGUMENTS, *PAIBaseOperator.template_fields)
     flags: Sequence[str] = ("wait_for_approval", "deferrable")
     poll_interval = PollInterval(10.0)
-    template_fields_renderers = dict.fromkeys(("metrics", "inference_spec", "labels"), "json")
+    template_fields_renderers = rendered_as(dict.fromkeys(("metrics", "inference_spec", "labels"), "json"))
     operator_extra_links = (PAIModelLink(),)
     model_name: str
     model_uri: str | None

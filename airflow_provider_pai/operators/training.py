@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import as_flag
+from airflow_provider_pai.base_operator import as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
@@ -100,9 +99,11 @@ class PAITrainingOperator(PAIJobOperator):
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
-        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and
+            :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher`, and of every operator.
 
     Raises:
+        AirflowSkipException: the command ended with an exit code of ``skip_on_exit_code``.
         AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
         JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
             the last log lines.
@@ -166,14 +167,9 @@ class PAITrainingOperator(PAIJobOperator):
 
     spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
     """What is said of the job itself: the members of its spec."""
-    template_fields: Sequence[str] = (*spec_arguments, *PAIJobOperator.template_fields)
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(
-            ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec"),
-            "json",
-        ),
-    }
+    template_fields: Sequence[str] = templated(*spec_arguments, *PAIJobOperator.template_fields)
+    _as_json = ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec")
+    template_fields_renderers = rendered_as({"command": "bash", **dict.fromkeys(_as_json, "json")})
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
@@ -196,6 +192,9 @@ class PAITrainingOperator(PAIJobOperator):
     @property
     def _resumable(self) -> bool:
         """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        # Loaded where it is first used: reading a DAG file needs no channels.
+        from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
+
         return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
     _asset_problems: Sequence[Problem] = ()
@@ -232,7 +231,7 @@ class PAITrainingOperator(PAIJobOperator):
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
-        problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
+        problems += [*self._watch_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number, templated
 from airflow_provider_pai.errors import PAIError, ProtocolError, ServiceError, SpecError
 from airflow_provider_pai.model.problem import Problem
 
@@ -49,7 +49,7 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = ("service_name", "target_status", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated("service_name", "target_status", *PAIBaseOperator.template_fields)
     flags: Sequence[str] = ("deferrable",)
 
     def __init__(

@@ -45,6 +45,7 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
+        log_level: the lowest level of lines that are shown.
         stop_on_kill: whether the job is stopped when a person marks or clears its task.
         try_number: the try of the task whose log it is; None for a log that always begins at the beginning.
         newer: arguments of a newer version, ignored.
@@ -62,6 +63,7 @@ class PAITrainingTrigger(BaseTrigger):
         show_logs: bool = True,
         stop_on_kill: bool = True,
         try_number: int | None = None,
+        log_level: str = "DEBUG",
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -75,6 +77,7 @@ class PAITrainingTrigger(BaseTrigger):
         self.show_logs = show_logs
         self.stop_on_kill = stop_on_kill
         self.try_number = try_number
+        self.log_level = log_level
         self._checkpoint: Checkpoint | None = None
         self._keeper: PAITrainingHook | None = None
 
@@ -178,12 +181,15 @@ class PAITrainingTrigger(BaseTrigger):
         for name in ("airflow_provider_pai.hooks.training", "airflow_provider_pai.client.polling.registry"):
             await load(name)
         from airflow_provider_pai.client.logs.checkpoint import Checkpoint
+        from airflow_provider_pai.client.logs.display import LogDisplay
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.client.polling.registry import subscribe
+        from airflow_provider_pai.model.training.log_level import DEBUG, LEVELS
 
         hook = self._hook()
         config = await hook.aconfig()
         self._checkpoint, self._keeper = Checkpoint(self.try_number), hook
+        display = LogDisplay(self.log, LEVELS.get(self.log_level, DEBUG))
         updates = subscribe(
             config,
             self.job_id,
@@ -199,8 +205,9 @@ class PAITrainingTrigger(BaseTrigger):
                 if progress.snapshot.is_terminal:
                     # The worker shows the rest.
                     break
-                for line in progress.lines:
-                    self.log.info("%s", line)
+                for note in progress.lines[: progress.notes]:
+                    self.log.info("%s", note)
+                display.show(progress.lines[progress.notes :])
         return self._event(status=str(progress.snapshot.status))
 
     def _hook(self) -> PAITrainingHook:
@@ -217,6 +224,20 @@ class PAITrainingTrigger(BaseTrigger):
         cursor = self._checkpoint.cursor if self._checkpoint else None
         shown = None if cursor is None else cursor.to_json()
         return {"job_id": self.job_id, "status": status, "error": error, "timeout": timeout, "shown": shown}
+
+
+class PAITrainingSensorTrigger(PAITrainingTrigger):
+    """Fires one event when a job has ended that is not the task's own: it is never stopped.
+
+    The arguments and the event are those of :class:`PAITrainingTrigger`.
+    """
+
+    async def on_kill(self) -> None:
+        """Leave the job as it is."""
+        self.log.info("Job %s keeps running: the task only watched it", self.job_id)
+
+    async def _timed_out(self) -> dict[str, Any]:
+        return self._event(timeout=True)
 
 
 def is_interrupted() -> bool:

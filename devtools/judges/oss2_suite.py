@@ -22,11 +22,11 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devtools.judges.classes import ELSEWHERE, PASSES, REFUSED, WRONG, counted, read_classes, unexpected, write_classes
 from devtools.judges.servers import KEY_ID, SECRET, local_oss
 
 HERE = Path(__file__).parent
@@ -36,7 +36,6 @@ SUITE = "oss2==2.19.1"
 _REGIONS = ("cn-hangzhou", "cn-shanghai", "ap-south-1")
 _WORKERS = 8
 _TEST_SECONDS = 900
-_PASSES, _REFUSED, _ELSEWHERE, _WRONG = "passes", "refused", "elsewhere", "wrong"
 _KMS = "HTTPSConnectionPool(host='kms."
 # Before each test the suite asks for an encryption key of KMS and goes on without one.
 _ASKED_BEFORE = "the header x-oss-server-side-encryption of PutObject"
@@ -59,15 +58,15 @@ class Result:
     def judged(self, expected: tuple[str, str]) -> tuple[str, str]:
         """Return the class of the test and what it was refused, or lacks as a person wrote down."""
         if not self.failed:
-            return _PASSES, ""
+            return PASSES, ""
         refused = list(self.refused)
         if _ASKED_BEFORE in refused:
             refused.remove(_ASKED_BEFORE)
         if refused:
-            return _REFUSED, refused[0]
+            return REFUSED, refused[0]
         if _KMS in self.failed:
-            return _ELSEWHERE, "a key of KMS"
-        return expected if expected[0] == _ELSEWHERE else (_WRONG, " ".join(self.failed.split())[:200])
+            return ELSEWHERE, "a key of KMS"
+        return expected if expected[0] == ELSEWHERE else (WRONG, " ".join(self.failed.split())[:200])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,15 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="oss2-suite-") as name:
         results = _run(Path(name), chosen.tests)
-    expected = _read(EXPECTED)
-    found = {test: result.judged(expected.get(test, (_WRONG, ""))) for test, result in results.items()}
+    expected = read_classes(EXPECTED)
+    found = {test: result.judged(expected.get(test, (WRONG, ""))) for test, result in results.items()}
     if chosen.write:
-        _write(EXPECTED, {**expected, **found})
+        write_classes(
+            EXPECTED, "test, class, and what it was refused or lacks; see oss2_suite.py", {**expected, **found}
+        )
     whole = chosen.tests == ["tests"]
-    problems = _problems(expected if whole else {test: expected.get(test, ("", "")) for test in found}, found)
+    problems = unexpected(expected if whole else {test: expected.get(test, ("", "")) for test in found}, found)
     print(*problems, sep="\n")
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(Counter(kind for kind, _ in found.values()).items()))
-    print(f"{SUITE}: {len(found)} tests: {counts}; {time.monotonic() - began:.0f} s; {len(problems)} unexpected")
+    took, counts = time.monotonic() - began, counted(found.values())
+    print(f"{SUITE}: {len(found)} tests: {counts}; {took:.0f} s; {len(problems)} unexpected")
     return 1 if problems or not found else 0
 
 
@@ -139,27 +140,6 @@ def _collected(lines: Iterable[str]) -> dict[str, Result]:
         if phase["outcome"] == "failed":
             result.failed = result.failed or phase["error"] or "failed"
     return results
-
-
-def _problems(expected: Mapping[str, tuple[str, str]], found: Mapping[str, tuple[str, str]]) -> list[str]:
-    problems = [f"{test}: was not run" for test in sorted(expected.keys() - found.keys())]
-    for test, (kind, why) in sorted(found.items()):
-        if kind == _WRONG or (kind, why) != expected.get(test):
-            was = " ".join(expected.get(test, ("in no class",)))
-            problems.append(f"{test}: {kind} {why}, expected: {was}")
-    return problems
-
-
-def _read(file: Path) -> dict[str, tuple[str, str]]:
-    if not file.exists():
-        return {}
-    rows = (line.split("\t") for line in file.read_text().splitlines() if line and not line.startswith("#"))
-    return {test: (kind, why) for test, kind, why in rows}
-
-
-def _write(file: Path, classes: Mapping[str, tuple[str, str]]) -> None:
-    lines = ["# test, class, and what it was refused or lacks; see oss2_suite.py"]
-    file.write_text("\n".join([*lines, *("\t".join((test, *classes[test])) for test in sorted(classes))]) + "\n")
 
 
 if __name__ == "__main__":

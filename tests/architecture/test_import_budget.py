@@ -152,3 +152,10 @@ def test_the_providers_description_loads_nothing_of_airflow(bare: Interpreter) -
         "airflow_provider_pai.hooks",
         "airflow_provider_pai.hooks.connection_form",
     }
+
+
+def test_the_plugin_costs_every_process_of_airflow_nearly_nothing(dag_file: Interpreter) -> None:
+    base = "from airflow.sdk.plugins_manager import AirflowPlugin"
+    added = dag_file.loaded(base, "import airflow_provider_pai.plugin.training_tab") - dag_file.loaded(base)
+    assert below(added, (*FORBIDDEN, *FORBIDDEN_LAYERS, "fastapi", "airflow_provider_pai.model")) == set()
+    assert len(added) <= MOST_MODULES, sorted(added)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,22 +88,37 @@ def parse_report_file(content: bytes) -> Report:
     return Report().updated(entry)
 
 
+class EntryReader:
+    """Reads what marked lines of a log report, also when the lines of one report come one after the other."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def entries(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield the reports of further lines; those that are cut or damaged are left out."""
+        for line in lines:
+            _, mark, text = line.partition(MARK)
+            if mark and (whole := self._whole(text)) and (entry := _entry(whole)) is not None:
+                yield entry
+
+    def _whole(self, text: str) -> str:
+        """Return the report that ends with a line; empty while parts of it are missing."""
+        part = _PART.match(text)
+        if not part:
+            return text
+        number, count = int(part[1]), int(part[2])
+        self._parts = [*(self._parts if number > 1 else []), text[part.end() :]]
+        if number != count or len(self._parts) != count:
+            return ""
+        whole, self._parts = "".join(self._parts), []
+        return whole
+
+
 def parse_report_lines(lines: Iterable[str]) -> Report:
     """Return what marked lines of a log report; lines that are cut or damaged are left out."""
     report = Report()
-    parts: list[str] = []
-    for line in lines:
-        _, mark, text = line.partition(MARK)
-        if not mark:
-            continue
-        if part := _PART.match(text):
-            number, count = int(part[1]), int(part[2])
-            parts = [*(parts if number > 1 else []), text[part.end() :]]
-            if number != count or len(parts) != count:
-                continue
-            text, parts = "".join(parts), []
-        if (entry := _entry(text)) is not None:
-            report = report.updated(entry)
+    for entry in EntryReader().entries(lines):
+        report = report.updated(entry)
     return report
 
 

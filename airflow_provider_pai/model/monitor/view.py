@@ -1,0 +1,144 @@
+"""What the Training tab shows of a job, as plain JSON: all of it is decided here, the page only draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_provider_pai.model.function.report import readable_lines
+from airflow_provider_pai.model.masking import masked_text
+from airflow_provider_pai.model.monitor.comparison import ComparisonOutcome, MetricComparison, compare
+from airflow_provider_pai.model.monitor.curve import Curve, downsampled
+from airflow_provider_pai.model.monitor.explanation import JobState, explain
+from airflow_provider_pai.model.monitor.observation import JobObservation
+from airflow_provider_pai.model.monitor.progress import estimate_progress
+from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
+from airflow_provider_pai.model.training.status import JobSnapshot
+
+LOG_LINES = 200
+_LONGEST_LINE = 2000
+_TELLING = (ComparisonOutcome.BETTER, ComparisonOutcome.WORSE, ComparisonOutcome.SAME)
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run of the same task before this one.
+
+    Attributes:
+        label: what the page calls it.
+        seen: its job; None while it is not read.
+    """
+
+    label: str
+    seen: JobObservation | None
+
+
+def job_view(seen: JobObservation, earlier: Sequence[EarlierRun], console_url: str) -> dict[str, Any]:
+    """Return what a page shows of a job.
+
+    Args:
+        seen: the job.
+        earlier: earlier runs, the newest first.
+        console_url: the job's page in PAI's console.
+    """
+    job, explanation, progress = seen.job, explain(seen), estimate_progress(seen)
+    curves = _curves(seen, earlier, is_running=not job.is_terminal)
+    verdict = _verdict(curves, earlier, explanation.state)
+    view: dict[str, Any] = {
+        "state": explanation.state,
+        "headline": explanation.headline,
+        "lines": [*explanation.lines, *([verdict] if verdict else [])],
+        "advice": explanation.advice,
+        "job": {"id": job.job_id, "name": job.name, "status": job.status, "image": job.image_uri},
+        "times": _times(job),
+        "progress": asdict(progress) if progress else None,
+        "curves": curves,
+        "earlier": [run.label for run in earlier],
+        "log": {"lines": _log(seen.log), "total": seen.log_total},
+        "links": _links(job, console_url),
+        "unread": list(seen.unread),
+        "seen": seen.seen.isoformat(timespec="seconds"),
+    }
+    return {name: _masked(item) for name, item in view.items()}
+
+
+def _times(job: JobSnapshot) -> list[dict[str, str]]:
+    return [
+        {"status": each.status, "at": each.start, "until": each.end, "reason": each.reason} for each in job.transitions
+    ]
+
+
+def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_running: bool) -> list[dict[str, Any]]:
+    """Return each metric of this run with those of earlier ones; one that only those have is left out."""
+    found = []
+    for name, curve in seen.curves.items():
+        others = [(run.label, run.seen.curves.get(name) if run.seen else None) for run in earlier]
+        comparable = [(label, other) for label, other in others if other and other.unit == curve.unit]
+        good = {run.label for run in earlier if run.seen and run.seen.job.is_success}
+        first = next((pair for pair in comparable if pair[0] in good), None)
+        compared = compare(curve, first[1], is_running=is_running) if first else None
+        runs = [_run("this run", curve), *(_run(label, other) for label, other in comparable)]
+        found.append(
+            {
+                "name": name,
+                "unit": curve.unit,
+                "last": curve.last,
+                "runs": runs,
+                "outcome": compared.outcome if compared else None,
+                "said": _said(compared, first[0], curve.unit) if compared and first else "",
+            }
+        )
+    return found
+
+
+def _run(label: str, curve: Curve) -> dict[str, Any]:
+    return {"label": label, "points": [[place, value] for place, value in downsampled(curve.points)]}
+
+
+def _said(compared: MetricComparison, label: str, unit: str) -> str:
+    """Say how a metric compares, in one phrase."""
+    words = {
+        ComparisonOutcome.BETTER: "better than",
+        ComparisonOutcome.WORSE: "worse than",
+        ComparisonOutcome.SAME: "the same as",
+        ComparisonOutcome.CHANGED: "not",
+    }
+    at = ""
+    if compared.place is not None:
+        at = f" at step {compared.place:g}" if unit == "step" else f" after {compared.place:.0f} s"
+    return f"{compared.value:.5g}: {words[compared.outcome]} {compared.before:.5g} in {label}{at}"
+
+
+def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun], state: JobState) -> str:
+    """Answer whether the job is better than the last; empty while there is nothing to compare."""
+    if state in (JobState.WAITING, JobState.FAILED, JobState.STOPPED) or not curves:
+        return ""
+    if not earlier:
+        return "This is the first run of this task with a job: there is nothing to compare it with."
+    judged = {outcome: [each["name"] for each in curves if each["outcome"] == outcome] for outcome in _TELLING}
+    parts = [f"{', '.join(names)} {outcome}" for outcome, names in judged.items() if names]
+    return f"Compared with the last run that succeeded: {'; '.join(parts)}." if parts else ""
+
+
+def _log(lines: Sequence[str]) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in readable_lines(lines)[-LOG_LINES:]]
+
+
+def _links(job: JobSnapshot, console_url: str) -> list[dict[str, str]]:
+    links = [{"label": "PAI console", "url": console_url}] if console_url.startswith(("https://", "http://")) else []
+    outputs = [
+        {"label": "TensorBoard logs" if name == TENSORBOARD_CHANNEL else f"output {name}", "text": uri}
+        for name, uri in job.outputs.items()
+        if uri
+    ]
+    return [*links, *outputs]
+
+
+def _masked(value: Any) -> Any:
+    """Return a view without secrets in its texts; its own names are none."""
+    if isinstance(value, Mapping):
+        return {name: _masked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return value if value and isinstance(value[0], list) else [_masked(item) for item in value]
+    return masked_text(value) if isinstance(value, str) else value

@@ -1,0 +1,191 @@
+"use strict";
+// Draws what the app says of a task's job, and asks again when it says so. Texts are only ever set as text.
+
+const at = (id) => document.getElementById(id);
+const query = location.search;
+const BADGES = { waiting: "Waiting", running: "Running", succeeded: "Succeeded", failed: "Failed", stopped: "Stopped", loading: "Loading", none: "No job" };
+let shown = null, timer = 0;
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function show(id, text) {
+  at(id).textContent = text || "";
+  at(id).hidden = !text;
+}
+
+function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const parts = [[Math.floor(whole / 86400), "d"], [Math.floor(whole / 3600) % 24, "h"], [Math.floor(whole / 60) % 60, "min"], [whole % 60, "s"]];
+  return parts.filter(([count]) => count).slice(0, 2).map(([count, unit]) => `${count} ${unit}`).join(" ") || "0 s";
+}
+
+function drawHead(view) {
+  at("badge").textContent = BADGES[view.state] || view.state;
+  at("badge").className = `badge ${view.state}`;
+  at("headline").textContent = view.headline;
+  document.title = `Training: ${view.headline}`;
+  show("trouble", [view.trouble, ...(view.unread || [])].filter(Boolean).join(" "));
+  at("lines").replaceChildren(...(view.lines || []).map((line) => element("p", line)));
+  show("advice", view.advice);
+  at("progress").hidden = !view.progress;
+  if (view.progress) {
+    at("bar").value = view.progress.fraction;
+    at("percent").textContent = `${Math.round(view.progress.fraction * 100)} %`;
+  }
+  at("stop").hidden = !(view.stop && view.job && ["waiting", "running"].includes(view.state));
+}
+
+function drawCurves(view) {
+  const curves = view.curves || [];
+  at("curves-part").hidden = !curves.length;
+  at("curves").replaceChildren(...curves.map((curve) => {
+    const figure = element("figure"), caption = element("figcaption");
+    caption.append(element("b", curve.name), element("span", curve.said || (curve.last === null ? "no value" : numberText(curve.last)), curve.outcome || ""));
+    const legend = element("ul", undefined, "legend");
+    curve.runs.forEach((run, number) => {
+      const item = element("li"), line = drawn("svg", { viewBox: "0 0 20 10", "aria-hidden": "true" });
+      line.append(drawn("path", { class: `run r${number}`, d: "M0 5H20" }));
+      item.append(line, run.label);
+      legend.append(item);
+    });
+    figure.append(caption, chartOf(curve), legend);
+    return figure;
+  }));
+}
+
+function drawLog(view) {
+  const log = view.log && view.log.lines.length ? view.log : null;
+  at("log-part").hidden = !log;
+  if (!log) return;
+  const box = at("log"), follows = box.scrollTop + box.clientHeight >= box.scrollHeight - 4;
+  const text = log.lines.join("\n");
+  if (box.textContent === text) return;
+  box.textContent = text;
+  at("log-count").textContent = log.total > log.lines.length ? `the last ${log.lines.length} of ${log.total} lines` : "";
+  // Who has scrolled up is reading.
+  if (follows) box.scrollTop = box.scrollHeight;
+}
+
+function drawTimes(view) {
+  const times = view.times || [];
+  at("times-part").hidden = !times.length;
+  at("times").replaceChildren(...times.map((entry) => {
+    const row = element("tr"), since = new Date(entry.at), until = entry.until ? new Date(entry.until) : new Date(view.seen);
+    const lasts = isNaN(since) || ["Succeed", "Failed", "Terminated"].includes(entry.status) ? "" : span((until - since) / 1000);
+    row.append(element("td", entry.status), element("td", isNaN(since) ? "" : since.toLocaleString()), element("td", lasts), element("td", entry.reason));
+    return row;
+  }));
+}
+
+function drawLinks(view) {
+  const links = view.links || [];
+  at("links-part").hidden = !links.length;
+  at("links").replaceChildren(...links.map((link) => {
+    const item = element("li");
+    if (link.url) {
+      const anchor = element("a", link.label);
+      anchor.href = link.url;
+      anchor.target = "_blank";
+      anchor.rel = "noopener noreferrer";
+      anchor.addEventListener("click", openOutside);
+      item.append(anchor);
+    } else {
+      item.append(`${link.label}: `, element("code", link.text));
+    }
+    return item;
+  }));
+}
+
+/** Open a link from Airflow's own page: the frame of a tab may not open windows. */
+function openOutside(event) {
+  if (window.parent === window) return;
+  try {
+    const anchor = window.parent.document.createElement("a");
+    anchor.href = event.currentTarget.href;
+    anchor.target = "_blank";
+    anchor.rel = "noopener noreferrer";
+    anchor.click();
+    event.preventDefault();
+  } catch { /* another origin: the browser decides */ }
+}
+
+function draw(view) {
+  shown = view;
+  drawHead(view);
+  drawCurves(view);
+  drawLog(view);
+  drawTimes(view);
+  drawLinks(view);
+  at("seen").textContent = view.seen ? `As of ${new Date(view.seen).toLocaleTimeString()}.` : "";
+  document.querySelector("main").setAttribute("aria-busy", view.state === "loading");
+  performance.mark("drawn");
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  // A page that is not looked at asks for nothing.
+  if (document.hidden) return;
+  let next = 10;
+  try {
+    const answer = await fetch(`state${query}`, { credentials: "same-origin", cache: "no-store" });
+    if (answer.ok) {
+      const view = await answer.json();
+      draw(view);
+      next = view.next_s;
+    } else {
+      show("trouble", answer.status === 401 ? "You are logged out: load Airflow's page again." : await reason(answer));
+      if ([401, 403, 404].includes(answer.status)) { at("headline").textContent = "Nothing to show"; next = null; }
+    }
+  } catch {
+    show("trouble", "Airflow does not answer; this page tries again.");
+  }
+  if (next !== null && next !== undefined) timer = setTimeout(refresh, next * 1000);
+}
+
+async function reason(answer) {
+  try {
+    const detail = (await answer.json()).detail;
+    return typeof detail === "string" ? detail : `Airflow refused: HTTP ${answer.status}.`;
+  } catch {
+    return `Airflow answers with HTTP ${answer.status}; this page tries again.`;
+  }
+}
+
+async function stop() {
+  at("confirm-stop").disabled = true;
+  const headers = { "content-type": "application/json", "x-pai-training": "stop" };
+  const body = JSON.stringify({ job_id: at("confirm").dataset.job });
+  const answer = await fetch(`stop${query}`, { method: "POST", credentials: "same-origin", headers, body });
+  at("confirm").close();
+  await refresh();
+  if (!answer.ok) show("trouble", await reason(answer));
+}
+
+function useThemeOfAirflow() {
+  try {
+    const root = window.parent.document.documentElement;
+    const follow = () => { document.documentElement.dataset.theme = root.classList.contains("dark") ? "dark" : "light"; };
+    if (window.parent !== window) {
+      follow();
+      new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["class"] });
+    }
+  } catch { /* another origin: the system's colours are used */ }
+}
+
+at("stop").addEventListener("click", () => {
+  at("confirm").dataset.job = shown.job.id;
+  at("confirm-job").textContent = `${shown.job.name} (${shown.job.id})`;
+  at("confirm-warning").textContent = shown.stop.warning;
+  at("confirm-stop").disabled = false;
+  at("confirm").showModal();
+});
+at("keep").addEventListener("click", () => at("confirm").close());
+at("confirm-stop").addEventListener("click", stop);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+useThemeOfAirflow();
+refresh();

@@ -1,0 +1,146 @@
+"""One look at a job for everybody who has its page open: what PAI is asked does not grow with the viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+INTERVAL = 5.0
+"""Seconds for which a look at a job counts, and after which a page asks again."""
+_MOST_JOBS = 200
+_THREADS = 4
+
+Seen = TypeVar("Seen", bound="_Observed")
+SeenCo = TypeVar("SeenCo", bound="_Observed", covariant=True)
+
+
+class _Observed(Protocol):
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be asked any more."""
+        ...
+
+
+class Observer(Protocol[SeenCo]):
+    """What looks at one thing."""
+
+    def observe(self) -> SeenCo:
+        """Return it as it is now."""
+        ...
+
+    def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
+@dataclass
+class _Entry(Generic[Seen]):
+    """What is known of one job."""
+
+    observer: Observer[Seen] | None = None
+    seen: Seen | None = None
+    error: Exception | None = None
+    at: float = float("-inf")
+    looking: Future[None] | None = None
+
+
+@dataclass(frozen=True)
+class Look(Generic[Seen]):
+    """What is known of a job when a page asks.
+
+    Attributes:
+        seen: how it was at the last look that succeeded; None before the first.
+        error: why the last look failed; None when it did not.
+        next_s: seconds until another look makes sense; None for never.
+    """
+
+    seen: Seen | None = None
+    error: Exception | None = None
+    next_s: float | None = INTERVAL
+
+
+@dataclass
+class SharedObservations(Generic[Seen]):
+    """Looks at jobs while pages ask for them, each at most once in an interval, and never without a page.
+
+    Args:
+        interval: seconds for which a look counts.
+        clock: seconds that never go backwards.
+        most: jobs to keep in memory.
+    """
+
+    interval: float = INTERVAL
+    clock: Callable[[], float] = time.monotonic
+    most: int = _MOST_JOBS
+    _entries: OrderedDict[Hashable, _Entry[Seen]] = field(default_factory=OrderedDict)
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_THREADS, thread_name_prefix="pai-training-tab")
+    )
+
+    async def look(self, key: Hashable, observer: Callable[[], Observer[Seen]], patience: float) -> Look[Seen]:
+        """Return what is known of a job; look at it when that is too old and no other page's request does.
+
+        Runs in the event loop of the API server, and blocks neither it nor a thread of it.
+
+        Args:
+            key: the job.
+            observer: returns what looks at it; called once, in a thread.
+            patience: seconds to wait for a look that is under way, when there was none before.
+        """
+        entry = self._entries.setdefault(key, _Entry())
+        self._entries.move_to_end(key)
+        if self._is_due(entry):
+            entry.looking = self._threads.submit(self._observe, entry, observer)
+        if entry.looking is not None:
+            # A page that has something to show is not kept waiting for the cloud.
+            await asyncio.wait([asyncio.wrap_future(entry.looking)], timeout=patience if entry.seen is None else 1.0)
+        self._forget_oldest()
+        return Look(entry.seen, entry.error, self._next(entry))
+
+    def outdate(self, key: Hashable) -> None:
+        """Let the next page that asks cause a look: something was done to the job."""
+        if entry := self._entries.get(key):
+            entry.at = float("-inf")
+
+    def _is_due(self, entry: _Entry[Seen]) -> bool:
+        if entry.looking is not None and not entry.looking.done():
+            return False
+        if entry.seen is not None and entry.seen.is_settled:
+            return False
+        return self.clock() - entry.at >= self.interval
+
+    def _observe(self, entry: _Entry[Seen], observer: Callable[[], Observer[Seen]]) -> None:
+        try:
+            entry.observer = entry.observer or observer()
+            entry.seen = entry.observer.observe()
+            entry.error = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the pages show it
+            entry.error = error
+        if entry.error is not None or (entry.seen is not None and entry.seen.is_settled):
+            # The next look, if there is one, reads the connection anew: it may have been mended.
+            self._close(entry)
+        entry.at = self.clock()
+
+    @staticmethod
+    def _close(entry: _Entry[Seen]) -> None:
+        if entry.observer is not None:
+            entry.observer.close()
+            entry.observer = None
+
+    def _next(self, entry: _Entry[Seen]) -> float | None:
+        if entry.seen is not None and entry.seen.is_settled:
+            return None
+        if entry.looking is not None and not entry.looking.done():
+            return 1.0
+        return max(0.5, self.interval - (self.clock() - entry.at))
+
+    def _forget_oldest(self) -> None:
+        while len(self._entries) > self.most:
+            _, entry = self._entries.popitem(last=False)
+            if entry.looking is None or entry.looking.done():
+                self._close(entry)
