@@ -22,7 +22,7 @@ from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.airflow_state import task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.environment import environment
+from airflow_provider_pai.hooks.environment import Environment, environment
 from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.lifecycle.training.completion import is_empty, next_step
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
@@ -199,19 +199,27 @@ class PAITrainingHook(PAIBaseHook):
         """
         return self._jobs.list(labels, status=status)
 
-    def orphans(self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state) -> list[Orphan]:
+    def orphans(
+        self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state, named: Environment | None = None
+    ) -> list[Orphan]:
         """Return this environment's active jobs whose task instances are over.
 
-        Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Runs inside a task: it asks
-        Airflow for the states of task instances.
+        Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Those under the id that the
+        environment had before it was given a name are among them. Runs inside a task: it asks Airflow for the states of
+        task instances.
 
         Args:
             min_age: age below which a job is not judged; its task may just be changing its state.
             state_of: tells the state of a task instance; by default Airflow does.
+            named: this environment's names. Default: as Airflow has them.
         """
-        deployment = environment().name
-        jobs = self.jobs({DEPLOYMENT_LABEL: readable(deployment)})
-        return find_orphans(jobs, deployment, utc_now() - min_age, state_of)
+        named = named or environment(with_former=True)
+        doubts = {named.name: named.doubt, **({named.former_id: named.former_id_doubt} if named.former_id else {})}
+        found = []
+        for name, doubt in doubts.items():
+            jobs = self.jobs({DEPLOYMENT_LABEL: readable(name)})
+            found += [replace(each, doubt=doubt) for each in find_orphans(jobs, name, utc_now() - min_age, state_of)]
+        return found
 
     def get(self, job_id: str) -> JobSnapshot:
         """Return a job as it is now.

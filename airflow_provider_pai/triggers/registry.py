@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.settling import settle
+
 if TYPE_CHECKING:
     from airflow_provider_pai.model.registry.version import ModelVersion
 
@@ -75,6 +77,7 @@ class PAIModelVersionTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
+        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._seconds_left()):
                 event = self._event(await self._version())
@@ -84,6 +87,7 @@ class PAIModelVersionTrigger(BaseTrigger):
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
             self.log.exception("Waiting for model %s failed", self.model_name)
             event = self._event(error=f"{type(error).__name__}: {error}")
+        await settle(begun)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _version(self) -> ModelVersion:

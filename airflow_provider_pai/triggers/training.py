@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing, suppress
 from datetime import UTC, datetime
-from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_pai.triggers.loading import load
+from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
 if TYPE_CHECKING:
     from airflow_provider_pai.client.logs.checkpoint import Checkpoint
@@ -91,8 +90,10 @@ class PAITrainingTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
+        begun = asyncio.get_running_loop().time()
         try:
             outcome = await self._outcome()
+            await settle(begun)
         except asyncio.CancelledError:
             if is_interrupted():
                 await self._stop_interrupted()
@@ -238,15 +239,3 @@ class PAITrainingSensorTrigger(PAITrainingTrigger):
 
     async def _timed_out(self) -> dict[str, Any]:
         return self._event(timeout=True)
-
-
-def is_interrupted() -> bool:
-    """Whether Ctrl-C has cancelled the main task of this event loop, as it does in ``dag.test()``.
-
-    In a triggerer a trigger is never the main task. ``asyncio.Runner`` handles the signal with a partial that names
-    the task, and counts how often it came (read in Python 3.11 to 3.13).
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if not isinstance(handler, partial) or handler.keywords.get("main_task") is not asyncio.current_task():
-        return False
-    return bool(getattr(getattr(handler.func, "__self__", None), "_interrupt_count", 0))
