@@ -13,7 +13,7 @@ _GUIDES = (
     *("laptop", "account", "configuration", "failures", "scale"),
     *(
         f"guides/{name}"
-        for name in ("training", "functions", "gate", "registry", "deploy", "services", "hooks", "files")
+        for name in ("training", "functions", "gate", "registry", "deploy", "services", "hooks", "files", "lineage")
     ),
 )
 _LINKS = ("PAITrainingJobLink", "PAIServiceLink", "PAIModelLink")

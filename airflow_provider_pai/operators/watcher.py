@@ -68,6 +68,9 @@ class PAIJobWatcher(PAIBaseOperator):
         self._has_page = True
         self._report: Report | None = None
         self._is_over = False
+        # What OpenLineage is told.
+        self._seen_job: JobSnapshot | None = None
+        self._diagnosis: Diagnosis | None = None
 
     @cached_property
     def hook(self) -> PAITrainingHook:
@@ -126,6 +129,7 @@ class PAIJobWatcher(PAIBaseOperator):
             job: the job.
             text: what this task does with it.
         """
+        self._seen_job = job
         url = self.hook.console_url(job.job_id)
         self.log.info("%s job %s (%s): %s", text, job.job_id, job.name, url)
         self._push(context, {LINK_KEY: url, CONSOLE_URL_KEY: url, "job_id": job.job_id})
@@ -159,10 +163,10 @@ class PAIJobWatcher(PAIBaseOperator):
             AirflowSkipException: it ended with an exit code that skips the task.
         """
         job, report = self.hook.with_report(self.hook.with_metrics(seen))
-        self._report = report
+        self._report, self._seen_job = report, job
         url = self.hook.console_url(job.job_id)
         if not job.is_success:
-            diagnosis = self.hook.diagnose(job, resumable=self._resumable)
+            diagnosis = self._diagnosis = self.hook.diagnose(job, resumable=self._resumable)
             self._skip_on_exit_code(diagnosis)
             raise job_error(diagnosis, url, log_shown=self._log_shown, report=report)
         value = result(job, url if self._has_page else None, report.result)
