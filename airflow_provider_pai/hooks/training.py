@@ -120,6 +120,40 @@ class PAITrainingHook(PAIBaseHook):
         url = self.config.url(call.service) + call.path
         return {"action": call.action, "method": call.method, "url": url, "body": masked(call.body)}
 
+    def train(
+        self,
+        *,
+        poll_interval: float | None = None,
+        outage_limit: float = OUTAGE_LIMIT,
+        log_level: str = "DEBUG",
+        **job: Any,
+    ) -> dict[str, Any]:
+        """Submit a job, wait for its end in this process, and return its result.
+
+        In a task there is one job per attempt: a retry adopts the job of the attempt before when that still runs or
+        has succeeded, and a task that is killed stops it. So a task may call this once. Outside of tasks, as in a
+        notebook, each call is a job of its own, which is stopped when the process is interrupted.
+
+        Args:
+            poll_interval: the longest pause between two looks at the job, in seconds. Default:
+                ``[pai] poll_interval``, else 10.
+            outage_limit: seconds that PAI may be unreachable. Default 3600.
+            log_level: the lowest level of the job's lines that are shown: ``DEBUG`` (default), ``INFO``, ``WARNING``
+                or ``ERROR``.
+            job: the job, as arguments of ``PAITrainingOperator``: ``command``, ``image_uri`` and so on.
+
+        Returns:
+            The operator's result: ``model_uri``, ``job_id``, ``metrics`` and so on.
+
+        Raises:
+            SpecError: listing every problem of the arguments; nothing was submitted.
+            JobError: the job failed or was stopped; its class tells why, its message what to do.
+        """
+        from airflow_provider_pai.hooks.training_run import TrainingRun
+
+        options: dict[str, Any] = {"poll_interval": poll_interval, "outage_limit": outage_limit}
+        return TrainingRun(self, job, **options, log_level=log_level).run()
+
     def submit_or_adopt(
         self,
         spec: TrainingJobSpec,
@@ -190,14 +224,17 @@ class PAITrainingHook(PAIBaseHook):
         """Whether a job has certainly left nothing in the folder of an output channel."""
         return is_empty(folder, self.oss, self.log)
 
-    def jobs(self, labels: Mapping[str, str], *, status: str | None = None) -> list[JobSnapshot]:
-        """Return the workspace's jobs of the last 30 days that carry all labels, newest first.
+    def jobs(self, labels: Mapping[str, str] | None = None, *, status: str | None = None) -> list[JobSnapshot]:
+        """Return the workspace's jobs of the last 30 days, newest first.
 
         Args:
-            labels: names and values.
-            status: only jobs in this status.
+            labels: names and values that a job carries, all of them. Default: any job.
+            status: only jobs in this status, such as ``Running``. Default: any.
+
+        Raises:
+            ProtocolError: the list is incomplete.
         """
-        return self._jobs.list(labels, status=status)
+        return self._jobs.list(labels or {}, status=status)
 
     def orphans(
         self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state, named: Environment | None = None

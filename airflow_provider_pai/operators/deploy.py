@@ -325,8 +325,8 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
 
     def _deployment(self, context: Context, *, in_cloud: bool) -> Deployment:
         """Return the deployment that the arguments describe; it is what a kill aborts from now on."""
+        from airflow_provider_pai.hooks.task_attempt import owner_of
         from airflow_provider_pai.lifecycle.serving.deployment import Deployment
-        from airflow_provider_pai.operators.attempt import owner_of
 
         spec, options = self._read_arguments(in_cloud=in_cloud)
         # Without the generation: a task that was cleared continues with what it has left behind.
@@ -337,10 +337,12 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
 
     def _announce(self, context: Context, name: str) -> None:
         """Let a person see the service while it comes up."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         url = self.hook.console_url(name)
-        context["ti"].xcom_push(key=LINK_KEY, value=url)
+        push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=url)
+            push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
         """Return when a wait must be over; that for the previous version may take half of what is kept for it."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_pai.base_operator import PollInterval, as_flag
 from airflow_provider_pai.errors import JobError, PAIError
-from airflow_provider_pai.operators.attempt import deadline_of, owner_of, will_be_retried
-from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
+from airflow_provider_pai.operators.attempt import deadline_of
+from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors
 from airflow_provider_pai.operators.watcher import PAIJobWatcher
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class PAIJobOperator(PAIJobWatcher):
         return PAITrainingHook(**(self._begun.get("connection") or self.connection_arguments))
 
     def _owner_in(self, context: Context) -> JobOwner:
+        from airflow_provider_pai.hooks.task_attempt import owner_of
+
         return owner_of(context["ti"], self.retries or 0)
 
     def _submit(self, context: Context, submit: Callable[[JobOwner], tuple[JobSnapshot, bool]]) -> dict[str, Any]:
@@ -83,6 +85,7 @@ class PAIJobOperator(PAIJobWatcher):
     def _follow(self, context: Context, job: JobSnapshot, *, existed: bool) -> dict[str, Any]:
         """See a job of this task to its end; only Airflow's deferral leaves this by an exception of its own."""
         from airflow_provider_pai.lifecycle.step import Waiting
+        from airflow_provider_pai.model.training.outcome import result
 
         step: Waiting[JobSnapshot] | Done[JobSnapshot] = Waiting(job)
         while isinstance(step, Waiting):
@@ -221,6 +224,7 @@ class PAIJobOperator(PAIJobWatcher):
 
     def _end_in_time(self, job_id: str) -> JobSnapshot:
         """Return a job that has just ended by itself; stop any other."""
+        from airflow_provider_pai.model.training.outcome import job_error
         from airflow_provider_pai.model.training.ownership import is_being_stopped
         from airflow_provider_pai.model.training.status import JobStatus
 
@@ -235,6 +239,8 @@ class PAIJobOperator(PAIJobWatcher):
 
     def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
         """Leave the job to the next attempt, or stop it when none comes or its time is over."""
+        from airflow_provider_pai.hooks.task_attempt import will_be_retried
+
         deadline = self._deadline(context)
         in_time = deadline is None or datetime.now(UTC) < deadline
         is_left = in_time and not self._is_over and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY)

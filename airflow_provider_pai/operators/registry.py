@@ -205,11 +205,13 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         return {name: pull(task_ids=found[0], key=name) for name in _FROM_TRAINING}
 
     def _push(self, context: Context, value: Mapping[str, Any]) -> None:
-        context["ti"].xcom_push(key=LINK_KEY, value=value[CONSOLE_URL_KEY])
+        from airflow_provider_pai.operators.xcom import push_xcom
+
+        push_xcom(context["ti"], LINK_KEY, value[CONSOLE_URL_KEY])
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=value[CONSOLE_URL_KEY])
+            push_xcom(context["ti"], CONSOLE_URL_KEY, value[CONSOLE_URL_KEY])
             for name in _KEYS:
-                context["ti"].xcom_push(key=name, value=value[name])
+                push_xcom(context["ti"], name, value[name])
 
     def _defer(self, value: Mapping[str, Any]) -> None:
         from airflow_provider_pai.model.registry.version import FINAL_STATUSES

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pai.base_operator import WithLineage, as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
+from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
-from airflow_provider_pai.operators.outcome import airflow_errors, job_error
+from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
@@ -176,8 +176,8 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
+        from airflow_provider_pai.hooks.additions import job_additions
         from airflow_provider_pai.model.training.job_name import job_name
-        from airflow_provider_pai.operators.additions import job_additions
 
         with airflow_errors(fail_fast=self.fail_fast), self._packaged(context) as packaged:
             spec = self._checked_spec(packaged)
@@ -225,6 +225,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         Raises:
             SpecError: listing every problem, those too that only the cloud knows.
         """
+        from airflow_provider_pai.hooks.task_attempt import run_time_limit
         from airflow_provider_pai.model.training.arguments import read_spec
         from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
@@ -256,6 +257,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
             self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
+        from airflow_provider_pai.hooks.task_attempt import local_owner_of
 
         self._remove_outlet()
         owner = local_owner_of(context["ti"])
@@ -285,6 +287,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         waits = self.model_asset is not None and self.model_asset in self.outlets
         if waits and (not model_uri or self.hook.is_empty(model_uri)):
             from airflow_provider_pai.model.training.diagnosis import without_model
+            from airflow_provider_pai.model.training.outcome import job_error
 
             diagnosis = without_model(job, model_uri)
             raise job_error(diagnosis, self.hook.console_url(job.job_id), log_shown=self._log_shown)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, conf
+from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.errors import JobError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import refusal_of_airflow
-from airflow_provider_pai.operators.outcome import job_error, result
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -139,11 +139,13 @@ class PAIJobWatcher(PAIBaseOperator):
 
         A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
         """
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         for key, value in values.items():
             if key != LINK_KEY and not self.do_xcom_push:
                 continue
             try:
-                context["ti"].xcom_push(key=key, value=value)
+                push_xcom(context["ti"], key, value)
             except Exception as error:
                 self._is_over = self._is_over or refusal_of_airflow(error)
                 if self._is_over:
@@ -162,29 +164,23 @@ class PAIJobWatcher(PAIBaseOperator):
             JobError: the job ended badly.
             AirflowSkipException: it ended with an exit code that skips the task.
         """
-        job, report = self.hook.with_report(self.hook.with_metrics(seen))
-        self._report, self._seen_job = report, job
-        url = self.hook.console_url(job.job_id)
-        if not job.is_success:
-            diagnosis = self._diagnosis = self.hook.diagnose(job, resumable=self._resumable)
-            self._skip_on_exit_code(diagnosis)
-            raise job_error(diagnosis, url, log_shown=self._log_shown, report=report)
-        value = result(job, url if self._has_page else None, report.result)
+        from airflow_provider_pai.hooks.job_end import finish
+
+        try:
+            job, value, self._report = finish(
+                self.hook,
+                seen,
+                log_shown=self._log_shown,
+                resumable=self._resumable,
+                has_page=self._has_page,
+                skip_on_exit_code=self.skip_on_exit_code,
+            )
+        except JobError as error:
+            self._seen_job, self._diagnosis = error.snapshot, error.diagnosis
+            raise
+        self._seen_job = job
         self._report_model(job, value["model_uri"])
         return self._push_result(context, value)
-
-    def _skip_on_exit_code(self, diagnosis: Diagnosis) -> None:
-        if self.skip_on_exit_code is None:
-            return
-        from airflow_provider_pai.model.training.exit_code import exit_codes, known_exit_code
-
-        code = known_exit_code(diagnosis.details)
-        if code is not None and code in exit_codes(self.skip_on_exit_code):
-            raise AirflowSkipException(
-                f"the command of job {diagnosis.details.job.job_id} ended with exit code {code}, which skips the task"
-            )
-        if code is None:
-            self.log.info("PAI does not say which exit code the command ended with, so skip_on_exit_code can't count")
 
     def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
         """Say where the model lies, or that there is none."""

@@ -11,8 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureEx
 from airflow_provider_pai.errors import APIError, JobError, TransportError
 from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
+from airflow_provider_pai.model.training.outcome import job_error
 from airflow_provider_pai.model.training.status import JobSnapshot
-from airflow_provider_pai.operators.outcome import job_error
 from airflow_provider_pai.operators.retry_policy import HAS_RETRY_POLICIES, PAIRetryPolicy
 from tests.support.attempt import training
 

@@ -256,6 +256,7 @@ def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster
     (job,) = jobs_of(config, run)
     judged = airflow.api.xcom(run.task("judge"))
     assert judged["model_uri"] == job.outputs["model"]
+    assert airflow.api.xcom(run.task("count_jobs")) == 1
     assert judged["accuracy"] > 0.9
 
 
