@@ -43,7 +43,7 @@ class ObjectDetails:
 
 
 @dataclass(frozen=True)
-class Level:
+class FolderLevel:
     """What lies directly in a folder: its objects, and the keys of its folders, each with its last slash."""
 
     objects: tuple[ObjectDetails, ...]
@@ -51,7 +51,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Objects:
+class ObjectFiles:
     """Looks at, reads, copies and deletes objects.
 
     Attributes:
@@ -73,7 +73,7 @@ class Objects:
         found = self.ask("look up", uri, lambda bucket: bucket.head_object(uri.key))
         return ObjectDetails(uri.key, found.content_length, found.etag, _moment(found.last_modified), found.server_crc)
 
-    def level(self, folder: OssUri) -> Level:
+    def level(self, folder: OssUri) -> FolderLevel:
         """Return what lies directly in a folder; nothing when there is no such folder.
 
         Raises:
@@ -84,7 +84,7 @@ class Objects:
         for page in self._pages(folder, "/"):
             objects += map(_listed, page.object_list)
             folders += page.prefix_list
-        return Level(tuple(objects), tuple(folders))
+        return FolderLevel(tuple(objects), tuple(folders))
 
     def below(self, folder: OssUri) -> Iterator[ObjectDetails]:
         """Yield all objects below a folder, in the order of their keys.

@@ -18,7 +18,7 @@ from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.oss.delta import DeltaUpload
 from airflow_provider_pai.client.oss.download import local_names, stored_bytes
 from airflow_provider_pai.client.oss.errors import oss_errors
-from airflow_provider_pai.client.oss.objects import Objects
+from airflow_provider_pai.client.oss.objects import ObjectFiles
 from airflow_provider_pai.client.oss.progress import UploadProgress
 from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload, put_small
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
@@ -85,9 +85,9 @@ class ObjectStorage:
         self._session.session.close()
 
     @property
-    def files(self) -> Objects:
+    def files(self) -> ObjectFiles:
         """What a file system needs beside this."""
-        return Objects(self._ask, self._page_size)
+        return ObjectFiles(self._ask, self._page_size)
 
     def upload_to(self, uri: OssUri, *, keep: bool = False) -> ObjectUpload:
         """Return what writes one object; with ``keep`` one that is there already stays as it is."""
