@@ -132,7 +132,7 @@ def test_jobs_created_between_two_pages_hide_none_that_is_waited_for() -> None:
 
         cloud.trouble = create
         missing = await Reader(cloud).read(wanted)
-        # Each page after the first pushes as many into the next one, out of what is read of it; pages come in any order.
+        # Each page after the first pushes as many into the next one; pages are read in any order.
         assert len(missing) <= 2 * 7 * (cloud.calls["ListTrainingJobs"] - 1)
 
     asyncio.run(reading())
