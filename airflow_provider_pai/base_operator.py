@@ -3,15 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_pai import configuration
 from airflow_provider_pai.model.problem import Problem
 
+if TYPE_CHECKING:
+    from airflow_provider_pai.lineage.facts import LineageFacts
+
 CONNECTION_ARGUMENTS = ("pai_conn_id", "region_id", "workspace_id")
 """Which connection a task uses, and what takes the place of its region and workspace."""
+
+
+class _GivenFields:
+    """Template fields: of the class all of them, of a task those that have a value, also one that came later.
+
+    Airflow writes them with each task of a serialized DAG, where names without a value would be half of it.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    def __get__(self, task: object | None, owner: type | None = None) -> tuple[str, ...]:
+        """Return the names."""
+        return self._names if task is None else tuple(each for each in self._names if _has_value(task, each))
+
+
+class _GivenRenderers:
+    """How Airflow's pages show template fields, of a task those that have a value."""
+
+    def __init__(self, renderers: Mapping[str, str]) -> None:
+        self._renderers = dict(renderers)
+
+    def __get__(self, task: object | None, owner: type | None = None) -> dict[str, str]:
+        """Return the renderer of each field."""
+        every = self._renderers
+        return every if task is None else {name: every[name] for name in every if _has_value(task, name)}
+
+
+def templated(*names: str) -> Sequence[str]:
+    """Return what to assign to ``template_fields``: of a task it is those of these arguments that were given."""
+    return cast("Sequence[str]", _GivenFields(names))
+
+
+def rendered_as(renderers: Mapping[str, str]) -> dict[str, str]:
+    """Return what to assign to ``template_fields_renderers``: of a task it is those of arguments that were given.
+
+    Args:
+        renderers: how Airflow's pages show each argument, such as ``json``.
+    """
+    return cast("dict[str, str]", _GivenRenderers(renderers))
+
+
+def _has_value(task: object, name: str) -> bool:
+    return getattr(task, name, None) is not None
 
 
 class PAIBaseOperator(BaseOperator):
@@ -24,7 +71,7 @@ class PAIBaseOperator(BaseOperator):
         kwargs: those of every operator.
     """
 
-    template_fields: Sequence[str] = CONNECTION_ARGUMENTS
+    template_fields: Sequence[str] = templated(*CONNECTION_ARGUMENTS)
     ui_color = "#ffe6cc"
     flags: Sequence[str] = ()
     """Names of the arguments that are true or false."""
@@ -91,6 +138,31 @@ class PollInterval:
     def __set__(self, operator: object, given: float | None) -> None:
         """Keep the argument; None for none."""
         vars(operator)["_poll_interval"] = given if given is None else as_number(given)
+
+
+class WithLineage:
+    """Answers the questions of OpenLineage's provider, which asks in the task's own process."""
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Return what the arguments tell of inputs and outputs."""
+        return self._lineage()
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ARG002 - OpenLineage's interface
+        """Return what the task has read and made."""
+        return self._lineage()
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> Any:  # noqa: ARG002
+        """Return how far the task has come, and why it failed."""
+        return self._lineage()
+
+    def _lineage(self) -> Any:
+        # Loaded where it is first used: without OpenLineage there is none of its classes.
+        from airflow_provider_pai.lineage.facets import operator_lineage
+
+        return operator_lineage(self._lineage_facts())
+
+    def _lineage_facts(self) -> LineageFacts:
+        raise NotImplementedError
 
 
 def as_flag(value: object) -> bool:

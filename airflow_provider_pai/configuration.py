@@ -10,6 +10,8 @@ from typing import Any
 DEFAULT_CONN_ID = "pai_default"
 """The connection of a task that names none, where no option names another."""
 
+_LONGEST_SETTLE_TIME = 600
+
 
 def _option(description: str, example: str) -> dict[str, Any]:
     return {
@@ -35,6 +37,11 @@ OPTIONS = {
         "Seconds between two looks at a job, a service or a model version, for tasks that are given no poll_interval; "
         "by default what the operator's documentation says.",
         "30",
+    ),
+    "deferral_settle_time": _option(
+        "Seconds that a deferral lasts at least; by default 5. Airflow 3.3 may fail a task whose trigger fires right "
+        "after it was deferred (apache/airflow issue 72716).",
+        "10",
     ),
     "max_run_time": _option(
         "Seconds after which PAI ends a training job whose task has no max_run_time; by default 30 days. A shorter "
@@ -80,6 +87,26 @@ def poll_interval(default: float) -> float:
     read = number(text)
     if not is_number(read) or read <= 0:
         raise _refused("poll_interval", f"must be a number of seconds above 0, not {text!r:.60}")
+    return float(read)
+
+
+def deferral_settle_time(default: float) -> float:
+    """Return ``deferral_settle_time`` in seconds.
+
+    Args:
+        default: what holds when the option is not set.
+
+    Raises:
+        SpecError: the option is no number from 0 to 600.
+    """
+    from airflow_provider_pai.model.values import is_number, number
+
+    if not (text := _text("deferral_settle_time")):
+        return default
+    read = number(text)
+    if not is_number(read) or not 0 <= read <= _LONGEST_SETTLE_TIME:
+        text = f"must be a number of seconds from 0 to {_LONGEST_SETTLE_TIME}, not {text!r:.60}"
+        raise _refused("deferral_settle_time", text)
     return float(read)
 
 

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 IMAGES = REPOSITORY / "docs" / "images"
 LARGEST = 100_000
 """Bytes that a picture may have."""
+MISSED = DEMO / "screenshots"
+"""What a page looked like on which something was not found."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DAG_ID = "retrain_daily"
-_PATIENCE_MS = 60_000
+_PATIENCE_MS = 30_000
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-sync", "--no-first-run", "--disable-background-networking"]
 
 
@@ -54,19 +56,19 @@ class Shot:
     shows: str
     steps: tuple[str, ...] = ()
     after: str = ""
-    size: tuple[int, int] = (1180, 640)
+    size: tuple[int, int] = (1100, 620)
 
 
 SHOTS = (
     Shot("run", "{airflow}/dags/retrain_daily/runs/{run}", "Task Instances"),
-    Shot("task-log", "{airflow}/dags/retrain_daily/runs/{run}/tasks/train", "PAI training job"),
+    Shot("task-log", "{airflow}/dags/retrain_daily/runs/{run}/tasks/train", "validation_accuracy"),
     Shot(
         "connection",
         "{airflow}/connections",
         "Add Connection",
         ("button:Add Connection", "choose:pai"),
         "Region",
-        (1180, 900),
+        (1100, 860),
     ),
     Shot("local-pai", "{pai}/pages/", "Services", size=(1000, 420)),
     Shot("local-job", "{pai}/pages/jobs/{job}", "Log", size=(1000, 760)),
@@ -76,18 +78,15 @@ SHOTS = (
 
 def main() -> int:
     """Take all pictures, or those that are named; 0 when each is small enough."""
+    IMAGES.mkdir(exist_ok=True)
     wanted = [shot for shot in SHOTS if not sys.argv[1:] or shot.name in sys.argv[1:]]
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="screenshots-")))
         places = _start(stack, home)
         context = stack.enter_context(_browser(home / "browser"))
-        for shot in wanted:
-            _take(context, shot, shot.url.format(**places))
-    large = [shot.name for shot in wanted if (IMAGES / f"{shot.name}.png").stat().st_size > LARGEST]
-    sys.stdout.write(f"{len(wanted)} pictures in {IMAGES.relative_to(REPOSITORY)}\n")
-    if large:
-        sys.stdout.write(f"Larger than {LARGEST} bytes: {', '.join(large)}. Make the window of these smaller.\n")
-    return int(bool(large))
+        problems = [_take(context, shot, shot.url.format(**places)) for shot in wanted]
+    sys.stdout.write(f"{problems.count('')} of {len(wanted)} pictures are in {IMAGES.relative_to(REPOSITORY)}\n")
+    return int(any(problems))
 
 
 def _start(stack: ExitStack, home: Path) -> Mapping[str, str]:
@@ -134,22 +133,31 @@ def _browser(folder: Path) -> Iterator[BrowserContext]:
         context.close()
 
 
-def _take(context: BrowserContext, shot: Shot, url: str) -> None:
+def _take(context: BrowserContext, shot: Shot, url: str) -> str:
+    """Take one picture and return what is wrong with it, or nothing."""
+    from playwright.sync_api import Error
+
     page = context.new_page()
     page.set_viewport_size({"width": shot.size[0], "height": shot.size[1]})
-    page.goto(url)
-    page.get_by_text(shot.shows).first.wait_for()
-    for step in shot.steps:
-        _do(page, *step.split(":", 1))
-    if shot.after:
-        page.get_by_text(shot.after).first.wait_for()
-    # Lists that load last, and movements of the page.
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(1500)
-    IMAGES.mkdir(exist_ok=True)
-    page.screenshot(path=IMAGES / f"{shot.name}.png", animations="disabled", caret="hide")
-    sys.stdout.write(f"  {shot.name}: {(IMAGES / f'{shot.name}.png').stat().st_size // 1000} kB\n")
+    target = IMAGES / f"{shot.name}.png"
+    try:
+        page.goto(url)
+        page.get_by_text(shot.shows).first.wait_for()
+        for step in shot.steps:
+            _do(page, *step.split(":", 1))
+        if shot.after:
+            page.get_by_text(shot.after).first.wait_for()
+        # Lists that load last, and movements of the page.
+        page.wait_for_timeout(2000)
+        page.screenshot(path=target, animations="disabled", caret="hide")
+        size = target.stat().st_size
+        problem = f"{size} bytes; make its window smaller" if size > LARGEST else ""
+    except Error as error:
+        page.screenshot(path=MISSED / f"{shot.name}.png")
+        problem = f"{error.message.splitlines()[0]}; see {MISSED.relative_to(REPOSITORY)}/{shot.name}.png"
     page.close()
+    sys.stdout.write(f"  {shot.name}: {problem or 'taken'}\n")
+    return problem
 
 
 def _do(page: Any, kind: str, text: str) -> None:

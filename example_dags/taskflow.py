@@ -1,14 +1,14 @@
 """The same in TaskFlow style: plain functions that use the hooks.
 
-An operator waits deferred, goes on with its job after a crash and stops it when the task is killed. A function that
-calls ``submit_or_adopt`` gets the second of these: its owner finds the job of the try before.
+``PAITrainingHook.train`` has one job per attempt of the task, as the operator has: a retry adopts the job that still
+runs, and a killed task stops it. The operator can wait in the triggerer besides, and has a link to the job's page.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, get_current_context, task
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 HERE = Path(__file__).parent / "breast_cancer"
 ACCURACY_BAR = 0.9
@@ -36,27 +36,28 @@ def upload_table() -> str:
 def train(image_uri: str, table_uri: str) -> str:
     """Train a model; returns its address."""
     from airflow_provider_pai.hooks.training import PAITrainingHook
-    from airflow_provider_pai.model.training.arguments import checked_spec
-    from airflow_provider_pai.operators.attempt import owner_of
 
-    hook = PAITrainingHook()
-    spec = checked_spec(
-        {
-            "image_uri": image_uri,
-            "instance_type": "ecs.c6.large",
-            "source_dir": str(HERE / "centroids"),
-            "command": "python train.py $PAI_USER_ARGS",
-            "hyperparameters": {"validation-share": 0.3},
-            "inputs": {"train": table_uri},
-            "max_run_time": 1800,
-        }
+    trained = PAITrainingHook().train(
+        image_uri=image_uri,
+        instance_type="ecs.c6.large",
+        source_dir=str(HERE / "centroids"),
+        command="python train.py $PAI_USER_ARGS",
+        hyperparameters={"validation-share": 0.3},
+        inputs={"train": table_uri},
+        base_job_name="centroids",
+        labels={"example": "taskflow"},
+        max_run_time=1800,
+        poll_interval=3,
     )
-    owner = owner_of(get_current_context()["ti"], retries=1)
-    job, _ = hook.submit_or_adopt(spec, owner, "centroids")
-    job = hook.wait(job.job_id, interval=3, show=lambda lines: print(*lines, sep="\n"))
-    if not job.is_success:
-        raise AirflowFailException(f"job {job.job_id}: {job.reason}")
-    return job.outputs["model"]
+    return str(trained["model_uri"])
+
+
+@task
+def count_jobs(model_uri: str) -> int:  # noqa: ARG001 - what it comes after
+    """Return how many jobs of this example the workspace has had in 30 days."""
+    from airflow_provider_pai.hooks.training import PAITrainingHook
+
+    return len(PAITrainingHook().jobs({"example": "taskflow"}, status="Succeed"))
 
 
 @task
@@ -71,4 +72,6 @@ def judge(model_uri: str) -> dict[str, Any]:
 
 
 with DAG("taskflow", schedule=None, tags=["pai"], doc_md=__doc__):
-    judge(train(choose_image(), upload_table()))
+    model = train(choose_image(), upload_table())
+    judge(model)
+    count_jobs(model)

@@ -28,6 +28,8 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRF
     del os.environ[_name]
 # Without a name each task asks Airflow's database for one; the tests of that unset it.
 os.environ["AIRFLOW__PAI__DEPLOYMENT_NAME"] = "tests"
+# No scheduler of the tests' own process could take a deferral for another; a cluster has an environment of its own.
+os.environ["AIRFLOW__PAI__DEFERRAL_SETTLE_TIME"] = "0"
 
 # Who starts the tests in the background ignores SIGINT, which every process that they start would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

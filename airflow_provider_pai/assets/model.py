@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.uri import OssUri
 from airflow_provider_pai.model.values import kind, shown
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset
 
+_LONGEST = 1500
+"""Characters of an asset's URI or name that the database of Airflow 3 holds."""
 _DIGEST = re.compile(r"/([0-9a-f]{64})/[^/]+")
 """End of the address of packed source code, which is named after its content."""
 
@@ -37,9 +40,22 @@ def read_model_asset(given: object) -> Asset | Problem:
     if not isinstance(given, str) or not given:
         return Problem("model_asset", f"must be an Asset, or its URI or name as text, not {kind(given)}")
     try:
+        _check_text(given)
         return _model_class()(given)
     except (TypeError, ValueError) as error:
         return Problem("model_asset", f"{shown(given)} is no URI or name of an asset: {error}")
+
+
+def _check_text(text: str) -> None:
+    """Raise for what only some Airflows refuse: 2.11 takes it, and its upgrade would not.
+
+    Raises:
+        ValueError: it is no asset; the message says why.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError(f"it has more than {_LONGEST:,} characters")
+    if text.startswith("oss://"):
+        OssUri.parse(text)
 
 
 def asset_extra(trained: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
 
+from airflow_provider_pai.base_operator import rendered_as, templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.training import PAITrainingOperator
@@ -35,12 +36,10 @@ class PAITrainingDecoratedOperator(DecoratedOperator, PAITrainingOperator):
     """
 
     custom_operator_name = "@task.pai_training"
-    template_fields: Sequence[str] = ("op_args", "op_kwargs", *PAITrainingOperator.template_fields)
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        **PAITrainingOperator.template_fields_renderers,
-        "op_args": "py",
-        "op_kwargs": "py",
-    }
+    template_fields: Sequence[str] = templated("op_args", "op_kwargs", *PAITrainingOperator.template_fields)
+    template_fields_renderers = rendered_as(
+        {**PAITrainingOperator.template_fields_renderers, "op_args": "py", "op_kwargs": "py"}
+    )
     shallow_copy_attrs: Sequence[str] = ("python_callable", "_include")
 
     def __init__(

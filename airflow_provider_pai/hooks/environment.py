@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 VARIABLE = "pai_environment"
 """Airflow Variable that keeps the id where no name is configured."""
 _DESCRIPTION = "Id of this Airflow in the labels of its PAI jobs; see [pai] deployment_name. Do not copy or change it."
-_SETTLING = 3.0
-"""Seconds after which whoever has found no id must have written its own: then the last one written is everybody's."""
+_SETTLING = 6.0
+"""Seconds after which each that has found no id must have written its own: then the last one written is everybody's. It
+is waited once in the life of an Airflow."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,15 @@ class Environment:
         name: its name.
         former: names under which it may still have jobs: those it had by other rules, or in earlier versions.
         doubt: why the name may be that of another Airflow, too; empty when there is no doubt.
+        former_id: the id it had before it was given a name; empty for none, or when it wasn't asked for.
+        former_id_doubt: why that id may be another Airflow's, too; empty when there is no doubt.
     """
 
     name: str
     former: tuple[str, ...] = ()
     doubt: str = ""
+    former_id: str = ""
+    former_id_doubt: str = ""
 
 
 class Store(Protocol):
@@ -67,12 +72,24 @@ def environment(*, with_former: bool = False, store: Store | None = None) -> Env
     given, url = deployment_name(), _base_url()
     earlier = url or "airflow"
     if given:
-        return Environment(given, _without(given, [_kept_id(store) if with_former else "", earlier]))
+        former = (_former_value(store) if with_former else None) or {"id": "", "base_url": ""}
+        return Environment(
+            given,
+            _without(given, [former["id"], earlier]),
+            former_id="" if former["id"] == given else former["id"],
+            former_id_doubt=_former_doubt(former["base_url"], url),
+        )
     kept = kept_value(store, url)
     return Environment(kept["id"], _without(kept["id"], [earlier]), _doubt(kept["base_url"], url))
 
 
-def kept_value(store: Store, base_url: str, *, sleep: Callable[[float], None] = time.sleep) -> dict[str, str]:
+def kept_value(
+    store: Store,
+    base_url: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, str]:
     """Return what is kept of this Airflow; make it when there is nothing.
 
     Several workers may find nothing at the same time. Where the store can't refuse a second value, each waits until
@@ -82,24 +99,33 @@ def kept_value(store: Store, base_url: str, *, sleep: Callable[[float], None] = 
         store: keeps the value.
         base_url: address of this Airflow, kept beside the id; it tells a copied database.
         sleep: waits, in seconds.
+        clock: a clock that never goes back, in seconds.
     """
     if kept := _read(store.read()):
         return kept
     made = {"id": f"airflow-{uuid.uuid4().hex}", "base_url": base_url}
-    if store.write(json.dumps(made)):
+    begun = clock()
+    overwrites = store.write(json.dumps(made))
+    if overwrites and (took := clock() - begun) >= _SETTLING:
+        # Others may have settled on an id meanwhile, which this one has replaced.
+        log.warning(
+            "Writing the Airflow Variable %r took %.0f s; jobs that began meanwhile may be under another name: look "
+            "for doubles in PAI's console, and set [pai] deployment_name",
+            *(VARIABLE, took),
+        )
+    if overwrites:
         sleep(_SETTLING)
     return _read(store.read()) or made
 
 
-def _kept_id(store: Store) -> str:
-    """Return the id that this Airflow had before it was given a name; empty when there is none."""
+def _former_value(store: Store) -> dict[str, str] | None:
+    """Return what is kept from before this Airflow was given a name; None when there is nothing."""
     try:
-        kept = _read(store.read())
+        return _read(store.read())
     except Exception as error:  # noqa: BLE001 - of SQLAlchemy or of Airflow's SDK, whichever keeps it
         # Only jobs from before the name was given could be missed.
         log.warning("The Airflow Variable %r can't be read (%s)", VARIABLE, type(error).__name__)
-        return ""
-    return kept["id"] if kept else ""
+        return None
 
 
 def _read(text: str | None) -> dict[str, str] | None:
@@ -123,6 +149,13 @@ def _doubt(kept: str, url: str) -> str:
         "a copy of another one's; set [pai] deployment_name, or correct base_url in the Airflow Variable "
         f"{VARIABLE!r}"
     )
+
+
+def _former_doubt(kept: str, url: str) -> str:
+    """A copy of a database is given a name to tell it from the original one, and holds the original one's id."""
+    if kept and kept == url:
+        return ""
+    return f"a copy of this Airflow's database has the former id, too (its address was {kept or 'not set'} then)"
 
 
 def _without(name: str, others: list[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.airflow_state import task_state
 from airflow_provider_pai.hooks.base import PAIBaseHook
-from airflow_provider_pai.hooks.environment import environment
+from airflow_provider_pai.hooks.environment import Environment, environment
 from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.lifecycle.training.completion import is_empty, next_step
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
@@ -120,6 +120,40 @@ class PAITrainingHook(PAIBaseHook):
         url = self.config.url(call.service) + call.path
         return {"action": call.action, "method": call.method, "url": url, "body": masked(call.body)}
 
+    def train(
+        self,
+        *,
+        poll_interval: float | None = None,
+        outage_limit: float = OUTAGE_LIMIT,
+        log_level: str = "DEBUG",
+        **job: Any,
+    ) -> dict[str, Any]:
+        """Submit a job, wait for its end in this process, and return its result.
+
+        In a task there is one job per attempt: a retry adopts the job of the attempt before when that still runs or
+        has succeeded, and a task that is killed stops it. So a task may call this once. Outside of tasks, as in a
+        notebook, each call is a job of its own, which is stopped when the process is interrupted.
+
+        Args:
+            poll_interval: the longest pause between two looks at the job, in seconds. Default:
+                ``[pai] poll_interval``, else 10.
+            outage_limit: seconds that PAI may be unreachable. Default 3600.
+            log_level: the lowest level of the job's lines that are shown: ``DEBUG`` (default), ``INFO``, ``WARNING``
+                or ``ERROR``.
+            job: the job, as arguments of ``PAITrainingOperator``: ``command``, ``image_uri`` and so on.
+
+        Returns:
+            The operator's result: ``model_uri``, ``job_id``, ``metrics`` and so on.
+
+        Raises:
+            SpecError: listing every problem of the arguments; nothing was submitted.
+            JobError: the job failed or was stopped; its class tells why, its message what to do.
+        """
+        from airflow_provider_pai.hooks.training_run import TrainingRun
+
+        options: dict[str, Any] = {"poll_interval": poll_interval, "outage_limit": outage_limit}
+        return TrainingRun(self, job, **options, log_level=log_level).run()
+
     def submit_or_adopt(
         self,
         spec: TrainingJobSpec,
@@ -190,28 +224,39 @@ class PAITrainingHook(PAIBaseHook):
         """Whether a job has certainly left nothing in the folder of an output channel."""
         return is_empty(folder, self.oss, self.log)
 
-    def jobs(self, labels: Mapping[str, str], *, status: str | None = None) -> list[JobSnapshot]:
-        """Return the workspace's jobs of the last 30 days that carry all labels, newest first.
+    def jobs(self, labels: Mapping[str, str] | None = None, *, status: str | None = None) -> list[JobSnapshot]:
+        """Return the workspace's jobs of the last 30 days, newest first.
 
         Args:
-            labels: names and values.
-            status: only jobs in this status.
-        """
-        return self._jobs.list(labels, status=status)
+            labels: names and values that a job carries, all of them. Default: any job.
+            status: only jobs in this status, such as ``Running``. Default: any.
 
-    def orphans(self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state) -> list[Orphan]:
+        Raises:
+            ProtocolError: the list is incomplete.
+        """
+        return self._jobs.list(labels or {}, status=status)
+
+    def orphans(
+        self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state, named: Environment | None = None
+    ) -> list[Orphan]:
         """Return this environment's active jobs whose task instances are over.
 
-        Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Runs inside a task: it asks
-        Airflow for the states of task instances.
+        Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Those under the id that the
+        environment had before it was given a name are among them. Runs inside a task: it asks Airflow for the states of
+        task instances.
 
         Args:
             min_age: age below which a job is not judged; its task may just be changing its state.
             state_of: tells the state of a task instance; by default Airflow does.
+            named: this environment's names. Default: as Airflow has them.
         """
-        deployment = environment().name
-        jobs = self.jobs({DEPLOYMENT_LABEL: readable(deployment)})
-        return find_orphans(jobs, deployment, utc_now() - min_age, state_of)
+        named = named or environment(with_former=True)
+        doubts = {named.name: named.doubt, **({named.former_id: named.former_id_doubt} if named.former_id else {})}
+        found = []
+        for name, doubt in doubts.items():
+            jobs = self.jobs({DEPLOYMENT_LABEL: readable(name)})
+            found += [replace(each, doubt=doubt) for each in find_orphans(jobs, name, utc_now() - min_age, state_of)]
+        return found
 
     def get(self, job_id: str) -> JobSnapshot:
         """Return a job as it is now.
@@ -234,6 +279,7 @@ class PAITrainingHook(PAIBaseHook):
         outage_limit: float = OUTAGE_LIMIT,
         try_number: int | None = None,
         shown: Mapping[str, Any] | None = None,
+        show_logs: bool = True,
     ) -> JobSnapshot:
         """Wait in this process until a job has ended.
 
@@ -245,8 +291,9 @@ class PAITrainingHook(PAIBaseHook):
             try_number: the try of the task whose log it is.
             shown: what the task's log shows already, as a trigger's event tells. Default: what a triggerer has kept of
                 this try, if any did.
+            show_logs: whether the job's log is read at all.
         """
-        reader = LogReader(self.client, job_id, self.log.warning)
+        reader = LogReader(self.client, job_id, self.log.warning) if show_logs else None
         checkpoint = Checkpoint(try_number, LogCursor.from_json(shown))
         return wait_for_end(
             self.client,

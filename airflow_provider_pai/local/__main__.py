@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.admin_client import CommandError, call_admin, server_address
+from airflow_provider_pai.local.env_command import add_env_command
 from airflow_provider_pai.local.models_command import add_models_command
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     reset = commands.add_parser("reset", help="end and forget all jobs, services and objects")
     reset.set_defaults(command=_reset)
+    add_env_command(commands)
     add_models_command(commands)
     verify = commands.add_parser("verify", help="try what is inferred about PAI against an endpoint; free")
     verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
@@ -197,8 +199,8 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 def _status(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.eas import summary as service_summary
-    from airflow_provider_pai.local.eas.store import FOLDER, saved_services
-    from airflow_provider_pai.local.home import is_home
+    from airflow_provider_pai.local.eas.store import saved_services
+    from airflow_provider_pai.local.home import SERVICES, is_home
     from airflow_provider_pai.local.jobs import table
     from airflow_provider_pai.local.jobs.store import load_records
 
@@ -211,7 +213,7 @@ def _status(chosen: argparse.Namespace) -> int:
         _print(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
         rows = table.rows(load_records(chosen.home).values())
-        services = service_summary.rows(saved_services(chosen.home / FOLDER))
+        services = service_summary.rows(saved_services(chosen.home / SERVICES))
         _print("not running")
     _print(*table.lines(rows), *service_summary.lines(services))
     return 0 if address else NOT_RUNNING

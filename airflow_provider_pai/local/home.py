@@ -21,6 +21,10 @@ _TRIES = 5
 _TRY_SECONDS = 0.02
 
 
+SERVICES, SERVICE_GROUPS = "services", "service-groups"
+"""Folder of the services of EAS, and name of the file of their groups."""
+
+
 class HomeInUse(Exception):
     """Another server serves from the folder; the text says which folder and, if it is known, where it answers."""
 
@@ -76,17 +80,19 @@ class Home:
         if not file.exists():
             made = {"access_key_id": f"LTAI{secrets.token_hex(10)}", "access_key_secret": secrets.token_hex(15)}
             _write(file, made)
-        kept = _read(file)
-        names = ("access_key_id", "access_key_secret")
-        if not isinstance(kept, dict) or not all(isinstance(kept.get(name), str) and kept[name] for name in names):
-            raise HomeDamaged(f"{file} holds no {' and '.join(names)}; mend it, or remove it to get a new key pair")
-        return KeyPair(*(kept[name] for name in names))
+        return read_key_pair(self.path)
 
     def renew_admin_token(self) -> str:
         """Return a new token for the admin routes; readable for the folder's owner only, and hidden from jobs."""
         token = secrets.token_hex(24)
         _write(self.path / _TOKEN, token)
         return token
+
+    @property
+    def has_services(self) -> bool:
+        """Whether there are services, or groups of them, from before."""
+        folder = self.path / SERVICES
+        return bool(self.recall(SERVICE_GROUPS, [])) or (folder.is_dir() and any(folder.iterdir()))
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a JSON value."""
@@ -113,6 +119,20 @@ def read_address(path: Path) -> dict[str, Any]:
         return dict(json.loads((path / _ADDRESS).read_text()))
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def read_key_pair(path: Path) -> KeyPair:
+    """Return the key pair that a folder has.
+
+    Raises:
+        HomeDamaged: the file holds none.
+    """
+    file = path / _KEY_PAIR
+    kept = _read(file)
+    names = ("access_key_id", "access_key_secret")
+    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), str) and kept[name] for name in names):
+        raise HomeDamaged(f"{file} holds no {' and '.join(names)}; mend it, or remove it to get a new key pair")
+    return KeyPair(*(kept[name] for name in names))
 
 
 def read_admin_token(path: Path) -> str:

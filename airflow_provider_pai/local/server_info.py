@@ -36,6 +36,12 @@ class ServerInfo:
         return {"Authorization": f"Bearer {self.admin_token}"}
 
     @property
+    def address(self) -> dict[str, str]:
+        """Everything but the secrets."""
+        names = ("api", "oss", "region_id", "workspace_id", "bucket")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def extra(self) -> dict[str, str]:
         """Members of the Extra of an Airflow connection to it."""
         return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseBranchOperator
 
-from airflow_provider_pai.base_operator import PAIBaseOperator
+from airflow_provider_pai.base_operator import PAIBaseOperator, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.gate.gate import GATE_ARGUMENTS, METRICS_FILE
 from airflow_provider_pai.model.problem import Problem
@@ -60,11 +60,11 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         AirflowFailException: the model is not good enough and ``on_fail`` is ``fail``; or arguments are wrong.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields: Sequence[str] = templated(
         "metrics", "model_uri", "metrics_file", "bars", "champion_service", "champion_model", "compare",
         *PAIBaseOperator.template_fields,
     )  # fmt: skip
-    template_fields_renderers = dict.fromkeys(("metrics", "bars", "compare"), "json")
+    template_fields_renderers = rendered_as(dict.fromkeys(("metrics", "bars", "compare"), "json"))
 
     def __init__(
         self,
@@ -97,6 +97,8 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge the model, and continue as the verdict wants it."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         with airflow_errors():
             verdict = self._verdict()
         result = {**verdict.to_json(), "model_uri": self.model_uri}
@@ -104,7 +106,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         say("The model is %s: %s", "good enough" if verdict.passed else "not good enough", verdict.reason)
         # A task that skips others, or fails, returns nothing.
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=_RETURN_KEY, value=result)
+            push_xcom(context["ti"], _RETURN_KEY, result)
         if self.on_fail == "branch":
             self.do_branch(context, self.follow_task_ids_if_true if verdict.passed else self.follow_task_ids_if_false)
         elif not verdict.passed and self.on_fail == "skip":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.errors import PAIError
     from airflow_provider_pai.hooks.training import PAITrainingHook
+    from airflow_provider_pai.model.training.orphans import Orphan
 
 
 class PAIJanitorOperator(PAIBaseOperator):
@@ -26,7 +27,8 @@ class PAIJanitorOperator(PAIBaseOperator):
     marked failed, for instance. Run it every few minutes in a DAG of its own.
 
     Jobs of other Airflows that use the workspace are left out: see the option ``[pai] deployment_name``. Where this
-    Airflow can't be told from another one, as after a copy of its database, ``stop=True`` is refused.
+    Airflow can't be told from another one, as after a copy of its database, ``stop=True`` is refused. Jobs under the id
+    that this Airflow had before it was given a name are listed; they are stopped where no copy can have the same id.
 
     The result is a list of dicts: ``job_id``, ``job_name``, ``status``, ``dag_id``, ``run_id``, ``task_id``,
     ``map_index``, ``state`` (of the task instance, or ``gone``), ``console_url``, ``stopped``.
@@ -61,14 +63,14 @@ class PAIJanitorOperator(PAIBaseOperator):
                 raise SpecError(problems)
             if self.stop and (doubt := environment().doubt):
                 raise SpecError([Problem("stop", f": no job is stopped, since {doubt}")])
-            found = hook.orphans(min_age=self.min_age)
+            found = self.find(hook)
             for orphan in found:
                 self.log.warning(
                     "Job %s (%s) is %s, but its task %s of %s in %s is %s%s",
                     *(orphan.job.job_id, orphan.job.name, orphan.job.status, orphan.owner.task_id),
-                    *(orphan.owner.dag_id, orphan.owner.run_id, orphan.state, "; stopping it" if self.stop else ""),
+                    *(orphan.owner.dag_id, orphan.owner.run_id, orphan.state, self._intent(orphan)),
                 )
-            failures = [self._stopped(hook, orphan.job.job_id) for orphan in found] if self.stop else []
+            failures = [self._stopped(hook, each.job.job_id) for each in found if self._is_stopped(each)]
             self.log.info("%d orphaned jobs", len(found))
             for failure in filter(None, failures):
                 # Only now, so that one job that can't be stopped does not keep the others running.
@@ -84,10 +86,27 @@ class PAIJanitorOperator(PAIBaseOperator):
                     "map_index": orphan.owner.map_index,
                     "state": orphan.state,
                     "console_url": hook.console_url(orphan.job.job_id),
-                    "stopped": self.stop,
+                    "stopped": self._is_stopped(orphan),
                 }
                 for orphan in found
             ]
+
+    def find(self, hook: PAITrainingHook) -> list[Orphan]:
+        """Return the jobs whose task is over.
+
+        Args:
+            hook: reads the jobs.
+        """
+        return hook.orphans(min_age=self.min_age)
+
+    def _is_stopped(self, orphan: Orphan) -> bool:
+        return self.stop and not orphan.doubt
+
+    def _intent(self, orphan: Orphan) -> str:
+        """Say what is done about a job."""
+        if not self.stop:
+            return ""
+        return f"; it is left, since {orphan.doubt}: stop it in PAI's console" if orphan.doubt else "; stopping it"
 
     def _stopped(self, hook: PAITrainingHook, job_id: str) -> PAIError | None:
         """Stop a job; return why it could not be."""

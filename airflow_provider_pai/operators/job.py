@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import conf
-
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number
+from airflow_provider_pai.base_operator import PollInterval, as_flag
 from airflow_provider_pai.errors import JobError, PAIError
-from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
-from airflow_provider_pai.operators.attempt import deadline_of, owner_of, refusal_of_airflow, will_be_retried
-from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors, job_error, result
+from airflow_provider_pai.operators.attempt import deadline_of
+from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors
+from airflow_provider_pai.operators.watcher import PAIJobWatcher
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.lifecycle.step import Done, Waiting
-    from airflow_provider_pai.model.function.report import Report
     from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 _DEFER_PADDING = timedelta(minutes=5)
 
 
-class PAIJobOperator(PAIBaseOperator):
+class PAIJobOperator(PAIJobWatcher):
     """Sees one job of its task attempt to its end: waits here or in the triggerer, and never leaves it orphaned.
 
     Args:
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
             just begun or changed is looked at sooner. Default: ``[pai] poll_interval``, else 10.
-        outage_limit: seconds that PAI may be unreachable before waiting is given up. Default 3600.
         on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
             A later attempt of the task stops or adopts it all the same.
-        deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-        fail_fast: fail without the retries that are left when the service's own words say that another attempt would
-            end the same way: the command failed, there is no such image, a permission is missing. Default: only
-            wrong arguments and refused credentials do so. From Airflow 3.3 on, ``retry_policy=PAIRetryPolicy()``
-            does the same and lets a job that found no capacity wait longer.
-        kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher` and of every operator.
     """
 
-    operator_extra_links = (PAITrainingJobLink(),)
-    flags: Sequence[str] = ("wait_for_completion", "deferrable", "fail_fast")
+    flags: Sequence[str] = ("wait_for_completion", *PAIJobWatcher.flags)
     poll_interval = PollInterval(10.0)
 
     def __init__(
@@ -55,26 +45,16 @@ class PAIJobOperator(PAIBaseOperator):
         *,
         wait_for_completion: bool = True,
         poll_interval: float | None = None,
-        outage_limit: float = 3600.0,
         on_kill: Literal["stop", "leave"] = "stop",
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        fail_fast: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.wait_for_completion = as_flag(wait_for_completion)
         self.poll_interval = poll_interval
-        self.outage_limit = as_number(outage_limit)
         # The name without an underscore is a method of Airflow's.
         self._on_kill = on_kill
-        self.deferrable = as_flag(deferrable)
-        self.fail_fast = as_flag(fail_fast)
         self._job_id: str | None = None
         self._owner: JobOwner | None = None
-        self._log_shown = False
-        self._has_page = True
-        self._report: Report | None = None
-        self._is_over = False
         self._begun: Mapping[str, Any] = {}
 
     @cached_property
@@ -86,6 +66,8 @@ class PAIJobOperator(PAIBaseOperator):
         return PAITrainingHook(**(self._begun.get("connection") or self.connection_arguments))
 
     def _owner_in(self, context: Context) -> JobOwner:
+        from airflow_provider_pai.hooks.task_attempt import owner_of
+
         return owner_of(context["ti"], self.retries or 0)
 
     def _submit(self, context: Context, submit: Callable[[JobOwner], tuple[JobSnapshot, bool]]) -> dict[str, Any]:
@@ -103,11 +85,12 @@ class PAIJobOperator(PAIBaseOperator):
     def _follow(self, context: Context, job: JobSnapshot, *, existed: bool) -> dict[str, Any]:
         """See a job of this task to its end; only Airflow's deferral leaves this by an exception of its own."""
         from airflow_provider_pai.lifecycle.step import Waiting
+        from airflow_provider_pai.model.training.outcome import result
 
         step: Waiting[JobSnapshot] | Done[JobSnapshot] = Waiting(job)
         while isinstance(step, Waiting):
             with self._guard_job(context, step.state.job_id):
-                self._announce(context, step.state, existed=existed)
+                self._announce(context, step.state, "Going on with" if existed else "Submitted")
                 if not self.wait_for_completion:
                     return self._push_result(context, result(step.state, self.hook.console_url(step.state.job_id)))
                 if self.deferrable and not step.state.is_terminal:
@@ -131,7 +114,7 @@ class PAIJobOperator(PAIBaseOperator):
 
         self._begun = begun or {}
         self._owner = self._owner_in(context)
-        self._log_shown = bool((event.get("shown") or {}).get("lines"))
+        self._log_shown = self._shows_all and bool((event.get("shown") or {}).get("lines"))
         with airflow_errors(fail_fast=self.fail_fast):
             with self._guard_job(context, event["job_id"]):
                 step = self._next_step(context, self._see(context, event))
@@ -186,33 +169,6 @@ class PAIJobOperator(PAIBaseOperator):
         except PAIError:
             self.log.exception("Job %s could not be stopped and keeps running", self._job_id or "of this task")
 
-    def _announce(self, context: Context, job: JobSnapshot, *, existed: bool) -> None:
-        """Let a person see the job while it runs."""
-        url = self.hook.console_url(job.job_id)
-        self.log.info("%s job %s (%s): %s", "Going on with" if existed else "Submitted", job.job_id, job.name, url)
-        self._push(context, {LINK_KEY: url, CONSOLE_URL_KEY: url, "job_id": job.job_id})
-
-    def _push(self, context: Context, values: Mapping[str, Any]) -> None:
-        """Push XComs; with ``do_xcom_push=False`` the link only.
-
-        A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
-        """
-        for key, value in values.items():
-            if key != LINK_KEY and not self.do_xcom_push:
-                continue
-            try:
-                context["ti"].xcom_push(key=key, value=value)
-            except Exception as error:
-                self._is_over = self._is_over or refusal_of_airflow(error)
-                if self._is_over:
-                    raise
-                self.log.warning("XCom %r can't be pushed", key, exc_info=True)
-
-    def _push_result(self, context: Context, value: dict[str, Any]) -> dict[str, Any]:
-        """Push each member of the result under a key of its own, so that ``task.output["..."]`` reads it."""
-        self._push(context, {key: member for key, member in value.items() if key not in (CONSOLE_URL_KEY, "job_id")})
-        return value
-
     def _defer(self, context: Context, job: JobSnapshot) -> None:
         from airflow_provider_pai.triggers.training import PAITrainingTrigger
 
@@ -230,6 +186,8 @@ class PAIJobOperator(PAIBaseOperator):
             **connection,
             poll_interval=self.poll_interval,
             outage_limit=self.outage_limit,
+            show_logs=self.show_logs,
+            log_level=self.log_level,
             stop_on_kill=self._on_kill == "stop",
             deadline=until,
             try_number=context["ti"].try_number,
@@ -255,19 +213,7 @@ class PAIJobOperator(PAIBaseOperator):
         return self._wait(context, event["job_id"], event.get("shown"))
 
     def _wait(self, context: Context, job_id: str, shown: Mapping[str, Any] | None = None) -> JobSnapshot:
-        return self.hook.wait(
-            job_id,
-            interval=self.poll_interval,
-            show=self._show,
-            outage_limit=self.outage_limit,
-            try_number=context["ti"].try_number,
-            shown=shown,
-        )
-
-    def _show(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self._log_shown = True
-            self.log.info("%s", line)
+        return self._wait_for_end(job_id, self.poll_interval, try_number=context["ti"].try_number, shown=shown)
 
     def _next_step(self, context: Context, job: JobSnapshot) -> Waiting[JobSnapshot] | Done[JobSnapshot]:
         owner = self._owner = self._owner or self._owner_in(context)
@@ -276,31 +222,9 @@ class PAIJobOperator(PAIBaseOperator):
             self.log.warning("Job %s, which another attempt left, can't be stopped: stop it in PAI's console", job_id)
         return step
 
-    def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
-        """Return the result of a task whose job has ended: waited for, deferred or adopted.
-
-        Raises:
-            JobError: the job ended badly.
-        """
-        job, report = self.hook.with_report(self.hook.with_metrics(seen))
-        self._report = report
-        url = self.hook.console_url(job.job_id)
-        if not job.is_success:
-            diagnosis = self.hook.diagnose(job, resumable=self._resumable)
-            raise job_error(diagnosis, url, log_shown=self._log_shown, report=report)
-        value = result(job, url if self._has_page else None, report.result)
-        self._report_model(job, value["model_uri"])
-        return self._push_result(context, value)
-
-    def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
-        """Say where the model lies, or that there is none."""
-        if model_uri and self.hook.is_empty(model_uri):
-            self.log.warning("Job %s has succeeded and left no model: %s is empty", job.job_id, model_uri)
-        else:
-            self.log.info("Job %s has succeeded; its model is at %s", job.job_id, model_uri)
-
     def _end_in_time(self, job_id: str) -> JobSnapshot:
         """Return a job that has just ended by itself; stop any other."""
+        from airflow_provider_pai.model.training.outcome import job_error
         from airflow_provider_pai.model.training.ownership import is_being_stopped
         from airflow_provider_pai.model.training.status import JobStatus
 
@@ -310,16 +234,13 @@ class PAIJobOperator(PAIBaseOperator):
             return job
         if not job.is_terminal:
             self.hook.stop(job_id)
-        diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
+        diagnosis = self._diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
         raise job_error(diagnosis, self.hook.console_url(job_id), log_shown=self._log_shown)
-
-    @property
-    def _resumable(self) -> bool:
-        """Whether the next job of this task goes on where this one stopped."""
-        return False
 
     def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:
         """Leave the job to the next attempt, or stop it when none comes or its time is over."""
+        from airflow_provider_pai.hooks.task_attempt import will_be_retried
+
         deadline = self._deadline(context)
         in_time = deadline is None or datetime.now(UTC) < deadline
         is_left = in_time and not self._is_over and will_be_retried(context["ti"]) and not isinstance(error, NO_RETRY)

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, templated
 from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -37,7 +37,7 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
         ServiceError: a service is still there.
     """
 
-    template_fields: Sequence[str] = ("service_name", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated("service_name", *PAIBaseOperator.template_fields)
     flags: Sequence[str] = ("group",)
     poll_interval = PollInterval(5.0)
 

@@ -9,17 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import as_flag
+from airflow_provider_pai.base_operator import WithLineage, as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
-from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import local_owner_of, run_time_limit, waiting_problems
+from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
-from airflow_provider_pai.operators.outcome import airflow_errors, job_error
+from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
 
+    from airflow_provider_pai.lineage.facts import LineageFacts
     from airflow_provider_pai.model.training.additions import JobAdditions
     from airflow_provider_pai.model.training.spec import TrainingJobSpec
     from airflow_provider_pai.model.training.status import JobSnapshot
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LOCAL_POLL_SECONDS = 1.0
 
 
-class PAITrainingOperator(PAIJobOperator):
+class PAITrainingOperator(WithLineage, PAIJobOperator):
     """Submits a PAI training job, waits for it and returns where its model lies.
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
@@ -100,9 +100,11 @@ class PAITrainingOperator(PAIJobOperator):
         description: free text.
         dry_run: True submits and uploads nothing: the task logs and returns the request it would send (``action``,
             ``method``, ``url``, ``body``), secrets masked. Default False.
-        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and of every operator.
+        kwargs: those of :class:`~airflow_provider_pai.operators.job.PAIJobOperator` and
+            :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher`, and of every operator.
 
     Raises:
+        AirflowSkipException: the command ended with an exit code of ``skip_on_exit_code``.
         AirflowFailException: retrying can't help: wrong arguments, wrong credentials, and with ``fail_fast`` more.
         JobError: the job failed, was stopped or did not end in time; its class tells why, its message what to do and
             the last log lines.
@@ -166,21 +168,16 @@ class PAITrainingOperator(PAIJobOperator):
 
     spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
     """What is said of the job itself: the members of its spec."""
-    template_fields: Sequence[str] = (*spec_arguments, *PAIJobOperator.template_fields)
-    template_fields_renderers = {  # noqa: RUF012 - Airflow's own declaration
-        "command": "bash",
-        **dict.fromkeys(
-            ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec"),
-            "json",
-        ),
-    }
+    template_fields: Sequence[str] = templated(*spec_arguments, *PAIJobOperator.template_fields)
+    _as_json = ("hyperparameters", "inputs", "outputs", "environments", "image", "labels", "settings", "instance_spec")
+    template_fields_renderers = rendered_as({"command": "bash", **dict.fromkeys(_as_json, "json")})
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job, or go on with the one of the attempt before, and see it to its end."""
         import pendulum
 
+        from airflow_provider_pai.hooks.additions import job_additions
         from airflow_provider_pai.model.training.job_name import job_name
-        from airflow_provider_pai.operators.additions import job_additions
 
         with airflow_errors(fail_fast=self.fail_fast), self._packaged(context) as packaged:
             spec = self._checked_spec(packaged)
@@ -196,6 +193,9 @@ class PAITrainingOperator(PAIJobOperator):
     @property
     def _resumable(self) -> bool:
         """Whether the next job finds the checkpoints of this one; by default each has a folder of its own."""
+        # Loaded where it is first used: reading a DAG file needs no channels.
+        from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL
+
         return bool(self.checkpoints_path) or CHECKPOINTS_CHANNEL in (self.outputs or {})
 
     _asset_problems: Sequence[Problem] = ()
@@ -225,6 +225,7 @@ class PAITrainingOperator(PAIJobOperator):
         Raises:
             SpecError: listing every problem, those too that only the cloud knows.
         """
+        from airflow_provider_pai.hooks.task_attempt import run_time_limit
         from airflow_provider_pai.model.training.arguments import read_spec
         from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
@@ -232,7 +233,7 @@ class PAITrainingOperator(PAIJobOperator):
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
-        problems += [*self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
+        problems += [*self._watch_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))
@@ -256,6 +257,7 @@ class PAITrainingOperator(PAIJobOperator):
             self.log.info("deferrable has no effect: a job with instance_type %r runs in this task", self.instance_type)
         # Loaded here: only such a task needs a server.
         from airflow_provider_pai.hooks.local_mode import local_mode
+        from airflow_provider_pai.hooks.task_attempt import local_owner_of
 
         self._remove_outlet()
         owner = local_owner_of(context["ti"])
@@ -285,6 +287,7 @@ class PAITrainingOperator(PAIJobOperator):
         waits = self.model_asset is not None and self.model_asset in self.outlets
         if waits and (not model_uri or self.hook.is_empty(model_uri)):
             from airflow_provider_pai.model.training.diagnosis import without_model
+            from airflow_provider_pai.model.training.outcome import job_error
 
             diagnosis = without_model(job, model_uri)
             raise job_error(diagnosis, self.hook.console_url(job.job_id), log_shown=self._log_shown)
@@ -312,3 +315,10 @@ class PAITrainingOperator(PAIJobOperator):
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))
         return request
+
+    def _lineage_facts(self) -> LineageFacts:
+        from airflow_provider_pai.lineage.tasks import training_facts
+
+        job = self._seen_job
+        url = self.hook.console_url(job.job_id) if job and self._has_page else None
+        return training_facts(self, job, url, self._diagnosis)

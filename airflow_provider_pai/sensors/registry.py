@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number, templated
 from airflow_provider_pai.errors import AuthError, PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
@@ -54,7 +54,9 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = ("model_name", "version_name", "target_status", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated(
+        "model_name", "version_name", "target_status", *PAIBaseOperator.template_fields
+    )
     flags: Sequence[str] = ("deferrable",)
 
     def __init__(

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number, templated
 from airflow_provider_pai.errors import PAIError, ProtocolError, ServiceError, SpecError
 from airflow_provider_pai.model.problem import Problem
 
@@ -49,7 +49,7 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = ("service_name", "target_status", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated("service_name", "target_status", *PAIBaseOperator.template_fields)
     flags: Sequence[str] = ("deferrable",)
 
     def __init__(
@@ -137,12 +137,13 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import read_service_name
         from airflow_provider_pai.model.serving.wait import WaitCondition
+        from airflow_provider_pai.model.values import shown
 
         _, problems = read_service_name("service_name", self.service_name)
         problems += self._flag_problems()
         if not isinstance(self.target_status, str) or self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
-            text = f"must be a status that stays ({stay}), not {self.target_status!r:.60}"
+            text = f"must be a status that stays ({stay}), not {shown(self.target_status)}"
             problems.append(Problem("target_status", text))
         if problems:
             raise AirflowFailException(str(SpecError(problems)))

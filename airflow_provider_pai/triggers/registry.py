@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.settling import settle
+
 if TYPE_CHECKING:
     from airflow_provider_pai.model.registry.version import ModelVersion
 
@@ -60,21 +63,11 @@ class PAIModelVersionTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
-        defaults: dict[str, Any] = {
-            "version_name": None,
-            "statuses": None,
-            "pai_conn_id": "pai_default",
-            "region_id": None,
-            "workspace_id": None,
-            "poll_interval": 10.0,
-            "deadline": None,
-            "outage_limit": None,
-        }
-        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"model_name": self.model_name, **changed}
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
+        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._seconds_left()):
                 event = self._event(await self._version())
@@ -84,6 +77,7 @@ class PAIModelVersionTrigger(BaseTrigger):
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
             self.log.exception("Waiting for model %s failed", self.model_name)
             event = self._event(error=f"{type(error).__name__}: {error}")
+        await settle(begun)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _version(self) -> ModelVersion:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.settling import is_interrupted, settle
+
 if TYPE_CHECKING:
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
@@ -61,34 +64,34 @@ class PAIServiceTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
-        defaults: dict[str, Any] = {
-            "awaited": None,
-            "pai_conn_id": "pai_default",
-            "region_id": None,
-            "workspace_id": None,
-            "poll_interval": 10.0,
-            "deadline": None,
-            "outage_limit": None,
-            "state": None,
-        }
-        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"service_name": self.service_name, **changed}
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
+        begun = asyncio.get_running_loop().time()
         try:
             event = await self._outcome()
         except asyncio.CancelledError:
-            # Ctrl-C in dag.test(), a triggerer that ends or hands over: nothing here tells which.
             if self.state:
-                what = "it is left as it is, and the next attempt continues with it"
-                self.log.warning("The wait for service %s was interrupted; %s", self.service_name, what)
+                self._warn_of_interruption()
             raise
         except Exception as error:
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
             self.log.exception("Waiting for service %s failed", self.service_name)
             event = self._event(error=f"{type(error).__name__}: {error}")
+        await settle(begun)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    def _warn_of_interruption(self) -> None:
+        """Say what becomes of a deployment: nothing of it is rolled back here."""
+        if is_interrupted():
+            # Of dag.test(): no other attempt comes.
+            what = "run the task again to complete the deployment, or deploy the model of before to roll it back"
+        else:
+            # A triggerer that ends or hands over.
+            what = "the next attempt continues with it"
+        text = "The wait for service %s was interrupted, and the service is left as it is: %s"
+        self.log.warning(text, self.service_name, what)
 
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT

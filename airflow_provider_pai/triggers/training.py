@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing, suppress
 from datetime import UTC, datetime
-from functools import partial
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.arguments import serialized
 from airflow_provider_pai.triggers.loading import load
+from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
 if TYPE_CHECKING:
     from airflow_provider_pai.client.logs.checkpoint import Checkpoint
@@ -45,6 +44,7 @@ class PAITrainingTrigger(BaseTrigger):
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
+        log_level: the lowest level of lines that are shown.
         stop_on_kill: whether the job is stopped when a person marks or clears its task.
         try_number: the try of the task whose log it is; None for a log that always begins at the beginning.
         newer: arguments of a newer version, ignored.
@@ -62,6 +62,7 @@ class PAITrainingTrigger(BaseTrigger):
         show_logs: bool = True,
         stop_on_kill: bool = True,
         try_number: int | None = None,
+        log_level: str = "DEBUG",
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -75,21 +76,20 @@ class PAITrainingTrigger(BaseTrigger):
         self.show_logs = show_logs
         self.stop_on_kill = stop_on_kill
         self.try_number = try_number
+        self.log_level = log_level
         self._checkpoint: Checkpoint | None = None
         self._keeper: PAITrainingHook | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
-        parameters = signature(type(self).__init__).parameters.values()
-        defaults = {each.name: each.default for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD}
-        del defaults["self"]
-        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
-        return f"{type(self).__module__}.{type(self).__qualname__}", changed
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
+        begun = asyncio.get_running_loop().time()
         try:
             outcome = await self._outcome()
+            await settle(begun)
         except asyncio.CancelledError:
             if is_interrupted():
                 await self._stop_interrupted()
@@ -178,12 +178,15 @@ class PAITrainingTrigger(BaseTrigger):
         for name in ("airflow_provider_pai.hooks.training", "airflow_provider_pai.client.polling.registry"):
             await load(name)
         from airflow_provider_pai.client.logs.checkpoint import Checkpoint
+        from airflow_provider_pai.client.logs.display import LogDisplay
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
         from airflow_provider_pai.client.polling.registry import subscribe
+        from airflow_provider_pai.model.training.log_level import DEBUG, LEVELS
 
         hook = self._hook()
         config = await hook.aconfig()
         self._checkpoint, self._keeper = Checkpoint(self.try_number), hook
+        display = LogDisplay(self.log, LEVELS.get(self.log_level, DEBUG))
         updates = subscribe(
             config,
             self.job_id,
@@ -194,13 +197,16 @@ class PAITrainingTrigger(BaseTrigger):
             logs=self.show_logs,
             checkpoint=self._checkpoint,
         )
+        # Airflow 3 makes a new logger each time that one is asked for its method.
+        info = self.log.info
         async with aclosing(updates):
             async for progress in updates:
                 if progress.snapshot.is_terminal:
                     # The worker shows the rest.
                     break
-                for line in progress.lines:
-                    self.log.info("%s", line)
+                for note in progress.lines[: progress.notes]:
+                    info("%s", note)
+                display.show(progress.lines[progress.notes :])
         return self._event(status=str(progress.snapshot.status))
 
     def _hook(self) -> PAITrainingHook:
@@ -219,13 +225,15 @@ class PAITrainingTrigger(BaseTrigger):
         return {"job_id": self.job_id, "status": status, "error": error, "timeout": timeout, "shown": shown}
 
 
-def is_interrupted() -> bool:
-    """Whether Ctrl-C has cancelled the main task of this event loop, as it does in ``dag.test()``.
+class PAITrainingSensorTrigger(PAITrainingTrigger):
+    """Fires one event when a job has ended that is not the task's own: it is never stopped.
 
-    In a triggerer a trigger is never the main task. ``asyncio.Runner`` handles the signal with a partial that names
-    the task, and counts how often it came (read in Python 3.11 to 3.13).
+    The arguments and the event are those of :class:`PAITrainingTrigger`.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if not isinstance(handler, partial) or handler.keywords.get("main_task") is not asyncio.current_task():
-        return False
-    return bool(getattr(getattr(handler.func, "__self__", None), "_interrupt_count", 0))
+
+    async def on_kill(self) -> None:
+        """Leave the job as it is."""
+        self.log.info("Job %s keeps running: the task only watched it", self.job_id)
+
+    async def _timed_out(self) -> dict[str, Any]:
+        return self._event(timeout=True)

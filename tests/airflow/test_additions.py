@@ -11,12 +11,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.errors import JobFailedError
+from airflow_provider_pai.hooks.additions import bundle_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.fingerprint import FINGERPRINT_LABEL
 from airflow_provider_pai.model.training.ownership import KEY_LABEL
 from airflow_provider_pai.model.training.status import JobSnapshot
-from airflow_provider_pai.operators.additions import bundle_of
 from tests.support.attempt import Attempt, training
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -112,7 +114,28 @@ def test_an_interrupted_wait_in_the_triggerer_says_what_is_left(
             await task
 
     asyncio.run(cancelled())
-    said = f"The wait for service {name} was interrupted; it is left as it is, and the next attempt continues with it"
+    said = f"The wait for service {name} was interrupted, and the service is left as it is: the next attempt continues"
+    assert said in capsys.readouterr().out + caplog.text
+
+
+def test_ctrl_c_in_a_deferred_deployment_in_dag_test_says_what_to_do(
+    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(TaskDeferred) as waiting:
+        deploying(name, OLD.stored(), code, command="sleep 60", deferrable=True).execute(Attempt().context)
+
+    async def run() -> None:
+        # As Airflow's dag.test() does; the terminal sends the signal to this process.
+        asyncio.get_running_loop().call_later(1.0, os.kill, os.getpid(), signal.SIGINT)
+        await anext(waiting.value.trigger.run())  # type: ignore[arg-type]
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(run())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = f"The wait for service {name} was interrupted, and the service is left as it is: run the task again"
     assert said in capsys.readouterr().out + caplog.text
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from airflow_provider_pai.hooks.environment import Environment, environment
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.training.orphans import Orphan
+from airflow_provider_pai.operators.janitor import PAIJanitorOperator
 from tests.support.attempt import Attempt, training
 
 
@@ -48,3 +54,40 @@ def test_a_task_that_leaves_its_job_when_it_is_killed_does_so(pai: LocalPAI) -> 
     assert not hook.get(job_id).is_terminal
     assert "airflow.stopping" not in hook.get(job_id).labels
     hook.stop(job_id)
+
+
+@pytest.mark.parametrize("doubt", ["", "a copy has the former id, too"])
+def test_jobs_under_the_id_of_before_are_found_and_doubted_where_a_copy_has_it(pai: LocalPAI, doubt: str) -> None:
+    operator, hook = training(command="sleep 60"), PAITrainingHook()
+    owner = replace(operator._owner_in(Attempt().context), deployment="airflow-before")
+    job_id = hook.submit_or_adopt(operator._checked_spec({}), owner, "before")[0].job_id
+    named = Environment(environment().name, former_id="airflow-before", former_id_doubt=doubt)
+    try:
+        orphans = hook.orphans(min_age=timedelta(0), state_of=lambda *_: "failed", named=named)
+        assert {each.job.job_id: each.doubt for each in orphans}[job_id] == doubt
+    finally:
+        hook.stop(job_id)
+
+
+class Listing(PAIJanitorOperator):
+    """A janitor of an Airflow that had another name before."""
+
+    named = Environment(environment().name, former_id="airflow-before", former_id_doubt="a copy has it, too")
+
+    def find(self, hook: PAITrainingHook) -> list[Orphan]:
+        return hook.orphans(min_age=self.min_age, state_of=lambda *_: "failed", named=self.named)
+
+
+@pytest.mark.parametrize("doubt", ["", "a copy has it, too"])
+def test_the_janitor_stops_a_job_under_the_id_of_before_where_no_copy_can_have_it(pai: LocalPAI, doubt: str) -> None:
+    operator, hook = training(command="sleep 60"), PAITrainingHook()
+    owner = replace(operator._owner_in(Attempt().context), deployment="airflow-before")
+    job_id = hook.submit_or_adopt(operator._checked_spec({}), owner, "before")[0].job_id
+    janitor = Listing(task_id="janitor", stop=True, min_age=timedelta(0))
+    janitor.named = replace(janitor.named, former_id_doubt=doubt)
+    try:
+        (found,) = [each for each in janitor.execute(Attempt().context) if each["job_id"] == job_id]
+        assert found["stopped"] is not bool(doubt)
+        assert ("airflow.stopping" in hook.get(job_id).labels) is not bool(doubt)
+    finally:
+        hook.stop(job_id)

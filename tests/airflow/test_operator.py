@@ -16,12 +16,12 @@ from airflow_provider_pai.api.training import list_training_jobs
 from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.errors import JobFailedError, JobStoppedError, JobTimeoutError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
+from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.ownership import LOOK_BACK
 from airflow_provider_pai.model.training.status import JobStatus
-from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
 from tests.support.triggerer import run_trigger

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.arguments import checked_spec
 from airflow_provider_pai.model.training.ownership import JobOwner
-from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
 from tests.support.triggerer import run_trigger

@@ -12,9 +12,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
 from airflow_provider_pai.errors import APIError, AuthError, PAIError, ProtocolError, ServerError, TransportError
+from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.training.arguments import checked_spec
-from airflow_provider_pai.operators.attempt import owner_of
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, executed, training

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.training.ownership import is_being_stopped
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
-from airflow_provider_pai.operators.attempt import owner_of
 from tests.chaos.trial import Trial
 from tests.support.exactly_one import doubles, wrong_value
 

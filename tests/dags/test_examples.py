@@ -242,12 +242,21 @@ def test_the_best_of_several_functions_as_jobs_is_picked(airflow: AirflowCluster
     assert len(jobs_of(config, run)) == 3
 
 
+def test_a_job_is_waited_for_by_another_task(airflow: AirflowCluster, config: ClientConfig) -> None:
+    run = airflow.api.wait_run(start(airflow, "wait_elsewhere"), timeout=180)
+    assert run.state == "success"
+    (job,) = jobs_of(config, run)
+    assert airflow.api.xcom(run.task("trained"))["model_uri"] == job.outputs["model"]
+    assert str(airflow.api.links(run.task("trained"))[LINK]).endswith(f"/pages/jobs/{job.job_id}")
+
+
 def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster, config: ClientConfig) -> None:
     run = airflow.api.wait_run(start(airflow, "taskflow"), timeout=180)
     assert run.state == "success"
     (job,) = jobs_of(config, run)
     judged = airflow.api.xcom(run.task("judge"))
     assert judged["model_uri"] == job.outputs["model"]
+    assert airflow.api.xcom(run.task("count_jobs")) == 1
     assert judged["accuracy"] > 0.9
 
 

@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from airflow.providers.common.compat.sdk import Connection
 
+from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.provider_info import get_provider_info
 from airflow_provider_pai.testing.local_pai import PAITestServer
@@ -21,6 +24,8 @@ PYTHON = [block for page in pages() for block in blocks(page, "python")]
 DAGS = [block for block in PYTHON if "DAG(" in block.code]
 TESTS = [block for block in PYTHON if "(local_pai)" in block.code]
 TRANSLATED = {"README.md": "README.zh-CN.md", "docs/laptop.md": "docs/zh/getting-started.md"}
+URI = re.compile(r"pai://[^\s'\"`.]*\?region_id[^\s'\"`]+&[^\s'\"`]+")
+CONNECTIONS = sorted({uri for page in pages() for uri in URI.findall(page.read_text())})
 LAYERS = ("operators", "sensors", "hooks", "triggers")
 
 
@@ -61,6 +66,20 @@ def test_the_tests_of_the_page_on_tests_pass(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("english", "translated"), TRANSLATED.items())
 def test_a_translation_has_the_same_code(english: str, translated: str) -> None:
     assert [block.code for block in blocks(translated)] == [block.code for block in blocks(english)]
+
+
+@pytest.mark.parametrize("block", [block for page in pages() for block in blocks(page, "yaml")], ids=str)
+def test_yaml_of_a_page_can_be_read(block: Block) -> None:
+    assert isinstance(yaml.safe_load(block.code), dict)
+
+
+@pytest.mark.parametrize("uri", CONNECTIONS)
+def test_a_connection_of_a_page_can_be_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROLE_ARN", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE"):
+        monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", f"/what/a/pod/has/{name}")
+    fields = ConnectionFields.of("pai_default", Connection.from_uri(uri, "pai_default"))
+    assert fields.unknown() == []
+    assert read_config(fields).region_id == "cn-hangzhou"
 
 
 def test_readme_is_short() -> None:

@@ -8,13 +8,11 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_pai.triggers.training import PAITrainingTrigger
-
 
 def run_trigger(deferred: TaskDeferred) -> dict[str, Any]:
     """What the triggerer does: make the trigger again from its row, run it, hand on its event as JSON."""
     _, arguments = deferred.trigger.serialize()
-    trigger = PAITrainingTrigger(**json.loads(json.dumps(arguments)))
+    trigger = type(deferred.trigger)(**json.loads(json.dumps(arguments)))
 
     async def events() -> list[Any]:
         return [event.payload async for event in trigger.run()]

@@ -77,7 +77,7 @@ def wait_for_end(
     for pause in chain(log.last_pauses(snapshot, now()), _more_pauses(log, backoff, polling_interval(interval, 0.0))):
         sleep(pause)
         _catch_up(snapshot, log, show)
-    show(log.gap_notes())
+    notify(log.gap_notes())
     notify(log.end_lines(snapshot))
     return snapshot
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -31,12 +32,14 @@ class JobUpdate:
     Attributes:
         snapshot: the job.
         lines: what is new, for the task's log: statuses, progress, log lines.
+        notes: how many of the first lines are not of the job's log.
         cursor: what the task's log shows when it shows these lines, too.
     """
 
     snapshot: JobSnapshot
     lines: tuple[str, ...]
     cursor: LogCursor
+    notes: int = 0
 
 
 class LogState(Enum):
@@ -161,13 +164,13 @@ class Subscription:
 
     # What is passed on.
 
-    def publish(self, *lines: str) -> None:
+    def publish(self, *lines: str, notes: Sequence[str] = ()) -> None:
         """Pass on what is new of the job; not while its log is read, since what that shows is not known then."""
         if self.job is None or self._log_state is LogState.READING:
             return
         self._published = self.job
-        changes = self.log.changes(self.job)
-        self.updates.put(JobUpdate(self.job, (*changes, *lines), self.log.cursor))
+        said = [*self.log.changes(self.job), *notes]
+        self.updates.put(JobUpdate(self.job, (*said, *lines), self.log.cursor, notes=len(said)))
 
     @property
     def is_queued(self) -> bool:
@@ -177,7 +180,7 @@ class Subscription:
     def publish_place(self, queue: QuotaQueue) -> None:
         """Pass on the job's place in the queue of its quota, when that is new."""
         if self.job is not None and self.is_queued and (lines := self.log.place_lines(self.job, lambda _: queue)):
-            self.publish(*lines)
+            self.publish(notes=lines)
 
     def fail(self, error: PAIError) -> None:
         """Pass on why there are no further looks."""
@@ -236,4 +239,4 @@ class Subscription:
         """Say once in the task's log why its lines come late."""
         if not self._late_noted:
             self._late_noted = True
-            self.publish(text)
+            self.publish(notes=[text])

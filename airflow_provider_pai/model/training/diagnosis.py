@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from airflow_provider_pai.model.training.exit_code import exit_code_in, exit_codes_in
 from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import (
-    EXIT_CODE,
     EXIT_CODES,
     NEVER_RAN,
     OTHER_EXIT_CODE,
@@ -137,7 +137,7 @@ def _told(details: FailureDetails, reasons: Sequence[FailureReason]) -> FailureR
 
 
 def _by_exit_code(details: FailureDetails) -> FailureReason | None:
-    code = next(filter(None, map(_exit_code, details.messages())), None) or _common_exit_code(details.events)
+    code = next(filter(None, map(exit_code_in, details.messages())), None) or _common_exit_code(details.events)
     # Who stops a job ends its command, so there the exit code is no cause.
     if code is None or details.job.status == JobStatus.TERMINATED:
         return None
@@ -145,14 +145,9 @@ def _by_exit_code(details: FailureDetails) -> FailureReason | None:
     return replace(reason, cause=f"{reason.cause} (exit code {code})")
 
 
-def _exit_code(text: str) -> int | None:
-    found = EXIT_CODE.search(text)
-    return int(found[1] or found[2]) if found else None
-
-
 def _common_exit_code(events: tuple[str, ...]) -> int | None:
     """Return the only exit code that events tell of: of several it isn't known which one took the others with it."""
-    codes = set(filter(None, map(_exit_code, events)))
+    codes = exit_codes_in(events)
     return codes.pop() if len(codes) == 1 else None
 
 

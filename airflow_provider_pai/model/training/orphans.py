@@ -26,11 +26,13 @@ class Orphan:
         job: the job.
         owner: the attempt it was submitted for.
         state: the state of the task instance, or ``gone``.
+        doubt: why it may be another Airflow's; empty when it is certainly this one's.
     """
 
     job: JobSnapshot
     owner: JobOwner
     state: str
+    doubt: str = ""
 
 
 def find_orphans(jobs: Iterable[JobSnapshot], deployment: str, before: datetime, state_of: StateOf) -> list[Orphan]:

@@ -148,6 +148,18 @@ def test_a_second_serve_is_refused_and_status_and_reset_reach_the_first(
     assert requests.get(ready["api"] + "/_local/faults", headers=admin(ready), timeout=5).json()["faults"] == []
 
 
+def test_env_sets_the_connection_that_serve_printed(
+    serve: Start, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["env", "--home", str(home)]) == 1
+    assert "pai-local serve --home" in capsys.readouterr().err
+    ready = ready_line(serve())
+    assert main(["env", "--home", str(home), "--conn-id", "my_pai"]) == 0
+    command = f"{capsys.readouterr().out}printenv AIRFLOW_CONN_MY_PAI"
+    told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == ready["airflow_conn_uri"]
+
+
 def test_a_killed_server_is_not_running(serve: Start, home: Path) -> None:
     process = serve("--sandbox", "none")
     ready_line(process)

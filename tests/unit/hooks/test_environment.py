@@ -120,3 +120,30 @@ def test_an_airflow_that_is_given_a_name_remembers_its_id(monkeypatch: pytest.Mo
     at(monkeypatch, "", name="production")
     assert environment(with_former=True, store=store).former == ("airflow-1", "airflow")
     assert environment(store=store).former == ("airflow",)
+
+
+@pytest.mark.parametrize(
+    ("kept", "url", "certain"),
+    [
+        ("https://airflow.example", "https://airflow.example", True),
+        ("https://production.example", "https://staging.example", False),
+        # A copy of the database can't be told from the original one.
+        ("", "", False),
+    ],
+)
+def test_the_id_of_before_is_certain_where_no_copy_can_have_it(
+    monkeypatch: pytest.MonkeyPatch, kept: str, url: str, certain: bool
+) -> None:
+    at(monkeypatch, url, name="staging")
+    named = environment(with_former=True, store=Store(json.dumps({"id": "airflow-1", "base_url": kept})))
+    assert named.former_id == "airflow-1"
+    assert (named.former_id_doubt == "") is certain
+
+
+@pytest.mark.parametrize(("took", "warned"), [(0.1, False), (30.0, True)])
+def test_a_write_that_comes_too_late_says_what_it_may_have_replaced(
+    caplog: pytest.LogCaptureFixture, took: float, warned: bool
+) -> None:
+    times = iter((100.0, 100.0 + took))
+    kept_value(Store(), "", sleep=nothing, clock=lambda: next(times))
+    assert ("look for doubles" in caplog.text) is warned

@@ -8,8 +8,9 @@ import pytest
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.airflow_state import region_of
+from airflow_provider_pai.hooks.task_attempt import owner_of, run_time_limit
 from airflow_provider_pai.model.training.job_name import MAX_NAME, cut_name, job_name, name_problems
-from airflow_provider_pai.operators.attempt import owner_of, refusal_of_airflow, run_time_limit
+from airflow_provider_pai.operators.attempt import refusal_of_airflow
 from tests.support.attempt import Attempt
 
 DAY, HOUR = 86_400, 3_600

@@ -22,8 +22,9 @@ from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import FailureKind, Retry
+from airflow_provider_pai.model.training.outcome import ERROR_CLASSES, job_error
 from airflow_provider_pai.model.training.status import JobSnapshot
-from airflow_provider_pai.operators.outcome import ERROR_CLASSES, job_error, retry_of
+from airflow_provider_pai.operators.outcome import retry_of
 
 
 def test_every_kind_of_failure_has_an_error_class_of_its_own() -> None:

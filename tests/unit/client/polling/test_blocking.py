@@ -167,9 +167,10 @@ def test_a_last_look_that_fails_is_repeated_even_there() -> None:
 def test_an_endless_log_does_not_hold_up_the_task() -> None:
     job = Job("Succeed", lines=(3 * FINAL_READS + 3) * PAGES_PER_READ * LOG_PAGE_SIZE)
     job.waited_for()
-    assert job.shown[:-1] == job.log[: len(job.shown) - 1]
-    assert len(job.shown) == (3 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE + 1
-    assert "console" in job.shown[-1]
+    assert job.shown == job.log[: len(job.shown)]
+    assert len(job.shown) == (3 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE
+    # No level of lines leaves that out.
+    assert "console" in job.told[-2]
 
 
 def test_the_end_of_a_log_is_asked_for_again_while_the_error_may_pass() -> None:
@@ -195,9 +196,9 @@ def test_an_end_of_a_log_that_can_not_be_had_is_told_to_be_missing() -> None:
     job.log_errors = [THROTTLED] * 100
     assert job.waited_for().is_success
     assert len(job.slept) == len(FINAL_PAUSES) + MORE_TRIES
-    assert len(job.shown) == 1
-    assert "missing" in job.shown[0]
-    assert "Throttling.User" in job.shown[0]
+    assert job.shown == []
+    assert "missing" in job.told[-2]
+    assert "Throttling.User" in job.told[-2]
 
 
 def test_a_log_that_is_refused_for_good_holds_up_nothing_and_is_told_to_be_missing() -> None:
@@ -205,8 +206,8 @@ def test_a_log_that_is_refused_for_good_holds_up_nothing_and_is_told_to_be_missi
     job.log_errors = [AuthError("ListTrainingJobLogs", 403, "Forbidden", "no")] * 100
     job.waited_for()
     assert job.slept == list(FINAL_PAUSES)
-    assert len(job.shown) == 1
-    assert "Forbidden" in job.shown[0]
+    assert job.shown == []
+    assert "Forbidden" in job.told[-2]
 
 
 def test_a_passing_error_is_waited_through() -> None:
