@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -118,6 +119,17 @@ class AirflowCluster:
         Of two of a kind that were started at the same time it may be the other's: start one after the other.
         """
         return self._jobs[name]
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of Airflow's, such as ``("dags", "reserialize")``.
+
+        Raises:
+            ClusterError: it failed; with the end of its output.
+        """
+        command = [sys.executable, "-m", "airflow", *arguments]
+        done = subprocess.run(command, env=dict(self._environment), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClusterError(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
     def start_component(self, name: str) -> Child:
         """Start a component, again or one more; :meth:`wait_ready` waits for it.

@@ -1,4 +1,7 @@
-"""The page itself, one document: style and scripts are written into it, so that it is there after one request."""
+"""The page itself, one document: style and scripts are written into it, so that it is there after one request.
+
+What belongs here: how things are drawn. What does not: what is said of a job (``model/monitor``).
+"""
 
 from __future__ import annotations
 
