@@ -5,6 +5,7 @@ Everything is kept in a new folder below ``.demo``; nothing that was started is 
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -120,6 +121,7 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | 
             ("job", f"{trained['job_id']} ({trained['job_name']}): {trained['status']}"),
             ("model", trained["model_uri"]),
             ("metrics", metrics or "none"),
+            ("result", f"{json.dumps(trained['result'])} (what the script itself has reported)"),
             ("accuracy", f"{api.xcom(run.task('evaluate')):.4f} on held-out rows"),
             ("gate", api.xcom(run.task("gate"))["reason"]),
             ("service", f"{service['service_name']}, version {service['version']}: {service['endpoint']}"),
