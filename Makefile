@@ -9,6 +9,7 @@ VENV2 := .venv-airflow2
 INSTALLED2 := $(VENV2)/.installed
 
 TRIALS ?= 1000
+ROUNDS ?= 120
 SEED ?= 0
 
 # The vendor's SDK alipai has an environment of its own: it needs numpy < 2, which there is up to Python 3.12. With a
@@ -34,7 +35,7 @@ BENCH ?=
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
-.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster test-airflow2 test-python test-matrix bench \
+.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster kills test-airflow2 test-python test-matrix bench \
 	clients judges docs screenshots pins release clean help
 
 help:
@@ -45,6 +46,7 @@ help:
 	@echo "make faults a real Airflow whose processes are killed, and which people and outages interrupt"
 	@echo "make chaos  randomised runs of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
+	@echo "make kills  local PAI, killed while it is at work (ROUNDS=120 SEED=0): nothing acknowledged is lost"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
@@ -98,7 +100,11 @@ faults: $(INSTALLED)
 	$(PYTEST) --show-capture=no tests/faults
 
 chaos: $(INSTALLED)
-	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos --show-capture=no
+	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_chaos.py --show-capture=no
+
+# Local PAI, killed while it is at work: nothing that it has acknowledged is lost.
+kills: $(INSTALLED)
+	KILL_ROUNDS=$(ROUNDS) KILL_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_kills.py --show-capture=no
 
 chaos-cluster: TRIALS = 50
 chaos-cluster: $(INSTALLED)
@@ -178,6 +184,7 @@ pins: $(INSTALLED)
 	@printf '%s\n' '$(PACKAGE)' $(PEERS) | $(FITS) -c constraints-peers.txt -
 	@printf '%s\n' $(DOCS) | $(FITS) -c constraints-docs.txt -
 	@printf '%s\n' $(JUDGES) | $(FITS) -c constraints-judges.txt -
+	@printf '%s\n' $(CLIENTS) | $(FITS) -c constraints-clients.txt -
 	@$(if $(INSTALLED_ALIPAI),printf '%s\n' alipai setuptools | $(FITS) -c constraints-alipai.txt -)
 	@echo "All constraints fit."
 

@@ -124,7 +124,8 @@ def run_pipeline() -> None:
         text = done.stdout + done.stderr
         # On 2.11 the command ends well whatever became of the run.
         if done.returncode or "Marking task as FAILED" in text or "version 1" not in text:
-            raise AssertionError(text[-3000:])
+            said = [line for line in text.splitlines() if "rror" in line or "ailed" in line]
+            raise AssertionError("\n".join([text[-3000:], *said])[-6000:])
 
 
 if __name__ == "__main__":

@@ -97,6 +97,8 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge the model, and continue as the verdict wants it."""
+        from airflow_provider_pai.operators.xcom import push_xcom
+
         with airflow_errors():
             verdict = self._verdict()
         result = {**verdict.to_json(), "model_uri": self.model_uri}
@@ -104,7 +106,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         say("The model is %s: %s", "good enough" if verdict.passed else "not good enough", verdict.reason)
         # A task that skips others, or fails, returns nothing.
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=_RETURN_KEY, value=result)
+            push_xcom(context["ti"], _RETURN_KEY, result)
         if self.on_fail == "branch":
             self.do_branch(context, self.follow_task_ids_if_true if verdict.passed else self.follow_task_ids_if_false)
         elif not verdict.passed and self.on_fail == "skip":

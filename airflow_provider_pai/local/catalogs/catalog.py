@@ -35,6 +35,7 @@ _TRAINING = (
     ("xgboost-training", "1.6.0-cpu-py36-ubuntu18.04"),  # real
     ("pytorch-training", "cuda11.3.1-cudnn8-devel-ubuntu20.04-py38-0625"),  # real, and names no version
     ("easyrec", "py36-tf1.15-0.7.4"),
+    ("huggingface-training", "4.28.1-gpu-py38-cu113-ubuntu20.04"),
 )
 _INFERENCE = (
     ("pytorch-inference", "1.12-py39-cpu-ubuntu20.04"),
@@ -68,6 +69,8 @@ _PAI_IMAGE = re.compile(
     r"(dsw-|eas-)?registry(?:-vpc)?\.[a-z0-9-]+(?:\.cr)?\.aliyuncs\.com/((?:pai-dlc|pai-eas|pai)/.+)", re.ASCII
 )
 """An image of PAI's own: which registry (DLC's, DSW's or EAS's), and which namespace, name and tag."""
+_TRANSFORMERS = re.compile(r"huggingface-(training|inference):([0-9.]+)-")
+_PYTORCH_OF_TRANSFORMERS = "1.12"
 _GIB = 1024**3
 _FIRST = date(2024, 3, 1)
 """When the oldest image came."""
@@ -207,6 +210,7 @@ def _official_labels(kind: ImageKind, name: str, uri: str) -> dict[str, str]:
     origin = "Community" if kind == "training" and "PAI-" not in name else "PAI"
     labels = {OFFICIAL_LABEL: "true", "system.origin": origin, KIND_LABELS[kind]: "true"}
     labels[CHIP_LABEL] = "GPU" if "gpu" in name or "cuda" in name else "CPU"
+    labels |= _transformers_labels(name)
     chip = {"Key": CHIP_LABEL, "Value": labels[CHIP_LABEL]}
     image = parse_image({"ImageUri": uri, "Labels": [chip]})
     if image is None:
@@ -218,6 +222,15 @@ def _official_labels(kind: ImageKind, name: str, uri: str) -> dict[str, str]:
         "system.pythonVersion": image.python_version,
         **({"system.dsw.cudaVersion": image.cuda_version} if image.cuda_version else {}),
     }
+
+
+def _transformers_labels(name: str) -> dict[str, str]:
+    """Return the labels by which alipai finds images for Hugging Face: the library beside the framework."""
+    found = _TRANSFORMERS.match(name)
+    if found is None:
+        return {}
+    framework = {"system.framework.PyTorch": _PYTORCH_OF_TRANSFORMERS} if found[1] == "training" else {}
+    return {"system.framework.Transformers": found[2], **framework}
 
 
 def _id(name: str) -> str:
