@@ -116,6 +116,10 @@ class AirflowAPI:
         """Let a DAG's schedule begin."""
         self._send("PATCH", dag_path(dag_id), {"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Keep a DAG's schedule, or what it waits for, from starting a run."""
+        self._send("PATCH", dag_path(dag_id), {"is_paused": True})
+
     def dag_runs(self, dag_id: str) -> list[DagRun]:
         """Return the runs of a DAG, the newest first, at most a hundred."""
         found = self._get(f"{dag_path(dag_id)}/dagRuns", {"order_by": "-run_after", "limit": "100"})
