@@ -8,6 +8,7 @@ Everything is kept in a new folder below ``.demo``; nothing that was started is 
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -144,6 +145,7 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | 
             ("job", f"{trained['job_id']} ({trained['job_name']}): {trained['status']}"),
             ("model", trained["model_uri"]),
             *([("metrics", metrics)] if metrics else []),
+            *([("result", f"{json.dumps(trained['result'])} (reported by the script)")] if trained["result"] else []),
             ("accuracy", f"{api.xcom(run.task('evaluate')):.4f} on held-out rows"),
             ("gate", api.xcom(run.task("gate"))["reason"]),
             ("version", f"{version['version_name']} of {version['model_name']}: {version['approval_status']}"),
