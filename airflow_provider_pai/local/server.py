@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Router
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.backend import Backend, Settings
@@ -195,7 +194,8 @@ class LocalPAI:
         # Not signed: whoever calls a service shows its token.
         predictions = reverse_proxy.PredictionRoute(backend.inference.proxy)
         open_routes = [admin_route(backend.controls(), token), predictions, backend.pages(token)]
-        api_app = Starlette(routes=[*open_routes, Mount("/", services)])
+        # Not a mount: those match no path with a line break in it.
+        api_app = Router(open_routes, default=services)
         oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
         api.start(api_app, self.clock.now)
         oss.start(FaultInjector(oss_service, self.faults, OSS), self.clock.now)
