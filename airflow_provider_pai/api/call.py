@@ -22,6 +22,7 @@ from airflow_provider_pai.errors import (
     ThrottledError,
 )
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,6 +73,15 @@ class Call(Generic[T]):
     idempotent: bool = True
     secret: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse parameters that can't be sent.
+
+        Raises:
+            SpecError: one is no text in UTF-8.
+        """
+        for name, value in self.query.items():
+            text_of(name, value)
+
     def content(self) -> bytes:
         """Return the bytes of the body; empty when there is none."""
         if self.body is None:
@@ -79,15 +89,30 @@ class Call(Generic[T]):
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
+def text_of(name: str, value: object) -> str:
+    """Return a value that must be a text in UTF-8.
+
+    Args:
+        name: what it is called in an error.
+        value: the value.
+
+    Raises:
+        SpecError: it is something else.
+    """
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise SpecError([Problem(name, f"must be a text in UTF-8, not {kind(value)}")])
+    return value
+
+
 def segment(value: str) -> str:
     """Percent-encode one path segment (RFC 3986), so that an id can't change the path.
 
     Raises:
-        SpecError: no encoding can keep the text in its place: it is empty, ``.`` or ``..``.
+        SpecError: it is no text, or no encoding can keep it in its place: it is empty, ``.`` or ``..``.
     """
-    if value in ("", ".", ".."):
+    if text_of("id", value) in ("", ".", ".."):
         raise SpecError([Problem("id", f"{value!r} names nothing; give the id that PAI's console shows")])
-    return quote(value, safe="-_.~", errors="replace")
+    return quote(value, safe="-_.~")
 
 
 def decode_answer(call: Call[T], status: int, headers: Mapping[str, str], content: bytes) -> T:

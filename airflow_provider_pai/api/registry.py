@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Generic
 
 from airflow_provider_pai.api.answer import acknowledged
-from airflow_provider_pai.api.call import Call, T, segment
+from airflow_provider_pai.api.call import Call, T, segment, text_of
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
@@ -51,7 +51,7 @@ def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) ->
         "Order": "ASC",
         "PageNumber": str(page),
         "PageSize": str(PAGE_SIZE),
-        **({"ModelName": f'"{name}"'} if name else {}),
+        **({"ModelName": f'"{text_of("model_name", name)}"'} if name else {}),
     }
     return Call(AI_WORKSPACE, "ListModels", "GET", MODELS, _model_page, query)
 

@@ -20,9 +20,12 @@ from airflow_provider_pai.api.answer import (
 )
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.training import response
 from airflow_provider_pai.model.training.failure_details import ErrorInfo
 from airflow_provider_pai.model.training.status import JobSnapshot, moment
+from airflow_provider_pai.model.values import shown
 
 JOBS = "/api/v1/trainingjobs"
 PAGE_SIZE = 50
@@ -152,6 +155,8 @@ def list_training_jobs(
     if end_time:
         query["EndTime"] = _time(end_time)
     if labels:
+        if wrong := [name for name, value in labels.items() if not isinstance(name, str) or not isinstance(value, str)]:
+            raise SpecError([Problem("labels", f"must have texts as names and values; see {shown(wrong[0])}")])
         query["Labels"] = json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     if name:
         query["TrainingJobName"] = name

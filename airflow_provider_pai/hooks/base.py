@@ -82,7 +82,7 @@ class PAIBaseHook(BaseHook):
             SpecError: the connection is missing or incomplete.
         """
         try:
-            connection = self.get_connection(self.pai_conn_id)
+            connection = self.get_connection(self._checked_id())
         except (AirflowNotFoundException, ValueError, TypeError) as error:
             raise self._no_connection() from error
         return self._read(connection)
@@ -96,10 +96,16 @@ class PAIBaseHook(BaseHook):
 
     async def _look_up_config(self) -> ClientConfig:
         try:
-            connection = await get_async_connection(self.pai_conn_id, self)
+            connection = await get_async_connection(self._checked_id(), self)
         except AirflowNotFoundException as error:
             raise self._no_connection() from error
         return self._read(connection)
+
+    def _checked_id(self) -> str:
+        """Return the connection's id, which may be a template's value of any type."""
+        if not isinstance(self.pai_conn_id, str) or not self.pai_conn_id.isprintable():
+            raise self._no_connection()
+        return self.pai_conn_id
 
     @cached_property
     def keys(self) -> CredentialsProvider:
@@ -177,7 +183,7 @@ class PAIBaseHook(BaseHook):
         return read_config(fields, region_id=self._region_id, workspace_id=self._workspace_id)
 
     def _no_connection(self) -> SpecError:
-        if not isinstance(self.pai_conn_id, str) or not self.pai_conn_id.strip():
+        if not isinstance(self.pai_conn_id, str) or not self.pai_conn_id.strip() or not self.pai_conn_id.isprintable():
             text = f"must be the id of a connection of type {self.conn_type!r}, not {shown(self.pai_conn_id)}"
             return SpecError([Problem("pai_conn_id", text)])
         variable = f"AIRFLOW_CONN_{self.pai_conn_id.upper()}"

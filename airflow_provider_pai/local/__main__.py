@@ -199,8 +199,8 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 def _status(chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.eas import summary as service_summary
-    from airflow_provider_pai.local.eas.store import FOLDER, saved_services
-    from airflow_provider_pai.local.home import is_home
+    from airflow_provider_pai.local.eas.store import saved_services
+    from airflow_provider_pai.local.home import SERVICES, is_home
     from airflow_provider_pai.local.jobs import table
     from airflow_provider_pai.local.jobs.store import load_records
 
@@ -213,7 +213,7 @@ def _status(chosen: argparse.Namespace) -> int:
         _print(f"running: PAI at {address['api']}, OSS at {address['oss']}, process {address['pid']}")
     else:
         rows = table.rows(load_records(chosen.home).values())
-        services = service_summary.rows(saved_services(chosen.home / FOLDER))
+        services = service_summary.rows(saved_services(chosen.home / SERVICES))
         _print("not running")
     _print(*table.lines(rows), *service_summary.lines(services))
     return 0 if address else NOT_RUNNING

@@ -3,63 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Route
 
 from airflow_provider_pai import __version__
-from airflow_provider_pai.local.catalogs import (
-    dataset_rows,
-    datasets,
-    experiments,
-    images,
-    machines,
-    models,
-    quotas,
-    sts,
-    workspaces,
-)
-from airflow_provider_pai.local.catalogs.approvals import ModelApprovals
-from airflow_provider_pai.local.catalogs.catalog import LocalImageCatalog, can_be_pulled
-from airflow_provider_pai.local.catalogs.record_store import RecordStore
-from airflow_provider_pai.local.catalogs.workspaces import OWNER, Configs, Workspace
+from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import Clock
-from airflow_provider_pai.local.eas.control import ServiceLocation
-from airflow_provider_pai.local.home import Home, HomeDamaged
+from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.http.admin import Controls
 from airflow_provider_pai.local.http.faults import Faults
-from airflow_provider_pai.local.inference import Inference, RuntimeFactory
-from airflow_provider_pai.local.jobs import routes as training
 from airflow_provider_pai.local.jobs import table
-from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 from airflow_provider_pai.local.jobs.errors import already_ended, invalid, no_such_job
 from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
-from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
+from airflow_provider_pai.local.late import Late, LateRoutes
 from airflow_provider_pai.local.oss.objects import ObjectStore
-from airflow_provider_pai.local.pages.routes import Pages
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage, MountedFolder
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost, RuntimeKind, choose
 from airflow_provider_pai.local.running.sandbox import Mode
-from airflow_provider_pai.local.serving.host_resources import HostResources
-from airflow_provider_pai.local.serving.preparation import VersionPreparer
-from airflow_provider_pai.local.serving.upstreams import Upstreams
+from airflow_provider_pai.local.workspace_catalogs import WorkspaceCatalogs
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES, JobStatus
 
-_IMAGES, _DATASETS, _EXPERIMENTS, _MODELS = "images", "datasets", "experiments", "models"
-_CONFIGS, _CREATED = "configs", "created"
+if TYPE_CHECKING:
+    # Loaded when it is first asked for: a server that is starting must not wait for what few of its users need.
+    from airflow_provider_pai.local.inference import Inference, RuntimeFactory
+    from airflow_provider_pai.local.jobs.checks import CreateJobValidator
 
 
 @dataclass(frozen=True)
@@ -101,7 +81,7 @@ class Backend:
     Attributes:
         objects: the objects of OSS.
         runner: runs the jobs.
-        inference: the services of EAS.
+        inference: makes the services of EAS; at the start when there are any.
     """
 
     def __init__(
@@ -132,21 +112,15 @@ class Backend:
             stack.callback(self.objects.close)
             self._jobs = JobStore(home.path, clock.now)
             stack.callback(self._jobs.close)
-            self._catalog = LocalImageCatalog(settings.region_id, self._rows(_IMAGES, "ImageId"), self._saver(_IMAGES))
-            self._datasets = RecordStore("DatasetId", self._rows(_DATASETS, "DatasetId"), self._saver(_DATASETS))
-            self._experiments = RecordStore(
-                "ExperimentId", self._rows(_EXPERIMENTS, "ExperimentId"), self._saver(_EXPERIMENTS)
-            )
-            self._models = RecordStore("ModelId", self._rows(_MODELS, "ModelId"), self._saver(_MODELS))
-            self._approvals = ModelApprovals(self._models, self.objects, clock.now)
+            storage = f"oss://{settings.bucket}.{oss_host}/"
+            workspace = settings.region_id, settings.workspace_id
+            self._catalogs = WorkspaceCatalogs(home, *workspace, storage, self.objects, clock.now)
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
             self.runner = Runner(self._runner_context(), settings.slots)
-            self.inference = self._inference(machine, api_url)
+            self.inference = Late(partial(self._open_inference, machine))
             self._open = stack.pop_all()
-        self._configs = Configs(home.recall(_CONFIGS, {}), self._saver(_CONFIGS))
-        self._workspace = Workspace(settings.workspace_id, self._created(), f"oss://{settings.bucket}.{oss_host}/")
 
     @property
     def mode(self) -> str:
@@ -159,34 +133,38 @@ class Backend:
         self._runtime.sweep()
         self._open.callback(self.runner.close)
         self.runner.start()
-        self._open.callback(self.inference.close)
-        self.inference.start()
+        self._open.callback(self._close_inference)
+        if self._home.has_services or self._settings.service_runtime:
+            self.inference()
 
     def close(self) -> None:
         """End running jobs and services, and close the stores."""
         self._open.close()
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         """Return the routes of all PAI services."""
-        settings, now, workspace = self._settings, self._clock.now, self._settings.workspace_id
-        storage = partial(workspaces.default_storage, self._workspace, self._configs)
-        return [
-            *training.routes(self._jobs, self.runner, self._checks(), now, api_url=self._api_url, user_id=OWNER),
-            *images.routes(self._catalog, workspace, now),
-            *datasets.routes(self._datasets, workspace, now),
-            *experiments.routes(self._experiments, workspace, storage, now),
-            *models.routes(self._models, workspace, now),
-            *workspaces.routes(self._workspace, self._configs, now),
-            *quotas.routes(settings.quota, workspace, self._workspace.created, self._jobs.all),
-            *machines.routes(),
-            *sts.routes(self._keys),
-            *self.inference.routes(),
-        ]
+        catalogs = partial(self._catalogs.routes, self._settings.quota, self._jobs.all, self._keys)
+        services = LateRoutes("/api/v2/", lambda: self.inference().routes())
+        return [LateRoutes("/api/v1/trainingjobs", self._job_routes), services, LateRoutes("/", catalogs)]
+
+    def _job_routes(self) -> list[Route]:
+        from airflow_provider_pai.local.jobs import routes as jobs
+
+        now = self._clock.now
+        return jobs.routes(self._jobs, self.runner, self._checks(), now, api_url=self._api_url, user_id=OWNER)
 
     def pages(self, token: str) -> BaseRoute:
         """Return the route of the pages for people; a decision on a page needs the token."""
-        services = self.inference.services
-        return Pages(self._jobs, services, self.objects, self._clock.now, self._approvals, token).routes()
+
+        def pages() -> list[BaseRoute]:
+            from airflow_provider_pai.local.pages.routes import Pages
+
+            now, approvals = self._clock.now, self._catalogs.approvals()
+            return [
+                Pages(self._jobs, lambda: self.inference().services(), self.objects, now, approvals, token).routes()
+            ]
+
+        return LateRoutes("/pages/", pages)
 
     def controls(self) -> Controls:
         """Return what the admin routes act on."""
@@ -195,11 +173,11 @@ class Backend:
             faults=self._faults,
             health=self.health,
             jobs=self.job_table,
-            services=self.inference.table,
+            services=lambda: self.inference().table() if self.inference.is_made else [],
             reset=self.reset,
             lag=self._set_lag,
             move=self._move_job,
-            approvals=self._approvals,
+            approvals=self._catalogs.approvals,
         )
 
     def health(self) -> dict[str, Any]:
@@ -211,7 +189,7 @@ class Backend:
             "note": self._runtime.note,
             "quota": f"{quota.quota_id}: {quota.total}",
             "jobs": dict(Counter(str(record["Status"]) for record in self._jobs.all())),
-            "services": dict(self.inference.counts()),
+            "services": dict(self.inference().counts()) if self.inference.is_made else {},
         }
 
     def job_table(self) -> list[dict[str, str]]:
@@ -224,28 +202,27 @@ class Backend:
         self._faults.reset_counts()
         self._set_lag(0)
         self._clock.move_to(self._clock.offset * 0)
-        self.inference.reset()
+        if self.inference.is_made:
+            self.inference().reset()
         self.runner.reset()
-        self._configs.clear()
-        self._datasets.clear()
-        self._experiments.clear()
-        self._models.clear()
+        self._catalogs.reset()
         self._keys.clear()
-        for row in self._home.recall(_IMAGES, []):
-            self._catalog.remove(row["ImageId"])
         _empty(self.objects)
         self.objects.create_bucket(self._settings.bucket)
 
     def _checks(self) -> CreateJobValidator:
         """Return what decides whether a job can be created."""
+        from airflow_provider_pai.local.jobs.checks import CreateJobValidator
+        from airflow_provider_pai.local.jobs.reference_resolver import ReferenceResolver
+
         return CreateJobValidator(
-            ecs_spec_known=machines.is_known,
+            ecs_spec_known=self._catalogs.has_machine,
             bucket_exists=self._bucket_exists,
             workspace_exists=lambda workspace_id: workspace_id == self._settings.workspace_id,
-            image_known=lambda uri: uri in {row["ImageUri"] for row in self._catalog_rows()},
+            image_known=self._catalogs.has_image,
             resolver=ReferenceResolver(
-                partial(dataset_rows.place, self._datasets),
-                self._experiments.find,
+                self._catalogs.dataset_place,
+                self._catalogs.experiments.find,
                 self._settings.quota,
                 self._settings.file_systems,
             ),
@@ -254,17 +231,11 @@ class Backend:
     def _bucket_exists(self, name: str) -> bool:
         return name in {bucket.name for bucket in self.objects.buckets()} | self._places().keys()
 
-    def _catalog_rows(self) -> list[dict[str, Any]]:
-        return self._catalog.rows(self._settings.workspace_id)
-
     def _chosen_runtime(self, machine: ProcessHost) -> Runtime:
         settings = self._settings
         return choose(
-            settings.runtime, self._home.path, machine, image_exists=self._image_exists, gpus=bool(settings.gpus)
+            settings.runtime, self._home.path, machine, image_exists=self._catalogs.can_pull, gpus=bool(settings.gpus)
         )
-
-    def _image_exists(self, uri: str) -> bool:
-        return can_be_pulled(uri, self._catalog_rows())
 
     def _places(self) -> Mapping[str, BoundStorage]:
         mounted = self._settings.file_systems.buckets()
@@ -273,16 +244,28 @@ class Backend:
     def _bound_objects(self) -> BoundObjects:
         return BoundObjects(self.objects, self._places())
 
-    def _inference(self, machine: ProcessHost, api_url: str) -> Inference:
+    def _open_inference(self, machine: ProcessHost) -> Inference:
+        from airflow_provider_pai.local.eas.control import ServiceLocation
+        from airflow_provider_pai.local.inference import Inference
+        from airflow_provider_pai.local.serving.host_resources import HostResources
+        from airflow_provider_pai.local.serving.preparation import VersionPreparer
+        from airflow_provider_pai.local.serving.upstreams import Upstreams
+
         settings = self._settings
-        return Inference(
+        inference = Inference(
             self._home,
-            ServiceLocation(settings.region_id, settings.workspace_id, OWNER, api_url),
-            VersionPreparer(self._bound_objects(), machine.environments, self._image_exists),
+            ServiceLocation(settings.region_id, settings.workspace_id, OWNER, self._api_url),
+            VersionPreparer(self._bound_objects(), machine.environments, self._catalogs.can_pull),
             HostResources(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
             self._bucket_exists,
             settings.service_runtime,
         )
+        inference.start()
+        return inference
+
+    def _close_inference(self) -> None:
+        if self.inference.is_made:
+            self.inference().close()
 
     def _runner_context(self) -> RunnerContext:
         settings, objects = self._settings, self._bound_objects()
@@ -309,31 +292,6 @@ class Backend:
             raise no_such_job(job_id)
         if not self.runner.move(job_id, Outcome(status, code, message)):
             raise already_ended(job_id, str(record["Status"]))
-
-    def _created(self) -> datetime:
-        """Return when this server was started for the first time."""
-        created = self._home.recall(_CREATED, "") or self._clock.now().isoformat()
-        try:
-            moment = datetime.fromisoformat(created)
-        except ValueError as error:
-            raise HomeDamaged(f"{self._home.path / _CREATED}.json is damaged: {created!r} is no time") from error
-        self._home.remember(_CREATED, created)
-        return moment
-
-    def _rows(self, name: str, key: str) -> list[dict[str, Any]]:
-        """Return what users added.
-
-        Raises:
-            HomeDamaged: the file holds something else.
-        """
-        rows: list[dict[str, Any]] = self._home.recall(name, [])
-        for row in rows:
-            if not isinstance(row, dict) or not isinstance(row.get(key), str) or "WorkspaceId" not in row:
-                raise HomeDamaged(f"{self._home.path / name}.json is damaged: it holds a row without {key}")
-        return rows
-
-    def _saver(self, name: str) -> Callable[[Any], None]:
-        return partial(self._home.remember, name)
 
 
 def _empty(objects: ObjectStore) -> None:

@@ -21,6 +21,10 @@ _TRIES = 5
 _TRY_SECONDS = 0.02
 
 
+SERVICES, SERVICE_GROUPS = "services", "service-groups"
+"""Folder of the services of EAS, and name of the file of their groups."""
+
+
 class HomeInUse(Exception):
     """Another server serves from the folder; the text says which folder and, if it is known, where it answers."""
 
@@ -83,6 +87,12 @@ class Home:
         token = secrets.token_hex(24)
         _write(self.path / _TOKEN, token)
         return token
+
+    @property
+    def has_services(self) -> bool:
+        """Whether there are services, or groups of them, from before."""
+        folder = self.path / SERVICES
+        return bool(self.recall(SERVICE_GROUPS, [])) or (folder.is_dir() and any(folder.iterdir()))
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a JSON value."""

@@ -11,7 +11,8 @@ from airflow_provider_pai.local.eas.control import ControlPlane, ServiceLocation
 from airflow_provider_pai.local.eas.groups import Groups
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.service_runtime import ServiceRuntime
-from airflow_provider_pai.local.eas.store import FOLDER, ServiceStore
+from airflow_provider_pai.local.eas.store import ServiceStore
+from airflow_provider_pai.local.home import SERVICE_GROUPS, SERVICES
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.reverse_proxy import ReverseProxy
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from airflow_provider_pai.local.home import Home
-
-_GROUPS = "service-groups"
 
 RuntimeFactory = Callable[[ServiceStore], ServiceRuntime]
 """Makes what runs services, from their store."""
@@ -52,8 +51,8 @@ class Inference:
         bucket_exists: Callable[[str], bool],
         runtime: RuntimeFactory | None,
     ) -> None:
-        self._store = ServiceStore(home.path / FOLDER)
-        self._groups = Groups(self._store, home.recall(_GROUPS, []), partial(home.remember, _GROUPS))
+        self._store = ServiceStore(home.path / SERVICES)
+        self._groups = Groups(self._store, home.recall(SERVICE_GROUPS, []), partial(home.remember, SERVICE_GROUPS))
         self._supervisor = ServiceSupervisor(self._store, stores, host)
         self._runtime = runtime(self._store) if runtime else self._supervisor
         self._control = ControlPlane(self._store, self._groups, self._runtime, place, bucket_exists, host.now)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from starlette.routing import Router
@@ -22,16 +22,20 @@ from airflow_provider_pai.local.http.admin import admin_route
 from airflow_provider_pai.local.http.faults import OSS, PAI, FaultInjector, Faults
 from airflow_provider_pai.local.http.gateway import pai_app
 from airflow_provider_pai.local.http.listener import Listener
-from airflow_provider_pai.local.inference import RuntimeFactory
 from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
-from airflow_provider_pai.local.oss.app import oss_app
+from airflow_provider_pai.local.late import LateApp
 from airflow_provider_pai.local.running.bound_storage import BoundStorage
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server_info import ServerInfo
-from airflow_provider_pai.local.serving import reverse_proxy
+from airflow_provider_pai.local.serving.prediction_route import PredictionRoute
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from airflow_provider_pai.local.inference import RuntimeFactory
 
 logger = logging.getLogger(__name__)
 
@@ -189,16 +193,21 @@ class LocalPAI:
         return api, oss
 
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener, token: str) -> None:
-        region_id = self._settings.region_id
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
         # Not signed: whoever calls a service shows its token.
-        predictions = reverse_proxy.PredictionRoute(backend.inference.proxy)
+        predictions = PredictionRoute(LateApp(lambda: backend.inference().proxy))
         open_routes = [admin_route(backend.controls(), token), predictions, backend.pages(token)]
         # Not a mount: those match no path with a line break in it.
         api_app = Router(open_routes, default=services)
-        oss_service = oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
+
+        def oss_service() -> ASGIApp:
+            from airflow_provider_pai.local.oss.app import oss_app
+
+            region_id = self._settings.region_id
+            return oss_app(backend.objects, keys.secret_of, region_id, self.clock.timestamp, keys.token_problem)
+
         api.start(api_app, self.clock.now)
-        oss.start(FaultInjector(oss_service, self.faults, OSS), self.clock.now)
+        oss.start(FaultInjector(LateApp(oss_service), self.faults, OSS), self.clock.now)
 
     def _server_info(self, keys: KeyPair, api: Listener, oss: Listener, token: str) -> ServerInfo:
         settings = self._settings

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from airflow_provider_pai.model.values import shown
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ENDPOINT = re.compile(r"(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?")
 _ENDPOINT_QUERY = re.compile(r"\?(?:endpoint|host)=([^&]*)$")
@@ -61,6 +63,8 @@ class OssUri:
         Raises:
             ValueError: the text is no OSS URI; the message says what is wrong with it.
         """
+        if not isinstance(text, str):
+            raise ValueError(f"{shown(text)} is no text")  # noqa: TRY004 - an address that is wrong, as any other
         if not text.startswith("oss://"):
             raise ValueError(f"{text!r} does not begin with oss://")
         if any("\ud800" <= letter <= "\udfff" for letter in text):

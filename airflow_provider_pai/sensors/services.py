@@ -137,12 +137,13 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import read_service_name
         from airflow_provider_pai.model.serving.wait import WaitCondition
+        from airflow_provider_pai.model.values import shown
 
         _, problems = read_service_name("service_name", self.service_name)
         problems += self._flag_problems()
         if not isinstance(self.target_status, str) or self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
-            text = f"must be a status that stays ({stay}), not {self.target_status!r:.60}"
+            text = f"must be a status that stays ({stay}), not {shown(self.target_status)}"
             problems.append(Problem("target_status", text))
         if problems:
             raise AirflowFailException(str(SpecError(problems)))

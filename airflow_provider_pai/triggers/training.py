@@ -201,13 +201,15 @@ class PAITrainingTrigger(BaseTrigger):
             logs=self.show_logs,
             checkpoint=self._checkpoint,
         )
+        # Airflow 3 makes a new logger each time that one is asked for its method.
+        info = self.log.info
         async with aclosing(updates):
             async for progress in updates:
                 if progress.snapshot.is_terminal:
                     # The worker shows the rest.
                     break
                 for note in progress.lines[: progress.notes]:
-                    self.log.info("%s", note)
+                    info("%s", note)
                 display.show(progress.lines[progress.notes :])
         return self._event(status=str(progress.snapshot.status))
 

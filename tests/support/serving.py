@@ -24,6 +24,7 @@ from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
 from airflow_provider_pai.local.serving.host_resources import HostResources, ServingTimings
+from airflow_provider_pai.local.serving.prediction_route import PredictionRoute
 from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.reverse_proxy import ReverseProxy
 from airflow_provider_pai.local.serving.supervisor import ServiceSupervisor
@@ -102,7 +103,7 @@ class LocalServingHarness:
 
     def start(self) -> None:
         self.keeper.start()
-        self.listener.start(Starlette(routes=[reverse_proxy.PredictionRoute(self.door)]), _now)
+        self.listener.start(Starlette(routes=[PredictionRoute(self.door)]), _now)
 
     def close(self) -> None:
         self.listener.close()

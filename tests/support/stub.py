@@ -46,9 +46,10 @@ class StubServer:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content.encode())))
                 self.end_headers()
-                self.wfile.write(content.encode())
+                if self.command != "HEAD":
+                    self.wfile.write(content.encode())
 
-            do_GET = do_PUT = do_POST = _reply  # noqa: N815
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _reply  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from airflow_provider_pai.client.oss.body import FileRange, JoinedRanges, checksum, joined_checksum
 from airflow_provider_pai.client.oss.download import stored_bytes
-from airflow_provider_pai.client.oss.upload import Ask, MismatchError, ObjectUpload, Parts
+from airflow_provider_pai.client.oss.upload import Ask, MismatchError, ObjectUpload, Parts, put_small
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.source import CODE_PREFIX, SourceCode
 from airflow_provider_pai.errors import APIError, PAIError
@@ -245,7 +245,7 @@ class DeltaUpload:
 
     def _note(self, place: OssUri, package: PackageMap) -> None:
         try:
-            self._ask("write", place, lambda bucket: bucket.put_object(place.key, package.to_json()))
+            self._ask("write", place, lambda bucket: put_small(bucket, place.key, package.to_json()))
         except PAIError as error:
             self._log("The next upload will send all of the source code: %s can't be written (%s)", place, error)
 

@@ -19,7 +19,7 @@ from airflow_provider_pai.client.oss.delta import DeltaUpload
 from airflow_provider_pai.client.oss.download import local_names, stored_bytes
 from airflow_provider_pai.client.oss.errors import oss_errors
 from airflow_provider_pai.client.oss.progress import UploadProgress
-from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload
+from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload, put_small
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging
 from airflow_provider_pai.client.packaging.inputs import InputFile, read_input, refuse_names
@@ -120,7 +120,7 @@ class ObjectStorage:
 
     def write(self, uri: OssUri, content: bytes) -> None:
         """Write one object, replacing what was there."""
-        self._ask("write", uri, lambda bucket: bucket.put_object(uri.key, content))
+        self._ask("write", uri, lambda bucket: put_small(bucket, uri.key, content))
 
     def read(self, uri: OssUri) -> bytes:
         """Read one object into memory: the bytes that are stored, whatever its Content-Encoding says of them."""
@@ -326,6 +326,8 @@ class ObjectStorage:
             session=self._session,
             connect_timeout=config.connect_timeout,
             region=config.region_id,
+            # The library computes it in Python, while all other threads wait; our requests have their own.
+            enable_crc=False,
         )
 
 

@@ -161,7 +161,7 @@ class ObjectUpload:
         headers = {"Content-MD5": content_md5(body), **(_FORBID_OVERWRITE if self.keep else {})}
 
         def put(bucket: Any) -> Any:
-            return _without_checksum(bucket).put_object(self.uri.key, body, headers=headers)
+            return bucket.put_object(self.uri.key, body, headers=headers)
 
         answer = self.ask("write", self.uri, put)
         self.tell(len(body))
@@ -186,7 +186,7 @@ class ObjectUpload:
         key, headers = self.uri.key, _FORBID_OVERWRITE if self.keep else None
 
         def complete(bucket: Any) -> Any:
-            return _without_checksum(bucket).complete_multipart_upload(key, upload_id, parts, headers)
+            return bucket.complete_multipart_upload(key, upload_id, parts, headers)
 
         crc = _crc_of(parts)
         try:
@@ -215,7 +215,7 @@ class Parts:
         uri, crc = self.upload.uri, checksum(body)
 
         def put(bucket: Any) -> Any:
-            answer = _without_checksum(bucket).upload_part(uri.key, self.upload_id, number, body)
+            answer = bucket.upload_part(uri.key, self.upload_id, number, body)
             oss2.utils.check_crc("upload part", crc, answer.crc, answer.request_id)
             return answer
 
@@ -258,15 +258,20 @@ def _put_together(parts: Parts, bodies: Sequence[Body], pool: WorkerPool) -> lis
     return [done[number] for number in sorted(done)]
 
 
-def _without_checksum(bucket: Any) -> Any:
-    """Turn off the library's own: it is computed in Python, and no other thread goes on meanwhile."""
-    bucket.enable_crc = False
-    return bucket
-
-
 def _crc_of(parts: Sequence[Any]) -> int:
     """Return the checksum of parts put together; the library takes fifty milliseconds for each of them."""
     total = 0
     for part in parts:
         total = combine(total, part.part_crc, part.size)
     return total
+
+
+def put_small(bucket: Any, key: str, content: bytes) -> None:
+    """Write an object that takes one request; OSS refuses it when other bytes arrive.
+
+    Args:
+        bucket: the bucket.
+        key: the object's key.
+        content: its bytes.
+    """
+    bucket.put_object(key, content, headers={"Content-MD5": content_md5(content)})

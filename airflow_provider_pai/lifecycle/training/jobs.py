@@ -109,8 +109,9 @@ class TrainingJobs:
             labels: names and values.
             risk: what may happen without them.
         """
+        call = calls.update_training_job_labels(job_id, labels)
         try:
-            self._client.send(calls.update_training_job_labels(job_id, labels), attempts=2)
+            self._client.send(call, attempts=2)
         except PAIError as error:
             advice = f". Give the RAM user the right {LABEL_RIGHT}" if isinstance(error, AuthError) else ""
             self._log.warning("Job %s could not be labelled, so %s%s (%s)", job_id, risk, advice, error)

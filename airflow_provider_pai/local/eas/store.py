@@ -15,8 +15,6 @@ from airflow_provider_pai.local.eas.record import Event, ServiceRecord
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "services"
-"""Name of the folder of all services in a server's folder."""
 _KEPT_EVENTS = 500
 
 

@@ -66,7 +66,7 @@ class Controls:
         reset: forget everything, as after the first start.
         lag: let the list of jobs lag by some seconds.
         move: put a job into a status, with reason code and message; raises a error when that can't be.
-        approvals: registered models, and decisions on their versions.
+        approvals: makes registered models, and decisions on their versions.
     """
 
     clock: Clock
@@ -77,7 +77,7 @@ class Controls:
     reset: Callable[[], None]
     lag: Callable[[float], None]
     move: Callable[[str, JobStatus, str, str], None]
-    approvals: Approvals
+    approvals: Callable[[], Approvals]
 
 
 class AdminGuard:
@@ -189,17 +189,17 @@ class _Admin:
         return json_response({})
 
     def models(self, _: Request) -> Response:
-        return json_response({"models": self.controls.approvals.table()})
+        return json_response({"models": self.controls.approvals().table()})
 
     async def model(self, request: Request) -> Response:
         name = request.query_params.get("name", "")
-        return json_response(await run_in_threadpool(self.controls.approvals.shown, name))
+        return json_response(await run_in_threadpool(self.controls.approvals().shown, name))
 
     async def decide(self, request: Request) -> Response:
         body = await _read_body(request)
         name, version, status = (_text(body, member) for member in ("model", "version", "status"))
         given = {member: _text(body, member) for member in ("by", "reason")}
-        await run_in_threadpool(partial(self.controls.approvals.decide, name, version, status, **given))
+        await run_in_threadpool(partial(self.controls.approvals().decide, name, version, status, **given))
         return json_response({})
 
 

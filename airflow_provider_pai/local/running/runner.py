@@ -6,17 +6,19 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.quota_usage import Amount, requested_amount
 from airflow_provider_pai.local.jobs.store import LOCAL, Record
 from airflow_provider_pai.local.jobs.transitions import Outcome, is_terminal
-from airflow_provider_pai.local.running.job_run import JobRun
 from airflow_provider_pai.local.running.ports import Ports
 from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.local.running.runner_context import CancellationToken, RunnerContext
 from airflow_provider_pai.model.training.status import JobStatus
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.local.running.job_run import JobRun
 
 logger = logging.getLogger(__name__)
 
@@ -192,4 +194,7 @@ class Runner:
             thread.join(self._context.grace_seconds + _SPARE_SECONDS)
 
     def _job_run(self, job_id: str, token: CancellationToken) -> JobRun:
+        # Loaded with the first job: the server's start must not wait for it.
+        from airflow_provider_pai.local.running.job_run import JobRun
+
         return JobRun(job_id, self._context, token, self._ports)

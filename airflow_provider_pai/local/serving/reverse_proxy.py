@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import httpcore
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match
 
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.serving.admission import admits
+from airflow_provider_pai.local.serving.prediction_route import PATH
 from airflow_provider_pai.local.serving.routing import chosen, shares
 from airflow_provider_pai.local.serving.upstreams import Upstream, Upstreams
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PATH = "/api/predict"
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te"}
     | {b"trailer", b"transfer-encoding", b"upgrade"}
@@ -39,28 +38,6 @@ _OURS = frozenset({b"authorization", b"expect"})
 _UNREACHABLE = (httpcore.NetworkError, httpcore.TimeoutException, ConnectionRefusedError)
 
 Headers = list[tuple[bytes, bytes]]
-
-
-class PredictionRoute(BaseRoute):
-    """Route to everything below ``/api/predict``, by the path as it was on the wire.
-
-    Routes of Starlette match the decoded path, in which a line break (``%0a``) or a slash (``%2f``) is another path.
-
-    Args:
-        app: the application.
-    """
-
-    def __init__(self, app: ReverseProxy) -> None:
-        self._app = app
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is for a service."""
-        is_below = scope["type"] == "http" and scope["raw_path"].startswith(PATH.encode() + b"/")
-        return (Match.FULL if is_below else Match.NONE), {}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await self._app(scope, receive, send)
 
 
 class ReverseProxy:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.images.tag import Accelerator, split_version, version_key
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import shown
 
 ImageKind = Literal["training", "inference", "develop"]
 
@@ -81,14 +82,18 @@ class ImageQuery:
         """Return what is wrong with the query, by member."""
         named = [("framework_name", self.framework_name), ("framework_version", self.framework_version)]
         accelerators, scopes = get_args(Accelerator), get_args(ImageKind)
-        problems = [Problem(name, f"must be a text, not {value!r}") for name, value in named if not _is_text(value)]
+        problems = [
+            Problem(name, f"must be a text, not {shown(value)}") for name, value in named if not _is_text(value)
+        ]
         if not _is_text(self.accelerator_type) or self.accelerator_type.upper() not in accelerators:
-            text = f"must be {' or '.join(accelerators)}, not {self.accelerator_type!r}"
+            text = f"must be {' or '.join(accelerators)}, not {shown(self.accelerator_type)}"
             problems.append(Problem("accelerator_type", text))
-        if self.image_scope not in scopes:
-            problems.append(Problem("image_scope", f"must be one of {', '.join(scopes)}, not {self.image_scope!r}"))
+        if not _is_text(self.image_scope) or self.image_scope not in scopes:
+            problems.append(
+                Problem("image_scope", f"must be one of {', '.join(scopes)}, not {shown(self.image_scope)}")
+            )
         if not _is_truth(self.include_workspace):
-            problems.append(Problem("include_workspace", f"must be True or False, not {self.include_workspace!r}"))
+            problems.append(Problem("include_workspace", f"must be True or False, not {shown(self.include_workspace)}"))
         return problems
 
 

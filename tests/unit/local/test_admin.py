@@ -41,7 +41,7 @@ class Server:
             lambda: self.done.append(("reset",)),
             lambda seconds: self.done.append(("lag", seconds)),
             move,
-            self,
+            lambda: self,
         )
 
     def table(self) -> list[dict[str, str]]:

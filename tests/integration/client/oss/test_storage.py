@@ -99,3 +99,19 @@ def test_a_large_input_that_changes_between_reading_and_sending_is_not_stored(be
         bench.storage.upload_input(path, bench.home, log)
     assert bench.there() == {}
     assert bench.unfinished() == []
+
+
+def test_no_checksum_is_computed_by_the_library_in_python(
+    bench: OssBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compute(*_: object) -> None:
+        raise AssertionError("computed in Python, while all other threads wait")
+
+    monkeypatch.setattr(oss2.utils.Crc64, "__init__", compute)
+    monkeypatch.setattr(oss2.utils.Crc64, "combine", compute)
+    (tmp_path / "large").write_bytes(b"x" * (3 * PART))
+    (tmp_path / "small").write_bytes(b"x")
+    bench.storage.upload(tmp_path, bench.home)
+    bench.storage.write(bench.home.child("written"), b"y")
+    assert bench.storage.read(bench.home.child("written")) == b"y"
+    assert bench.there().keys() == {"large", "small", "written"}
