@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_pai import configuration
 from airflow_provider_pai.model.problem import Problem
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.lineage.facts import LineageFacts
 
 CONNECTION_ARGUMENTS = ("pai_conn_id", "region_id", "workspace_id")
 """Which connection a task uses, and what takes the place of its region and workspace."""
@@ -135,6 +138,31 @@ class PollInterval:
     def __set__(self, operator: object, given: float | None) -> None:
         """Keep the argument; None for none."""
         vars(operator)["_poll_interval"] = given if given is None else as_number(given)
+
+
+class WithLineage:
+    """Answers the questions of OpenLineage's provider, which asks in the task's own process."""
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Return what the arguments tell of inputs and outputs."""
+        return self._lineage()
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ARG002 - OpenLineage's interface
+        """Return what the task has read and made."""
+        return self._lineage()
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> Any:  # noqa: ARG002
+        """Return how far the task has come, and why it failed."""
+        return self._lineage()
+
+    def _lineage(self) -> Any:
+        # Loaded where it is first used: without OpenLineage there is none of its classes.
+        from airflow_provider_pai.lineage.facets import operator_lineage
+
+        return operator_lineage(self._lineage_facts())
+
+    def _lineage_facts(self) -> LineageFacts:
+        raise NotImplementedError
 
 
 def as_flag(value: object) -> bool:

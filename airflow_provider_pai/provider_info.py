@@ -11,7 +11,10 @@ from airflow_provider_pai.hooks.connection_form import PLACEHOLDERS, RELABELING,
 _INTEGRATION = "Alibaba Cloud PAI"
 _GUIDES = (
     *("laptop", "account", "configuration", "failures", "scale"),
-    *(f"guides/{name}" for name in ("training", "functions", "gate", "registry", "deploy", "services", "hooks")),
+    *(
+        f"guides/{name}"
+        for name in ("training", "functions", "gate", "registry", "deploy", "services", "hooks", "files", "lineage")
+    ),
 )
 _LINKS = ("PAITrainingJobLink", "PAIServiceLink", "PAIModelLink")
 _OSS_ASSETS = [
@@ -71,6 +74,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": _OSS_ASSETS,
         "dataset-uris": _OSS_ASSETS,
+        "filesystems": ["airflow_provider_pai.fs.oss"],
         "extra-links": [f"airflow_provider_pai.links.{name}" for name in _LINKS],
         "config": {"pai": {"description": "Alibaba Cloud PAI.", "options": OPTIONS}},
     }

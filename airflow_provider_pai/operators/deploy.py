@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
+from airflow_provider_pai.base_operator import (
+    PAIBaseOperator,
+    PollInterval,
+    WithLineage,
+    as_flag,
+    as_number,
+    rendered_as,
+    templated,
+)
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.hooks.services import PAIServiceHook
     from airflow_provider_pai.lifecycle.serving.deployment import Deployment, Step
+    from airflow_provider_pai.lineage.facts import LineageFacts
     from airflow_provider_pai.model.registry.version import ModelVersion
     from airflow_provider_pai.model.serving.deployment_state import DeploymentState
     from airflow_provider_pai.model.serving.spec import ServiceSpec
@@ -37,7 +46,7 @@ _RESERVED_PART = 5
 """Of a short time only a fifth is kept."""
 
 
-class PAIDeployServiceOperator(PAIBaseOperator):
+class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
     """Creates a service, or gives an existing one the next model, waits until it answers, and rolls back if it fails.
 
     The task's result (XCom ``return_value``) is a dict: ``service_name``, ``version``, ``endpoint``,
@@ -89,7 +98,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         health_check: how EAS tells that an instance is well: ``path`` for an HTTP request (without it a connection is
             enough), ``initial_delay_seconds``, ``period_seconds``, ``timeout_seconds``, ``success_threshold``,
             ``failure_threshold``. Default: EAS's.
-        extra_config: more of the service JSON, under EAS's names. Objects are merged, lists of objects item by item.
+        extra_config: more of the service JSON, under EAS's names. Objects are merged, lists of objects item by item,
+            entries of ``storage`` by their ``mount_path``.
         strategy: ``rolling`` (default): EAS replaces the instances of the one service. ``blue_green``: the model is
             served beside the old one, in the same group, and then gets all traffic. ``canary``: it gets it by steps.
         steps: percentages of traffic to stop at, for ``canary``. Default 10, 50, 100.
@@ -183,6 +193,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
         self._version_name: str | None = None
+        # What OpenLineage is told.
+        self._known: Mapping[str, Any] = {}
         # What a kill aborts.
         self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
@@ -237,6 +249,7 @@ class PAIDeployServiceOperator(PAIBaseOperator):
             self._abort("Interrupted")
             raise
         self._under_way = None
+        self._known = {**step.result, "region_id": self.hook.config.region_id}
         self._announce(context, step.result["service_name"])
         self.log.info("Version %s of service %s answers", step.result["version"], step.result["service_name"])
         return step.result
@@ -372,3 +385,8 @@ class PAIDeployServiceOperator(PAIBaseOperator):
         # The trigger's own deadline comes first; this one is for a triggerer that is gone.
         timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+
+    def _lineage_facts(self) -> LineageFacts:
+        from airflow_provider_pai.lineage.tasks import deployment_facts
+
+        return deployment_facts(self, self._known)

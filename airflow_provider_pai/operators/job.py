@@ -234,7 +234,7 @@ class PAIJobOperator(PAIJobWatcher):
             return job
         if not job.is_terminal:
             self.hook.stop(job_id)
-        diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
+        diagnosis = self._diagnosis = self.hook.diagnose(job, overdue=True, resumable=self._resumable)
         raise job_error(diagnosis, self.hook.console_url(job_id), log_shown=self._log_shown)
 
     def _abandon(self, context: Context, job_id: str | None, error: Exception) -> None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException, conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, rendered_as, templated
+from airflow_provider_pai.base_operator import (
+    PAIBaseOperator,
+    PollInterval,
+    WithLineage,
+    as_flag,
+    as_number,
+    rendered_as,
+    templated,
+)
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+    from airflow_provider_pai.lineage.facts import LineageFacts
     from airflow_provider_pai.model.registry.spec import RegistrationSpec
 
 _DEFER_PADDING = timedelta(minutes=5)
@@ -31,7 +40,7 @@ _FROM_TRAINING = ("model_uri", "job_id", "metrics")
 _KEYS = ("model_name", "version_name", "model_id", "model_uri", "approval_status")
 
 
-class PAIRegisterModelOperator(PAIBaseOperator):
+class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
     """Makes the model of a training job a version in PAI's model registry; exactly one version per job.
 
     A retry, a clear, and two live copies of the task find the version that is there. The task's result (XCom
@@ -109,6 +118,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         self.poll_interval = poll_interval
         self.outage_limit = as_number(outage_limit)
         self.deferrable = as_flag(deferrable)
+        self._known: Mapping[str, Any] = {}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the model, or find its version, and wait for its approval if that is wanted."""
@@ -118,6 +128,7 @@ class PAIRegisterModelOperator(PAIBaseOperator):
             done = "is there already" if registered.existed else "is registered"
             self.log.info("Version %s of model %s %s (%s)", version.name, registered.model.name, done, version.uri)
             value = hook.version_result(registered.model, version)
+            self._keep_known(hook, value)
             self._push(context, value)
             if not self.wait_for_approval or version.is_decided:
                 return self._decided(value)
@@ -143,7 +154,18 @@ class PAIRegisterModelOperator(PAIBaseOperator):
         with airflow_errors(), closing(self._hook()) as hook:
             model = hook.model(event["model_name"])
             value = hook.version_result(model, hook.version(model.name, event["version_name"]))
+            self._keep_known(hook, value)
         return self._finish(context, value)
+
+    def _keep_known(self, hook: PAIModelRegistryHook, value: Mapping[str, Any]) -> None:
+        """Keep what OpenLineage is told."""
+        config = hook.config
+        self._known = {**value, "region_id": config.region_id, "workspace_id": config.workspace_id}
+
+    def _lineage_facts(self) -> LineageFacts:
+        from airflow_provider_pai.lineage.tasks import registration_facts
+
+        return registration_facts(self, self._known)
 
     def _hook(self) -> PAIModelRegistryHook:
         # Loaded where it is first used: parsing a DAG file must not load HTTP and OSS libraries.

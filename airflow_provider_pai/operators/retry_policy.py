@@ -20,8 +20,11 @@ try:
 except ImportError:
     HAS_RETRY_POLICIES = False
     RetryPolicy = object  # type: ignore[assignment,misc]
+    HAS_RESCHEDULE = False
 else:
     HAS_RETRY_POLICIES = True
+    # Came with Airflow 3.4.
+    HAS_RESCHEDULE = hasattr(RetryAction, "RESCHEDULE")
 
 
 class PAIRetryPolicy(RetryPolicy):
@@ -32,8 +35,8 @@ class PAIRetryPolicy(RetryPolicy):
     - What waits for quota or machines is retried after ``capacity_delay``.
     - All else is retried as the task says, with its own delay.
 
-    The task's ``retries`` stay the limit. Errors of other origin are left to Airflow, so that the policy can be one of
-    several in a ``ChainRetryPolicy``.
+    The task's ``retries`` stay the limit, but for what ``capacity_wait`` adds. Errors of other origin are left to
+    Airflow, so that the policy can be one of several in a ``ChainRetryPolicy``.
 
     Args:
         capacity_delay: wait before a job that found no capacity is tried again; the task's ``retry_delay``, when that
@@ -44,12 +47,21 @@ class PAIRetryPolicy(RetryPolicy):
             fails the same tasks at once on every version.
     """
 
-    def __init__(self, capacity_delay: timedelta = timedelta(minutes=15)) -> None:
+    def __init__(
+        self, capacity_delay: timedelta = timedelta(minutes=15), capacity_wait: timedelta | None = None
+    ) -> None:
         if not HAS_RETRY_POLICIES:
             raise AirflowOptionalProviderFeatureException(
                 "PAIRetryPolicy needs Airflow 3.3 or newer; on this version give the operator fail_fast=True instead"
             )
+        if capacity_wait is not None and not HAS_RESCHEDULE:
+            raise AirflowOptionalProviderFeatureException(
+                "capacity_wait needs Airflow 3.4 or newer; on this version leave it out and give the task more retries"
+            )
+        if capacity_wait is not None and capacity_wait <= timedelta():
+            raise ValueError(f"capacity_wait must be above zero, not {capacity_wait}")
         self.capacity_delay = capacity_delay
+        self.capacity_wait = capacity_wait
 
     def evaluate(
         self,
@@ -62,18 +74,23 @@ class PAIRetryPolicy(RetryPolicy):
         retry = retry_of(exception)
         if retry is Retry.NEVER:
             return RetryDecision.fail(reason=f"another attempt would end the same way: {_why(exception)}")
+        if retry is Retry.LATER and self.capacity_wait is not None:
+            waiting: Any = {"reschedule_timeout": self.capacity_wait, "reason": _why(exception)}
+            return RetryDecision(RetryAction["RESCHEDULE"], self._delay(context), **waiting)
         if retry is Retry.LATER:
             return RetryDecision.retry(delay=self._delay(context), reason=_why(exception))
         return RetryDecision(RetryAction.DEFAULT)
 
     def serialize(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"capacity_delay": self.capacity_delay.total_seconds()}
+        wait = None if self.capacity_wait is None else self.capacity_wait.total_seconds()
+        return {"capacity_delay": self.capacity_delay.total_seconds(), "capacity_wait": wait}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PAIRetryPolicy:
         """Read what :meth:`serialize` wrote."""
-        return cls(timedelta(seconds=data["capacity_delay"]))
+        wait = data.get("capacity_wait")
+        return cls(timedelta(seconds=data["capacity_delay"]), None if wait is None else timedelta(seconds=wait))
 
     def _delay(self, context: Context | None) -> timedelta:
         task = context.get("task") if context else None

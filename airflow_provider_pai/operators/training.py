@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import as_flag, rendered_as, templated
+from airflow_provider_pai.base_operator import WithLineage, as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import waiting_problems
@@ -19,6 +19,7 @@ from airflow_provider_pai.operators.outcome import airflow_errors
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset, Context
 
+    from airflow_provider_pai.lineage.facts import LineageFacts
     from airflow_provider_pai.model.training.additions import JobAdditions
     from airflow_provider_pai.model.training.spec import TrainingJobSpec
     from airflow_provider_pai.model.training.status import JobSnapshot
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _LOCAL_POLL_SECONDS = 1.0
 
 
-class PAITrainingOperator(PAIJobOperator):
+class PAITrainingOperator(WithLineage, PAIJobOperator):
     """Submits a PAI training job, waits for it and returns where its model lies.
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
@@ -314,3 +315,10 @@ class PAITrainingOperator(PAIJobOperator):
     def _previewed(self, request: dict[str, Any]) -> dict[str, Any]:
         self.log.info("Dry run; this would be sent:\n%s", json.dumps(request, indent=2, ensure_ascii=False))
         return request
+
+    def _lineage_facts(self) -> LineageFacts:
+        from airflow_provider_pai.lineage.tasks import training_facts
+
+        job = self._seen_job
+        url = self.hook.console_url(job.job_id) if job and self._has_page else None
+        return training_facts(self, job, url, self._diagnosis)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.errors import JobError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.attempt import refusal_of_airflow
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.client.logs.display import LogDisplay
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.model.function.report import Report
+    from airflow_provider_pai.model.training.diagnosis import Diagnosis
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 
@@ -66,6 +68,9 @@ class PAIJobWatcher(PAIBaseOperator):
         self._has_page = True
         self._report: Report | None = None
         self._is_over = False
+        # What OpenLineage is told.
+        self._seen_job: JobSnapshot | None = None
+        self._diagnosis: Diagnosis | None = None
 
     @cached_property
     def hook(self) -> PAITrainingHook:
@@ -124,6 +129,7 @@ class PAIJobWatcher(PAIBaseOperator):
             job: the job.
             text: what this task does with it.
         """
+        self._seen_job = job
         url = self.hook.console_url(job.job_id)
         self.log.info("%s job %s (%s): %s", text, job.job_id, job.name, url)
         self._push(context, {LINK_KEY: url, CONSOLE_URL_KEY: url, "job_id": job.job_id})
@@ -160,14 +166,19 @@ class PAIJobWatcher(PAIBaseOperator):
         """
         from airflow_provider_pai.hooks.job_end import finish
 
-        job, value, self._report = finish(
-            self.hook,
-            seen,
-            log_shown=self._log_shown,
-            resumable=self._resumable,
-            has_page=self._has_page,
-            skip_on_exit_code=self.skip_on_exit_code,
-        )
+        try:
+            job, value, self._report = finish(
+                self.hook,
+                seen,
+                log_shown=self._log_shown,
+                resumable=self._resumable,
+                has_page=self._has_page,
+                skip_on_exit_code=self.skip_on_exit_code,
+            )
+        except JobError as error:
+            self._seen_job, self._diagnosis = error.snapshot, error.diagnosis
+            raise
+        self._seen_job = job
         self._report_model(job, value["model_uri"])
         return self._push_result(context, value)
 

@@ -13,12 +13,15 @@ from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.outcome import job_error
 from airflow_provider_pai.model.training.status import JobSnapshot
-from airflow_provider_pai.operators.retry_policy import HAS_RETRY_POLICIES, PAIRetryPolicy
+from airflow_provider_pai.operators.retry_policy import HAS_RESCHEDULE, HAS_RETRY_POLICIES, PAIRetryPolicy
 from tests.support.attempt import training
 
 # `make test` runs on Airflow 3.3, `make test-airflow2` on 2.11: each of the two runs what the other skips.
 with_policies = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="retry policies came with Airflow 3.3")
 without_policies = pytest.mark.skipif(HAS_RETRY_POLICIES, reason="this Airflow has retry policies")
+# The same of Airflow 3.4, which can wait without a retry.
+with_reschedule = pytest.mark.skipif(not HAS_RESCHEDULE, reason="waiting without a retry came with Airflow 3.4")
+without_reschedule = pytest.mark.skipif(HAS_RESCHEDULE, reason="this Airflow can wait without a retry")
 
 
 def failed_with(code: str) -> JobError:
@@ -88,3 +91,24 @@ def test_a_task_takes_the_policy_and_the_policy_survives_serialisation() -> None
 def test_an_airflow_without_retry_policies_says_what_to_do_instead() -> None:
     with pytest.raises(AirflowOptionalProviderFeatureException, match="fail_fast=True"):
         PAIRetryPolicy()
+
+
+@with_reschedule
+def test_a_wait_for_capacity_uses_up_no_retry_until_it_is_over() -> None:
+    policy = PAIRetryPolicy(capacity_wait=timedelta(hours=6))
+    decision = policy.evaluate(failed_with("QuotaExceeded"), 1, 3)
+    assert (decision.action.value, decision.retry_delay) == ("reschedule", timedelta(minutes=15))
+    assert decision.reschedule_timeout == timedelta(hours=6)
+    assert "no quota or no machine" in (decision.reason or "")
+    assert policy.evaluate(failed_with("UserCommandFailed"), 1, 3).action.value == "fail"
+    assert policy.evaluate(failed_with("PodPreempted"), 1, 3).action.value == "default"
+    assert PAIRetryPolicy.deserialize(policy.serialize()).capacity_wait == timedelta(hours=6)
+    with pytest.raises(ValueError, match="capacity_wait"):
+        PAIRetryPolicy(capacity_wait=timedelta())
+
+
+@with_policies
+@without_reschedule
+def test_an_airflow_that_cannot_wait_without_a_retry_says_so() -> None:
+    with pytest.raises(AirflowOptionalProviderFeatureException, match=r"capacity_wait needs Airflow 3\.4"):
+        PAIRetryPolicy(capacity_wait=timedelta(hours=6))

@@ -18,6 +18,7 @@ from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.oss.delta import DeltaUpload
 from airflow_provider_pai.client.oss.download import local_names, stored_bytes
 from airflow_provider_pai.client.oss.errors import oss_errors
+from airflow_provider_pai.client.oss.objects import ObjectFiles
 from airflow_provider_pai.client.oss.progress import UploadProgress
 from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload, put_small
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
@@ -82,6 +83,15 @@ class ObjectStorage:
     def close(self) -> None:
         """Close the connections."""
         self._session.session.close()
+
+    @property
+    def files(self) -> ObjectFiles:
+        """What a file system needs beside this."""
+        return ObjectFiles(self._ask, self._page_size)
+
+    def upload_to(self, uri: OssUri, *, keep: bool = False) -> ObjectUpload:
+        """Return what writes one object; with ``keep`` one that is there already stays as it is."""
+        return ObjectUpload(self._ask, uri, part_size=self._part_size, keep=keep)
 
     def exists(self, uri: OssUri) -> bool:
         """Whether there is an object at a URI, or for a folder any object below it."""

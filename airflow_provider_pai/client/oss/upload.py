@@ -150,7 +150,7 @@ class ObjectUpload:
             raise self._changed()
 
     def _unchanged(self, parts: list[Any], crc: int | None) -> list[Any]:
-        if crc not in (None, _crc_of(parts)):
+        if crc not in (None, crc_of(parts)):
             raise self._changed()
         return parts
 
@@ -167,40 +167,24 @@ class ObjectUpload:
         self.tell(len(body))
         return str(answer.etag)
 
-    def _put_parts(self, put_all: Callable[[Parts], list[Any]], size: int) -> str:
+    def begin(self) -> Parts:
+        """Begin an upload in parts; whoever does so completes it or gives it up."""
         upload_id = self.ask("write", self.uri, lambda bucket: bucket.init_multipart_upload(self.uri.key)).upload_id
+        return Parts(self, upload_id)
+
+    def _put_parts(self, put_all: Callable[[Parts], list[Any]], size: int) -> str:
+        parts = self.begin()
         try:
-            return self._complete(upload_id, put_all(Parts(self, upload_id)), size)
+            done = put_all(parts)
+            return parts.complete(done, size, crc_of(done))
         except BaseException:
-            # Parts that nobody puts together would be stored, and paid for, until somebody finds them.
-            with suppress(PAIError):
-                self.ask("give up", self.uri, lambda bucket: bucket.abort_multipart_upload(self.uri.key, upload_id))
+            parts.give_up()
             raise
 
     def tell(self, count: int) -> None:
         """Say that so many bytes more have arrived."""
         if self.sent is not None:
             self.sent(count)
-
-    def _complete(self, upload_id: str, parts: list[Any], size: int) -> str:
-        key, headers = self.uri.key, _FORBID_OVERWRITE if self.keep else None
-
-        def complete(bucket: Any) -> Any:
-            return bucket.complete_multipart_upload(key, upload_id, parts, headers)
-
-        crc = _crc_of(parts)
-        try:
-            answer = self.ask("write", self.uri, complete)
-        except NotFoundError:
-            # The answer to an earlier try was lost: the upload is over, and the object is there.
-            found = self.ask("look up", self.uri, lambda bucket: bucket.head_object(key))
-            if (found.content_length, found.server_crc) != (size, crc):
-                raise
-            return str(found.etag)
-        if None not in (answer.crc, crc) and answer.crc != crc:
-            self.ask("delete", self.uri, lambda bucket: bucket.delete_object(key))
-            raise MismatchError(f"OSS put {self.uri} together otherwise than it was meant; it is deleted", sent=True)
-        return str(answer.etag)
 
 
 @dataclass(frozen=True)
@@ -209,6 +193,46 @@ class Parts:
 
     upload: ObjectUpload
     upload_id: str
+
+    def complete(self, done: list[Any], size: int, crc: int | None) -> str:
+        """Put the parts together.
+
+        Args:
+            done: what putting or copying each part has returned, in order.
+            size: bytes of all parts.
+            crc: CRC-64 of all parts; None where that is not known.
+
+        Returns:
+            The ETag of the object.
+
+        Raises:
+            MismatchError: the object became other bytes; it is deleted.
+            ConflictError: there is an object that is to be kept.
+        """
+        ask, uri, upload_id = self.upload.ask, self.upload.uri, self.upload_id
+        headers = _FORBID_OVERWRITE if self.upload.keep else None
+
+        def complete(bucket: Any) -> Any:
+            return bucket.complete_multipart_upload(uri.key, upload_id, done, headers)
+
+        try:
+            answer = ask("write", uri, complete)
+        except NotFoundError:
+            # The answer to an earlier try was lost: the upload is over, and the object is there.
+            found = ask("look up", uri, lambda bucket: bucket.head_object(uri.key))
+            if (found.content_length, found.server_crc) != (size, crc):
+                raise
+            return str(found.etag)
+        if None not in (answer.crc, crc) and answer.crc != crc:
+            ask("delete", uri, lambda bucket: bucket.delete_object(uri.key))
+            raise MismatchError(f"OSS put {uri} together otherwise than it was meant; it is deleted", sent=True)
+        return str(answer.etag)
+
+    def give_up(self) -> None:
+        """Remove the parts: without an object of them they would be stored, and paid for, for good."""
+        ask, uri = self.upload.ask, self.upload.uri
+        with suppress(PAIError):
+            ask("give up", uri, lambda bucket: bucket.abort_multipart_upload(uri.key, self.upload_id))
 
     def put(self, number: int, body: Body) -> Any:
         """Send one; a part that arrived otherwise is sent again, before there is an object of it."""
@@ -223,8 +247,8 @@ class Parts:
         self.upload.tell(len(body))
         return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=crc)
 
-    def copy(self, number: int, source: OssUri, etag: str, start: int, size: int, crc: int) -> Any:
-        """Copy one from an object in the same bucket, as long as that is the one that is meant.
+    def copy(self, number: int, source: OssUri, etag: str, start: int, size: int, crc: int | None) -> Any:
+        """Copy one from another object, as long as that is the one that is meant.
 
         Args:
             number: of the part, from 1.
@@ -232,14 +256,14 @@ class Parts:
             etag: the object's ETag.
             start: the first byte.
             size: how many bytes.
-            crc: their CRC-64.
+            crc: their CRC-64; None where that is not known.
         """
         uri, upload_id = self.upload.uri, self.upload_id
         bytes_of, condition = (start, start + size - 1), {"x-oss-copy-source-if-match": etag}
 
         def copy(bucket: Any) -> Any:
             return bucket.upload_part_copy(
-                uri.bucket, source.key, bytes_of, uri.key, upload_id, number, headers=dict(condition)
+                source.bucket, source.key, bytes_of, uri.key, upload_id, number, headers=dict(condition)
             )
 
         answer = self.upload.ask("copy to", uri, copy)
@@ -258,7 +282,7 @@ def _put_together(parts: Parts, bodies: Sequence[Body], pool: WorkerPool) -> lis
     return [done[number] for number in sorted(done)]
 
 
-def _crc_of(parts: Sequence[Any]) -> int:
+def crc_of(parts: Sequence[Any]) -> int:
     """Return the checksum of parts put together; the library takes fifty milliseconds for each of them."""
     total = 0
     for part in parts:
