@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -28,7 +28,7 @@ class _GivenFields:
 
     def __get__(self, task: object | None, owner: type | None = None) -> tuple[str, ...]:
         """Return the names."""
-        return self._names if task is None else tuple(each for each in self._names if _has_value(task, each))
+        return self._names if task is None else tuple(_given(task, self._names))
 
 
 class _GivenRenderers:
@@ -40,7 +40,7 @@ class _GivenRenderers:
     def __get__(self, task: object | None, owner: type | None = None) -> dict[str, str]:
         """Return the renderer of each field."""
         every = self._renderers
-        return every if task is None else {name: every[name] for name in every if _has_value(task, name)}
+        return every if task is None else {name: every[name] for name in _given(task, every)}
 
 
 def templated(*names: str) -> Sequence[str]:
@@ -57,8 +57,9 @@ def rendered_as(renderers: Mapping[str, str]) -> dict[str, str]:
     return cast("dict[str, str]", _GivenRenderers(renderers))
 
 
-def _has_value(task: object, name: str) -> bool:
-    return getattr(task, name, None) is not None
+def _given(task: object, names: Iterable[str]) -> list[str]:
+    """Return the arguments with a value that may be a template; a flag that is down is none."""
+    return [name for name in names if (value := getattr(task, name, None)) is not None and value is not False]
 
 
 class PAIBaseOperator(BaseOperator):

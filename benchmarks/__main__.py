@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.machine import Machine
 from benchmarks.report import Report, saved
 
-NAMES = ("imports", "submit", "logs", "triggers", "local_cost")
+NAMES = ("imports", "functions", "submit", "logs", "triggers", "local_start", "local_cost")
 """The benchmarks: modules of this package with a function ``run() -> Report``."""
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"

@@ -48,7 +48,7 @@ def run() -> Report:
     for jobs in SIZES:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Processes() as processes:
             home = Path(folder) / "pai"
-            job_id = _fill(home, jobs)
+            job_id = fill(home, jobs)
             server = LocalServer(processes, home, log=Path(folder) / "pai.log")
             _ask(server, jobs, job_id, report)
             if jobs == SIZES[0]:
@@ -102,7 +102,7 @@ def _time(server: LocalServer, case: str, ask: Callable[[], object], report: Rep
     report.add(case, "server's CPU a request", WHO, cpu / REQUESTS * 1000, "ms")
 
 
-def _fill(home: Path, jobs: int) -> str:
+def fill(home: Path, jobs: int) -> str:
     """Write the folder of a server that has had so many jobs; return the id of the last, which has a log.
 
     Written as the server writes them, but not one by one through its disk: that would take minutes.

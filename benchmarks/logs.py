@@ -31,6 +31,8 @@ LATEST = 2.0
 SHARE = 5
 """The bar: ours makes at most one call where alipai makes so many."""
 MILLION = 1_000_000
+MOST_OF_LEVELS = 1.1
+"""The bar: CPU of showing lines with levels and folded, over showing each as it is."""
 MOST_MEMORY = 64.0
 """The bar: MiB that reading a million lines may take at its peak."""
 _LOUD = 10_000
@@ -76,6 +78,7 @@ def run() -> Report:
         for each in _cases():
             _measure(server, each, report)
     _million(report)
+    _levels(report)
     report.notes += [
         f"Ours looks every {INTERVAL:g} s, alipai as it does. The delay of a line is from its printing to its showing.",
         "Local PAI gives up to 1,000 lines on a page; what the cloud gives is not public, and is found out.",
@@ -140,6 +143,17 @@ def _million(report: Report) -> None:
     report.add(case, "calls", who, found["calls"])
     report.add(case, "CPU", who, found["cpu_s"], "s")
     report.add(case, "memory, peak over before", who, found["peak_mib"], "MiB", bar=MOST_MEMORY)
+
+
+def _levels(report: Report) -> None:
+    found = run_module(Environment.OURS, "benchmarks.logs_levels", {"lines": MILLION})
+    case = f"{MILLION:,} lines into Airflow's log"
+    seconds, peaks = found["cpu_s"], found["peak_mib"]
+    for way, who in (("plain", "line by line"), ("levels", "ours, with levels")):
+        report.add(case, "CPU", who, seconds[way], "s")
+        report.add(case, "memory, peak over before", who, peaks[way], "MiB")
+    ratio = seconds["levels"] / seconds["plain"]
+    report.add(case, "CPU over line by line", "ours, with levels", ratio, bar=MOST_OF_LEVELS)
 
 
 def _submit(server: LocalServer, lines: int) -> str:

@@ -29,6 +29,10 @@ SHARE = 50
 """The bar: of alipai's time for much code ours takes so small a part."""
 MORE_MEMORY = 32.0
 """The bar: MiB that ours may take more than alipai, much code or little."""
+DELTA_BYTES, DELTA_SECONDS = 2_000_000, 1.0
+"""The bars: what is sent when one line of much code has changed, and how long that takes a distant worker."""
+INPUT_MB, INPUT_SECONDS = 256, 0.75
+"""The bar: seconds until a distant worker's job with a local input of so many MB exists: 500 MB/s, and five calls."""
 _FILES, _FILE_SIZE = 2000, 50_000
 _TIMES = 3
 _JOB = {"command": "true", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"}
@@ -50,6 +54,7 @@ class Case:
         files: how many files it has.
         late: whether the service is distant.
         again: whether the code is that of the case before.
+        changed: whether it is that of the case before but for one line.
         times: how often it is measured; the median counts, of seconds.
     """
 
@@ -57,12 +62,14 @@ class Case:
     files: int
     late: bool
     again: bool = False
+    changed: bool = False
     times: int = 1
 
     @property
     def name(self) -> str:
         """What the table calls it."""
-        return f"{self.code}{', again unchanged' * self.again}, {1000 * LATE * self.late:g} ms a request"
+        how = ", again unchanged" * self.again + ", one line changed" * self.changed
+        return f"{self.code}{how}, {1000 * LATE * self.late:g} ms a request"
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,8 @@ def run() -> Report:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Processes() as processes:
         server = LocalServer(processes, Path(folder) / "pai", log=Path(folder) / "pai.log")
         for case in _cases():
-            _compare(server, case, Path(folder) / f"code-{case.files}", report)
+            _compare(server, case, Path(folder) / f"code-{case.files}-{case.late}", report)
+        _add_input(server, Path(folder) / "input", report)
     report.notes += _NOTES
     return report
 
@@ -102,15 +110,17 @@ def _cases() -> Iterator[Case]:
         yield Case("3 files", 3, late, again=True)
         yield Case(f"{_FILES:,} files / 100 MB", _FILES, late)
         yield Case(f"{_FILES:,} files / 100 MB", _FILES, late, again=True)
+        yield Case(f"{_FILES:,} files / 100 MB", _FILES, late, changed=True)
 
 
 def _compare(server: LocalServer, case: Case, code: Path, report: Report) -> None:
     if not code.exists():
         _write_code(code, case.files)
+        _change(code)
     alipai = f"alipai {Environment.ALIPAI.version('alipai')}"
     theirs = None
-    # What alipai does again is what it did before; at 50 ms a request it takes minutes.
-    if not case.again or not case.late or case.files < _FILES:
+    # What alipai does again is what it did before; it takes minutes, most of them at 50 ms a request.
+    if not (case.again or case.changed) or (case.files < _FILES and not case.late):
         theirs = _submitted(server, case, code, Environment.ALIPAI, "benchmarks.submit_alipai")
         _tell(report, case, alipai, theirs, {})
     ours = _submitted(server, case, code, Environment.OURS, "benchmarks.submit_ours")
@@ -124,6 +134,8 @@ def _bars(case: Case, theirs: Sequence[Submitted] | None) -> dict[str, float]:
         bars["requests in all"] = MANY_REQUESTS
     if case.again and case.files == _FILES:
         bars["bytes sent to OSS"] = 0
+    if case.changed:
+        bars |= {"bytes sent to OSS": DELTA_BYTES, **({"until it returns": DELTA_SECONDS} if case.late else {})}
     if theirs is not None and case.late and not case.again:
         bars["until it returns"] = _seconds(theirs) / (SHARE if many else 1)
     if theirs is not None and many:
@@ -164,7 +176,7 @@ def _submitted(
     server: LocalServer, case: Case, code: Path, environment: Environment, module: str
 ) -> Sequence[Submitted]:
     def once() -> Submitted:
-        question = {"ready": server.ready, "job": {**_JOB, "source_dir": str(code)}, "name": f"run_{next(_numbers)}"}
+        question = _question(server, source_dir=str(code))
         with _distance(server, late=case.late):
             found = run_module(environment, module, question)
             counters = server.control("GET", "counters")
@@ -173,10 +185,27 @@ def _submitted(
 
     measured = []
     for _ in range(case.times):
-        if not case.again:
+        if case.changed or case.times > 1:
             _change(code)
         measured.append(once())
     return measured
+
+
+def _question(server: LocalServer, **job: object) -> dict[str, Any]:
+    return {"ready": server.ready, "job": {**_JOB, **job}, "name": f"run_{next(_numbers)}"}
+
+
+def _add_input(server: LocalServer, file: Path, report: Report) -> None:
+    """Submit a job with one large local file as its input, from afar."""
+    with file.open("wb") as content:
+        for _ in range(INPUT_MB):
+            content.write(random.Random(0).randbytes(1_000_000))
+    with _distance(server, late=True):
+        found = run_module(Environment.OURS, "benchmarks.submit_ours", _question(server, inputs={"train": str(file)}))
+    case = f"a local input of {INPUT_MB} MB, {1000 * LATE:g} ms a request"
+    report.add(case, "until the job exists", OURS, found["to_create_s"], "s", bar=INPUT_SECONDS)
+    report.add(case, "CPU", OURS, found["cpu_s"], "s")
+    report.add(case, "memory, peak over before", OURS, found["grown_mib"], "MiB")
 
 
 @contextmanager

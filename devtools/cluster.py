@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -52,6 +53,7 @@ class AirflowCluster:
             one scheduler and one triggerer.
         components: names to start. A kind of component, or a kind with a suffix for one more: ``triggerer-2``.
         timeout: seconds that the components may take to get ready.
+        login: name and password of an admin, where ``settings`` don't leave everybody one.
 
     Raises:
         ClusterError: on entering, when a component doesn't get ready.
@@ -69,11 +71,12 @@ class AirflowCluster:
         sql_alchemy_conn: str | None = None,
         components: Sequence[str] = COMPONENTS,
         timeout: float = 120.0,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.home = AirflowHome(home, dags_folder, env or {}, settings or {}, sql_alchemy_conn)
         self._api_port, *log_ports = free_ports(3)
         self._log_ports = (log_ports[0], log_ports[1])
-        self.api = AirflowAPI(f"http://{HOST}:{self._api_port}")
+        self.api = AirflowAPI(f"http://{HOST}:{self._api_port}", login=login)
         self.children: dict[str, Child] = {}
         self._environment: Mapping[str, str] = {}
         self._template_dir = template_dir
@@ -116,6 +119,17 @@ class AirflowCluster:
         Of two of a kind that were started at the same time it may be the other's: start one after the other.
         """
         return self._jobs[name]
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of Airflow's, such as ``("dags", "reserialize")``.
+
+        Raises:
+            ClusterError: it failed; with the end of its output.
+        """
+        command = [sys.executable, "-m", "airflow", *arguments]
+        done = subprocess.run(command, env=dict(self._environment), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClusterError(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
     def start_component(self, name: str) -> Child:
         """Start a component, again or one more; :meth:`wait_ready` waits for it.

@@ -1,10 +1,14 @@
-"""``make demo``: from data to a prediction, an example DAG in a real Airflow against local PAI, told in a terminal.
+"""``make demo``: a model's release, an example DAG in a real Airflow against local PAI, told in a terminal.
+
+From data to a model, its version in the registry, a person's approval, a service, its predictions, and where they come
+from.
 
 Everything is kept in a new folder below ``.demo``; nothing that was started is alive afterwards.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -13,19 +17,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from devtools.approval import approve, origin_of_service
 from devtools.cluster import AirflowCluster
 from devtools.local_pai import LocalServer
 from devtools.prediction import Prediction, predict
 from devtools.processes import Processes
-from devtools.waits import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devtools.rest import AirflowAPI
     from devtools.runs import DagRun
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / ".demo"
-DAG_ID = "retrain_daily"
+DAG_ID = "release_model"
+WATCHING = "deploy_on_approval"
+"""Would deploy what is approved a second time."""
+APPROVED_BY = "the demonstration"
 RUN_TIMEOUT = 600.0
 ROWS = 4
 _SHOWN_LINES = 15
@@ -49,7 +58,8 @@ def _demonstrate(home: Path, stack: ExitStack) -> int:
     _say("Starting local PAI")
     cache = str(DEMO / "cache" / "environments")
     processes = stack.enter_context(Processes())
-    ready = LocalServer(processes, home / "pai", log=home / "pai-local.log", options=["--cache", cache]).ready
+    server = LocalServer(processes, home / "pai", log=home / "pai-local.log", options=["--cache", cache])
+    ready = server.ready
     _say(f"Local PAI answers on {ready['api']} (OSS on {ready['oss']})")
     _say("Starting Airflow (API server, scheduler, DAG processor, triggerer)")
     cluster = stack.enter_context(
@@ -61,18 +71,20 @@ def _demonstrate(home: Path, stack: ExitStack) -> int:
         )
     )
     _say(f"Airflow answers on {cluster.url}")
-    cluster.api.wait_parsed(DAG_ID)
-    cluster.api.unpause(DAG_ID)
-    (run,) = wait_for(lambda: cluster.api.dag_runs(DAG_ID), bool, f"the schedule of {DAG_ID}", timeout=60)
+    for dag_id in (DAG_ID, WATCHING):
+        cluster.api.wait_parsed(dag_id)
+    cluster.api.pause(WATCHING)
+    run = cluster.api.trigger(DAG_ID)
     _say(f"Running DAG {DAG_ID}")
-    run = _follow(cluster.api, run)
+    run = _follow(cluster.api, run, home / "pai")
     _say(f"DAG run {run.state}")
-    prediction = None
+    prediction, origin = None, list[str]()
     if run.state == "success":
         service = cluster.api.xcom(run.task("deploy"))
         _say(f"Asking the service {service['service_name']} what it thinks of {ROWS} rows")
-        prediction = predict(ready, service, _rows(), home / "model")
-    _summary(home, cluster.api, run, prediction)
+        prediction = predict(server.config, service, _rows(), home / "model")
+        origin = origin_of_service(server.config, service)
+    _summary(home, cluster.api, run, prediction, origin)
     return 0 if prediction and prediction.is_right else 1
 
 
@@ -82,8 +94,8 @@ def _rows() -> list[list[float]]:
     return [[float(value) for value in line.split(",")[:-1]] for line in lines[:: len(lines) // ROWS][:ROWS]]
 
 
-def _follow(api: AirflowAPI, run: DagRun) -> DagRun:
-    """Tell every change of a task's state, and the log lines of the training task as they come."""
+def _follow(api: AirflowAPI, run: DagRun, pai_home: Path) -> DagRun:
+    """Tell every change of a task's state, and the training task's log as it comes; approve what waits for approval."""
     told: dict[str, str | None] = {}
     shown = 0
     deadline = time.monotonic() + RUN_TIMEOUT
@@ -93,6 +105,8 @@ def _follow(api: AirflowAPI, run: DagRun) -> DagRun:
             if task.state and told.get(task.ref.task_id) != task.state:
                 told[task.ref.task_id] = task.state
                 _say(f"  task {task.ref.task_id}: {task.state}")
+                if (task.ref.task_id, task.state) == ("register", "deferred"):
+                    _approve(api, run, pai_home)
         if told.get("train") not in (None, "scheduled", "queued"):
             lines = _task_log(api, run)
             for line in lines[shown:]:
@@ -105,23 +119,36 @@ def _follow(api: AirflowAPI, run: DagRun) -> DagRun:
         time.sleep(0.5)
 
 
+def _approve(api: AirflowAPI, run: DagRun, pai_home: Path) -> None:
+    """Do as a person does who has read the metrics."""
+    task = run.task("register")
+    version = {name: api.xcom(task, name) for name in ("model_name", "version_name", "console_url")}
+    name = f"Version {version['version_name']} of model {version['model_name']}"
+    _say(f"{name} waits for a person: {version['console_url']}")
+    for line in approve(pai_home, version, APPROVED_BY):
+        sys.stdout.write(f"           | {line}\n")
+
+
 def _task_log(api: AirflowAPI, run: DagRun) -> list[str]:
     """Return what the provider wrote to the training task's log; Airflow's own lines would drown it."""
     return api.log(run.task("train"), logger="airflow_provider_pai").splitlines()
 
 
-def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | None) -> None:
+def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | None, origin: Sequence[str]) -> None:
     rows: list[tuple[str, Any]] = [("run", f"{run.dag_id} {run.run_id}: {run.state}")]
     if prediction:
         trained = api.xcom(run.task("train"))
         service = api.xcom(run.task("deploy"))
+        version = api.xcom(run.task("register"))
         metrics = ", ".join(f"{name} {value:.4f}" for name, value in trained["metrics"].items())
         rows += [
             ("job", f"{trained['job_id']} ({trained['job_name']}): {trained['status']}"),
             ("model", trained["model_uri"]),
-            ("metrics", metrics or "none"),
+            *([("metrics", metrics)] if metrics else []),
+            *([("result", f"{json.dumps(trained['result'])} (reported by the script)")] if trained["result"] else []),
             ("accuracy", f"{api.xcom(run.task('evaluate')):.4f} on held-out rows"),
             ("gate", api.xcom(run.task("gate"))["reason"]),
+            ("version", f"{version['version_name']} of {version['model_name']}: {version['approval_status']}"),
             ("service", f"{service['service_name']}, version {service['version']}: {service['endpoint']}"),
             ("predictions", str(prediction)),
             ("image", trained["image_uri"]),
@@ -135,6 +162,9 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | 
     ]
     width = max(len(name) for name, _ in rows)
     sys.stdout.write("\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows) + "\n")
+    if origin:
+        sys.stdout.write("  Where what the service answers comes from (kept beside the model, not in Airflow):\n")
+        sys.stdout.write("".join(f"    {line}\n" for line in origin) + "\n")
     for task in api.task_instances(run):
         if task.state == "failed":
             sys.stdout.write(f"  Task {task.ref.task_id} failed; the end of its log:\n")

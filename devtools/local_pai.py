@@ -8,6 +8,8 @@ import sys
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.transport.config import ClientConfig
 from devtools.waits import wait_for
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ class LocalServer:
         self.child = processes.start("local PAI", command, log=log, env=environment)
         wait_for(lambda: _ready_line(self.child), bool, f"local PAI to be ready, see {log}", timeout=30)
         self.ready: dict[str, str] = json.loads(_ready_line(self.child))
+
+    @property
+    def config(self) -> ClientConfig:
+        """Where it answers, and with which keys."""
+        ready = self.ready
+        keys = KeyPair(ready["access_key_id"], ready["access_key_secret"])
+        return ClientConfig(
+            ready["region_id"], ready["workspace_id"], keys, endpoint=ready["api"], oss_endpoint=ready["oss"]
+        )
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask one of the routes below ``/_local/``, for example ``GET health``, and return its answer.

@@ -9,15 +9,15 @@ import joblib
 import requests
 
 from airflow_provider_pai.api.services import describe_service
-from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.oss.storage import ObjectStorage
-from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.model.uri import OssUri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from airflow_provider_pai.client.transport.config import ClientConfig
 
 _TIMEOUT = 30.0
 
@@ -46,20 +46,16 @@ class Prediction:
 
 
 def predict(
-    ready: Mapping[str, str], service: Mapping[str, Any], rows: Sequence[Sequence[float]], folder: Path
+    config: ClientConfig, service: Mapping[str, Any], rows: Sequence[Sequence[float]], folder: Path
 ) -> Prediction:
     """Ask a service of ``example_dags/breast_cancer/serve`` with a plain HTTP request, and its model.
 
     Args:
-        ready: what local PAI said when it was ready.
+        config: where PAI and OSS answer.
         service: result of the task that has deployed it.
         rows: what to predict.
         folder: where the model is put.
     """
-    keys = KeyPair(ready["access_key_id"], ready["access_key_secret"])
-    config = ClientConfig(
-        ready["region_id"], ready["workspace_id"], keys, endpoint=ready["api"], oss_endpoint=ready["oss"]
-    )
     token = PAIClient(config).send(describe_service(config.region_id, service["service_name"])).token
     answer = requests.post(service["endpoint"], json={"rows": rows}, headers={"Authorization": token}, timeout=_TIMEOUT)
     answer.raise_for_status()

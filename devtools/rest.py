@@ -5,6 +5,7 @@ Paths and bodies as in Airflow 3.3.2.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ class DagImportError(Exception):
 
 
 class AirflowAPI:
-    """A client of an Airflow whose authentication manager makes everybody an admin.
+    """A client of an Airflow; without a login, of one whose authentication manager makes everybody an admin.
 
     Every method raises :class:`AirflowAPIError` when Airflow refuses, and ``requests.RequestException`` when it
     doesn't answer.
@@ -45,10 +46,12 @@ class AirflowAPI:
     Args:
         url: where the API server is, without a path.
         timeout: seconds that Airflow may be silent.
+        login: name and password of a user.
     """
 
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 30.0, login: tuple[str, str] | None = None) -> None:
         self.url = url
+        self._login = login
         self._timeout = timeout
         self._session = requests.Session()
         # A proxy of the environment has no business with this machine's own addresses.
@@ -112,9 +115,18 @@ class AirflowAPI:
         body = {"logical_date": logical_date, "conf": dict(conf or {})}
         return DagRun.read(self._send("POST", f"{dag_path(dag_id)}/dagRuns", body))
 
+    def add_connection(self, conn_id: str, login: str, password: str, extra: Mapping[str, Any]) -> None:
+        """Keep a connection of type ``pai`` in Airflow's database, as a person does in its form."""
+        body = {"connection_id": conn_id, "conn_type": "pai", "login": login, "password": password}
+        self._send("POST", "/connections", {**body, "extra": json.dumps(dict(extra))})
+
     def unpause(self, dag_id: str) -> None:
         """Let a DAG's schedule begin."""
         self._send("PATCH", dag_path(dag_id), {"is_paused": False})
+
+    def pause(self, dag_id: str) -> None:
+        """Keep a DAG's schedule, or what it waits for, from starting a run."""
+        self._send("PATCH", dag_path(dag_id), {"is_paused": True})
 
     def dag_runs(self, dag_id: str) -> list[DagRun]:
         """Return the runs of a DAG, the newest first, at most a hundred."""
@@ -216,9 +228,14 @@ class AirflowAPI:
 
     def _authorized(self, method: str, path: str, **request: Mapping[str, Any] | None) -> dict[str, Any]:
         if "Authorization" not in self._session.headers:
-            token = self._ask("GET", "/auth/token")["access_token"]
-            self._session.headers["Authorization"] = f"Bearer {token}"
+            self._session.headers["Authorization"] = f"Bearer {self._token()}"
         return self._ask(method, f"/api/v2{path}", **request)
+
+    def _token(self) -> str:
+        if self._login is None:
+            return str(self._ask("GET", "/auth/token")["access_token"])
+        name, password = self._login
+        return str(self._ask("POST", "/auth/token", body={"username": name, "password": password})["access_token"])
 
     def _ask(
         self,

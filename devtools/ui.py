@@ -47,7 +47,7 @@ def _serve(stack: ExitStack) -> None:
     _say(f"  local PAI  {server.ready['api']}")
     _say(f"  files      {HOME.relative_to(REPOSITORY)}")
     _say("")
-    _say("Trigger train_evaluate, and follow the link of its task train. Ctrl-C ends everything.")
+    _say("Trigger train_evaluate, and open the tab Training of its task train. Ctrl-C ends everything.")
     signal.pause()
 
 

@@ -21,6 +21,7 @@ with DAG("release_model", schedule=None, tags=["pai"], doc_md=__doc__):
         task_id="train",
         deferrable=True,
         source_dir=str(HERE / "source"),
+        reports=True,  # the script reports its progress and a result
         command="python train.py $PAI_USER_ARGS",
         image={"framework_name": "PyTorch", "framework_version": "1.12", "accelerator_type": "CPU"},
         instance_type="ecs.c6.large",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 Network = Literal["public", "vpc"]
 
@@ -73,6 +73,19 @@ def model_page(region_id: str, workspace_id: str, model_id: str, endpoint: str =
     if is_loopback(endpoint):
         return f"{endpoint.rstrip('/')}/pages/models/{model_id}"
     return f"{_console(region_id, workspace_id)}#/models/{model_id}"
+
+
+def oss_page(region_id: str, uri: str) -> str:
+    """Return the page of a folder in OSS's console; empty for an address that is none of OSS.
+
+    The form of the page is [inferred]: it is the one that a browser shows there.
+    """
+    if not uri.startswith("oss://"):
+        return ""
+    bucket, _, key = uri.removeprefix("oss://").partition("/")
+    # An address may name its endpoint, too: oss://bucket.oss-cn-hangzhou-internal.aliyuncs.com/key
+    name = quote(bucket.partition(".")[0], safe="")
+    return f"https://oss.console.aliyun.com/bucket/oss-{region_id}/{name}/object?path={quote(key, safe='')}"
 
 
 def is_loopback(url: str) -> bool:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_pai.api import training as calls
-from airflow_provider_pai.api.endpoints import console_url
+from airflow_provider_pai.api.endpoints import console_url, oss_page
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
 from airflow_provider_pai.client.logs.tail import log_tail
@@ -266,9 +266,9 @@ class PAITrainingHook(PAIBaseHook):
         """
         return self._jobs.get(job_id)
 
-    def stop(self, job_id: str) -> None:
-        """Stop a job; one that has ended, or is gone, is left as it is."""
-        self._jobs.stop(job_id)
+    def stop(self, job_id: str, *, by: str = "") -> None:
+        """Stop a job; one that has ended, or is gone, is left as it is. See :meth:`TrainingJobs.stop`."""
+        self._jobs.stop(job_id, by=by)
 
     def wait(
         self,
@@ -349,6 +349,13 @@ class PAITrainingHook(PAIBaseHook):
         """Return the page of a job in PAI's console, or in local PAI."""
         config = self.config
         return console_url(config.region_id, config.workspace_id, job_id, config.endpoint or "")
+
+    def output_pages(self, job: JobSnapshot) -> dict[str, str]:
+        """Return the page of each output channel's folder in OSS's console; none for a local PAI."""
+        config = self.config
+        if config.endpoint or config.oss_endpoint:
+            return {}
+        return {name: page for name, uri in job.outputs.items() if (page := oss_page(config.region_id, uri))}
 
     def label(self, job_id: str, labels: Mapping[str, str]) -> bool:
         """Put labels on a job; tell whether they are there now. See :meth:`TrainingJobs.label`."""

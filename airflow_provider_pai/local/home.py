@@ -184,12 +184,25 @@ def _read(file: Path) -> Any:
 
 
 def _write(file: Path, value: Any) -> None:
-    """Write a file as a whole or not at all, readable for its owner only."""
+    """Write a file as a whole or not at all, readable for its owner only; nothing when it holds that already.
+
+    A reset writes what mostly is there, and each file that is written waits for the disk.
+    """
+    content = json.dumps(value, ensure_ascii=False).encode()
+    if _holds(file, content):
+        return
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        json.dump(value, opened, ensure_ascii=False)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(content)
         opened.flush()
         os.fsync(descriptor)
     new.replace(file)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return file.read_bytes() == content
+    except OSError:
+        return False

@@ -98,7 +98,8 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         health_check: how EAS tells that an instance is well: ``path`` for an HTTP request (without it a connection is
             enough), ``initial_delay_seconds``, ``period_seconds``, ``timeout_seconds``, ``success_threshold``,
             ``failure_threshold``. Default: EAS's.
-        extra_config: more of the service JSON, under EAS's names. Objects are merged, lists of objects item by item.
+        extra_config: more of the service JSON, under EAS's names. Objects are merged, lists of objects item by item,
+            entries of ``storage`` by their ``mount_path``.
         strategy: ``rolling`` (default): EAS replaces the instances of the one service. ``blue_green``: the model is
             served beside the old one, in the same group, and then gets all traffic. ``canary``: it gets it by steps.
         steps: percentages of traffic to stop at, for ``canary``. Default 10, 50, 100.

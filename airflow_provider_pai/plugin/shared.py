@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -10,9 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from airflow_provider_pai.errors import PAIError
+
+logger = logging.getLogger(__name__)
+
 INTERVAL = 5.0
 """Seconds for which a look at a job counts, and after which a page asks again."""
 _MOST_JOBS = 200
+_LONGEST_PAUSE = 60.0
 _THREADS = 4
 
 Seen = TypeVar("Seen", bound="_Observed")
@@ -46,6 +52,7 @@ class _Entry(Generic[Seen]):
     seen: Seen | None = None
     error: Exception | None = None
     at: float = float("-inf")
+    failures: int = 0
     looking: Future[None] | None = None
 
 
@@ -95,7 +102,7 @@ class SharedObservations(Generic[Seen]):
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         if self._is_due(entry):
-            entry.looking = self._threads.submit(self._observe, entry, observer)
+            entry.looking = self._threads.submit(self._observe, key, entry, observer)
         if entry.looking is not None:
             # A page that has something to show is not kept waiting for the cloud.
             await asyncio.wait([asyncio.wrap_future(entry.looking)], timeout=patience if entry.seen is None else 1.0)
@@ -112,15 +119,21 @@ class SharedObservations(Generic[Seen]):
             return False
         if entry.seen is not None and entry.seen.is_settled:
             return False
-        return self.clock() - entry.at >= self.interval
+        return self.clock() - entry.at >= self._pause(entry)
 
-    def _observe(self, entry: _Entry[Seen], observer: Callable[[], Observer[Seen]]) -> None:
+    def _pause(self, entry: _Entry[Seen]) -> float:
+        """Return the seconds from one look to the next; what fails again and again is asked less often."""
+        return min(self.interval * 2.0 ** min(entry.failures, 10), max(self.interval, _LONGEST_PAUSE))
+
+    def _observe(self, key: Hashable, entry: _Entry[Seen], observer: Callable[[], Observer[Seen]]) -> None:
         try:
             entry.observer = entry.observer or observer()
             entry.seen = entry.observer.observe()
-            entry.error = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the pages show it
-            entry.error = error
+            entry.error, entry.failures = None, 0
+        except Exception as error:
+            if not entry.failures:
+                logger.warning("A look at %s has failed", key, exc_info=not isinstance(error, PAIError))
+            entry.error, entry.failures = error, entry.failures + 1
         if entry.error is not None or (entry.seen is not None and entry.seen.is_settled):
             # The next look, if there is one, reads the connection anew: it may have been mended.
             self._close(entry)
@@ -137,7 +150,7 @@ class SharedObservations(Generic[Seen]):
             return None
         if entry.looking is not None and not entry.looking.done():
             return 1.0
-        return max(0.5, self.interval - (self.clock() - entry.at))
+        return max(0.5, self._pause(entry) - (self.clock() - entry.at))
 
     def _forget_oldest(self) -> None:
         while len(self._entries) > self.most:

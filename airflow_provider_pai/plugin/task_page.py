@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from airflow_provider_pai.base_operator import CONNECTION_ARGUMENTS
 from airflow_provider_pai.links import LINK_KEY
 
 EARLIER_RUNS = 5
+_ID = re.compile(r"[\w-]{1,128}")
+_ON_WORKER = ("local", "local_gpu")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class TaskOnPage:
         retries_left: how many tries may follow.
         job: its job; None while there is none that is known.
         earlier: jobs of the task's runs before, the newest first.
+        trains: whether it is a task that has a training job, or will have one.
+        on_worker: whether its job runs on the worker itself, where only the task's log tells of it.
     """
 
     state: str | None
@@ -70,6 +75,8 @@ class TaskOnPage:
     retries_left: int
     job: JobAddress | None
     earlier: tuple[JobAddress, ...]
+    trains: bool = True
+    on_worker: bool = False
 
 
 def read_task(place: TaskPlace, session: Session) -> TaskOnPage | None:
@@ -85,15 +92,20 @@ def read_task(place: TaskPlace, session: Session) -> TaskOnPage | None:
         TaskInstance.task_id == place.task_id,
         TaskInstance.map_index == place.map_index,
     )
-    row = session.execute(
-        select(TaskInstance.state, TaskInstance.try_number, TaskInstance.max_tries).where(*mine)
-    ).first()
+    columns = (TaskInstance.state, TaskInstance.try_number, TaskInstance.max_tries, TaskInstance.operator)
+    row = session.execute(select(*columns).where(*mine)).first()
     if row is None:
         return None
-    left = max(0, (row.max_tries or 0) + 1 - (row.try_number or 0))
-    job = _address(place, _link(place, session), session)
+    fields = _rendered_fields(place, session)
     return TaskOnPage(
-        None if row.state is None else str(row.state), row.try_number or 0, left, job, _earlier(place, session)
+        state=None if row.state is None else str(row.state),
+        try_number=row.try_number or 0,
+        retries_left=max(0, (row.max_tries or 0) + 1 - (row.try_number or 0)),
+        job=_address(place, _link(place, session), fields),
+        earlier=_earlier(place, session),
+        # A subclass may have any name, and shows what it is once it has run.
+        trains="Training" in (row.operator or "") or {"pai_conn_id", "instance_type"} <= fields.keys(),
+        on_worker=fields.get("instance_type") in _ON_WORKER,
     )
 
 
@@ -103,8 +115,8 @@ def job_id_of(link: object) -> str:
         return ""
     url = urlsplit(link)
     for path, folder in ((url.fragment, "/training/jobs/"), (url.path, "/pages/jobs/")):
-        if path.startswith(folder):
-            return path.removeprefix(folder)
+        if path.startswith(folder) and _ID.fullmatch(job_id := path.removeprefix(folder)):
+            return job_id
     return ""
 
 
@@ -131,9 +143,8 @@ def _plain(value: object) -> object:
     return value
 
 
-def _address(place: TaskPlace, link: object, session: Session) -> JobAddress | None:
-    if not (job_id := job_id_of(link)):
-        return None
+def _rendered_fields(place: TaskPlace, session: Session) -> Mapping[str, Any]:
+    """Return the arguments of a task as they were when it ran; Airflow keeps those of the last runs."""
     fields = session.scalar(
         select(RenderedTaskInstanceFields.rendered_fields).where(
             RenderedTaskInstanceFields.dag_id == place.dag_id,
@@ -142,7 +153,12 @@ def _address(place: TaskPlace, link: object, session: Session) -> JobAddress | N
             RenderedTaskInstanceFields.map_index == place.map_index,
         )
     )
-    return JobAddress(place, job_id, _connection(fields or {}))
+    return fields or {}
+
+
+def _address(place: TaskPlace, link: object, fields: Mapping[str, Any]) -> JobAddress | None:
+    job_id = job_id_of(link)
+    return JobAddress(place, job_id, _connection(fields)) if job_id else None
 
 
 def _connection(fields: Mapping[str, Any]) -> tuple[tuple[str, str | None], ...]:
@@ -170,5 +186,5 @@ def _earlier(place: TaskPlace, session: Session) -> tuple[JobAddress, ...]:
         .limit(EARLIER_RUNS)
     ).all()
     places = [(TaskPlace(place.dag_id, row.run_id, place.task_id, place.map_index), _plain(row.value)) for row in rows]
-    found = (_address(where, link, session) for where, link in places)
+    found = (_address(where, link, _rendered_fields(where, session)) for where, link in places)
     return tuple(filter(None, found))

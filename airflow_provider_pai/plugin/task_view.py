@@ -15,6 +15,7 @@ _BEFORE = {
     "running": "The task prepares its job: it reads the arguments, packs the code and submits it.",
     "restarting": "The task is being started again.",
 }
+_ON_WORKER = "The job of this task runs on Airflow's worker itself (instance_type): its log is on the tab Logs."
 _NO_JOB = "This task instance has no PAI training job."
 
 
@@ -23,7 +24,9 @@ def task_view(task: TaskOnPage) -> dict[str, Any]:
     view: dict[str, Any] = {"state": "none", "headline": "No training job", "lines": [_NO_JOB], "next_s": None}
     if task.job is not None:
         view = {"state": "loading", "headline": "Asking PAI", "lines": [], "next_s": 1.0}
-    elif task.state in _BEFORE:
+    elif task.on_worker:
+        view |= {"headline": "Runs on the worker", "lines": [_ON_WORKER]}
+    elif task.trains and task.state in _BEFORE:
         view = {"state": "waiting", "headline": "No job yet", "lines": [_BEFORE[task.state]], "next_s": 5.0}
     return {**view, "task": {"state": task.state, "try": task.try_number}, "stop": {"warning": _warning(task)}}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow.providers.common.compat.sdk import redact
 
-from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.monitor.observation import JobObservation, is_job_of
 from airflow_provider_pai.plugin.task_page import JobAddress
@@ -23,10 +24,12 @@ class WatchedJob:
     Attributes:
         observation: the job.
         console_url: its page.
+        output_pages: the page of each output channel in OSS's console.
     """
 
     observation: JobObservation
     console_url: str
+    output_pages: Mapping[str, str]
 
     @property
     def is_settled(self) -> bool:
@@ -43,7 +46,7 @@ class WatchedJobObserver:
 
     def __init__(self, address: JobAddress) -> None:
         self._address = address
-        self._hook = hook_of(address)
+        self._hook = PAITrainingHook(**dict(address.connection))  # type: ignore[arg-type]
         self._observer = self._hook.observer(address.job_id)
 
     def observe(self) -> WatchedJob:
@@ -55,16 +58,24 @@ class WatchedJobObserver:
         """
         seen = self._observer.observe()
         check_owner(self._address, seen)
-        return WatchedJob(seen, self._hook.console_url(self._address.job_id))
+        return WatchedJob(seen, self._hook.console_url(self._address.job_id), self._hook.output_pages(seen.job))
+
+    def stop(self, by: str) -> None:
+        """Stop the job, once it is certain that it is the task's.
+
+        Args:
+            by: name of the user who wants it.
+
+        Raises:
+            NotThisTasksJobError: it is another task's.
+            PAIError: it can't be stopped.
+        """
+        self.observe()
+        self._hook.stop(self._address.job_id, by=by)
 
     def close(self) -> None:
         """Close the connections."""
         self._hook.close()
-
-
-def hook_of(address: JobAddress) -> PAITrainingHook:
-    """Return the hook that a job's task uses."""
-    return PAITrainingHook(**dict(address.connection))  # type: ignore[arg-type]
 
 
 def check_owner(address: JobAddress, seen: JobObservation) -> None:
@@ -84,4 +95,7 @@ def said_error(error: Exception) -> str:
         return f"Nothing is shown: {error}."
     if isinstance(error, NotFoundError):
         return "PAI has no such job any more: it was deleted there."
-    return f"PAI can't be asked: {redact(str(error))}"
+    if isinstance(error, PAIError):
+        return f"PAI can't be asked: {redact(str(error))}"
+    # Its text is not ours and may hold anything; the API server's log has it.
+    return f"PAI can't be asked ({type(error).__name__}); the log of Airflow's API server says more."

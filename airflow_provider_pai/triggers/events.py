@@ -7,24 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_pai.configuration import conn_id
+from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.event_base import EventTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
     from airflow_provider_pai.model.registry.version import ModelVersion
 
-    _EventTrigger = BaseTrigger
-else:
-    try:
-        from airflow.triggers.base import BaseEventTrigger as _EventTrigger
-    except ImportError:
-        # Airflow 2 has no watchers; the module can be imported all the same.
-        _EventTrigger = BaseTrigger
 
-
-class PAIModelApprovedTrigger(_EventTrigger):
+class PAIModelApprovedTrigger(EventTrigger):
     """Fires an event for each newly approved version of a model, wherever it was approved.
 
     Of versions that were approved before the watcher's first start the newest is announced. What was announced is a
@@ -65,18 +59,17 @@ class PAIModelApprovedTrigger(_EventTrigger):
         self.poll_interval = poll_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and arguments."""
-        names = ("model_name", "pai_conn_id", "region_id", "workspace_id", "poll_interval")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        """Return class path and the arguments that differ from their defaults."""
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each version, for as long as the watcher is there."""
         from airflow_provider_pai.errors import PAIError
 
-        registry, watcher, announcement, environments = await asyncio.to_thread(_load)
+        registry, watcher, announcement, labels, environments = await asyncio.to_thread(_load)
         environment = await asyncio.to_thread(environments.environment)
         connection = (self.pai_conn_id, self.region_id, self.workspace_id)
-        label = announcement.announcement_label(environment.name, (self.model_name, *connection))
+        label = labels.announcement_label(environment.name, (self.model_name, *connection))
         hook = registry.PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
         announced: set[str] = set()
         with closing(hook):
@@ -125,5 +118,6 @@ def _load() -> tuple[Any, ...]:
     from airflow_provider_pai.hooks import registry
     from airflow_provider_pai.lifecycle.registry import watcher
     from airflow_provider_pai.model.registry import announcement
+    from airflow_provider_pai.model.training import announcement_label
 
-    return registry, watcher, announcement, environments
+    return registry, watcher, announcement, announcement_label, environments

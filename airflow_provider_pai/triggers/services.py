@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.arguments import serialized
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
 if TYPE_CHECKING:
@@ -63,18 +64,7 @@ class PAIServiceTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
-        defaults: dict[str, Any] = {
-            "awaited": None,
-            "pai_conn_id": "pai_default",
-            "region_id": None,
-            "workspace_id": None,
-            "poll_interval": 10.0,
-            "deadline": None,
-            "outage_limit": None,
-            "state": None,
-        }
-        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"service_name": self.service_name, **changed}
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing, suppress
 from datetime import UTC, datetime
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_pai.triggers.arguments import serialized
 from airflow_provider_pai.triggers.loading import load
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
@@ -82,11 +82,7 @@ class PAITrainingTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and the arguments that differ from their defaults."""
-        parameters = signature(type(self).__init__).parameters.values()
-        defaults = {each.name: each.default for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD}
-        del defaults["self"]
-        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
-        return f"{type(self).__module__}.{type(self).__qualname__}", changed
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""

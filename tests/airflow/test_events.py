@@ -1,31 +1,42 @@
-"""Event triggers against local PAI: a DAG starts once for each approved version."""
+"""Event triggers against local PAI: a DAG starts once for each approved version, and for each job that has ended."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from airflow_provider_pai.api.training import create_training_job, get_training_job
 from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
+from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.spec import RegistrationSpec
 from airflow_provider_pai.triggers.events import PAIModelApprovedTrigger
+from airflow_provider_pai.triggers.job_events import PAITrainingJobEndedTrigger
+from tests.support.jobs import IMAGE
 
 
 def register(name: str, number: int) -> None:
     PAIModelRegistryHook().register(RegistrationSpec(name, f"https://example.com/models/{number}"))
 
 
-async def events(name: str, count: int) -> list[str]:
+async def approved(name: str, count: int) -> list[str]:
     """Run a watcher's trigger, made again from its row, until it has fired so many events."""
     _, arguments = PAIModelApprovedTrigger(name, poll_interval=0.2).serialize()
-    found: list[str] = []
-    async with aclosing(PAIModelApprovedTrigger(**arguments).run()) as stream:
+    found = await payloads(PAIModelApprovedTrigger(**arguments), count)
+    assert {each["model_name"] for each in found} == {name}
+    return [each["version_name"] for each in found]
+
+
+async def payloads(trigger: Any, count: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    async with aclosing(trigger.run()) as stream:
         async for event in stream:
-            payload: dict[str, Any] = event.payload
-            assert payload["model_name"] == name
-            found.append(payload["version_name"])
+            found.append(event.payload)
             if len(found) == count:
                 # Asked for more, as the triggerer does: only then the event counts as taken.
                 pending = asyncio.ensure_future(anext(stream))
@@ -43,8 +54,97 @@ def test_each_approved_version_starts_the_dag_once_over_restarts(pai: LocalPAI) 
         register(name, number)
     hook.approve(name, "0.1.0")
     hook.approve(name, "0.2.0")
-    assert asyncio.run(events(name, 1)) == ["0.2.0"]
+    assert asyncio.run(approved(name, 1)) == ["0.2.0"]
     register(name, 4)
     hook.approve(name, "0.4.0")
     hook.approve(name, "0.3.0")
-    assert asyncio.run(events(name, 2)) == ["0.3.0", "0.4.0"]
+    assert asyncio.run(approved(name, 2)) == ["0.3.0", "0.4.0"]
+
+
+class StateStore:
+    """Keeps values as an asset's state store does."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def aget(self, key: str) -> Any:
+        return self.values.get(key)
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+def run_job(pai: LocalPAI, labels: dict[str, str], command: str = "true") -> str:
+    """Run a job that a person submitted, to its end."""
+    body = {
+        "TrainingJobName": "by_hand",
+        "WorkspaceId": pai.ready.workspace_id,
+        "AlgorithmSpec": {
+            "Command": ["sh", "-c", command],
+            "Image": IMAGE,
+            "JobType": "PyTorchJob",
+            "OutputChannels": [{"Name": "model"}],
+        },
+        "OutputChannels": [{"Name": "model", "OutputUri": f"oss://{pai.ready.bucket}/{uuid4().hex}/"}],
+        "ComputeResource": {"EcsSpec": "ecs.c6.large", "EcsCount": 1},
+        "Labels": [{"Key": key, "Value": value} for key, value in labels.items()],
+    }
+    client = PAITrainingHook().client
+    job_id = client.send(create_training_job(body))
+    deadline = time.monotonic() + 60
+    while not client.send(get_training_job(job_id)).is_terminal:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return job_id
+
+
+@pytest.mark.parametrize("has_store", [True, False])
+def test_each_job_that_ends_starts_the_dag_once_over_restarts(pai: LocalPAI, has_store: bool) -> None:
+    labels, store = {"project": uuid4().hex[:8], "kind": "nightly"}, StateStore()
+
+    def watch(count: int) -> list[dict[str, Any]]:
+        _, arguments = PAITrainingJobEndedTrigger(labels, ["Succeed", "Failed"], poll_interval=0.2).serialize()
+        trigger: Any = PAITrainingJobEndedTrigger(**arguments)
+        if has_store:
+            trigger.asset_state_store = store
+        return asyncio.run(payloads(trigger, count))
+
+    before = {run_job(pai, labels), run_job(pai, labels)}
+    run_job(pai, {"project": labels["project"]})
+    (first,) = watch(1)
+    # Both may have ended in the same second.
+    assert first["job_id"] in before
+    assert first["status"] == "Succeed"
+    assert first["model_uri"].startswith("oss://")
+    assert labels.items() <= first["labels"].items()
+    # The triggerer is away.
+    ended = [run_job(pai, labels, "exit 1"), run_job(pai, labels)]
+    found = {each["job_id"]: each for each in watch(2)}
+    assert found.keys() == set(ended)
+    assert [found[job_id]["status"] for job_id in ended] == ["Failed", "Succeed"]
+    assert found[ended[0]]["reason_code"] == "UserCommandFailed"
+
+
+def test_jobs_that_end_together_after_an_empty_beginning_are_all_announced(pai: LocalPAI) -> None:
+    labels, store = {"project": uuid4().hex[:8]}, StateStore()
+
+    async def look_once() -> None:
+        trigger: Any = PAITrainingJobEndedTrigger(labels, poll_interval=0.1)
+        trigger.asset_state_store = store
+        async with aclosing(trigger.run()) as stream:
+            pending = asyncio.ensure_future(anext(stream))
+            while not store.values:
+                await asyncio.sleep(0.05)
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+
+    asyncio.run(look_once())
+    ended = [run_job(pai, labels), run_job(pai, labels)]
+    trigger: Any = PAITrainingJobEndedTrigger(labels, poll_interval=0.1)
+    trigger.asset_state_store = store
+    assert {each["job_id"] for each in asyncio.run(payloads(trigger, 2))} == set(ended)
+
+
+def test_a_watcher_of_every_job_of_the_workspace_is_refused() -> None:
+    with pytest.raises(ValueError, match="labels must name at least one label"):
+        PAITrainingJobEndedTrigger({})

@@ -12,7 +12,10 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskD
 
 from airflow_provider_pai.decorators.training import PAITrainingDecoratedOperator, pai_training_task
 from airflow_provider_pai.errors import JobError
+from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.training.ownership import KEY_LABEL
+from devtools.waits import wait_for
 from tests.support.attempt import Attempt, executed, training
 from tests.support.triggerer import run_trigger
 
@@ -32,6 +35,12 @@ def score(rate: float, *, epochs: int = 3, name: str = 'é \' "$x" `y`', more: d
 
 def failing(text: str) -> None:
     raise ValueError(text)
+
+
+def sleeper(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
 
 
 def useful(value: int) -> int:
@@ -124,6 +133,46 @@ def test_a_retry_goes_on_with_the_job_and_other_arguments_are_another_job(pai: L
     again = attempt.retried()
     assert run(operator(double, 1), again) == first
     assert again.xcoms["job_id"] == attempt.xcoms["job_id"]
+
+
+def test_the_same_function_with_other_arguments_has_another_digest(pai: LocalPAI) -> None:
+    attempts = [Attempt(task_id="double", map_index=index) for index in (0, 1, 2)]
+    for attempt, value in zip(attempts, (1, 2, 1), strict=True):
+        run(operator(double, value), attempt)
+    jobs = [PAITrainingHook().get(attempt.xcoms["job_id"]) for attempt in attempts]
+    assert len({job.labels[KEY_LABEL] for job in jobs}) == 3
+    first, other, same = (job.code_uri for job in jobs)
+    assert first == same != other
+
+
+def test_a_retry_with_other_arguments_says_that_it_adopts_a_job_with_the_old_ones(
+    pai: LocalPAI, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    attempt = Attempt(task_id="double", map_index=1, max_tries=2)
+    run(operator(double, 1), attempt)
+    again = attempt.retried()
+    assert run(operator(double, 1), again) == 2
+    assert "was submitted with other values" not in capsys.readouterr().out + caplog.text
+    assert run(operator(double, 2), again.retried()) == 2
+    assert "was submitted with other values of: source_dir" in capsys.readouterr().out + caplog.text
+    # Another map index is another task.
+    assert run(operator(double, 2), Attempt(attempt.run_id, "double", map_index=2, max_tries=1)) == 4
+
+
+@pytest.mark.parametrize("index", [-1, 1])
+def test_a_killed_task_stops_the_job_of_its_function(pai: LocalPAI, index: int) -> None:
+    attempt, other = (Attempt(task_id="sleeper", map_index=each) for each in (index, 7))
+    made = [operator(sleeper, 60, arguments={**CLOUD, "deferrable": True}) for _ in range(2)]
+    for each, its in zip(made, (attempt, other), strict=True):
+        with pytest.raises(TaskDeferred):
+            executed(each, its.context)
+    made[0].on_kill()
+    hook = PAITrainingHook()
+    wait_for(
+        lambda: hook.get(attempt.xcoms["job_id"]).status, lambda found: found == "Terminated", "its end", timeout=30
+    )
+    assert not hook.get(other.xcoms["job_id"]).is_terminal
+    made[1].on_kill()
 
 
 @pytest.mark.parametrize("value", [float("nan"), object(), {1: 2}, b"x"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -9,8 +10,21 @@ import alibabacloud_aiworkspace20210204.models as ws
 import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 
+from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.client.transport.config import ClientConfig
+from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder
+from airflow_provider_pai.lifecycle.registry.models import ApprovalIsFinal, ModelRegistry
+from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
+from airflow_provider_pai.model.registry.spec import RegistrationSpec
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alibabacloud_aiworkspace20210204.client import Client as WorkspaceClient
+
+    from airflow_provider_pai.local.server import LocalPAI
 
 URI = "oss://bucket.oss-cn-hangzhou.aliyuncs.com/models/one/"
 
@@ -126,16 +140,12 @@ def test_what_a_version_cannot_have_is_refused_by_name(workspaces: WorkspaceClie
     assert versions(workspaces, model_id) == []
 
 
-def test_names_are_unique_and_a_model_with_versions_stays(workspaces: WorkspaceClient) -> None:
+def test_names_are_unique_and_a_model_goes_with_its_versions(workspaces: WorkspaceClient) -> None:
     model_id, name = create(workspaces)
     with pytest.raises(ClientException) as error:
         workspaces.create_model(ws.CreateModelRequest(model_name=name))
     assert refused(error) == (409, "ModelAlreadyExists")
-    version = add(workspaces, model_id)
-    with pytest.raises(ClientException) as error:
-        workspaces.delete_model(model_id, ws.DeleteModelRequest())
-    assert refused(error) == (409, "ModelHasVersions")
-    workspaces.delete_model_version(model_id, version, ws.DeleteModelVersionRequest())
+    add(workspaces, model_id)
     workspaces.delete_model(model_id, ws.DeleteModelRequest())
     with pytest.raises(ClientException) as error:
         workspaces.get_model(model_id, ws.GetModelRequest())
@@ -168,3 +178,87 @@ def test_a_parameter_that_is_not_served_is_refused_by_name(workspaces: Workspace
     with pytest.raises(ClientException) as error:
         workspaces.list_models(ws.ListModelsRequest(collections="x"))
     assert "Collections" in error.value.message
+
+
+LOG = logging.getLogger(__name__)
+
+
+@pytest.fixture(scope="module")
+def ours(local_pai: LocalPAI) -> Iterator[tuple[ModelRegistry, ModelRegistrar]]:
+    """What this provider reads and writes the registry with."""
+    ready = local_pai.ready
+    keys = KeyPair(ready.access_key_id, ready.access_key_secret)
+    config = ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)
+    client = PAIClient(config)
+    registry = ModelRegistry(client, ready.workspace_id, LOG)
+    recorder = LineageRecorder(client, ObjectStorage(config), LOG)
+    registrar = ModelRegistrar(
+        client, registry, recorder, config, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
+    )
+    yield registry, registrar
+    client.close()
+
+
+def test_the_vendors_client_reads_what_this_provider_registers(
+    workspaces: WorkspaceClient, ours: tuple[ModelRegistry, ModelRegistrar], local_pai: LocalPAI
+) -> None:
+    registry, registrar = ours
+    name, uri = f"churn-{uuid4().hex[:8]}", f"oss://{local_pai.ready.bucket}/models/ours/"
+    wanted = RegistrationSpec(
+        name,
+        uri,
+        metrics={"accuracy": 0.9, "by_class": [0.8, 1]},
+        format_type="ONNX",
+        inference_spec={"processor": "xgboost", "instance_type": "ecs.c6.large"},
+        labels={"team": "a"},
+        description="better",
+        model_description="who leaves",
+    )
+    registered = registrar.register(wanted, {})
+    registry.decide(registered.model, registered.version.name, "Rejected", by="Ann", reason="too slow")
+    model = workspaces.get_model(registered.model.model_id, ws.GetModelRequest()).body
+    assert (model.model_name, model.model_description) == (name, "who leaves")
+    version = model.latest_version.to_map()
+    expected = {
+        "VersionName": "0.1.0",
+        "ApprovalStatus": "Rejected",
+        "Uri": uri.replace("/models", ".oss-cn-hangzhou.aliyuncs.com/models"),
+        "Metrics": {"accuracy": 0.9, "by_class": [0.8, 1]},
+        "FormatType": "ONNX",
+        "VersionDescription": "better",
+    }
+    assert {member: version[member] for member in expected} == expected
+    assert version["InferenceSpec"]["model_path"] == uri
+    labels = {each["Key"]: each["Value"] for each in version["Labels"]}
+    assert (labels["team"], labels["airflow.approved_by"], labels["airflow.decision_reason"]) == (
+        "a",
+        "Ann",
+        "too slow",
+    )
+
+
+def test_this_provider_reads_what_the_vendors_client_registers(
+    workspaces: WorkspaceClient, ours: tuple[ModelRegistry, ModelRegistrar]
+) -> None:
+    registry, _ = ours
+    model_id, name = create(workspaces)
+    source = "region=cn-hangzhou,workspaceId=1,kind=TrainingJob,id=train1"
+    labels, metrics = [{"Key": "team", "Value": "a"}], {"accuracy": 0.9}
+    for _ in range(12):
+        add(workspaces, model_id, SourceType="TrainingService", SourceId=source, Labels=labels, Metrics=metrics)
+    approve = ws.UpdateModelVersionRequest(approval_status="Approved")
+    workspaces.update_model_version(model_id, "0.11.0", approve)
+    model = registry.find(name)
+    assert model is not None
+    assert model.model_id == model_id
+    assert len(registry.versions(model)) == 12
+    version = registry.newest(model, "Approved")
+    assert version is not None
+    assert (version.name, version.job_id, version.labels, version.metrics) == (
+        "0.11.0",
+        "train1",
+        {"team": "a"},
+        metrics,
+    )
+    with pytest.raises(ApprovalIsFinal):
+        registry.decide(model, "0.11.0", "Rejected")

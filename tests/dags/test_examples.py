@@ -108,6 +108,14 @@ def test_the_tasks_log_shows_each_line_of_the_job_once(airflow: AirflowCluster, 
     assert [line.split()[0] for line in stages] == [f"stage={n}" for n in (20, 40, 60, 80, 100)]
 
 
+def test_the_script_reports_its_progress_and_a_result(airflow: AirflowCluster, trained: DagRun) -> None:
+    log = airflow.api.log(trained.task("train"), logger="airflow_provider_pai")
+    assert "Progress: 100% (stage 100/100)" in log
+    result = airflow.api.xcom(trained.task("train"), "result")
+    assert result["stages"] == 100
+    assert result["validation_accuracy"] > 0.9
+
+
 def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: DagRun, cloud: LocalPAI) -> None:
     secret = cloud.ready.access_key_secret.encode()
     files = [path for path in airflow.home.path.rglob("*") if path.is_file()]

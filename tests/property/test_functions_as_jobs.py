@@ -1,4 +1,7 @@
-"""Generated functions give in the job what they give here: the same files, run by another process."""
+"""Generated functions give in the job what they give here: as files that another process runs, and as tasks.
+
+FUNCTION_TRIALS is how many: 1,000 as tasks take minutes, in containers half an hour.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,28 @@ import random
 import string
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+from airflow.providers.common.compat.sdk import DAG, TaskDeferred
+
+from airflow_provider_pai.decorators.training import PAITrainingDecoratedOperator, pai_training_task
+from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
+from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.function.package import function_files
 from airflow_provider_pai.model.function.report import parse_report_file, parse_report_lines
+from tests.support.attempt import Attempt, executed
+from tests.support.docker_engine import DockerImage
+from tests.support.triggerer import run_trigger
 
 FUNCTIONS = int(os.environ.get("FUNCTION_TRIALS", "100"))
+TASKS = int(os.environ.get("FUNCTION_TRIALS", "4"))
 BATCH = 20
+AT_ONCE = 4
+Call = tuple[Callable[..., Any], list[Any], dict[str, Any]]
 
 
 def value(rng: random.Random, depth: int = 0) -> Any:
@@ -53,21 +70,27 @@ def source(rng: random.Random, name: str) -> tuple[str, list[Any], dict[str, Any
     return text, [value(rng) for _ in positional], chosen
 
 
-def test_generated_functions_give_the_same_value_in_another_process(tmp_path: Path) -> None:
-    rng = random.Random(7)
+def generated(folder: Path, count: int, seed: int = 7) -> list[Call]:
+    """Functions of a module of their own, with arguments."""
+    rng = random.Random(seed)
     texts, calls = [], []
-    for number in range(FUNCTIONS):
+    for number in range(count):
         text, args, kwargs = source(rng, f"f{number}")
         texts.append(text)
         calls.append((args, kwargs))
-    module = tmp_path / "generated.py"
+    module = folder / "generated.py"
     module.write_text("".join(texts), "utf-8")
     space: dict[str, Any] = {"__name__": "generated", "__file__": str(module)}
     exec(compile(module.read_text("utf-8"), str(module), "exec"), space)
+    return [(space[f"f{number}"], *call) for number, call in enumerate(calls)]
+
+
+def test_generated_functions_give_the_same_value_in_another_process(tmp_path: Path) -> None:
+    calls = generated(tmp_path, FUNCTIONS)
     for start in range(0, FUNCTIONS, BATCH):
         running = []
         for number in range(start, min(start + BATCH, FUNCTIONS)):
-            function, (args, kwargs) = space[f"f{number}"], calls[number]
+            function, args, kwargs = calls[number]
             folder = tmp_path / str(number)
             folder.mkdir()
             for name, text in function_files(function, [], args, kwargs).items():
@@ -82,3 +105,46 @@ def test_generated_functions_give_the_same_value_in_another_process(tmp_path: Pa
             wanted = json.loads(json.dumps(expected))
             assert parse_report_file((folder / "report.json").read_bytes()).result == wanted, number
             assert parse_report_lines(printed.splitlines()).result == wanted, number
+
+
+def task_of(call: Call, number: int, **arguments: Any) -> PAITrainingDecoratedOperator:
+    function, args, kwargs = call
+    with DAG(f"generated_{number}", schedule=None):
+        decorated = pai_training_task(function, instance_type="ecs.c6.large", poll_interval=0.5, **arguments)
+        made = decorated(*args, **kwargs).operator  # type: ignore[operator]
+    assert isinstance(made, PAITrainingDecoratedOperator)
+    return made
+
+
+def value_of(made: PAITrainingDecoratedOperator) -> Any:
+    """The value of a task, deferred or not."""
+    attempt = Attempt(task_id=made.task_id, dag_id=made.dag_id)
+    try:
+        return executed(made, attempt.context)
+    except TaskDeferred as deferred:
+        return made.execute_complete(attempt.context, run_trigger(deferred), **deferred.kwargs or {})
+
+
+def assert_same_values(calls: list[Call], tasks: list[PAITrainingDecoratedOperator]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        found = list(threads.map(value_of, tasks))
+    for number, ((function, args, kwargs), value) in enumerate(zip(calls, found, strict=True)):
+        assert value == json.loads(json.dumps(function(*args, **kwargs))), number
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_generated_functions_give_the_same_value_as_tasks(pai: LocalPAI, tmp_path: Path, deferrable: bool) -> None:
+    calls = generated(tmp_path, TASKS)
+    image = {"framework_name": "PyTorch"}
+    tasks = [task_of(call, number, image=image, deferrable=deferrable) for number, call in enumerate(calls)]
+    assert_same_values(calls, tasks)
+
+
+def test_generated_functions_give_the_same_value_in_containers(
+    docker: DockerImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = generated(tmp_path, TASKS, seed=8)
+    with LocalPAI(tmp_path / "pai", slots=AT_ONCE, runtime=RuntimeKind.DOCKER) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", server.ready.airflow_conn_uri)
+        tasks = [task_of(call, number, image_uri=docker.name) for number, call in enumerate(calls)]
+        assert_same_values(calls, tasks)

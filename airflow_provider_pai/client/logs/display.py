@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from airflow_provider_pai.model.training.log_folding import Entry, PreambleFolder
+from airflow_provider_pai.model.training.log_folding import LAUNCH_BEGINS, Entry, PreambleFolder
 from airflow_provider_pai.model.training.log_level import DEBUG, ERROR, INFO, WARNING, LevelReader
+
+_AT_ONCE = 500
+"""Lines whose levels are told at once."""
 
 
 class LogDisplay:
@@ -31,13 +34,19 @@ class LogDisplay:
 
     def show(self, lines: Iterable[str]) -> None:
         """Show lines that come after those of before."""
-        new = list(lines)
-        if not new:
-            return
-        entries: Iterable[Entry] = zip(self._levels.levels(new), new, strict=True)
+        new = lines if isinstance(lines, Sequence) else list(lines)
+        entries = self._entries(new)
         if self._min_level > DEBUG:
             entries = (entry for entry in entries if entry[0] >= self._min_level)
+        if self._folder.is_launching or any(LAUNCH_BEGINS in line for line in new):
+            entries = self._folder.entries(entries)
         write = self._write
-        for level, line in self._folder.entries(entries):
+        for level, line in entries:
             write[level]("%s", line)
             self.has_shown = True
+
+    def _entries(self, lines: Sequence[str]) -> Iterator[Entry]:
+        """Yield lines with their levels; of very many only a few are held at once."""
+        for begin in range(0, len(lines), _AT_ONCE):
+            some = lines[begin : begin + _AT_ONCE]
+            yield from zip(self._levels.levels(some), some, strict=True)

@@ -70,6 +70,7 @@ class _Descent:
         window: which jobs are listed.
         items: id and time of modification of each job so far.
         pages: pages so far.
+        needed: those of them that were needed to see what is new; others were asked for at the same time.
         total: jobs on all pages, by the last page's account.
         is_steady: whether no jobs have vanished meanwhile: then others may move to a page that was read already.
         is_end: whether there are no further jobs.
@@ -79,6 +80,7 @@ class _Descent:
     window: ListFilter
     items: list[tuple[str, datetime]] = field(default_factory=list)
     pages: int = 0
+    needed: int = 0
     total: int = 0
     is_steady: bool = True
     is_end: bool = False
@@ -140,7 +142,7 @@ class ChangeFeed:
         """
         descent = _Descent(window)
         await self._descend(descent, deep=False)
-        self._last_pages = descent.pages
+        self._last_pages = descent.needed
         if descent.is_steady:
             is_first = not self.is_placed
             is_deep = descent.is_end or self._position.is_reached(descent.items[-1][1], deep=True)
@@ -149,7 +151,7 @@ class ChangeFeed:
                 self._postpone(descent.pages)
             elif not is_first and self._clock() >= self._deep_from:
                 self._unfinished = descent
-        return FeedLook(descent.pages, descent.news, self.page_size)
+        return FeedLook(descent.needed, descent.news, self.page_size)
 
     async def read_on(self) -> None:
         """Read on where a look stopped, down to where no change is expected any more.
@@ -196,6 +198,7 @@ class ChangeFeed:
             count = self._pages_at_once(descent, deep=deep)
             for page in await self._read(descent.window, descent.pages + 1, count):
                 descent.pages += 1
+                descent.needed += not is_done
                 descent.is_steady = descent.is_steady and page.total >= descent.total
                 descent.total = page.total
                 if descent.pages == 1 and len(page.jobs) < page.total:
@@ -226,9 +229,11 @@ class ChangeFeed:
             return 1
         left = self._position.seconds_to_go(items[-1][1], deep=deep)
         covered = (items[0][1] - items[-1][1]).total_seconds()
-        # Within one second the times tell nothing; then it will take as many as the last time.
-        needed = int(descent.pages * left / covered) if covered > 0 else self._last_pages - descent.pages
-        return max(1, min(_DEEP_AT_ONCE if deep else _AT_ONCE, needed))
+        needed = int(descent.pages * left / covered) if covered > 0 else 1
+        # Times are whole seconds, which tell little of a short while: it will take about as many as the last time.
+        return max(
+            1, min(_DEEP_AT_ONCE, needed) if deep else min(_AT_ONCE, max(needed, self._last_pages - descent.pages))
+        )
 
     def _times(self, page: ListedPage) -> list[tuple[str, datetime]]:
         """Return id and time of modification of each job.

@@ -27,6 +27,7 @@ SWEEP_CALLS_PER_SECOND = 0.25
 ACTIVE_PER_CHANGE = 5.0
 """Seconds for which one change makes looks frequent."""
 ACTIVE_MOST = 60.0
+_LEAST_PAUSE = 0.5
 
 
 class FeedReader:
@@ -92,8 +93,11 @@ class FeedReader:
                 # The next cycle does that first.
                 await self._sleep(LOOK_INTERVAL)
             else:
+                begun = self._clock()
                 look = await self._look()
-                await self._sleep(self._pause(look))
+                pause = self._pause(look)
+                # A look of many pages takes time, of which that of the next ends must not be made.
+                await self._sleep(max(_LEAST_PAUSE, pause - (self._clock() - begun)) if look else pause)
 
     async def read_on(self) -> None:
         """Read on where looks stopped, for ever and beside them, in search of changes that turn up late."""

@@ -101,6 +101,7 @@ class StatusPoller:
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._holders = 0
 
     def add(self, subscription: Subscription) -> None:
         """Begin to look at a job."""
@@ -115,9 +116,32 @@ class StatusPoller:
             self._task.add_done_callback(self._handle_end)
 
     def remove(self, subscription: Subscription) -> bool:
-        """End a subscription; return True when it was the last one."""
+        """End a subscription; return True when nothing needs the poller any more."""
         self._store.remove(subscription)
-        return self._store.is_empty
+        return self._is_unused
+
+    def hold(self) -> JobLister:
+        """Keep the poller for one who reads lists by itself, and return a list whose calls are counted here."""
+        self._holders += 1
+        return JobLister(self._client.config.workspace_id, self._send, self._sleep_for)
+
+    def let_go(self) -> bool:
+        """End a hold; return True when nothing needs the poller any more."""
+        self._holders -= 1
+        return self._is_unused
+
+    async def send_when_allowed(self, call: Call[T]) -> T:
+        """Send a call that can wait until others leave room for it."""
+        await self.wait_for_room()
+        return await self._workers.read_log(partial(self.sender.send, call))
+
+    async def wait_for_room(self) -> None:
+        """Wait until a call that can wait may be made."""
+        await self._sleep_for(self._limiter.wait())
+
+    @property
+    def _is_unused(self) -> bool:
+        return self._store.is_empty and not self._holders
 
     async def lines(self, log: TaskLog, job: JobSnapshot, pages: int) -> list[str]:
         """Return a job's new log lines.

@@ -54,9 +54,8 @@ async def subscribe(
     """
     warn = partial(_in_context_of_caller, contextvars.copy_context(), warn)
     checkpoint = checkpoint or Checkpoint()
-    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     await take_turn()
-    poller = pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
+    poller = shared_poller(config, keys)
     reader = LogReader(poller.sender, job_id, warn, pages=poller.log_pages) if logs else None
     log = TaskLog(reader, checkpoint, config.log_delay)
     subscription = Subscription(job_id, interval, OutagePolicy(warn, outage_limit), log)
@@ -75,8 +74,26 @@ async def subscribe(
                 poller.save_later(checkpoint)
     finally:
         if poller.remove(subscription):
-            pollers.pop(config, None)
-            await poller.close()
+            await close_poller(config, poller)
+
+
+def shared_poller(config: ClientConfig, keys: CredentialsProvider | None = None) -> StatusPoller:
+    """Return the poller of this loop and identity; made when it is the first to be asked for.
+
+    Args:
+        config: who asks, and where.
+        keys: what a new poller signs with; default are the configuration's.
+    """
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    return pollers.get(config) or pollers.setdefault(config, StatusPoller(PAIClient(config, keys=keys)))
+
+
+async def close_poller(config: ClientConfig, poller: StatusPoller) -> None:
+    """Close a poller that nothing needs any more."""
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    if pollers.get(config) is poller:
+        del pollers[config]
+    await poller.close()
 
 
 def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:

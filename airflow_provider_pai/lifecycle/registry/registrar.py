@@ -104,7 +104,7 @@ class ModelRegistrar:
             "FormatType": spec.format_type,
             "FrameworkType": spec.framework_type,
             "Metrics": dict(spec.metrics or {}),
-            "InferenceSpec": self._inference_spec(spec.inference_spec),
+            "InferenceSpec": self._inference_spec(spec.inference_spec, spec.model_uri),
             "VersionDescription": spec.description,
             **({"SourceType": SOURCE_TYPE, "SourceId": source} if source else {}),
         }
@@ -118,7 +118,7 @@ class ModelRegistrar:
             description=spec.model_description,
         )
 
-    def _inference_spec(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _inference_spec(self, given: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
         if not given or is_service_json(given):
             return dict(given)
         service, problems = service_of(given)
@@ -127,7 +127,9 @@ class ModelRegistrar:
         code = service.source_dir
         requirements = tuple(dict.fromkeys((*source_requirements(code), *service.requirements)))
         service = replace(service, requirements=requirements)
-        return inference_spec(service, code if not code or code.startswith("oss://") else self._upload_code(code))
+        mounted = str(OssUri.parse(model_uri).without_endpoint()) if model_uri.startswith("oss://") else ""
+        code = code if not code or code.startswith("oss://") else self._upload_code(code)
+        return inference_spec(service, code, mounted)
 
     def _with_endpoint(self, model_uri: str) -> str:
         """Return an address as the registry wants it: ``oss://bucket.endpoint/key``."""

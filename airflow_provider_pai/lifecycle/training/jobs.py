@@ -13,7 +13,8 @@ from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import APIError, AuthError, NotFoundError, PAIError, ProtocolError
 from airflow_provider_pai.lifecycle.log import Log
-from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPING, STOPPING_LABEL
+from airflow_provider_pai.model.training.owner_labels import readable
+from airflow_provider_pai.model.training.ownership import LOOK_BACK, STOPPED_BY_LABEL, STOPPING, STOPPING_LABEL
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 
@@ -87,9 +88,18 @@ class TrainingJobs:
             raise ProtocolError(f"ListTrainingJobs: {len(bare)} of the jobs that were listed by labels show none")
         return [job if job.labels else self.get(job.job_id) for job in found]
 
-    def stop(self, job_id: str) -> None:
-        """Stop a job; one that has ended, or is gone, is left as it is."""
-        self.label(job_id, {STOPPING_LABEL: STOPPING}, "another copy of the task may adopt it while it ends")
+    def stop(self, job_id: str, *, by: str = "") -> None:
+        """Stop a job; one that has ended, or is gone, is left as it is.
+
+        Args:
+            job_id: the job.
+            by: who wants it, when that is a person: then its task fails as one whose job a person has stopped. Default:
+                Airflow does, for an attempt that is over.
+        """
+        if by:
+            self.label(job_id, {STOPPED_BY_LABEL: readable(by)}, "its task can't tell who stopped it")
+        else:
+            self.label(job_id, {STOPPING_LABEL: STOPPING}, "another copy of the task may adopt it while it ends")
         try:
             self._client.send(calls.stop_training_job(job_id))
         except NotFoundError:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from airflow_provider_pai.api.training import LARGEST_PAGE_SIZE, list_training_job_events, list_training_jobs
-from airflow_provider_pai.client.logs.window import LogWindow
+from airflow_provider_pai.client.logs.feed import LogFeed
 from airflow_provider_pai.client.metrics.feed import MetricFeed
 from airflow_provider_pai.client.transport.http import utc_now
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.lifecycle.training.failure_details import read_failure_details
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
+from airflow_provider_pai.model.function.report import is_progress, readable_lines
 from airflow_provider_pai.model.monitor.curve import Curve, listed_curves, reported_curves
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.progress import entered
@@ -24,6 +26,8 @@ from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnap
 
 T = TypeVar("T")
 _TAIL = 50
+LOG_LINES = 200
+"""Lines of the log that are shown, as a person reads them."""
 _SETTLING = timedelta(seconds=20)
 """After a job's end, how long lines of its log may still come."""
 
@@ -53,8 +57,9 @@ class JobObserver:
         self._workspace_id = workspace_id
         self._job_id = job_id
         self._now = now
-        self._log = LogWindow(client, job_id)
+        self._log = LogFeed(client, job_id)
         self._feed = MetricFeed(client, job_id)
+        self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._reported = ReportedSoFar()
         self._unread: list[str] = []
         self._end_seen: datetime | None = None
@@ -81,7 +86,7 @@ class JobObserver:
             events=events or (),
             waiting_before=before,
             running=running,
-            log=tuple(self._log.lines),
+            log=tuple(self._lines),
             log_total=self._log.total,
             report=self._reported.report,
             progressed=self._reported.progressed,
@@ -100,7 +105,12 @@ class JobObserver:
         return not self._unread and self._now() - min(ended or self._end_seen, self._end_seen) >= _SETTLING
 
     def _read_log(self) -> None:
-        self._reported.add(self._log.read_on(), self._now())
+        new = self._log.read_on()
+        self._reported.add(new, self._now())
+        shown = readable_lines(new)
+        if shown and self._lines and is_progress(shown[0]) and is_progress(self._lines[-1]):
+            self._lines.pop()
+        self._lines.extend(shown)
 
     def _curves(self, job: JobSnapshot) -> dict[str, Curve]:
         """Return the metrics; where a job reports one itself, that counts: it has the steps."""
@@ -128,7 +138,7 @@ class JobObserver:
     def _diagnosis(self, job: JobSnapshot) -> Diagnosis | None:
         if not job.is_terminal or job.is_success:
             return None
-        tail = tuple(self._log.lines)[-_TAIL:]
+        tail = tuple(self._lines)[-_TAIL:]
         return diagnose(read_failure_details(self._client, job, tail, self._warn))
 
     def _warn(self, message: str, *values: object) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_pai.in_job.pai_report import FILE, MARK, MAX_RESULT_BYTES
 REPORT_FILE = FILE
 _PART = re.compile(r"(\d{1,6})/(\d{1,6}) ")
 _MAX_TEXT = 200
+_PROGRESS = "Progress: "
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,18 @@ def readable_lines(lines: Iterable[str]) -> list[str]:
         entry = _entry(text) or {}
         if _is_finite(entry.get("progress")):
             said = _short(entry.get("text"))
-            progress = f"{before}Progress: {entry['progress']:.0%}" + (f" ({said})" if said else "")
+            progress = f"{before}{_PROGRESS}{entry['progress']:.0%}" + (f" ({said})" if said else "")
             shown[len(shown) - last_is_progress :] = [progress]
             last_is_progress = True
         elif before.strip() and not before.rstrip().endswith("]"):
             shown.append(before)
             last_is_progress = False
     return shown
+
+
+def is_progress(line: str) -> bool:
+    """Whether a line that a person reads tells progress, and nothing else."""
+    return line.startswith(_PROGRESS)
 
 
 def _entry(text: str) -> dict[str, Any] | None:

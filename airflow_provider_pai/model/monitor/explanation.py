@@ -104,6 +104,9 @@ def _running(seen: JobObservation) -> Explanation:
     since = f" for {duration((seen.seen - start).total_seconds())}" if start else ""
     found = estimate_progress(seen)
     lines = [_progress_line(found, seen.seen)] if found else [_NO_PROGRESS]
+    if found and found.remaining_s == 0 and seen.progressed:
+        silent = duration((seen.seen - seen.progressed).total_seconds())
+        lines.append(f"That is longer than the pace before would take: its last progress was seen {silent} ago.")
     if job.status != JobStatus.RUNNING:
         lines.append(f"PAI says that the job is {job.status}, which this provider does not know; it counts as running.")
     return Explanation(JobState.RUNNING, f"Running{since}", tuple(lines))
@@ -115,7 +118,7 @@ _NO_PROGRESS = "The job does not report how far it is; pai_report.progress(...) 
 def _progress_line(found: ProgressEstimate, now: datetime) -> str:
     said = f" ({found.text})" if found.text else ""
     line = f"{found.fraction:.0%} done{said}"
-    if found.remaining_s is None:
+    if not found.remaining_s:
         return f"{line}."
     end = now + timedelta(seconds=found.remaining_s)
     return f"{line}, about {duration(found.remaining_s)} left at the pace so far: until {end:%H:%M} UTC."
@@ -137,4 +140,6 @@ def _ended_badly(seen: JobObservation) -> Explanation:
 
 
 def _lasted(job: JobSnapshot) -> str:
-    return "" if job.duration_s is None else f" after {duration(job.duration_s)}"
+    if job.duration_s is None:
+        return ""
+    return f" after {duration(job.duration_s)}" if job.duration_s else " within a second"

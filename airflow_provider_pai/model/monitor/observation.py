@@ -23,7 +23,7 @@ class JobObservation:
         events: its events, oldest first; read while it waits.
         waiting_before: waiting jobs of the workspace that were created before it; None when that is not known.
         running: jobs of the workspace that run; None when that is not known.
-        log: its last log lines, oldest first.
+        log: its last log lines as a person reads them, oldest first.
         log_total: number of lines of its log.
         report: what it has reported itself.
         progressed: when its last reported progress was first seen; None before any.

@@ -8,6 +8,8 @@ from datetime import datetime
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus, moment
 
+_LONGEST = 366 * 86400.0
+
 
 @dataclass(frozen=True)
 class ProgressEstimate:
@@ -37,12 +39,17 @@ def estimate_progress(seen: JobObservation) -> ProgressEstimate | None:
     job, report = seen.job, seen.report
     if report.progress is not None:
         remaining = _remaining(entered(job, JobStatus.RUNNING), seen.progressed, seen.seen, report.progress)
-        return ProgressEstimate(report.progress, report.text, None if job.is_terminal else remaining)
+        return ProgressEstimate(report.progress, report.text, _believable(job, remaining))
     if job.progress is not None and 0 <= job.progress <= 100:
         # PAI's unit is the algorithm's [inferred: a share, or a percentage].
         fraction = job.progress if job.progress <= 1 else job.progress / 100
-        return ProgressEstimate(fraction, "", None if job.is_terminal else job.remaining_s)
+        return ProgressEstimate(fraction, "", _believable(job, job.remaining_s))
     return None
+
+
+def _believable(job: JobSnapshot, remaining: float | None) -> float | None:
+    """Return the seconds that are left; None for a job that has ended, and for more than a year."""
+    return None if job.is_terminal or remaining is None or not 0 <= remaining <= _LONGEST else remaining
 
 
 def _remaining(start: datetime | None, progressed: datetime | None, now: datetime, fraction: float) -> float | None:

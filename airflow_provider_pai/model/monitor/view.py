@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_provider_pai.model.function.report import readable_lines
 from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.monitor.comparison import ComparisonOutcome, MetricComparison, compare
 from airflow_provider_pai.model.monitor.curve import Curve, downsampled
@@ -14,9 +13,8 @@ from airflow_provider_pai.model.monitor.explanation import JobState, explain
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.progress import estimate_progress
 from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
-from airflow_provider_pai.model.training.status import JobSnapshot
+from airflow_provider_pai.model.training.status import JobSnapshot, moment
 
-LOG_LINES = 200
 _LONGEST_LINE = 2000
 _TELLING = (ComparisonOutcome.BETTER, ComparisonOutcome.WORSE, ComparisonOutcome.SAME)
 
@@ -33,14 +31,26 @@ class EarlierRun:
     label: str
     seen: JobObservation | None
 
+    @property
+    def title(self) -> str:
+        """What the page calls it: by the time of its job, and how that ended unless it succeeded."""
+        if self.seen is None:
+            return self.label
+        job, created = self.seen.job, moment(self.seen.job.created)
+        when = f"{created:%Y-%m-%d %H:%M:%S}" if created else self.label
+        return when if job.is_success else f"{when} ({job.status})"
 
-def job_view(seen: JobObservation, earlier: Sequence[EarlierRun], console_url: str) -> dict[str, Any]:
+
+def job_view(
+    seen: JobObservation, earlier: Sequence[EarlierRun], console_url: str, output_pages: Mapping[str, str]
+) -> dict[str, Any]:
     """Return what a page shows of a job.
 
     Args:
         seen: the job.
         earlier: earlier runs, the newest first.
         console_url: the job's page in PAI's console.
+        output_pages: the page of each output channel in OSS's console, as far as there are such.
     """
     job, explanation, progress = seen.job, explain(seen), estimate_progress(seen)
     curves = _curves(seen, earlier, is_running=not job.is_terminal)
@@ -54,9 +64,9 @@ def job_view(seen: JobObservation, earlier: Sequence[EarlierRun], console_url: s
         "times": _times(job),
         "progress": asdict(progress) if progress else None,
         "curves": curves,
-        "earlier": [run.label for run in earlier],
+        "earlier": [run.title for run in earlier],
         "log": {"lines": _log(seen.log), "total": seen.log_total},
-        "links": _links(job, console_url),
+        "links": _links(job, console_url, output_pages),
         "unread": list(seen.unread),
         "seen": seen.seen.isoformat(timespec="seconds"),
     }
@@ -73,12 +83,11 @@ def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_running: 
     """Return each metric of this run with those of earlier ones; one that only those have is left out."""
     found = []
     for name, curve in seen.curves.items():
-        others = [(run.label, run.seen.curves.get(name) if run.seen else None) for run in earlier]
-        comparable = [(label, other) for label, other in others if other and other.unit == curve.unit]
-        good = {run.label for run in earlier if run.seen and run.seen.job.is_success}
-        first = next((pair for pair in comparable if pair[0] in good), None)
-        compared = compare(curve, first[1], is_running=is_running) if first else None
-        runs = [_run("this run", curve), *(_run(label, other) for label, other in comparable)]
+        others = [(run, run.seen.curves.get(name)) for run in earlier if run.seen]
+        comparable = [(run, other) for run, other in others if other and other.unit == curve.unit]
+        last = next((pair for pair in comparable if pair[0].seen and pair[0].seen.job.is_success), None)
+        compared = compare(curve, last[1], is_running=is_running) if last else None
+        runs = [_run("this run", curve), *(_run(run.title, other) for run, other in comparable)]
         found.append(
             {
                 "name": name,
@@ -86,7 +95,7 @@ def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_running: 
                 "last": curve.last,
                 "runs": runs,
                 "outcome": compared.outcome if compared else None,
-                "said": _said(compared, first[0], curve.unit) if compared and first else "",
+                "said": _said(compared, last[0].title, curve.unit) if compared and last else "",
             }
         )
     return found
@@ -96,18 +105,18 @@ def _run(label: str, curve: Curve) -> dict[str, Any]:
     return {"label": label, "points": [[place, value] for place, value in downsampled(curve.points)]}
 
 
-def _said(compared: MetricComparison, label: str, unit: str) -> str:
+def _said(compared: MetricComparison, title: str, unit: str) -> str:
     """Say how a metric compares, in one phrase."""
     words = {
         ComparisonOutcome.BETTER: "better than",
         ComparisonOutcome.WORSE: "worse than",
         ComparisonOutcome.SAME: "the same as",
-        ComparisonOutcome.CHANGED: "not",
     }
     at = ""
     if compared.place is not None:
         at = f" at step {compared.place:g}" if unit == "step" else f" after {compared.place:.0f} s"
-    return f"{compared.value:.5g}: {words[compared.outcome]} {compared.before:.5g} in {label}{at}"
+    now, before = f"{compared.value:.5g}", f"{compared.before:.5g} in the run of {title}{at}"
+    return f"{now}: {words[compared.outcome]} {before}" if compared.outcome in words else f"{now}; {before}"
 
 
 def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun], state: JobState) -> str:
@@ -122,17 +131,17 @@ def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun],
 
 
 def _log(lines: Sequence[str]) -> list[str]:
-    return [line[:_LONGEST_LINE] for line in readable_lines(lines)[-LOG_LINES:]]
+    return [line[:_LONGEST_LINE] for line in lines]
 
 
-def _links(job: JobSnapshot, console_url: str) -> list[dict[str, str]]:
-    links = [{"label": "PAI console", "url": console_url}] if console_url.startswith(("https://", "http://")) else []
-    outputs = [
-        {"label": "TensorBoard logs" if name == TENSORBOARD_CHANNEL else f"output {name}", "text": uri}
-        for name, uri in job.outputs.items()
-        if uri
-    ]
-    return [*links, *outputs]
+def _links(job: JobSnapshot, console_url: str, output_pages: Mapping[str, str]) -> list[dict[str, str]]:
+    links = [{"label": "PAI console", "text": job.job_id, "url": console_url}]
+    for name, uri in job.outputs.items():
+        if uri:
+            label = "TensorBoard logs" if name == TENSORBOARD_CHANNEL else f"Output {name}"
+            links.append({"label": label, "text": uri, "url": output_pages.get(name, "")})
+    # Nothing else may become the address of a link.
+    return [{**link, "url": link["url"] if link["url"].startswith(("https://", "http://")) else ""} for link in links]
 
 
 def _masked(value: Any) -> Any:

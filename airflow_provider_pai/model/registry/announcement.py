@@ -6,25 +6,10 @@ finds what was approved meanwhile.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_pai.model.registry.version import ModelVersion, newest
-
-_PREFIX = "airflow.announced."
-
-
-def announcement_label(environment: str, watcher: Iterable[object]) -> str:
-    """Return the label that says that a version was announced to one watcher.
-
-    Args:
-        environment: name of the Airflow environment.
-        watcher: what tells watchers of one environment apart.
-    """
-    text = json.dumps([environment, *map(str, watcher)])
-    return _PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

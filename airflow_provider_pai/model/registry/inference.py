@@ -1,18 +1,20 @@
 """How a registered version says how it is served: a part of the service JSON, and the arguments it stands for.
 
-The form is that of ``alipai``'s InferenceSpec (0.4.13): a service JSON without name and model.
+The form is that of ``alipai``'s InferenceSpec (0.4.13): a service JSON without a name. It mounts the version's own
+model, because ``RegisteredModel.deploy`` of alipai adds none; a deployment of ours takes the address from the version.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.registration import JOB_LABEL
 from airflow_provider_pai.model.registry.version import ModelVersion
-from airflow_provider_pai.model.serving.request import service_body
+from airflow_provider_pai.model.serving.request import MODEL_PROPERTIES, service_body
 from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
 from airflow_provider_pai.model.training.owner_labels import readable
 
@@ -31,18 +33,18 @@ def is_service_json(inference_spec: Mapping[str, Any]) -> bool:
     return not all(name in INFERENCE_ARGUMENTS for name in inference_spec)
 
 
-def inference_spec(spec: ServiceSpec, code_uri: str = "") -> dict[str, Any]:
+def inference_spec(spec: ServiceSpec, code_uri: str = "", model_uri: str = "") -> dict[str, Any]:
     """Return the inference spec of a model.
 
     Args:
-        spec: the service; its name, model and labels are left out.
+        spec: the service; its name, group, labels and model are left out.
         code_uri: OSS folder of its source code; empty for none.
+        model_uri: OSS folder of the version's model; empty for a model that lies elsewhere.
     """
-    body = service_body(spec, "", code_uri)
+    body = service_body(replace(spec, model_uri=model_uri), "", code_uri)
     metadata = {name: value for name, value in body["metadata"].items() if name not in ("workspace_id", "group")}
-    storage = [each for each in body.get("storage", ()) if each.get("mount_path") == CODE_MOUNT_PATH]
-    members = {**body, "metadata": metadata, "storage": storage}
-    left_out = ("name", "labels", "model_path", *(() if storage else ("storage",)))
+    members = {**body, "metadata": metadata}
+    left_out = ("name", "labels", *(() if model_uri else ("model_path",)))
     return {name: value for name, value in members.items() if name not in left_out}
 
 
@@ -58,7 +60,7 @@ def deployment_arguments(inference_spec: Mapping[str, Any]) -> dict[str, Any]:
     _take_container(rest, found)
     _take_computing(rest, found)
     _take_metadata(rest, found)
-    _take_code(rest, found)
+    _take_storage(rest, found)
     return {**found, **({"extra_config": rest} if rest else {})}
 
 
@@ -105,15 +107,23 @@ def _take_metadata(rest: dict[str, Any], found: dict[str, Any]) -> None:
         rest["metadata"] = metadata
 
 
-def _take_code(rest: dict[str, Any], found: dict[str, Any]) -> None:
-    storage = list(rest.get("storage") or ())
-    code = next((each for each in storage if each.get("mount_path") == CODE_MOUNT_PATH and "oss" in each), None)
-    if code is None:
-        return
-    found["source_dir"] = code["oss"]["path"]
-    rest.pop("storage")
-    if left := [each for each in storage if each is not code]:
+def _take_storage(rest: dict[str, Any], found: dict[str, Any]) -> None:
+    left = []
+    for mount in rest.pop("storage", None) or ():
+        if mount.get("mount_path") == CODE_MOUNT_PATH and "oss" in mount and "source_dir" not in found:
+            found["source_dir"] = mount["oss"]["path"]
+        elif _is_model(mount):
+            found["model_mount_path"] = mount["mount_path"]
+        else:
+            left.append(mount)
+    if left:
         rest["storage"] = left
+
+
+def _is_model(mount: Mapping[str, Any]) -> bool:
+    """Whether a mount is marked as the model's, as ours and alipai's are."""
+    marks = mount.get("properties") or {}
+    return bool(mount.get("mount_path")) and marks.get("resource_type") == MODEL_PROPERTIES["resource_type"]
 
 
 def served_labels(model_name: str, version: ModelVersion) -> dict[str, str]:

@@ -27,6 +27,7 @@ RESERVED_LABELS = (DIGEST_LABEL, VERSION_LABEL, PREVIOUS_LABEL, OWNER_LABEL, PAS
 NO_VERSION = 0
 MODEL_PROPERTIES = {"resource_type": "model", "resource_use": "base"}
 """What marks a mount as the model's, as ``alipai`` sends it."""
+_MOUNT = "mount_path"
 _MB = 1024
 _DIGEST_LENGTH = 32
 
@@ -92,15 +93,29 @@ def labelled(body: Mapping[str, Any], *, version: int, previous: int | None, own
 def merged(value: Any, extra: Any) -> Any:
     """Merge what an author adds into a part of the service JSON.
 
-    Objects are merged member by member, lists of objects item by item; anything else is replaced.
+    Objects are merged member by member, lists of objects item by item, mounts by where they are mounted; anything else
+    is replaced.
     """
     if isinstance(value, Mapping) and isinstance(extra, Mapping):
         members = {name: merged(value[name], item) if name in value else item for name, item in extra.items()}
         return {**value, **members}
     if _is_objects(value) and _is_objects(extra):
+        if all(_MOUNT in item for item in (*value, *extra)):
+            return _merged_mounts(value, extra)
         both = [merged(one, other) for one, other in zip(value, extra, strict=False)]
         return [*both, *value[len(both) :], *extra[len(both) :]]
     return extra
+
+
+def _merged_mounts(value: list[Any], extra: list[Any]) -> list[Any]:
+    """Merge mounts of one place; others are added: an author who mounts data takes no code and no model away."""
+    added = {_place(item): item for item in extra}
+    both = [merged(item, added.pop(_place(item), {})) for item in value]
+    return [*both, *added.values()]
+
+
+def _place(mount: Mapping[str, Any]) -> str:
+    return str(mount[_MOUNT]).rstrip("/")
 
 
 def _is_objects(value: Any) -> bool:

@@ -23,13 +23,14 @@ from airflow_provider_pai.model.training.failure_reasons import (
     REASONS,
     STOPPED,
     STOPPED_BY_AIRFLOW,
+    STOPPED_BY_PERSON,
     UNEXPLAINED,
     FailureKind,
     FailureReason,
     Retry,
 )
 from airflow_provider_pai.model.training.log_hints import HINTS, INDEX_UNREACHABLE, NO_DISTRIBUTION, UNREACHABLE
-from airflow_provider_pai.model.training.ownership import is_being_stopped
+from airflow_provider_pai.model.training.ownership import STOPPED_BY_LABEL, is_being_stopped
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 
 _INSTANCE = re.compile(r"^\[[\w.-]+\] ")
@@ -75,6 +76,8 @@ def diagnose(details: FailureDetails, *, overdue: bool = False, resumable: bool 
         reason = _by_code(details) or _by_words(details) or _by_exit_code(details) or _by_status(details)
     if reason.kind is FailureKind.STOPPED and is_being_stopped(details.job):
         reason = STOPPED_BY_AIRFLOW
+    if details.job.status == JobStatus.TERMINATED and (person := details.job.labels.get(STOPPED_BY_LABEL)):
+        reason = replace(STOPPED_BY_PERSON, cause=STOPPED_BY_PERSON.cause.format(person))
     if reason.kind is FailureKind.TIMEOUT and resumable:
         reason = replace(reason, retry=Retry.AS_USUAL)
     hint, advice = _hint(details.log_tail) if reason.kind in _HINTED else ("", "")

@@ -277,6 +277,12 @@ STOPPED_BY_AIRFLOW = FailureReason(
     "Airflow itself stopped the job, for an attempt of the task that was over",
     "Nothing is wrong with the job: try again.",
 )
+STOPPED_BY_PERSON = FailureReason(
+    FailureKind.STOPPED,
+    Retry.NEVER,
+    "{0} stopped the job on the task's Training tab",
+    "Ask why; clear the task to train after all.",
+)
 STOPPED = FailureReason(
     FailureKind.STOPPED,
     Retry.AS_USUAL,  # PAI may end a job that ran out of time so, too [inferred]

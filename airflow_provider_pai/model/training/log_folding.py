@@ -30,6 +30,11 @@ class PreambleFolder:
         self._launching: dict[str, bool] = {}
         self._open: str | None = None
 
+    @property
+    def is_launching(self) -> bool:
+        """Whether the preamble of an instance has begun and not ended."""
+        return bool(self._launching)
+
     def entries(self, lines: Iterable[Entry]) -> Iterator[Entry]:
         """Yield lines with those of the preamble between the marks of a group; the last group is closed.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
 """The numbers of Python's logging, which Airflow's log has, too."""
@@ -110,25 +110,22 @@ class LevelReader:
     def __init__(self) -> None:
         self._blocks: set[str] = set()
 
-    def levels(self, lines: Sequence[str]) -> Iterable[int]:
+    def levels(self, lines: Sequence[str]) -> list[int]:
         """Return the level of each line."""
         small = "\n".join(lines).lower()
         tokens = [token for token in _TOKENS if token in small]
         lowered = small.split("\n") if tokens else lines
         if len(lowered) != len(lines):
             lowered = [line.lower() for line in lines]
-        return [self._level(line, low, tokens) for line, low in zip(lines, lowered, strict=True)]
+        levels = []
+        for line, low in zip(lines, lowered, strict=True):
+            level = self._in_block(line) if self._blocks else 0
+            if not level:
+                level = self._level(line) if _may_have_level(line, low, tokens) else INFO
+            levels.append(level)
+        return levels
 
-    def _level(self, line: str, low: str, tokens: Sequence[str]) -> int:
-        if self._blocks and (level := self._in_block(line)):
-            return level
-        for token in tokens:
-            if token in low:
-                break
-        else:
-            begin = line[:1] if line[:1] != "[" else line[line.find("] ") + 2 :][:1]
-            if begin not in _GLOG_LETTERS:
-                return INFO
+    def _level(self, line: str) -> int:
         level = line_level(line)
         if level == ERROR and "Traceback (most" in line:
             self._blocks.add(line_prefix(line))
@@ -147,6 +144,17 @@ class LevelReader:
         self._blocks.discard(prefix)
         level = line_level(line)
         return level if level != INFO or not _is_exception(body) else ERROR
+
+
+def _may_have_level(line: str, low: str, tokens: Sequence[str]) -> bool:
+    """Whether a closer look at a line may find a level other than :data:`INFO`."""
+    for token in tokens:
+        if token in low:
+            return True
+    begin = line[:1]
+    if begin == "[":
+        begin = line[line.find("] ") + 2 :][:1]
+    return begin in _GLOG_LETTERS
 
 
 def _is_exception(body: str) -> bool:

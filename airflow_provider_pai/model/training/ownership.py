@@ -25,6 +25,8 @@ STOPPING_LABEL = "airflow.stopping"
 """Put on a job before it is stopped: PAI's stop takes its time, and meanwhile the job must not be adopted."""
 STOPPING, STOP_REFUSED = "true", "refused"
 """Values of the label. The second: the stop was refused for so long that the job is adopted again."""
+STOPPED_BY_LABEL = "airflow.stopped_by"
+"""On a job that a person has stopped from Airflow: the name of the user."""
 DETACHED_LABEL = "airflow.detached"
 """On a job that may go on after its task: the task doesn't wait for it, or leaves it when it is killed."""
 DEPLOYMENT_LABEL = "airflow.deployment"
@@ -72,6 +74,16 @@ class JobOwner:
     def is_first_try(self) -> bool:
         """Whether no earlier try of the task can have left a job behind."""
         return self.try_number <= 1
+
+    @property
+    def may_be_cleared(self) -> bool:
+        """Whether this may be the first try after a clear that left ``max_tries`` as it was.
+
+        A clear makes ``max_tries`` the tries used plus the ``retries`` of the file. When these were lowered by as many
+        as were used, that is the number of before, and no number of Airflow's tells this try from an automatic retry:
+        the run's ``clear_number`` grows when any of its tasks is cleared. It only makes a warning.
+        """
+        return not self.is_first_try and self.max_tries - self.try_number + 1 == self.retries
 
     @property
     def region(self) -> tuple[str, int] | tuple[()]:

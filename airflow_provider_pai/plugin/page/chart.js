@@ -2,7 +2,7 @@
 // A chart of one metric as SVG: this run and the ones before, drawn by hand, without a library.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 600, HEIGHT = 190, LEFT = 52, RIGHT = 6, TOP = 8, BOTTOM = 24;
+const WIDTH = 420, HEIGHT = 170, LEFT = 56, RIGHT = 6, TOP = 8, BOTTOM = 24;
 
 function drawn(name, attributes, text) {
   const element = document.createElementNS(SVG, name);
@@ -44,7 +44,7 @@ function chartOf(curve) {
   const across = (place) => LEFT + ((place - left) / (right - left)) * (WIDTH - LEFT - RIGHT);
   const up = (value) => HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   const label = `${curve.name} of ${curve.runs.length} runs, from ${numberText(low)} to ${numberText(high)}; this run is at ${numberText(curve.last)}`;
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label, preserveAspectRatio: "none" });
+  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
   svg.append(drawn("path", { class: "axis", fill: "none", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }));
   for (const [value, place] of [[high, TOP + 8], [low, HEIGHT - BOTTOM]]) {
     svg.append(drawn("text", { x: LEFT - 4, y: place, "text-anchor": "end" }, numberText(value)));

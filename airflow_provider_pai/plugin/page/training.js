@@ -48,7 +48,7 @@ function drawCurves(view) {
     caption.append(element("b", curve.name), element("span", curve.said || (curve.last === null ? "no value" : numberText(curve.last)), curve.outcome || ""));
     const legend = element("ul", undefined, "legend");
     curve.runs.forEach((run, number) => {
-      const item = element("li"), line = drawn("svg", { viewBox: "0 0 20 10", "aria-hidden": "true" });
+      const item = element("li"), line = drawn("svg", { class: "sample", viewBox: "0 0 20 10", "aria-hidden": "true" });
       line.append(drawn("path", { class: `run r${number}`, d: "M0 5H20" }));
       item.append(line, run.label);
       legend.append(item);
@@ -66,7 +66,7 @@ function drawLog(view) {
   const text = log.lines.join("\n");
   if (box.textContent === text) return;
   box.textContent = text;
-  at("log-count").textContent = log.total > log.lines.length ? `the last ${log.lines.length} of ${log.total} lines` : "";
+  at("log-count").textContent = log.lines.length >= 200 ? `the last ${log.lines.length} lines` : "";
   // Who has scrolled up is reading.
   if (follows) box.scrollTop = box.scrollHeight;
 }
@@ -87,15 +87,16 @@ function drawLinks(view) {
   at("links-part").hidden = !links.length;
   at("links").replaceChildren(...links.map((link) => {
     const item = element("li");
+    item.append(`${link.label}: `);
     if (link.url) {
-      const anchor = element("a", link.label);
+      const anchor = element("a", link.text);
       anchor.href = link.url;
       anchor.target = "_blank";
       anchor.rel = "noopener noreferrer";
       anchor.addEventListener("click", openOutside);
       item.append(anchor);
     } else {
-      item.append(`${link.label}: `, element("code", link.text));
+      item.append(element("code", link.text));
     }
     return item;
   }));

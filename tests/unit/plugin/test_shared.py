@@ -99,10 +99,19 @@ def test_after_an_error_the_last_look_stays_and_the_connection_is_read_anew(view
     found = viewers.ask()
     assert (found.seen, str(found.error)) == (Seen(1), "down")
     viewers.observer.error = None
-    viewers.now = 10
+    viewers.now = 15
     found = viewers.ask()
     assert (found.seen, found.error) == (Seen(3), None)
     assert (viewers.observer.made, viewers.observer.closed) == (2, 1)
+
+
+def test_what_fails_again_and_again_is_asked_less_often(viewers: Viewers) -> None:
+    viewers.observer.error = ValueError("gone")
+    for viewers.now in range(600):
+        viewers.ask()
+    # At 0, 10, 30 and 70 s, and each minute from then on.
+    assert viewers.observer.looks == 12
+    assert viewers.ask().next_s == 11
 
 
 def test_something_done_to_a_job_causes_a_look(viewers: Viewers) -> None:

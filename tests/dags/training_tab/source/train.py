@@ -18,6 +18,7 @@ for step in range(last):
     if step % (steps // 10) == 0:
         print(f"epoch {step * 10 // steps + 1}/10 lr={0.1 * (1 - share):.4f}")
         pai_report.metric("validation_accuracy", (1 - 0.5 * math.exp(-4 * share)) / task.get("scale", 1), step=step)
+        time.sleep(task.get("pause", 0))
         pai_report.progress(share, f"epoch {step * 10 // steps + 1}/10")
 if task.get("ends") == "badly":
     __import__("a_module_that_is_not_there")

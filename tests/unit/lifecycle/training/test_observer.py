@@ -102,6 +102,15 @@ def test_what_a_job_reports_is_collected_over_looks(service: JobService) -> None
     assert observer.observe().progressed == service.now - timedelta(seconds=60)
 
 
+def test_the_last_lines_are_those_that_a_person_reads(service: JobService) -> None:
+    observer = service.observer()
+    service.lines = ["first", *[f'{LINE}{{"metric": "loss", "value": 1}}'] * 5000, f'{LINE}{{"progress": 0.1}}']
+    assert observer.observe().log == ("first", "Progress: 10%")
+    service.lines += [f'{LINE}{{"progress": 0.2}}', "last"]
+    seen = observer.observe()
+    assert (seen.log, seen.log_total) == (("first", "Progress: 20%", "last"), 5004)
+
+
 def test_metrics_of_pai_are_read_where_the_job_has_some_and_its_own_count_more(service: JobService) -> None:
     service.job["AlgorithmSpec"] = {"MetricDefinitions": [{"Name": "loss", "Regex": "x"}]}
     service.points = [

@@ -1,10 +1,13 @@
+import argparse
 import functools
+import inspect
+import json
 import os
 from typing import Any
 
 import pytest
 
-from airflow_provider_pai.model.function.captures import function_problems
+from airflow_provider_pai.model.function.captures import function_problems, may_use_outer_names, outer_names
 
 RATE = 0.1
 
@@ -129,3 +132,24 @@ def test_a_helper_of_another_module_is_refused() -> None:
     import textwrap
 
     assert "module textwrap" in " ".join(function_problems(complete, [textwrap.dedent]))
+
+
+def functions_of_python() -> list[Any]:
+    """Functions of every kind: those of the standard library, and one with very many names."""
+    modules = (argparse, functools, inspect, json, os)
+    found = [each for module in modules for each in vars(module).values() if inspect.isfunction(each)]
+    many = "\n".join(f"    x.n{number} = len(str(x.m{number}))" for number in range(400))
+    space: dict[str, Any] = {}
+    exec(f"def many(x):\n{many}\n    return outer_name\n\ndef fine(x):\n{many}\n", space)
+    return [*found, space["many"], space["fine"], complete, recursive, uses_global]
+
+
+def test_the_quick_look_says_no_only_when_the_exact_one_finds_nothing() -> None:
+    quick = {each: may_use_outer_names(each.__code__, ()) for each in functions_of_python()}
+    exact = {each: any(outer_names(each.__code__, ())) for each in quick}
+    assert [each.__name__ for each in quick if exact[each] and not quick[each]] == []
+    # Of these only those with a class inside need the exact look to be found fine.
+    assert [each.__name__ for each in quick if quick[each] and not exact[each]] == ["complete"]
+    assert {exact[each] for each in quick} == {False, True}
+    found = {each.__name__: value for each, value in quick.items()}
+    assert (found["many"], found["fine"]) == (True, False)

@@ -20,6 +20,7 @@ from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+PAGES = {"model": "https://oss.console.aliyun.com/x", "other": "https://elsewhere"}
 URL = "https://pai.console.aliyun.com/#/training/jobs/train1"
 
 
@@ -36,7 +37,7 @@ def seen(status: str, after_s: float = 70, *, members: dict[str, Any] | None = N
 
 
 def view(observation: JobObservation, *earlier: EarlierRun) -> dict[str, Any]:
-    found = job_view(observation, earlier, URL)
+    found = job_view(observation, earlier, URL, PAGES)
     json.dumps(found, allow_nan=False)
     return found
 
@@ -78,6 +79,10 @@ def test_progress_that_pai_knows_is_shown_where_the_job_reports_none() -> None:
     found = view(seen("Running", members={"progress": 25.0, "remaining_s": 90}))
     assert found["progress"] == {"fraction": 0.25, "text": "", "remaining_s": 90}
     assert view(seen("Running", members={"progress": 1234.0}))["progress"] is None
+    endless = view(seen("Running", members={"progress": 0.1, "remaining_s": 10**15}))
+    assert endless["lines"] == ["10% done."]
+    barely = seen("Running", report=Report(progress=1e-300), progressed=START + timedelta(seconds=50))
+    assert view(barely)["progress"]["remaining_s"] is None
     assert "pai_report.progress" in view(seen("Running"))["lines"][0]
 
 
@@ -99,19 +104,19 @@ def test_a_stopped_job_is_no_failed_one() -> None:
 
 
 def test_is_it_better_than_the_last() -> None:
-    last = EarlierRun("run yesterday", seen("Succeed", curves=loss(3, 2, 1)))
+    last = EarlierRun("yesterday", seen("Succeed", curves=loss(3, 2, 1)))
     found = view(seen("Succeed", members={"duration_s": 60}, curves=loss(3, 2, 0.5)), last)
     assert (found["state"], found["headline"]) == ("succeeded", "Finished after 1 min")
     assert found["lines"] == ["Compared with the last run that succeeded: loss better."]
     (curve,) = found["curves"]
-    assert curve["said"] == "0.5: better than 1 in run yesterday"
-    assert [run["label"] for run in curve["runs"]] == ["this run", "run yesterday"]
+    assert curve["said"] == "0.5: better than 1 in the run of 2026-01-01 12:00:00"
+    assert [run["label"] for run in curve["runs"]] == ["this run", "2026-01-01 12:00:00"]
     running = view(seen("Running", curves=loss(3, 2.5)), last)
-    assert running["curves"][0]["said"] == "2.5: worse than 2 in run yesterday at step 1"
+    assert running["curves"][0]["said"] == "2.5: worse than 2 in the run of 2026-01-01 12:00:00 at step 1"
     failed = EarlierRun("run of a failure", seen("Failed", curves=loss(9)))
     behind = view(seen("Succeed", curves=loss(3, 2, 0.5)), failed, last)["curves"][0]
-    assert behind["said"].endswith("in run yesterday")
-    assert len(behind["runs"]) == 3
+    assert behind["said"] == curve["said"]
+    assert [run["label"] for run in behind["runs"]][1:] == ["2026-01-01 12:00:00 (Failed)", "2026-01-01 12:00:00"]
     assert "first run" in view(seen("Succeed", curves=loss(3)))["lines"][0]
 
 
@@ -140,21 +145,19 @@ def test_no_text_shows_a_secret() -> None:
     assert "canary" not in json.dumps(view(observation, EarlierRun(leaking, None)))
 
 
-def test_marked_lines_of_the_log_are_shown_in_words() -> None:
-    found = view(seen("Running", log=('##pai-report {"progress": 0.5, "text": "half"}', "line", "x" * 9000)))
-    assert found["log"]["lines"][:2] == ["Progress: 50% (half)", "line"]
-    assert len(found["log"]["lines"][2]) == 2000
+def test_very_long_lines_of_the_log_are_cut() -> None:
+    assert view(seen("Running", log=("line", "x" * 9000)))["log"]["lines"] == ["line", "x" * 2000]
 
 
 def test_links_lead_to_pages_and_outputs_are_named() -> None:
     outputs = {"model": "oss://b/m/", "tensorboard": "oss://b/t/", "empty": ""}
     found = view(seen("Running", members={"outputs": outputs}))
     assert found["links"] == [
-        {"label": "PAI console", "url": URL},
-        {"label": "output model", "text": "oss://b/m/"},
-        {"label": "TensorBoard logs", "text": "oss://b/t/"},
+        {"label": "PAI console", "text": "train1", "url": URL},
+        {"label": "Output model", "text": "oss://b/m/", "url": PAGES["model"]},
+        {"label": "TensorBoard logs", "text": "oss://b/t/", "url": ""},
     ]
-    assert job_view(seen("Running"), (), "javascript:alert(1)")["links"] == []
+    assert job_view(seen("Running"), (), "javascript:alert(1)", {})["links"][0]["url"] == ""
 
 
 def test_a_job_is_a_tasks_only_by_all_its_names() -> None:

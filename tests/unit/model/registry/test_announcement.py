@@ -1,8 +1,9 @@
 import random
 from dataclasses import replace
 
-from airflow_provider_pai.model.registry.announcement import announcement_label, plan_announcements
+from airflow_provider_pai.model.registry.announcement import plan_announcements
 from airflow_provider_pai.model.registry.version import APPROVED, PENDING, REJECTED, ModelVersion
+from airflow_provider_pai.model.training.announcement_label import announcement_label
 
 LABEL = announcement_label("prod", ("churn", "pai_default"))
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ CONTAINERS = st.fixed_dictionaries(
         "instance_type": st.just("ecs.c6.large"),
         "source_dir": st.just("oss://bucket/code/"),
         "instance_count": st.integers(1, 5),
+        "model_mount_path": st.sampled_from(["/models/", "/eas/workspace/model/"]),
     },
 )
 
@@ -31,8 +34,23 @@ CONTAINERS = st.fixed_dictionaries(
 def test_a_deployment_of_an_inference_spec_is_the_deployment_it_was_made_of(arguments: dict[str, object]) -> None:
     model = {"service_name": "svc", "model_uri": "oss://bucket/m/"}
     spec, _ = read_service({**model, **arguments})
-    again, _ = read_service({**model, **deployment_arguments(inference_spec(spec, spec.source_dir))})
+    registered = inference_spec(spec, spec.source_dir, "oss://bucket/registered/")
+    again, _ = read_service({**model, **deployment_arguments(registered)})
     assert service_body(again, "1", again.source_dir) == service_body(spec, "1", spec.source_dir)
+    # As it is, it serves the version's own model: alipai deploys it so.
+    whole = service_body(replace(spec, model_uri="oss://bucket/registered/"), "1", spec.source_dir)
+    assert registered["storage"] == whole["storage"]
+
+
+def test_a_processor_keeps_the_address_of_the_versions_model() -> None:
+    spec = ServiceSpec("x", processor="xgboost", instance_type="ecs.c6.large")
+    registered = inference_spec(spec, model_uri="oss://bucket/m/")
+    assert (registered["processor"], registered["model_path"]) == ("xgboost", "oss://bucket/m/")
+    assert deployment_arguments(registered) == {
+        "processor": "xgboost",
+        "instance_type": "ecs.c6.large",
+        "instance_count": 1,
+    }
 
 
 def test_what_has_no_argument_of_its_own_stays_in_extra_config() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,6 +122,16 @@ def test_extra_configuration_is_merged_last_and_deep() -> None:
     assert [container["image"] for container in body["containers"]] == ["img:1", "side:1"]
     assert body["containers"][0]["args"] == ["-v"]
     assert body["autoscaler"] == {"min": 1}
+
+
+def test_a_mount_of_the_author_takes_away_neither_code_nor_model() -> None:
+    data = {"mount_path": "/data", "nfs": {"server": "x"}}
+    mounts = [data, {"mount_path": "/eas/workspace/model", "oss": {"readOnly": False}}]
+    spec = ServiceSpec("iris", "oss://bucket/model/", image_uri="image", command="run", source_dir="oss://bucket/code/")
+    code, model = service_body(spec, "1", spec.source_dir)["storage"]
+    after = service_body(replace(spec, extra_config={"storage": mounts}), "1", spec.source_dir)["storage"]
+    writable = {**model, "mount_path": "/eas/workspace/model", "oss": {**model["oss"], "readOnly": False}}
+    assert after == [code, writable, data]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.model.training.diagnosis import Diagnosis, diagnose
 from airflow_provider_pai.model.training.failure_details import ErrorInfo, FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import EXIT_CODES, REASONS, FailureKind
-from airflow_provider_pai.model.training.ownership import STOPPING_LABEL
+from airflow_provider_pai.model.training.ownership import STOPPED_BY_LABEL, STOPPING_LABEL
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 RAN = tuple(map(Transition, ("Creating", "Created", "Initializing", "Submitted", "Running", "Failed")))
@@ -327,3 +327,12 @@ def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.ReasonCod
 )
 def test_every_end_of_a_local_job_is_told_apart(outcome: transitions.Outcome, kind: FailureKind) -> None:
     assert diagnose(FailureDetails(job(outcome.code, outcome.message, outcome.status))).kind is kind
+
+
+def test_a_person_who_stopped_the_job_on_its_page_is_named_and_it_is_not_started_again() -> None:
+    stopped = job("StoppedByUser", status="Terminated", labels={STOPPED_BY_LABEL: "li", STOPPING_LABEL: "true"})
+    diagnosis = diagnose(FailureDetails(stopped))
+    assert seen(diagnosis) == (FailureKind.STOPPED, "never")
+    assert diagnosis.cause.startswith("li stopped the job")
+    finished = job(status="Failed", labels={STOPPED_BY_LABEL: "li"})
+    assert "li stopped" not in diagnose(FailureDetails(finished)).cause

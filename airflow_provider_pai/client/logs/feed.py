@@ -1,8 +1,6 @@
-"""The end of a job's log while it grows."""
+"""The lines of a job's log while they come."""
 
 from __future__ import annotations
-
-from collections import deque
 
 from airflow_provider_pai.api.training import NO_INSTANCE_YET, list_training_job_logs
 from airflow_provider_pai.client.transport.growing_list import GrowingList
@@ -11,26 +9,20 @@ from airflow_provider_pai.errors import APIError
 
 MOST_READ = 20_000
 """Lines read at most at once: of a longer log the beginning is left out."""
-_KEPT = 200
 
 
-class LogWindow:
-    """The last lines of a job's log.
+class LogFeed:
+    """All that comes to a job's log.
 
     Args:
         client: sends the calls.
         job_id: whose log.
-        kept: lines to keep.
-
-    Attributes:
-        lines: the last ones, oldest first.
     """
 
-    def __init__(self, client: Sender, job_id: str, kept: int = _KEPT) -> None:
+    def __init__(self, client: Sender, job_id: str) -> None:
         self._client = client
         self._job_id = job_id
         self._log = GrowingList(self._page, MOST_READ)
-        self.lines: deque[str] = deque(maxlen=kept)
 
     @property
     def total(self) -> int:
@@ -43,9 +35,7 @@ class LogWindow:
         Raises:
             PAIError: they can't be read.
         """
-        new = self._log.read_on()
-        self.lines.extend(new)
-        return new
+        return self._log.read_on()
 
     def _page(self, number: int, size: int) -> tuple[tuple[str, ...], int]:
         call = list_training_job_logs(self._job_id, page=number, page_size=size)

@@ -1,0 +1,78 @@
+"""What a page shows now, as JSON: put together from what all viewers share and what is this viewer's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from airflow.providers.common.compat.sdk import redact
+
+from airflow_provider_pai.model.monitor.view import EarlierRun, job_view
+from airflow_provider_pai.plugin.shared import Look, SharedObservations
+from airflow_provider_pai.plugin.shared_text import SharedTexts
+from airflow_provider_pai.plugin.task_page import JobAddress, TaskOnPage
+from airflow_provider_pai.plugin.task_view import task_view
+from airflow_provider_pai.plugin.watched_job import WatchedJob, WatchedJobObserver, said_error
+
+_PATIENCE, _PATIENCE_FOR_EARLIER = 8.0, 0.3
+"""Seconds to wait for the first look at the page's own job, and at those of earlier runs, which may come later."""
+
+
+class PageStates:
+    """Returns what pages show.
+
+    Args:
+        jobs: shares looks at jobs.
+    """
+
+    def __init__(self, jobs: SharedObservations[WatchedJob]) -> None:
+        self._jobs = jobs
+        self._texts = SharedTexts()
+
+    async def state(self, task: TaskOnPage, *, may_stop: bool) -> str:
+        """Return what a page about a task instance shows, as JSON.
+
+        Args:
+            task: the task instance.
+            may_stop: whether the viewer may stop its job.
+        """
+        view = task_view(task)
+        if task.job is None:
+            return _json({**view, "stop": None})
+        looks = await asyncio.gather(
+            self._look(task.job, _PATIENCE), *(self._look(each, _PATIENCE_FOR_EARLIER) for each in task.earlier)
+        )
+        own = looks[0]
+        view["trouble"] = said_error(own.error) if own.error else ""
+        view["next_s"] = min((look.next_s for look in looks if look.next_s is not None), default=None)
+        if own.seen is None:
+            return _json({**view, "stop": None})
+        is_over = own.seen.observation.job.is_terminal
+        mine = {name: view[name] for name in ("task", "trouble", "next_s")}
+        mine["stop"] = view["stop"] if may_stop and not is_over else None
+        sources = [look.seen for look in looks]
+        shared = await self._texts.text(task.job, sources, partial(_job_text, own.seen, task.earlier, looks[1:]))
+        return f"{_json(mine)[:-1]}, {shared[1:]}"
+
+    def outdate(self, job: JobAddress) -> None:
+        """Let the next page that asks cause a look: something was done to the job."""
+        self._jobs.outdate(job)
+
+    async def _look(self, address: JobAddress, patience: float) -> Look[WatchedJob]:
+        return await self._jobs.look(address, partial(WatchedJobObserver, address), patience)
+
+
+def _job_text(seen: WatchedJob, addresses: Sequence[JobAddress], looks: Sequence[Look[WatchedJob]]) -> str:
+    earlier = [
+        EarlierRun(f"run {address.place.run_id}", look.seen.observation if look.seen else None)
+        for address, look in zip(addresses, looks, strict=True)
+    ]
+    return _json(job_view(seen.observation, earlier, seen.console_url, seen.output_pages))
+
+
+def _json(view: Mapping[str, Any]) -> str:
+    # What Airflow knows to be a secret, such as the key of the connection, is shown nowhere.
+    return json.dumps(redact(dict(view)), ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,190 @@
+"""Start a DAG when a training job has ended, for ``AssetWatcher`` of Airflow 3."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_pai.configuration import conn_id
+from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.event_base import EventTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_pai.client.polling.job_watch import JobWatch
+    from airflow_provider_pai.model.training.status import JobSnapshot
+
+
+class PAITrainingJobEndedTrigger(EventTrigger):
+    """Fires an event for each training job with certain labels that has ended, no matter who submitted it.
+
+    The rules, so that no end is lost and none comes twice over a restart of the triggerer:
+
+    - What was announced is a label on the job, so a triggerer that was away announces what has ended meanwhile. One
+      that dies within a second of an event may announce that job once more.
+    - Of jobs that ended before the watcher's first start the last one is announced. From Airflow 3.3 on the asset's
+      state store keeps when that was; before, the label on the last announced job says it. There, what ends while the
+      triggerer is away before anything was announced counts as before the first start.
+    - Jobs are seen for 30 days after they were created.
+
+    The looks share the poller, and its limit of calls, with all deferred training tasks of the connection. The event is
+    plain JSON: ``job_id``, ``job_name``, ``status``, ``reason_code``, ``ended_at``, ``labels``, ``model_uri`` and
+    ``metrics``.
+
+    ::
+
+        trained = Asset("pai://jobs/churn", watchers=[
+            AssetWatcher(name="churn_trained", trigger=PAITrainingJobEndedTrigger({"project": "churn"}, ["Succeed"])),
+        ])
+
+    Args:
+        labels: labels that a job must all have; at least one.
+        statuses: ends that fire an event: some of ``Succeed``, ``Failed``, ``Terminated`` and PAI's other final
+            statuses. Default: each of them.
+        pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved. Default:
+            ``[pai] default_conn_id``, else ``pai_default``.
+        region_id: takes the place of the connection's region.
+        workspace_id: takes the place of the connection's workspace.
+        poll_interval: seconds between two looks. Default 10.
+        newer: arguments of a newer version, ignored.
+
+    Raises:
+        ValueError: there are no labels: each job of the workspace would fire.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        statuses: Sequence[str] | None = None,
+        pai_conn_id: str | None = None,
+        region_id: str | None = None,
+        workspace_id: str | None = None,
+        poll_interval: float = 10.0,
+        **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        if not labels:
+            raise ValueError("labels must name at least one label; each job of the workspace would fire otherwise")
+        self.labels = {str(name): str(value) for name, value in labels.items()}
+        self.statuses = None if statuses is None else [str(each) for each in statuses]
+        self.pai_conn_id = conn_id(pai_conn_id)
+        self.region_id = region_id
+        self.workspace_id = workspace_id
+        self.poll_interval = poll_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and the arguments that differ from their defaults."""
+        return serialized(self)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each end, for as long as the watcher is there."""
+        environments, hooks, intervals, watching, plans, labelling = await asyncio.to_thread(_load)
+        environment = await asyncio.to_thread(environments.environment)
+        watcher = (sorted(self.labels.items()), self.statuses, self.pai_conn_id, self.region_id, self.workspace_id)
+        label = labelling.announcement_label(environment.name, watcher)
+        statuses = self.statuses or plans.TERMINAL_STATUSES
+        since, announced, backoff = await self._began(label), set[str](), intervals.Backoff()
+        hook = hooks.PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        with closing(hook):
+            config = await hook.aconfig()
+            async with watching.watch_jobs(config, self.labels, hook.keys) as watch:
+                floor = since
+                while True:
+                    if (jobs := await self._look(watch, floor, backoff)) is not None:
+                        now = datetime.now(UTC)
+                        plan = plans.plan_end_announcements(jobs, label, announced, now, statuses=statuses, since=since)
+                        for job in plan.skip:
+                            announced.add(job.job_id)
+                            await self._mark(watch, job, label)
+                        for job in plan.fire:
+                            yield TriggerEvent(await self._payload(watch, job))  # type: ignore[no-untyped-call]
+                            announced.add(job.job_id)
+                            await self._mark(watch, job, label)
+                        if since is None:
+                            since = plan.since
+                            await self._keep_beginning(label, plan.since)
+                        floor = max([plan.since, *(plans.end_of(each) - plans.SLACK for each in plan.fire)])
+                    await asyncio.sleep(backoff.pause(self.poll_interval))
+
+    async def _look(self, watch: JobWatch, since: datetime | None, backoff: Any) -> list[JobSnapshot] | None:
+        from airflow_provider_pai.errors import PAIError
+
+        try:
+            jobs = await watch.look(since)
+        except PAIError as error:
+            self.log.warning("Jobs with labels %s can't be looked at now (%s)", self.labels, error)
+            backoff.record_error(error)
+            return None
+        backoff.reset()
+        return jobs
+
+    async def _mark(self, watch: JobWatch, job: JobSnapshot, label: str) -> None:
+        from airflow_provider_pai.errors import PAIError
+
+        try:
+            await watch.label(job, {label: "true"})
+        except PAIError as error:
+            self.log.warning(
+                "Job %s can't be labelled (%s); after a restart of the triggerer it may be announced again",
+                *(job.job_id, error),
+            )
+
+    async def _payload(self, watch: JobWatch, listed: JobSnapshot) -> dict[str, Any]:
+        from airflow_provider_pai.model.names import MODEL_CHANNEL
+        from airflow_provider_pai.model.training.job_ends import end_of
+
+        job = await watch.whole(listed)
+        return {
+            "job_id": job.job_id,
+            "job_name": job.name,
+            "status": str(job.status),
+            "reason_code": job.reason_code or None,
+            "ended_at": end_of(job).isoformat(),
+            "labels": dict(job.labels),
+            "model_uri": job.outputs.get(MODEL_CHANNEL),
+            "metrics": dict(job.metrics),
+        }
+
+    async def _began(self, label: str) -> datetime | None:
+        """Return when the watcher was first started, as the asset's state store has it; None when it does not."""
+        from airflow_provider_pai.model.training.status import moment
+
+        if (store := self._store) is None:
+            return None
+        try:
+            return moment(str(await store.aget(label)))
+        except _store_errors() as error:
+            self.log.warning("The asset's state store can't be read (%s); labels tell what was announced", error)
+            return None
+
+    async def _keep_beginning(self, label: str, since: datetime) -> None:
+        if (store := self._store) is None:
+            return
+        try:
+            await store.aset(label, since.isoformat())
+        except _store_errors() as error:
+            self.log.warning("The asset's state store can't be written (%s); labels tell what was announced", error)
+
+    @property
+    def _store(self) -> Any:
+        """The state store of the asset, which Airflow gives to watchers from 3.3 on; None without one."""
+        return getattr(self, "asset_state_store", None)
+
+
+def _store_errors() -> tuple[type[Exception], ...]:
+    """Return what the state store raises: Airflow's refusals, and ValueError when several assets share a watcher."""
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    return (AirflowRuntimeError, ValueError)
+
+
+def _load() -> tuple[Any, ...]:
+    from airflow_provider_pai.client.polling import interval, job_watch
+    from airflow_provider_pai.hooks import environment, training
+    from airflow_provider_pai.model.training import announcement_label, job_ends
+
+    return environment, training, interval, job_watch, job_ends, announcement_label
