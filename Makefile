@@ -35,7 +35,7 @@ BENCH ?=
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
-.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster kills test-airflow2 test-python test-matrix bench \
+.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster kills test-airflow2 test-loops test-python test-matrix bench \
 	clients judges docs screenshots pins release clean help
 
 help:
@@ -48,6 +48,7 @@ help:
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
 	@echo "make kills  local PAI, killed while it is at work (ROUNDS=120 SEED=0): nothing acknowledged is lost"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
+	@echo "make test-loops  task loops on Airflow 3.4.0b2, in an environment of their own"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
 	@echo "make judges the vendor's own OSS test suite, fetched now, and clients of others, against local OSS"
@@ -95,7 +96,6 @@ unit: $(INSTALLED)
 test: lint types layers $(INSTALLED) $(INSTALLED_ALIPAI)
 	$(PYTEST) --show-capture=no --ignore=tests/faults
 
-# Airflow 3.3 itself at times fails a task whose trigger fires within seconds of its deferral, or misses a mark.
 faults: $(INSTALLED)
 	$(PYTEST) --show-capture=no tests/faults
 
@@ -154,6 +154,16 @@ $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 TESTS2 := tests/airflow tests/chaos tests/unit/hooks tests/unit/client tests/integration/client -m "not cluster"
 test-airflow2: $(INSTALLED2)
 	$(VENV2)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS2)
+
+# Task loops, which Airflow has from 3.4 on, in an environment of their own.
+VENV34 := .venv-airflow34
+$(VENV34)/.installed: pyproject.toml
+	@$(PYTHON) -m venv $(VENV34)
+	@$(VENV34)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.4.0b2' -e '.[local,dev]'
+	@touch $@
+
+test-loops: $(VENV34)/.installed
+	$(VENV34)/bin/python -m pytest -W default tests/loops
 
 # Each Airflow and Python that the wheel is said to work with: see devtools/matrix.py. MATRIX=--quick for some only.
 test-matrix: $(INSTALLED)

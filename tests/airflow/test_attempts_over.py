@@ -77,6 +77,26 @@ def test_retries_edited_while_a_task_runs_let_it_stop_its_job_all_the_same(
     assert active(first) == []
 
 
+def test_a_clear_after_retries_were_lowered_by_the_tries_used_says_to_clear_once_more(
+    pai: LocalPAI, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(attempt: Attempt, retries: int) -> tuple[str, bool]:
+        job_id = str(training(command="true", retries=retries).execute(attempt.context)["job_id"])
+        return job_id, "clear it once more" in capsys.readouterr().out + caplog.text
+
+    first = Attempt(max_tries=2)
+    second = first.retried()
+    made, _ = run(second, 2)
+    # An automatic retry after the result was lost takes the job and says nothing.
+    assert run(second.retried(), 2) == (made, False)
+    # Airflow's max_tries after the clear is what it was before: 2 = 2 tries + 0 retries.
+    cleared = second.cleared(retries=0)
+    assert cleared.max_tries == first.max_tries
+    assert run(cleared, 0) == (made, True)
+    again, _ = run(cleared.cleared(retries=0), 0)
+    assert again != made
+
+
 def test_a_job_that_is_taken_with_other_arguments_is_named_with_them(
     pai: LocalPAI, tidy: list[Attempt], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

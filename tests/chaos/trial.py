@@ -11,10 +11,13 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.errors import APIError, AuthError, PAIError, ProtocolError, ServerError, TransportError
 from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.training.arguments import checked_spec
+from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, executed, training
@@ -24,6 +27,11 @@ _COMMANDS = ("true", "true", "sleep 0.3", "sleep 0.3", "exit 3")
 _LONG_COMMAND = "sleep 1.5"
 """For a copy that sleeps: its job must not be over before it has looked again."""
 _LONGEST_PAUSE = 0.05
+_LAG = 0.12
+"""Seconds for which a list that lags does not show a job: less than an attempt's patience, each pause of which is cut
+to ``_LONGEST_PAUSE``, and more than lies between two tries."""
+_SHORT_LISTS = 3
+"""So many lists of an attempt are short, at most; then PAI is well again."""
 _MOST_CALLS = 14
 """An attempt makes about so many requests; an event later than its last one does not come."""
 
@@ -43,6 +51,7 @@ class Event(StrEnum):
     XCOMS_REFUSED = "Airflow refuses XComs"
     LABELS_REFUSED = "PAI refuses labels"
     STOPS_REFUSED = "PAI refuses stops"
+    SHORT_LIST = "lists count more jobs than they show"
     COPY = "this copy sleeps; the next try runs to its end; this copy goes on"
     COPY_TERMINATED = "this copy sleeps; the next try runs to its end; this copy gets SIGTERM"
 
@@ -54,6 +63,7 @@ _BEFORE_OR_ALWAYS = (
     Event.XCOMS_REFUSED,
     Event.LABELS_REFUSED,
     Event.STOPS_REFUSED,
+    Event.SHORT_LIST,
 )
 _DEADLY = (Event.KILLED_BEFORE, Event.KILLED_AFTER, Event.TERMINATED)
 
@@ -68,6 +78,7 @@ class Trial:
         value: the result of the task; None when it has failed.
         orphaned: whether the last try was killed, so that nobody was left to look after its job.
         calm: whether no two copies were alive at a time and none was told to end.
+        lags: whether lists don't show jobs that were created a moment ago.
         foreign: jobs of another environment, or of another pass of a loop, that have all the same names.
     """
 
@@ -76,12 +87,15 @@ class Trial:
     value: dict[str, Any] | None = None
     orphaned: bool = False
     calm: bool = True
+    lags: bool = False
     foreign: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.retries = self.chance.randint(0, 3)
         self._ended = self._unstoppable = False
+        self.lags = self.chance.random() < 0.3
+        self._created: dict[str, float] = {}
         self.first = Attempt(run_id=f"chaos-{self.seed}", max_tries=self.retries)
         if self.chance.random() < 0.15:
             self.first.region_id, self.first.region_index = f"loop-{self.seed}", 1
@@ -127,7 +141,8 @@ class Trial:
     def _run_try(self, attempt: Attempt) -> tuple[dict[str, Any] | None, bool]:
         happening = _Happening(self, attempt)
         operator = self._operator(happening)
-        self.history.append(f"try {attempt.try_number}: {operator.command!r}, {happening}")
+        lag = ", lists lag" if self.lags else ""
+        self.history.append(f"try {attempt.try_number}: {operator.command!r}, {happening}{lag}")
         try:
             value = self._executed(operator, attempt, happening)
         except Died:
@@ -162,7 +177,9 @@ class Trial:
         )
         hook = PAITrainingHook(sleep=_short_sleep)
         operator.hook = hook
-        hook.client = InterruptedClient(hook.client, before=happening.before, after=happening.after, sleep=_short_sleep)
+        hook.client = InterruptedClient(
+            hook.client, before=happening.before, after=happening.after, change=happening.change, sleep=_short_sleep
+        )
         happening.operator = operator
         return operator
 
@@ -178,6 +195,18 @@ class Trial:
         event = asyncio.run(_event_of(_copy(trigger)))
         resumed = self._operator(happening)
         return resumed.execute_complete(happening.context, event, begun)
+
+    def shown(self, page: Page[JobSnapshot]) -> Page[JobSnapshot]:
+        """Return a list as it is shown: without jobs that were created a moment ago, if it lags."""
+        if not self.lags:
+            return page
+        now = time.monotonic()
+        items = tuple(job for job in page.items if now - self._created.get(job.job_id, 0.0) > _LAG)
+        return Page(items, page.total - len(page.items) + len(items))
+
+    def note_created(self, job_id: str) -> None:
+        """Take note of a job that PAI has just created."""
+        self._created[job_id] = time.monotonic()
 
     def run_the_rest(self, attempt: Attempt) -> None:
         """Run the tries after one that is still alive, as Airflow does after it has heard nothing of it."""
@@ -198,6 +227,7 @@ class _Happening:
         self.operator: PAITrainingOperator | None = None
         self._left = chance.randrange(_MOST_CALLS)
         self._at = self._left
+        self._short = chance.randint(1, _SHORT_LISTS) if self.event is Event.SHORT_LIST else 0
         self._trial = trial
         self._attempt = attempt
 
@@ -225,6 +255,18 @@ class _Happening:
             self._left -= 1
             self._trial.history.append(f"  {self.event}: {action}")
             self._die_or_lose()
+
+    def change(self, call: Call[Any], answer: Any) -> Any:
+        """Return what is seen of an answer."""
+        if call.action == "CreateTrainingJob":
+            self._trial.note_created(answer)
+        if call.action != "ListTrainingJobs":
+            return answer
+        page = self._trial.shown(answer)
+        if self._short and page.items and call.query["PageNumber"] == "1":
+            self._short -= 1
+            return Page(page.items[1:], page.total)
+        return page
 
     def after(self, action: str) -> None:
         """Come after an answer, if it is time."""

@@ -23,6 +23,11 @@ def nothing(_: str) -> None:
     """Let a call pass."""
 
 
+def unchanged(_: Call[Any], answer: Any) -> Any:
+    """Let an answer be as it is."""
+    return answer
+
+
 class InterruptedClient(PAIClient):
     """Sends calls as its base does, and lets something happen before and after each request.
 
@@ -30,6 +35,7 @@ class InterruptedClient(PAIClient):
         client: the client whose configuration is used.
         before: called before a request is sent.
         after: called when its answer has come, before anybody has seen it.
+        change: makes another answer of an answer, before that.
         sleep: waits before a request is repeated, in seconds.
     """
 
@@ -39,15 +45,17 @@ class InterruptedClient(PAIClient):
         *,
         before: Happening = nothing,
         after: Happening = nothing,
+        change: Callable[[Call[Any], Any], Any] = unchanged,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(client.config, sleep=sleep)
         self._before = before
         self._after = after
+        self._change = change
 
     def _send_once(self, call: Call[T]) -> T:
         self._before(call.action)
-        answer = super()._send_once(call)
+        answer: T = self._change(call, super()._send_once(call))
         self._after(call.action)
         return answer
 

@@ -20,11 +20,12 @@ from airflow_provider_pai.errors import (
     TransportError,
 )
 from airflow_provider_pai.lifecycle.log import Log
+from airflow_provider_pai.lifecycle.training.adoption_warnings import warn_of_adoption
 from airflow_provider_pai.lifecycle.training.job_finder import JobFinder
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.preparation import NOTHING_BEGUN, JobPreparation
 from airflow_provider_pai.model.training.additions import NOTHING_ADDED, JobAdditions
-from airflow_provider_pai.model.training.fingerprint import FINGERPRINT_LABEL, changed_arguments
+from airflow_provider_pai.model.training.fingerprint import FINGERPRINT_LABEL
 from airflow_provider_pai.model.training.ownership import (
     KEY_LABEL,
     MAX_TRIES_LABEL,
@@ -108,7 +109,7 @@ class Submission:
             began = time.time()
             self._stop_left_behind(owner, found)
             if adopted := self._adopt(owner, found):
-                self._warn_of_changes(spec, owner, adopted)
+                warn_of_adoption(self._log, self._preparation, spec, owner, adopted)
                 return adopted, True
             known = {job.job_id for job in found}
             wanted = self._keep_image(spec, owner, found)
@@ -235,21 +236,6 @@ class Submission:
         self._jobs.label(
             job.job_id, labels, "an earlier copy of this task that is still alive may stop it when it ends"
         )
-
-    def _warn_of_changes(self, spec: TrainingJobSpec, owner: JobOwner, job: JobSnapshot) -> None:
-        """Say which arguments the adopted job has other values of: its model is not what the task asks for now."""
-        kept = job.labels.get(FINGERPRINT_LABEL)
-        try:
-            changed = changed_arguments(kept, self._preparation.fingerprint(spec, owner)) if kept else None
-        except PAIError as error:
-            self._log.warning("Job %s can't be compared with what the task asks for now (%s)", job.job_id, error)
-            return
-        if changed:
-            text = (
-                "Job %s was submitted with other values of: %s. This try adopts it as it is; clear the task once "
-                "it has ended to train with the new values"
-            )
-            self._log.warning(text, job.job_id, ", ".join(changed))
 
     def _keep_image(self, spec: TrainingJobSpec, owner: JobOwner, jobs: Sequence[JobSnapshot]) -> TrainingJobSpec:
         """Return the job with the image an earlier try of this generation ran with: a retry must not run another."""

@@ -76,6 +76,16 @@ class JobOwner:
         return self.try_number <= 1
 
     @property
+    def may_be_cleared(self) -> bool:
+        """Whether this may be the first try after a clear that left ``max_tries`` as it was.
+
+        A clear makes ``max_tries`` the tries used plus the ``retries`` of the file. When these were lowered by as many
+        as were used, that is the number of before, and no number of Airflow's tells this try from an automatic retry:
+        the run's ``clear_number`` grows when any of its tasks is cleared. It only makes a warning.
+        """
+        return not self.is_first_try and self.max_tries - self.try_number + 1 == self.retries
+
+    @property
     def region(self) -> tuple[str, int] | tuple[()]:
         """Loop and pass; nothing outside of loops."""
         return (self.region_id, self.region_index) if self.region_id else ()
