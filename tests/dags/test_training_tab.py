@@ -16,12 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Frame, Page, expect, sync_playwright
 
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -36,6 +35,9 @@ from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
 from devtools.waits import wait_for
 from tests.support.machine import missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Frame, Locator, LocatorAssertions, Page
 
 pytestmark = pytest.mark.cluster
 
@@ -271,6 +273,9 @@ def browser(
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         missing("chromium", "no Chromium is installed")
+    # Loaded here: an environment of before it was needed can still collect the tests.
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("browser"),
@@ -280,7 +285,6 @@ def browser(
             viewport={"width": 1240, "height": 1100},
         )
         context.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
         context.add_cookies([{"name": "_token", "value": admin.token, "url": airflow.url}])
         yield context
         context.close()
@@ -294,6 +298,14 @@ def page(browser: BrowserContext) -> Iterator[Page]:
     yield page
     page.close()
     assert errors == []
+
+
+def expect(locator: Locator) -> LocatorAssertions:
+    """Return what waits until an element is as it should be, as long as a busy machine may take."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
+    return expect(locator)
 
 
 def tab(page: Page, airflow: AirflowCluster, run: DagRun) -> Frame:
