@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_pai.client.oss.files import file_problems
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
 from airflow_provider_pai.errors import NotFoundError, PAIError
@@ -60,7 +62,8 @@ class ServicePreparation:
     def _source_problems(self, source_dir: str) -> list[Problem]:
         if source_dir.startswith("oss://"):
             return self._missing("source_dir", source_dir)
-        if Path(source_dir).is_file():
+        # Path.is_file raises for a name that no file can have.
+        if os.path.isfile(source_dir):  # noqa: PTH113
             return [Problem("source_dir", f"{source_dir!r} is a file, which a service can't mount; give its folder")]
         return source_problems(source_dir)
 
@@ -76,6 +79,8 @@ class ServicePreparation:
                 return []
         except NotFoundError as error:
             return [Problem(argument, f"{uri!r} can't be read: {error}")]
+        if found := file_problems(self._oss, argument, uri):
+            return found
         text = f"{uri!r} is a folder without files: give the OSS path that the training task has returned"
         return [Problem(argument, text)]
 
