@@ -18,12 +18,14 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.lineage import read_lineage
 from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.testing.local_pai import PAITestServer
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
 from devtools.waits import wait_for
@@ -266,6 +268,14 @@ def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster
     assert judged["model_uri"] == job.outputs["model"]
     assert airflow.api.xcom(run.task("count_jobs")) == 1
     assert judged["accuracy"] > 0.9
+
+
+def test_a_service_for_tests_is_gone_after_them(cloud: LocalPAI, config: ClientConfig) -> None:
+    run = PAITestServer(cloud, "pai_default").run_dag(EXAMPLES / "temporary_service.py")
+    assert run.state == "success", run.output
+    assert run.xcom("delete") == ["breast_cancer_trial"]
+    with pytest.raises(NotFoundError):
+        PAIClient(config).send(describe_service(config.region_id, "breast_cancer_trial"))
 
 
 def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, config: ClientConfig) -> None:
