@@ -1,6 +1,6 @@
 """Train, judge, register, wait for a person's approval, deploy the approved version.
 
-``register`` makes the model a version in PAI's model registry and waits, deferred, until somebody has approved or
+``register`` makes the model a version in PAI's model registry and waits, deferred, until a person has approved or
 rejected it: in PAI's console, or with ``PAIModelRegistryHook().approve(...)``. ``deploy`` takes the newest approved
 version, so that an older one that is approved late does not take its place; how it is served was registered with it.
 The task ``evaluate`` needs scikit-learn on the worker.
