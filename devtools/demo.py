@@ -173,6 +173,8 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | 
             sys.stdout.write(f"  Task {task.ref.task_id} failed; the end of its log:\n")
             lines = api.log(task.ref, task.try_number).splitlines()[-_SHOWN_LINES:]
             sys.stdout.write("".join(f"    | {line}\n" for line in lines))
+    # It is read while what was started ends.
+    sys.stdout.flush()
 
 
 def _relative(path: Path) -> str:

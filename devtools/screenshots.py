@@ -61,13 +61,13 @@ class Shot:
 
 SHOTS = (
     Shot("run", "{airflow}/dags/retrain_daily/runs/{run}", "Task Instances"),
-    Shot("task-log", "{airflow}/dags/retrain_daily/runs/{run}/tasks/train", "validation_accuracy"),
+    Shot("task-log", "{airflow}/dags/retrain_daily/runs/{run}/tasks/train", "validation_accuracy", size=(980, 500)),
     Shot(
         "connection",
         "{airflow}/connections",
         "Add Connection",
-        ("button:Add Connection", "choose:pai"),
-        "Region",
+        ("button:Add Connection", "choose:pai", "click:Extra Fields"),
+        "Workspace",
         (1100, 860),
     ),
     Shot("local-pai", "{pai}/pages/", "Services", size=(1000, 420)),

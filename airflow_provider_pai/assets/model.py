@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 1500
 """Characters of an asset's URI or name that the database of Airflow 3 holds."""
+_WITH_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
 _DIGEST = re.compile(r"/([0-9a-f]{64})/[^/]+")
 """End of the address of packed source code, which is named after its content."""
 
@@ -56,6 +57,8 @@ def _check_text(text: str) -> None:
         raise ValueError(f"it has more than {_LONGEST:,} characters")
     if text.startswith("oss://"):
         OssUri.parse(text)
+    if _WITH_USER.match(text):
+        raise ValueError("it has a user or a password in it; leave them out")
 
 
 def asset_extra(trained: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Router
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.backend import Backend, Settings
@@ -198,7 +197,8 @@ class LocalPAI:
         # Not signed: whoever calls a service shows its token.
         predictions = PredictionRoute(LateApp(lambda: backend.inference().proxy))
         open_routes = [admin_route(backend.controls(), token), predictions, backend.pages(token)]
-        api_app = Starlette(routes=[*open_routes, Mount("/", services)])
+        # Not a mount: those match no path with a line break in it.
+        api_app = Router(open_routes, default=services)
 
         def oss_service() -> ASGIApp:
             from airflow_provider_pai.local.oss.app import oss_app

@@ -73,7 +73,11 @@ _ASSIGNED = re.compile(r"""(?<![\w.%-])([\w.%-]*\w)\\*["']?\s*(?:=>|:=|=|:(?!//)
 _OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)\s+(?!-)")
 _VALUE = re.compile(r"""(?:(\\*")(?:(?!\1).)*\1|'[^']*'|[^\s"'&;]|["'](?=\S))+""", re.DOTALL)
 _USER = re.compile(r"(?<![\w-])(-u|--user|--userpwd|--proxy-user)(\s+|=)([^\s:]+):(\S+)")
-_SHORT = re.compile(r"\b(sshpass\s+-p\s*|(?:mysql|mysqldump|mysqladmin|mariadb)\b[^|;&\n]{0,200}?\s-p)(\S+)")
+_SHORT = re.compile(
+    r"\b(sshpass\s+-p\s*|(?:mysql|mysqldump|mysqladmin|mariadb)\b[^|;&\n]{0,200}?\s-p"
+    r"|(?:docker|podman|helm|nerdctl|skopeo|buildah)\b[^|;&\n]{0,40}?\blogin\b[^|;&\n]{0,200}?\s-p\s*"
+    r"|(?:wandb|comet|clearml|neptune)\s+login\s+(?:--relogin\s+)?(?![-&|;]))(\S+)"
+)
 _WEBHOOK = re.compile(r"(hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/)[^\s\"']+")
 
 

@@ -70,7 +70,8 @@ def test_a_text_becomes_the_asset_that_other_dags_make_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", 1, True, [MODEL], {"uri": MODEL}, " ", "\n", "x" * 2000, "oss://", "airflow://x"]
+    "given",
+    ["", 1, True, [MODEL], {"uri": MODEL}, " ", "\n", "x" * 2000, "oss://", "airflow://x", "https://me:hunter2@host/x"],
 )
 def test_what_is_no_asset_does_not_break_the_dag_file_and_is_refused_by_name_when_the_task_runs(given: Any) -> None:
     operator = training(model_asset=given)

@@ -66,7 +66,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPAI]:
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleasedModel:
     """What one deployment was made of, as it was asked for.
 
     Attributes:
@@ -80,7 +80,7 @@ class Release:
     inputs: dict[str, dict[str, tuple[str, int]]]
 
 
-def release(rng: random.Random, folder: Path, service: str) -> Release:
+def release(rng: random.Random, folder: Path, service: str) -> ReleasedModel:
     """Train, register, approve and deploy a model of random things."""
     inputs, uris = _inputs(rng)
     parameters = {f"p{number}": rng.choice([0.1, 7, "text", True]) for number in range(rng.randint(0, 4))}
@@ -123,7 +123,7 @@ def release(rng: random.Random, folder: Path, service: str) -> Release:
         "hyperparameters": {name: str(value) for name, value in parameters.items()},
         "airflow": {"dag_id": attempt.dag_id, "task_id": attempt.task_id, "run_id": attempt.run_id},
     }
-    return Release(service, truth, inputs)
+    return ReleasedModel(service, truth, inputs)
 
 
 def _inputs(rng: random.Random) -> tuple[dict[str, dict[str, tuple[str, int]]], dict[str, str]]:

@@ -18,6 +18,7 @@ from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.provider_info import get_provider_info
 from airflow_provider_pai.testing.local_pai import PAITestServer
+from devtools.screenshots import LARGEST
 from tests.support.pages import REPOSITORY, Block, blocks, broken_links, pages
 
 PYTHON = [block for page in pages() for block in blocks(page, "python")]
@@ -80,6 +81,13 @@ def test_a_connection_of_a_page_can_be_read(uri: str, monkeypatch: pytest.Monkey
     fields = ConnectionFields.of("pai_default", Connection.from_uri(uri, "pai_default"))
     assert fields.unknown() == []
     assert read_config(fields).region_id == "cn-hangzhou"
+
+
+def test_each_picture_is_small_and_shown() -> None:
+    pictures = list((REPOSITORY / "docs" / "images").rglob("*.png"))
+    shown = {name for page in pages() for name in re.findall(r"images/([\w/-]+\.png)\)", page.read_text())}
+    assert {str(picture.relative_to(REPOSITORY / "docs" / "images")) for picture in pictures} <= shown
+    assert [picture.name for picture in pictures if picture.stat().st_size > LARGEST] == []
 
 
 def test_readme_is_short() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,8 @@ class ServicePreparation:
     def _source_problems(self, source_dir: str) -> list[Problem]:
         if source_dir.startswith("oss://"):
             return self._missing("source_dir", source_dir)
-        if Path(source_dir).is_file():
+        # Path.is_file raises for a name that no file can have.
+        if os.path.isfile(source_dir):  # noqa: PTH113
             return [Problem("source_dir", f"{source_dir!r} is a file, which a service can't mount; give its folder")]
         return source_problems(source_dir)
 

@@ -22,7 +22,7 @@ from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.oss.request import RequestBody, RequestContext
 from airflow_provider_pai.local.oss.responses import error_document
 
-_METHODS_WITH_BODY = frozenset({"PUT", "POST"})
+_METHODS_WITH_BODY = frozenset({"PUT", "POST", "PATCH"})
 
 
 def oss_app(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import ExitStack
+from typing import BinaryIO
+
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from airflow_provider_pai.local.oss.conditions import check_conditions, resolve_range
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse
+from airflow_provider_pai.local.oss.errors import invalid_argument
+from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.oss.request import RequestContext
 from airflow_provider_pai.local.oss.responses import empty_response, object_headers, stored_headers
 from airflow_provider_pai.local.oss.storage_class import StorageClass, Tier, storage_class_of
 from airflow_provider_pai.local.oss.streams import GzippedObject, ObjectBytes, gzipped_headers, is_gzipped
-from airflow_provider_pai.local.oss.traffic import traffic_limit
+from airflow_provider_pai.local.oss.traffic import TrafficLimit, traffic_limit
 from airflow_provider_pai.local.oss.xml_bucket import read_restore
 
 _RESPONSE_PREFIX = "response-"
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+"""What can travel in a header: no line break, which would begin another one, and nothing beyond Latin-1."""
 _MAX_POSITION = 1 << 60
 
 
@@ -40,12 +47,19 @@ async def get_object(context: RequestContext) -> Response:
     """GetObject, whole or a range."""
     limit = traffic_limit(context.request)
     stored, source = await run_in_threadpool(context.store.open, context.bucket, context.key)
-    try:
-        check_conditions(context.request.headers, stored)
-        bounds = resolve_range(context.request.headers, stored.size)
-    except OSSErrorResponse:
-        source.close()
-        raise
+    with ExitStack() as stack:
+        stack.callback(source.close)
+        response = _bytes_response(context, stored, source, limit)
+        # The answer closes it now.
+        stack.pop_all()
+        return response
+
+
+def _bytes_response(
+    context: RequestContext, stored: StoredObject, source: BinaryIO, limit: TrafficLimit | None
+) -> Response:
+    check_conditions(context.request.headers, stored)
+    bounds = resolve_range(context.request.headers, stored.size)
     headers = _apply_overrides(context, object_headers(stored, context.clock()))
     if bounds is None and is_gzipped(context.request, stored):
         return GzippedObject(source, stored.size, gzipped_headers(headers), limit)
@@ -104,10 +118,17 @@ async def restore_object(context: RequestContext) -> Response:
 
 
 def _apply_overrides(context: RequestContext, headers: dict[str, str]) -> dict[str, str]:
-    """Put what ``response-*`` parameters ask for in place of the object's own headers."""
+    """Put what ``response-*`` parameters ask for in place of the object's own headers.
+
+    Raises:
+        OSSErrorResponse: InvalidArgument: what no header can say.
+    """
     asked = {
         name.removeprefix(_RESPONSE_PREFIX): value
         for name, value in context.request.query.items()
         if name.startswith(_RESPONSE_PREFIX) and value
     }
+    for name, value in asked.items():
+        if not _HEADER_VALUE.fullmatch(value):
+            raise invalid_argument("A header can't have this value.", _RESPONSE_PREFIX + name)
     return {name: value for name, value in headers.items() if name.lower() not in asked} | asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -233,7 +232,7 @@ class RequestContext:
             return None
         try:
             digest = base64.b64decode(text, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise invalid_digest() from error
         if len(digest) != 16:
             raise invalid_digest()

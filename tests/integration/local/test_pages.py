@@ -73,7 +73,7 @@ class Browser:
         while (job := self.asked.send("GetTrainingJob", f"/api/v1/trainingjobs/{job_id}"))[
             "Status"
         ] not in TERMINAL_STATUSES:
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline, job["StatusTransitions"]
             time.sleep(0.05)
         address = str(job["TrainingJobUrl"])
         assert address == console_url("cn-hangzhou", "12345", job_id, self.pai.ready.api)
@@ -88,7 +88,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         runtimes.append(SettledServices(store))
         return runtimes[-1]
 
-    with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=2, service_runtime=settled) as pai:
+    with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=5, service_runtime=settled) as pai:
         asked = EveryMember(pai, runtimes[-1])
         yield Browser(pai, asked)
         asked.client.close()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from airflow_provider_pai.api import training
 from airflow_provider_pai.local.home import read_admin_token
+from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from tests.integration.local.test_server import body, client_of, created, wait
+from tests.integration.local.test_server import body, client_of, wait
+from tests.support.docker_engine import DockerImage
 from tests.support.machine import missing
 
 INTRUDER = """
@@ -54,21 +59,45 @@ def server_in(home: Path, mode: Mode) -> LocalPAI:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_job_can_not_use_the_admin_routes(tmp_path: Path, mode: Mode) -> None:
-    server = server_in(tmp_path / "home", mode)
+    with closing_server(server_in(tmp_path / "home", mode)) as server:
+        assert_sealed(server, tmp_path / "home", hidden=mode is not Mode.PLAIN)
+
+
+def test_a_job_in_a_container_can_not_use_the_admin_routes(tmp_path: Path, docker: DockerImage) -> None:
+    server = LocalPAI(tmp_path / "home", runtime=RuntimeKind.DOCKER, slots=2)
+    server.start()
+    with closing_server(server):
+        assert_sealed(server, tmp_path / "home", hidden=True, image=docker.name)
+
+
+@contextmanager
+def closing_server(server: LocalPAI) -> Iterator[LocalPAI]:
     try:
-        client = client_of(server.ready)
-        other = created(client, "sleep 600")
+        yield server
+    finally:
+        server.stop()
+
+
+def assert_sealed(server: LocalPAI, home: Path, *, hidden: bool, image: str = "pytorch:1") -> None:
+    """Let a job try the admin routes with all that it finds, and see that nothing has changed."""
+    client = client_of(server.ready)
+    try:
+        other = client.send(training.create_training_job(body_of("sleep 600", image)))
         wait(client, other, "Running")
-        values = {"api": server.ready.api, "home": str((tmp_path / "home").resolve()), "other": other}
-        script = INTRUDER.format(**values, hidden=mode is not Mode.PLAIN)
-        job_id = client.send(training.create_training_job(body(f"python3 -c {shlex.quote(script)}")))
+        values = {"api": server.ready.api, "home": str(home.resolve()), "other": other}
+        command = f"python3 -c {shlex.quote(INTRUDER.format(**values, hidden=hidden))}"
+        job_id = client.send(training.create_training_job(body_of(command, image)))
         ended = wait(client, job_id)
-        assert ended.is_success, (ended.reason_message, server_log(tmp_path, job_id))
+        assert ended.is_success, (ended.reason_message, server_log(home, job_id))
         assert client.send(training.get_training_job(other)).status == "Running"
         assert server.clock.offset == timedelta()
     finally:
         client.close()
-        server.stop()
+
+
+def body_of(command: str, image: str) -> dict[str, Any]:
+    wanted = body(command)
+    return {**wanted, "AlgorithmSpec": {**wanted["AlgorithmSpec"], "Image": image}}
 
 
 def server_log(home: Path, job_id: str) -> str:
