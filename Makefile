@@ -35,7 +35,7 @@ BENCH ?=
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
-.PHONY: demo ui check test lint types layers unit faults chaos chaos-cluster kills test-airflow2 test-loops test-python test-matrix bench \
+.PHONY: demo ui check test lint types layers unit faults celery chaos chaos-cluster kills test-airflow2 test-loops test-python test-matrix bench \
 	clients judges docs screenshots pins release clean help
 
 help:
@@ -44,6 +44,7 @@ help:
 	@echo "make check  lint, types, layers and unit tests: what to run before each commit"
 	@echo "make test   make check, and all other tests but the next"
 	@echo "make faults a real Airflow whose processes are killed, and which people and outages interrupt"
+	@echo "make celery two workers of a CeleryExecutor (needs Redis and PostgreSQL)"
 	@echo "make chaos  randomised runs of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
 	@echo "make kills  local PAI, killed while it is at work (ROUNDS=120 SEED=0): nothing acknowledged is lost"
@@ -97,7 +98,20 @@ test: lint types layers $(INSTALLED) $(INSTALLED_ALIPAI)
 	$(PYTEST) --show-capture=no --ignore=tests/faults
 
 faults: $(INSTALLED)
-	$(PYTEST) --show-capture=no tests/faults
+	$(PYTEST) --show-capture=no tests/faults --ignore=tests/faults/celery
+
+VENV_CELERY := .venv-celery
+CELERY := apache-airflow-providers-celery
+$(VENV_CELERY)/.installed: pyproject.toml constraints.txt constraints-celery.txt
+	@$(PYTHON) -m venv $(VENV_CELERY)
+	@$(VENV_CELERY)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(VENV_CELERY)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c constraints-celery.txt \
+		-e '.[local,dev]' $(CELERY)
+	@touch $@
+
+# Two workers of a CeleryExecutor with separate homes; needs Redis and PostgreSQL.
+celery: $(VENV_CELERY)/.installed
+	$(VENV_CELERY)/bin/python -m pytest tests/faults/celery
 
 chaos: $(INSTALLED)
 	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_chaos.py --show-capture=no
@@ -193,6 +207,7 @@ pins: $(INSTALLED)
 	@printf '%s\n' '$(PACKAGE)' | $(FITS) -c constraints-airflow2.txt -
 	@printf '%s\n' '$(PACKAGE)' $(PEERS) | $(FITS) -c constraints-peers.txt -
 	@printf '%s\n' $(DOCS) | $(FITS) -c constraints-docs.txt -
+	@printf '%s\n' '$(PACKAGE)' $(CELERY) | $(FITS) -c constraints.txt -c constraints-celery.txt -
 	@printf '%s\n' $(JUDGES) | $(FITS) -c constraints-judges.txt -
 	@printf '%s\n' $(CLIENTS) | $(FITS) -c constraints-clients.txt -
 	@$(if $(INSTALLED_ALIPAI),printf '%s\n' alipai setuptools | $(FITS) -c constraints-alipai.txt -)
@@ -212,4 +227,4 @@ bench: $(INSTALLED) $(INSTALLED_ALIPAI) $(VENV_PEERS)/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(VENV2) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_CLIENTS) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV2) $(VENV_CELERY) .venv-python* .venv-matrix .venv-docs dist site $(VENV_ALIPAI) $(VENV_JUDGES) $(VENV_CLIENTS) $(VENV_PEERS) benchmarks/results .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

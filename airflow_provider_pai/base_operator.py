@@ -74,6 +74,8 @@ class PAIBaseOperator(BaseOperator):
 
     template_fields: Sequence[str] = templated(*CONNECTION_ARGUMENTS)
     ui_color = "#ffe6cc"
+    has_link = True
+    """Whether there may be a link to show: not before this process has pushed one, unless it resumes what has."""
     flags: Sequence[str] = ()
     """Names of the arguments that are true or false."""
 
@@ -89,6 +91,11 @@ class PAIBaseOperator(BaseOperator):
         self.pai_conn_id = configuration.conn_id(pai_conn_id)
         self.region_id = region_id
         self.workspace_id = workspace_id
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Resume after a deferral, before which the link was pushed."""
+        self.has_link = True
+        return super().resume_execution(next_method, next_kwargs, context)
 
     @property
     def connection_arguments(self) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import Machine
+from benchmarks.plot import deferred_svg
 from benchmarks.report import Report, saved
+from benchmarks.summary import summary
 
 NAMES = ("imports", "functions", "submit", "logs", "triggers", "local_start", "local_cost")
 """The benchmarks: modules of this package with a function ``run() -> Report``."""
 HERE = Path(__file__).resolve().parent
-README = HERE / "README.md"
+README, RESULTS = HERE / "README.md", HERE / "RESULTS.md"
+PLOT = HERE.parent / "docs" / "deferred.svg"
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -25,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(NAMES)}")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the JSON (default: %(default)s)")
     parser.add_argument(
-        "--readme", action="store_true", help="run nothing; write the tables of the last runs into README.md"
+        "--readme",
+        action="store_true",
+        help="run nothing; write the tables and the plot of the last runs",
     )
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.names) - set(NAMES):
@@ -50,10 +55,14 @@ def _run(name: str, out: Path, machine: Machine) -> Report:
 
 def _write_readme(out: Path) -> int:
     found = list(saved(out, NAMES))
-    machines = dict.fromkeys(str(machine) for _, machine in found)
-    tables = "\n".join([*(f"{machine}.\n" for machine in machines), *(report.markdown() for report, _ in found)])
+    machines = "".join(f"{machine}.\n\n" for machine in dict.fromkeys(str(machine) for _, machine in found))
+    reports = [report for report, _ in found]
+    RESULTS.write_text(f"# Results\n\n{machines}" + "\n".join(report.markdown() for report in reports))
     before, _, rest = README.read_text().partition(_BEGIN)
-    README.write_text(f"{before}{_BEGIN}\n{tables}{_END}{rest.partition(_END)[2]}")
+    README.write_text(f"{before}{_BEGIN}\n{machines}{summary(reports)}{_END}{rest.partition(_END)[2]}")
+    for report in reports:
+        if report.name == "triggers":
+            PLOT.write_text(deferred_svg(report))
     return 0
 
 

@@ -85,8 +85,8 @@ class Report:
     def markdown(self) -> str:
         """Return the table for a document."""
         head, *rows = self.table()
-        lines = [f"### {self.title}", "", _markdown_row(head), _markdown_row(["---"] * len(head))]
-        lines += map(_markdown_row, rows)
+        lines = [f"### {self.title}", "", markdown_row(head), markdown_row(["---"] * len(head))]
+        lines += map(markdown_row, rows)
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
     def save(self, folder: Path, machine: Machine) -> Path:
@@ -122,13 +122,13 @@ def _figure(item: Mapping[str, Any]) -> Figure:
 def _row(key: tuple[str, str, str], cells: Mapping[str, Figure], whose: Sequence[str]) -> list[str]:
     case, measure, unit = key
     barred = [figure for figure in cells.values() if figure.bar is not None]
-    bar = f"<= {_number(barred[0].bar)}" if barred else ""
+    bar = f"<= {number(barred[0].bar)}" if barred else ""
     held = ("yes" if all(figure.held for figure in barred) else "NO") if barred else ""
-    values = [_number(cells[who].value) if who in cells else "" for who in whose]
+    values = [number(cells[who].value) if who in cells else "" for who in whose]
     return [case, f"{measure}, {unit}" if unit else measure, *values, bar, held]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Return a number as people read it: three figures that count, thousands kept whole."""
     if value is None:
         return ""
@@ -137,5 +137,6 @@ def _number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
+    """Return a row of a table."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

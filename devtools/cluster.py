@@ -92,6 +92,11 @@ class AirflowCluster:
         """Where the API server and the user interface are."""
         return self.api.url
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of its components, for others that are started beside them."""
+        return self._environment
+
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(closing(self.api))

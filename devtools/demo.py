@@ -97,7 +97,7 @@ def _rows() -> list[list[float]]:
 def _follow(api: AirflowAPI, run: DagRun, pai_home: Path) -> DagRun:
     """Tell every change of a task's state, and the training task's log as it comes; approve what waits for approval."""
     told: dict[str, str | None] = {}
-    shown = 0
+    shown, approved = 0, 0.0
     deadline = time.monotonic() + RUN_TIMEOUT
     while True:
         run = api.dag_run(run)
@@ -107,6 +107,9 @@ def _follow(api: AirflowAPI, run: DagRun, pai_home: Path) -> DagRun:
                 _say(f"  task {task.ref.task_id}: {task.state}")
                 if (task.ref.task_id, task.state) == ("register", "deferred"):
                     _approve(api, run, pai_home)
+                    approved = time.monotonic()
+                if (task.ref.task_id, task.state) == ("deploy", "success"):
+                    _say(f"The approved version answers {time.monotonic() - approved:.1f} s after its approval")
         if told.get("train") not in (None, "scheduled", "queued"):
             lines = _task_log(api, run)
             for line in lines[shown:]:
@@ -170,6 +173,8 @@ def _summary(home: Path, api: AirflowAPI, run: DagRun, prediction: Prediction | 
             sys.stdout.write(f"  Task {task.ref.task_id} failed; the end of its log:\n")
             lines = api.log(task.ref, task.try_number).splitlines()[-_SHOWN_LINES:]
             sys.stdout.write("".join(f"    | {line}\n" for line in lines))
+    # It is read while what was started ends.
+    sys.stdout.flush()
 
 
 def _relative(path: Path) -> str:

@@ -193,6 +193,21 @@ class AirflowAPI:
         lines = self._get(f"{ref.path}/logs/{try_number}", query)["content"]
         return "\n".join(_text(line) for line in lines if not logger or logger in _logger(line))
 
+    def question(self, ref: TaskRef) -> dict[str, Any]:
+        """Return what a task asks a person: ``subject``, ``body``, ``options`` and so on; Airflow 3.1 and newer."""
+        return self._get(f"{ref.path}/{ref.map_index}/hitlDetails")
+
+    def answer(self, ref: TaskRef, *options: str, **params: str) -> None:
+        """Answer what a task asks, as a person does on its page.
+
+        Args:
+            ref: the task instance.
+            options: those that are chosen.
+            params: what is typed into the form's fields, each of them.
+        """
+        body = {"chosen_options": list(options), "params_input": params}
+        self._send("PATCH", f"{ref.path}/{ref.map_index}/hitlDetails", body)
+
     def set_state(self, ref: TaskRef, state: str) -> None:
         """Mark a task instance ``success``, ``failed`` or ``skipped``, as a person does."""
         self._send("PATCH", ref.indexed_path, {"new_state": state})

@@ -61,7 +61,6 @@ class Shot:
 
 SHOTS = (
     Shot("run", "{airflow}/dags/retrain_daily/runs/{run}", "Task Instances"),
-    Shot("task-log", "{airflow}/dags/retrain_daily/runs/{run}/tasks/train", "validation_accuracy", size=(980, 500)),
     Shot(
         "connection",
         "{airflow}/connections",

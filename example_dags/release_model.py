@@ -1,8 +1,9 @@
 """Train, judge, register, wait for a person's approval, deploy the approved version.
 
-``register`` makes the model a version in PAI's model registry and waits, deferred, until somebody has approved or
-rejected it: in PAI's console, or with ``PAIModelRegistryHook().approve(...)``. ``deploy`` takes that version; how it is
-served was registered with it. The task ``evaluate`` needs scikit-learn on the worker.
+``register`` makes the model a version in PAI's model registry and waits, deferred, until a person has approved or
+rejected it: in PAI's console, or with ``PAIModelRegistryHook().approve(...)``. ``deploy`` takes the newest approved
+version, so that an older one that is approved late does not take its place; how it is served was registered with it.
+The task ``evaluate`` needs scikit-learn on the worker.
 """
 
 from airflow.providers.common.compat.sdk import DAG
@@ -61,7 +62,6 @@ with DAG("release_model", schedule=None, tags=["pai"], doc_md=__doc__):
         deferrable=True,
         service_name="breast_cancer_release",
         model=MODEL,
-        version="{{ ti.xcom_pull(task_ids='register')['version_name'] }}",
         smoke_test={"expect_json": {"features": 30}},
         poll_interval=3,
     )

@@ -45,13 +45,13 @@ def finish(
     if not job.is_success:
         diagnosis = hook.diagnose(job, resumable=resumable)
         if skip_on_exit_code is not None:
-            _skip(hook, diagnosis, exit_codes(skip_on_exit_code))
+            _skip(hook, diagnosis, report, exit_codes(skip_on_exit_code))
         raise job_error(diagnosis, url, log_shown=log_shown, report=report)
     return job, result(job, url if has_page else None, report.result), report
 
 
-def _skip(hook: PAITrainingHook, diagnosis: Diagnosis, codes: Sequence[int]) -> None:
-    code = known_exit_code(diagnosis.details)
+def _skip(hook: PAITrainingHook, diagnosis: Diagnosis, report: Report, codes: Sequence[int]) -> None:
+    code = known_exit_code(diagnosis.details, report.exit_code)
     if code in codes:
         text = f"the command of job {diagnosis.details.job.job_id} ended with exit code {code}, which skips the task"
         raise AirflowSkipException(text)

@@ -66,6 +66,7 @@ class PAIModelRegistryHook(PAIBaseHook):
     def _registrar(self) -> ModelRegistrar:
         return ModelRegistrar(
             *(self.client, self.registry, self.lineage_recorder, self.config),
+            oss=self.oss,
             upload_code=lambda path: str(
                 self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True)
             ),

@@ -24,6 +24,11 @@ def main() -> int:
     try:
         function = getattr(importlib.import_module(call["module"]), call["function"])
         value = function(*call["args"], **call["kwargs"])
+    except SystemExit as error:
+        # PAI need not say which exit code a command ended with.
+        if isinstance(error.code, int) and error.code:
+            pai_report.exit_code(error.code & 255)
+        raise
     except Exception as error:
         return _fail(error)
     try:

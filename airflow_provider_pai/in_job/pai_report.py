@@ -104,6 +104,15 @@ def failure(kind: str, message: str, traceback: str) -> None:
     _report({"error": {"type": kind, "message": message[-4096:], "traceback": traceback[-16384:]}})
 
 
+def exit_code(code: int) -> None:
+    """Report the exit code that the process is about to end with; for what calls functions, not for scripts.
+
+    Args:
+        code: from 1 to 255.
+    """
+    _report({"exit_code": code})
+
+
 def _number(value: Any) -> Any:
     """Return a float; numpy's numbers and tensors of one element count, too. None for what is no number."""
     if isinstance(value, (bool, str, bytes)):
@@ -179,7 +188,7 @@ def _report(entry: Dict[str, Any]) -> None:
             _state.setdefault("metrics", {})[entry["metric"]] = entry["value"]
         else:
             _state.update(entry)
-        if "result" in entry or "error" in entry:
+        if "result" in entry or "error" in entry or "exit_code" in entry:
             _write()
 
 

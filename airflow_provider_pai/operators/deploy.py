@@ -195,6 +195,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         self._version_name: str | None = None
         # What OpenLineage is told.
         self._known: Mapping[str, Any] = {}
+        self.has_link = False
         # What a kill aborts.
         self._under_way: Deployment | None = None
         self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
@@ -341,6 +342,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         from airflow_provider_pai.operators.xcom import push_xcom
 
         url = self.hook.console_url(name)
+        self.has_link = True
         push_xcom(context["ti"], LINK_KEY, url)
         if self.do_xcom_push:
             push_xcom(context["ti"], CONSOLE_URL_KEY, url)

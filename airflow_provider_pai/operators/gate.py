@@ -129,6 +129,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         if problems:
             raise SpecError(problems)
         with closing(PAIServiceHook(**self.connection_arguments)) as hook:
+            self._require_folder(hook)
             metrics = self._metrics(hook, given, names_of(given.bars, given.comparisons))
             champion = self._champion(hook, given) if given.comparisons else None
         return judge(
@@ -140,6 +141,13 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
             model_uri=str(given.folder or ""),
             unknown_passes=given.unknown_passes,
         )
+
+    def _require_folder(self, hook: PAIServiceHook) -> None:
+        """Raise SpecError when the model's address is that of a file: beside it, no metrics are looked for or kept."""
+        from airflow_provider_pai.client.oss.files import file_problems
+
+        if self.model_uri and (problems := file_problems(lambda: hook.oss, "model_uri", self.model_uri)):
+            raise SpecError(problems)
 
     def _metrics(self, hook: PAIServiceHook, given: GateArguments, names: Sequence[str]) -> ModelMetrics:
         """Return the model's metrics; those that were given are kept beside it."""

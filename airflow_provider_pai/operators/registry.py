@@ -119,6 +119,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         self.outage_limit = as_number(outage_limit)
         self.deferrable = as_flag(deferrable)
         self._known: Mapping[str, Any] = {}
+        self.has_link = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the model, or find its version, and wait for its approval if that is wanted."""
@@ -207,6 +208,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
     def _push(self, context: Context, value: Mapping[str, Any]) -> None:
         from airflow_provider_pai.operators.xcom import push_xcom
 
+        self.has_link = True
         push_xcom(context["ti"], LINK_KEY, value[CONSOLE_URL_KEY])
         if self.do_xcom_push:
             push_xcom(context["ti"], CONSOLE_URL_KEY, value[CONSOLE_URL_KEY])

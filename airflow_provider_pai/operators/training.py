@@ -165,6 +165,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         # The name without an underscore is a method of Airflow's.
         self._dry_run = as_flag(dry_run)
         self.model_asset = self._register_outlet(model_asset)
+        self.has_link = False
 
     spec_arguments = tuple(name for name in __init__.__kwdefaults__ or () if name not in ("model_asset", "dry_run"))
     """What is said of the job itself: the members of its spec."""

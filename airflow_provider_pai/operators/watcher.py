@@ -132,6 +132,7 @@ class PAIJobWatcher(PAIBaseOperator):
         self._seen_job = job
         url = self.hook.console_url(job.job_id)
         self.log.info("%s job %s (%s): %s", text, job.job_id, job.name, url)
+        self.has_link = True
         self._push(context, {LINK_KEY: url, CONSOLE_URL_KEY: url, "job_id": job.job_id})
 
     def _push(self, context: Context, values: Mapping[str, Any]) -> None:

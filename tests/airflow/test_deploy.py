@@ -200,6 +200,11 @@ def test_a_stopped_service_is_started_with_the_wanted_model(pai: LocalPAI, name:
     ("argument", "value", "said"),
     [
         ("model_uri", "oss://pai-local/models/nothing/", "is a folder without files"),
+        (
+            "model_uri",
+            "oss://pai-local/models/one/file.bin",
+            "is a file; give its folder, 'oss://pai-local/models/one/'",
+        ),
         ("model_uri", "oss://no-such-bucket/models/", "can't be read"),
         ("instance_type", "ecs.c6.gigantic", "is unknown in cn-hangzhou; there are, for example, ecs.c6."),
         ("source_dir", "/does/not/exist", "does not exist on this worker"),
@@ -210,6 +215,7 @@ def test_a_stopped_service_is_started_with_the_wanted_model(pai: LocalPAI, name:
 def test_what_can_not_work_is_refused_before_anything_is_created(
     pai: LocalPAI, name: str, code: str, argument: str, value: str, said: str
 ) -> None:
+    PAIOSSHook().write("oss://pai-local/models/one/file.bin", b"a model")
     arguments = {"name": name, "model_uri": OLD.stored(), "source_dir": code}
     names = {"service_name": "name"}
     arguments[names.get(argument, argument)] = value

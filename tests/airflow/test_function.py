@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred, task
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException, TaskDeferred, task
 
 from airflow_provider_pai.decorators.training import PAITrainingDecoratedOperator, pai_training_task
 from airflow_provider_pai.errors import JobError
@@ -93,6 +93,22 @@ def test_an_exception_is_the_tasks_error_with_its_traceback_last(pai: LocalPAI) 
     assert lines[-1] == "ValueError: no such column: age"
     line = failing.__code__.co_firstlineno + 1
     assert any(f'pai_task.py", line {line}, in failing' in each for each in lines)
+
+
+def giving_up(code: int) -> None:
+    import sys
+
+    sys.exit(code)
+
+
+@pytest.mark.parametrize(
+    "arguments", [CLOUD, {**CLOUD, "deferrable": True}, LOCAL], ids=["waiting", "deferred", "local mode"]
+)
+def test_a_function_can_skip_its_task(pai: LocalPAI, arguments: dict[str, Any]) -> None:
+    with pytest.raises(AirflowSkipException, match="ended with exit code 99"):
+        run(operator(giving_up, 99, arguments={**arguments, "skip_on_exit_code": [98, 99]}))
+    with pytest.raises(JobError):
+        run(operator(giving_up, 3, arguments={**arguments, "skip_on_exit_code": 99}))
 
 
 def test_modules_of_the_source_folder_can_be_imported(pai: LocalPAI, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -99,6 +100,15 @@ def test_metrics_are_read_from_the_models_folder(model_uri: str, slash: str) -> 
 def test_a_model_without_a_metrics_file_is_told(model_uri: str) -> None:
     with pytest.raises(AirflowFailException, match=f"there is no {model_uri}metrics.json; let the training script"):
         gate(metrics=None, model_uri=model_uri).execute(Attempt(task_id="gate").context)
+
+
+@pytest.mark.parametrize("metrics", [None, METRICS])
+def test_a_model_that_is_a_file_is_one_clear_error(model_uri: str, metrics: Any) -> None:
+    file = f"{model_uri}model.joblib"
+    said = re.escape(f"model_uri '{file}' is a file; give its folder, '{model_uri}'")
+    with pytest.raises(AirflowFailException, match=said):
+        gate(model_uri=file, metrics=metrics).execute(Attempt(task_id="gate").context)
+    assert [uri for uri, _ in PAIOSSHook().list(model_uri)] == [file]
 
 
 @pytest.mark.parametrize("content", [b"accuracy=0.9", b"[0.9]", b"\xff\xfe"])

@@ -125,6 +125,16 @@ def test_a_retry_a_clear_and_another_task_find_the_version_that_is_there(model_n
     assert attempt.xcoms["version_name"] == "0.1.0"
 
 
+def test_a_file_is_registered_unless_it_is_to_be_mounted(model_name: str, model_uri: str) -> None:
+    file = f"{model_uri}model.joblib"
+    container = {"image_uri": "serve:1", "command": "serve", "instance_type": "ecs.c6.large"}
+    with pytest.raises(AirflowFailException, match="is a file; give its folder"):
+        run(register(model_name, model_uri=file, metrics={}, inference_spec=container))
+    assert PAIModelRegistryHook().find(model_name) is None
+    for served in ({}, {"processor": "xgboost", "instance_type": "ecs.c6.large"}):
+        run(register(f"{model_name}-{len(served)}", model_uri=file, metrics={}, inference_spec=served))
+
+
 @pytest.mark.parametrize("operation", ["CreateModel", "CreateModelVersion"])
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE, FaultKind.HTML])
 def test_a_lost_answer_makes_no_second_version(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -42,10 +43,16 @@ def event(job_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def job_id(pai: LocalPAI) -> Iterator[str]:
+def run_id() -> str:
+    """A run of its own for each test: of two jobs of one task a retry adopts the one that has succeeded."""
+    return f"before__{uuid4()}"
+
+
+@pytest.fixture
+def job_id(pai: LocalPAI, run_id: str) -> Iterator[str]:
     """A job that the version before has submitted for the first try of a task."""
     hook = PAITrainingHook()
-    owner = owner_of(Attempt(run_id="before", max_tries=2), 2)
+    owner = owner_of(Attempt(run_id=run_id, max_tries=2), 2)
     spec = checked_spec({"command": "sleep 1", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"})
     labels = labels_before(owner)
     job_id = hook.submit_or_adopt(spec, owner, "train_20261101_000000")[0].job_id
@@ -74,14 +81,14 @@ def test_a_row_of_a_newer_version_is_run_too() -> None:
     )
 
 
-def test_an_event_of_the_version_before_resumes_its_task(pai: LocalPAI, job_id: str) -> None:
-    attempt = Attempt(run_id="before", max_tries=2)
+def test_an_event_of_the_version_before_resumes_its_task(pai: LocalPAI, run_id: str, job_id: str) -> None:
+    attempt = Attempt(run_id=run_id, max_tries=2)
     value = training(retries=2).execute_complete(attempt.context, event(job_id))
     assert value["status"] == "Succeed"
     assert value["model_uri"] == PAITrainingHook().get(job_id).outputs["model"], "the job itself is read"
 
 
-def test_a_job_of_the_version_before_is_adopted(pai: LocalPAI, job_id: str) -> None:
-    retry = Attempt(run_id="before", max_tries=2).retried()
+def test_a_job_of_the_version_before_is_adopted(pai: LocalPAI, run_id: str, job_id: str) -> None:
+    retry = Attempt(run_id=run_id, max_tries=2).retried()
     value = training(command="sleep 1", retries=2).execute(retry.context)
     assert value["job_id"] == job_id

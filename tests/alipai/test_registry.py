@@ -50,7 +50,7 @@ def register_ours(pai: LocalPAI, registry: ModelRegistry, bucket: oss2.Bucket) -
     client, storage = PAIClient(config), ObjectStorage(config)
     recorder = LineageRecorder(client, storage, LOG)
     registrar = ModelRegistrar(
-        client, registry, recorder, config, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
+        client, registry, recorder, config, oss=storage, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
     )
     inference = {
         "image_uri": "registry.example/serve:1",

@@ -191,9 +191,10 @@ def ours(local_pai: LocalPAI) -> Iterator[tuple[ModelRegistry, ModelRegistrar]]:
     config = ClientConfig(ready.region_id, ready.workspace_id, keys, endpoint=ready.api, oss_endpoint=ready.oss)
     client = PAIClient(config)
     registry = ModelRegistry(client, ready.workspace_id, LOG)
-    recorder = LineageRecorder(client, ObjectStorage(config), LOG)
+    storage = ObjectStorage(config)
+    recorder = LineageRecorder(client, storage, LOG)
     registrar = ModelRegistrar(
-        client, registry, recorder, config, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
+        client, registry, recorder, config, oss=storage, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
     )
     yield registry, registrar
     client.close()

@@ -18,12 +18,16 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model.registry.inference import inference_spec
 from airflow_provider_pai.model.registry.lineage import read_lineage
 from airflow_provider_pai.model.registry.version import ModelVersion
+from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.testing.local_pai import PAITestServer
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
 from devtools.waits import wait_for
@@ -203,6 +207,49 @@ def test_a_model_is_released_when_a_person_has_approved_it(
     assert (lineage.airflow["dag_id"], lineage.version_name) == ("release_model", version.name)
 
 
+def test_a_person_approves_and_rejects_in_airflow(
+    airflow: AirflowCluster, trained: DagRun, config: ClientConfig
+) -> None:
+    result = airflow.api.xcom(trained.task("train"))
+    code = OssUri.parse("oss://pai-local/hitl/serve/")
+    storage = ObjectStorage(config)
+    storage.write(code.child("serve.py"), (EXAMPLES / "breast_cancer" / "serve" / "serve.py").read_bytes())
+    served = ServiceSpec(
+        "any",
+        image_uri=result["image_uri"],
+        command="python serve.py",
+        requirements=("scikit-learn==1.9.1",),
+        instance_type="ecs.c6.large",
+    )
+    registry = ModelRegistry(PAIClient(config), config.workspace_id, logging.getLogger(__name__))
+    registry.create("hitl")
+    model = registry.find("hitl")
+    assert model is not None
+    body = {"Uri": result["model_uri"], "InferenceSpec": inference_spec(served, str(code), result["model_uri"])}
+    registry.create_version(model, {**body, "Metrics": {"accuracy": 0.91}, "ApprovalStatus": "Approved"})
+    airflow.api.wait_parsed("approve_in_airflow")
+    started, asked = [], []
+    for accuracy in (0.93, 0.95):
+        registry.create_version(model, {**body, "Metrics": {"accuracy": accuracy}})
+        started.append(airflow.api.trigger("approve_in_airflow", {"model": "hitl"}))
+        asked.append(started[-1].task("ask"))
+        airflow.api.wait_task(asked[-1], frozenset({"deferred", "awaiting_input"}))
+    question = airflow.api.question(asked[1])
+    assert question["subject"] == "Shall version 0.3.0 of hitl serve?"
+    assert "| metric | 0.3.0 | 0.1.0, the champion |" in question["body"]
+    assert "| accuracy | 0.95 | 0.91 |" in question["body"]
+    airflow.api.answer(asked[0], "Reject", reason="too slow")
+    airflow.api.answer(asked[1], "Approve", reason="")
+    runs = [airflow.api.wait_run(run, timeout=180) for run in started]
+    assert [run.state for run in runs] == ["success", "success"]
+    assert [airflow.api.task_instance(run.task("deploy")).state for run in runs] == ["skipped", "success"]
+    rejected, approved = (registry.version(model, name) for name in ("0.2.0", "0.3.0"))
+    assert (rejected.approval_status, rejected.labels["airflow.decision_reason"]) == ("Rejected", "too slow")
+    assert (approved.approval_status, bool(approved.labels["airflow.approved_by"])) == ("Approved", True)
+    described = PAIClient(config).send(describe_service(config.region_id, "hitl_by_hand"))
+    assert described.labels["airflow.model_version"] == "0.3.0"
+
+
 def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
     airflow: AirflowCluster, config: ClientConfig, tmp_path: Path
 ) -> None:
@@ -266,6 +313,14 @@ def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster
     assert judged["model_uri"] == job.outputs["model"]
     assert airflow.api.xcom(run.task("count_jobs")) == 1
     assert judged["accuracy"] > 0.9
+
+
+def test_a_service_for_tests_is_gone_after_them(cloud: LocalPAI, config: ClientConfig) -> None:
+    run = PAITestServer(cloud, "pai_default").run_dag(EXAMPLES / "temporary_service.py")
+    assert run.state == "success", run.output
+    assert run.xcom("delete") == ["breast_cancer_trial"]
+    with pytest.raises(NotFoundError):
+        PAIClient(config).send(describe_service(config.region_id, "breast_cancer_trial"))
 
 
 def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, config: ClientConfig) -> None:

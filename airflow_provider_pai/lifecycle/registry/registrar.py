@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_pai.api.endpoints import oss_url
 from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.oss.files import file_problems
+from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.packaging.source import source_requirements
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.sender import Sender
@@ -35,6 +37,7 @@ class ModelRegistrar:
         registry: the registry.
         recorder: keeps where a model comes from.
         config: the connection's region and workspace.
+        oss: where models lie.
         upload_code: puts local source code of a service into OSS, and returns its folder.
         log: where it is said what was done.
         sleep: waits, in seconds.
@@ -47,6 +50,7 @@ class ModelRegistrar:
         recorder: LineageRecorder,
         config: ClientConfig,
         *,
+        oss: ObjectStorage,
         upload_code: Callable[[str], str],
         log: Log,
         sleep: Callable[[float], None],
@@ -55,6 +59,7 @@ class ModelRegistrar:
         self._registry = registry
         self._recorder = recorder
         self._config = config
+        self._oss = oss
         self._upload_code = upload_code
         self._log = log
         self._sleep = sleep
@@ -67,7 +72,8 @@ class ModelRegistrar:
             facts: more to keep in the lineage, by name.
 
         Raises:
-            SpecError: the model has no address, its metrics are too long, or the version name is another job's.
+            SpecError: the model has no address, its metrics are too long, the version name is another job's, or it is a
+                file and its inference spec mounts a folder.
         """
         spec = self._completed(spec)
         registered = register_or_adopt(self._registry, self._registration(spec), log=self._log, sleep=self._sleep)
@@ -127,6 +133,8 @@ class ModelRegistrar:
         code = service.source_dir
         requirements = tuple(dict.fromkeys((*source_requirements(code), *service.requirements)))
         service = replace(service, requirements=requirements)
+        if not service.processor and (problems := file_problems(lambda: self._oss, "model_uri", model_uri)):
+            raise SpecError(problems)
         mounted = str(OssUri.parse(model_uri).without_endpoint()) if model_uri.startswith("oss://") else ""
         code = code if not code or code.startswith("oss://") else self._upload_code(code)
         return inference_spec(service, code, mounted)

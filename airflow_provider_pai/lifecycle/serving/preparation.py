@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_pai.client.oss.files import file_problems
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.packaging.source import source_problems, source_requirements
 from airflow_provider_pai.errors import NotFoundError, PAIError
@@ -78,6 +79,8 @@ class ServicePreparation:
                 return []
         except NotFoundError as error:
             return [Problem(argument, f"{uri!r} can't be read: {error}")]
+        if found := file_problems(self._oss, argument, uri):
+            return found
         text = f"{uri!r} is a folder without files: give the OSS path that the training task has returned"
         return [Problem(argument, text)]
 

@@ -17,6 +17,7 @@ Verdict = bool | None
 """Whether an inferred behaviour is the endpoint's; None for one that could not be tried."""
 _JOBS, _EXPERIMENTS = "/api/v1/trainingjobs", "/api/v1/experiments"
 _ABSENT = "zzz0absent"
+_TWO = 2
 
 
 class Prober:
@@ -152,6 +153,15 @@ def _experiment_names_are_taken_once(prober: Prober) -> Verdict:
     return (answer.status, answer.code) == (409, "ExperimentAlreadyExists")
 
 
+def _tokens_are_numbers_of_rows(prober: Prober) -> Verdict:
+    query = {"WorkspaceId": prober.workspace_id, "MaxResults": "1"}
+    answer = prober.ask(AI_WORKSPACE, "ListExperiment", _EXPERIMENTS, **query)
+    total = answer.body.get("TotalCount")
+    if answer.code or not isinstance(total, int) or total < _TWO:
+        return None
+    return str(answer.body.get("NextPageToken")) == query["MaxResults"]
+
+
 def _nonces_are_used_once(prober: Prober) -> Verdict:
     answer = prober.repeat()
     return (answer.status, answer.code) == (400, "SignatureNonceUsed")
@@ -195,6 +205,7 @@ PROBES = (
     ),
     Probe("CreateExperiment: TensorBoard logs lie in the artifacts' folder", _experiments_keep_logs_beside_artifacts),
     Probe("CreateExperiment: a name is taken once, ExperimentAlreadyExists with 409", _experiment_names_are_taken_once),
+    Probe("ListExperiment: a token is the number of rows before the next page", _tokens_are_numbers_of_rows),
     Probe(
         "ListServices: the greatest PageSize is 1000",
         _refuses(EAS, "ListServices", "/api/v2/services", PageSize="1001"),

@@ -14,6 +14,7 @@ from airflow_provider_pai.in_job.pai_report import FILE, MARK, MAX_RESULT_BYTES
 REPORT_FILE = FILE
 _PART = re.compile(r"(\d{1,6})/(\d{1,6}) ")
 _MAX_TEXT = 200
+_LARGEST_EXIT_CODE = 255
 _PROGRESS = "Progress: "
 
 
@@ -43,6 +44,7 @@ class Report:
         text: what it was doing.
         metrics: last value by name; None for one that was not finite.
         error: the exception that ended it; None for none.
+        exit_code: exit code that it was about to end with, as a function tells that ends its process; None for none.
     """
 
     has_result: bool = False
@@ -51,6 +53,7 @@ class Report:
     text: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     error: ReportedError | None = None
+    exit_code: int | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -68,6 +71,9 @@ class Report:
             found = replace(found, metrics={**found.metrics, name: _value(entry.get("value"))})
         if isinstance(metrics := entry.get("metrics"), dict):
             found = replace(found, metrics={**found.metrics, **{name: _value(each) for name, each in metrics.items()}})
+        code = entry.get("exit_code")
+        if isinstance(code, int) and not isinstance(code, bool) and 1 <= code <= _LARGEST_EXIT_CODE:
+            found = replace(found, exit_code=code)
         if isinstance(error := entry.get("error"), dict):
             texts = (str(error.get(name, "")) for name in ("type", "message", "traceback"))
             found = replace(found, error=ReportedError(*texts))

@@ -13,7 +13,7 @@ from airflow_provider_pai.model.values import shown
 _LARGEST = 255
 
 
-def known_exit_code(details: FailureDetails) -> int | None:
+def known_exit_code(details: FailureDetails, reported: int | None = None) -> int | None:
     """Return the exit code that a job's command ended with; None unless it is certain.
 
     It is when the service's own words name one and no other; its events count when nothing else names one. Of a job
@@ -21,9 +21,12 @@ def known_exit_code(details: FailureDetails) -> int | None:
 
     Args:
         details: the job, and what the service says of its end.
+        reported: what a function has reported that ended its process; there the service need not say it.
     """
     if details.job.status != JobStatus.FAILED or not details.has_run:
         return None
+    if reported is not None:
+        return reported
     codes = exit_codes_in(details.messages()) or exit_codes_in(details.events)
     return codes.pop() if len(codes) == 1 else None
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -112,6 +113,26 @@ def test_the_sandboxes_are_called_the_same_on_the_command_line_in_messages_and_i
     assert set(SANDBOXES) == {"auto", *Mode}
     page = (Path(__file__).parents[3] / "docs" / "local-pai.md").read_text()
     assert all(f"| {mode} " in page or f"| [{mode}](" in page for mode in Mode)
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    return capsys.readouterr().out
+
+
+def test_documentation_and_help_name_the_same_commands_and_options(capsys: pytest.CaptureFixture[str]) -> None:
+    root = Path(__file__).parents[3]
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    lines = [line for page in pages for line in page.read_text().splitlines() if "pai-local " in line]
+    used = re.findall(r"pai-local ([a-z]+)((?: [^`|)#\n]*)?)", "\n".join(lines))
+    commands = set(re.findall(r"^    ([a-z]+) ", help_of(capsys), re.MULTILINE))
+    assert {command for command, _ in used} == commands
+    for command, rest in used:
+        helped = help_of(capsys, command)
+        asked = helped + "".join(help_of(capsys, command, each) for each in re.findall(r"^    ([a-z]+) ", helped, re.M))
+        unknown = [option for option in re.findall(r"--[a-z-]+", rest) if option not in asked]
+        assert not unknown, (command, rest)
 
 
 def test_serve_takes_the_names_of_modes_that_messages_use(serve: Start) -> None:

@@ -75,6 +75,8 @@ def test_each_behaviour_that_is_flipped_is_named(target: Target, probe: Any) -> 
             return ProbeAnswer(200, {**answer.body, "TrainingJobs": [*answer.body["TrainingJobs"]] * 2})
         if action == "ListImages" and "WorkspaceId" not in query:
             return ProbeAnswer(200, {**answer.body, "TotalCount": 0})
+        if action == "ListExperiment":
+            return ProbeAnswer(200, {**answer.body, "NextPageToken": "opaque"})
         if action == "GetExperiment":
             return ProbeAnswer(200, {**answer.body, "TensorboardLogUri": "oss://elsewhere/"})
         return answer

@@ -6,7 +6,6 @@ import os
 import random
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -20,7 +19,7 @@ from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.condition import VersionCondition
-from airflow_provider_pai.model.registry.inference import MODEL_VERSION_LABEL, with_registered
+from airflow_provider_pai.model.registry.inference import MODEL_VERSION_LABEL
 from airflow_provider_pai.model.registry.spec import RegistrationSpec
 from airflow_provider_pai.model.registry.version import (
     APPROVED,
@@ -30,8 +29,7 @@ from airflow_provider_pai.model.registry.version import (
     ModelVersion,
     newest,
 )
-from airflow_provider_pai.model.serving.request import service_body
-from airflow_provider_pai.model.serving.validation import read_service
+from tests.support.served_version import serve
 from tests.support.settled_services import SettledServices
 
 HISTORIES = int(os.environ.get("APPROVAL_HISTORIES", "20"))
@@ -153,14 +151,7 @@ class History:
         return found.labels[MODEL_VERSION_LABEL] if found else None
 
     def _deploy(self, version: ModelVersion) -> None:
-        arguments, labels = with_registered({"service_name": self.service}, self.name, version)
-        spec, problems = read_service({**arguments, "model_uri": "oss://pai-local/model/"})
-        assert problems == []
-        body = service_body(replace(spec, labels=labels), self._services.config.workspace_id)
-        if self._services.find(self.service):
-            self._services.update(self.service, body)
-        else:
-            self._services.create(body)
+        serve(self._services, self.service, self.name, version, model_uri="oss://pai-local/model/")
         served = self.served()
         assert served == version.name
         assert self._registry.version(self.name, version.name).approval_status == APPROVED

@@ -37,6 +37,12 @@ def test_a_code_counts_only_when_it_is_certain(details: FailureDetails, code: in
     assert known_exit_code(details) == code
 
 
+def test_what_a_function_has_reported_is_certain_unless_the_job_was_stopped() -> None:
+    assert known_exit_code(FailureDetails(JOB), reported=99) == 99
+    assert known_exit_code(FailureDetails(JOB, events=("exit code 1",)), reported=99) == 99
+    assert known_exit_code(FailureDetails(replace(JOB, status=JobStatus.TERMINATED)), reported=99) is None
+
+
 def test_one_code_or_several_are_given() -> None:
     assert exit_codes(99) == (99,)
     assert exit_codes([3, 99]) == (3, 99)

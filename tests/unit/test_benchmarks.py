@@ -1,0 +1,35 @@
+"""The tables and the plot of benchmarks say what their reports hold, and leave out what was not measured."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from benchmarks.plot import deferred_svg
+from benchmarks.report import Report
+from benchmarks.summary import summary
+
+
+def deferred() -> Report:
+    report = Report("triggers", "Deferred tasks")
+    for case, calls in (("500 deferred, 10 s", 1.0), ("10,000 deferred, 10 s", 1.5)):
+        report.add(case, "calls", "ours", calls, "1/s", bar=2)
+        report.add(case, "end to event, p50", "ours", 0.6, "s")
+        report.add(case, "end to event, p99", "ours", 1.2, "s", bar=1.5)
+    for peer, calls in (("quick 1.0", 50.0), ("slow 2.0", 100.0)):
+        report.add("500 deferred, 10 s", "calls", peer, calls, "1/s")
+        report.add("500 deferred, 10 s", "end to event, p99", peer, 9.9, "s")
+    return report
+
+
+def test_a_row_names_ours_the_best_peer_the_limit_and_the_ratio() -> None:
+    rows = summary([deferred()]).splitlines()
+    assert "| calls a second of 500 deferred tasks | 1 1/s | 50 1/s (quick 1.0) | 2 1/s | 50 times |" in rows
+    assert "| the same, 10,000 deferred | 1.2 s |  | 1.5 s |  |" in rows
+    assert len(rows) == 2 + 3
+
+
+def test_the_plot_has_a_line_for_each_who_and_is_well_formed() -> None:
+    root = ET.fromstring(deferred_svg(deferred()))
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"ours", "ours, p50", "ours, p99", "quick 1.0", "slow 2.0, p99"} <= set(texts)
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2 + 2 + 2 + 2 * 2
