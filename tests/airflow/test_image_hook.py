@@ -59,7 +59,7 @@ def test_a_list_is_narrowed_by_version_and_accelerator(hook: PAIImageHook) -> No
     listed = hook.list_images("PyTorch", "1.12", "GPU")
     assert [(image.version, image.accelerator) for image in listed] == [("1.12", "GPU")]
     latest = {image.framework: image.version for image in hook.list_images(framework_version="latest")}
-    assert latest == {"PyTorch": "2.4.0", "TensorFlow": "2.10", "XGBoost": "1.6.0"}
+    assert latest == {"PyTorch": "2.4.0", "TensorFlow": "2.10", "XGBoost": "1.6.0", "huggingface": "4.28.1"}
 
 
 def test_an_odd_tag_is_left_out_and_stops_nothing(pai: LocalPAI, hook: PAIImageHook) -> None:
@@ -80,7 +80,7 @@ def test_a_miss_says_which_versions_there_are_with_one_request_more(pai: LocalPA
 
 
 def test_a_miss_of_a_framework_says_which_there_are(hook: PAIImageHook) -> None:
-    with pytest.raises(SpecError, match=r"'JAX'; available: PyTorch .*TensorFlow .*XGBoost"):
+    with pytest.raises(SpecError, match=r"'JAX'; available: huggingface .*PyTorch .*TensorFlow .*XGBoost"):
         hook.retrieve("JAX")
 
 

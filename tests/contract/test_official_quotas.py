@@ -178,6 +178,7 @@ def test_what_waits_in_a_quota_is_listed_with_place_and_reason(jobs: Jobs, clien
     assert workloads(client, gmt_enqueued_time_range=later) == []
     assert len(workloads(client, workload_created_time_range=models.TimeRangeFilter(end_time="2999-01-01"))) == 3
     client.stop_training_job(running)
+    jobs.until(high)
     jobs.until(low)
     assert workloads(client) == []
     assert {each.workload_id for each in workloads(client, with_historical_data=True)} >= {running, low, high}

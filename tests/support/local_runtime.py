@@ -91,8 +91,9 @@ class LocalRuntimeHarness:
         return lines[lines.index("-" * 65) + 1 :]
 
     def says(self, job_id: str, line: str) -> None:
-        """Wait until the job has printed a line."""
+        """Wait until the job has printed a line, and runs: a command can print before its start is noted."""
         wait_until(lambda: line in self.store.files(job_id).log.tail(10_000), 20)
+        wait_until(lambda: self.store.existing(job_id)["Status"] != "Submitted", 20)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:

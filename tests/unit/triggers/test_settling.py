@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
 
@@ -35,7 +36,12 @@ def test_in_dag_test_there_is_no_scheduler_to_wait_for(monkeypatch: pytest.Monke
         assert is_inline()
         await settle(asyncio.get_running_loop().time())
 
-    asyncio.run(work())
+    # Tests that a shell starts in the background have it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        asyncio.run(work())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_option_that_can_not_be_read_keeps_no_trigger_from_firing(
