@@ -31,12 +31,25 @@ class WorkerPool:
 
     def work(self, works: Iterable[Callable[[], None]]) -> None:
         """Do all works; raise what the first that fails raises, once no other goes on any more, and begin none then."""
+        failures: list[BaseException] = []
+
+        def do(work: Callable[[], None]) -> None:
+            # Here, not where the caller waits: a thread is free for the next work before the caller has woken up.
+            if failures:
+                return
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+                self._over.set()
+                raise
+
         futures: list[Future[None]] = []
         try:
-            futures.extend(self._pool.submit(work) for work in works)
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
+            futures.extend(self._pool.submit(do, work) for work in works)
+            wait(futures, return_when=FIRST_EXCEPTION)
+            if failures:
+                raise failures[0]
         except BaseException:
             self._over.set()
             wait([future for future in futures if not future.cancel()])

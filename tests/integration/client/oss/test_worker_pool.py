@@ -4,11 +4,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.errors import PAIError
+
+
+def until_over(pool: WorkerPool) -> None:
+    with suppress(PAIError):
+        while True:
+            pool.check()
+            time.sleep(0.001)
 
 
 def test_all_works_are_done() -> None:
@@ -54,6 +62,7 @@ def test_a_failure_is_raised_when_no_work_goes_on_any_more() -> None:
 
     def slow() -> None:
         working.set()
+        until_over(pool)
         time.sleep(0.3)
         ended.append("slow")
 
@@ -89,8 +98,9 @@ def test_an_interruption_while_works_go_on_is_raised_when_none_does_any_more() -
     ended: list[str] = []
 
     def slow() -> None:
-        time.sleep(0.1)
+        time.sleep(0.3)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        until_over(pool)
         time.sleep(0.3)
         ended.append("slow")
 
