@@ -45,7 +45,7 @@ def local_owner_of(ti: Any) -> JobOwner:
 
 
 def will_be_retried(ti: Any) -> bool:
-    """Whether Airflow starts another attempt when this one fails; that one goes on with this one's job."""
+    """Whether Airflow starts another attempt when this one fails; that attempt adopts this one's job."""
     return bool(ti.try_number <= (ti.max_tries or 0))
 
 

@@ -40,7 +40,7 @@ def _seconds() -> float:
     try:
         return deferral_settle_time(SETTLE_SECONDS)
     except SpecError as error:
-        # A trigger must fire all the same.
+        # A wrong option must not keep a trigger from firing.
         log.warning("%s; waiting %g s", error, SETTLE_SECONDS)
         return SETTLE_SECONDS
 

@@ -168,7 +168,7 @@ class ObjectUpload:
         return str(answer.etag)
 
     def begin(self) -> Parts:
-        """Begin an upload in parts; whoever does so completes it or gives it up."""
+        """Begin an upload in parts; the caller completes it or gives it up."""
         upload_id = self.ask("write", self.uri, lambda bucket: bucket.init_multipart_upload(self.uri.key)).upload_id
         return Parts(self, upload_id)
 

@@ -1,4 +1,4 @@
-"""Jobs with certain labels, whoever submitted them: looks by the shared poller's means, so that its limit holds.
+"""Jobs with certain labels, from any source: looks share the poller's sender and its rate limit.
 
 A look reads the jobs that were modified last, back to the time it is asked for. Every few minutes, and at first, it
 reads them all: the order of that list is not certain [inferred: it goes with a filter by labels].

@@ -68,7 +68,7 @@ async def subscribe(
                 raise progress
             is_over = progress.snapshot.is_terminal
             yield progress
-            # Whoever asks for more has shown this.
+            # A caller that asks for more has shown this.
             checkpoint.move(progress.snapshot, progress.cursor)
             if not is_over and checkpoint.claim_save():
                 poller.save_later(checkpoint)
