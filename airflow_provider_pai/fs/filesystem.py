@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from fsspec.utils import tokenize
 
 from airflow_provider_pai.client.oss.objects import ObjectDetails
 from airflow_provider_pai.client.oss.storage import ObjectStorage
+from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.fs.file import OSSFile, OSSTextFile, file_errors
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.model.uri import OssUri
@@ -77,12 +79,9 @@ class PAIOSSFileSystem(AbstractFileSystem):  # type: ignore[misc]
         uri = self._uri(path)
         with file_errors(path):
             if uri.key:
-                try:
+                # A missing bucket is no folder either, and the next look says so.
+                with suppress(NotFoundError):
                     return _file(path, self.storage.files.details(uri))
-                except Exception as error:
-                    # A missing bucket is no folder either, and the next look says so.
-                    if getattr(error, "status", None) != 404:
-                        raise
             if self.storage.exists(uri.folder()) or not uri.key:
                 return _folder(path)
         raise FileNotFoundError(f"there is no oss://{path}")
