@@ -34,7 +34,7 @@ BATCH = 20
 AT_ONCE = 8
 NAMES = [
     *("größe", "数据", "_", "_own", "__x", "naïve", "match", "case", "type", "print", "list"),
-    *("args", "kwargs", "self", "cls", "json", "module", "function", "path"),
+    *("args", "kwargs", "cls", "json", "module", "function", "path"),
 ]
 LAYOUTS = ("def", "def", "if", "factory", "tabs")
 BODIES = (
