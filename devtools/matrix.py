@@ -1,8 +1,8 @@
 """``make test-matrix``: the built wheel with each Airflow and Python that it is said to work with.
 
 Each environment is made by ``uv``, with the lowest versions of the dependencies that the wheel names or with the newest
-that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts each row that was measured
-into the table of ``docs/upgrading.md``, and ``--missing`` takes up a run that was ended.
+that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts each row that was
+measured into the table of ``docs/upgrading.md``, and ``--missing`` takes up a run that was ended.
 
 An interpreter that the machine lacks is named, and its environments are left out; one that ``--python`` or ``--quick``
 asks for is needed.
