@@ -1,4 +1,4 @@
-"""Each block of code of a page is of a kind that a test tries, and each command of a page exists as it is written there."""
+"""Each block of code is of a kind that a test tries, and each command of a page exists as it is written there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow.cli.cli_parser import get_parser
 
 from airflow_provider_pai.local.__main__ import _parser as pai_local_parser
 from airflow_provider_pai.provider_info import get_provider_info
-from tests.support.pages import REPOSITORY, Block, blocks, pages
+from tests.support.pages import REPOSITORY, blocks, pages
 
 ALL = [block for page in pages() for block in blocks(page)]
 TRIED = {"python", "yaml", "console", "bash", "ini", "text"}
