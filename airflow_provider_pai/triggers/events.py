@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_pai.configuration import conn_id
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger
 from airflow_provider_pai.triggers.event_base import EventTrigger
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.registry.version import ModelVersion
 
 
-class PAIModelApprovedTrigger(EventTrigger):
+class PAIModelApprovedTrigger(PAIBaseTrigger, EventTrigger):
     """Fires an event for each newly approved version of a model, wherever it was approved.
 
     Of versions that were approved before the watcher's first start the newest is announced. What was announced is a
@@ -51,16 +51,9 @@ class PAIModelApprovedTrigger(EventTrigger):
         poll_interval: float = 10.0,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(conn_id(pai_conn_id), region_id, workspace_id)
         self.model_name = model_name
-        self.pai_conn_id = conn_id(pai_conn_id)
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each version, for as long as the watcher is there."""
@@ -70,7 +63,7 @@ class PAIModelApprovedTrigger(EventTrigger):
         environment = await asyncio.to_thread(environments.environment)
         connection = (self.pai_conn_id, self.region_id, self.workspace_id)
         label = labels.announcement_label(environment.name, (self.model_name, *connection))
-        hook = registry.PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = registry.PAIModelRegistryHook(**self.connection_arguments)
         announced: set[str] = set()
         with closing(hook):
             config = await hook.aconfig()

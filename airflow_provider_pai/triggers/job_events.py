@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_pai.configuration import conn_id
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger
 from airflow_provider_pai.triggers.event_base import EventTrigger
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 
-class PAITrainingJobEndedTrigger(EventTrigger):
+class PAITrainingJobEndedTrigger(PAIBaseTrigger, EventTrigger):
     """Fires an event for each training job with certain labels that has ended, no matter who submitted it.
 
     The rules, so that no end is lost and none comes twice over a restart of the triggerer:
@@ -66,19 +66,12 @@ class PAITrainingJobEndedTrigger(EventTrigger):
         poll_interval: float = 10.0,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(conn_id(pai_conn_id), region_id, workspace_id)
         if not labels:
             raise ValueError("labels must name at least one label; each job of the workspace would fire otherwise")
         self.labels = {str(name): str(value) for name, value in labels.items()}
         self.statuses = None if statuses is None else [str(each) for each in statuses]
-        self.pai_conn_id = conn_id(pai_conn_id)
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each end, for as long as the watcher is there."""
@@ -88,7 +81,7 @@ class PAITrainingJobEndedTrigger(EventTrigger):
         label = labelling.announcement_label(environment.name, watcher)
         statuses = self.statuses or plans.TERMINAL_STATUSES
         since, announced, backoff = await self._began(label), set[str](), intervals.Backoff()
-        hook = hooks.PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = hooks.PAITrainingHook(**self.connection_arguments)
         with closing(hook):
             config = await hook.aconfig()
             async with watching.watch_jobs(config, self.labels, hook.keys) as watch:
