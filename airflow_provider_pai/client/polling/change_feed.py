@@ -190,7 +190,8 @@ class ChangeFeed:
         One page is asked for at a time, since each change moves others down. Were the lower of two pages answered
         first, jobs that move down to it meanwhile would be on neither; the other way about they are on both.
         """
-        asked, ahead = self._clock(), self._ask(descent)
+        ahead: asyncio.Task[ListedPage] | None = self._ask(descent)
+        asked = self._clock()
         try:
             while ahead:
                 page, was_asked = await ahead, asked
