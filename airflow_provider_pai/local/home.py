@@ -19,10 +19,8 @@ _KEY_PAIR = "credentials.json"
 _TOKEN = "admin-token.json"  # noqa: S105 - the name of the file
 _TRIES = 5
 _TRY_SECONDS = 0.02
-
-
-SERVICES, SERVICE_GROUPS = "services", "service-groups"
-"""Folder of the services of EAS, and name of the file of their groups."""
+SERVICES = "services"
+"""Folder of the services of EAS."""
 
 
 class HomeInUse(Exception):
@@ -90,9 +88,9 @@ class Home:
 
     @property
     def has_services(self) -> bool:
-        """Whether there are services, or groups of them, from before."""
+        """Whether there are services from before."""
         folder = self.path / SERVICES
-        return bool(self.recall(SERVICE_GROUPS, [])) or (folder.is_dir() and any(folder.iterdir()))
+        return folder.is_dir() and any(folder.iterdir())
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a JSON value."""

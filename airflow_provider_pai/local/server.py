@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -26,6 +25,7 @@ from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.late import LateApp
+from airflow_provider_pai.local.records import Records
 from airflow_provider_pai.local.running.bound_storage import BoundStorage
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -153,10 +153,13 @@ class LocalPAI:
         with ExitStack() as stack:
             home = Home(self._path)
             stack.callback(home.release)
+            records = Records(home.path)
+            stack.callback(records.close)
             own = self._credentials or home.key_pair()
-            keys = KeyRing(own, self.clock.now, home.recall(KEPT, []), partial(home.remember, KEPT))
+            keys = KeyRing(own, self.clock.now, records.table(KEPT))
             api, oss = self._listeners(stack)
-            backend = Backend(home, self._settings, self.clock, self.faults, keys, api.url, urlsplit(oss.url).netloc)
+            oss_host = urlsplit(oss.url).netloc
+            backend = Backend(home, records, self._settings, self.clock, self.faults, keys, api.url, oss_host)
             stack.callback(backend.close)
             backend.start()
             # Once more, so that nobody is answered any more while the jobs end; both at the same time.
