@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_pai.base_operator import PollInterval, as_flag
 from airflow_provider_pai.errors import JobError, PAIError
-from airflow_provider_pai.operators.attempt import deadline_of
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.operators.attempt import DEFER_PADDING, deadline_of
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors
 from airflow_provider_pai.operators.watcher import PAIJobWatcher
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.lifecycle.step import Done, Waiting
     from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
-
-_DEFER_PADDING = timedelta(minutes=5)
 
 
 class PAIJobOperator(PAIJobWatcher):
@@ -64,6 +63,16 @@ class PAIJobOperator(PAIJobWatcher):
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
         return PAITrainingHook(**(self._begun.get("connection") or self.connection_arguments))
+
+    def _watch_problems(self) -> list[Problem]:
+        """Return what is wrong with the arguments of this class, and of those above it."""
+        from airflow_provider_pai.model.reading import seconds_problems
+        from airflow_provider_pai.model.values import shown
+
+        problems = [*super()._watch_problems(), *seconds_problems("poll_interval", self.poll_interval)]
+        if self._on_kill not in ("stop", "leave"):
+            problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {shown(self._on_kill)}"))
+        return problems
 
     def _owner_in(self, context: Context) -> JobOwner:
         from airflow_provider_pai.hooks.task_attempt import owner_of
@@ -192,8 +201,7 @@ class PAIJobOperator(PAIJobWatcher):
             deadline=until,
             try_number=context["ti"].try_number,
         )
-        # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
-        timeout = deadline - datetime.now(UTC) + _DEFER_PADDING if deadline else None
+        timeout = deadline - datetime.now(UTC) + DEFER_PADDING if deadline else None
         begun = {"connection": connection, "deadline": until, "unstopped": list(self.hook.stop_remaining())}
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout, kwargs={"begun": begun})
 

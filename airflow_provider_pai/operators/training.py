@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pai.base_operator import WithLineage, as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -234,7 +233,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
-        problems += [*self._watch_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
+        problems += self._watch_problems()
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))

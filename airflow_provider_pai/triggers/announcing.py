@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger
 from airflow_provider_pai.triggers.event_base import EventTrigger
 
 STORED_SECONDS = 5.0
@@ -46,12 +46,8 @@ class Announcement:
     thing: Any
 
 
-class AnnouncingTrigger(EventTrigger):
+class AnnouncingTrigger(PAIBaseTrigger, EventTrigger):
     """Fires an event for each of its announcements, and writes each down when its event is stored."""
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     @abstractmethod
     def announcements(self, store: Any) -> AsyncGenerator[Sequence[Announcement], None]:

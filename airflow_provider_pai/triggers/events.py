@@ -57,11 +57,8 @@ class PAIModelApprovedTrigger(AnnouncingTrigger):
         poll_interval: float = 10.0,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(conn_id(pai_conn_id), region_id, workspace_id)
         self.model_name = model_name
-        self.pai_conn_id = conn_id(pai_conn_id)
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self._mark: Callable[[ModelVersion], None]
 
@@ -73,7 +70,7 @@ class PAIModelApprovedTrigger(AnnouncingTrigger):
         environment = await asyncio.to_thread(environments.environment)
         connection = (self.pai_conn_id, self.region_id, self.workspace_id)
         label = labels.announcement_label(environment.name, (self.model_name, *connection))
-        hook = registry.PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = registry.PAIModelRegistryHook(**self.connection_arguments)
         announced, beginning = set[str](), Beginning(store, label, self.log.warning)
         has_begun = await beginning.read() is not None
         with closing(hook):

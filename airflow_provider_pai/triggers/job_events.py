@@ -66,14 +66,11 @@ class PAITrainingJobEndedTrigger(AnnouncingTrigger):
         poll_interval: float = 10.0,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(conn_id(pai_conn_id), region_id, workspace_id)
         if not labels:
             raise ValueError("labels must name at least one label; each job of the workspace would fire otherwise")
         self.labels = {str(name): str(value) for name, value in labels.items()}
         self.statuses = None if statuses is None else [str(each) for each in statuses]
-        self.pai_conn_id = conn_id(pai_conn_id)
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self._mark: Callable[[JobSnapshot], Awaitable[None]]
 
@@ -86,7 +83,7 @@ class PAITrainingJobEndedTrigger(AnnouncingTrigger):
         statuses = self.statuses or plans.TERMINAL_STATUSES
         beginning, announced, backoff = Beginning(store, label, self.log.warning), set[str](), intervals.Backoff()
         since = floor = await beginning.read()
-        hook = hooks.PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = hooks.PAITrainingHook(**self.connection_arguments)
         with closing(hook):
             config = await hook.aconfig()
             async with watching.watch_jobs(config, self.labels, hook.keys) as watch:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger, seconds_until
 from airflow_provider_pai.triggers.loading import load
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
@@ -23,7 +22,7 @@ _stopping: set[asyncio.Task[None]] = set()
 """Stops under way; the event loop itself keeps no hold on its tasks."""
 
 
-class PAITrainingTrigger(BaseTrigger):
+class PAITrainingTrigger(PAIBaseTrigger):
     """Fires one event when a training job has ended, or when waiting makes no sense any more.
 
     The event is plain JSON: ``job_id``, ``status`` (None when the job could not be seen), ``error`` (text, None when
@@ -65,11 +64,8 @@ class PAITrainingTrigger(BaseTrigger):
         log_level: str = "DEBUG",
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(pai_conn_id, region_id, workspace_id)
         self.job_id = job_id
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.outage_limit = outage_limit
@@ -79,10 +75,6 @@ class PAITrainingTrigger(BaseTrigger):
         self.log_level = log_level
         self._checkpoint: Checkpoint | None = None
         self._keeper: PAITrainingHook | None = None
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
@@ -138,7 +130,7 @@ class PAITrainingTrigger(BaseTrigger):
         await self._stop()
 
     async def _outcome(self) -> dict[str, Any]:
-        limit = asyncio.timeout(self._seconds_left())
+        limit = asyncio.timeout(seconds_until(self.deadline))
         try:
             async with limit:
                 return await self._ended()
@@ -212,12 +204,7 @@ class PAITrainingTrigger(BaseTrigger):
     def _hook(self) -> PAITrainingHook:
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
-        return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
-
-    def _seconds_left(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return max(0.0, (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds())
+        return PAITrainingHook(**self.connection_arguments)
 
     def _event(self, *, status: str | None = None, error: str | None = None, timeout: bool = False) -> dict[str, Any]:
         cursor = self._checkpoint.cursor if self._checkpoint else None

@@ -83,7 +83,9 @@ class Services:
             ProtocolError: the pages hold fewer services than they announce.
         """
         return list_all(
-            self.client, lambda page: calls.list_services(name_contains=name_contains, group=group, page=page)
+            self.client,
+            lambda page: calls.list_services(name_contains=name_contains, group=group, page=page),
+            key=lambda service: service.name,
         )
 
     def versions(self, name: str) -> list[calls.ServiceVersion]:
