@@ -29,7 +29,7 @@ from airflow_provider_pai.lifecycle.training.failure_details import read_failure
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.observer import JobObserver
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
-from airflow_provider_pai.lifecycle.training.report import read_report
+from airflow_provider_pai.lifecycle.training.report import reported
 from airflow_provider_pai.lifecycle.training.submission import Submission
 from airflow_provider_pai.model.function.report import Report
 from airflow_provider_pai.model.masking import masked
@@ -322,12 +322,7 @@ class PAITrainingHook(PAIBaseHook):
 
     def with_report(self, job: JobSnapshot) -> tuple[JobSnapshot, Report]:
         """Return a job that has ended with the metrics that it has reported itself, and all that it has reported."""
-        report = read_report(self.client, lambda: self.oss, job, self.log.warning)
-        if odd := [name for name, value in report.metrics.items() if value is None]:
-            self.log.warning("Metrics whose last value is not finite have none: %s", ", ".join(sorted(odd)))
-        metrics = {name: value for name, value in report.metrics.items() if value is not None}
-        kept = {name: value for name, value in job.metrics.items() if name not in odd}
-        return replace(job, metrics={**kept, **metrics}), report
+        return reported(self.client, lambda: self.oss, job, self.log.warning)
 
     def diagnose(self, job: JobSnapshot, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
         """Find out why a job ended badly; what can't be read of it is left out.
