@@ -182,7 +182,7 @@ class PAITrainingHook(PAIBaseHook):
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether a create was sent and its job given to nobody yet: there may be one that nobody looks after."""
+        """Whether a create was sent and its job not returned yet: there may be one without an owner."""
         return self._submission.unsettled
 
     def adopt(self, owner: JobOwner) -> JobSnapshot | None:
@@ -330,7 +330,7 @@ class PAITrainingHook(PAIBaseHook):
         Args:
             job: the job as it was last seen.
             overdue: whether it was stopped because it did not end in the task's time.
-            resumable: whether another job goes on where this one stopped, from checkpoints.
+            resumable: whether another job resumes where this one stopped, from checkpoints.
         """
         failed = job.failed_instances if job.instance_count > 1 else ()
         details = read_failure_details(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)

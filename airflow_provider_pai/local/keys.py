@@ -19,7 +19,7 @@ from airflow_provider_pai.api.signing import KeyPair
 KEPT = "temporary-keys"
 """Name under which a server's folder keeps the temporary keys."""
 _REMEMBERED = timedelta(days=1)
-"""How long after its end a temporary key is known, so that its user is told that it is expired, not unknown."""
+"""How long after its end a temporary key is known, so that its user learns that it is expired, not unknown."""
 _MAX_KEYS = 10_000
 
 
@@ -34,7 +34,7 @@ class TokenProblem(StrEnum):
 
 @dataclass(frozen=True)
 class TemporaryKey:
-    """What somebody who assumed a role signs with.
+    """What one who has assumed a role signs with.
 
     Attributes:
         access_key_id: public half of the access key.
@@ -69,7 +69,7 @@ class KeyRing:
             own: the permanent key.
             now: the server's time, aware of its zone.
             kept: temporary keys, as they were given to ``keep``.
-            keep: called with all temporary keys, secrets and all, after each change, to store them; by default nobody.
+            keep: called with all temporary keys, secrets and all, after each change, to store them. Default: don't.
         """
         self._own = own
         self._now = now

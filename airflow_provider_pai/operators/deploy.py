@@ -188,7 +188,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
         self._version_name: str | None = None
-        # What OpenLineage is told.
+        # What OpenLineage asks for.
         self._known: Mapping[str, Any] = {}
         self.has_link = False
         # What a kill aborts.

@@ -32,7 +32,7 @@ class FeedPosition:
         self._known: dict[str, datetime] = {}
 
     def is_reached(self, oldest: datetime, *, deep: bool) -> bool:
-        """Return whether a look that has come down to a time need not go on.
+        """Return whether a look that has come down to a time need not go further.
 
         Changes of one second may come in any order and one after the other, so that second is read again. A deep look
         continues down to the floor, for changes that turn up late.
@@ -40,7 +40,7 @@ class FeedPosition:
         return (target := self._target(deep=deep)) is None or oldest < target
 
     def seconds_to_go(self, oldest: datetime, *, deep: bool) -> float:
-        """Return how far a look that has come down to a time has to go on, at least."""
+        """Return how far a look that has come down to a time has to go down, at least."""
         target = self._target(deep=deep)
         return 0.0 if target is None else max(0.0, (oldest - target).total_seconds())
 

@@ -23,7 +23,7 @@ LOG_PAGES = 20
 def read_report(
     client: Sender, oss: Callable[[], ObjectStorage], job: JobSnapshot, warn: Callable[..., None]
 ) -> Report:
-    """Return what a job has reported. What can't be read is told, and counts as not reported.
+    """Return what a job has reported. What can't be read is logged, and counts as not reported.
 
     Args:
         client: sends the calls.

@@ -36,7 +36,7 @@ class Workspace:
     Attributes:
         workspace_id: its id.
         created: when it came to be.
-        default_storage: OSS URI that ``modelExportPath`` has unless somebody set another one.
+        default_storage: OSS URI that ``modelExportPath`` has unless another one was set.
     """
 
     workspace_id: str
@@ -63,7 +63,7 @@ class Workspace:
 
 
 class Configs:
-    """What somebody configured; safe to use from several threads."""
+    """What was configured; safe to use from several threads."""
 
     def __init__(self, items: Mapping[str, dict[str, Any]], keep: Callable[[Mapping[str, Any]], None]) -> None:
         """Start with what was configured before.
