@@ -56,7 +56,7 @@ class Home:
             at = read_address(self.path).get("api")
             where = f", which answers at {at}" if at else ""
             raise HomeInUse(f"{self.path} is in use by another local PAI{where}; stop it or choose another folder")
-        # A server that was killed left it; until this one answers, nobody must go there.
+        # A server that was killed left it; until this one answers, no client must go there.
         (self.path / _ADDRESS).unlink(missing_ok=True)
 
     def release(self) -> None:
@@ -137,7 +137,7 @@ def read_admin_token(path: Path) -> str:
     """Return the token of the server that serves from a folder; empty when there is none.
 
     Raises:
-        PermissionError: it is somebody else's folder.
+        PermissionError: it is another user's folder.
     """
     try:
         return str(json.loads((path / _TOKEN).read_text()))
@@ -163,7 +163,7 @@ def is_in_use(path: Path) -> bool:
 
 
 def _try_lock(lock: BinaryIO) -> bool:
-    """Lock a file for as long as it is open; somebody who only looks who has it keeps it for an instant."""
+    """Lock a file for as long as it is open; one who only looks who has it keeps it for an instant."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,7 +21,7 @@ from airflow_provider_pai.local.records import RecordTable
 KEPT = "temporary-keys"
 """Kind of the records that keep temporary keys."""
 _REMEMBERED = timedelta(days=1)
-"""How long after its end a temporary key is known, so that its user is told that it is expired, not unknown."""
+"""How long after its end a temporary key is known, so that its user learns that it is expired, not unknown."""
 _MAX_KEYS = 10_000
 
 
@@ -36,7 +36,7 @@ class TokenProblem(StrEnum):
 
 @dataclass(frozen=True)
 class TemporaryKey:
-    """What somebody who assumed a role signs with.
+    """What one who has assumed a role signs with.
 
     Attributes:
         access_key_id: public half of the access key.

@@ -85,7 +85,7 @@ class LocalPAI:
             slots: how many jobs run at a time; by default as many as there are processors, at least 2.
             sandbox: how a job gets its own ``/ml``; by default the best way that works here.
             runtime: what runs jobs; by default processes of this machine.
-            gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
+            gpus: how many GPUs an instance sees; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
             mounts: folder of this machine that stands in for each NAS or CPFS file system, by the beginning of its
@@ -162,7 +162,7 @@ class LocalPAI:
             backend = Backend(home, records, self._settings, self.clock, self.faults, keys, api.url, oss_host)
             stack.callback(backend.close)
             backend.start()
-            # Once more, so that nobody is answered any more while the jobs end; both at the same time.
+            # Once more, so that no request is answered while the jobs end; both at the same time.
             for close in (api.close, oss.close, api.end, oss.end):
                 stack.callback(close)
             token = home.renew_admin_token()
@@ -197,7 +197,7 @@ class LocalPAI:
 
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener, token: str) -> None:
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
-        # Not signed: whoever calls a service shows its token.
+        # Not signed: callers of a service show its token.
         predictions = PredictionRoute(LateApp(lambda: backend.inference().proxy))
         open_routes = [admin_route(backend.controls(), token), predictions, backend.pages(token)]
         # Not a mount: those match no path with a line break in it.

@@ -153,7 +153,7 @@ def can_be_pulled(uri: str, catalog: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether the image of a job can be had.
 
     PAI's own registries have what the catalog has, in every region and from inside and outside a VPC. What other
-    registries have, and other namespaces of those, nobody here knows; their images count as there, because local PAI
+    registries have, and other namespaces of those, are not known here; their images count as there, because local PAI
     pulls none to run a job's command as a process.
 
     Args:

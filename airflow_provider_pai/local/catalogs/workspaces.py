@@ -37,7 +37,7 @@ class Workspace:
     Attributes:
         workspace_id: its id.
         created: when it came to be.
-        default_storage: OSS URI that ``modelExportPath`` has unless somebody set another one.
+        default_storage: OSS URI that ``modelExportPath`` has unless another one was set.
     """
 
     workspace_id: str
@@ -64,7 +64,7 @@ class Workspace:
 
 
 class Configs:
-    """What somebody configured; safe to use from several threads."""
+    """What was configured; safe to use from several threads."""
 
     def __init__(self, table: RecordTable) -> None:
         """Start with what was configured before.

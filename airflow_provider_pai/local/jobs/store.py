@@ -249,7 +249,7 @@ class JobStore:
 
 
 def load_records(home: Path) -> dict[str, Record]:
-    """Read the jobs of a folder, oldest first, by id; damaged ones are left out. Somebody may be writing meanwhile.
+    """Read the jobs of a folder, oldest first, by id; damaged ones are left out. A server may be writing meanwhile.
 
     Args:
         home: folder of the server.
