@@ -23,7 +23,7 @@ from airflow_provider_pai.base_operator import (
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
-from airflow_provider_pai.operators.attempt import DEFER_PADDING, deadline_of
+from airflow_provider_pai.operators.attempt import DEFER_PADDING, deployment_deadline
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
     from airflow_provider_pai.model.serving.wait import Observation
-
-_RESERVE = timedelta(minutes=5)
-"""The end of an attempt's time that is kept for a rollback: a deferred task must be given a worker before it."""
-_RESERVED_PART = 5
-"""Of a short time only a fifth is kept."""
 
 
 class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
@@ -193,7 +188,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
         self._version_name: str | None = None
-        # What OpenLineage is told.
+        # What OpenLineage asks for.
         self._known: Mapping[str, Any] = {}
         self.has_link = False
         # What a kill aborts.
@@ -349,15 +344,10 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
-        """Return when a wait must be over; that for the previous version may take half of what is kept for it."""
         from airflow_provider_pai.model.serving.deployment_state import Phase
 
-        deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
-        end = deadline_of(context["ti"], self.execution_timeout)
-        if end is None or self.execution_timeout is None:
-            return deadline
-        reserve = min(_RESERVE, self.execution_timeout / _RESERVED_PART)
-        return min(deadline, end - (reserve / 2 if state.phase == Phase.BACK else reserve))
+        rolls_back = state.phase == Phase.BACK
+        return deployment_deadline(context["ti"], self.execution_timeout, self.startup_timeout, rolls_back=rolls_back)
 
     def _wait(self, context: Context, state: DeploymentState) -> Observation:
         left = self._deadline(context, state) - datetime.now(UTC)

@@ -30,9 +30,9 @@ class PAIJobOperator(PAIJobWatcher):
     Args:
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is looked at sooner. Default: ``[pai] poll_interval``, else 10.
-        on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
-            A later attempt of the task stops or adopts it all the same.
+            just begun or changed is asked for sooner. Default: ``[pai] poll_interval``, else 10.
+        on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it run.
+            A later attempt of the task stops or adopts it nevertheless.
         kwargs: those of :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher` and of every operator.
     """
 
@@ -99,7 +99,7 @@ class PAIJobOperator(PAIJobWatcher):
         step: Waiting[JobSnapshot] | Done[JobSnapshot] = Waiting(job)
         while isinstance(step, Waiting):
             with self._guard_job(context, step.state.job_id):
-                self._announce(context, step.state, "Going on with" if existed else "Submitted")
+                self._announce(context, step.state, "Adopted" if existed else "Submitted")
                 if not self.wait_for_completion:
                     return self._push_result(context, result(step.state, self.hook.console_url(step.state.job_id)))
                 if self.deferrable and not step.state.is_terminal:
@@ -111,7 +111,7 @@ class PAIJobOperator(PAIJobWatcher):
     def execute_complete(
         self, context: Context, event: Mapping[str, Any], begun: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Go on after the trigger's event.
+        """Continue after the trigger's event.
 
         Args:
             context: Airflow's.

@@ -74,7 +74,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
 
     Raises:
         AirflowFailException: wrong arguments, or the version was rejected.
-        AirflowException: nobody decided in time.
+        AirflowException: the version was not decided on in time.
         PAIError: the registry can't be asked, or refuses.
     """
 
@@ -147,7 +147,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
             return self._finish(context, {**value, "approval_status": found.approval_status})
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger's event."""
+        """Continue after the trigger's event."""
         if event["timeout"]:
             raise self._undecided(event.get("version_name") or "")
         if event["error"]:
@@ -159,7 +159,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         return self._finish(context, value)
 
     def _keep_known(self, hook: PAIModelRegistryHook, value: Mapping[str, Any]) -> None:
-        """Keep what OpenLineage is told."""
+        """Keep what OpenLineage asks for."""
         config = hook.config
         self._known = {**value, "region_id": config.region_id, "workspace_id": config.workspace_id}
 

@@ -68,7 +68,7 @@ class PAIJobWatcher(PAIBaseOperator):
         self._has_page = True
         self._report: Report | None = None
         self._is_over = False
-        # What OpenLineage is told.
+        # What OpenLineage asks for.
         self._seen_job: JobSnapshot | None = None
         self._diagnosis: Diagnosis | None = None
 
@@ -139,7 +139,7 @@ class PAIJobWatcher(PAIBaseOperator):
     def _push(self, context: Context, values: Mapping[str, Any]) -> None:
         """Push XComs; with ``do_xcom_push=False`` the link only.
 
-        A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
+        A push that Airflow refuses tells that the attempt has ended. One that fails otherwise costs no job.
         """
         from airflow_provider_pai.operators.xcom import push_xcom
 

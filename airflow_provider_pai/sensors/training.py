@@ -77,7 +77,7 @@ class PAITrainingSensor(PAIJobWatcher, PAIBaseSensor):
     def execute_complete(
         self, context: Context, event: Mapping[str, Any], deadline: str | None = None
     ) -> dict[str, Any]:
-        """Go on after the trigger's event.
+        """Continue after the trigger's event.
 
         Args:
             context: Airflow's.

@@ -30,7 +30,7 @@ class PAITrainingTrigger(PAIBaseTrigger):
     None when this trigger has not seen it). The worker reads the job itself, and what its log still holds: of lines
     that a triggerer writes right before its trigger ends some get lost (seen on Airflow 3.3.2).
 
-    What the log shows is kept with the job, so that a restarted triggerer goes on there: at each end of the trigger
+    What the log shows is kept with the job, so that a restarted triggerer continues there: at each end of the trigger
     without an event, and every minute while there is news, for a triggerer that is killed.
 
     Args:
@@ -39,7 +39,7 @@ class PAITrainingTrigger(PAIBaseTrigger):
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is looked at sooner.
+            just begun or changed is asked for sooner.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
@@ -86,14 +86,14 @@ class PAITrainingTrigger(PAIBaseTrigger):
             if is_interrupted():
                 await self._stop_interrupted()
             raise
-        # The worker goes on with what the event says.
+        # The worker continues with what the event says.
         self._keeper = None
         yield TriggerEvent(outcome)  # type: ignore[no-untyped-call]
 
     async def cleanup(self) -> None:
         """Keep the place in the log when the trigger ends without an event, as at a triggerer's restart.
 
-        Airflow waits for this: a triggerer of 3.3 that is told to stop has 20 s for all its triggers, one of 2.11 has
+        Airflow waits for this: a triggerer of 3.3 that is to stop has 20 s for all its triggers, one of 2.11 has
         30 s. It answers no look-up of a connection any more, so the one of before is used.
         """
         if self._keeper is None or self._checkpoint is None or not self._checkpoint.has_changed:
@@ -106,14 +106,14 @@ class PAITrainingTrigger(PAIBaseTrigger):
         """Stop the job of a task that a person has marked or cleared.
 
         Airflow 3.3.0 to 3.3.2 also call this when the trigger only moves to another triggerer; the task's state tells
-        the difference. When the state can't be learnt the job goes on: PAI's own time limit, or the next attempt, ends
-        it.
+        the difference. When the state can't be learnt the job keeps running: PAI's own time limit, or the next attempt,
+        ends it.
         """
         if not self.stop_on_kill:
             self.log.info("Job %s keeps running: this trigger was told to leave it", self.job_id)
             return
         # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
-        # second time. The stop goes on all the same.
+        # second time. The stop continues nevertheless.
         stopping = asyncio.create_task(self._stop_unless_deferred(), name=f"stop-{self.job_id}")
         _stopping.add(stopping)
         stopping.add_done_callback(_stopping.discard)

@@ -78,7 +78,7 @@ def whole_metrics(
     """Return the last value of each metric of a job that has ended, and tell how each went.
 
     PAI's own last value counts; where it has none, the last one that the log shows, else the last one of the series. A
-    metric whose last value is no finite number has none: an older one never stands for it. What can't be read is told
+    metric whose last value is no finite number has none: an older one never stands for it. What can't be read is logged
     and left out: it fails no task.
 
     Args:

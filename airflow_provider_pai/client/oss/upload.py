@@ -82,7 +82,7 @@ class ObjectUpload:
         return self._kept(lambda: self._put(b"".join(parts)))
 
     def write_file(self, file: IO[bytes], size: int, crc: int | None = None) -> str:
-        """Write the object from a file that nobody writes to any more, several parts at a time.
+        """Write the object from a file that nothing writes to any more, several parts at a time.
 
         Args:
             file: an open file with a descriptor.

@@ -89,7 +89,7 @@ class ChangeFeed:
 
     Args:
         jobs: the list of jobs.
-        store: is told of each change.
+        store: is notified of each change.
         clock: the event loop's time.
 
     Attributes:

@@ -32,7 +32,7 @@ class FeedPosition:
         self._known: dict[str, datetime] = {}
 
     def is_reached(self, oldest: datetime, *, deep: bool) -> bool:
-        """Return whether a look that has come down to a time need not go on.
+        """Return whether a look that has come down to a time need not go further.
 
         Changes of one second may come in any order and one after the other, so that second is read again. A deep look
         continues down to the floor, for changes that turn up late.

@@ -30,7 +30,7 @@ _MOST_DOUBLINGS = 16
 def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float:
     """Return the seconds until the next look at a job while PAI answers.
 
-    A job that has just begun, or has just changed, is looked at again soon: what is short should be noticed soon. The
+    A job that has just begun, or has just changed, is asked for again soon: what is short should be noticed soon. The
     longer it stays as it is, the longer the pauses.
 
     Args:
@@ -44,7 +44,7 @@ def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float
 def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
     """Return the seconds until the next look at the change feed.
 
-    While jobs change it is looked at about once a second. In quiet there are no more looks than pages of lists of all
+    While jobs change it is read about once a second. In quiet there are no more looks than pages of lists of all
     jobs would be read, but for some hundreds of jobs, the first of whose ends are to be seen soon, too.
 
     Args:
