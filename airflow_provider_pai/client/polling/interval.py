@@ -23,7 +23,7 @@ _SWEEPS_TOO = 1.2
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
 _QUIET_SHARE = 0.1
-"""The part of the time that a job has been quiet after which it is looked at again: its end is seen that much late."""
+"""The part of the time that a job has been quiet after which PAI is asked again: its end is seen that much late."""
 _MOST_DOUBLINGS = 16
 
 
