@@ -129,6 +129,10 @@ class PaidJobs:
             self._ended[key] = self.wait(job_id) if job_id else None
         return self._ended[key]
 
+    def pause(self, seconds: float) -> None:
+        """Wait for some seconds."""
+        self._sleep(seconds)
+
     def remember(self, key: str, job_id: str) -> None:
         """Let a job that was made already be the one of this key, after its end."""
         self._ended[key] = self.wait(job_id)

@@ -14,15 +14,22 @@ from airflow_provider_pai.local.verify.prober import Probe, Verdict, is_error
 from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES
 
 LONGEST_NAME = 256
+_A_SECOND = 1.1
+"""Seconds after which a time in whole seconds is another one."""
 _CODE, _PARTS = "code/", "parts.tar.gz"
 _FACTS = """
 echo "pai-verify default=$PAI_HPS_LR"
 echo "pai-verify rows=$(ls "$PAI_INPUT_ROWS" | tr '\\n' ' ')"
 show='from importlib.metadata import version; print(version("iniconfig"))'
 echo "pai-verify requirement=$(python3 -c "$show" 2>&1 | tail -n 1)"
+echo "pai-verify unbuffered=$PYTHONUNBUFFERED"
+eval "set -- $PAI_USER_ARGS"
+while [ "$#" -gt 1 ] && [ "$1" != --text ]; do shift; done
+echo "pai-verify quoted=$2"
 echo kept > "$PAI_OUTPUT_KEPT/kept"
 echo "pai-verify end=1"
 """
+_TEXT = """it's "two" words"""
 _SHOW = """\
 import pathlib, sys
 print("pai-verify word=" + sys.argv[1])
@@ -65,6 +72,8 @@ def _contract(jobs: PaidJobs) -> Mapping[str, Any] | None:
             "OutputChannels": [{"Name": "kept"}, {"Name": "tensorboard"}],
         },
         ExperimentConfig={"ExperimentId": experiment},
+        HyperParameters=[{"Name": "text", "Value": _TEXT}],
+        Environments={"PYTHONUNBUFFERED": "1"},
         InputChannels=[{"Name": "rows", "DatasetId": dataset_id}],
         OutputChannels=[{"Name": "kept"}, {"Name": "tensorboard", "OutputUri": f"{place}elsewhere/"}],
     )
@@ -175,6 +184,27 @@ def _labels_have_a_greatest_length(jobs: PaidJobs) -> Verdict:
     return answers[0].is_done and not answers[1].is_done
 
 
+def _labels_move_the_time_of_change(jobs: PaidJobs) -> Verdict:
+    job = jobs.ended("failing", partial(_failing, jobs))
+    if job is None:
+        return None
+    before = jobs.shown(job.job_id).get("GmtModifiedTime")
+    jobs.pause(_A_SECOND)
+    path = f"{JOBS}/{job.job_id}/labels"
+    body = {"Labels": [{"Key": "b", "Value": "c"}]}
+    if not jobs.prober.ask(PAI_STUDIO, "UpdateTrainingJobLabels", path, "POST", body).is_done:
+        return None
+    return jobs.shown(job.job_id).get("GmtModifiedTime") != before
+
+
+def _a_failed_instance_is_called_so(jobs: PaidJobs) -> Verdict:
+    job = jobs.ended("failing", partial(_failing, jobs))
+    instances = job.shown.get("Instances") if job else None
+    if not isinstance(instances, list) or not instances:
+        return None
+    return [each.get("Status") for each in instances] == ["Failed"]
+
+
 def _names_have_a_greatest_length(jobs: PaidJobs) -> Verdict:
     if jobs.ended("failing", partial(_failing, jobs)) is None:
         return False if jobs.prober.last and jobs.prober.last.code == "InvalidParameter" else None
@@ -209,6 +239,10 @@ _RUNS: tuple[tuple[str, str, Callable[[PaidJobs], Verdict]], ...] = (
         "CodeDir: requirements.txt in its folder is installed",
         _fact("requirement", _OLD_VERSION),
     ),
+    ("environment.platform", "Environments: a variable of the platform can be set", _fact("unbuffered", "1")),
+    ("environment.quotes", "PAI_USER_ARGS: eval gets any value unchanged", _fact("quoted", _TEXT)),
+    ("labels.modified", "UpdateTrainingJobLabels: moves GmtModifiedTime", _labels_move_the_time_of_change),
+    ("instances.failed", "GetTrainingJob: an instance whose command failed is Failed", _a_failed_instance_is_called_so),
     ("hyperparameters.default", "HyperParameters: one that is not given has its default", _fact("default", "0.5")),
     (
         "datasets.version",

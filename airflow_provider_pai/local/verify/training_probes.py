@@ -59,6 +59,22 @@ def _names_of_metrics_are_joined_by_commas(prober: Prober) -> Verdict:
     return None
 
 
+def _lists_are_sorted_and_filtered_at_once(prober: Prober) -> Verdict:
+    query = {"SortBy": "GmtModifiedTime", "Order": "DESC", "Labels": '{"pai-verify": "absent"}', "PageSize": "1"}
+    answer = prober.ask(PAI_STUDIO, "ListTrainingJobs", JOBS, WorkspaceId=prober.workspace_id, **query)
+    return answer.is_done and answer.body.get("TotalCount") == 0
+
+
+def _metrics_come_in_their_order(prober: Prober) -> Verdict:
+    for job in _recent_jobs(prober):
+        path = f"{JOBS}/{job['TrainingJobId']}/metrics"
+        rows = prober.ask(PAI_STUDIO, "ListTrainingJobMetrics", path, Order="ASC", PageSize="100").rows("Metrics")
+        times = [str(row.get("Timestamp")) for row in rows]
+        if len(set(times)) > 1:
+            return times == sorted(times)
+    return None
+
+
 def _recent_jobs(prober: Prober) -> list[Mapping[str, Any]]:
     return prober.ask(
         PAI_STUDIO, "ListTrainingJobs", JOBS, WorkspaceId=prober.workspace_id, PageSize="10", Status="Succeed"
@@ -149,6 +165,12 @@ TRAINING_PROBES = (
         "ListTrainingJobs: an unknown SortBy is refused",
         refuses(PAI_STUDIO, "ListTrainingJobs", JOBS, SortBy="Zzz"),
     ),
+    Probe(
+        "jobs.sort.labels",
+        "ListTrainingJobs: SortBy goes with a filter by labels",
+        _lists_are_sorted_and_filtered_at_once,
+    ),
+    Probe("metrics.order", "ListTrainingJobMetrics: ASC has the oldest first", _metrics_come_in_their_order),
     Probe(
         "jobs.name",
         "ListTrainingJobs: TrainingJobName is a part of the name in any case",

@@ -102,6 +102,16 @@ def _model_names_are_matched_in_part(prober: Prober) -> Verdict:
     return model_id in [row.get("ModelId") for row in rows]
 
 
+def _quotes_ask_for_the_whole_name(prober: Prober) -> Verdict:
+    name = prober.new_name()
+    longer = _new_model(prober, f"{name}-longer")
+    if not (model_id := _new_model(prober, name)) or not longer:
+        return None
+    asked = {"WorkspaceId": prober.workspace_id, "ModelName": f'"{name}"', "PageSize": "100"}
+    rows = prober.ask(AI_WORKSPACE, "ListModels", _MODELS, **asked).rows("Models")
+    return [row.get("ModelId") for row in rows] == [model_id]
+
+
 def _a_model_may_have_127_characters(prober: Prober) -> Verdict:
     longest = prober.new_name().ljust(127, "x")
     if not _new_model(prober, longest):
@@ -236,6 +246,11 @@ WORKSPACE_PROBES = (
         "models.filter",
         "ListModels: ModelName is a part of the name in any case",
         _model_names_are_matched_in_part,
+    ),
+    Probe(
+        "models.filter.whole",
+        "ListModels: quotes around ModelName ask for the whole name",
+        _quotes_ask_for_the_whole_name,
     ),
     Probe(
         "models.delete",
