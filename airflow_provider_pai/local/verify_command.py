@@ -23,6 +23,9 @@ def add_verify_command(commands: Any) -> None:
     )
     verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
     verify.add_argument("--report", type=Path, metavar="FILE", help="where to write the shapes of answers, as JSON")
+    verify.add_argument(
+        "--probe", action="append", default=[], metavar="KEY", help="only this one, as jobs.name; can be given again"
+    )
     paid = verify.add_argument_group("what costs money")
     paid.add_argument("--paid", action="store_true", help="try also what needs small jobs")
     paid.add_argument("--image", metavar="URI", help="an image with Python and pip, for the jobs")
@@ -49,9 +52,11 @@ def _verify(chosen: argparse.Namespace) -> int:
     if chosen.report and not chosen.report.parent.is_dir():
         raise CommandError(f"--report: there is no folder {chosen.report.parent}")
     try:
-        found = verify(target, lambda line: print(line, flush=True), paid=_paid(chosen))
+        found = verify(target, lambda line: print(line, flush=True), paid=_paid(chosen), only=chosen.probe)
     except TooExpensive as error:
         raise CommandError(str(error)) from error
+    except LookupError as error:
+        raise CommandError(f"--probe: {error.args[0]}") from error
     except KeyboardInterrupt:
         print("interrupted; what was made is deleted", flush=True)
         return INTERRUPTED

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from airflow_provider_pai.local.verify.paid_jobs import JOB_COUNT, PaidJobs, Pai
 from airflow_provider_pai.local.verify.paid_probes import paid_probes
 from airflow_provider_pai.local.verify.prober import PREFIX, Probe, Prober, Verdict
 from airflow_provider_pai.local.verify.probes import PROBES
-from airflow_provider_pai.local.verify.requests import Sender
+from airflow_provider_pai.local.verify.requests import Endpoint
 
 logger = logging.getLogger(__name__)
 _WORDS: dict[Verdict, str] = {True: "true", False: "false", None: "untested"}
@@ -35,9 +35,10 @@ def verify(
     target: Target,
     say: Callable[[str], None],
     *,
-    sender: Sender | None = None,
+    sender: Endpoint | None = None,
     probes: Sequence[Probe] = PROBES,
     paid: PaidOptions | None = None,
+    only: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[dict[str, Any]]:
     """Try all probes and return what came of each; what was made is deleted, also when it is interrupted.
@@ -47,17 +48,19 @@ def verify(
         say: gets each line.
         sender: sends requests; by default the target.
         probes: what is tried.
+        only: keys of the probes that are wanted; all when there are none.
         paid: what jobs may cost, to try also what needs them; None for nothing that costs money.
         sleep: waits for some seconds.
 
     Raises:
         TooExpensive: the jobs may cost more than their maximum.
+        LookupError: there is no probe of one of the keys; nothing was sent.
         KeyboardInterrupt: it was interrupted; what was made is deleted all the same.
     """
     sender = sender or target
     ledger = Ledger(sender, target.workspace_id, sleep)
     prober = Prober(sender, target.region_id, target.workspace_id, ledger)
-    all_probes = [*(paid_probes(PaidJobs(prober, paid, sleep)) if paid else ()), *probes]
+    all_probes = _wanted([*(paid_probes(PaidJobs(prober, paid, sleep)) if paid else ()), *probes], only)
     for line in _estimate(len(all_probes), paid):
         say(line)
     found: list[dict[str, Any]] = []
@@ -91,6 +94,12 @@ def shape(value: Any, depth: int = _DEPTH) -> Any:
     if isinstance(value, list) and depth:
         return [shape(value[0], depth - 1)] if value else []
     return type(value).__name__
+
+
+def _wanted(probes: Sequence[Probe], only: Collection[str]) -> Sequence[Probe]:
+    if unknown := sorted(set(only) - {probe.key for probe in probes}):
+        raise LookupError(f"there is no probe {', '.join(unknown)}, or it needs --paid")
+    return [probe for probe in probes if not only or probe.key in only]
 
 
 def _estimate(count: int, paid: PaidOptions | None) -> list[str]:

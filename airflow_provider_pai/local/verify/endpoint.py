@@ -21,7 +21,7 @@ from airflow_provider_pai.local.oss.signing import (
     v4_signature,
     v4_string_to_sign,
 )
-from airflow_provider_pai.local.verify.requests import Ask, ObjectAnswer, ObjectAsk, ProbeAnswer
+from airflow_provider_pai.local.verify.requests import ObjectAnswer, ObjectCall, ProbeAnswer, ProbeCall
 
 _SECONDS = 30.0
 
@@ -65,8 +65,8 @@ class Target:
         places = extra.get("endpoint", ""), extra.get("oss_endpoint", "")
         return cls(keys, extra["region_id"], extra["workspace_id"], *(_with_scheme(place) for place in places))
 
-    def send(self, ask: Ask) -> ProbeAnswer:
-        """Send one request to an API. See :class:`Sender`."""
+    def send(self, ask: ProbeCall) -> ProbeAnswer:
+        """Send one request to an API. See :class:`Endpoint`."""
         base = urlsplit(self.endpoint or service_url(ask.service, self.region_id))
         content = b"" if ask.body is None else json.dumps(ask.body).encode()
         headers = self._signed(ask, base.netloc, content) if ask.headers is None else {**ask.headers}
@@ -76,8 +76,8 @@ class Target:
         status, _, answer = _exchange(base.scheme, base.netloc, ask.method, url, sent, {**headers, **ask.unsigned})
         return ProbeAnswer(status, _read_object(answer))
 
-    def send_object(self, ask: ObjectAsk) -> ObjectAnswer:
-        """Send one request to OSS. See :class:`Sender`."""
+    def send_object(self, ask: ObjectCall) -> ObjectAnswer:
+        """Send one request to OSS. See :class:`Endpoint`."""
         base = urlsplit(self.oss_endpoint or oss_url(self.region_id))
         now = datetime.now(UTC)
         headers = {**ask.headers, "x-oss-date": f"{now:%Y%m%dT%H%M%SZ}", "x-oss-content-sha256": "UNSIGNED-PAYLOAD"}
@@ -94,7 +94,7 @@ class Target:
         host = base.netloc if is_loopback(f"{base.scheme}://{base.netloc}") else f"{ask.bucket}.{base.netloc}"
         return ObjectAnswer(*_exchange(base.scheme, host, ask.method, url, ask.content, headers))
 
-    def _signed(self, ask: Ask, host: str, content: bytes) -> dict[str, str]:
+    def _signed(self, ask: ProbeCall, host: str, content: bytes) -> dict[str, str]:
         request = signing.Request(ask.method, ask.path, [*ask.query.items()], (), content)
         return signing.signed_headers(
             request,
@@ -123,7 +123,7 @@ def _exchange(
         connection.close()
 
 
-def _object_url(ask: ObjectAsk, *, below: bool) -> str:
+def _object_url(ask: ObjectCall, *, below: bool) -> str:
     """Return path and query; ``below`` a host that many buckets share, the bucket is in the path."""
     path = f"/{ask.bucket}/{quote(ask.key, safe='')}" if below else f"/{quote(ask.key, safe='')}"
     query = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" if v else quote(n) for n, v in ask.query.items())

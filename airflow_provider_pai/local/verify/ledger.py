@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, PAI_STUDIO, Service
-from airflow_provider_pai.local.verify.requests import Ask, ObjectAsk, ProbeAnswer, Sender
+from airflow_provider_pai.local.verify.requests import Endpoint, ObjectCall, ProbeAnswer, ProbeCall
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 
 _WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
@@ -91,13 +91,13 @@ class Ledger:
         sleep: waits for some seconds.
     """
 
-    def __init__(self, sender: Sender, workspace_id: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, sender: Endpoint, workspace_id: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sender = sender
         self._workspace_id = workspace_id
         self._sleep = sleep
         self._made: dict[tuple[str, str], Made] = {}
 
-    def make(self, kind: str, name: str, ask: Ask) -> ProbeAnswer:
+    def make(self, kind: str, name: str, ask: ProbeCall) -> ProbeAnswer:
         """Send a request that makes something of this name.
 
         Raises:
@@ -146,8 +146,9 @@ class Ledger:
     def _found(self, made: Made) -> tuple[str, ...] | None:
         """Return the ids that a list shows for the name; None when it was no list."""
         kind = KINDS[made.kind]
-        query = {"WorkspaceId": self._workspace_id, kind.named: made.name, "PageSize": "100"}
-        answer = self._sender.send(Ask(kind.service, kind.listing, kind.path, query=query))
+        # Without a size of the page: the greatest one is itself inferred, and no two names of ours are alike.
+        query = {"WorkspaceId": self._workspace_id, kind.named: made.name}
+        answer = self._sender.send(ProbeCall(kind.service, kind.listing, kind.path, query=query))
         if not answer.is_done or not isinstance(answer.body.get("TotalCount"), int):
             return None
         return tuple(str(row[kind.key]) for row in answer.rows(kind.rows) if _has(row, kind, made.name))
@@ -166,32 +167,32 @@ class Ledger:
         elif kind.word == "model":
             self._delete_versions(key)
         path = f"{kind.path}/{key}"
-        answer = self._sender.send(Ask(kind.service, kind.delete, path, "DELETE"))
+        answer = self._sender.send(ProbeCall(kind.service, kind.delete, path, "DELETE"))
         return answer.is_done or answer.status == _NOT_FOUND
 
     def _stop(self, job_id: str) -> None:
-        answer = self._sender.send(Ask(PAI_STUDIO, "GetTrainingJob", f"{JOBS}/{job_id}"))
+        answer = self._sender.send(ProbeCall(PAI_STUDIO, "GetTrainingJob", f"{JOBS}/{job_id}"))
         if answer.is_done and answer.body.get("Status") not in TERMINAL_STATUSES:
-            self._sender.send(Ask(PAI_STUDIO, "StopTrainingJob", f"{JOBS}/{job_id}/stop", "PUT"))
+            self._sender.send(ProbeCall(PAI_STUDIO, "StopTrainingJob", f"{JOBS}/{job_id}/stop", "PUT"))
 
     def _delete_versions(self, model_id: str) -> None:
         versions = f"/api/v1/models/{model_id}/versions"
-        listed = self._sender.send(Ask(AI_WORKSPACE, "ListModelVersions", versions, query={"PageSize": "100"}))
-        for row in listed.rows("ModelVersions"):
+        listed = self._sender.send(ProbeCall(AI_WORKSPACE, "ListModelVersions", versions))
+        for row in listed.rows("Versions"):
             path = f"{versions}/{row.get('VersionName')}"
-            self._sender.send(Ask(AI_WORKSPACE, "DeleteModelVersion", path, "DELETE"))
+            self._sender.send(ProbeCall(AI_WORKSPACE, "DeleteModelVersion", path, "DELETE"))
 
     def _empty_bucket(self, bucket: str) -> bool:
         send = self._sender.send_object
-        uploads = send(ObjectAsk("GET", bucket, query={"uploads": ""}))
+        uploads = send(ObjectCall("GET", bucket, query={"uploads": ""}))
         if uploads.status == _NOT_FOUND:
             return True
         if upload := uploads.text("UploadId"):
-            send(ObjectAsk("DELETE", bucket, uploads.text("Key").partition("<")[0], {"uploadId": upload}))
-        listed = send(ObjectAsk("GET", bucket, query={"list-type": "2", "max-keys": "1000"}))
+            send(ObjectCall("DELETE", bucket, uploads.text("Key").partition("<")[0], {"uploadId": upload}))
+        listed = send(ObjectCall("GET", bucket, query={"list-type": "2", "max-keys": "1000"}))
         for key in _texts(listed.content.decode("utf-8", "replace"), "Key"):
-            send(ObjectAsk("DELETE", bucket, key))
-        return send(ObjectAsk("DELETE", bucket)).status in (200, 204, _NOT_FOUND)
+            send(ObjectCall("DELETE", bucket, key))
+        return send(ObjectCall("DELETE", bucket)).status in (200, 204, _NOT_FOUND)
 
 
 def _has(row: Mapping[str, object], kind: Kind, name: str) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from airflow_provider_pai.local.verify.prober import Probe, Prober, Verdict
-from airflow_provider_pai.local.verify.requests import ObjectAnswer, ObjectAsk
+from airflow_provider_pai.local.verify.requests import ObjectAnswer, ObjectCall
 
 _TEN = b"0123456789"
 _PART = b"p" * 102_400
@@ -91,8 +91,13 @@ def _a_bad_tag_is_refused(prober: Prober) -> Verdict:
     return (answer.status, answer.code) == (400, "InvalidTag")
 
 
+def _another_body_is_an_invalid_digest(prober: Prober) -> Verdict:
+    answer = _put(prober, "digest", content_md5="1B2M2Y8AsgTpgAmY7PhCfg==")
+    return (answer.status, answer.code) == (400, "InvalidDigest")
+
+
 def _a_bucket_keeps_its_class(prober: Prober) -> Verdict:
-    answer = prober.sender.send_object(ObjectAsk("PUT", prober.bucket, content=_CLASS))
+    answer = prober.sender.send_object(ObjectCall("PUT", prober.bucket, content=_CLASS))
     return (answer.status, answer.code) == (409, "BucketAlreadyExists")
 
 
@@ -115,6 +120,11 @@ OBJECT_PROBES = tuple(
             "objects.parts",
             "CompleteMultipartUpload: the ETag is the MD5 of the parts' MD5s and their number",
             _the_etag_of_parts_ends_with_their_number,
+        ),
+        (
+            "objects.digest",
+            "PutObject: a body of another MD5 is InvalidDigest with 400",
+            _another_body_is_an_invalid_digest,
         ),
         ("objects.tags", "PutObject: a tag too many is InvalidTag with 400", _a_bad_tag_is_refused),
         (

@@ -29,13 +29,16 @@ echo "pai-verify quoted=$2"
 echo kept > "$PAI_OUTPUT_KEPT/kept"
 echo "pai-verify end=1"
 """
+_METRICS = ("accuracy", "broken", "loss")
 _TEXT = """it's "two" words"""
 _SHOW = """\
-import pathlib, sys
+import pathlib, sys, time
 print("pai-verify word=" + sys.argv[1])
 print("pai-verify first=" + pathlib.Path("first.txt").read_text())
 print("pai-verify second=" + pathlib.Path("zz-second.txt").read_text())
-print("loss=0.5 accuracy=0.5")
+print("loss=0.5 accuracy=0.5 broken=nan", flush=True)
+time.sleep(1.1)
+print("loss=0.4")
 print("pai-verify end=1", flush=True)
 """
 _REQUIREMENT, _OLD_VERSION = "iniconfig", "1.1.1"
@@ -89,7 +92,7 @@ def _parts(jobs: PaidJobs) -> Mapping[str, Any] | None:
         ["python3", "show.py", "$HOME"],
         AlgorithmSpec={
             "CodeDir": _code(prober.bucket, _PARTS, prober.region_id),
-            "MetricDefinitions": [{"Name": name, "Regex": f"{name}=([0-9.]+)"} for name in ("loss", "accuracy")],
+            "MetricDefinitions": [{"Name": name, "Regex": f"{name}=([0-9.]+|nan)"} for name in _METRICS],
         },
     )
 
@@ -197,6 +200,25 @@ def _labels_move_the_time_of_change(jobs: PaidJobs) -> Verdict:
     return jobs.shown(job.job_id).get("GmtModifiedTime") != before
 
 
+def _labels_are_merged(jobs: PaidJobs) -> Verdict:
+    job = jobs.ended("failing", partial(_failing, jobs))
+    if job is None:
+        return None
+    for key in ("merged-1", "merged-2"):
+        body = {"Labels": [{"Key": key, "Value": "x"}]}
+        jobs.prober.ask(PAI_STUDIO, "UpdateTrainingJobLabels", f"{JOBS}/{job.job_id}/labels", "POST", body)
+    labels = jobs.shown(job.job_id).get("Labels")
+    return {"merged-1", "merged-2"} <= {each.get("Key") for each in labels} if isinstance(labels, list) else None
+
+
+def _a_metric_that_is_no_number_is_listed(jobs: PaidJobs) -> Verdict:
+    job = jobs.ended("parts", partial(_parts, jobs))
+    if job is None or not job.is_success:
+        return None
+    path, query = f"{JOBS}/{job.job_id}/metrics", {"Name": "broken"}
+    return bool(jobs.prober.ask(PAI_STUDIO, "ListTrainingJobMetrics", path, **query).rows("Metrics"))
+
+
 def _a_failed_instance_is_called_so(jobs: PaidJobs) -> Verdict:
     job = jobs.ended("failing", partial(_failing, jobs))
     instances = job.shown.get("Instances") if job else None
@@ -241,6 +263,12 @@ _RUNS: tuple[tuple[str, str, Callable[[PaidJobs], Verdict]], ...] = (
     ),
     ("environment.platform", "Environments: a variable of the platform can be set", _fact("unbuffered", "1")),
     ("environment.quotes", "PAI_USER_ARGS: eval gets any value unchanged", _fact("quoted", _TEXT)),
+    ("labels.merged", "UpdateTrainingJobLabels: other labels stay", _labels_are_merged),
+    (
+        "metrics.nan",
+        "ListTrainingJobMetrics: a point that is no number is listed",
+        _a_metric_that_is_no_number_is_listed,
+    ),
     ("labels.modified", "UpdateTrainingJobLabels: moves GmtModifiedTime", _labels_move_the_time_of_change),
     ("instances.failed", "GetTrainingJob: an instance whose command failed is Failed", _a_failed_instance_is_called_so),
     ("hyperparameters.default", "HyperParameters: one that is not given has its default", _fact("default", "0.5")),
@@ -292,6 +320,10 @@ _RUNS: tuple[tuple[str, str, Callable[[PaidJobs], Verdict]], ...] = (
     ),
     ("jobs.delete.outputs", "DeleteTrainingJob: what the job wrote to OSS stays", _outputs_stay_when_a_job_is_deleted),
 )
+
+
+PAID: Mapping[str, str] = {key: name for key, name, _ in _RUNS}
+"""What each of them tries, by its key."""
 
 
 def paid_probes(jobs: PaidJobs) -> tuple[Probe, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_pai.api.endpoints import PAI_STUDIO, Service
 from airflow_provider_pai.local.verify.ledger import JOBS, KINDS, Ledger
-from airflow_provider_pai.local.verify.requests import Ask, ObjectAnswer, ObjectAsk, ProbeAnswer, Sender
+from airflow_provider_pai.local.verify.requests import Endpoint, ObjectAnswer, ObjectCall, ProbeAnswer, ProbeCall
 
 Verdict = bool | None
 """Whether an inferred behaviour is the endpoint's; None for one that could not be tried."""
@@ -32,7 +32,7 @@ class Prober:
         last: the last answer of an API, for the report.
     """
 
-    def __init__(self, sender: Sender, region_id: str, workspace_id: str, ledger: Ledger) -> None:
+    def __init__(self, sender: Endpoint, region_id: str, workspace_id: str, ledger: Ledger) -> None:
         self.sender = sender
         self.region_id = region_id
         self.workspace_id = workspace_id
@@ -43,9 +43,9 @@ class Prober:
         self, service: Service, action: str, path: str, method: str = "GET", body: Any = None, **query: str
     ) -> ProbeAnswer:
         """Send a request and return the answer."""
-        return self.send(Ask(service, action, path, method, query, body))
+        return self.send(ProbeCall(service, action, path, method, query, body))
 
-    def send(self, ask: Ask) -> ProbeAnswer:
+    def send(self, ask: ProbeCall) -> ProbeAnswer:
         """Send a request and return the answer."""
         self.last = None
         self.last = self.sender.send(ask)
@@ -54,7 +54,9 @@ class Prober:
     def make(self, kind: str, name: str, action: str, body: Mapping[str, Any]) -> ProbeAnswer:
         """Make something that has a name of ours; it is deleted at the end."""
         self.last = None
-        self.last = self.ledger.make(kind, name, Ask(KINDS[kind].service, action, KINDS[kind].path, "POST", body=body))
+        self.last = self.ledger.make(
+            kind, name, ProbeCall(KINDS[kind].service, action, KINDS[kind].path, "POST", body=body)
+        )
         return self.last
 
     def new_name(self) -> str:
@@ -64,7 +66,7 @@ class Prober:
     def newest_job(self, **query: str) -> Mapping[str, Any] | None:
         """Return the newest job of the workspace that matches; None when there is none."""
         asked = {"WorkspaceId": self.workspace_id, "PageSize": "1", **query}
-        rows = self.send(Ask(PAI_STUDIO, "ListTrainingJobs", JOBS, query=asked)).rows("TrainingJobs")
+        rows = self.send(ProbeCall(PAI_STUDIO, "ListTrainingJobs", JOBS, query=asked)).rows("TrainingJobs")
         return rows[0] if rows else None
 
     @cached_property
@@ -72,15 +74,15 @@ class Prober:
         """A bucket of its own, which is deleted at the end with all that is in it; empty when none can be made."""
         name = self.new_name()
         self.ledger.will_make_bucket(name)
-        return name if self.sender.send_object(ObjectAsk("PUT", name)).is_done else ""
+        return name if self.sender.send_object(ObjectCall("PUT", name)).is_done else ""
 
     def object(
         self, method: str, key: str, content: bytes = b"", headers: Mapping[str, str] | None = None, **query: str
     ) -> ObjectAnswer:
         """Send a request about an object of the bucket."""
-        return self.sender.send_object(ObjectAsk(method, self.bucket, key, query, headers or {}, content))
+        return self.sender.send_object(ObjectCall(method, self.bucket, key, query, headers or {}, content))
 
-    def again(self, ask: Ask) -> ProbeAnswer:
+    def again(self, ask: ProbeCall) -> ProbeAnswer:
         """Send a request twice with one nonce and return the second answer."""
         signed = replace(ask, nonce=secrets.token_hex(16))
         self.send(signed)

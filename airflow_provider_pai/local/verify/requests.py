@@ -11,7 +11,7 @@ from airflow_provider_pai.api.endpoints import Service
 
 
 @dataclass(frozen=True)
-class Ask:
+class ProbeCall:
     """One request to an API.
 
     Attributes:
@@ -68,7 +68,7 @@ class ProbeAnswer:
 
 
 @dataclass(frozen=True)
-class ObjectAsk:
+class ObjectCall:
     """One request to OSS.
 
     Attributes:
@@ -119,17 +119,17 @@ class ObjectAnswer:
         return behind.partition(f"</{name}>")[0]
 
 
-class Sender(Protocol):
+class Endpoint(Protocol):
     """Sends requests to the endpoint that is probed."""
 
-    def send(self, ask: Ask) -> ProbeAnswer:
+    def send(self, ask: ProbeCall) -> ProbeAnswer:
         """Return an API's answer.
 
         Raises:
             OSError: there was none.
         """
 
-    def send_object(self, ask: ObjectAsk) -> ObjectAnswer:
+    def send_object(self, ask: ObjectCall) -> ObjectAnswer:
         """Return OSS's answer.
 
         Raises:

@@ -79,7 +79,7 @@ SERVICE_PROBES = (
     Probe(
         "services.versions",
         "ListServiceVersions: the newest is the first",
-        _newest_first("ListServiceVersions", "Versions", "ServiceVersion"),
+        _newest_first("ListServiceVersions", "Versions", "ImageId"),
     ),
     Probe(
         "services.events",

@@ -12,9 +12,9 @@ from airflow_provider_pai.api.endpoints import PAI_STUDIO, STS
 from airflow_provider_pai.local.http.gateway import MAX_BODY
 from airflow_provider_pai.local.verify.ledger import JOBS
 from airflow_provider_pai.local.verify.prober import Probe, Prober, Verdict, absent, is_error
-from airflow_provider_pai.local.verify.requests import Ask
+from airflow_provider_pai.local.verify.requests import ProbeCall
 
-_LIST = Ask(PAI_STUDIO, "ListTrainingJobs", JOBS, query={"PageSize": "1"})
+_LIST = ProbeCall(PAI_STUDIO, "ListTrainingJobs", JOBS, query={"PageSize": "1"})
 _ROLE = "acs:ram::1000000000000000:role/pai-verify-absent"
 _UNDECIDED = ("NoPermission", "EntityNotExist.Role", "Forbidden.RAM")
 
@@ -30,7 +30,7 @@ def _a_version_belongs_to_its_product(prober: Prober) -> Verdict:
 
 def _a_body_is_the_signed_one(prober: Prober) -> Verdict:
     # No job comes of it: both bodies lack all that a job needs.
-    signed = Ask(
+    signed = ProbeCall(
         PAI_STUDIO, "CreateTrainingJob", JOBS, "POST", body={"WorkspaceId": "1"}, content=b'{"WorkspaceId":"2"}'
     )
     return is_error(prober.send(signed), 400, "SignatureDoesNotMatch")
@@ -41,7 +41,7 @@ def _all_headers_of_the_gateway_are_signed(prober: Prober) -> Verdict:
 
 
 def _a_body_has_a_greatest_size(prober: Prober) -> Verdict:
-    ask = Ask(PAI_STUDIO, "CreateTrainingJob", JOBS, "POST", body={"Padding": "x" * MAX_BODY})
+    ask = ProbeCall(PAI_STUDIO, "CreateTrainingJob", JOBS, "POST", body={"Padding": "x" * MAX_BODY})
     return is_error(prober.send(ask), 413, "RequestEntityTooLarge")
 
 
@@ -68,7 +68,7 @@ def _rpc(prober: Prober, **changed: str) -> Verdict:
         "Signature": "AAAA",
         **changed,
     }
-    return is_error(prober.send(Ask(STS, query["Action"], "/", query=query, headers={})), 400, "InvalidParameter")
+    return is_error(prober.send(ProbeCall(STS, query["Action"], "/", query=query, headers={})), 400, "InvalidParameter")
 
 
 def _a_role_is_refused(code: str, **parameters: str) -> Callable[[Prober], Verdict]:
@@ -76,7 +76,7 @@ def _a_role_is_refused(code: str, **parameters: str) -> Callable[[Prober], Verdi
 
     def run(prober: Prober) -> Verdict:
         query = {"RoleArn": _ROLE, "RoleSessionName": "pai-verify", **parameters}
-        answer = prober.send(Ask(STS, "AssumeRole", "/", "POST", query))
+        answer = prober.send(ProbeCall(STS, "AssumeRole", "/", "POST", query))
         return None if answer.code in _UNDECIDED else is_error(answer, 400, code)
 
     return run

@@ -97,7 +97,7 @@ def _model_names_are_matched_in_part(prober: Prober) -> Verdict:
     name = prober.new_name()
     if not (model_id := _new_model(prober, name)):
         return None
-    asked = {"WorkspaceId": prober.workspace_id, "ModelName": name[4:].upper(), "PageSize": "100"}
+    asked = {"WorkspaceId": prober.workspace_id, "ModelName": name[4:].upper()}
     rows = prober.ask(AI_WORKSPACE, "ListModels", _MODELS, **asked).rows("Models")
     return model_id in [row.get("ModelId") for row in rows]
 
@@ -107,7 +107,7 @@ def _quotes_ask_for_the_whole_name(prober: Prober) -> Verdict:
     longer = _new_model(prober, f"{name}-longer")
     if not (model_id := _new_model(prober, name)) or not longer:
         return None
-    asked = {"WorkspaceId": prober.workspace_id, "ModelName": f'"{name}"', "PageSize": "100"}
+    asked = {"WorkspaceId": prober.workspace_id, "ModelName": f'"{name}"'}
     rows = prober.ask(AI_WORKSPACE, "ListModels", _MODELS, **asked).rows("Models")
     return [row.get("ModelId") for row in rows] == [model_id]
 
@@ -120,11 +120,25 @@ def _a_model_may_have_127_characters(prober: Prober) -> Verdict:
     return not _new_model(prober, too_long)
 
 
-def _version(prober: Prober) -> str:
+def _a_page_may_have_a_hundred_models(prober: Prober) -> Verdict:
+    asked = {"WorkspaceId": prober.workspace_id, "PageSize": "100"}
+    return prober.ask(AI_WORKSPACE, "ListModels", _MODELS, **asked).is_done
+
+
+def _files_stay_when_a_version_is_deleted(prober: Prober) -> Verdict:
+    if not prober.bucket or not prober.object("PUT", "model/weights", b"1").is_done:
+        return None
+    path = _version(prober, f"oss://{prober.bucket}/model/")
+    if not path or not prober.ask(AI_WORKSPACE, "DeleteModelVersion", path, "DELETE").is_done:
+        return None
+    return prober.object("HEAD", "model/weights").is_done
+
+
+def _version(prober: Prober, uri: str = "oss://pai-verify-absent/model/") -> str:
     """Return the path of a new version of a new model; empty when it could not be made."""
     if not (model_id := _new_model(prober)):
         return ""
-    body = {"Uri": "oss://pai-verify-absent/model/", "VersionName": "0.1.0"}
+    body = {"Uri": uri, "VersionName": "0.1.0"}
     path = f"{_MODELS}/{model_id}/versions"
     made = prober.ask(AI_WORKSPACE, "CreateModelVersion", path, "POST", body)
     return f"{path}/0.1.0" if made.is_done else ""
@@ -251,6 +265,12 @@ WORKSPACE_PROBES = (
         "models.filter.whole",
         "ListModels: quotes around ModelName ask for the whole name",
         _quotes_ask_for_the_whole_name,
+    ),
+    Probe("models.page", "ListModels: a page may have 100 models", _a_page_may_have_a_hundred_models),
+    Probe(
+        "versions.files",
+        "DeleteModelVersion: the files of the version stay",
+        _files_stay_when_a_version_is_deleted,
     ),
     Probe(
         "models.delete",

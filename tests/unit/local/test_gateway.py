@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +17,10 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.control import ControlPlane, ServiceLocation
 from airflow_provider_pai.local.http import roa
 from airflow_provider_pai.local.http.gateway import MAX_BODY, Nonces, pai_app
+from airflow_provider_pai.local.http.operations import operations_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.keys import KeyRing
 
@@ -299,3 +303,13 @@ def test_the_memory_of_nonces_is_bounded() -> None:
     assert all(nonces.use("a", str(number), NOW) for number in range(3))
     assert not nonces.use("a", "2", NOW)
     assert nonces.use("a", "0", NOW)
+
+
+def test_every_route_of_eas_is_an_operation_that_the_gateway_lets_pass() -> None:
+    nothing: Any = None
+    place = ServiceLocation("cn-hangzhou", "1", "2", "http://127.0.0.1:1")
+    routes = ControlPlane(nothing, nothing, nothing, place, nothing, nothing).routes()
+    assert routes
+    for route in routes:
+        for method in (route.methods or set()) - {"HEAD"}:
+            assert operations_of(method, re.sub(r"\{[^}]+\}", "x", route.path)), (method, route.path)
