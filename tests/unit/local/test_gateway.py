@@ -135,6 +135,14 @@ def test_a_space_of_the_query_may_arrive_as_a_plus(sender: Sender) -> None:
     assert answer.json()["Query"] == {"Labels": '{"a":"b c"}', "Status": ""}
 
 
+def test_a_parameter_that_comes_twice_is_refused_by_its_name(sender: Sender) -> None:
+    query = [("PageSize", "1"), ("PageSize", "2")]
+    headers = sender.headers("ListTrainingJobs", query=query)
+    answer = sender.raw("GET", f"{JOBS}?{signing.canonical_query(query)}", headers)
+    assert_refused(answer, 400, "InvalidParameter")
+    assert "PageSize" in answer.json()["Message"]
+
+
 def test_an_anonymous_request_is_refused(sender: Sender) -> None:
     assert_refused(sender.raw("GET", JOBS), 400, "IncompleteSignature")
 
