@@ -99,7 +99,7 @@ def kept_value(
         store: keeps the value.
         base_url: address of this Airflow, kept beside the id; it tells a copied database.
         sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
     if kept := _read(store.read()):
         return kept

@@ -8,7 +8,7 @@ Put ``pai_report.py`` beside the script and call it::
     pai_report.metric("loss", 0.1, step=3)
     pai_report.result({"accuracy": 0.93})
 
-Outside a PAI job nothing is reported. Values are checked all the same, so that a mistake shows on the laptop. In a job
+Outside a PAI job nothing is reported. Values are checked nevertheless, so that a mistake shows on the laptop. In a job
 of several instances the first one reports and the others are silent. Runs on Python 3.6 and newer, standard library
 only.
 """

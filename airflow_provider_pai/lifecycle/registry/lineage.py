@@ -1,4 +1,4 @@
-"""The way back from what serves, or a version, or a model's address, to its data: kept beside the model."""
+"""From what serves, or a version, or a model's address, to its data: kept beside the model."""
 
 from __future__ import annotations
 

@@ -42,9 +42,3 @@ def approved_version(registry: ModelRegistry, model_name: str, version: str = NE
         text = f"{version!r} of model {model_name!r} is {named.approval_status}; only an approved version may serve"
         raise SpecError([Problem("version", text)])
     return named
-
-
-def newest_approved(registry: ModelRegistry, model_name: str) -> ModelVersion | None:
-    """Return the newest approved version of a model; None when there is no model, or none is approved."""
-    model = registry.find(model_name)
-    return newest(registry.versions(model), APPROVED) if model else None

@@ -54,11 +54,11 @@ class _Watched:
 
 
 class VersionWatcher:
-    """Looks at models until nobody waits for any.
+    """Looks at models until nothing waits for any.
 
     Args:
         registry: the registry.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
         sleep: waits, in seconds.
     """
 

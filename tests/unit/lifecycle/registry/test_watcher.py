@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from airflow_provider_pai.api.registry import PAGE_SIZE, RegistryPage
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.api.registry import PAGE_SIZE
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import NotFoundError, PAIError, TransportError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
@@ -42,10 +43,10 @@ class Registry:
         self._count()
         return self.models[model.name]
 
-    def page(self, number: int) -> RegistryPage[RegisteredModel]:
+    def page(self, number: int) -> Page[RegisteredModel]:
         self._count()
         names = list(self.models)[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-        return RegistryPage(tuple(RegisteredModel(n, n, latest=self.models[n][-1]) for n in names), len(self.models))
+        return Page(tuple(RegisteredModel(n, n, latest=self.models[n][-1]) for n in names), len(self.models))
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
