@@ -55,7 +55,7 @@ def verify(
     Raises:
         TooExpensive: the jobs may cost more than their maximum.
         LookupError: there is no probe of one of the keys; nothing was sent.
-        KeyboardInterrupt: it was interrupted; what was made is deleted all the same.
+        KeyboardInterrupt: it was interrupted; what was made is deleted nevertheless.
     """
     sender = sender or target
     ledger = Ledger(sender, target.workspace_id, sleep)

@@ -1,4 +1,4 @@
-"""Probes of the gateway and of STS: what is refused about a request before its operation is looked at."""
+"""Probes of the gateway and of STS: what is refused about a request before its operation is chosen."""
 
 from __future__ import annotations
 
