@@ -153,8 +153,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def environments(options: argparse.Namespace) -> Iterator[Environment]:
     """Yield what is to be checked, if the machine has the interpreters."""
     measured = [row for row in read_rows(PAGE.read_text()) if row.outcome == "holds"]
-    for airflow, python, dependencies in product(
-        options.airflow or AIRFLOWS, options.python or PYTHONS, options.dependencies or DEPENDENCIES
+    for python, airflow, dependencies in product(
+        options.python or PYTHONS, options.airflow or AIRFLOWS, options.dependencies or DEPENDENCIES
     ):
         environment = Environment(airflow, python, dependencies)
         wanted = (airflow, python, dependencies) in QUICK or not options.quick
