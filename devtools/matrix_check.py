@@ -26,7 +26,7 @@ NEEDS = {
     "airflow_provider_pai.plugin": (3, 1),
     "airflow_provider_pai.operators.retry_policy": (3, 3),
 }
-"""Modules, and packages with all that is in them, that need a newer Airflow than the rest; the first that fits counts."""
+"""Modules, and packages with all in them, that need a newer Airflow than the rest; the first that fits counts."""
 OPTIONAL = ("openlineage", "airflow.providers.openlineage", "fsspec")
 """Packages that a module may need, which is loaded only where they are."""
 
@@ -54,8 +54,9 @@ def list_providers() -> str:
 
 def import_all() -> int:
     """Import every module that this Airflow can have, and return how many these are."""
-    import airflow_provider_pai
     from airflow import __version__
+
+    import airflow_provider_pai
 
     installed = Version(__version__).release
     count = 0
