@@ -17,8 +17,6 @@ from unittest import mock
 
 from packaging.version import Version
 
-NEEDS_AIRFLOW_3 = ("deploy_on_approval.py",)
-"""Examples that watch assets."""
 QUICK_EXAMPLES = ("wait_elsewhere.py",)
 """Examples that are run: hooks, a job that is submitted, and a sensor that is deferred."""
 NEEDS = {
@@ -85,15 +83,8 @@ def parse(examples: Path) -> int:
     # As Airflow does with its folder of DAGs.
     sys.path.insert(0, str(examples))
     bag = module.DagBag(str(examples))
-    from airflow import __version__
-
-    errors = {
-        file: error
-        for file, error in bag.import_errors.items()
-        if not (__version__.startswith("2.") and Path(file).name in NEEDS_AIRFLOW_3)
-    }
-    if errors:
-        raise AssertionError(str(errors))
+    if bag.import_errors:
+        raise AssertionError(str(bag.import_errors))
     return len(bag.dags)
 
 

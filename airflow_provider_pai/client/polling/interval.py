@@ -9,7 +9,7 @@ from airflow_provider_pai.errors import PAIError
 
 LONGEST_PAUSE = 60.0
 """Seconds between two looks in a long outage, unless the interval itself is longer."""
-QUICKEST = 2.0
+QUICKEST = 1.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
 QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
@@ -22,7 +22,8 @@ _SWEEPS_TOO = 1.2
 """Makes looks rarer by what sweeps cost beside them."""
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
-_QUIET_SHARE = 0.25
+_QUIET_SHARE = 0.1
+"""The part of the time that a job has been quiet after which PAI is asked again: its end is seen that much late."""
 _MOST_DOUBLINGS = 16
 
 
