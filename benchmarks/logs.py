@@ -147,7 +147,7 @@ def _add(case: Case, watched: _Watched, report: Report) -> None:
     add("delay of the last line", delays[-1], "s", LATEST)
     add("delay of lines, median", Spread.of(delays).p50, "s")
     calls = sum(counts.values())
-    counted = barred and case.lines == _LOUD
+    counted = barred and case.lines == _LOUD and not case.small_pages
     add("calls", calls, bar=_calls_of_alipai(report, case.lines) / SHARE if counted else None)
     for operation in ("ListTrainingJobLogs", "GetTrainingJob"):
         add(f"calls of {operation}", counts.get(operation, 0))

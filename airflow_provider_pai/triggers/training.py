@@ -178,7 +178,8 @@ class PAITrainingTrigger(PAIBaseTrigger):
         hook = self._hook()
         config = await hook.aconfig()
         self._checkpoint, self._keeper = Checkpoint(self.try_number), hook
-        display = LogDisplay(self.log, LEVELS.get(self.log_level, DEBUG))
+        # Made with the first line: most of very many show none, and the garbage collector walks over all objects.
+        display: LogDisplay | None = None
         updates = subscribe(
             config,
             self.job_id,
@@ -198,7 +199,9 @@ class PAITrainingTrigger(PAIBaseTrigger):
                     break
                 for note in progress.lines[: progress.notes]:
                     info("%s", note)
-                display.show(progress.lines[progress.notes :])
+                if lines := progress.lines[progress.notes :]:
+                    display = display or LogDisplay(self.log, LEVELS.get(self.log_level, DEBUG))
+                    display.show(lines)
         return self._event(status=str(progress.snapshot.status))
 
     def _hook(self) -> PAITrainingHook:
