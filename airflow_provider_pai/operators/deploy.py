@@ -283,8 +283,10 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
+        from airflow_provider_pai.model.problem import Problem
         from airflow_provider_pai.model.reading import seconds_problems
         from airflow_provider_pai.model.registry.inference import with_registered
+        from airflow_provider_pai.model.registry.version import NEWEST_APPROVED
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
@@ -300,6 +302,8 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
         problems += [*wrong, *self._flag_problems(), *seconds_problems("poll_interval", self.poll_interval)]
+        if self.model is None and self.version != NEWEST_APPROVED:
+            problems.append(Problem("version", "is that of a registered model; give model, too, or leave it out"))
         problems += seconds_problems("outage_limit", self.outage_limit, zero=True)
         if options.paired:
             problems += pair_problems(spec)
@@ -373,6 +377,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
             state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
+            rollback=self._under_way.rollback_arguments if self._under_way else None,
         )
         timeout = max(deadline - datetime.now(UTC), timedelta()) + DEFER_PADDING
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

@@ -35,7 +35,7 @@ def read_report(
     if not uri:
         return Report()
     try:
-        return parse_report_file(_read(oss, uri))
+        return parse_report_file(_read(oss, uri), job.job_id)
     except (NotFoundError, FileNotFoundError):
         # The mount of the output channel may not have stored it: the log has the same.
         pass

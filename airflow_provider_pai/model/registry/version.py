@@ -11,6 +11,8 @@ PENDING = "Pending"
 APPROVED = "Approved"
 REJECTED = "Rejected"
 APPROVAL_STATUSES = (PENDING, APPROVED, REJECTED)
+NEWEST_APPROVED = "approved"
+"""Stands for the approved version that was registered last."""
 FINAL_STATUSES = (APPROVED, REJECTED)
 """Neither changes any more (help page on approval of model versions)."""
 FORMAT_TYPES = (
