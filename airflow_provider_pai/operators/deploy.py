@@ -377,6 +377,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
             state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
+            rollback=self._under_way.rollback_arguments if self._under_way else None,
         )
         timeout = max(deadline - datetime.now(UTC), timedelta()) + DEFER_PADDING
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
