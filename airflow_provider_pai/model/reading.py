@@ -17,13 +17,15 @@ from numbers import Number
 from typing import Any, TypeVar
 
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import kind, number, plain_value, shown, truth, whole
+from airflow_provider_pai.model.values import is_number, kind, number, plain_value, shown, truth, whole
 
 T = TypeVar("T")
 
 _NOTHING = frozenset(("None", "none", "null", "nan", "NaN", "{}", "[]", "()", "undefined", "Undefined"))
 """What templates leave of a value that is not there."""
 _GAVE_NOTHING = "the template or task that it comes from gave nothing; give it, or leave it out"
+_LONGEST_WAIT = 10 * 365 * 24 * 3600
+"""Seconds; no clock and no calendar can add very much more."""
 _NATIVE = "a template gives a text: write JSON, or set render_template_as_native_obj=True on the DAG"
 
 
@@ -108,7 +110,8 @@ class Reader:
         """Read a dict of JSON values."""
         value = self.mapping(name, "a dict of JSON values")
         try:
-            read = json.loads(json.dumps(value, allow_nan=False))
+            written = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+            read = json.loads(written)
             fits = bool(read == value)
         except (TypeError, ValueError, RecursionError):
             fits = False
@@ -222,11 +225,27 @@ class Reader:
             self.problems.append(Problem(name, f"[{shown(key)}] is a number of too many digits; give it as a text"))
             return None
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
-        if hasattr(value, "tolist"):
+        # Asked of the class: an undefined value of a template has every attribute, and raises for each.
+        if hasattr(type(value), "tolist"):
             advice = "; pass json.dumps(....tolist()) of it"
         text = f"[{shown(key)}] must be a text, a number or a boolean, not {kind(value, key)}{advice}"
         self.problems.append(Problem(name, text))
         return None
+
+
+def seconds_problems(name: str, value: object, *, or_none: bool = False) -> list[Problem]:
+    """Return what is wrong with a time that a task waits; a wrong one would end the waits of a whole triggerer.
+
+    Args:
+        name: the argument.
+        value: its value, as it is used.
+        or_none: whether it may be 0.
+    """
+    if is_number(value) and (value >= 0 if or_none else value > 0) and value <= _LONGEST_WAIT:
+        return []
+    least = ", at least 0" if or_none else " above 0"
+    most = f", at most {_LONGEST_WAIT}" if is_number(value) and value > _LONGEST_WAIT else ""
+    return [Problem(name, f"must be a number of seconds{least}{most}, or a timedelta, not {shown(value)}")]
 
 
 def as_text(value: object) -> str | None:

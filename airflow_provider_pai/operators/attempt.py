@@ -11,14 +11,12 @@ from airflow_provider_pai.model.problem import Problem
 def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[Problem]:
     """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
     # Loaded where it is first used: reading a DAG file judges nothing.
-    from airflow_provider_pai.model.values import is_number, shown
+    from airflow_provider_pai.model.reading import seconds_problems
+    from airflow_provider_pai.model.values import shown
 
-    problems = []
-    if not is_number(poll_interval) or poll_interval <= 0:
-        problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {shown(poll_interval)}"))
-    if not is_number(outage_limit) or outage_limit < 0:
-        problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {shown(outage_limit)}"))
-    if on_kill not in ("stop", "leave"):
+    problems = seconds_problems("poll_interval", poll_interval)
+    problems += seconds_problems("outage_limit", outage_limit, or_none=True)
+    if not isinstance(on_kill, str) or on_kill not in ("stop", "leave"):
         problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {shown(on_kill)}"))
     return problems
 

@@ -16,7 +16,7 @@ from airflow_provider_pai.base_operator import (
     PollInterval,
     WithLineage,
     as_flag,
-    as_number,
+    as_seconds,
     rendered_as,
     templated,
 )
@@ -183,13 +183,13 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         self.version = version
         self.strategy = strategy
         self.steps = steps
-        self.step_pause = as_number(step_pause)
+        self.step_pause = as_seconds(step_pause)
         self.keep_old = as_flag(keep_old)
         self.smoke_test = smoke_test
         self.on_failure = on_failure
-        self.startup_timeout = as_number(startup_timeout)
+        self.startup_timeout = as_seconds(startup_timeout)
         self.poll_interval = poll_interval
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
         self._version_name: str | None = None
@@ -288,7 +288,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.registry.inference import with_registered
+        from airflow_provider_pai.model.registry.inference import read_reference, with_registered
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
         from airflow_provider_pai.operators.attempt import waiting_problems
@@ -296,9 +296,12 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
         arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
         labels: dict[str, str] = {}
-        if self.model is not None:
-            version = self._registered_version()
-            arguments, labels = with_registered(arguments, self.model, version)
+        model, name, unread = read_reference(self.model, self.version)
+        if unread:
+            raise SpecError([*lost, *unread])
+        if model is not None:
+            version = self._registered_version(model, name)
+            arguments, labels = with_registered(arguments, model, version)
         spec, problems = read_service(arguments)
         spec = replace(spec, labels={**spec.labels, **labels})
         named = {problem.argument for problem in lost}
@@ -314,14 +317,14 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             raise SpecError(problems)
         return spec, options
 
-    def _registered_version(self) -> ModelVersion:
+    def _registered_version(self, model: str, name: str) -> ModelVersion:
         """Return the version of the registered model; the same one for the whole attempt."""
         from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
 
         with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
-            version = registry.approved_version(str(self.model), self._version_name or str(self.version))
+            version = registry.approved_version(model, self._version_name or name)
         if self._version_name is None:
-            self.log.info("Deploying version %s of model %s", version.name, self.model)
+            self.log.info("Deploying version %s of model %s", version.name, model)
         self._version_name = version.name
         return version
 

@@ -14,7 +14,7 @@ from airflow_provider_pai.base_operator import (
     PollInterval,
     WithLineage,
     as_flag,
-    as_number,
+    as_seconds,
     rendered_as,
     templated,
 )
@@ -113,10 +113,10 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         super().__init__(**kwargs)
         self._keep(_ARGUMENTS, locals())
         self.wait_for_approval = as_flag(wait_for_approval)
-        self.approval_timeout = as_number(approval_timeout)
+        self.approval_timeout = as_seconds(approval_timeout)
         self.on_rejected = on_rejected
         self.poll_interval = poll_interval
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
         self._known: Mapping[str, Any] = {}
         self.has_link = False
@@ -180,6 +180,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         Raises:
             SpecError: listing every problem.
         """
+        from airflow_provider_pai.model.reading import seconds_problems
         from airflow_provider_pai.model.registry.spec import read_registration
         from airflow_provider_pai.operators.attempt import waiting_problems
 
@@ -188,8 +189,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
             arguments |= {name: value for name, value in self._upstream(context).items() if arguments[name] is None}
         spec, problems = read_registration(arguments)
         problems += [*waiting_problems(self.poll_interval, self.outage_limit, "stop"), *self._flag_problems()]
-        if not isinstance(self.approval_timeout, int | float) or self.approval_timeout <= 0:
-            problems.append(Problem("approval_timeout", f"must be seconds above 0, not {shown(self.approval_timeout)}"))
+        problems += seconds_problems("approval_timeout", self.approval_timeout)
         if self.on_rejected not in ("fail", "skip"):
             problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {shown(self.on_rejected)}"))
         if problems:

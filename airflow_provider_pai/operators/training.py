@@ -208,7 +208,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         Raises:
             SpecError: the source code can't be read.
         """
-        if not self.reports or str(self.source_dir or "").startswith("oss://"):
+        if as_flag(self.reports) is not True or str(self.source_dir or "").startswith("oss://"):
             yield {}
             return
         from airflow_provider_pai.client.packaging.overlay import overlaid
@@ -232,7 +232,9 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
-        spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
+        base = self.base_job_name
+        is_named = base is not None and not (isinstance(base, str) and not base.strip())
+        spec, problems = read_spec({**arguments, "base_job_name": base if is_named else cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
         problems += [*self._watch_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
         if self.model_asset is not None and not self.wait_for_completion:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_seconds
 from airflow_provider_pai.errors import JobError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.problem import Problem
@@ -58,7 +58,7 @@ class PAIJobWatcher(PAIBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
         self.fail_fast = as_flag(fail_fast)
         self.show_logs = as_flag(show_logs)

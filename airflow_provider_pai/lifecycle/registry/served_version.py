@@ -5,10 +5,7 @@ from __future__ import annotations
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.registry.version import APPROVED, ModelVersion, newest
-
-NEWEST_APPROVED = "approved"
-"""Stands for the approved version that was registered last."""
+from airflow_provider_pai.model.registry.version import APPROVED, NEWEST_APPROVED, ModelVersion, newest
 
 
 def approved_version(registry: ModelRegistry, model_name: str, version: str = NEWEST_APPROVED) -> ModelVersion:

@@ -12,8 +12,9 @@ from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.registry.registration import JOB_LABEL
-from airflow_provider_pai.model.registry.version import ModelVersion
+from airflow_provider_pai.model.registry.version import NEWEST_APPROVED, ModelVersion
 from airflow_provider_pai.model.serving.request import MODEL_PROPERTIES, service_body
 from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
 from airflow_provider_pai.model.training.owner_labels import readable
@@ -130,6 +131,23 @@ def served_labels(model_name: str, version: ModelVersion) -> dict[str, str]:
     """Return the labels that tell which version a service serves."""
     labels = {MODEL_LABEL: model_name, MODEL_VERSION_LABEL: version.name, JOB_LABEL: version.job_id}
     return {name: readable(value) for name, value in labels.items() if value}
+
+
+def read_reference(model: object, version: object) -> tuple[str | None, str, list[Problem]]:
+    """Read which version of a registered model a service is to get.
+
+    Args:
+        model: the argument ``model``; None for none.
+        version: the argument ``version``.
+
+    Returns:
+        Name of the model, None for none; name of the version or ``approved``; and what is wrong.
+    """
+    reader = Reader({"model": model, "version": version})
+    name, wanted = reader.text("model"), reader.text("version") or NEWEST_APPROVED
+    if model is None and wanted != NEWEST_APPROVED and not reader.problems:
+        reader.wrong("version", "is that of a registered model; give model, or leave it out")
+    return name, wanted, reader.problems
 
 
 def with_registered(
