@@ -288,7 +288,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
     def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
         """Fail when others wait for a model and there is none."""
         waits = self.model_asset is not None and self.model_asset in self.outlets
-        if waits and (not model_uri or self.hook.is_empty(model_uri)):
+        if waits and (not model_uri or self.hook.is_empty(job, model_uri)):
             from airflow_provider_pai.model.training.diagnosis import without_model
             from airflow_provider_pai.model.training.outcome import job_error
 
