@@ -1,8 +1,11 @@
 """``make test-matrix``: the built wheel with each Airflow and Python that it is said to work with.
 
 Each environment is made by ``uv``, with the lowest versions of the dependencies that the wheel names or with the newest
-that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts what was measured into
-the table of ``docs/upgrading.md``.
+that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts each row that was
+measured into the table of ``docs/upgrading.md``, and ``--missing`` takes up a run that was ended.
+
+An interpreter that the machine lacks is named, and its environments are left out; one that ``--python`` or ``--quick``
+asks for is needed.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from devtools.interpreters import find_interpreter
-from devtools.matrix_table import Row, write_rows
+from devtools.matrix_table import Row, read_rows, write_rows
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "upgrading.md"
@@ -41,6 +45,8 @@ ANY_DAY = (
     "pathspec",
 )
 """Dependencies of ours whose floors are newer than those days, or may become it."""
+UNDECLARED = (("2.11.0", "3.13"), ("2.11.2", "3.13"), ("3.0.6", "3.13"))
+"""Pythons that these releases of Airflow do not declare; ``uv`` would install them."""
 QUICK = (
     ("2.11.0", "3.11", "lowest"),
     ("3.0.6", "3.11", "newest"),
@@ -96,6 +102,10 @@ class Environment:
             chosen += [f"--exclude-newer-package={name}={today}" for name in ANY_DAY]
         return chosen
 
+    def is_of(self, row: Row) -> bool:
+        """Return whether a row of the table is of this environment."""
+        return row.airflow.startswith(self.airflow) and row.environment[1:] == (self.python, self.dependencies)
+
     def row(self, installed: str, outcome: str) -> Row:
         """Return its row of the table."""
         dependencies = f"{self.dependencies} ({self.as_of})" if self.as_of else self.dependencies
@@ -109,16 +119,23 @@ class MatrixError(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Check all environments, or some; 0 when all of them hold."""
     options = _options(arguments)
-    wheel = build_wheel()
     chosen = list(environments(options))
+    if lacking := {environment.python for environment in chosen if not find_interpreter(environment.python)}:
+        sys.stdout.write(f"This machine has no Python {', '.join(sorted(lacking))}.\n")
+        if options.quick or options.python:
+            return 1
+    chosen = [environment for environment in chosen if environment.python not in lacking]
+    wheel = build_wheel()
+    rows = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        rows = list(pool.map(lambda environment: _measure(environment, wheel), chosen))
+        for row in pool.map(lambda environment: _measure(environment, wheel), chosen):
+            rows.append(row)
+            if options.write:
+                write_rows(PAGE, [row])
     sys.stdout.write("\n" + "".join(map(str, rows)))
-    if options.write:
-        write_rows(PAGE, rows)
     failed = [row for row in rows if row.outcome != "holds"]
     sys.stdout.write(f"\n{len(rows) - len(failed)} of {len(rows)} environments hold.\n")
-    return int(bool(failed) or not rows)
+    return int(bool(failed))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -128,19 +145,23 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--python", action="append", choices=PYTHONS, help="only this version; may be given again")
     parser.add_argument("--dependencies", action="append", choices=DEPENDENCIES, help="only these")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once (default: 1)")
+    parser.add_argument("--missing", action="store_true", help=f"only those without a row in {PAGE.name}")
     parser.add_argument("--write", action="store_true", help=f"put the rows into {PAGE.relative_to(REPOSITORY)}")
     return parser.parse_args(arguments)
 
 
 def environments(options: argparse.Namespace) -> Iterator[Environment]:
-    """Yield what is to be checked, with the interpreters that this machine has."""
-    for airflow in options.airflow or AIRFLOWS:
-        for python in options.python or PYTHONS:
-            for dependencies in options.dependencies or DEPENDENCIES:
-                wanted = (airflow, python, dependencies) in QUICK or not options.quick
-                # Airflow 2.11 declares no Python 3.13.
-                if wanted and not (airflow.startswith("2.") and python == "3.13") and find_interpreter(python):
-                    yield Environment(airflow, python, dependencies)
+    """Yield what is to be checked, if the machine has the interpreters."""
+    measured = [row for row in read_rows(PAGE.read_text()) if row.outcome == "holds"]
+    for airflow, python, dependencies in product(
+        options.airflow or AIRFLOWS, options.python or PYTHONS, options.dependencies or DEPENDENCIES
+    ):
+        environment = Environment(airflow, python, dependencies)
+        wanted = (airflow, python, dependencies) in QUICK or not options.quick
+        if options.missing and any(environment.is_of(row) for row in measured):
+            continue
+        if wanted and (airflow, python) not in UNDECLARED:
+            yield environment
 
 
 def build_wheel() -> Path:

@@ -74,7 +74,7 @@ class ImageCatalog:
 
 
 def _identity(row: ImageRow) -> Hashable:
-    """A row is known by its id, and one without an id by what a job is told."""
+    """A row is known by its id, and one without an id by the image that a job names."""
     return str(row.get("ImageId") or ""), str(row["ImageUri"])
 
 

@@ -191,7 +191,8 @@ class PAIModelRegistryHook(PAIBaseHook):
             facts: more to keep in the lineage, by name.
 
         Raises:
-            SpecError: the model has no address, its metrics are too long, or the version name is another job's.
+            SpecError: the model has no address, something in the spec or the job's metrics can't be registered, or the
+                version name is another job's.
         """
         return self._registrar.register(spec, facts or {})
 

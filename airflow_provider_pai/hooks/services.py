@@ -39,7 +39,7 @@ class PAIServiceHook(PAIBaseHook):
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(

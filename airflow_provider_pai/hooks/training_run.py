@@ -118,7 +118,7 @@ class TrainingRun:
 
     def _waiting_problems(self) -> list[Problem]:
         found = seconds_problems("poll_interval", self._interval)
-        found += seconds_problems("outage_limit", self._outage_limit, or_none=True)
+        found += seconds_problems("outage_limit", self._outage_limit, zero=True)
         if self._log_level not in LEVELS:
             found.append(Problem("log_level", f"must be one of {', '.join(LEVELS)}, not {shown(self._log_level)}"))
         return found
@@ -139,7 +139,7 @@ class TrainingRun:
         _used.add((owner.key, owner.try_number))
         job, existed = self._hook.submit_or_adopt(spec, owner, name, outage_limit=self._outage_limit, added=added)
         self._job_id = job.job_id
-        text = "Going on with" if existed else "Submitted"
+        text = "Adopted" if existed else "Submitted"
         self._hook.log.info("%s job %s (%s): %s", text, job.job_id, job.name, self._hook.console_url(job.job_id))
         return job
 

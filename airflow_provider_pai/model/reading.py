@@ -29,6 +29,21 @@ _LONGEST_WAIT = 10 * 365 * 24 * 3600
 _NATIVE = "a template gives a text: write JSON, or set render_template_as_native_obj=True on the DAG"
 
 
+def seconds_problems(name: str, value: object, *, zero: bool = False) -> list[Problem]:
+    """Return what is wrong with a time that is waited; a wrong one would end the waits of a whole triggerer.
+
+    Args:
+        name: the argument.
+        value: its value.
+        zero: whether 0 will do.
+    """
+    if is_number(value) and (value > 0 or (zero and value == 0)) and value <= _LONGEST_WAIT:
+        return []
+    least = ", at least 0" if zero else " above 0"
+    most = f", at most {_LONGEST_WAIT}" if is_number(value) and value > _LONGEST_WAIT else ""
+    return [Problem(name, f"must be a number of seconds{least}{most}, not {shown(value)}")]
+
+
 class Reader:
     """Reads one argument after the other and collects what is wrong with their types.
 
@@ -231,21 +246,6 @@ class Reader:
         text = f"[{shown(key)}] must be a text, a number or a boolean, not {kind(value, key)}{advice}"
         self.problems.append(Problem(name, text))
         return None
-
-
-def seconds_problems(name: str, value: object, *, or_none: bool = False) -> list[Problem]:
-    """Return what is wrong with a time that a task waits; a wrong one would end the waits of a whole triggerer.
-
-    Args:
-        name: the argument.
-        value: its value, as it is used.
-        or_none: whether it may be 0.
-    """
-    if is_number(value) and (value >= 0 if or_none else value > 0) and value <= _LONGEST_WAIT:
-        return []
-    least = ", at least 0" if or_none else " above 0"
-    most = f", at most {_LONGEST_WAIT}" if is_number(value) and value > _LONGEST_WAIT else ""
-    return [Problem(name, f"must be a number of seconds{least}{most}, or a timedelta, not {shown(value)}")]
 
 
 def as_text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Finds jobs that nobody looks after any more."""
+"""Finds orphans: jobs whose task is over."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PAIJanitorOperator(PAIBaseOperator):
 
         hook = PAITrainingHook(**self.connection_arguments)
         with airflow_errors(), closing(hook):
-            if problems := [*self._flag_problems(), *seconds_problems("min_age", self.min_age, or_none=True)]:
+            if problems := [*self._flag_problems(), *seconds_problems("min_age", self.min_age, zero=True)]:
                 raise SpecError(problems)
             if self.stop and (doubt := environment().doubt):
                 raise SpecError([Problem("stop", f": no job is stopped, since {doubt}")])

@@ -73,7 +73,7 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
             problems += [
                 *self._flag_problems(),
                 *seconds_problems("poll_interval", self.poll_interval),
-                *seconds_problems("timeout", self.timeout, or_none=True),
+                *seconds_problems("timeout", self.timeout, zero=True),
             ]
             if problems:
                 raise SpecError(problems)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger, seconds_until
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
-class PAIServiceTrigger(BaseTrigger):
+class PAIServiceTrigger(PAIBaseTrigger):
     """Fires one event when a condition on a service holds, or can't hold any more.
 
     The event is plain JSON: ``service_name``, ``snapshot`` (without anything secret; None when the service could not
@@ -51,20 +50,13 @@ class PAIServiceTrigger(BaseTrigger):
         state: Mapping[str, Any] | None = None,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(pai_conn_id, region_id, workspace_id)
         self.service_name = service_name
         self.awaited = awaited
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.outage_limit = outage_limit
         self.state = state
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
@@ -100,23 +92,16 @@ class PAIServiceTrigger(BaseTrigger):
 
         condition = WaitCondition.from_json(self.awaited or {})
         limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit
-        with closing(
-            PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
-        ) as hook:
+        with closing(PAIServiceHook(**self.connection_arguments)) as hook:
             await hook.aconfig()
             watcher = hook.watch(self.service_name, condition, outage_limit=limit)
             while (result := await asyncio.to_thread(watcher.look)) is WaitResult.PENDING:
-                left = self._seconds_left()
+                left = seconds_until(self.deadline)
                 if left is not None and left <= 0:
                     break
                 pause = watcher.pause(self.poll_interval)
                 await asyncio.sleep(pause if left is None else min(pause, left))
         return self._event(snapshot=watcher.seen, result=str(result))
-
-    def _seconds_left(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
 
     def _event(
         self, *, snapshot: ServiceSnapshot | None = None, result: str | None = None, error: str | None = None

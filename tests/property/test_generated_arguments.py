@@ -33,7 +33,6 @@ from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_
 from airflow_provider_pai.model.serving.validation import read_service
 from airflow_provider_pai.model.training.arguments import read_spec
 from airflow_provider_pai.model.training.spec import FILLED_IN, TrainingJobSpec
-from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from tests.support.attempt import Attempt
 
@@ -101,8 +100,7 @@ def _gate(arguments: Mapping[str, Any]) -> Sequence[Problem]:
 
 
 def _waiting(arguments: Mapping[str, Any]) -> Sequence[Problem]:
-    given = {"poll_interval": 10.0, "outage_limit": 60.0, "on_kill": "stop", **arguments}
-    return waiting_problems(given["poll_interval"], given["outage_limit"], given["on_kill"])
+    return PAITrainingOperator(task_id="train", **arguments)._watch_problems()
 
 
 def _connection(arguments: Mapping[str, Any]) -> Sequence[Problem]:

@@ -80,7 +80,8 @@ def whole_metrics(
 
     PAI's own last value counts; where it has none, the last one that the log shows, else the last one of the series. A
     metric whose last value is no finite number has none: an older one never stands for it. Neither has one of which the
-    log shows that its regex reads the beginning of a number. What can't be read is told and left out: it fails no task.
+    log shows that its regex reads the beginning of a number. What can't be read is logged and left out: it fails no
+    task.
 
     Args:
         client: sends the calls.

@@ -134,7 +134,7 @@ class ModelRegistry:
         try:
             self._client.send(calls.update_model_version(model.model_id, name, {"ApprovalStatus": status}))
         except PAIError as error:
-            # Two may decide at once: the first one counts, and the other is told what it is.
+            # Two may decide at once: the first one counts, and the other is answered with it.
             now = self.version(model, name)
             if now.approval_status == status:
                 return

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.version import APPROVED, NEWEST_APPROVED, ModelVersion, newest
+
+_NAMED = 10
+"""Versions that a message names."""
 
 
 def approved_version(registry: ModelRegistry, model_name: str, version: str = NEWEST_APPROVED) -> ModelVersion:
@@ -26,14 +31,12 @@ def approved_version(registry: ModelRegistry, model_name: str, version: str = NE
     if version == NEWEST_APPROVED:
         found = newest(versions, APPROVED)
         if found is None:
-            pending = ", ".join(each.name for each in versions) or "none"
-            text = f"{model_name!r} has no approved version (there are: {pending}); approve one first"
+            text = f"{model_name!r} has no approved version (there are: {_some(versions)}); approve one first"
             raise SpecError([Problem("model", text)])
         return found
     named = next((each for each in versions if each.name == version), None)
     if named is None:
-        known = ", ".join(each.name for each in versions) or "none"
-        text = f"{version!r} is not a version of model {model_name!r}; there are: {known}"
+        text = f"{version!r} is not a version of model {model_name!r}; there are: {_some(versions)}"
         raise SpecError([Problem("version", text)])
     if not named.is_approved:
         text = f"{version!r} of model {model_name!r} is {named.approval_status}; only an approved version may serve"
@@ -41,7 +44,8 @@ def approved_version(registry: ModelRegistry, model_name: str, version: str = NE
     return named
 
 
-def newest_approved(registry: ModelRegistry, model_name: str) -> ModelVersion | None:
-    """Return the newest approved version of a model; None when there is no model, or none is approved."""
-    model = registry.find(model_name)
-    return newest(registry.versions(model), APPROVED) if model else None
+def _some(versions: Sequence[ModelVersion]) -> str:
+    """Return names of versions for a message: the newest, and how many more there are."""
+    names = [each.name for each in versions[:_NAMED]]
+    more = [f"and {len(versions) - _NAMED} more"] if len(versions) > _NAMED else []
+    return ", ".join(names + more) or "none"

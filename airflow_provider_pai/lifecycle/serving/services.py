@@ -37,7 +37,7 @@ class Services:
         in_vpc: whether services are called at their addresses inside a VPC.
         mask: called with each token that is read, so that logs hide it.
         sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
         endpoint: where EAS answers when that is said by the connection; empty for the region's own.
     """
 

@@ -216,9 +216,9 @@ def _handle_not_found(request: Request, error: Exception) -> Response:
 
 
 def _handle_exception(request: Request, _: Exception) -> Response:
-    """Answer for an exception that nobody expected; Starlette raises it again, and the server logs it.
+    """Answer for an unexpected exception; Starlette raises it again, and the server logs it.
 
-    The server then ends the connection, so the client is told not to send its next request on it.
+    The server then ends the connection, so the answer tells the client not to send its next request on it.
     """
     message = "The request processing has failed due to some unknown error."
     return error_response(ErrorResponse(500, "InternalError", message), _host(request), {"connection": "close"})

@@ -146,7 +146,7 @@ def read_reference(model: object, version: object) -> tuple[str | None, str, lis
     reader = Reader({"model": model, "version": version})
     name, wanted = reader.text("model"), reader.text("version") or NEWEST_APPROVED
     if model is None and wanted != NEWEST_APPROVED and not reader.problems:
-        reader.wrong("version", "is that of a registered model; give model, or leave it out")
+        reader.wrong("version", "is that of a registered model; give model, too, or leave it out")
     return name, wanted, reader.problems
 
 

@@ -103,7 +103,7 @@ def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {shown(strategy)}")
     if not isinstance(given["on_failure"], str) or given["on_failure"] not in (ROLLBACK, LEAVE):
         yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {shown(given['on_failure'])}")
-    yield from seconds_problems("step_pause", pause, or_none=True)
+    yield from seconds_problems("step_pause", pause, zero=True)
     yield from seconds_problems("startup_timeout", limit)
     if steps is not None and strategy != CANARY:
         yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
