@@ -193,7 +193,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
             *seconds_problems("outage_limit", self.outage_limit, zero=True),
             *seconds_problems("approval_timeout", self.approval_timeout),
         ]
-        if self.on_rejected not in ("fail", "skip"):
+        if not isinstance(self.on_rejected, str) or self.on_rejected not in ("fail", "skip"):
             problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {shown(self.on_rejected)}"))
         if problems:
             raise SpecError(problems)
