@@ -111,7 +111,7 @@ $(VENV_CELERY)/.installed: pyproject.toml constraints.txt constraints-celery.txt
 
 # Two workers of a CeleryExecutor with separate homes; needs Redis and PostgreSQL.
 celery: $(VENV_CELERY)/.installed
-	$(VENV_CELERY)/bin/python -m pytest tests/faults/celery
+	PAI_TESTS_REQUIRE=celery,redis,postgresql $(VENV_CELERY)/bin/python -m pytest tests/faults/celery
 
 chaos: $(INSTALLED)
 	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_chaos.py --show-capture=no

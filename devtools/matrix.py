@@ -54,6 +54,8 @@ QUICK = (
     ("3.4", "3.11", "newest"),
 )
 """What runs on every submission: the oldest and the newest, with the interpreter that every machine has."""
+QUICK_DAY = "2026-11-30"
+"""What has been published since counts for nothing there: no release of others turns a submission red."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,13 @@ class Environment:
         airflow: its version; one of two numbers is the newest pre-release of it.
         python: such as ``3.12``.
         dependencies: ``lowest`` or ``newest``.
+        today: day after which nothing is taken; None for all there is.
     """
 
     airflow: str
     python: str
     dependencies: str
+    today: str | None = None
 
     @property
     def requirement(self) -> str:
@@ -82,7 +86,7 @@ class Environment:
 
     @property
     def as_of(self) -> str | None:
-        """Return the day after which nothing of its dependencies was published; None for today."""
+        """Return the day after which nothing of its dependencies was published; None where today's work."""
         return AS_OF.get(self.airflow)
 
     @property
@@ -96,9 +100,10 @@ class Environment:
         chosen = ["--resolution", "lowest-direct" if self.dependencies == "lowest" else "highest"]
         if self.is_prerelease:
             chosen += ["--prerelease", "allow"]
+        if day := self.as_of or self.today:
+            chosen += ["--exclude-newer", day]
         if self.as_of:
-            today = datetime.now(UTC).date().isoformat()
-            chosen += ["--exclude-newer", self.as_of]
+            today = self.today or datetime.now(UTC).date().isoformat()
             chosen += [f"--exclude-newer-package={name}={today}" for name in ANY_DAY]
         return chosen
 
@@ -118,7 +123,7 @@ class MatrixError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Check all environments, or some; 0 when all of them hold."""
-    options = _options(arguments)
+    options = read_options(arguments)
     chosen = list(environments(options))
     if lacking := {environment.python for environment in chosen if not find_interpreter(environment.python)}:
         sys.stdout.write(f"This machine has no Python {', '.join(sorted(lacking))}.\n")
@@ -138,7 +143,8 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(failed))
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
+def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m devtools.matrix", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only the few of each submission")
     parser.add_argument("--airflow", action="append", choices=AIRFLOWS, help="only this version; may be given again")
@@ -153,10 +159,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def environments(options: argparse.Namespace) -> Iterator[Environment]:
     """Yield what is to be checked, if the machine has the interpreters."""
     measured = [row for row in read_rows(PAGE.read_text()) if row.outcome == "holds"]
-    for airflow, python, dependencies in product(
-        options.airflow or AIRFLOWS, options.python or PYTHONS, options.dependencies or DEPENDENCIES
+    for python, airflow, dependencies in product(
+        options.python or PYTHONS, options.airflow or AIRFLOWS, options.dependencies or DEPENDENCIES
     ):
-        environment = Environment(airflow, python, dependencies)
+        environment = Environment(airflow, python, dependencies, QUICK_DAY if options.quick else None)
         wanted = (airflow, python, dependencies) in QUICK or not options.quick
         if options.missing and any(environment.is_of(row) for row in measured):
             continue

@@ -283,26 +283,29 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
+        from airflow_provider_pai.model.problem import Problem
         from airflow_provider_pai.model.reading import seconds_problems
-        from airflow_provider_pai.model.registry.inference import read_reference, with_registered
+        from airflow_provider_pai.model.registry.inference import registered_problems, with_registered
+        from airflow_provider_pai.model.registry.version import NEWEST_APPROVED
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
         arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
         labels: dict[str, str] = {}
-        model, name, unread = read_reference(self.model, self.version)
-        if unread:
-            raise SpecError([*lost, *unread])
-        if model is not None:
-            version = self._registered_version(model, name)
-            arguments, labels = with_registered(arguments, model, version)
+        if self.model is not None:
+            if unreadable := [*lost, *registered_problems(self.model, self.version)]:
+                raise SpecError(unreadable)
+            version = self._registered_version()
+            arguments, labels = with_registered(arguments, self.model, version)
         spec, problems = read_service(arguments)
         spec = replace(spec, labels={**spec.labels, **labels})
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
         problems += [*wrong, *self._flag_problems(), *seconds_problems("poll_interval", self.poll_interval)]
+        if self.model is None and self.version != NEWEST_APPROVED:
+            problems.append(Problem("version", "is that of a registered model; give model, too, or leave it out"))
         problems += seconds_problems("outage_limit", self.outage_limit, zero=True)
         if options.paired:
             problems += pair_problems(spec)
@@ -313,14 +316,14 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             raise SpecError(problems)
         return spec, options
 
-    def _registered_version(self, model: str, name: str) -> ModelVersion:
+    def _registered_version(self) -> ModelVersion:
         """Return the version of the registered model; the same one for the whole attempt."""
         from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
 
         with closing(PAIModelRegistryHook(**self.connection_arguments)) as registry:
-            version = registry.approved_version(model, self._version_name or name)
+            version = registry.approved_version(str(self.model), self._version_name or str(self.version))
         if self._version_name is None:
-            self.log.info("Deploying version %s of model %s", version.name, model)
+            self.log.info("Deploying version %s of model %s", version.name, self.model)
         self._version_name = version.name
         return version
 
@@ -376,6 +379,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
             state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
+            rollback=self._under_way.rollback_arguments if self._under_way else None,
         )
         timeout = max(deadline - datetime.now(UTC), timedelta()) + DEFER_PADDING
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

@@ -22,6 +22,7 @@ class PAIServiceTrigger(PAIBaseTrigger):
     The event is plain JSON: ``service_name``, ``snapshot`` (without anything secret; None when the service could not
     be seen), ``verdict`` (``reached``, ``failed``, or ``pending`` after the deadline), ``error`` (text, None when all
     is well) and ``state``. Nothing is stopped when the task is killed: the next attempt continues with the service.
+    Ctrl-C in ``dag.test()``, after which no other attempt comes, rolls a deployment back.
 
     Args:
         service_name: the service.
@@ -34,6 +35,8 @@ class PAIServiceTrigger(PAIBaseTrigger):
         outage_limit: seconds that EAS may be unreachable; None for the client's default.
         state: what the task continues with; handed back in the event as it is. (``dag.test()`` loses what a task gives
             to its resume method otherwise; seen on 3.3.2.)
+        rollback: how a deployment is rolled back: ``owner``, ``group`` and ``leave``, as
+            :func:`~airflow_provider_pai.lifecycle.serving.rollback.abort_deployment` has them. None for not at all.
         newer: arguments of a newer version, ignored.
     """
 
@@ -48,6 +51,7 @@ class PAIServiceTrigger(PAIBaseTrigger):
         deadline: str | None = None,
         outage_limit: float | None = None,
         state: Mapping[str, Any] | None = None,
+        rollback: Mapping[str, Any] | None = None,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
         super().__init__(pai_conn_id, region_id, workspace_id)
@@ -57,6 +61,7 @@ class PAIServiceTrigger(PAIBaseTrigger):
         self.deadline = deadline
         self.outage_limit = outage_limit
         self.state = state
+        self.rollback = rollback
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
@@ -65,7 +70,7 @@ class PAIServiceTrigger(PAIBaseTrigger):
             event = await self._outcome()
         except asyncio.CancelledError:
             if self.state:
-                self._warn_of_interruption()
+                await self._end_interrupted()
             raise
         except Exception as error:
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
@@ -74,16 +79,36 @@ class PAIServiceTrigger(PAIBaseTrigger):
         await settle(begun)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    def _warn_of_interruption(self) -> None:
-        """Say what becomes of a deployment: nothing of it is rolled back here."""
-        if is_interrupted():
-            # Of dag.test(): no other attempt comes.
-            what = "run the task again to complete the deployment, or deploy the model of before to roll it back"
-        else:
+    async def _end_interrupted(self) -> None:
+        """Say what becomes of a deployment that is not waited for any more."""
+        if not is_interrupted():
             # A triggerer that ends or hands over.
-            what = "the next attempt continues with it"
+            self._warn_of_what_is_left("the next attempt continues with it")
+            return
+        # Of dag.test(): no other attempt comes.
+        if self.rollback is not None:
+            try:
+                self.log.warning("%s", await self._roll_back(self.rollback))
+            except Exception:
+                self.log.exception("The rollback of service %s was not possible", self.service_name)
+            else:
+                return
+        self._warn_of_what_is_left(
+            "run the task again to complete the deployment, or deploy the model of before to roll it back"
+        )
+
+    def _warn_of_what_is_left(self, advice: str) -> None:
         text = "The wait for service %s was interrupted, and the service is left as it is: %s"
-        self.log.warning(text, self.service_name, what)
+        self.log.warning(text, self.service_name, advice)
+
+    async def _roll_back(self, how: Mapping[str, Any]) -> str:
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+
+        with closing(
+            PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        ) as hook:
+            await hook.aconfig()
+            return await asyncio.to_thread(hook.abort_deployment, dict(self.state or {}), "Interrupted", **how)
 
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT

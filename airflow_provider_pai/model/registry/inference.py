@@ -12,12 +12,12 @@ from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.registry.registration import JOB_LABEL
-from airflow_provider_pai.model.registry.version import NEWEST_APPROVED, ModelVersion
+from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.request import MODEL_PROPERTIES, service_body
 from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
 from airflow_provider_pai.model.training.owner_labels import readable
+from airflow_provider_pai.model.values import shown
 
 MODEL_LABEL = "airflow.model"
 MODEL_VERSION_LABEL = "airflow.model_version"
@@ -27,6 +27,7 @@ INFERENCE_ARGUMENTS = tuple(name for name in SERVICE_ARGUMENTS if name not in _O
 _DEFAULTS = {"model_mount_path": MODEL_MOUNT_PATH, "instance_count": 1}
 _METADATA = {"instance": "instance_count", "cpu": "cpu", "gpu": "gpu", "resource": "resource_id"}
 _MB = 1024
+_NO_NUMBER = 10**9
 
 
 def is_service_json(inference_spec: Mapping[str, Any]) -> bool:
@@ -133,21 +134,20 @@ def served_labels(model_name: str, version: ModelVersion) -> dict[str, str]:
     return {name: readable(value) for name, value in labels.items() if value}
 
 
-def read_reference(model: object, version: object) -> tuple[str | None, str, list[Problem]]:
-    """Read which version of a registered model a service is to get.
+def registered_problems(model: object, version: object) -> list[Problem]:
+    """Return what is wrong with the names of a registered model and its version; nothing can be looked up by them.
 
     Args:
-        model: the argument ``model``; None for none.
-        version: the argument ``version``.
-
-    Returns:
-        Name of the model, None for none; name of the version or ``approved``; and what is wrong.
+        model: what the author gave as the model's name.
+        version: what he gave as its version's; native rendering makes a number of ``"1"``.
     """
-    reader = Reader({"model": model, "version": version})
-    name, wanted = reader.text("model"), reader.text("version") or NEWEST_APPROVED
-    if model is None and wanted != NEWEST_APPROVED and not reader.problems:
-        reader.wrong("version", "is that of a registered model; give model, too, or leave it out")
-    return name, wanted, reader.problems
+    problems = []
+    if not isinstance(model, str) or not model.strip():
+        problems.append(Problem("model", f"must be the name of a registered model, not {shown(model)}"))
+    is_number = isinstance(version, int) and not isinstance(version, bool) and 0 <= version < _NO_NUMBER
+    if not is_number and (not isinstance(version, str) or not version.strip()):
+        problems.append(Problem("version", f"must be the name of a version, or 'approved', not {shown(version)}"))
+    return problems
 
 
 def with_registered(
