@@ -53,6 +53,8 @@ def _outcome(dag_id: str) -> dict[str, Any]:
 
     module = importlib.import_module("airflow.models.xcom")
     model = getattr(module, "XComModel", None) or module.XCom
+    # Columns, not objects: those of Airflow 2.11 hold their value read already, and read so that a class is lost.
+    columns = (model.task_id, model.map_index, model.key, model.value)
     with create_session() as session:
         run = session.query(DagRun).filter(DagRun.dag_id == dag_id).one()
         states = {
@@ -60,7 +62,7 @@ def _outcome(dag_id: str) -> dict[str, Any]:
             for ti in run.get_task_instances(session=session)
         }
         state = str(run.state.value if hasattr(run.state, "value") else run.state)
-        return {"state": state, "states": states, "xcoms": _xcoms(model, session.query(model).all())}
+        return {"state": state, "states": states, "xcoms": _xcoms(model, session.query(*columns).all())}
 
 
 def _xcoms(model: Any, rows: Iterable[Any]) -> dict[str, dict[str, Any]]:

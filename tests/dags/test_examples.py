@@ -32,6 +32,7 @@ from airflow_provider_pai.testing.local_pai import PAITestServer
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
 from devtools.waits import wait_for
+from tests.support.tab_client import TabClient
 
 pytestmark = pytest.mark.cluster
 
@@ -119,6 +120,14 @@ def test_the_script_reports_its_progress_and_a_result(airflow: AirflowCluster, t
     result = airflow.api.xcom(trained.task("train"), "result")
     assert result["stages"] == 100
     assert result["validation_accuracy"] > 0.9
+
+
+def test_the_training_tab_shows_how_the_job_went(airflow: AirflowCluster, trained: DagRun) -> None:
+    seen = TabClient(airflow.url).state(trained.task("train"))
+    assert (seen["state"], seen["progress"]["fraction"], seen["task"]["note"]) == ("succeeded", 1.0, "")
+    assert seen["job"]["id"] == airflow.api.xcom(trained.task("train"), "job_id")
+    assert "validation_accuracy" in [curve["name"] for curve in seen["curves"]]
+    assert TabClient(airflow.url).state(trained.task("evaluate"))["headline"] == "No training job"
 
 
 def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: DagRun, cloud: LocalPAI) -> None:

@@ -17,6 +17,8 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.testing.dag_run import run_dag
 from devtools.cluster import AirflowCluster
+from devtools.runs import TaskRef
+from tests.support.tab_client import TabClient
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_dags" / "train_until_good.py"
@@ -77,4 +79,27 @@ def test_in_a_real_airflow_a_pass_never_adopts_the_job_of_another_one(cluster: A
         cluster.api.wait_parsed(dag_id, timeout=180)
         run = cluster.api.wait_run(cluster.api.trigger(dag_id), timeout=300)
         assert run.state == "success"
-        assert_each_pass_has_its_own(jobs_of(cloud, dag_id)[before:], cluster.api.xcom(run.task("job_ids")))
+        jobs = jobs_of(cloud, dag_id)[before:]
+        assert_each_pass_has_its_own(jobs, cluster.api.xcom(run.task("job_ids")))
+        assert_the_tab_tells_the_passes_apart(TabClient(cluster.url), run.task("each.train"), jobs)
+
+
+def assert_the_tab_tells_the_passes_apart(tab: TabClient, task: TaskRef, jobs: list[JobSnapshot]) -> None:
+    """Each pass shows its own job, and those before it as earlier runs; the newest is shown where none is asked for."""
+    last = {job.labels["airflow.region_index"]: job for job in jobs}
+    newest = tab.state(task)
+    assert newest["job"]["id"] == last["2"].job_id
+    shown = newest["task"]["iterations"]
+    assert [(each["number"], each["state"], each["is_shown"]) for each in shown] == [
+        (0, "success", False),
+        (1, "success", False),
+        (2, "success", True),
+    ]
+    for each in shown:
+        place = {"region_id": each["region_id"], "region_index": str(each["region_index"])}
+        seen = tab.state(task, **place)
+        assert seen["job"]["id"] == last[str(each["number"])].job_id
+        assert [item["number"] for item in seen["task"]["iterations"] if item["is_shown"]] == [each["number"]]
+        assert len(seen["earlier"]) == each["number"]
+        assert seen["task"]["tries"] == f"Try {2 if each['number'] == 1 else 1} of 3"
+    assert tab.get("state", task, region_id="no such loop", region_index="0").status_code == 404

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +11,10 @@ import pytest
 from airflow_provider_pai.model.function.report import Report, ReportedError
 from airflow_provider_pai.model.monitor.curve import Curve
 from airflow_provider_pai.model.monitor.explanation import duration
-from airflow_provider_pai.model.monitor.observation import JobObservation, is_job_of
+from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.view import EarlierRun, job_view
 from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
-from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -71,7 +69,9 @@ def test_how_far_is_it() -> None:
     running = seen("Running", 60, report=Report(progress=0.4, text="epoch 4/10"), progressed=at)
     found = view(running)
     assert (found["state"], found["headline"]) == ("running", "Running for 50 s")
-    assert found["lines"][0].startswith("40% done (epoch 4/10), about 50 s left at the pace so far: until 12:01 UTC")
+    assert found["lines"][0].startswith(
+        "40% done (epoch 4/10), about 50 s left at the speed so far: until about 2026-01-01T12:01:50Z"
+    )
     assert found["progress"] == {"fraction": 0.4, "text": "epoch 4/10", "remaining_s": 50.0}
 
 
@@ -109,7 +109,7 @@ def test_is_it_better_than_the_last() -> None:
     assert (found["state"], found["headline"]) == ("succeeded", "Finished after 1 min")
     assert found["lines"] == ["Compared with the last run that succeeded: loss better."]
     (curve,) = found["curves"]
-    assert curve["said"] == "0.5: better than 1 in the run of 2026-01-01 12:00:00"
+    assert curve["said"] == "0.5: better than 1 in the run of 2026-01-01T12:00:00Z"
     assert [run["label"] for run in curve["runs"]] == ["this run", "2026-01-01 12:00:00"]
     running = view(seen("Running", curves=loss(3, 2.5)), last)
     assert running["curves"][0]["said"] == "2.5: worse than 2 in the run of 2026-01-01 12:00:00 at step 1"
@@ -158,15 +158,6 @@ def test_links_lead_to_pages_and_outputs_are_named() -> None:
         {"label": "TensorBoard logs", "text": "oss://b/t/", "url": ""},
     ]
     assert job_view(seen("Running"), (), "javascript:alert(1)", {})["links"][0]["url"] == ""
-
-
-def test_a_job_is_a_tasks_only_by_all_its_names() -> None:
-    owner = JobOwner("air", "dag", "run=1,2", "task", 3)
-    mine = replace(job("Running"), labels=owner.labels())
-    assert is_job_of(mine, "dag", "run=1,2", "task", 3)
-    for other in (("dag2", "run=1,2", "task", 3), ("dag", "run-1-2", "task", 3), ("dag", "run=1,2", "task", -1)):
-        assert not is_job_of(mine, *other)
-    assert not is_job_of(job("Running"), "", "", "", -1)
 
 
 @pytest.mark.parametrize(
