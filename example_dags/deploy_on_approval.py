@@ -5,23 +5,31 @@ version is an event of the asset. The payload names the version; ``deploy`` take
 run at a time, so that an older version that is approved late does not take its place. Needs Airflow 3.
 """
 
-from airflow.sdk import DAG, Asset, AssetWatcher
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.triggers.events import PAIModelApprovedTrigger
 
-MODEL = "breast_cancer"
-approved = Asset(
-    "oss://models/breast_cancer_approved",
-    watchers=[AssetWatcher(name="approved", trigger=PAIModelApprovedTrigger(MODEL, poll_interval=3))],
-)
+try:
+    from airflow.sdk import Asset, AssetWatcher
+except ImportError:
+    # Airflow 2.11 can't watch anything: there is no such DAG.
+    AssetWatcher = None
 
-with DAG("deploy_on_approval", schedule=[approved], max_active_runs=1, tags=["pai"], doc_md=__doc__):
-    PAIDeployServiceOperator(
-        task_id="deploy",
-        deferrable=True,
-        service_name="breast_cancer_approved",
-        model=MODEL,
-        smoke_test={"expect_json": {"features": 30}},
-        poll_interval=3,
+MODEL = "breast_cancer"
+
+if AssetWatcher is not None:
+    approved = Asset(
+        "oss://models/breast_cancer_approved",
+        watchers=[AssetWatcher(name="approved", trigger=PAIModelApprovedTrigger(MODEL, poll_interval=3))],
     )
+
+    with DAG("deploy_on_approval", schedule=[approved], max_active_runs=1, tags=["pai"], doc_md=__doc__):
+        PAIDeployServiceOperator(
+            task_id="deploy",
+            deferrable=True,
+            service_name="breast_cancer_approved",
+            model=MODEL,
+            smoke_test={"expect_json": {"features": 30}},
+            poll_interval=3,
+        )

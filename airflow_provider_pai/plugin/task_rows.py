@@ -7,6 +7,7 @@ and 3.4.0b2].
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ def rows_of(place: TaskPlace, session: Session) -> Sequence[TaskInstance]:
         _public_map_index() == place.map_index,
     ]
     found = select(TaskInstance).where(*where).order_by(_position().desc()).limit(_MOST_ITERATIONS)
-    return list(reversed(session.scalars(found).unique().all()))
+    return list(reversed(session.scalars(found).all()))
 
 
 def place_of(row: TaskInstance, map_index: int) -> TaskPlace:
@@ -68,9 +69,8 @@ def iteration_of(row: TaskInstance, map_index: int, session: Session) -> int | N
         return None
     if map_index < 0:
         return region_index
-    from airflow.models.dynamic_region import DynamicRegion
-
-    region = session.get(DynamicRegion, row.region_id)
+    regions = importlib.import_module("airflow.models.dynamic_region")
+    region = session.get(regions.DynamicRegion, row.region_id)
     return region.parent_region_index if region else None
 
 
@@ -110,7 +110,7 @@ def earlier_links(row: TaskInstance, map_index: int, most: int, session: Session
         .order_by(DagRun.run_after.desc(), _position().desc())
         .limit(most)
     )
-    return [(found_row, value) for found_row, value in session.execute(found).unique()]
+    return [(found_row, value) for found_row, value in session.execute(found)]
 
 
 def rendered_fields(row: TaskInstance, session: Session) -> Mapping[str, Any]:
@@ -138,6 +138,5 @@ def _public_map_index() -> Any:
     """Return the expression for the index that Airflow's pages and API know a task instance by."""
     if not _HAS_REGIONS:
         return TaskInstance.map_index
-    from airflow.models.task_coordinates import public_map_index_expression
-
-    return public_map_index_expression(TaskInstance)
+    coordinates = importlib.import_module("airflow.models.task_coordinates")
+    return coordinates.public_map_index_expression(TaskInstance)

@@ -54,6 +54,9 @@ def airflow(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("dags")
     shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
     shutil.copytree(Path(__file__).parent / "files", folder, dirs_exist_ok=True)
+    # Two hours are too long for a test.
+    deadline = folder / "model_deadline.py"
+    deadline.write_text(deadline.read_text().replace("LATE = timedelta(hours=2)", "LATE = timedelta(seconds=1)"))
     connection = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri}
     home = tmp_path_factory.mktemp("airflow")
     with AirflowCluster(home, folder, connection, template_dir=REPOSITORY / ".demo" / "cache") as cluster:
@@ -289,6 +292,30 @@ def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
     assert predicted(config, endpoint, rows) == own_answer(config, served[0]["model_uri"], rows, tmp_path)
 
 
+def test_a_late_model_is_told_of_once(airflow: AirflowCluster, config: ClientConfig) -> None:
+    airflow.api.wait_parsed("model_deadline")
+    airflow.api.unpause("model_deadline")
+    (run,) = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run", timeout=60)
+    assert airflow.api.wait_run(run, timeout=240).state == "success"
+    (job,) = jobs_of(config, run)
+    assert job.status == "Succeed"
+    said = f"Run {run.run_id} has no new model of breast_cancer_nightly in time"
+    logs = wait_for(lambda: told(airflow, said), bool, "the callback", timeout=60)
+    assert len(logs) == 1, logs
+    assert "The newest one is none" in logs[0]
+    registry = ModelRegistry(PAIClient(config), config.workspace_id, logging.getLogger(__name__))
+    model = registry.find("breast_cancer_nightly")
+    assert model is not None
+    assert registry.newest(model, "Approved") is not None
+
+
+def told(airflow: AirflowCluster, said: str) -> list[str]:
+    """Return the lines of callbacks' logs with a text."""
+    files = [path for path in (airflow.home.path / "logs").rglob("*callback*/**/*") if path.is_file()]
+    lines = [line for path in files for line in path.read_text(errors="replace").splitlines()]
+    return [line for line in lines if said in line and '"warning"' in line]
+
+
 def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config: ClientConfig, tmp_path: Path) -> None:
     run = airflow.api.wait_run(start(airflow, "tune"), timeout=240)
     assert run.state == "success"
@@ -298,6 +325,8 @@ def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config:
         job.outputs["model"]: PAIClient(config).send(get_training_job(job.job_id)).metrics["validation_accuracy"]
         for job in jobs
     }
+    shown = {airflow.api.shown_index(run.task("train", index)) for index in range(4)}
+    assert shown == {f"rate {rate}, depth {depth}" for rate in (0.05, 0.2) for depth in (2, 3)}
     service = airflow.api.xcom(run.task("deploy"))
     assert accuracies[service["model_uri"]] == max(accuracies.values())
     rows = table_rows(20)
@@ -329,9 +358,17 @@ def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster
     assert judged["accuracy"] > 0.9
 
 
-def test_a_service_for_tests_is_gone_after_them(cloud: LocalPAI, config: ClientConfig) -> None:
-    run = PAITestServer(cloud, "pai_default").run_dag(EXAMPLES / "temporary_service.py")
-    assert run.state == "success", run.output
+@pytest.mark.parametrize(("most", "state"), [("0.5", "success"), ("-1.0", "failed")])
+def test_a_service_for_tests_is_gone_after_them_however_they_end(
+    cloud: LocalPAI, config: ClientConfig, tmp_path: Path, most: str, state: str
+) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    example = tmp_path / "temporary_service.py"
+    text = example.read_text()
+    assert '"least": 0.0, "most": 0.5}' in text
+    example.write_text(text.replace('"least": 0.0, "most": 0.5}', f'"least": 0.0, "most": {most}}}'))
+    run = PAITestServer(cloud, "pai_default").run_dag(example)
+    assert run.state == state, run.output
     assert run.xcom("delete") == ["breast_cancer_trial"]
     with pytest.raises(NotFoundError):
         PAIClient(config).send(describe_service(config.region_id, "breast_cancer_trial"))

@@ -65,10 +65,10 @@ def test_the_example_trains_until_the_model_is_good(cloud: LocalPAI) -> None:
     assert result.xcom("evaluate") > 0.9
 
 
-@pytest.fixture
-def cluster(cloud: LocalPAI, tmp_path: Path) -> Iterator[AirflowCluster]:
+@pytest.fixture(scope="module")
+def cluster(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowCluster]:
     env = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri}
-    with AirflowCluster(tmp_path, DAGS, env, timeout=300) as airflow:
+    with AirflowCluster(tmp_path_factory.mktemp("airflow"), DAGS, env, timeout=300) as airflow:
         yield airflow
 
 
@@ -103,3 +103,14 @@ def assert_the_tab_tells_the_passes_apart(tab: TabClient, task: TaskRef, jobs: l
         assert len(seen["earlier"]) == each["number"]
         assert seen["task"]["tries"] == f"Try {2 if each['number'] == 1 else 1} of 3"
     assert tab.get("state", task, region_id="no such loop", region_index="0").status_code == 404
+
+
+def test_the_tab_shows_each_mapped_tasks_own_job(cluster: AirflowCluster, cloud: LocalPAI) -> None:
+    cluster.api.wait_parsed("mapped", timeout=180)
+    run = cluster.api.wait_run(cluster.api.trigger("mapped"), timeout=300)
+    assert run.state == "success"
+    ids = {job.labels["airflow.map_index"]: job.job_id for job in jobs_of(cloud, "mapped")}
+    for index in range(2):
+        seen = TabClient(cluster.url).state(run.task("train", index))
+        assert seen["job"]["id"] == ids[str(index)]
+        assert (seen["task"]["note"], seen["task"]["iterations"]) == ("", [])

@@ -111,7 +111,7 @@ def _running(seen: JobObservation) -> Explanation:
     lines = [_progress_line(found, seen.seen)] if found else [_NO_PROGRESS]
     if found and found.remaining_s == 0 and seen.progressed:
         silent = duration((seen.seen - seen.progressed).total_seconds())
-        lines.append(f"That is longer than at the speed so far: its last progress was seen {silent} ago.")
+        lines.append(f"At the speed so far it would have ended by now: its last progress was seen {silent} ago.")
     if job.status != JobStatus.RUNNING:
         lines.append(f"PAI says that the job is {job.status}, which this provider does not know; it counts as running.")
     return Explanation(JobState.RUNNING, f"Running{since}", tuple(lines))

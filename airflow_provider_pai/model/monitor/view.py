@@ -16,7 +16,7 @@ from airflow_provider_pai.model.monitor.explanation import JobState, explain, ti
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.progress import estimate_progress
 from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
-from airflow_provider_pai.model.training.status import JobSnapshot, moment
+from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnapshot, moment
 
 _LONGEST_LINE = 2000
 _TELLING = (ComparisonOutcome.BETTER, ComparisonOutcome.WORSE, ComparisonOutcome.SAME)
@@ -58,11 +58,11 @@ def job_view(
     job, explanation, progress = seen.job, explain(seen), estimate_progress(seen)
     # A run that did not get to its end is compared as far as it got.
     curves = _curves(seen, earlier, is_partial=not job.is_success)
-    verdict = _verdict(curves, earlier, explanation.state)
+    said = [_diverged(curves), _verdict(curves, earlier, explanation.state)]
     view: dict[str, Any] = {
         "state": explanation.state,
         "headline": explanation.headline,
-        "lines": [*explanation.lines, *([verdict] if verdict else [])],
+        "lines": [*explanation.lines, *filter(None, said)],
         "advice": explanation.advice,
         "job": {"id": job.job_id, "name": job.name, "status": job.status, "image": job.image_uri},
         "times": _times(job),
@@ -136,6 +136,12 @@ def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun],
     return f"{begin} with the last run that succeeded{end}: {'; '.join(parts)}." if parts else ""
 
 
+def _diverged(curves: Sequence[Mapping[str, Any]]) -> str:
+    """Name the metrics whose newest value is no finite number: such a training seldom recovers."""
+    names = ", ".join(each["name"] for each in curves if each["last"] is None)
+    return f"The newest value of {names} is NaN or infinite: the training may have diverged." if names else ""
+
+
 def _log(lines: Sequence[str]) -> list[str]:
     return [line[:_LONGEST_LINE] for line in lines]
 
@@ -143,7 +149,8 @@ def _log(lines: Sequence[str]) -> list[str]:
 def _links(job: JobSnapshot, console_url: str, output_pages: Mapping[str, str]) -> list[dict[str, str]]:
     links = [{"label": "PAI console", "text": job.job_id, "url": console_url}]
     for name, uri in job.outputs.items():
-        if uri:
+        # Before it runs a job has written nothing.
+        if uri and job.status not in WAITING_STATUSES:
             label = "TensorBoard logs" if name == TENSORBOARD_CHANNEL else f"Output {name}"
             links.append({"label": label, "text": uri, "url": output_pages.get(name, "")})
     # Nothing else may become the address of a link.

@@ -99,7 +99,7 @@ function drawCurves(view) {
   at("curves-part").hidden = !curves.length;
   at("curves").replaceChildren(...curves.map((curve) => {
     const figure = element("figure"), caption = element("figcaption");
-    caption.append(element("b", curve.name), element("span", readable(curve.said) || (curve.last === null ? "no value" : numberText(curve.last)), curve.outcome || ""));
+    caption.append(element("b", curve.name), element("span", readable(curve.said) || numberText(curve.last), curve.outcome || ""));
     const legend = element("ul", undefined, "legend");
     curve.runs.forEach((run, number) => {
       const item = element("li"), line = drawn("svg", { class: "sample", viewBox: "0 0 20 10", "aria-hidden": "true" });

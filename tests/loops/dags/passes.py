@@ -44,3 +44,13 @@ for name, deferrable in {"sync": False, "deferred": True}.items():
             return list(ti.xcom_pull(task_ids="each.kept"))[-1]
 
         body(deferrable=deferrable).loop(max_iterations=3) >> job_ids()
+
+
+with DAG("mapped", schedule=None):
+    PAITrainingOperator.partial(
+        task_id="train",
+        image_uri="registry/image:1",
+        instance_type="ecs.c6.large",
+        poll_interval=1,
+        deferrable=True,
+    ).expand(command=["echo first", "echo second"])

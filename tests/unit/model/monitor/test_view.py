@@ -110,13 +110,13 @@ def test_is_it_better_than_the_last() -> None:
     assert found["lines"] == ["Compared with the last run that succeeded: loss better."]
     (curve,) = found["curves"]
     assert curve["said"] == "0.5: better than 1 in the run of 2026-01-01T12:00:00Z"
-    assert [run["label"] for run in curve["runs"]] == ["this run", "2026-01-01 12:00:00"]
+    assert [run["label"] for run in curve["runs"]] == ["this run", "2026-01-01T12:00:00Z"]
     running = view(seen("Running", curves=loss(3, 2.5)), last)
-    assert running["curves"][0]["said"] == "2.5: worse than 2 in the run of 2026-01-01 12:00:00 at step 1"
+    assert running["curves"][0]["said"] == "2.5: worse than 2 in the run of 2026-01-01T12:00:00Z at step 1"
     failed = EarlierRun("run of a failure", seen("Failed", curves=loss(9)))
     behind = view(seen("Succeed", curves=loss(3, 2, 0.5)), failed, last)["curves"][0]
     assert behind["said"] == curve["said"]
-    assert [run["label"] for run in behind["runs"]][1:] == ["2026-01-01 12:00:00 (Failed)", "2026-01-01 12:00:00"]
+    assert [run["label"] for run in behind["runs"]][1:] == ["2026-01-01T12:00:00Z (Failed)", "2026-01-01T12:00:00Z"]
     assert "first run" in view(seen("Succeed", curves=loss(3)))["lines"][0]
 
 
@@ -147,6 +147,18 @@ def test_no_text_shows_a_secret() -> None:
 
 def test_very_long_lines_of_the_log_are_cut() -> None:
     assert view(seen("Running", log=("line", "x" * 9000)))["log"]["lines"] == ["line", "x" * 2000]
+
+
+def test_a_metric_that_is_no_number_is_named() -> None:
+    curve = Curve("loss", "step", ((0.0, 1.0), (1.0, None)))
+    found = view(seen("Running", curves={"loss": curve}))
+    assert "The newest value of loss is NaN or infinite: the training may have diverged." in found["lines"]
+
+
+def test_a_waiting_job_has_no_outputs_to_look_at() -> None:
+    outputs = {"model": "oss://b/m/"}
+    assert len(view(seen("Created", members={"outputs": outputs}))["links"]) == 1
+    assert len(view(seen("Running", members={"outputs": outputs}))["links"]) == 2
 
 
 def test_links_lead_to_pages_and_outputs_are_named() -> None:
