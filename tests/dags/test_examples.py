@@ -11,7 +11,6 @@ from pathlib import Path
 
 import joblib
 import pytest
-import requests
 
 from airflow_provider_pai.api.services import describe_service
 from airflow_provider_pai.api.signing import KeyPair
@@ -19,7 +18,6 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.inference import inference_spec
@@ -28,10 +26,10 @@ from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
-from airflow_provider_pai.testing.local_pai import PAITestServer
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
 from devtools.waits import wait_for
+from tests.support.predictions import own_answer, predicted, table_rows
 from tests.support.tab_client import TabClient
 
 pytestmark = pytest.mark.cluster
@@ -151,27 +149,6 @@ def test_local_mode_needs_no_cloud_and_leaves_its_model_on_the_worker(
     assert (model_uri / "model.json").is_file()
     assert airflow.api.xcom(run.task("check")) > 0.9
     assert list((airflow.home.path / "pai-local" / "running").iterdir()) == []
-
-
-def predicted(config: ClientConfig, endpoint: str, rows: list[list[float]]) -> list[float]:
-    """What a service answers to a plain client with its token."""
-    name = endpoint.rsplit("/", 1)[1]
-    token = PAIClient(config).send(describe_service(config.region_id, name)).token
-    answer = requests.post(endpoint, json={"rows": rows}, headers={"Authorization": token}, timeout=10)
-    answer.raise_for_status()
-    benign: list[float] = answer.json()["benign"]
-    return benign
-
-
-def own_answer(config: ClientConfig, model_uri: str, rows: list[list[float]], folder: Path) -> list[float]:
-    """What the model itself says."""
-    ObjectStorage(config).download(OssUri.parse(model_uri), folder)
-    return [float(each[1]) for each in joblib.load(folder / "model.joblib").predict_proba(rows)]
-
-
-def table_rows(count: int) -> list[list[float]]:
-    lines = (EXAMPLES / "breast_cancer" / "data" / "wisconsin_breast_cancer.csv").read_text().splitlines()
-    return [[float(value) for value in line.split(",")[:-1]] for line in lines[1 : count + 1]]
 
 
 def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
@@ -356,22 +333,6 @@ def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster
     assert judged["model_uri"] == job.outputs["model"]
     assert airflow.api.xcom(run.task("count_jobs")) == 1
     assert judged["accuracy"] > 0.9
-
-
-@pytest.mark.parametrize(("most", "state"), [("0.5", "success"), ("-1.0", "failed")])
-def test_a_service_for_tests_is_gone_after_them_however_they_end(
-    cloud: LocalPAI, config: ClientConfig, tmp_path: Path, most: str, state: str
-) -> None:
-    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
-    example = tmp_path / "temporary_service.py"
-    text = example.read_text()
-    assert '"least": 0.0, "most": 0.5}' in text
-    example.write_text(text.replace('"least": 0.0, "most": 0.5}', f'"least": 0.0, "most": {most}}}'))
-    run = PAITestServer(cloud, "pai_default").run_dag(example)
-    assert run.state == state, run.output
-    assert run.xcom("delete") == ["breast_cancer_trial"]
-    with pytest.raises(NotFoundError):
-        PAIClient(config).send(describe_service(config.region_id, "breast_cancer_trial"))
 
 
 def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, config: ClientConfig) -> None:
