@@ -49,7 +49,7 @@ help:
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
 	@echo "make kills  local PAI, killed while it is at work (ROUNDS=120 SEED=0): nothing acknowledged is lost"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
-	@echo "make test-loops  task loops on Airflow 3.4.0b2, in an environment of their own"
+	@echo "make test-loops  task loops and watchers on Airflow 3.4.0b2, in an environment of their own"
 	@echo "make test-python PYTHON=python3.13  the unit tests with another Python, in an environment of their own"
 	@echo "make test-matrix  the built wheel with each Airflow and Python it is said to work with (MATRIX=--quick for some)"
 	@echo "make judges the vendor's own OSS test suite, fetched now, and clients of others, against local OSS"
@@ -111,7 +111,7 @@ $(VENV_CELERY)/.installed: pyproject.toml constraints.txt constraints-celery.txt
 
 # Two workers of a CeleryExecutor with separate homes; needs Redis and PostgreSQL.
 celery: $(VENV_CELERY)/.installed
-	$(VENV_CELERY)/bin/python -m pytest tests/faults/celery
+	PAI_TESTS_REQUIRE=celery,redis,postgresql $(VENV_CELERY)/bin/python -m pytest tests/faults/celery
 
 chaos: $(INSTALLED)
 	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_chaos.py --show-capture=no
@@ -169,7 +169,7 @@ TESTS2 := tests/airflow tests/chaos tests/unit/hooks tests/unit/client tests/int
 test-airflow2: $(INSTALLED2)
 	$(VENV2)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS2)
 
-# Task loops, which Airflow has from 3.4 on, in an environment of their own.
+# Task loops, which Airflow has from 3.4 on, and watchers over kills of its triggerer, in an environment of their own.
 VENV34 := .venv-airflow34
 $(VENV34)/.installed: pyproject.toml
 	@$(PYTHON) -m venv $(VENV34)
@@ -177,7 +177,7 @@ $(VENV34)/.installed: pyproject.toml
 	@touch $@
 
 test-loops: $(VENV34)/.installed
-	$(VENV34)/bin/python -m pytest -W default tests/loops
+	$(VENV34)/bin/python -m pytest -W default tests/loops tests/watchers
 
 # Each Airflow and Python that the wheel is said to work with: see devtools/matrix.py. MATRIX=--quick for some only.
 test-matrix: $(INSTALLED)

@@ -22,8 +22,8 @@
         │   ├── JobPermissionError   it may not do what it must: an administrator grants it
         │   ├── JobCapacityError     no quota or no machine: wait longer than usual
         │   └── JobInterruptedError  its machine was taken away: try again, as it is
-        ├── JobStoppedError          somebody stopped it: ask before starting it again
-        └── JobTimeoutError          it did not end in time: give more time, or let it go on from checkpoints
+        ├── JobStoppedError          a person stopped it: ask before starting it again
+        └── JobTimeoutError          it did not end in time: give more time, or let it resume from checkpoints
 
 What belongs here: error classes and how they read. What does not: Airflow's exceptions, and what a failure is
 diagnosed by; the operator's edge maps both. This module imports nothing of the package.
@@ -138,7 +138,7 @@ class CredentialsError(AuthError):
         super().__init__(operation, status, code, message, request_id)
 
     def _told(self) -> str:
-        # Without a status nobody was asked: what is needed for asking is missing here.
+        # Without a status no service was asked: what is needed for asking is missing here.
         return super()._told() if self.status else f"{self.operation}: {self.message}"
 
     def _advice(self) -> str:
@@ -193,7 +193,7 @@ class ServiceError(PAIError):
 class JobError(PAIError):
     """The training job ended badly.
 
-    There is a class of its own for each end after which somebody else must act, or another attempt makes another
+    There is a class of its own for each end after which another person must act, or another attempt makes another
     sense; a retry rule can name them. :attr:`diagnosis` says more, and whether another attempt makes sense at all.
 
     Attributes:
@@ -229,7 +229,7 @@ class JobImageError(JobFailedError):
 
 
 class JobPermissionError(JobFailedError):
-    """The job may not do what it must; retrying can't help until somebody grants it."""
+    """The job may not do what it must; retrying can't help until it is granted."""
 
 
 class JobCapacityError(JobFailedError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +75,9 @@ class Case:
 def run() -> Report:
     """Measure."""
     report = Report("logs", "A job waited for, with its log")
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Processes() as processes:
-        server = LocalServer(processes, Path(folder) / "pai", log=Path(folder) / "pai.log")
-        for each in _cases():
-            _measure(server, each, report)
+    for _, cases in groupby(_cases(), lambda case: case.lines):
+        for each, found in _watched(list(cases)):
+            _add(each, found, report)
     _million(report)
     _levels(report)
     report.notes += [
@@ -98,16 +99,41 @@ def _cases() -> Sequence[Case]:
     return [*cases, Case(f"{loud}, pages of 100 at most", _LOUD, *watchers[1], small_pages=True)]
 
 
-def _measure(server: LocalServer, case: Case, report: Report) -> None:
-    with started(case.environment, case.module) as errand:
-        job_id = _submit(server, case.lines)
-        server.forget_counts()
-        if case.small_pages:
-            refusal = {"kind": "error", "status": 400, "code": "InvalidParameter", "times": 1}
-            server.control("POST", "faults", {"operation": "ListTrainingJobLogs", **refusal})
-        errand.ask({"ready": server.ready, "job_id": job_id, "interval": INTERVAL, **case.question})
-        found = errand.answer()
-    counts = server.counts()
+@dataclass(frozen=True)
+class _Watched:
+    """What was seen of a job.
+
+    Attributes:
+        answer: what who waited answered.
+        counts: requests by operation.
+    """
+
+    answer: Mapping[str, Any]
+    counts: Mapping[str, int]
+
+
+def _watched(cases: Sequence[Case]) -> Iterator[tuple[Case, _Watched]]:
+    """Wait for a job in each of these ways at the same time, which costs little; each has a local PAI of its own."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Processes() as processes, ExitStack() as stack:
+        homes = [Path(folder) / str(number) for number in range(len(cases))]
+        servers = [LocalServer(processes, home, log=home.with_suffix(".log")) for home in homes]
+        errands = [stack.enter_context(started(case.environment, case.module)) for case in cases]
+        for each in errands:
+            each.wait_ready()
+        for case, server, errand in zip(cases, servers, errands, strict=True):
+            job_id = _submit(server, case.lines)
+            server.forget_counts()
+            if case.small_pages:
+                refusal = {"kind": "error", "status": 400, "code": "InvalidParameter", "times": 1}
+                server.control("POST", "faults", {"operation": "ListTrainingJobLogs", **refusal})
+            errand.ask({"ready": server.ready, "job_id": job_id, "interval": INTERVAL, **case.question})
+        for case, server, errand in zip(cases, servers, errands, strict=True):
+            answer = errand.answer()
+            yield case, _Watched(answer, server.counts())
+
+
+def _add(case: Case, watched: _Watched, report: Report) -> None:
+    found, counts = watched.answer, watched.counts
     shown = [(float(at), line.split()) for at, line in found["shown"] if line.startswith("line ")]
     numbers = [int(words[1]) for _, words in shown]
     delays = [at - float(words[2]) for at, words in shown]
@@ -122,7 +148,7 @@ def _measure(server: LocalServer, case: Case, report: Report) -> None:
     add("delay of lines, median", Spread.of(delays).p50, "s")
     calls = sum(counts.values())
     counted = barred and case.lines == _LOUD and not case.small_pages
-    add("calls", calls, bar=_calls_of_alipai(report, case.name) / SHARE if counted else None)
+    add("calls", calls, bar=_calls_of_alipai(report, case.lines) / SHARE if counted else None)
     for operation in ("ListTrainingJobLogs", "GetTrainingJob"):
         add(f"calls of {operation}", counts.get(operation, 0))
     add("end of the waiting after the last line was printed", found["ended"] - float(shown[-1][1][2]), "s")
@@ -130,7 +156,8 @@ def _measure(server: LocalServer, case: Case, report: Report) -> None:
     add("memory, peak over before", found["peak_mib"], "MiB")
 
 
-def _calls_of_alipai(report: Report, case: str) -> float:
+def _calls_of_alipai(report: Report, lines: int) -> float:
+    (case,) = (each.name for each in _cases() if each.lines == lines and each.environment is Environment.ALIPAI)
     found = (figure for figure in report.figures if (figure.case, figure.measure) == (case, "calls"))
     return next(figure.value for figure in found if figure.who.startswith("alipai"))
 

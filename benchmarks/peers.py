@@ -76,11 +76,10 @@ class Errand:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def ask(self, question: Mapping[str, Any], timeout: float = 120) -> None:
-        """Wait until it has imported what it needs, that is until it calls :func:`asked`, and ask it; only once.
+    def wait_ready(self, timeout: float = 120) -> None:
+        """Wait until it has imported what it needs, that is until it calls :func:`asked`.
 
         Args:
-            question: what :func:`asked` returns in it.
             timeout: seconds to wait at most.
 
         Raises:
@@ -93,6 +92,18 @@ class Errand:
             timeout=timeout,
             interval=0.02,
         )
+
+    def ask(self, question: Mapping[str, Any], timeout: float = 120) -> None:
+        """Wait until it is ready and ask it; only once.
+
+        Args:
+            question: what :func:`asked` returns in it.
+            timeout: seconds to wait at most.
+
+        Raises:
+            WaitTimeoutError: it did not get ready in time.
+        """
+        self.wait_ready(timeout)
         if self.process.stdin is not None:
             with suppress(BrokenPipeError), self.process.stdin as pipe:
                 pipe.write(json.dumps(dict(question)).encode())

@@ -1,4 +1,4 @@
-"""What is promised, in a dozen rows: ours, the best peer, the limit, and how many times better ours is."""
+"""What is promised, a row each: ours, the best peer, the limit, and how many times better ours is."""
 
 from __future__ import annotations
 
@@ -43,30 +43,33 @@ class Promise:
         return [self.text, _with_unit(ours), peer, limit, ratio]
 
 
+_FAR = "50 ms a request"
+_DAG = "a DAG of 200 training tasks"
+_500 = "500 deferred, 10 s"
 PROMISES = (
     Promise("reading a DAG file: the operator's import", "imports", "import", "time, median"),
-    Promise("a DAG of 200 tasks, serialized", "imports", "a DAG of 200 training tasks", "size when serialized"),
-    Promise(
-        "2,000 files / 100 MB submitted, 50 ms each request", "submit", f"{_FILES}, 50 ms a request", "until it returns"
-    ),
-    Promise(
-        "bytes sent when one line of them changed",
-        "submit",
-        f"{_FILES}, one line changed, 50 ms a request",
-        "bytes sent to OSS",
-    ),
-    Promise(
-        "a job with a local input of 256 MB exists, from afar",
-        "submit",
-        "a local input of 256 MB, 50 ms a request",
-        "until the job exists",
-    ),
+    Promise("a DAG of 200 tasks: import, make, serialize", "imports", _DAG, "processor time"),
+    Promise("the same, its size", "imports", _DAG, "size when serialized"),
+    Promise("500 files / 25 MB submitted from afar", "submit", f"500 files / 25 MB, {_FAR}", "until it returns"),
+    Promise("2,000 files / 100 MB submitted from afar", "submit", f"{_FILES}, {_FAR}", "until it returns"),
+    Promise("the same, one line changed", "submit", f"{_FILES}, one line changed, {_FAR}", "until it returns"),
+    Promise("bytes sent then", "submit", f"{_FILES}, one line changed, {_FAR}", "bytes sent to OSS"),
+    Promise("a job with a local input of 256 MB", "submit", f"a local input of 256 MB, {_FAR}", "until the job exists"),
     Promise("calls for a job of 10,000 lines in 20 s", "logs", "10,000 lines in 20 s", "calls"),
-    Promise("the last line shown after the job's end", "logs", "10,000 lines in 20 s", "delay of the last line"),
-    Promise("calls a second of 500 deferred tasks", "triggers", "500 deferred, 10 s", "calls"),
-    Promise("end of a job to its event, 500 deferred, p99", "triggers", "500 deferred, 10 s", "end to event, p99"),
+    Promise("its last line, after its end", "logs", "10,000 lines in 20 s", "delay of the last line"),
+    Promise("memory for a log of a million lines", "logs", "1,000,000 lines at once", "memory, peak over before"),
+    Promise("calls a second of 500 deferred tasks", "triggers", _500, "calls"),
+    Promise("500 start at once: worst lag of the event loop", "triggers", _500, "loop lag, worst"),
+    Promise("500 start at once: processor time", "triggers", _500, "CPU until steady"),
+    Promise("end of a job to its event, 500 deferred, p99", "triggers", _500, "end to event, p99"),
     Promise("the same, 10,000 deferred", "triggers", "10,000 deferred, 10 s", "end to event, p99"),
     Promise("the same, 50,000 deferred", "triggers", "50,000 deferred, 10 s", "end to event, p99"),
+    Promise(
+        "end of a job to the start of the next task",
+        "next_task",
+        "5 deferred jobs of 8 to 13.2 s",
+        "end to the next task's start, median",
+    ),
     Promise("`pai-local serve` is ready, processor time", "local_start", "empty", "until it is ready, CPU"),
 )
 

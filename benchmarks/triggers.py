@@ -50,20 +50,20 @@ _PROMISED = {
     _MEMORY: 0.02,
     f"{_LAG}, p99": 0.02,
 }
-_500 = Case(ManyTriggers(500, 10, 30, 55), {**_PROMISED, _STEADY: 0.2, f"{_LAG}, worst": 0.1})
+_500 = Case(ManyTriggers(500, 10, 25, 45), {**_PROMISED, _STEADY: 0.2, f"{_LAG}, worst": 0.1})
 CASES = (
     _500,
-    Case(ManyTriggers(10_000, 10, 50, 110), _PROMISED),
-    Case(ManyTriggers(50_000, 10, 150, 250), _PROMISED),
-    Case(ManyTriggers(500, 10, 40, 60, "sagemaker")),
-    Case(ManyTriggers(500, 10, 40, 60, "databricks")),
-    Case(ManyTriggers(500, 10, 30, 50, logs=True)),
+    Case(ManyTriggers(10_000, 10, 30, 75), _PROMISED),
+    Case(ManyTriggers(50_000, 10, 80, 180), _PROMISED),
+    Case(ManyTriggers(500, 10, 40, 55, "sagemaker")),
+    Case(ManyTriggers(500, 10, 25, 40, "databricks")),
+    Case(ManyTriggers(500, 10, 40, 55, logs=True)),
 )
 QUICK = (_500, Case(ManyTriggers(2_000, 10, 20, 40)))
 
 
 def run(cases: Sequence[Case] = CASES) -> Report:
-    """Measure: about twelve minutes."""
+    """Measure: about seven minutes."""
     report = Report("triggers", "Deferred tasks in one process")
     report.notes += [
         "All wait in one process for jobs of a server in another, which end at random times.",
@@ -113,7 +113,7 @@ def _named(spread: Spread) -> list[tuple[str, float]]:
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.triggers", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute instead of twelve")
+    parser.add_argument("--quick", action="store_true", help="a minute instead of eight")
     parser.add_argument("--case", action="append", type=int, metavar="N", help="only the N-th case (from 1)")
     chosen = parser.parse_args()
     cases = QUICK if chosen.quick else CASES

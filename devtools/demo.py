@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtools.approval import approve, origin_of_service
-from devtools.cluster import AirflowCluster
-from devtools.local_pai import LocalServer
+from devtools.examples import DEMO, REPOSITORY, start_airflow, start_local_pai
 from devtools.prediction import Prediction, predict
-from devtools.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from devtools.rest import AirflowAPI
     from devtools.runs import DagRun
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DEMO = REPOSITORY / ".demo"
 DAG_ID = "release_model"
 WATCHING = "deploy_on_approval"
 """Would deploy what is approved a second time."""
@@ -56,20 +52,11 @@ def main() -> int:
 
 def _demonstrate(home: Path, stack: ExitStack) -> int:
     _say("Starting local PAI")
-    cache = str(DEMO / "cache" / "environments")
-    processes = stack.enter_context(Processes())
-    server = LocalServer(processes, home / "pai", log=home / "pai-local.log", options=["--cache", cache])
+    server = start_local_pai(stack, home)
     ready = server.ready
     _say(f"Local PAI answers on {ready['api']} (OSS on {ready['oss']})")
     _say("Starting Airflow (API server, scheduler, DAG processor, triggerer)")
-    cluster = stack.enter_context(
-        AirflowCluster(
-            home / "airflow",
-            REPOSITORY / "example_dags",
-            {"AIRFLOW_CONN_PAI_DEFAULT": ready["airflow_conn_uri"]},
-            template_dir=DEMO / "cache",
-        )
-    )
+    cluster = start_airflow(stack, home, server)
     _say(f"Airflow answers on {cluster.url}")
     for dag_id in (DAG_ID, WATCHING):
         cluster.api.wait_parsed(dag_id)

@@ -1,8 +1,11 @@
 """``make test-matrix``: the built wheel with each Airflow and Python that it is said to work with.
 
 Each environment is made by ``uv``, with the lowest versions of the dependencies that the wheel names or with the newest
-that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts what was measured into
-the table of ``docs/upgrading.md``.
+that work with this Airflow, and then checked by ``devtools/matrix_check.py``. ``--write`` puts each row that was
+measured into the table of ``docs/upgrading.md``, and ``--missing`` takes up a run that was ended.
+
+An interpreter that the machine lacks is named, and its environments are left out; one that ``--python`` or ``--quick``
+asks for is needed.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from devtools.interpreters import find_interpreter
-from devtools.matrix_table import Row, write_rows
+from devtools.matrix_table import Row, read_rows, write_rows
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "upgrading.md"
@@ -41,6 +45,8 @@ ANY_DAY = (
     "pathspec",
 )
 """Dependencies of ours whose floors are newer than those days, or may become it."""
+UNDECLARED = (("2.11.0", "3.13"), ("2.11.2", "3.13"), ("3.0.6", "3.13"))
+"""Pythons that these releases of Airflow do not declare; ``uv`` would install them."""
 QUICK = (
     ("2.11.0", "3.11", "lowest"),
     ("3.0.6", "3.11", "newest"),
@@ -48,6 +54,8 @@ QUICK = (
     ("3.4", "3.11", "newest"),
 )
 """What runs on every submission: the oldest and the newest, with the interpreter that every machine has."""
+QUICK_DAY = "2026-11-30"
+"""What has been published since counts for nothing there: no release of others turns a submission red."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +66,13 @@ class Environment:
         airflow: its version; one of two numbers is the newest pre-release of it.
         python: such as ``3.12``.
         dependencies: ``lowest`` or ``newest``.
+        today: day after which nothing is taken; None for all there is.
     """
 
     airflow: str
     python: str
     dependencies: str
+    today: str | None = None
 
     @property
     def requirement(self) -> str:
@@ -76,7 +86,7 @@ class Environment:
 
     @property
     def as_of(self) -> str | None:
-        """Return the day after which nothing of its dependencies was published; None for today."""
+        """Return the day after which nothing of its dependencies was published; None where today's work."""
         return AS_OF.get(self.airflow)
 
     @property
@@ -90,11 +100,16 @@ class Environment:
         chosen = ["--resolution", "lowest-direct" if self.dependencies == "lowest" else "highest"]
         if self.is_prerelease:
             chosen += ["--prerelease", "allow"]
+        if day := self.as_of or self.today:
+            chosen += ["--exclude-newer", day]
         if self.as_of:
-            today = datetime.now(UTC).date().isoformat()
-            chosen += ["--exclude-newer", self.as_of]
+            today = self.today or datetime.now(UTC).date().isoformat()
             chosen += [f"--exclude-newer-package={name}={today}" for name in ANY_DAY]
         return chosen
+
+    def is_of(self, row: Row) -> bool:
+        """Return whether a row of the table is of this environment."""
+        return row.airflow.startswith(self.airflow) and row.environment[1:] == (self.python, self.dependencies)
 
     def row(self, installed: str, outcome: str) -> Row:
         """Return its row of the table."""
@@ -108,39 +123,51 @@ class MatrixError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Check all environments, or some; 0 when all of them hold."""
-    options = _options(arguments)
-    wheel = build_wheel()
+    options = read_options(arguments)
     chosen = list(environments(options))
+    if lacking := {environment.python for environment in chosen if not find_interpreter(environment.python)}:
+        sys.stdout.write(f"This machine has no Python {', '.join(sorted(lacking))}.\n")
+        if options.quick or options.python:
+            return 1
+    chosen = [environment for environment in chosen if environment.python not in lacking]
+    wheel = build_wheel()
+    rows = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        rows = list(pool.map(lambda environment: _measure(environment, wheel), chosen))
+        for row in pool.map(lambda environment: _measure(environment, wheel), chosen):
+            rows.append(row)
+            if options.write:
+                write_rows(PAGE, [row])
     sys.stdout.write("\n" + "".join(map(str, rows)))
-    if options.write:
-        write_rows(PAGE, rows)
     failed = [row for row in rows if row.outcome != "holds"]
     sys.stdout.write(f"\n{len(rows) - len(failed)} of {len(rows)} environments hold.\n")
-    return int(bool(failed) or not rows)
+    return int(bool(failed))
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
+def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m devtools.matrix", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only the few of each submission")
     parser.add_argument("--airflow", action="append", choices=AIRFLOWS, help="only this version; may be given again")
     parser.add_argument("--python", action="append", choices=PYTHONS, help="only this version; may be given again")
     parser.add_argument("--dependencies", action="append", choices=DEPENDENCIES, help="only these")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once (default: 1)")
+    parser.add_argument("--missing", action="store_true", help=f"only those without a row in {PAGE.name}")
     parser.add_argument("--write", action="store_true", help=f"put the rows into {PAGE.relative_to(REPOSITORY)}")
     return parser.parse_args(arguments)
 
 
 def environments(options: argparse.Namespace) -> Iterator[Environment]:
-    """Yield what is to be checked, with the interpreters that this machine has."""
-    for airflow in options.airflow or AIRFLOWS:
-        for python in options.python or PYTHONS:
-            for dependencies in options.dependencies or DEPENDENCIES:
-                wanted = (airflow, python, dependencies) in QUICK or not options.quick
-                # Airflow 2.11 declares no Python 3.13.
-                if wanted and not (airflow.startswith("2.") and python == "3.13") and find_interpreter(python):
-                    yield Environment(airflow, python, dependencies)
+    """Yield what is to be checked, if the machine has the interpreters."""
+    measured = [row for row in read_rows(PAGE.read_text()) if row.outcome == "holds"]
+    for python, airflow, dependencies in product(
+        options.python or PYTHONS, options.airflow or AIRFLOWS, options.dependencies or DEPENDENCIES
+    ):
+        environment = Environment(airflow, python, dependencies, QUICK_DAY if options.quick else None)
+        wanted = (airflow, python, dependencies) in QUICK or not options.quick
+        if options.missing and any(environment.is_of(row) for row in measured):
+            continue
+        if wanted and (airflow, python) not in UNDECLARED:
+            yield environment
 
 
 def build_wheel() -> Path:

@@ -150,6 +150,11 @@ class AirflowAPI:
             states = {task.ref.task_id: task.state for task in self.task_instances(run)}
             raise WaitTimeoutError(f"{error}; its tasks: {states}") from error
 
+    def asset_events(self) -> list[dict[str, Any]]:
+        """Return the events of all assets, the oldest first, at most a hundred; a watcher's payload is in ``extra``."""
+        found = self._get("/assets/events", {"order_by": "timestamp", "limit": "100"})
+        return list(found["asset_events"])
+
     def task_instances(self, run: DagRun) -> list[TaskInstance]:
         """Return the task instances of a run, at most a hundred."""
         found = self._get(f"{run.path}/taskInstances", {"limit": "100"})

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.cluster import AirflowCluster
-from devtools.demo import DEMO, REPOSITORY
-from devtools.local_pai import LocalServer
-from devtools.processes import Processes
+from devtools.examples import DEMO, REPOSITORY, start_airflow, start_local_pai
 from devtools.waits import wait_for
 
 if TYPE_CHECKING:
@@ -90,17 +87,8 @@ def main() -> int:
 
 def _start(stack: ExitStack, home: Path) -> Mapping[str, str]:
     """Start both, run the example, and return what fills the URLs in."""
-    processes = stack.enter_context(Processes())
-    cache = str(DEMO / "cache" / "environments")
-    server = LocalServer(processes, home / "pai", log=home / "pai-local.log", options=["--cache", cache])
-    cluster = stack.enter_context(
-        AirflowCluster(
-            home / "airflow",
-            REPOSITORY / "example_dags",
-            {"AIRFLOW_CONN_PAI_DEFAULT": server.ready["airflow_conn_uri"]},
-            template_dir=DEMO / "cache",
-        )
-    )
+    server = start_local_pai(stack, home)
+    cluster = start_airflow(stack, home, server)
     places = _run_example(cluster.api)
     return {**places, "airflow": cluster.url, "pai": server.ready["api"]}
 

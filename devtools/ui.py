@@ -6,10 +6,7 @@ import signal
 import sys
 from contextlib import ExitStack
 
-from devtools.cluster import AirflowCluster
-from devtools.demo import DEMO, REPOSITORY
-from devtools.local_pai import LocalServer
-from devtools.processes import Processes
+from devtools.examples import DEMO, REPOSITORY, start_airflow, start_local_pai
 
 HOME = DEMO / "ui"
 
@@ -31,17 +28,8 @@ def main() -> int:
 def _serve(stack: ExitStack) -> None:
     """Run until a signal comes."""
     _say("Starting local PAI and Airflow (about 20 seconds)")
-    processes = stack.enter_context(Processes())
-    cache = str(DEMO / "cache" / "environments")
-    server = LocalServer(processes, HOME / "pai", log=HOME / "pai-local.log", options=["--cache", cache])
-    cluster = stack.enter_context(
-        AirflowCluster(
-            HOME / "airflow",
-            REPOSITORY / "example_dags",
-            {"AIRFLOW_CONN_PAI_DEFAULT": server.ready["airflow_conn_uri"]},
-            template_dir=DEMO / "cache",
-        )
-    )
+    server = start_local_pai(stack, HOME)
+    cluster = start_airflow(stack, HOME, server)
     _say("")
     _say(f"  Airflow    {cluster.url}   (no password)")
     _say(f"  local PAI  {server.ready['api']}")

@@ -2,22 +2,21 @@
 
 No schedule and no person starts this DAG: a trigger watches the model in PAI's model registry, and each newly approved
 version is an event of the asset. The payload names the version; ``deploy`` takes the newest approved one by itself, one
-run at a time, so that an older version that is approved late does not take its place. Needs Airflow 3.
+run at a time, so that an older version that is approved late does not take its place. Airflow 2 has no watchers and
+finds no DAG in this file.
 """
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, Asset
 
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.triggers.events import PAIModelApprovedTrigger
 
 try:
-    from airflow.sdk import Asset, AssetWatcher
+    from airflow.sdk import AssetWatcher
 except ImportError:
-    # Airflow 2.11 can't watch anything: there is no such DAG.
     AssetWatcher = None
 
 MODEL = "breast_cancer"
-
 if AssetWatcher is not None:
     approved = Asset(
         "oss://models/breast_cancer_approved",

@@ -41,12 +41,14 @@ def read_page(body: Body, member: str, item: Callable[[Any], T], *, before: int 
         before: how many items the pages before this one hold at most; None when a page may be empty for other reasons.
 
     Raises:
-        IncompleteAnswerError: the list or its count is missing, or the count promises items that are not there.
+        IncompleteAnswerError: the list or its count is missing, or the two contradict each other.
     """
     total = _count(body)
     if body.get(member) is None and total:
         raise IncompleteAnswerError(f"it has no {member}, and TotalCount {total}")
     found = tuple(map(item, _items(body.get(member) or [], member)))
+    if before is not None and len(found) > total:
+        raise IncompleteAnswerError(f"it has {len(found)} {member}, and TotalCount {total}")
     if before is not None and not found and total > before:
         raise IncompleteAnswerError(f"{member} is empty, and TotalCount {total}")
     return Page(found, total)
@@ -81,6 +83,18 @@ def required_text(body: Body, member: str) -> str:
     value = required(body, member)
     if not isinstance(value, str) or not value:
         raise IncompleteAnswerError(f"its {member} is no text, or an empty one")
+    return value
+
+
+def present_text(body: Body, member: str) -> str:
+    """Return a text that may be empty, but not missing.
+
+    Raises:
+        IncompleteAnswerError: it is missing or no text.
+    """
+    value = required(body, member)
+    if not isinstance(value, str):
+        raise IncompleteAnswerError(f"its {member} is no text")
     return value
 
 

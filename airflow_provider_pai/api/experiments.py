@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_pai.api.answer import required, required_text
+from airflow_provider_pai.api.answer import present_text, required_text
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 
@@ -30,6 +30,6 @@ def get_experiment(experiment_id: str) -> Call[Experiment]:
     """GetExperiment."""
 
     def read(body: Mapping[str, Any]) -> Experiment:
-        return Experiment(experiment_id, required_text(body, "Name"), str(required(body, "ArtifactUri")))
+        return Experiment(experiment_id, required_text(body, "Name"), present_text(body, "ArtifactUri"))
 
     return Call(AI_WORKSPACE, "GetExperiment", "GET", f"/api/v1/experiments/{segment(experiment_id)}", read)

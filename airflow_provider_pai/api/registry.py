@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic
+from typing import Any
 
-from airflow_provider_pai.api.answer import acknowledged
-from airflow_provider_pai.api.call import Call, T, segment, text_of
+from airflow_provider_pai.api.answer import Page, acknowledged, as_object, read_page, required_text
+from airflow_provider_pai.api.call import Call, segment, text_of
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
-from airflow_provider_pai.errors import ProtocolError
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
 
 MODELS = "/api/v1/models"
@@ -18,25 +16,12 @@ PAGE_SIZE = 100
 """Items on a page; the documents' default is 10, a maximum is not public [inferred: 100]."""
 
 
-@dataclass(frozen=True)
-class RegistryPage(Generic[T]):
-    """One page of a list.
-
-    Attributes:
-        items: what is on this page.
-        total: number of items on all pages.
-    """
-
-    items: tuple[T, ...]
-    total: int
-
-
 def create_model(body: Mapping[str, Any]) -> Call[str]:
     """CreateModel; answers the model's id. Not idempotent: PAI has no client token."""
     return Call(AI_WORKSPACE, "CreateModel", "POST", MODELS, _model_id, body=body, idempotent=False)
 
 
-def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) -> Call[RegistryPage[RegisteredModel]]:
+def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) -> Call[Page[RegisteredModel]]:
     """ListModels, the oldest first.
 
     Args:
@@ -53,17 +38,13 @@ def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) ->
         "PageSize": str(PAGE_SIZE),
         **({"ModelName": f'"{text_of("model_name", name)}"'} if name else {}),
     }
-    return Call(AI_WORKSPACE, "ListModels", "GET", MODELS, _model_page, query)
+    read = partial(read_page, member="Models", item=_model, before=(page - 1) * PAGE_SIZE)
+    return Call(AI_WORKSPACE, "ListModels", "GET", MODELS, read, query)
 
 
 def get_model(model_id: str) -> Call[RegisteredModel]:
     """GetModel."""
     return Call(AI_WORKSPACE, "GetModel", "GET", _model_path(model_id), _model)
-
-
-def update_model(model_id: str, body: Mapping[str, Any]) -> Call[None]:
-    """UpdateModel."""
-    return Call(AI_WORKSPACE, "UpdateModel", "PUT", _model_path(model_id), acknowledged, body=body)
 
 
 def delete_model(model_id: str) -> Call[None]:
@@ -79,7 +60,7 @@ def create_model_version(model_id: str, body: Mapping[str, Any]) -> Call[str]:
 
 def list_model_versions(
     model_id: str, *, approval_status: str | None = None, page: int = 1
-) -> Call[RegistryPage[ModelVersion]]:
+) -> Call[Page[ModelVersion]]:
     """ListModelVersions, the newest first.
 
     Args:
@@ -94,13 +75,13 @@ def list_model_versions(
         "PageSize": str(PAGE_SIZE),
         **({"ApprovalStatus": approval_status} if approval_status else {}),
     }
-    return Call(AI_WORKSPACE, "ListModelVersions", "GET", f"{_model_path(model_id)}/versions", _version_page, query)
+    read = partial(read_page, member="Versions", item=_version, before=(page - 1) * PAGE_SIZE)
+    return Call(AI_WORKSPACE, "ListModelVersions", "GET", f"{_model_path(model_id)}/versions", read, query)
 
 
 def get_model_version(model_id: str, version_name: str) -> Call[ModelVersion]:
     """GetModelVersion."""
-    read = partial(_version, "GetModelVersion")
-    return Call(AI_WORKSPACE, "GetModelVersion", "GET", _version_path(model_id, version_name), read)
+    return Call(AI_WORKSPACE, "GetModelVersion", "GET", _version_path(model_id, version_name), _version)
 
 
 def update_model_version(model_id: str, version_name: str, body: Mapping[str, Any]) -> Call[None]:
@@ -135,31 +116,23 @@ def _version_path(model_id: str, version_name: str) -> str:
 
 
 def _model_id(body: Mapping[str, Any]) -> str:
-    return _member("CreateModel", body, "ModelId")
+    return required_text(body, "ModelId")
 
 
 def _version_name(body: Mapping[str, Any]) -> str:
-    return _member("CreateModelVersion", body, "VersionName")
+    return required_text(body, "VersionName")
 
 
-def _model(body: Mapping[str, Any]) -> RegisteredModel:
-    model_id, name = (_member("GetModel", body, member) for member in ("ModelId", "ModelName"))
+def _model(value: object) -> RegisteredModel:
+    body = as_object(value, "a model")
+    model_id, name = (required_text(body, member) for member in ("ModelId", "ModelName"))
     latest = body.get("LatestVersion")
-    version = _version("GetModel", latest) if isinstance(latest, Mapping) and latest.get("VersionName") else None
+    version = _version(latest) if isinstance(latest, Mapping) and latest.get("VersionName") else None
     return RegisteredModel(model_id, name, str(body.get("GmtCreateTime") or ""), version)
 
 
-def _model_page(body: Mapping[str, Any]) -> RegistryPage[RegisteredModel]:
-    items = _items("ListModels", body, "Models")
-    return RegistryPage(tuple(_model(item) for item in items), int(body["TotalCount"]))
-
-
-def _version_page(body: Mapping[str, Any]) -> RegistryPage[ModelVersion]:
-    items = _items("ListModelVersions", body, "Versions")
-    return RegistryPage(tuple(_version("ListModelVersions", item) for item in items), int(body["TotalCount"]))
-
-
-def _version(action: str, body: Mapping[str, Any]) -> ModelVersion:
+def _version(value: object) -> ModelVersion:
+    body = as_object(value, "a version")
     texts = {
         name: str(body.get(member) or "")
         for name, member in {
@@ -173,25 +146,12 @@ def _version(action: str, body: Mapping[str, Any]) -> ModelVersion:
         }.items()
     }
     return ModelVersion(
-        name=_member(action, body, "VersionName"),
-        uri=_member(action, body, "Uri"),
+        name=required_text(body, "VersionName"),
+        uri=required_text(body, "Uri"),
         # Without it nothing may be decided: a version that is taken for Pending would be waited for.
-        approval_status=_member(action, body, "ApprovalStatus"),
+        approval_status=required_text(body, "ApprovalStatus"),
         metrics=dict(body.get("Metrics") or {}),
         inference_spec=dict(body.get("InferenceSpec") or {}),
         labels={str(label["Key"]): str(label.get("Value") or "") for label in body.get("Labels") or ()},
         **texts,
     )
-
-
-def _items(action: str, body: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
-    """Return a page's items; "there is none" leads to a new one, so it must have been said."""
-    if not isinstance(body.get(member), list) or "TotalCount" not in body:
-        raise ProtocolError(f"{action}: the answer has no {member} with their TotalCount", str(dict(body)))
-    return list(body[member])
-
-
-def _member(action: str, body: Mapping[str, Any], member: str) -> str:
-    if not body.get(member):
-        raise ProtocolError(f"{action}: the answer has no {member}", str(dict(body)))
-    return str(body[member])

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_pai.api.answer import (
+    IncompleteAnswerError,
     Page,
     acknowledged,
     as_object,
@@ -290,8 +291,8 @@ def _put(region_id: str, name: str, action: str, last: str, body: Mapping[str, A
 def _described(body: Mapping[str, Any]) -> ServiceSnapshot:
     """Read one service as it is: without its versions, or with neither labels nor configuration, it is not known."""
     required(body, "LatestVersion")
-    if body.get("Labels") is None:
-        required(body, "ServiceConfig")
+    if body.get("Labels") is None or body.get("ServiceConfig") is not None:
+        _config(body)
     return _service(body)
 
 
@@ -302,13 +303,22 @@ def _service(value: object) -> ServiceSnapshot:
     return snapshot(item)
 
 
+def _config(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration that an answer must have; one that can't be read does not say that there is no model."""
+    text = required(body, "ServiceConfig")
+    config = read_config(text)
+    if not config and text != {} and str(text).strip() not in ("", "{}"):
+        raise IncompleteAnswerError("its ServiceConfig can't be read")
+    return config
+
+
 def _versions(body: Mapping[str, Any]) -> list[ServiceVersion]:
     return read_list(body, "Versions", _version)
 
 
 def _version(value: object) -> ServiceVersion:
     item = as_object(value, "a version")
-    config = read_config(required(item, "ServiceConfig"))
+    config = _config(item)
     number = str((config.get("labels") or {}).get(VERSION_LABEL, "0"))
     return ServiceVersion(int(number) if number.isdecimal() else 0, config, str(item.get("BuildTime") or ""))
 

@@ -93,7 +93,7 @@ def signed_headers(
         request: what to sign; its own headers are sent and signed too.
         action: the operation's name, such as ``GetTrainingJob``.
         version: the product's API version, such as ``2022-01-12``.
-        host: the host as it goes on the wire, with a port that isn't the default.
+        host: the host as it stands in the request, with a port that isn't the default.
         keys: who signs.
         date: now, in UTC, as ``YYYY-MM-DDTHH:MM:SSZ``.
         nonce: a value never used before.

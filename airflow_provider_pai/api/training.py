@@ -43,7 +43,7 @@ NO_INSTANCE_YET = "TRAINING_JOB_INSTANCE_NOT_FOUND"
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
-    """A job on a list, which is read when somebody wants to: of very many, most are as they were.
+    """A job on a list, which is read when it is needed: of very many, most are as they were.
 
     Attributes:
         item: the job as the list has it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_pai.api.answer import as_object, read_page, required, required_text
+from airflow_provider_pai.api.answer import IncompleteAnswerError, as_object, present_text, read_page, required_text
 from airflow_provider_pai.api.call import Call, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE
 
@@ -30,10 +30,14 @@ def _workspace_name(body: Mapping[str, Any]) -> str:
 
 
 def _default_storage(body: Mapping[str, Any]) -> str | None:
-    configs = dict(read_page(body, "Configs", _config, before=0).items)
+    page = read_page(body, "Configs", _config, before=0)
+    configs = dict(page.items)
+    if DEFAULT_STORAGE_KEY not in configs and len(configs) < page.total:
+        # A service that takes no notice of the filter may have it on another page.
+        raise IncompleteAnswerError(f"it has {len(configs)} of {page.total} Configs, and {DEFAULT_STORAGE_KEY} is none")
     return configs.get(DEFAULT_STORAGE_KEY) or None
 
 
 def _config(item: object) -> tuple[str, str]:
     config = as_object(item, "an item of Configs")
-    return required_text(config, "ConfigKey"), str(required(config, "ConfigValue"))
+    return required_text(config, "ConfigKey"), present_text(config, "ConfigValue")

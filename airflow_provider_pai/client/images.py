@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 
 from airflow_provider_pai.api.answer import Page
@@ -69,8 +69,13 @@ class ImageCatalog:
     def _images(
         self, labels: Mapping[str, str], name: str | None = None, workspace_id: str | None = None
     ) -> list[Image]:
-        rows: Iterable[ImageRow] = list_all(self._client, partial(_page, labels, name, workspace_id))
+        rows: Iterable[ImageRow] = list_all(self._client, partial(_page, labels, name, workspace_id), key=_identity)
         return list(parse_images(rows))
+
+
+def _identity(row: ImageRow) -> Hashable:
+    """A row is known by its id, and one without an id by the image that a job names."""
+    return str(row.get("ImageId") or ""), str(row["ImageUri"])
 
 
 def _page(labels: Mapping[str, str], name: str | None, workspace_id: str | None, number: int) -> Call[Page[ImageRow]]:

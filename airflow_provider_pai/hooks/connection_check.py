@@ -37,7 +37,7 @@ def _answers(client: Sender, oss: Callable[[], ObjectStorage], config: ClientCon
         name = client.send(get_workspace(config.workspace_id), attempts=1)
         yield True, f"Workspace {name or config.workspace_id} answers"
     except PAIError as error:
-        # Whoever can't reach the workspace reaches nothing else with it.
+        # Where the workspace can't be reached, nothing else can.
         yield False, _refused("Workspace", error)
         return
     try:

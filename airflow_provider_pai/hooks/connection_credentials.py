@@ -50,7 +50,7 @@ def credentials_problems(extra: Mapping[str, str]) -> Iterator[Problem]:
     name = extra.get("credential_type") or _implied(extra)
     kind = _TYPES.get(name)
     if kind is None:
-        # A type that doesn't exist is told with the other malformed fields.
+        # A type that doesn't exist is named with the other malformed fields.
         if not name:
             advice = f"fill in Login and Password, or set credential_type in Extra to one of {_NAMES}"
             yield Problem("access_key_id", f"and other credentials are missing: {advice}")

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_pai.configuration import deployment_name
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.hooks.agreement import Store, agree
+from airflow_provider_pai.model.problem import Problem
 
 log = logging.getLogger(__name__)
 
 VARIABLE = "pai_environment"
 """Airflow Variable that keeps the id where no name is configured."""
 _DESCRIPTION = "Id of this Airflow in the labels of its PAI jobs; see [pai] deployment_name. Do not copy or change it."
-_SETTLING = 6.0
-"""Seconds after which each that has found no id must have written its own: then the last one written is everybody's. It
-is waited once in the life of an Airflow."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +40,6 @@ class Environment:
     doubt: str = ""
     former_id: str = ""
     former_id_doubt: str = ""
-
-
-class Store(Protocol):
-    """A value that all processes of this Airflow share."""
-
-    def read(self) -> str | None:
-        """Return the value; None when there is none."""
-        ...
-
-    def write(self, value: str) -> bool:
-        """Write the value; tell whether another one written meanwhile would have won."""
-        ...
 
 
 def environment(*, with_former: bool = False, store: Store | None = None) -> Environment:
@@ -83,45 +68,31 @@ def environment(*, with_former: bool = False, store: Store | None = None) -> Env
     return Environment(kept["id"], _without(kept["id"], [earlier]), _doubt(kept["base_url"], url))
 
 
-def kept_value(
-    store: Store,
-    base_url: str,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> dict[str, str]:
+def kept_value(store: Store, base_url: str, **waiting: Any) -> dict[str, str]:
     """Return what is kept of this Airflow; make it when there is nothing.
 
-    Several workers may find nothing at the same time. Where the store can't refuse a second value, each waits until
-    all others that found nothing must have written theirs, and takes what is there then.
+    Several workers may find nothing at the same time; all of them end with the same.
 
     Args:
         store: keeps the value.
         base_url: address of this Airflow, kept beside the id; it tells a copied database.
-        sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        waiting: ``sleep`` and ``chance`` of :func:`~airflow_provider_pai.hooks.agreement.agree`.
+
+    Raises:
+        SpecError: the Variable holds no id.
+        TimeoutError: the workers did not agree.
     """
-    if kept := _read(store.read()):
-        return kept
     made = {"id": f"airflow-{uuid.uuid4().hex}", "base_url": base_url}
-    begun = clock()
-    overwrites = store.write(json.dumps(made))
-    if overwrites and (took := clock() - begun) >= _SETTLING:
-        # Others may have settled on an id meanwhile, which this one has replaced.
-        log.warning(
-            "Writing the Airflow Variable %r took %.0f s; jobs that began meanwhile may be under another name: look "
-            "for doubles in PAI's console, and set [pai] deployment_name",
-            *(VARIABLE, took),
-        )
-    if overwrites:
-        sleep(_SETTLING)
-    return _read(store.read()) or made
+    if kept := _read(agree(store, VARIABLE, json.dumps(made), **waiting)):
+        return kept
+    text = "holds no id of this Airflow; write one into it, or set [pai] deployment_name"
+    raise SpecError([Problem(f"Airflow Variable {VARIABLE!r}", text)])
 
 
 def _former_value(store: Store) -> dict[str, str] | None:
     """Return what is kept from before this Airflow was given a name; None when there is nothing."""
     try:
-        return _read(store.read())
+        return _read(store.read(VARIABLE))
     except Exception as error:  # noqa: BLE001 - of SQLAlchemy or of Airflow's SDK, whichever keeps it
         # Only jobs from before the name was given could be missed.
         log.warning("The Airflow Variable %r can't be read (%s)", VARIABLE, type(error).__name__)
@@ -180,39 +151,49 @@ def _has_supervisor() -> bool:
 
 
 class _VariableOfApi:
-    """The Variable as a task on Airflow 3 reaches it; the API can't create it without overwriting another one."""
+    """Variables as a task on Airflow 3 reaches them; the API can't create one without overwriting another."""
 
-    def read(self) -> str | None:
+    def read(self, key: str) -> str | None:
         from airflow.sdk import Variable
 
-        value: Any = Variable.get(VARIABLE, default=None)
+        value: Any = Variable.get(key, default=None)
         return None if value is None else str(value)
 
-    def write(self, value: str) -> bool:
+    def write(self, key: str, value: str) -> None:
         from airflow.sdk import Variable
 
-        Variable.set(VARIABLE, value, description=_DESCRIPTION)
-        return True
+        Variable.set(key, value, description=_DESCRIPTION)
 
 
 class _VariableOfDatabase:
-    """The Variable in the database itself, where a key can be inserted only once."""
+    """Variables in the database itself."""
 
-    def read(self) -> str | None:
+    def read(self, key: str) -> str | None:
         from airflow.models import Variable
         from airflow.utils.session import create_session
         from sqlalchemy import select
 
         with create_session() as session:
-            row = session.scalar(select(Variable).where(Variable.key == VARIABLE))
+            row = session.scalar(select(Variable).where(Variable.key == key))
             return None if row is None else row.get_val()
 
-    def write(self, value: str) -> bool:
-        from airflow.models import Variable
-        from airflow.utils.session import create_session
+    def write(self, key: str, value: str) -> None:
         from sqlalchemy.exc import IntegrityError
 
-        # Another process was quicker; its value is read next.
-        with suppress(IntegrityError), create_session() as session:
-            session.add(Variable(key=VARIABLE, val=value, description=_DESCRIPTION))  # type: ignore[no-untyped-call]
-        return False
+        try:
+            self._put(key, value)
+        except IntegrityError:
+            # Another process has just made it.
+            self._put(key, value)
+
+    def _put(self, key: str, value: str) -> None:
+        from airflow.models import Variable
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            row = session.scalar(select(Variable).where(Variable.key == key))
+            if row is None:
+                session.add(Variable(key=key, val=value, description=_DESCRIPTION))  # type: ignore[no-untyped-call]
+            else:
+                row.set_val(value)

@@ -5,16 +5,12 @@ The job goes the way of every job, through the same hook and the same calls; onl
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
-import shutil
-import socket
 import sqlite3
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,16 +20,16 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.hooks.local_homes import local_home
 from airflow_provider_pai.hooks.local_places import (
     Bindings,
     cloud_buckets,
-    local_places,
     output_folders,
     place_problems,
     places,
 )
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.local.home import HomeDamaged, HomeInUse, is_home, is_in_use
+from airflow_provider_pai.local.home import HomeDamaged, HomeInUse
 from airflow_provider_pai.local.running.environments import EnvironmentFailed
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -50,8 +46,6 @@ NO_IMAGE = "this-machine"
 _MACHINE = "ecs.c6.large"
 """What is asked for; a local PAI runs every instance type on this machine."""
 _START_FAILURES = (HomeDamaged, HomeInUse, EnvironmentFailed, OSError, RuntimeError, sqlite3.Error)
-_FILES = "files.json"
-_SETTLING_SECONDS = 60.0
 
 
 class LocalTrainingHook(PAITrainingHook):
@@ -134,7 +128,7 @@ def local_mode(
     with ExitStack() as stack:
         stack.callback(cloud.close)
         bound = places(bindings, cloud, cloud_buckets(spec))
-        home = stack.enter_context(_home(base / "running", bindings.files))
+        home = stack.enter_context(local_home(base / "running", bindings.files))
         server = LocalPAI(
             home,
             cache=base / "cache",
@@ -181,54 +175,3 @@ def _gpus() -> int:
 
 def _airflow_home() -> Path:
     return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
-
-
-@contextmanager
-def _home(running: Path, files: Mapping[str, Path]) -> Iterator[Path]:
-    """Make a folder for a server, and remove it together with those that killed workers left."""
-    # Whether a folder is in use can be told on its own machine only, and several may share Airflow's home.
-    prefix = f"{socket.gethostname()}-"
-    try:
-        running.mkdir(parents=True, exist_ok=True)
-        _remove_left(running, prefix)
-        home = Path(tempfile.mkdtemp(prefix=prefix, dir=running))
-        (home / _FILES).write_text(json.dumps({bucket: str(path) for bucket, path in files.items()}), encoding="utf-8")
-    except OSError as error:
-        raise SpecError(
-            [Problem("instance_type", f": jobs on this worker need the folder {running}: {error}")]
-        ) from error
-    try:
-        yield home
-    finally:
-        _remove(home)
-
-
-def _remove(home: Path) -> None:
-    """Remove a server's folder, unless it has the only copy of a job's outputs."""
-    # Both are there exactly while the outputs of a job that ran are not stored.
-    kept = [note.parent for note in home.glob("jobs/*/downloaded.json") if (note.parent / "work/ml/output").exists()]
-    if kept:
-        logger.error("Outputs of a local job could not be stored; they are kept in %s", ", ".join(map(str, kept)))
-        return
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _remove_left(running: Path, prefix: str) -> None:
-    for home in running.glob(f"{prefix}*"):
-        if is_in_use(home) or (not is_home(home) and time.time() - home.stat().st_mtime < _SETTLING_SECONDS):
-            continue
-        logger.warning("A worker was killed while it ran a local job; ending what is left of that in %s", home)
-        try:
-            files = {bucket: Path(path) for bucket, path in json.loads((home / _FILES).read_text()).items()}
-            # Its start ends the processes of jobs that were under way, and saves their outputs.
-            with LocalPAI(home, cache=running.parent / "cache", runtime=RuntimeKind.AUTO, places=local_places(files)):
-                pass
-        except HomeInUse:
-            # Another task tidies it up at this moment.
-            continue
-        except (HomeDamaged, sqlite3.Error, ValueError) as error:
-            logger.warning("%s can't be read: %s", home, error)
-        except (EnvironmentFailed, OSError, RuntimeError) as error:
-            logger.warning("%s can't be opened now, and stays: %s", home, error)
-            continue
-        _remove(home)

@@ -17,7 +17,7 @@ from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lin
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
 from airflow_provider_pai.lifecycle.registry.registration import Registered
-from airflow_provider_pai.lifecycle.registry.served_version import NEWEST_APPROVED, approved_version
+from airflow_provider_pai.lifecycle.registry.served_version import approved_version
 from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
 from airflow_provider_pai.model.registry.condition import VersionCondition
 from airflow_provider_pai.model.registry.lineage import Lineage
@@ -25,6 +25,7 @@ from airflow_provider_pai.model.registry.spec import RegistrationSpec
 from airflow_provider_pai.model.registry.version import (
     APPROVED,
     FINAL_STATUSES,
+    NEWEST_APPROVED,
     REJECTED,
     ModelVersion,
     RegisteredModel,
@@ -190,7 +191,8 @@ class PAIModelRegistryHook(PAIBaseHook):
             facts: more to keep in the lineage, by name.
 
         Raises:
-            SpecError: the model has no address, its metrics are too long, or the version name is another job's.
+            SpecError: the model has no address, something in the spec or the job's metrics can't be registered, or the
+                version name is another job's.
         """
         return self._registrar.register(spec, facts or {})
 

@@ -18,12 +18,14 @@ from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lineage_of_service
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.lifecycle.serving.preparation import ServicePreparation
+from airflow_provider_pai.lifecycle.serving.rollback import abort_deployment
 from airflow_provider_pai.lifecycle.serving.served_model import served_model
 from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.model.gate.gate import METRICS_FILE
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
+from airflow_provider_pai.model.serving.deployment_state import DeploymentState
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.serving.status import GROUPING, ServiceSnapshot
@@ -39,7 +41,7 @@ class PAIServiceHook(PAIBaseHook):
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -235,6 +237,19 @@ class PAIServiceHook(PAIBaseHook):
             outage_limit: seconds that EAS may be unreachable.
         """
         return self.eas.wait(service_name, condition, interval=interval, limit=limit, outage_limit=outage_limit)
+
+    def abort_deployment(self, state: Mapping[str, Any], why: str, **how: Any) -> str:
+        """Begin to roll back a deployment whose task is over; return what that leaves behind, for people.
+
+        Args:
+            state: how far it was, as its trigger has it.
+            why: the reason, for people.
+            how: ``owner``, ``group`` and ``leave``, see :func:`.lifecycle.serving.rollback.abort_deployment`.
+
+        Raises:
+            PAIError: the rollback is not possible.
+        """
+        return abort_deployment(self.eas, DeploymentState.from_json(state), why, **how)
 
     def watch(
         self, service_name: str, condition: WaitCondition, *, outage_limit: float = OUTAGE_LIMIT

@@ -29,7 +29,7 @@ from airflow_provider_pai.lifecycle.training.failure_details import read_failure
 from airflow_provider_pai.lifecycle.training.jobs import TrainingJobs
 from airflow_provider_pai.lifecycle.training.observer import JobObserver
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation, file_problems
-from airflow_provider_pai.lifecycle.training.report import read_report
+from airflow_provider_pai.lifecycle.training.report import reported
 from airflow_provider_pai.lifecycle.training.submission import Submission
 from airflow_provider_pai.model.function.report import Report
 from airflow_provider_pai.model.masking import masked
@@ -182,7 +182,7 @@ class PAITrainingHook(PAIBaseHook):
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether a create was sent and its job given to nobody yet: there may be one that nobody looks after."""
+        """Whether a create was sent and its job not returned yet: there may be one without an owner."""
         return self._submission.unsettled
 
     def adopt(self, owner: JobOwner) -> JobSnapshot | None:
@@ -322,12 +322,7 @@ class PAITrainingHook(PAIBaseHook):
 
     def with_report(self, job: JobSnapshot) -> tuple[JobSnapshot, Report]:
         """Return a job that has ended with the metrics that it has reported itself, and all that it has reported."""
-        report = read_report(self.client, lambda: self.oss, job, self.log.warning)
-        if odd := [name for name, value in report.metrics.items() if value is None]:
-            self.log.warning("Metrics whose last value is not finite have none: %s", ", ".join(sorted(odd)))
-        metrics = {name: value for name, value in report.metrics.items() if value is not None}
-        kept = {name: value for name, value in job.metrics.items() if name not in odd}
-        return replace(job, metrics={**kept, **metrics}), report
+        return reported(self.client, lambda: self.oss, job, self.log.warning)
 
     def diagnose(self, job: JobSnapshot, *, overdue: bool = False, resumable: bool = False) -> Diagnosis:
         """Find out why a job ended badly; what can't be read of it is left out.
@@ -335,7 +330,7 @@ class PAITrainingHook(PAIBaseHook):
         Args:
             job: the job as it was last seen.
             overdue: whether it was stopped because it did not end in the task's time.
-            resumable: whether another job goes on where this one stopped, from checkpoints.
+            resumable: whether another job resumes where this one stopped, from checkpoints.
         """
         failed = job.failed_instances if job.instance_count > 1 else ()
         details = read_failure_details(self.client, job, self.log_tail(job.job_id, instances=failed), self.log.warning)

@@ -23,13 +23,14 @@ from airflow_provider_pai.hooks.task_attempt import owner_of, run_time_limit, wi
 from airflow_provider_pai.lifecycle.step import Waiting
 from airflow_provider_pai.model.function.package import report_files
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import seconds_problems
 from airflow_provider_pai.model.training.additions import NOTHING_ADDED
 from airflow_provider_pai.model.training.arguments import read_spec
 from airflow_provider_pai.model.training.job_name import cut_name, job_name, name_problems
 from airflow_provider_pai.model.training.log_level import DEBUG, LEVELS
 from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.spec import FILLED_IN, TrainingJobSpec
-from airflow_provider_pai.model.values import is_number, shown
+from airflow_provider_pai.model.values import shown
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -116,12 +117,8 @@ class TrainingRun:
         return replace(spec, max_run_time=limit)
 
     def _waiting_problems(self) -> list[Problem]:
-        found = []
-        if not is_number(self._interval) or self._interval <= 0:
-            found.append(Problem("poll_interval", f"must be a number of seconds above 0, not {shown(self._interval)}"))
-        if not is_number(self._outage_limit) or self._outage_limit < 0:
-            text = f"must be a number of seconds, at least 0, not {shown(self._outage_limit)}"
-            found.append(Problem("outage_limit", text))
+        found = seconds_problems("poll_interval", self._interval)
+        found += seconds_problems("outage_limit", self._outage_limit, zero=True)
         if self._log_level not in LEVELS:
             found.append(Problem("log_level", f"must be one of {', '.join(LEVELS)}, not {shown(self._log_level)}"))
         return found
@@ -142,7 +139,7 @@ class TrainingRun:
         _used.add((owner.key, owner.try_number))
         job, existed = self._hook.submit_or_adopt(spec, owner, name, outage_limit=self._outage_limit, added=added)
         self._job_id = job.job_id
-        text = "Going on with" if existed else "Submitted"
+        text = "Adopted" if existed else "Submitted"
         self._hook.log.info("%s job %s (%s): %s", text, job.job_id, job.name, self._hook.console_url(job.job_id))
         return job
 

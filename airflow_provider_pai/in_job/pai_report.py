@@ -8,7 +8,7 @@ Put ``pai_report.py`` beside the script and call it::
     pai_report.metric("loss", 0.1, step=3)
     pai_report.result({"accuracy": 0.93})
 
-Outside a PAI job nothing is reported. Values are checked all the same, so that a mistake shows on the laptop. In a job
+Outside a PAI job nothing is reported. Values are checked nevertheless, so that a mistake shows on the laptop. In a job
 of several instances the first one reports and the others are silent. Runs on Python 3.6 and newer, standard library
 only.
 """
@@ -19,7 +19,7 @@ import math
 import os
 import sys
 import threading
-from typing import Any, Dict
+from typing import Any, Dict, Set
 
 MARK = "##pai-report "
 """What the rest of a log line is, from here on: one JSON object."""
@@ -31,8 +31,27 @@ _MAX_DEPTH = 100
 _LINE_CHARACTERS = 2048
 """A longer report is cut into several lines: services cut long ones."""
 
+
+def _own_output() -> Any:
+    """Return a number for the job's log that stays when the program closes or replaces its output."""
+    try:
+        return os.dup(1)
+    except OSError:
+        return None
+
+
+# What holds when the program begins: it may change its environment, its output and its folder.
+_JOB = os.environ.get("PAI_TRAINING_JOB_ID", "")
+_REPORTS = bool(_JOB) and os.environ.get("RANK", "0") == "0"
+_FOLDER = os.path.abspath(os.environ["PAI_OUTPUT_REPORT"]) if os.environ.get("PAI_OUTPUT_REPORT") else ""
+_OUTPUT = _own_output() if _REPORTS else None
+
 _lock = threading.Lock()
-_state: Dict[str, Any] = {}
+_unwritten: Dict[str, Any] = {}
+"""What this process has reported and not yet written into the file."""
+_process = {"id": 0}
+"""The process that writes at its end what is unwritten then; one that was forked off is another one."""
+_complaints: Set[str] = set()
 
 
 def result(value: Any) -> None:
@@ -177,17 +196,19 @@ def _check_text(name: str, text: str) -> None:
 
 
 def _report(entry: Dict[str, Any]) -> None:
-    if not os.environ.get("PAI_TRAINING_JOB_ID") or os.environ.get("RANK", "0") != "0":
+    if not _REPORTS:
         return
     with _lock:
-        if not _state:
+        if _process["id"] != os.getpid():
+            _process["id"] = os.getpid()
+            _unwritten.clear()
             # A job that reports no result still leaves its metrics in the file.
             atexit.register(_write)
         _print(json.dumps(entry, ensure_ascii=True, allow_nan=False))
         if "metric" in entry:
-            _state.setdefault("metrics", {})[entry["metric"]] = entry["value"]
+            _unwritten.setdefault("metrics", {})[entry["metric"]] = entry["value"]
         else:
-            _state.update(entry)
+            _unwritten.update(entry)
         if "result" in entry or "error" in entry or "exit_code" in entry:
             _write()
 
@@ -199,20 +220,61 @@ def _print(text: str) -> None:
         lines = [MARK + text]
     else:
         lines = [MARK + "{}/{} {}".format(number, len(parts), part) for number, part in enumerate(parts, 1)]
-    sys.stdout.flush()
-    sys.stdout.write("".join(line + "\n" for line in lines))
-    sys.stdout.flush()
+    _flush(sys.stdout)
+    content = "".join(line + "\n" for line in lines).encode("ascii")
+    try:
+        while content and _OUTPUT is not None:
+            content = content[os.write(_OUTPUT, content) :]
+    except OSError as error:
+        _complain("can't be printed", error)
+
+
+def _flush(stream: Any) -> None:
+    """Flush an output of the program's, which may be closed, or no output at all."""
+    try:
+        stream.flush()
+    except (OSError, ValueError, AttributeError) as error:
+        _complain("may be out of order", error)
 
 
 def _write() -> None:
-    """Write the report into the output channel of that name, where there is one; the log has it anyway."""
-    folder = os.environ.get("PAI_OUTPUT_REPORT")
-    if not folder:
+    """Add what is new to the file in the output channel, where there is one; the log has it anyway."""
+    if not _FOLDER or not _unwritten or _process["id"] != os.getpid():
         return
-    partial = os.path.join(folder, FILE + ".partial")
+    file = os.path.join(_FOLDER, FILE)
+    partial = "{}.{}.partial".format(file, os.getpid())
+    # A command may be several programs, one after the other, and a program several processes.
+    known = _written(file)
+    metrics = dict(known.get("metrics", {}), **_unwritten.get("metrics", {}))
+    state = dict(known, **_unwritten)
+    state.update({"job": _JOB, "metrics": metrics} if metrics else {"job": _JOB})
     try:
         with open(partial, "w", encoding="utf-8") as stream:
-            json.dump(_state, stream, ensure_ascii=False, allow_nan=False)
-        os.replace(partial, os.path.join(folder, FILE))
+            json.dump(state, stream, allow_nan=False)
+        os.replace(partial, file)
+        _unwritten.clear()
     except OSError as error:
-        sys.stderr.write("The report can't be written to {}: {}\n".format(folder, error))
+        _complain("can't be written to {}".format(_FOLDER), error)
+
+
+def _written(file: str) -> Dict[str, Any]:
+    """Return what this job has written before."""
+    try:
+        with open(file, encoding="utf-8") as stream:
+            known = json.load(stream)
+    except (OSError, ValueError):
+        # There is none, or it is none of ours.
+        return {}
+    return known if isinstance(known, dict) and known.get("job") == _JOB else {}
+
+
+def _complain(what: str, error: Exception) -> None:
+    """Say once in the log that something is amiss; it ends no training."""
+    if what in _complaints:
+        return
+    _complaints.add(what)
+    try:
+        os.write(2, "The report {}: {}\n".format(what, error).encode("utf-8", "replace"))
+    except OSError:
+        # There is no log.
+        return

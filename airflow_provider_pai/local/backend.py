@@ -27,6 +27,7 @@ from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.late import Late, LateRoutes
 from airflow_provider_pai.local.oss.objects import ObjectStore
+from airflow_provider_pai.local.records import Records
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage, MountedFolder
 from airflow_provider_pai.local.running.runner import Runner
 from airflow_provider_pai.local.running.runner_context import RunnerContext
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     # Loaded when it is first asked for: a server that is starting must not wait for what few of its users need.
     from airflow_provider_pai.local.inference import Inference, RuntimeFactory
     from airflow_provider_pai.local.jobs.checks import CreateJobValidator
+
+_SERVICE_GROUPS = "service-groups"
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,21 @@ class Backend:
     """
 
     def __init__(
-        self, home: Home, settings: Settings, clock: Clock, faults: Faults, keys: KeyRing, api_url: str, oss_host: str
+        self,
+        home: Home,
+        records: Records,
+        settings: Settings,
+        clock: Clock,
+        faults: Faults,
+        keys: KeyRing,
+        api_url: str,
+        oss_host: str,
     ) -> None:
         """Open what is in the folder.
 
         Args:
             home: the server's folder.
+            records: what is remembered in it beside jobs, services and objects.
             settings: what it is.
             clock: its clock.
             faults: the faults to come; a reset forgets them.
@@ -102,6 +114,7 @@ class Backend:
             RuntimeError: the sandbox or the runtime insisted on does not work on this machine.
         """
         self._home = home
+        self._groups = records.table(_SERVICE_GROUPS)
         self._settings = settings
         self._clock = clock
         self._faults = faults
@@ -114,7 +127,7 @@ class Backend:
             stack.callback(self._jobs.close)
             storage = f"oss://{settings.bucket}.{oss_host}/"
             workspace = settings.region_id, settings.workspace_id
-            self._catalogs = WorkspaceCatalogs(home, *workspace, storage, self.objects, clock.now)
+            self._catalogs = WorkspaceCatalogs(home, records, *workspace, storage, self.objects, clock.now)
             machine = ProcessHost.of(home.path, settings.cache or home.path / "cache", settings.sandbox)
             self._runtime = self._chosen_runtime(machine)
             stack.callback(self._runtime.close)
@@ -259,6 +272,7 @@ class Backend:
             HostResources(machine.sandbox, machine.environments, Upstreams(), self._clock.now),
             self._bucket_exists,
             settings.service_runtime,
+            self._groups,
         )
         inference.start()
         return inference

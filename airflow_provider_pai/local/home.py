@@ -19,10 +19,8 @@ _KEY_PAIR = "credentials.json"
 _TOKEN = "admin-token.json"  # noqa: S105 - the name of the file
 _TRIES = 5
 _TRY_SECONDS = 0.02
-
-
-SERVICES, SERVICE_GROUPS = "services", "service-groups"
-"""Folder of the services of EAS, and name of the file of their groups."""
+SERVICES = "services"
+"""Folder of the services of EAS."""
 
 
 class HomeInUse(Exception):
@@ -58,7 +56,7 @@ class Home:
             at = read_address(self.path).get("api")
             where = f", which answers at {at}" if at else ""
             raise HomeInUse(f"{self.path} is in use by another local PAI{where}; stop it or choose another folder")
-        # A server that was killed left it; until this one answers, nobody must go there.
+        # A server that was killed left it; until this one answers, no client must go there.
         (self.path / _ADDRESS).unlink(missing_ok=True)
 
     def release(self) -> None:
@@ -90,9 +88,9 @@ class Home:
 
     @property
     def has_services(self) -> bool:
-        """Whether there are services, or groups of them, from before."""
+        """Whether there are services from before."""
         folder = self.path / SERVICES
-        return bool(self.recall(SERVICE_GROUPS, [])) or (folder.is_dir() and any(folder.iterdir()))
+        return folder.is_dir() and any(folder.iterdir())
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a JSON value."""
@@ -139,7 +137,7 @@ def read_admin_token(path: Path) -> str:
     """Return the token of the server that serves from a folder; empty when there is none.
 
     Raises:
-        PermissionError: it is somebody else's folder.
+        PermissionError: it is another user's folder.
     """
     try:
         return str(json.loads((path / _TOKEN).read_text()))
@@ -165,7 +163,7 @@ def is_in_use(path: Path) -> bool:
 
 
 def _try_lock(lock: BinaryIO) -> bool:
-    """Lock a file for as long as it is open; somebody who only looks who has it keeps it for an instant."""
+    """Lock a file for as long as it is open; one who only looks who has it keeps it for an instant."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

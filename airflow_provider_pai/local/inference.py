@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.eas import summary
@@ -12,7 +11,8 @@ from airflow_provider_pai.local.eas.groups import Groups
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.service_runtime import ServiceRuntime
 from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.home import SERVICE_GROUPS, SERVICES
+from airflow_provider_pai.local.home import SERVICES
+from airflow_provider_pai.local.records import RecordTable
 from airflow_provider_pai.local.serving.host_resources import HostResources
 from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.reverse_proxy import ReverseProxy
@@ -37,6 +37,7 @@ class Inference:
         host: what instances stand on.
         bucket_exists: tells whether an OSS bucket exists.
         runtime: makes what runs services; None for processes of this machine.
+        groups: keeps the service groups.
 
     Attributes:
         proxy: the application for what lies below the services' endpoints.
@@ -50,9 +51,10 @@ class Inference:
         host: HostResources,
         bucket_exists: Callable[[str], bool],
         runtime: RuntimeFactory | None,
+        groups: RecordTable,
     ) -> None:
         self._store = ServiceStore(home.path / SERVICES)
-        self._groups = Groups(self._store, home.recall(SERVICE_GROUPS, []), partial(home.remember, SERVICE_GROUPS))
+        self._groups = Groups(self._store, groups)
         self._supervisor = ServiceSupervisor(self._store, stores, host)
         self._runtime = runtime(self._store) if runtime else self._supervisor
         self._control = ControlPlane(self._store, self._groups, self._runtime, place, bucket_exists, host.now)

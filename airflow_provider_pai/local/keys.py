@@ -8,18 +8,20 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice, takewhile
 from typing import Any
 
 from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.local.records import RecordTable
 
 KEPT = "temporary-keys"
-"""Name under which a server's folder keeps the temporary keys."""
+"""Kind of the records that keep temporary keys."""
 _REMEMBERED = timedelta(days=1)
-"""How long after its end a temporary key is known, so that its user is told that it is expired, not unknown."""
+"""How long after its end a temporary key is known, so that its user learns that it is expired, not unknown."""
 _MAX_KEYS = 10_000
 
 
@@ -34,7 +36,7 @@ class TokenProblem(StrEnum):
 
 @dataclass(frozen=True)
 class TemporaryKey:
-    """What somebody who assumed a role signs with.
+    """What one who has assumed a role signs with.
 
     Attributes:
         access_key_id: public half of the access key.
@@ -60,22 +62,20 @@ class KeyRing:
         self,
         own: KeyPair,
         now: Callable[[], datetime],
-        kept: Sequence[Mapping[str, str]] = (),
-        keep: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+        table: RecordTable | None = None,
     ) -> None:
         """Start with the keys of before.
 
         Args:
             own: the permanent key.
             now: the server's time, aware of its zone.
-            kept: temporary keys, as they were given to ``keep``.
-            keep: called with all temporary keys, secrets and all, after each change, to store them; by default nobody.
+            table: keeps the temporary keys, secrets and all; None to keep none.
         """
         self._own = own
         self._now = now
-        self._keep = keep
+        self._table = table
         self._lock = threading.Lock()
-        self._temporary = {key.access_key_id: key for key in map(_from_row, kept)}
+        self._temporary = {key_id: _from_row(row) for key_id, row in table.rows().items()} if table else {}
 
     def secret_of(self, access_key_id: str) -> str | None:
         """Return a key's secret, also that of an expired one; None for an unknown key."""
@@ -121,29 +121,37 @@ class KeyRing:
             session_name=session_name,
         )
         with self._lock:
-            self._forget()
+            gone = self._too_old()
+            if self._table:
+                added = self._table.change(key.access_key_id, _row(key))
+                self._table.records.write([*(self._table.change(each, None) for each in gone), added])
+            for each in gone:
+                del self._temporary[each]
             self._temporary[key.access_key_id] = key
-            self._store()
         return key
 
     def clear(self) -> None:
         """Forget all temporary keys."""
         with self._lock:
+            if self._table:
+                self._table.clear()
             self._temporary.clear()
-            self._store()
 
     def _is_known(self, token: str) -> bool:
         with self._lock:
             return any(key.security_token == token for key in self._temporary.values())
 
-    def _forget(self) -> None:
-        """Make room: the keys that ended long ago, and the oldest of too many."""
+    def _too_old(self) -> list[str]:
+        """Return the keys that make room for another: from the oldest on, those that ended long ago or are too many."""
         oldest = self._now() - _REMEMBERED
-        recent = [key for key in self._temporary.values() if key.expires > oldest]
-        self._temporary = {key.access_key_id: key for key in recent[-_MAX_KEYS + 1 :]}
+        keys = iter(self._temporary.values())
+        many = islice(keys, max(len(self._temporary) - _MAX_KEYS + 1, 0))
+        gone = [key.access_key_id for key in many]
+        return gone + [key.access_key_id for key in takewhile(lambda key: key.expires <= oldest, keys)]
 
-    def _store(self) -> None:
-        self._keep([{**asdict(key), "expires": key.expires.isoformat()} for key in self._temporary.values()])
+
+def _row(key: TemporaryKey) -> dict[str, Any]:
+    return {**asdict(key), "expires": key.expires.isoformat()}
 
 
 def _from_row(row: Mapping[str, str]) -> TemporaryKey:

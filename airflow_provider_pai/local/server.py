@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -26,6 +25,7 @@ from airflow_provider_pai.local.jobs.file_systems import FileSystems
 from airflow_provider_pai.local.jobs.quota_usage import Quota
 from airflow_provider_pai.local.keys import KEPT, KeyRing
 from airflow_provider_pai.local.late import LateApp
+from airflow_provider_pai.local.records import Records
 from airflow_provider_pai.local.running.bound_storage import BoundStorage
 from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -85,7 +85,7 @@ class LocalPAI:
             slots: how many jobs run at a time; by default as many as there are processors, at least 2.
             sandbox: how a job gets its own ``/ml``; by default the best way that works here.
             runtime: what runs jobs; by default processes of this machine.
-            gpus: how many GPUs an instance is told it has; with any, a container gets all of this machine's.
+            gpus: how many GPUs an instance sees; with any, a container gets all of this machine's.
             places: what jobs find in the place of further buckets, by bucket name; no request can read them.
             quota: the resource quota that jobs without an instance type share.
             mounts: folder of this machine that stands in for each NAS or CPFS file system, by the beginning of its
@@ -153,13 +153,16 @@ class LocalPAI:
         with ExitStack() as stack:
             home = Home(self._path)
             stack.callback(home.release)
+            records = Records(home.path)
+            stack.callback(records.close)
             own = self._credentials or home.key_pair()
-            keys = KeyRing(own, self.clock.now, home.recall(KEPT, []), partial(home.remember, KEPT))
+            keys = KeyRing(own, self.clock.now, records.table(KEPT))
             api, oss = self._listeners(stack)
-            backend = Backend(home, self._settings, self.clock, self.faults, keys, api.url, urlsplit(oss.url).netloc)
+            oss_host = urlsplit(oss.url).netloc
+            backend = Backend(home, records, self._settings, self.clock, self.faults, keys, api.url, oss_host)
             stack.callback(backend.close)
             backend.start()
-            # Once more, so that nobody is answered any more while the jobs end; both at the same time.
+            # Once more, so that no request is answered while the jobs end; both at the same time.
             for close in (api.close, oss.close, api.end, oss.end):
                 stack.callback(close)
             token = home.renew_admin_token()
@@ -194,7 +197,7 @@ class LocalPAI:
 
     def _serve(self, backend: Backend, keys: KeyRing, api: Listener, oss: Listener, token: str) -> None:
         services = FaultInjector(pai_app(backend.routes(), keys, self.clock.now), self.faults, PAI)
-        # Not signed: whoever calls a service shows its token.
+        # Not signed: callers of a service show its token.
         predictions = PredictionRoute(LateApp(lambda: backend.inference().proxy))
         open_routes = [admin_route(backend.controls(), token), predictions, backend.pages(token)]
         # Not a mount: those match no path with a line break in it.

@@ -49,7 +49,7 @@ class ServerInfo:
             "workspace_id": self.workspace_id,
             "endpoint": self.api,
             "oss_endpoint": self.oss,
-            # A job's log is complete before its end is told.
+            # A job's log is complete before its end is reported.
             "log_delay": "0",
         }
 

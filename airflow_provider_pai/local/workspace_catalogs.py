@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_pai.local.catalogs.record_store import RecordStore
+from airflow_provider_pai.local.catalogs.version_store import VersionedStore
 from airflow_provider_pai.local.catalogs.workspaces import Configs, Workspace
 from airflow_provider_pai.local.home import Home, HomeDamaged
 from airflow_provider_pai.local.late import Late
+from airflow_provider_pai.local.records import Records
+from airflow_provider_pai.model.registry.version import version_numbers
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 _IMAGES, _DATASETS, _EXPERIMENTS, _MODELS = "images", "datasets", "experiments", "models"
 _CONFIGS, _CREATED = "configs", "created"
+_Store = TypeVar("_Store")
 
 
 class WorkspaceCatalogs:
@@ -34,6 +38,7 @@ class WorkspaceCatalogs:
 
     Args:
         home: the server's folder.
+        records: what people added, and where it is kept.
         region_id: the region.
         workspace_id: the workspace.
         storage: address of its default OSS folder.
@@ -51,6 +56,7 @@ class WorkspaceCatalogs:
     def __init__(
         self,
         home: Home,
+        records: Records,
         region_id: str,
         workspace_id: str,
         storage: str,
@@ -58,15 +64,16 @@ class WorkspaceCatalogs:
         now: Callable[[], datetime],
     ) -> None:
         self._home = home
+        self._records = records
         self._region_id = region_id
         self._objects = objects
         self._now = now
-        self._datasets = self._store(_DATASETS, "DatasetId")
-        self.experiments = self._store(_EXPERIMENTS, "ExperimentId")
-        self._models = self._store(_MODELS, "ModelId")
-        self._images = Late(partial(self._open_images, self._rows(_IMAGES, "ImageId")))
+        self._datasets = self._versioned(_DATASETS, "DatasetId", lambda name: int(name[1:]))
+        self.experiments = self._opened(_EXPERIMENTS, lambda: RecordStore("ExperimentId", records.table(_EXPERIMENTS)))
+        self._models = self._versioned(_MODELS, "ModelId", version_numbers)
+        self._images = Late(self._open_images)
         self.approvals = Late(self._open_approvals)
-        self._configs = Configs(home.recall(_CONFIGS, {}), self._saver(_CONFIGS))
+        self._configs = Configs(records.table(_CONFIGS))
         self._workspace = Workspace(workspace_id, self._created(), storage)
 
     def routes(self, quota: Quota, jobs: Callable[[], Sequence[Record]], keys: KeyRing) -> list[Route]:
@@ -99,8 +106,8 @@ class WorkspaceCatalogs:
         self._datasets.clear()
         self.experiments.clear()
         self._models.clear()
-        for row in self._home.recall(_IMAGES, []):
-            self._images().remove(row["ImageId"])
+        if self._images.is_made or self._records.table(_IMAGES).rows():
+            self._images().clear()
 
     def dataset_place(self, dataset_id: str, version: str) -> str:
         """Return the OSS URI of a dataset."""
@@ -128,10 +135,10 @@ class WorkspaceCatalogs:
     def _image_rows(self) -> list[dict[str, Any]]:
         return self._images().rows(self._workspace.workspace_id)
 
-    def _open_images(self, rows: list[dict[str, Any]]) -> LocalImageCatalog:
+    def _open_images(self) -> LocalImageCatalog:
         from airflow_provider_pai.local.catalogs.catalog import LocalImageCatalog
 
-        return LocalImageCatalog(self._region_id, rows, self._saver(_IMAGES))
+        return LocalImageCatalog(self._region_id, self._records.table(_IMAGES))
 
     def _open_approvals(self) -> ModelApprovals:
         from airflow_provider_pai.local.catalogs.approvals import ModelApprovals
@@ -148,20 +155,12 @@ class WorkspaceCatalogs:
         self._home.remember(_CREATED, created)
         return moment
 
-    def _store(self, name: str, key: str) -> RecordStore:
-        return RecordStore(key, self._rows(name, key), self._saver(name))
+    def _versioned(self, kind: str, key: str, order: Callable[[str], Any]) -> VersionedStore:
+        versions = self._records.table(f"{kind.removesuffix('s')}-versions")
+        return self._opened(kind, lambda: VersionedStore(key, self._records.table(kind), versions, order))
 
-    def _rows(self, name: str, key: str) -> list[dict[str, Any]]:
-        """Return what users added.
-
-        Raises:
-            HomeDamaged: the file holds something else.
-        """
-        rows: list[dict[str, Any]] = self._home.recall(name, [])
-        for row in rows:
-            if not isinstance(row, dict) or not isinstance(row.get(key), str) or "WorkspaceId" not in row:
-                raise HomeDamaged(f"{self._home.path / name}.json is damaged: it holds a row without {key}")
-        return rows
-
-    def _saver(self, name: str) -> Callable[[Any], None]:
-        return partial(self._home.remember, name)
+    def _opened(self, kind: str, read: Callable[[], _Store]) -> _Store:
+        try:
+            return read()
+        except (KeyError, TypeError, ValueError) as error:
+            raise HomeDamaged(f"{self._records.path} is damaged: its {kind} can't be read ({error!r})") from error

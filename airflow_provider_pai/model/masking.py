@@ -111,7 +111,7 @@ def masked(value: Any) -> Any:
 def masked_text(text: str) -> str:
     """Return a text with its secrets replaced: private keys, tokens, passwords in URLs, commands and settings."""
     if (read := _json_in(text)) is not None:
-        # JSON again, so that what reads it goes on reading it.
+        # JSON again, so that what reads it still can.
         hidden = masked(read)
         return text if hidden == read else json.dumps(hidden, ensure_ascii=False)
     text = _PEM.sub(MASK, text)
@@ -147,7 +147,7 @@ def _masked(value: Any, *, secret: bool) -> Any:
 
 
 def _without_values(named: re.Pattern[str], text: str) -> str:
-    """Return a text without the values behind names that look secret; what stands in other values is looked at, too."""
+    """Return a text without the values behind names that look secret; what stands in other values is searched, too."""
     parts, done = [], 0
     for found in named.finditer(text):
         if found.end() < done or not looks_secret(found[1].lstrip("-")):

@@ -17,7 +17,7 @@ from numbers import Number
 from typing import Any, TypeVar
 
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import kind, number, plain_value, shown, truth, whole
+from airflow_provider_pai.model.values import is_number, kind, number, plain_value, shown, truth, whole
 
 T = TypeVar("T")
 
@@ -25,6 +25,20 @@ _NOTHING = frozenset(("None", "none", "null", "nan", "NaN", "{}", "[]", "()", "u
 """What templates leave of a value that is not there."""
 _GAVE_NOTHING = "the template or task that it comes from gave nothing; give it, or leave it out"
 _NATIVE = "a template gives a text: write JSON, or set render_template_as_native_obj=True on the DAG"
+
+
+def seconds_problems(name: str, value: object, *, zero: bool = False) -> list[Problem]:
+    """Return what is wrong with a time that is waited; a wrong one would end the waits of a whole triggerer.
+
+    Args:
+        name: the argument.
+        value: its value.
+        zero: whether 0 will do.
+    """
+    if is_number(value) and (value > 0 or (zero and value == 0)):
+        return []
+    least = ", at least 0" if zero else " above 0"
+    return [Problem(name, f"must be a number of seconds{least}, not {shown(value)}")]
 
 
 class Reader:

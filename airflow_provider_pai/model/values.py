@@ -20,7 +20,7 @@ _TRUTHS = {
 }
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,3})?")
 _LARGEST_WHOLE = 10**18
-"""No argument is as large; a longer number is told as one that can't be."""
+"""No argument is as large; a longer number is refused as one that can't be."""
 _SHOWN = 60
 _READ = 10_000
 """Characters that are looked at: a secret that is only begun is none any more by its shape."""

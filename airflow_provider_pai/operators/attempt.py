@@ -1,31 +1,38 @@
-"""What of a task attempt is the operators' own: how it waits, its deadline, whether Airflow has ended it."""
+"""What of a task attempt is the operators' own: its deadline, and whether Airflow has ended it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_pai.model.problem import Problem
-
-
-def waiting_problems(poll_interval: object, outage_limit: object, on_kill: object) -> list[Problem]:
-    """Return what is wrong with how a task waits; a wrong time would end the waits of a whole triggerer."""
-    # Loaded where it is first used: reading a DAG file judges nothing.
-    from airflow_provider_pai.model.values import is_number, shown
-
-    problems = []
-    if not is_number(poll_interval) or poll_interval <= 0:
-        problems.append(Problem("poll_interval", f"must be a number of seconds above 0, not {shown(poll_interval)}"))
-    if not is_number(outage_limit) or outage_limit < 0:
-        problems.append(Problem("outage_limit", f"must be a number of seconds, at least 0, not {shown(outage_limit)}"))
-    if on_kill not in ("stop", "leave"):
-        problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {shown(on_kill)}"))
-    return problems
+DEFER_PADDING = timedelta(minutes=5)
+"""A trigger's own deadline comes first; how much later Airflow's timeout is, for a triggerer that is gone."""
+ROLLBACK_RESERVE = timedelta(minutes=5)
+"""The end of an attempt's time that is kept for a rollback: a deferred task must be given a worker before it."""
+ROLLBACK_PART = 5
+"""Of a short time only a fifth is kept."""
 
 
 def deadline_of(ti: Any, execution_timeout: timedelta | None) -> datetime | None:
     """Return when the attempt must have ended; None for no limit. Airflow itself does not enforce it while deferred."""
     return ti.start_date + execution_timeout if execution_timeout and ti.start_date else None
+
+
+def deployment_deadline(ti: Any, execution_timeout: timedelta | None, limit: float, *, rolls_back: bool) -> datetime:
+    """Return when a wait of a deployment must be over, so that the attempt has time for a rollback.
+
+    Args:
+        ti: the task instance of the attempt.
+        execution_timeout: the task's.
+        limit: seconds that the wait may take otherwise.
+        rolls_back: whether the previous version is waited for; that may take half of what is kept for it.
+    """
+    deadline = datetime.now(UTC) + timedelta(seconds=limit)
+    end = deadline_of(ti, execution_timeout)
+    if end is None or execution_timeout is None:
+        return deadline
+    reserve = min(ROLLBACK_RESERVE, execution_timeout / ROLLBACK_PART)
+    return min(deadline, end - (reserve / 2 if rolls_back else reserve))
 
 
 def refusal_of_airflow(error: BaseException) -> bool:

@@ -23,6 +23,7 @@ from airflow_provider_pai.base_operator import (
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIServiceLink
 from airflow_provider_pai.model.serving.spec import MODEL_MOUNT_PATH, SERVICE_ARGUMENTS
+from airflow_provider_pai.operators.attempt import DEFER_PADDING, deployment_deadline
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -38,12 +39,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.serving.spec import ServiceSpec
     from airflow_provider_pai.model.serving.strategy import RolloutOptions
     from airflow_provider_pai.model.serving.wait import Observation
-
-_DEFER_PADDING = timedelta(minutes=5)
-_RESERVE = timedelta(minutes=5)
-"""The end of an attempt's time that is kept for a rollback: a deferred task must be given a worker before it."""
-_RESERVED_PART = 5
-"""Of a short time only a fifth is kept."""
 
 
 class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
@@ -193,7 +188,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
         self._version_name: str | None = None
-        # What OpenLineage is told.
+        # What OpenLineage asks for.
         self._known: Mapping[str, Any] = {}
         self.has_link = False
         # What a kill aborts.
@@ -288,15 +283,19 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         Raises:
             SpecError: listing every problem, with ``in_cloud`` those too that only the cloud knows.
         """
-        from airflow_provider_pai.model.registry.inference import with_registered
+        from airflow_provider_pai.model.problem import Problem
+        from airflow_provider_pai.model.reading import seconds_problems
+        from airflow_provider_pai.model.registry.inference import registered_problems, with_registered
+        from airflow_provider_pai.model.registry.version import NEWEST_APPROVED
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
-        from airflow_provider_pai.operators.attempt import waiting_problems
 
         lost = list(missing_value_problems({name: getattr(self, name) for name in self._given}, self._given))
         arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
         labels: dict[str, str] = {}
         if self.model is not None:
+            if unreadable := [*lost, *registered_problems(self.model, self.version)]:
+                raise SpecError(unreadable)
             version = self._registered_version()
             arguments, labels = with_registered(arguments, self.model, version)
         spec, problems = read_service(arguments)
@@ -304,7 +303,10 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         named = {problem.argument for problem in lost}
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
-        problems += [*wrong, *self._flag_problems(), *waiting_problems(self.poll_interval, self.outage_limit, "leave")]
+        problems += [*wrong, *self._flag_problems(), *seconds_problems("poll_interval", self.poll_interval)]
+        if self.model is None and self.version != NEWEST_APPROVED:
+            problems.append(Problem("version", "is that of a registered model; give model, too, or leave it out"))
+        problems += seconds_problems("outage_limit", self.outage_limit, zero=True)
         if options.paired:
             problems += pair_problems(spec)
             spec = replace(spec, group=spec.service_name)
@@ -348,16 +350,10 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             push_xcom(context["ti"], CONSOLE_URL_KEY, url)
 
     def _deadline(self, context: Context, state: DeploymentState) -> datetime:
-        """Return when a wait must be over; that for the previous version may take half of what is kept for it."""
         from airflow_provider_pai.model.serving.deployment_state import Phase
-        from airflow_provider_pai.operators.attempt import deadline_of
 
-        deadline = datetime.now(UTC) + timedelta(seconds=self.startup_timeout)
-        end = deadline_of(context["ti"], self.execution_timeout)
-        if end is None or self.execution_timeout is None:
-            return deadline
-        reserve = min(_RESERVE, self.execution_timeout / _RESERVED_PART)
-        return min(deadline, end - (reserve / 2 if state.phase == Phase.BACK else reserve))
+        rolls_back = state.phase == Phase.BACK
+        return deployment_deadline(context["ti"], self.execution_timeout, self.startup_timeout, rolls_back=rolls_back)
 
     def _wait(self, context: Context, state: DeploymentState) -> Observation:
         left = self._deadline(context, state) - datetime.now(UTC)
@@ -383,9 +379,9 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
             deadline=deadline.isoformat(),
             outage_limit=self.outage_limit,
             state={**state.to_json(), **({"model_version": self._version_name} if self._version_name else {})},
+            rollback=self._under_way.rollback_arguments if self._under_way else None,
         )
-        # The trigger's own deadline comes first; this one is for a triggerer that is gone.
-        timeout = max(deadline - datetime.now(UTC), timedelta()) + _DEFER_PADDING
+        timeout = max(deadline - datetime.now(UTC), timedelta()) + DEFER_PADDING
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
 
     def _lineage_facts(self) -> LineageFacts:

@@ -1,4 +1,4 @@
-"""Finds jobs that nobody looks after any more."""
+"""Finds orphans: jobs whose task is over."""
 
 from __future__ import annotations
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_pai.base_operator import PollInterval, as_flag
 from airflow_provider_pai.errors import JobError, PAIError
-from airflow_provider_pai.operators.attempt import deadline_of
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.operators.attempt import DEFER_PADDING, deadline_of
 from airflow_provider_pai.operators.outcome import NO_RETRY, airflow_errors
 from airflow_provider_pai.operators.watcher import PAIJobWatcher
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.training.ownership import JobOwner
     from airflow_provider_pai.model.training.status import JobSnapshot
 
-_DEFER_PADDING = timedelta(minutes=5)
-
 
 class PAIJobOperator(PAIJobWatcher):
     """Sees one job of its task attempt to its end: waits here or in the triggerer, and never leaves it orphaned.
@@ -31,9 +30,9 @@ class PAIJobOperator(PAIJobWatcher):
     Args:
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is looked at sooner. Default: ``[pai] poll_interval``, else 10.
-        on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it go on.
-            A later attempt of the task stops or adopts it all the same.
+            just begun or changed is asked for sooner. Default: ``[pai] poll_interval``, else 10.
+        on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it run.
+            A later attempt of the task stops or adopts it nevertheless.
         kwargs: those of :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher` and of every operator.
     """
 
@@ -65,6 +64,16 @@ class PAIJobOperator(PAIJobWatcher):
 
         return PAITrainingHook(**(self._begun.get("connection") or self.connection_arguments))
 
+    def _watch_problems(self) -> list[Problem]:
+        """Return what is wrong with the arguments of this class, and of those above it."""
+        from airflow_provider_pai.model.reading import seconds_problems
+        from airflow_provider_pai.model.values import shown
+
+        problems = [*super()._watch_problems(), *seconds_problems("poll_interval", self.poll_interval)]
+        if self._on_kill not in ("stop", "leave"):
+            problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {shown(self._on_kill)}"))
+        return problems
+
     def _owner_in(self, context: Context) -> JobOwner:
         from airflow_provider_pai.hooks.task_attempt import owner_of
 
@@ -90,7 +99,7 @@ class PAIJobOperator(PAIJobWatcher):
         step: Waiting[JobSnapshot] | Done[JobSnapshot] = Waiting(job)
         while isinstance(step, Waiting):
             with self._guard_job(context, step.state.job_id):
-                self._announce(context, step.state, "Going on with" if existed else "Submitted")
+                self._announce(context, step.state, "Adopted" if existed else "Submitted")
                 if not self.wait_for_completion:
                     return self._push_result(context, result(step.state, self.hook.console_url(step.state.job_id)))
                 if self.deferrable and not step.state.is_terminal:
@@ -102,7 +111,7 @@ class PAIJobOperator(PAIJobWatcher):
     def execute_complete(
         self, context: Context, event: Mapping[str, Any], begun: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Go on after the trigger's event.
+        """Continue after the trigger's event.
 
         Args:
             context: Airflow's.
@@ -192,8 +201,7 @@ class PAIJobOperator(PAIJobWatcher):
             deadline=until,
             try_number=context["ti"].try_number,
         )
-        # The trigger's own deadline comes first, since it stops the job; this one is for a triggerer that is gone.
-        timeout = deadline - datetime.now(UTC) + _DEFER_PADDING if deadline else None
+        timeout = deadline - datetime.now(UTC) + DEFER_PADDING if deadline else None
         begun = {"connection": connection, "deadline": until, "unstopped": list(self.hook.stop_remaining())}
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout, kwargs={"begun": begun})
 

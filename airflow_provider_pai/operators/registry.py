@@ -22,6 +22,7 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAIModelLink
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
+from airflow_provider_pai.operators.attempt import DEFER_PADDING
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_pai.lineage.facts import LineageFacts
     from airflow_provider_pai.model.registry.spec import RegistrationSpec
 
-_DEFER_PADDING = timedelta(minutes=5)
 _ARGUMENTS = (
     *("model_name", "model_uri", "job_id", "metrics", "format_type", "framework_type", "inference_spec"),
     *("approval_status", "version_name", "labels", "description", "model_description"),
@@ -74,7 +74,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
 
     Raises:
         AirflowFailException: wrong arguments, or the version was rejected.
-        AirflowException: nobody decided in time.
+        AirflowException: the version was not decided on in time.
         PAIError: the registry can't be asked, or refuses.
     """
 
@@ -147,7 +147,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
             return self._finish(context, {**value, "approval_status": found.approval_status})
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger's event."""
+        """Continue after the trigger's event."""
         if event["timeout"]:
             raise self._undecided(event.get("version_name") or "")
         if event["error"]:
@@ -159,7 +159,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         return self._finish(context, value)
 
     def _keep_known(self, hook: PAIModelRegistryHook, value: Mapping[str, Any]) -> None:
-        """Keep what OpenLineage is told."""
+        """Keep what OpenLineage asks for."""
         config = hook.config
         self._known = {**value, "region_id": config.region_id, "workspace_id": config.workspace_id}
 
@@ -180,16 +180,19 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         Raises:
             SpecError: listing every problem.
         """
+        from airflow_provider_pai.model.reading import seconds_problems
         from airflow_provider_pai.model.registry.spec import read_registration
-        from airflow_provider_pai.operators.attempt import waiting_problems
 
         arguments = {name: getattr(self, name) for name in _ARGUMENTS}
         if self.model_uri is None and self.job_id is None:
             arguments |= {name: value for name, value in self._upstream(context).items() if arguments[name] is None}
         spec, problems = read_registration(arguments)
-        problems += [*waiting_problems(self.poll_interval, self.outage_limit, "stop"), *self._flag_problems()]
-        if not isinstance(self.approval_timeout, int | float) or self.approval_timeout <= 0:
-            problems.append(Problem("approval_timeout", f"must be seconds above 0, not {shown(self.approval_timeout)}"))
+        problems += [
+            *self._flag_problems(),
+            *seconds_problems("poll_interval", self.poll_interval),
+            *seconds_problems("outage_limit", self.outage_limit, zero=True),
+            *seconds_problems("approval_timeout", self.approval_timeout),
+        ]
         if self.on_rejected not in ("fail", "skip"):
             problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {shown(self.on_rejected)}"))
         if problems:
@@ -229,7 +232,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
             deadline=(datetime.now(UTC) + limit).isoformat(),
             outage_limit=self.outage_limit,
         )
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + _DEFER_PADDING)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + DEFER_PADDING)
 
     def _finish(self, context: Context, value: dict[str, Any]) -> dict[str, Any]:
         self._push(context, value)

@@ -31,7 +31,7 @@ class PAIRetryPolicy(RetryPolicy):
     """Decides by the diagnosis of a job how its task is retried; give it to the task as ``retry_policy``.
 
     - What would end the same way fails at once: the command failed, there is no such image, a permission is missing,
-      a person stopped the job, the time was over and there are no checkpoints to go on from, PAI refuses the arguments.
+      a person stopped the job, its time was over without checkpoints to resume from, PAI refuses the arguments.
     - What waits for quota or machines is retried after ``capacity_delay``.
     - All else is retried as the task says, with its own delay.
 
@@ -41,10 +41,13 @@ class PAIRetryPolicy(RetryPolicy):
     Args:
         capacity_delay: wait before a job that found no capacity is tried again; the task's ``retry_delay``, when that
             is longer. Default 15 minutes.
+        capacity_wait: how long such a job may wait for capacity without using up a retry, for Airflow 3.4 and newer.
+            Default: each wait uses up a retry.
 
     Raises:
         AirflowOptionalProviderFeatureException: this Airflow is older than 3.3. ``fail_fast=True`` of the operator
-            fails the same tasks at once on every version.
+            fails the same tasks at once on every version. Or ``capacity_wait`` is given and it is older than 3.4.
+        ValueError: ``capacity_wait`` is not above zero.
     """
 
     def __init__(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, templated
 from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
-from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 
 if TYPE_CHECKING:
@@ -66,13 +65,15 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Delete what there is, and wait until it is gone."""
+        from airflow_provider_pai.model.reading import seconds_problems
         from airflow_provider_pai.model.serving.validation import read_service_name
 
         with airflow_errors(), closing(self.hook) as hook:
             name, problems = read_service_name("service_name", self.service_name)
             problems += [
                 *self._flag_problems(),
-                *waiting_problems(self.poll_interval, self.timeout, "leave"),
+                *seconds_problems("poll_interval", self.poll_interval),
+                *seconds_problems("timeout", self.timeout, zero=True),
             ]
             if problems:
                 raise SpecError(problems)

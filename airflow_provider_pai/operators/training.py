@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pai.base_operator import WithLineage, as_flag, rendered_as, templated
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.job import PAIJobOperator
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -36,7 +36,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
     Airflow 3 on). ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
     the latter two as soon as the job is submitted.
 
-    A retry of the task goes on with the job of the attempt before when that is still running or has succeeded.
+    A retry of the task adopts the job of the attempt before when that is still running or has succeeded.
 
     Args:
         command: what the job runs, in a POSIX shell, in the folder of its source code, for example
@@ -51,7 +51,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         algorithm_version: its version. Default: PAI's choice.
         algorithm_provider: who registered it, for example ``pai``. Default: the account itself.
         job_type: ``PyTorchJob`` (default), ``TFJob``, ``XGBoostJob`` or ``MPIJob``; it decides what instances of a
-            distributed job are told about each other.
+            distributed job know about each other.
         instance_type: ECS instance type, for example ``ecs.c6.large``. ``local`` runs the job on this worker instead,
             in a container of ``image_uri`` where a Docker engine answers, else as a process; ``local_gpu`` with all of
             its GPUs. Then image and connection are needed only for what is in the cloud, local inputs are shown
@@ -80,7 +80,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
             gets one below ``output_path``.
         output_path: OSS folder for outputs. Default: the workspace's default storage; for a local job
             ``pai-local/outputs`` in Airflow's home.
-        checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to go on where a job stopped.
+        checkpoints_path: OSS folder of the channel ``checkpoints``; give the same to resume where a job stopped.
         base_job_name: first part of the job's name ``{base_job_name}_{submitted-datetime}``. Default: the task's id.
         max_run_time: seconds after which PAI itself ends the job. Default: ``[pai] max_run_time`` or
             ``execution_timeout``, whichever is shorter, else 30 days.
@@ -174,7 +174,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
     template_fields_renderers = rendered_as({"command": "bash", **dict.fromkeys(_as_json, "json")})
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Submit the job, or go on with the one of the attempt before, and see it to its end."""
+        """Submit the job, or adopt the one of the attempt before, and see it to its end."""
         import pendulum
 
         from airflow_provider_pai.hooks.additions import job_additions
@@ -208,14 +208,29 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         Raises:
             SpecError: the source code can't be read.
         """
-        if not self.reports or str(self.source_dir or "").startswith("oss://"):
+        source = self._local_source() if self.reports else None
+        if not self.reports or (source and source.startswith("oss://")):
             yield {}
             return
         from airflow_provider_pai.client.packaging.overlay import overlaid
         from airflow_provider_pai.model.function.package import report_files
 
-        with overlaid(str(self.source_dir) if self.source_dir else None, report_files()) as folder:
+        with overlaid(source, report_files()) as folder:
             yield {"source_dir": folder}
+
+    def _local_source(self) -> str | None:
+        """Return where the source code is; None when there is none.
+
+        Raises:
+            SpecError: it is no text and no path.
+        """
+        from airflow_provider_pai.model.values import shown
+
+        given: Any = self.source_dir
+        if given is not None and not isinstance(given, str | os.PathLike):
+            text = f"must be a local folder or file, or an address in OSS, not {shown(given)}"
+            raise SpecError([Problem("source_dir", text)])
+        return str(given) if given else None
 
     def _checked_spec(self, packaged: Mapping[str, Any]) -> TrainingJobSpec:
         """Return what the arguments describe.
@@ -234,7 +249,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
         spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
-        problems += [*self._watch_problems(), *waiting_problems(self.poll_interval, self.outage_limit, self._on_kill)]
+        problems += self._watch_problems()
         if self.model_asset is not None and not self.wait_for_completion:
             text = "needs wait_for_completion=True: there is no model before the job has ended"
             problems.append(Problem("model_asset", text))

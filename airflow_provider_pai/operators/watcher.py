@@ -68,7 +68,7 @@ class PAIJobWatcher(PAIBaseOperator):
         self._has_page = True
         self._report: Report | None = None
         self._is_over = False
-        # What OpenLineage is told.
+        # What OpenLineage asks for.
         self._seen_job: JobSnapshot | None = None
         self._diagnosis: Diagnosis | None = None
 
@@ -82,11 +82,12 @@ class PAIJobWatcher(PAIBaseOperator):
 
     def _watch_problems(self) -> list[Problem]:
         """Return what is wrong with the arguments of this class."""
+        from airflow_provider_pai.model.reading import seconds_problems
         from airflow_provider_pai.model.training.exit_code import exit_code_problems
         from airflow_provider_pai.model.training.log_level import LEVELS
         from airflow_provider_pai.model.values import shown
 
-        problems = self._flag_problems()
+        problems = [*self._flag_problems(), *seconds_problems("outage_limit", self.outage_limit, zero=True)]
         if not isinstance(self.log_level, str) or self.log_level not in LEVELS:
             problems.append(Problem("log_level", f"must be one of {', '.join(LEVELS)}, not {shown(self.log_level)}"))
         return problems + exit_code_problems(self.skip_on_exit_code)
@@ -138,7 +139,7 @@ class PAIJobWatcher(PAIBaseOperator):
     def _push(self, context: Context, values: Mapping[str, Any]) -> None:
         """Push XComs; with ``do_xcom_push=False`` the link only.
 
-        A push that Airflow refuses tells that this attempt is over. One that fails otherwise costs no job.
+        A push that Airflow refuses tells that the attempt has ended. One that fails otherwise costs no job.
         """
         from airflow_provider_pai.operators.xcom import push_xcom
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
     PokeReturnValue,
     conf,
 )
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number, templated
-from airflow_provider_pai.errors import AuthError, PAIError, SpecError
+from airflow_provider_pai.base_operator import as_flag, as_number, templated
+from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
+from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.sensors.base import PAIBaseSensor
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -29,11 +28,10 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.registry.condition import VersionCondition
     from airflow_provider_pai.model.registry.version import ModelVersion
 
-_DEFER_PADDING = timedelta(minutes=5)
 _STATUSES = ("Pending", "Approved", "Rejected")
 
 
-class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
+class PAIModelVersionSensor(PAIBaseSensor):
     """Waits until a model has a version of an approval status; a model that does not exist yet may still come.
 
     The task's result (XCom ``return_value``) is a dict: ``model_name``, ``version_name``, ``model_id``, ``model_uri``,
@@ -55,7 +53,7 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = templated(
-        "model_name", "version_name", "target_status", *PAIBaseOperator.template_fields
+        "model_name", "version_name", "target_status", *PAIBaseSensor.template_fields
     )
     flags: Sequence[str] = ("deferrable",)
 
@@ -78,29 +76,28 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
-        with _final_errors():
-            condition = self._condition()
-        if not self.deferrable:
-            return super().execute(context)
+        with self._sensor_errors(), airflow_errors():
+            condition = self._checked_condition()
+            if self.deferrable:
+                return self._watch(condition)
+        return super().execute(context)
+
+    def _watch(self, condition: VersionCondition) -> None:
         from airflow_provider_pai.triggers.registry import PAIModelVersionTrigger
 
-        limit = timedelta(seconds=self.timeout)
         trigger = PAIModelVersionTrigger(
             model_name=self.model_name,
             version_name=self.version_name,
             statuses=list(condition.statuses),
-            **self.connection_arguments,
-            poll_interval=float(self.poke_interval),
-            deadline=(datetime.now(UTC) + limit).isoformat(),
-            outage_limit=self.outage_limit,
+            **self._trigger_arguments(),
         )
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + _DEFER_PADDING)
+        self._defer_to(trigger)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
         from airflow_provider_pai.client.transport.http import is_passing
 
-        with _final_errors(), closing(self._hook()) as hook:
+        with airflow_errors(), closing(self._hook()) as hook:
             try:
                 found = hook.find_version(self.model_name, self._condition())
             except PAIError as error:
@@ -111,14 +108,15 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
             return PokeReturnValue(is_done=True, xcom_value=self._result(hook, found)) if found else False
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Go on after the trigger's event."""
-        if event["error"]:
-            raise AirflowException(f"model {self.model_name} can't be watched: {event['error']}")
-        if event["timeout"]:
-            late = f"model {self.model_name} has no version that is {self.target_status} in time"
-            raise AirflowSkipException(late) if self.soft_fail or self.never_fail else AirflowSensorTimeout(late)
-        with _final_errors(), closing(self._hook()) as hook:
-            return self._result(hook, hook.version(self.model_name, event["version_name"]))
+        """Continue after the trigger's event."""
+        with self._sensor_errors(), airflow_errors():
+            if event["error"]:
+                raise AirflowException(f"model {self.model_name} can't be watched: {event['error']}")
+            if event["timeout"]:
+                late = f"model {self.model_name} has no version that is {self.target_status} in time"
+                raise AirflowSensorTimeout(late)
+            with closing(self._hook()) as hook:
+                return self._result(hook, hook.version(self.model_name, event["version_name"]))
 
     def _result(self, hook: PAIModelRegistryHook, version: ModelVersion) -> dict[str, Any]:
         if version.approval_status != self.target_status:
@@ -134,12 +132,13 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
 
         return PAIModelRegistryHook(**self.connection_arguments)
 
-    def _condition(self) -> VersionCondition:
-        """Return what is waited for: of a certain version any final status, since no other follows it."""
-        from airflow_provider_pai.model.registry.condition import VersionCondition
-        from airflow_provider_pai.model.registry.version import FINAL_STATUSES
+    def _checked_condition(self) -> VersionCondition:
+        """Return what is waited for.
 
-        problems = self._flag_problems()
+        Raises:
+            SpecError: listing every problem of the arguments.
+        """
+        problems = [*self._flag_problems(), *self._sensor_problems()]
         if not isinstance(self.model_name, str) or not self.model_name.strip():
             problems.append(Problem("model_name", f"must be the name of a model, not {shown(self.model_name)}"))
         if self.target_status not in _STATUSES:
@@ -148,14 +147,12 @@ class PAIModelVersionSensor(PAIBaseOperator, BaseSensorOperator):
             )
         if problems:
             raise SpecError(problems)
+        return self._condition()
+
+    def _condition(self) -> VersionCondition:
+        """Return what is waited for: of a certain version any final status, since no other follows it."""
+        from airflow_provider_pai.model.registry.condition import VersionCondition
+        from airflow_provider_pai.model.registry.version import FINAL_STATUSES
+
         statuses = (*FINAL_STATUSES, self.target_status) if self.version_name else (self.target_status,)
         return VersionCondition(self.version_name or "", tuple(dict.fromkeys(statuses)))
-
-
-@contextmanager
-def _final_errors() -> Iterator[None]:
-    """Fail without retry where another attempt would meet the same error."""
-    try:
-        yield
-    except (SpecError, AuthError) as error:
-        raise AirflowFailException(str(error)) from error

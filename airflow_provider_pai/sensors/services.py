@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
     AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
     conf,
 )
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number, templated
+from airflow_provider_pai.base_operator import as_flag, as_number, templated
 from airflow_provider_pai.errors import PAIError, ProtocolError, ServiceError, SpecError
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.operators.outcome import airflow_errors
+from airflow_provider_pai.sensors.base import PAIBaseSensor
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -26,10 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
     from airflow_provider_pai.model.serving.wait import WaitCondition
 
-_DEFER_PADDING = timedelta(minutes=5)
 
-
-class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
+class PAIServiceSensor(PAIBaseSensor):
     """Waits until a service has a status.
 
     A service that does not exist may still come, and is waited for.
@@ -49,7 +45,7 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         AirflowSensorTimeout: the time is over; with ``soft_fail`` the task is skipped.
     """
 
-    template_fields: Sequence[str] = templated("service_name", "target_status", *PAIBaseOperator.template_fields)
+    template_fields: Sequence[str] = templated("service_name", "target_status", *PAIBaseSensor.template_fields)
     flags: Sequence[str] = ("deferrable",)
 
     def __init__(
@@ -69,23 +65,22 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here or in the triggerer."""
-        condition = self._condition()
-        if not self.deferrable:
-            return super().execute(context)
+        with self._sensor_errors(), airflow_errors():
+            condition = self._checked_condition()
+            if self.deferrable:
+                return self._watch(context, condition)
+        return super().execute(context)
+
+    def _watch(self, context: Context, condition: WaitCondition) -> None:
+        """Look once here, which may be enough, and then in the triggerer."""
         if self.poke(context):
-            return None
+            return
         from airflow_provider_pai.triggers.services import PAIServiceTrigger
 
-        limit = timedelta(seconds=self.timeout)
         trigger = PAIServiceTrigger(
-            service_name=self.service_name,
-            awaited=asdict(condition),
-            **self.connection_arguments,
-            poll_interval=float(self.poke_interval),
-            deadline=(datetime.now(UTC) + limit).isoformat(),
-            outage_limit=self.outage_limit,
+            service_name=self.service_name, awaited=asdict(condition), **self._trigger_arguments()
         )
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=limit + _DEFER_PADDING)
+        self._defer_to(trigger)
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
         """Look once; True when the service has the status.
@@ -93,10 +88,14 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         Raises:
             ServiceError: the service has failed.
         """
+        with airflow_errors():
+            return self._has_status()
+
+    def _has_status(self) -> bool:
         from airflow_provider_pai.client.transport.http import is_passing
         from airflow_provider_pai.hooks.services import PAIServiceHook
         from airflow_provider_pai.model.serving.status import ServiceSnapshot, ServiceStatus
-        from airflow_provider_pai.model.serving.wait import WaitResult
+        from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
         hook = PAIServiceHook(**self.connection_arguments)
         with closing(hook):
@@ -109,7 +108,7 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
                 self.log.warning("EAS gives no usable answer (%s)", error)
                 return False
         self.log.info("Service %s is %s", seen.name, seen.status)
-        result = self._condition().check(seen)
+        result = WaitCondition(status=self.target_status).check(seen)
         if result is WaitResult.FAILED:
             raise self._failed(seen)
         return result is WaitResult.REACHED
@@ -118,33 +117,39 @@ class PAIServiceSensor(PAIBaseOperator, BaseSensorOperator):
         """Continue after the trigger's event."""
         from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
-        if event["error"]:
-            raise ServiceError(f"Cannot watch service {self.service_name}: {event['error']}")
-        seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
-        if event["verdict"] == "failed" and seen:
-            raise self._failed(seen)
-        if event["verdict"] != "reached":
-            status = f"is {seen.status}" if seen else "can't be read"
-            late = f"Service {self.service_name} {status}; it was not {self.target_status} in time."
-            raise AirflowSkipException(late) if self.soft_fail or self.never_fail else AirflowSensorTimeout(late)
+        with self._sensor_errors():
+            if event["error"]:
+                raise ServiceError(f"Cannot watch service {self.service_name}: {event['error']}")
+            seen = ServiceSnapshot.from_json(event["snapshot"]) if event["snapshot"] else None
+            if event["verdict"] == "failed" and seen:
+                raise self._failed(seen)
+            if event["verdict"] != "reached":
+                status = f"is {seen.status}" if seen else "can't be read"
+                late = f"Service {self.service_name} {status}; it was not {self.target_status} in time."
+                raise AirflowSensorTimeout(late)
 
     def _failed(self, seen: ServiceSnapshot) -> ServiceError:
         from airflow_provider_pai.model.serving.failure import readiness
 
         return ServiceError(f"Service {seen.name} {readiness(seen)}; waited for {self.target_status}.", seen)
 
-    def _condition(self) -> WaitCondition:
+    def _checked_condition(self) -> WaitCondition:
+        """Return what is waited for.
+
+        Raises:
+            SpecError: listing every problem of the arguments.
+        """
         from airflow_provider_pai.model.serving.status import SETTLED_STATUSES
         from airflow_provider_pai.model.serving.validation import read_service_name
         from airflow_provider_pai.model.serving.wait import WaitCondition
         from airflow_provider_pai.model.values import shown
 
         _, problems = read_service_name("service_name", self.service_name)
-        problems += self._flag_problems()
+        problems += [*self._flag_problems(), *self._sensor_problems()]
         if not isinstance(self.target_status, str) or self.target_status not in SETTLED_STATUSES:
             stay = ", ".join(sorted(SETTLED_STATUSES))
             text = f"must be a status that stays ({stay}), not {shown(self.target_status)}"
             problems.append(Problem("target_status", text))
         if problems:
-            raise AirflowFailException(str(SpecError(problems)))
+            raise SpecError(problems)
         return WaitCondition(status=self.target_status)

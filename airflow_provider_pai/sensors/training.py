@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
     AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
     PokeReturnValue,
 )
 
 from airflow_provider_pai.base_operator import templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.operators.attempt import waiting_problems
 from airflow_provider_pai.operators.outcome import airflow_errors
 from airflow_provider_pai.operators.watcher import PAIJobWatcher
+from airflow_provider_pai.sensors.base import PAIBaseSensor
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -31,11 +27,10 @@ if TYPE_CHECKING:
     from airflow_provider_pai.hooks.training import PAITrainingHook
     from airflow_provider_pai.model.training.status import JobSnapshot
 
-_DEFER_PADDING = timedelta(minutes=5)
 _JOB_ID = re.compile(r"[\w.-]{1,128}")
 
 
-class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
+class PAITrainingSensor(PAIJobWatcher, PAIBaseSensor):
     """Waits until a training job has ended; the task's result and its errors are those of ``PAITrainingOperator``.
 
     It is for jobs that are not the task's own: one that a task with ``wait_for_completion=False`` submitted, or one
@@ -82,7 +77,7 @@ class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
     def execute_complete(
         self, context: Context, event: Mapping[str, Any], deadline: str | None = None
     ) -> dict[str, Any]:
-        """Go on after the trigger's event.
+        """Continue after the trigger's event.
 
         Args:
             context: Airflow's.
@@ -106,10 +101,6 @@ class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
 
         return PAITrainingHook(**self.connection_arguments, sleep=self._sleep)
 
-    @cached_property
-    def _deadline(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.timeout)
-
     def _sleep(self, seconds: float) -> None:
         # What is waited for after the job's end is the rest of its log.
         if (
@@ -125,11 +116,10 @@ class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
         Raises:
             SpecError: listing every problem.
         """
+        from airflow_provider_pai.model.reading import seconds_problems
         from airflow_provider_pai.model.values import shown
 
-        problems = [*self._watch_problems(), *waiting_problems(1.0, self.outage_limit, "leave")]
-        if self.poke_interval <= 0:
-            problems.append(Problem("poke_interval", f"must be above 0 seconds, not {self.poke_interval:g}"))
+        problems = [*seconds_problems("poke_interval", self.poke_interval), *self._watch_problems()]
         # A template whose XCom is missing becomes the text None.
         if not isinstance(self.job_id, str) or not _JOB_ID.fullmatch(self.job_id) or self.job_id == "None":
             problems.append(Problem("job_id", f"must be the id of a training job, not {shown(self.job_id)}"))
@@ -159,19 +149,14 @@ class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
     def _defer(self) -> None:
         from airflow_provider_pai.triggers.training import PAITrainingSensorTrigger
 
-        deadline = self._deadline.isoformat()
         trigger = PAITrainingSensorTrigger(
             job_id=self.job_id,
-            **self.connection_arguments,
-            poll_interval=float(self.poke_interval),
-            deadline=deadline,
-            outage_limit=self.outage_limit,
+            **self._trigger_arguments(),
             show_logs=self.show_logs,
             log_level=self.log_level,
             stop_on_kill=False,
         )
-        limit = timedelta(seconds=self.timeout) + _DEFER_PADDING
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=limit, kwargs={"deadline": deadline})
+        self._defer_to(trigger, {"deadline": self._deadline.isoformat()})
 
     def _end(self, context: Context, shown: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Wait for the job's end, which may have come, and return the task's result."""
@@ -183,19 +168,3 @@ class PAITrainingSensor(PAIJobWatcher, BaseSensorOperator):
             super()._report_model(job, model_uri)
         else:
             self.log.info("Job %s has succeeded", job.job_id)
-
-    @contextmanager
-    def _sensor_errors(self) -> Iterator[None]:
-        """Skip where a sensor's own arguments ask for it, as Airflow does for sensors that wait on a worker."""
-        try:
-            yield
-        except (AirflowSensorTimeout, AirflowFailException) as error:
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
-        except AirflowSkipException:
-            raise
-        except Exception as error:
-            if self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise

@@ -6,7 +6,6 @@ import importlib
 import json
 import sys
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +52,6 @@ def _outcome(dag_id: str) -> dict[str, Any]:
 
     module = importlib.import_module("airflow.models.xcom")
     model = getattr(module, "XComModel", None) or module.XCom
-    # Columns, not objects: those of Airflow 2.11 hold their value read already, and read so that a class is lost.
-    columns = (model.task_id, model.map_index, model.key, model.value)
     with create_session() as session:
         run = session.query(DagRun).filter(DagRun.dag_id == dag_id).one()
         states = {
@@ -62,12 +59,13 @@ def _outcome(dag_id: str) -> dict[str, Any]:
             for ti in run.get_task_instances(session=session)
         }
         state = str(run.state.value if hasattr(run.state, "value") else run.state)
-        return {"state": state, "states": states, "xcoms": _xcoms(model, session.query(*columns).all())}
+        return {"state": state, "states": states, "xcoms": _xcoms(model, session)}
 
 
-def _xcoms(model: Any, rows: Iterable[Any]) -> dict[str, dict[str, Any]]:
+def _xcoms(model: Any, session: Any) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    # Columns, not whole rows: those of Airflow 2.11 come with their values read already.
+    for row in session.query(model.task_id, model.map_index, model.key, model.value):
         found.setdefault(_name(row), {})[row.key] = model.deserialize_value(row)
     return found
 

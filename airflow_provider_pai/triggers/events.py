@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, closing
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_provider_pai.configuration import conn_id
-from airflow_provider_pai.triggers.arguments import serialized
-from airflow_provider_pai.triggers.event_base import EventTrigger
+from airflow_provider_pai.triggers.announcing import Announcement, AnnouncingTrigger
+from airflow_provider_pai.triggers.beginning import Beginning
 
 if TYPE_CHECKING:
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
     from airflow_provider_pai.model.registry.version import ModelVersion
 
 
-class PAIModelApprovedTrigger(EventTrigger):
+class PAIModelApprovedTrigger(AnnouncingTrigger):
     """Fires an event for each newly approved version of a model, wherever it was approved.
 
-    Of versions that were approved before the watcher's first start the newest is announced. What was announced is a
-    label on the version, so a triggerer that was away announces what was approved meanwhile; one that dies within a
-    second of an event may announce that version once more. The event is plain JSON: ``model_name``, ``version_name``,
-    ``model_uri``, ``metrics``, ``job_id``, ``approved_by``.
+    The rules, so that no approval is lost over a restart of the triggerer, however it ends:
+
+    - What was announced is a label on the version, so a triggerer that was away announces what was approved meanwhile.
+      The label is written when Airflow has stored the event. A triggerer that is killed between the two, which is a
+      second or two, announces that version once more: deploying a version that serves already changes nothing.
+    - Of versions that were approved before the watcher's first look the newest is announced. From Airflow 3.3 on the
+      asset's state store keeps that there was such a look; before, a label on any version says it. There, of what is
+      approved while the triggerer is away before anything was announced, the newest is announced.
+
+    The event is plain JSON: ``model_name``, ``version_name``, ``model_uri``, ``metrics``, ``job_id``, ``approved_by``.
 
     ::
 
@@ -51,54 +57,55 @@ class PAIModelApprovedTrigger(EventTrigger):
         poll_interval: float = 10.0,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(conn_id(pai_conn_id), region_id, workspace_id)
         self.model_name = model_name
-        self.pai_conn_id = conn_id(pai_conn_id)
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
+        self._mark: Callable[[ModelVersion], None]
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each version, for as long as the watcher is there."""
+    async def announcements(self, store: Any) -> AsyncGenerator[Sequence[Announcement], None]:
+        """Yield the newly approved versions after each look."""
         from airflow_provider_pai.errors import PAIError
 
         registry, watcher, announcement, labels, environments = await asyncio.to_thread(_load)
         environment = await asyncio.to_thread(environments.environment)
         connection = (self.pai_conn_id, self.region_id, self.workspace_id)
         label = labels.announcement_label(environment.name, (self.model_name, *connection))
-        hook = registry.PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
-        announced: set[str] = set()
+        hook = registry.PAIModelRegistryHook(**self.connection_arguments)
+        announced, beginning = set[str](), Beginning(store, label, self.log.warning)
+        has_begun = await beginning.read() is not None
         with closing(hook):
             config = await hook.aconfig()
-            looks = watcher.watch_versions(config, hook.keys, self.model_name, self.poll_interval)
-            async with aclosing(looks):
+            self._mark = partial(self._label, hook, label)
+            async with aclosing(
+                watcher.watch_versions(config, hook.keys, self.model_name, self.poll_interval)
+            ) as looks:
                 async for look in looks:
                     if isinstance(look, PAIError):
                         self.log.warning("Model %s can't be looked at now (%s)", self.model_name, look)
                         continue
-                    plan = announcement.plan_announcements(look, label, announced)
+                    plan = announcement.plan_announcements(look, label, announced, has_begun=has_begun)
                     for version in plan.skip:
-                        announced.add(version.name)
-                        await self._mark(hook, version, label)
-                    for version in plan.fire:
-                        yield TriggerEvent(self._payload(version))  # type: ignore[no-untyped-call]
-                        announced.add(version.name)
-                        await self._mark(hook, version, label)
+                        await self.note(version)
+                    if not has_begun:
+                        has_begun = True
+                        await beginning.keep(datetime.now(UTC))
+                    announced |= {each.name for each in (*plan.skip, *plan.fire)}
+                    yield [Announcement(self._payload(each), each) for each in plan.fire]
 
-    async def _mark(self, hook: PAIModelRegistryHook, version: ModelVersion, label: str) -> None:
+    async def note(self, thing: ModelVersion) -> None:
+        """Label a version as announced."""
         from airflow_provider_pai.errors import PAIError
 
         try:
-            await asyncio.to_thread(hook.label, self.model_name, version.name, {label: "true"})
+            await asyncio.to_thread(self._mark, thing)
         except PAIError as error:
             self.log.warning(
                 "Version %s of model %s can't be labelled (%s); after a restart of the triggerer it is announced again",
-                *(version.name, self.model_name, error),
+                *(thing.name, self.model_name, error),
             )
+
+    def _label(self, hook: PAIModelRegistryHook, label: str, version: ModelVersion) -> None:
+        hook.label(self.model_name, version.name, {label: "true"})
 
     def _payload(self, version: ModelVersion) -> dict[str, Any]:
         from airflow_provider_pai.model.registry.registration import APPROVED_BY_LABEL

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_provider_pai.configuration import conn_id
-from airflow_provider_pai.triggers.arguments import serialized
-from airflow_provider_pai.triggers.event_base import EventTrigger
+from airflow_provider_pai.triggers.announcing import Announcement, AnnouncingTrigger
+from airflow_provider_pai.triggers.beginning import Beginning
 
 if TYPE_CHECKING:
     from airflow_provider_pai.client.polling.job_watch import JobWatch
     from airflow_provider_pai.model.training.status import JobSnapshot
 
 
-class PAITrainingJobEndedTrigger(EventTrigger):
+class PAITrainingJobEndedTrigger(AnnouncingTrigger):
     """Fires an event for each training job with certain labels that has ended, no matter who submitted it.
 
-    The rules, so that no end is lost and none comes twice over a restart of the triggerer:
+    The rules, so that no end is lost over a restart of the triggerer, however it ends:
 
-    - What was announced is a label on the job, so a triggerer that was away announces what has ended meanwhile. One
-      that dies within a second of an event may announce that job once more.
+    - What was announced is a label on the job, so a triggerer that was away announces what has ended meanwhile. The
+      label is written when Airflow has stored the event. A triggerer that is killed between the two, which is a second
+      or two, announces that job once more: the event's ``job_id`` says so.
     - Of jobs that ended before the watcher's first start the last one is announced. From Airflow 3.3 on the asset's
       state store keeps when that was; before, the label on the last announced job says it. There, what ends while the
       triggerer is away before anything was announced counts as before the first start.
@@ -66,47 +66,39 @@ class PAITrainingJobEndedTrigger(EventTrigger):
         poll_interval: float = 10.0,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(conn_id(pai_conn_id), region_id, workspace_id)
         if not labels:
             raise ValueError("labels must name at least one label; each job of the workspace would fire otherwise")
         self.labels = {str(name): str(value) for name, value in labels.items()}
         self.statuses = None if statuses is None else [str(each) for each in statuses]
-        self.pai_conn_id = conn_id(pai_conn_id)
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
+        self._mark: Callable[[JobSnapshot], Awaitable[None]]
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each end, for as long as the watcher is there."""
+    async def announcements(self, store: Any) -> AsyncGenerator[Sequence[Announcement], None]:
+        """Yield the jobs that have ended after each look."""
         environments, hooks, intervals, watching, plans, labelling = await asyncio.to_thread(_load)
         environment = await asyncio.to_thread(environments.environment)
         watcher = (sorted(self.labels.items()), self.statuses, self.pai_conn_id, self.region_id, self.workspace_id)
         label = labelling.announcement_label(environment.name, watcher)
         statuses = self.statuses or plans.TERMINAL_STATUSES
-        since, announced, backoff = await self._began(label), set[str](), intervals.Backoff()
-        hook = hooks.PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        beginning, announced, backoff = Beginning(store, label, self.log.warning), set[str](), intervals.Backoff()
+        since = floor = await beginning.read()
+        hook = hooks.PAITrainingHook(**self.connection_arguments)
         with closing(hook):
             config = await hook.aconfig()
             async with watching.watch_jobs(config, self.labels, hook.keys) as watch:
-                floor = since
+                self._mark = partial(watch.label, labels={label: "true"})
                 while True:
                     if (jobs := await self._look(watch, floor, backoff)) is not None:
                         now = datetime.now(UTC)
                         plan = plans.plan_end_announcements(jobs, label, announced, now, statuses=statuses, since=since)
                         for job in plan.skip:
-                            announced.add(job.job_id)
-                            await self._mark(watch, job, label)
-                        for job in plan.fire:
-                            yield TriggerEvent(await self._payload(watch, job))  # type: ignore[no-untyped-call]
-                            announced.add(job.job_id)
-                            await self._mark(watch, job, label)
+                            await self.note(job)
                         if since is None:
                             since = plan.since
-                            await self._keep_beginning(label, plan.since)
+                            await beginning.keep(plan.since)
+                        announced |= {each.job_id for each in (*plan.skip, *plan.fire)}
+                        yield [Announcement(await self._payload(watch, each), each) for each in plan.fire]
                         floor = max([plan.since, *(plans.end_of(each) - plans.SLACK for each in plan.fire)])
                     await asyncio.sleep(backoff.pause(self.poll_interval))
 
@@ -122,15 +114,16 @@ class PAITrainingJobEndedTrigger(EventTrigger):
         backoff.reset()
         return jobs
 
-    async def _mark(self, watch: JobWatch, job: JobSnapshot, label: str) -> None:
+    async def note(self, thing: JobSnapshot) -> None:
+        """Label a job as announced."""
         from airflow_provider_pai.errors import PAIError
 
         try:
-            await watch.label(job, {label: "true"})
+            await self._mark(thing)
         except PAIError as error:
             self.log.warning(
                 "Job %s can't be labelled (%s); after a restart of the triggerer it may be announced again",
-                *(job.job_id, error),
+                *(thing.job_id, error),
             )
 
     async def _payload(self, watch: JobWatch, listed: JobSnapshot) -> dict[str, Any]:
@@ -148,38 +141,6 @@ class PAITrainingJobEndedTrigger(EventTrigger):
             "model_uri": job.outputs.get(MODEL_CHANNEL),
             "metrics": dict(job.metrics),
         }
-
-    async def _began(self, label: str) -> datetime | None:
-        """Return when the watcher was first started, as the asset's state store has it; None when it does not."""
-        from airflow_provider_pai.model.training.status import moment
-
-        if (store := self._store) is None:
-            return None
-        try:
-            return moment(str(await store.aget(label)))
-        except _store_errors() as error:
-            self.log.warning("The asset's state store can't be read (%s); labels tell what was announced", error)
-            return None
-
-    async def _keep_beginning(self, label: str, since: datetime) -> None:
-        if (store := self._store) is None:
-            return
-        try:
-            await store.aset(label, since.isoformat())
-        except _store_errors() as error:
-            self.log.warning("The asset's state store can't be written (%s); labels tell what was announced", error)
-
-    @property
-    def _store(self) -> Any:
-        """The state store of the asset, which Airflow gives to watchers from 3.3 on; None without one."""
-        return getattr(self, "asset_state_store", None)
-
-
-def _store_errors() -> tuple[type[Exception], ...]:
-    """Return what the state store raises: Airflow's refusals, and ValueError when several assets share a watcher."""
-    from airflow.sdk.exceptions import AirflowRuntimeError
-
-    return (AirflowRuntimeError, ValueError)
 
 
 def _load() -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Load modules off the event loop: hundreds of them take a third of a second, in which nothing else there goes on."""
+"""Load modules off the event loop: hundreds of them take a third of a second, in which nothing else there runs."""
 
 from __future__ import annotations
 

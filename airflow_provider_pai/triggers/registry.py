@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger, seconds_until
 from airflow_provider_pai.triggers.settling import settle
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.registry.version import ModelVersion
 
 
-class PAIModelVersionTrigger(BaseTrigger):
+class PAIModelVersionTrigger(PAIBaseTrigger):
     """Fires one event when a version of a model has one of the wanted approval statuses.
 
     All triggers of an event loop and identity share their looks: at most one call a second. The event is plain JSON:
@@ -50,26 +49,19 @@ class PAIModelVersionTrigger(BaseTrigger):
         outage_limit: float | None = None,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(pai_conn_id, region_id, workspace_id)
         self.model_name = model_name
         self.version_name = version_name
         self.statuses = statuses
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.outage_limit = outage_limit
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
         begun = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._seconds_left()):
+            async with asyncio.timeout(seconds_until(self.deadline)):
                 event = self._event(await self._version())
         except TimeoutError:
             event = self._event(timeout=True)
@@ -87,7 +79,7 @@ class PAIModelVersionTrigger(BaseTrigger):
         condition = conditions.VersionCondition(
             self.version_name or "", tuple(self.statuses or conditions.VersionCondition.statuses)
         )
-        hook = hooks.PAIModelRegistryHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        hook = hooks.PAIModelRegistryHook(**self.connection_arguments)
         with closing(hook):
             config = await hook.aconfig()
             looks = watcher.watch_versions(config, hook.keys, self.model_name, self.poll_interval)
@@ -95,11 +87,6 @@ class PAIModelVersionTrigger(BaseTrigger):
                 policy = outage.OutagePolicy(self.log.warning, limit)
                 found: ModelVersion = await waiting.first_version(looks, self.model_name, condition, policy)
         return found
-
-    def _seconds_left(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return max(0.0, (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds())
 
     def _event(
         self, version: ModelVersion | None = None, *, timeout: bool = False, error: str | None = None

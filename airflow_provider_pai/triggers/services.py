@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger, seconds_until
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
 if TYPE_CHECKING:
     from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 
-class PAIServiceTrigger(BaseTrigger):
+class PAIServiceTrigger(PAIBaseTrigger):
     """Fires one event when a condition on a service holds, or can't hold any more.
 
     The event is plain JSON: ``service_name``, ``snapshot`` (without anything secret; None when the service could not
     be seen), ``verdict`` (``reached``, ``failed``, or ``pending`` after the deadline), ``error`` (text, None when all
     is well) and ``state``. Nothing is stopped when the task is killed: the next attempt continues with the service.
+    Ctrl-C in ``dag.test()``, after which no other attempt comes, rolls a deployment back.
 
     Args:
         service_name: the service.
@@ -35,6 +35,8 @@ class PAIServiceTrigger(BaseTrigger):
         outage_limit: seconds that EAS may be unreachable; None for the client's default.
         state: what the task continues with; handed back in the event as it is. (``dag.test()`` loses what a task gives
             to its resume method otherwise; seen on 3.3.2.)
+        rollback: how a deployment is rolled back: ``owner``, ``group`` and ``leave``, as
+            :func:`~airflow_provider_pai.lifecycle.serving.rollback.abort_deployment` has them. None for not at all.
         newer: arguments of a newer version, ignored.
     """
 
@@ -49,22 +51,17 @@ class PAIServiceTrigger(BaseTrigger):
         deadline: str | None = None,
         outage_limit: float | None = None,
         state: Mapping[str, Any] | None = None,
+        rollback: Mapping[str, Any] | None = None,
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(pai_conn_id, region_id, workspace_id)
         self.service_name = service_name
         self.awaited = awaited
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.outage_limit = outage_limit
         self.state = state
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
+        self.rollback = rollback
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
@@ -73,7 +70,7 @@ class PAIServiceTrigger(BaseTrigger):
             event = await self._outcome()
         except asyncio.CancelledError:
             if self.state:
-                self._warn_of_interruption()
+                await self._end_interrupted()
             raise
         except Exception as error:
             # Whatever happened, the worker must hear of it: a trigger that ends without an event says nothing.
@@ -82,16 +79,36 @@ class PAIServiceTrigger(BaseTrigger):
         await settle(begun)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    def _warn_of_interruption(self) -> None:
-        """Say what becomes of a deployment: nothing of it is rolled back here."""
-        if is_interrupted():
-            # Of dag.test(): no other attempt comes.
-            what = "run the task again to complete the deployment, or deploy the model of before to roll it back"
-        else:
+    async def _end_interrupted(self) -> None:
+        """Say what becomes of a deployment that is not waited for any more."""
+        if not is_interrupted():
             # A triggerer that ends or hands over.
-            what = "the next attempt continues with it"
+            self._warn_of_what_is_left("the next attempt continues with it")
+            return
+        # Of dag.test(): no other attempt comes.
+        if self.rollback is not None:
+            try:
+                self.log.warning("%s", await self._roll_back(self.rollback))
+            except Exception:
+                self.log.exception("The rollback of service %s was not possible", self.service_name)
+            else:
+                return
+        self._warn_of_what_is_left(
+            "run the task again to complete the deployment, or deploy the model of before to roll it back"
+        )
+
+    def _warn_of_what_is_left(self, advice: str) -> None:
         text = "The wait for service %s was interrupted, and the service is left as it is: %s"
-        self.log.warning(text, self.service_name, what)
+        self.log.warning(text, self.service_name, advice)
+
+    async def _roll_back(self, how: Mapping[str, Any]) -> str:
+        from airflow_provider_pai.hooks.services import PAIServiceHook
+
+        with closing(
+            PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
+        ) as hook:
+            await hook.aconfig()
+            return await asyncio.to_thread(hook.abort_deployment, dict(self.state or {}), "Interrupted", **how)
 
     async def _outcome(self) -> dict[str, Any]:
         from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
@@ -100,23 +117,16 @@ class PAIServiceTrigger(BaseTrigger):
 
         condition = WaitCondition.from_json(self.awaited or {})
         limit = OUTAGE_LIMIT if self.outage_limit is None else self.outage_limit
-        with closing(
-            PAIServiceHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
-        ) as hook:
+        with closing(PAIServiceHook(**self.connection_arguments)) as hook:
             await hook.aconfig()
             watcher = hook.watch(self.service_name, condition, outage_limit=limit)
             while (result := await asyncio.to_thread(watcher.look)) is WaitResult.PENDING:
-                left = self._seconds_left()
+                left = seconds_until(self.deadline)
                 if left is not None and left <= 0:
                     break
                 pause = watcher.pause(self.poll_interval)
                 await asyncio.sleep(pause if left is None else min(pause, left))
         return self._event(snapshot=watcher.seen, result=str(result))
-
-    def _seconds_left(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
 
     def _event(
         self, *, snapshot: ServiceSnapshot | None = None, result: str | None = None, error: str | None = None

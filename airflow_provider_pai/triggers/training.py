@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_pai.triggers.arguments import serialized
+from airflow_provider_pai.triggers.base import PAIBaseTrigger, seconds_until
 from airflow_provider_pai.triggers.loading import load
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
@@ -23,7 +22,7 @@ _stopping: set[asyncio.Task[None]] = set()
 """Stops under way; the event loop itself keeps no hold on its tasks."""
 
 
-class PAITrainingTrigger(BaseTrigger):
+class PAITrainingTrigger(PAIBaseTrigger):
     """Fires one event when a training job has ended, or when waiting makes no sense any more.
 
     The event is plain JSON: ``job_id``, ``status`` (None when the job could not be seen), ``error`` (text, None when
@@ -31,7 +30,7 @@ class PAITrainingTrigger(BaseTrigger):
     None when this trigger has not seen it). The worker reads the job itself, and what its log still holds: of lines
     that a triggerer writes right before its trigger ends some get lost (seen on Airflow 3.3.2).
 
-    What the log shows is kept with the job, so that a restarted triggerer goes on there: at each end of the trigger
+    What the log shows is kept with the job, so that a restarted triggerer continues there: at each end of the trigger
     without an event, and every minute while there is news, for a triggerer that is killed.
 
     Args:
@@ -40,7 +39,7 @@ class PAITrainingTrigger(BaseTrigger):
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
         poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is looked at sooner.
+            just begun or changed is asked for sooner.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.
@@ -65,11 +64,8 @@ class PAITrainingTrigger(BaseTrigger):
         log_level: str = "DEBUG",
         **newer: Any,  # noqa: ARG002 - a trigger row may come from a newer version
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(pai_conn_id, region_id, workspace_id)
         self.job_id = job_id
-        self.pai_conn_id = pai_conn_id
-        self.region_id = region_id
-        self.workspace_id = workspace_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.outage_limit = outage_limit
@@ -79,10 +75,6 @@ class PAITrainingTrigger(BaseTrigger):
         self.log_level = log_level
         self._checkpoint: Checkpoint | None = None
         self._keeper: PAITrainingHook | None = None
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and the arguments that differ from their defaults."""
-        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
@@ -94,14 +86,14 @@ class PAITrainingTrigger(BaseTrigger):
             if is_interrupted():
                 await self._stop_interrupted()
             raise
-        # The worker goes on with what the event says.
+        # The worker continues with what the event says.
         self._keeper = None
         yield TriggerEvent(outcome)  # type: ignore[no-untyped-call]
 
     async def cleanup(self) -> None:
         """Keep the place in the log when the trigger ends without an event, as at a triggerer's restart.
 
-        Airflow waits for this: a triggerer of 3.3 that is told to stop has 20 s for all its triggers, one of 2.11 has
+        Airflow waits for this: a triggerer of 3.3 that is to stop has 20 s for all its triggers, one of 2.11 has
         30 s. It answers no look-up of a connection any more, so the one of before is used.
         """
         if self._keeper is None or self._checkpoint is None or not self._checkpoint.has_changed:
@@ -114,14 +106,14 @@ class PAITrainingTrigger(BaseTrigger):
         """Stop the job of a task that a person has marked or cleared.
 
         Airflow 3.3.0 to 3.3.2 also call this when the trigger only moves to another triggerer; the task's state tells
-        the difference. When the state can't be learnt the job goes on: PAI's own time limit, or the next attempt, ends
-        it.
+        the difference. When the state can't be learnt the job keeps running: PAI's own time limit, or the next attempt,
+        ends it.
         """
         if not self.stop_on_kill:
             self.log.info("Job %s keeps running: this trigger was told to leave it", self.job_id)
             return
         # Seen on 3.3.2: a triggerer's first look at a task's state takes 7 s, and meanwhile this call is cancelled a
-        # second time. The stop goes on all the same.
+        # second time. The stop continues nevertheless.
         stopping = asyncio.create_task(self._stop_unless_deferred(), name=f"stop-{self.job_id}")
         _stopping.add(stopping)
         stopping.add_done_callback(_stopping.discard)
@@ -138,7 +130,7 @@ class PAITrainingTrigger(BaseTrigger):
         await self._stop()
 
     async def _outcome(self) -> dict[str, Any]:
-        limit = asyncio.timeout(self._seconds_left())
+        limit = asyncio.timeout(seconds_until(self.deadline))
         try:
             async with limit:
                 return await self._ended()
@@ -186,7 +178,8 @@ class PAITrainingTrigger(BaseTrigger):
         hook = self._hook()
         config = await hook.aconfig()
         self._checkpoint, self._keeper = Checkpoint(self.try_number), hook
-        display = LogDisplay(self.log, LEVELS.get(self.log_level, DEBUG))
+        # Made with the first line: most of very many show none, and the garbage collector walks over all objects.
+        display: LogDisplay | None = None
         updates = subscribe(
             config,
             self.job_id,
@@ -206,18 +199,15 @@ class PAITrainingTrigger(BaseTrigger):
                     break
                 for note in progress.lines[: progress.notes]:
                     info("%s", note)
-                display.show(progress.lines[progress.notes :])
+                if lines := progress.lines[progress.notes :]:
+                    display = display or LogDisplay(self.log, LEVELS.get(self.log_level, DEBUG))
+                    display.show(lines)
         return self._event(status=str(progress.snapshot.status))
 
     def _hook(self) -> PAITrainingHook:
         from airflow_provider_pai.hooks.training import PAITrainingHook
 
-        return PAITrainingHook(self.pai_conn_id, region_id=self.region_id, workspace_id=self.workspace_id)
-
-    def _seconds_left(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return max(0.0, (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds())
+        return PAITrainingHook(**self.connection_arguments)
 
     def _event(self, *, status: str | None = None, error: str | None = None, timeout: bool = False) -> dict[str, Any]:
         cursor = self._checkpoint.cursor if self._checkpoint else None

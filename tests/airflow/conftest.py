@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.hooks.services import PAIServiceHook
+from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
-from tests.support.deploying import services, source
+from tests.support import deploying
 
 
 @pytest.fixture
@@ -29,9 +30,29 @@ def task_log(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtur
 
 
 @pytest.fixture
+def hook(pai: LocalPAI) -> PAITrainingHook:
+    return PAITrainingHook()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Source code that trains for a moment, long enough to be deferred."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "train.py").write_text(
+        "import os, sys, time\n"
+        "time.sleep(0.7)\n"
+        "print('training with', sys.argv[1:])\n"
+        "print('accuracy=0.75')\n"
+        "open(os.environ['PAI_OUTPUT_MODEL'] + 'model.txt', 'w').write('a model')\n"
+    )
+    return folder
+
+
+@pytest.fixture
 def code(tmp_path: Path) -> str:
     """Source code of a service."""
-    return source(tmp_path / "source")
+    return deploying.source(tmp_path / "source")
 
 
 @pytest.fixture
@@ -39,5 +60,5 @@ def name(request: pytest.FixtureRequest, pai: LocalPAI) -> Iterator[str]:
     """A name of a service or group of its own for each test; its services are deleted."""
     name = "s_" + "".join(filter(str.isalnum, request.node.name.lower()))[-40:]
     yield name
-    for service in services(name):
+    for service in deploying.services(name):
         PAIServiceHook().delete(service.name)

@@ -182,7 +182,26 @@ if __name__ == "__main__":
 """
 
 
-def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) -> tuple[dict[str, Any], str]:
+AGREED = """
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from airflow_provider_pai.hooks.environment import environment
+
+with ThreadPoolExecutor(8) as threads:
+    print("TOLD", json.dumps([*{each.name for each in threads.map(lambda _: environment(), range(8))}]))
+"""
+
+
+def test_processes_with_the_database_at_hand_have_one_id_from_the_first_moment_on(
+    pai: LocalPAI, tmp_path: Path
+) -> None:
+    told, _ = tried(pai, tmp_path, AGREED)
+    assert len(told) == 1
+    assert re.fullmatch(r"airflow-[0-9a-f]{32}", *told)
+
+
+def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) -> tuple[Any, str]:
     """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
     dags = home / "dags"
     dags.mkdir()
@@ -200,7 +219,7 @@ def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) 
             [sys.executable, *command], env=environment, check=True, capture_output=True, text=True, timeout=300
         )
     assert "TOLD " in done.stdout, done.stdout + done.stderr
-    told: dict[str, Any] = json.loads(done.stdout.split("TOLD ")[1].splitlines()[0])
+    told: Any = json.loads(done.stdout.split("TOLD ")[1].splitlines()[0])
     return told, done.stdout + done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.serving.wait import WaitCondition
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
+from airflow_provider_pai.triggers.services import PAIServiceTrigger
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, WRITES, ask, deploying, gone, quick_hook, services, writes
 from tests.support.interrupted import interrupted
@@ -118,16 +120,16 @@ def test_an_interrupted_wait_in_the_triggerer_says_what_is_left(
     assert said in capsys.readouterr().out + caplog.text
 
 
-def test_ctrl_c_in_a_deferred_deployment_in_dag_test_says_what_to_do(
-    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def ctrl_c_while_deferred(operator: PAIDeployServiceOperator) -> None:
+    """Defer a deployment, and interrupt its trigger."""
     with pytest.raises(TaskDeferred) as waiting:
-        deploying(name, OLD.stored(), code, command="sleep 60", deferrable=True).execute(Attempt().context)
+        operator.execute(Attempt().context)
+    _, arguments = waiting.value.trigger.serialize()
 
     async def run() -> None:
         # As Airflow's dag.test() does; the terminal sends the signal to this process.
         asyncio.get_running_loop().call_later(1.0, os.kill, os.getpid(), signal.SIGINT)
-        await anext(waiting.value.trigger.run())  # type: ignore[arg-type]
+        await anext(PAIServiceTrigger(**json.loads(json.dumps(arguments))).run())  # type: ignore[arg-type]
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -135,6 +137,40 @@ def test_ctrl_c_in_a_deferred_deployment_in_dag_test_says_what_to_do(
             asyncio.run(run())
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+def test_ctrl_c_in_a_deferred_deployment_in_dag_test_rolls_it_back(
+    pai: LocalPAI, name: str, code: str, strategy: str,
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    deploying(name, OLD.stored(), code, strategy=strategy).execute(Attempt().context)
+    ctrl_c_while_deferred(deploying(name, NEW.stored(), code, strategy=strategy, command="sleep 60", deferrable=True))
+    assert "Interrupted; " in capsys.readouterr().out + caplog.text
+    for service in services(name):
+        settled(service.name)
+    assert ask(name)["model"] == "old"
+
+
+def test_ctrl_c_in_a_first_deferred_deployment_leaves_no_service(pai: LocalPAI, name: str, code: str) -> None:
+    ctrl_c_while_deferred(deploying(name, OLD.stored(), code, command="sleep 60", deferrable=True))
+    gone(name)
+
+
+def test_ctrl_c_leaves_a_deferred_deployment_that_is_not_to_be_rolled_back(
+    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    ctrl_c_while_deferred(deploying(name, OLD.stored(), code, command="sleep 60", deferrable=True, on_failure="leave"))
+    assert f"service {name} is left as it is (on_failure='leave')" in capsys.readouterr().out + caplog.text
+    assert services(name)
+
+
+def test_ctrl_c_in_a_deferred_deployment_that_eas_does_not_roll_back_says_what_to_do(
+    pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    operator = deploying(name, OLD.stored(), code, command="sleep 60", deferrable=True)
+    pai.faults.add(Fault("DeleteService", FaultKind.ERROR, status=403, code="Forbidden.RAM"))
+    ctrl_c_while_deferred(operator)
     said = f"The wait for service {name} was interrupted, and the service is left as it is: run the task again"
     assert said in capsys.readouterr().out + caplog.text
 

@@ -15,6 +15,7 @@ from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.spec import RegistrationSpec
+from airflow_provider_pai.triggers.announcing import STORED_SECONDS, has_confirmations
 from airflow_provider_pai.triggers.events import PAIModelApprovedTrigger
 from airflow_provider_pai.triggers.job_events import PAITrainingJobEndedTrigger
 from tests.support.jobs import IMAGE
@@ -38,9 +39,9 @@ async def payloads(trigger: Any, count: int) -> list[dict[str, Any]]:
         async for event in stream:
             found.append(event.payload)
             if len(found) == count:
-                # Asked for more, as the triggerer does: only then the event counts as taken.
+                # Asked for more, as the triggerer does, until what was announced is written down.
                 pending = asyncio.ensure_future(anext(stream))
-                await asyncio.sleep(1.5)
+                await asyncio.sleep(STORED_SECONDS + 1.5)
                 pending.cancel()
                 await asyncio.gather(pending, return_exceptions=True)
                 break
@@ -59,6 +60,113 @@ def test_each_approved_version_starts_the_dag_once_over_restarts(pai: LocalPAI) 
     hook.approve(name, "0.4.0")
     hook.approve(name, "0.3.0")
     assert asyncio.run(approved(name, 2)) == ["0.3.0", "0.4.0"]
+
+
+def test_a_triggerer_that_is_killed_before_the_event_is_stored_announces_it_once_more(pai: LocalPAI) -> None:
+    name = f"churn-{uuid4().hex[:8]}"
+    register(name, 1)
+    PAIModelRegistryHook().approve(name, "0.1.0")
+
+    async def killed_at_once() -> str:
+        async with aclosing(PAIModelApprovedTrigger(name, poll_interval=0.2).run()) as stream:
+            return str((await anext(stream)).payload["version_name"])
+
+    assert asyncio.run(killed_at_once()) == "0.1.0"
+    assert asyncio.run(killed_at_once()) == "0.1.0"
+
+
+class ConfirmingTriggerer:
+    """What the triggerer does with one watcher where it confirms what is stored; Airflow's own manager of streams."""
+
+    def __init__(self, trigger: Any) -> None:
+        import structlog
+        from airflow.triggers.shared_stream import SharedStreamManager
+
+        self._trigger = trigger
+        self._streams = SharedStreamManager(log=structlog.get_logger())
+        self.payloads: list[dict[str, Any]] = []
+        self._numbers: list[int] = []
+
+    async def run(self) -> None:
+        """Take events until it is cancelled."""
+        key = self._trigger.shared_stream_key()
+        raw = self._streams.subscribe(trigger_id=1, trigger=self._trigger, key=key)
+        async for event in self._trigger.filter_shared_stream(raw):
+            self.payloads.append(event.payload)
+            number = self._streams.bind_pending_event(trigger_id=1, key=key)
+            assert number is not None
+            self._numbers.append(number)
+
+    def confirm(self) -> None:
+        """Say that all events are stored."""
+        self._streams.confirm_persisted(self._numbers)
+
+    async def stop(self) -> None:
+        await self._streams.stop_all()
+
+
+@pytest.mark.skipif(not has_confirmations(), reason="this Airflow confirms nothing")
+def test_an_announcement_is_written_down_when_airflow_has_stored_its_event(pai: LocalPAI) -> None:
+    name, store = f"churn-{uuid4().hex[:8]}", StateStore()
+    hook = PAIModelRegistryHook()
+    for number in (1, 2):
+        register(name, number)
+        hook.approve(name, f"0.{number}.0")
+
+    def labelled() -> list[str]:
+        model = hook.model(name)
+        return sorted(
+            each.name
+            for each in hook.registry.versions(model)
+            if any(label.startswith("airflow.announced.") for label in each.labels)
+        )
+
+    async def run(*, stored: bool) -> list[str]:
+        trigger: Any = PAIModelApprovedTrigger(name, poll_interval=0.2)
+        trigger.asset_state_store = store
+        triggerer = ConfirmingTriggerer(trigger)
+        task = asyncio.create_task(triggerer.run())
+        while not triggerer.payloads:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5)
+        assert await asyncio.to_thread(labelled) == ["0.1.0"]
+        if stored:
+            triggerer.confirm()
+            while await asyncio.to_thread(labelled) != ["0.1.0", "0.2.0"]:
+                await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await triggerer.stop()
+        return [each["version_name"] for each in triggerer.payloads]
+
+    # The older one counts as announced from the first look on; the newest is announced until Airflow has it.
+    assert asyncio.run(run(stored=False)) == ["0.2.0"]
+    assert asyncio.run(run(stored=True)) == ["0.2.0"]
+
+
+def test_versions_approved_together_after_an_empty_beginning_are_all_announced(pai: LocalPAI) -> None:
+    name, store = f"churn-{uuid4().hex[:8]}", StateStore()
+    hook = PAIModelRegistryHook()
+
+    def watch() -> Any:
+        trigger: Any = PAIModelApprovedTrigger(name, poll_interval=0.2)
+        trigger.asset_state_store = store
+        return trigger
+
+    async def look_once() -> None:
+        async with aclosing(watch().run()) as stream:
+            pending = asyncio.ensure_future(anext(stream))
+            while not store.values:
+                await asyncio.sleep(0.05)
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+
+    asyncio.run(look_once())
+    for number in (1, 2):
+        register(name, number)
+        hook.approve(name, f"0.{number}.0")
+    found = asyncio.run(payloads(watch(), 2))
+    assert [each["version_name"] for each in found] == ["0.1.0", "0.2.0"]
 
 
 class StateStore:

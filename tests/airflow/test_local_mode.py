@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_pai.errors import JobFailedError
 from airflow_provider_pai.hooks.images import PAIImageHook
+from airflow_provider_pai.hooks.local_homes import local_home
 from airflow_provider_pai.hooks.local_mode import local_mode
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -330,6 +332,24 @@ training(
     command="echo kept > /ml/output/checkpoints/step; echo up > /ml/output/model/up; sleep 611",
 ).execute(Attempt().context)
 """
+
+
+def test_tasks_that_begin_and_end_at_the_same_time_leave_each_others_folders_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = tmp_path / "running"
+
+    def run(_: int) -> bool:
+        with local_home(running, {}) as folder:
+            # As of a server that has just stopped: its lock is there, and free.
+            (folder / "lock").touch()
+            time.sleep(0.001)
+            return (folder / "lock").exists()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(run, range(400)))
+    assert list(running.iterdir()) == []
+    assert "was killed" not in caplog.text
 
 
 def test_a_worker_that_is_killed_leaves_no_job_and_the_next_one_tidies_up(anywhere: str, home: Path) -> None:

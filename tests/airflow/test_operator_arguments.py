@@ -18,36 +18,7 @@ from airflow_provider_pai.errors import JobFailedError
 from airflow_provider_pai.hooks.oss import PAIOSSHook
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
-from tests.support.attempt import Attempt, training
-
-
-@pytest.fixture
-def hook(pai: LocalPAI) -> PAITrainingHook:
-    return PAITrainingHook()
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "train.py").write_text(
-        "import os, sys, time\n"
-        "time.sleep(0.7)  # long enough to be deferred\n"
-        "print('training with', sys.argv[1:])\n"
-        "print('accuracy=0.75')\n"
-        "open(os.environ['PAI_OUTPUT_MODEL'] + 'model.txt', 'w').write('a model')\n"
-    )
-    return folder
-
-
-def trained(source: Path, **arguments: Any) -> Any:
-    return training(
-        source_dir=str(source),
-        command="python train.py $PAI_USER_ARGS",
-        hyperparameters={"lr": 0.1},
-        metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
-        **arguments,
-    )
+from tests.support.attempt import Attempt, trained, training
 
 
 def raw_job(hook: PAITrainingHook, job_id: str) -> dict[str, Any]:

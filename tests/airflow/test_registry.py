@@ -251,11 +251,12 @@ def test_a_sensor_finds_the_newest_approved_version(pai: LocalPAI, model_name: s
         run(sensor(target_status="Good"))
 
 
-def test_a_model_without_a_record_still_says_which_job_made_it(pai: LocalPAI, model_name: str) -> None:
+@pytest.mark.parametrize("content", [b"damaged", b"", b"[]", b"{}", b'{"of_a_newer_version": 1}', b"\xff"])
+def test_a_model_without_a_record_still_says_which_job_made_it(pai: LocalPAI, model_name: str, content: bytes) -> None:
     trained = executed(training(command="echo x > $PAI_OUTPUT_MODEL/m"), Attempt().context)
     run(register(model_name, job_id=trained["job_id"]))
     hook = PAIModelRegistryHook()
-    hook.oss.write(_record(trained["model_uri"]), b"damaged")
+    hook.oss.write(_record(trained["model_uri"]), content)
     assert hook.lineage(model_name, "0.1.0") == Lineage(
         model_uri=hook.version(model_name, "0.1.0").uri,
         model_name=model_name,
@@ -280,6 +281,8 @@ def test_the_newest_approved_version_is_deployed_and_says_so(pai: LocalPAI, name
         run(register(name, model_uri=model.stored(), inference_spec={**INFERENCE, "source_dir": code}))
     with pytest.raises(AirflowFailException, match=r"no approved version \(there are: 0\.2\.0, 0\.1\.0\)"):
         run(by_name(name))
+    with pytest.raises(AirflowFailException, match="version is that of a registered model; give model, too"):
+        run(PAIDeployServiceOperator(task_id="deploy", service_name=name, version="0.1.0", **INFERENCE))
     hook.approve(name, "0.1.0")
     with pytest.raises(AirflowFailException, match=r"version '0\.2\.0' of model .* is Pending; only an approved"):
         run(by_name(name, version="0.2.0"))

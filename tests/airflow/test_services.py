@@ -198,7 +198,11 @@ def test_a_service_without_a_public_address_is_asked_at_its_other_one(pai: Local
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [({"service_name": "X"}, "service_name 'X' is no name"), ({"poll_interval": 0}, "poll_interval must be a number")],
+    [
+        ({"service_name": "X"}, "service_name 'X' is no name"),
+        ({"poll_interval": 0}, "poll_interval must be a number"),
+        ({"timeout": "soon"}, "timeout must be a number"),
+    ],
 )
 def test_a_deletion_that_can_not_work_is_refused(pai: LocalPAI, arguments: dict[str, Any], said: str) -> None:
     operator = PAIDeleteServiceOperator(task_id="delete", **{"service_name": "iris", **arguments})

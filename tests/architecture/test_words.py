@@ -65,6 +65,18 @@ def test_texts_that_users_read_have_none_of_the_phrases_that_are_out() -> None:
     assert found == [], "\n".join(found)
 
 
+def test_docstrings_and_comments_of_the_package_have_none_of_the_phrases_either() -> None:
+    """Docstrings are pages of the reference, and comments are read by those who change the code."""
+    pattern = re.compile(rf"\b({'|'.join(PHRASES)})\b", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{line}: {match[0]!r}"
+        for path in CODE
+        for line, text in enumerate(path.read_text().splitlines(), start=1)
+        if (match := pattern.search(text))
+    ]
+    assert found == [], "\n".join(found)
+
+
 def test_classes_and_modules_have_the_names_of_the_field() -> None:
     found = [str(path.relative_to(REPOSITORY)) for path in FILES if path.stem in MODULES]
     for path in FILES:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from devtools.matrix import AIRFLOWS, PAGE, PYTHONS, main
+from devtools.matrix import (
+    AIRFLOWS,
+    PAGE,
+    PYTHONS,
+    QUICK,
+    QUICK_DAY,
+    REPOSITORY,
+    UNDECLARED,
+    environments,
+    main,
+    read_options,
+)
 from devtools.matrix_table import BEGIN, END, Row, read_rows, with_rows
 
 OLD = Row("2.11.0", "3.11", "lowest", "holds", "2026-11-01")
@@ -48,3 +62,34 @@ def test_an_environment_that_is_not_in_the_matrix_is_refused(capsys: pytest.Capt
     with pytest.raises(SystemExit):
         main(["--airflow", "2.10.0"])
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_each_airflow_is_tried_with_each_python_that_it_declares() -> None:
+    found = {(each.airflow, each.python) for each in environments(read_options([]))}
+    assert found == {(airflow, python) for airflow in AIRFLOWS for python in PYTHONS} - set(UNDECLARED)
+
+
+def test_the_quick_ones_do_not_change_from_day_to_day() -> None:
+    found = list(environments(read_options(["--quick"])))
+    assert {(each.airflow, each.python, each.dependencies) for each in found} == set(QUICK)
+    assert {each.today for each in found} == {QUICK_DAY}
+    for each in found:
+        days = {option.rpartition("=")[2] for option in each.options if option.startswith("--exclude-newer-package")}
+        assert days <= {QUICK_DAY}
+        assert "--exclude-newer" in each.options
+
+
+def test_what_has_a_row_is_left_out_where_only_the_rest_is_missing() -> None:
+    rows = read_rows(PAGE.read_text())
+    missing = list(environments(read_options(["--missing"])))
+    assert not any(each.is_of(row) for each in missing for row in rows)
+    assert len(missing) + len(rows) == len(list(environments(read_options([]))))
+
+
+@pytest.mark.parametrize("asked", [["--python", "3.12"], ["--quick"]])
+def test_an_interpreter_that_is_asked_for_and_lacks_is_an_error_that_names_it(asked: list[str]) -> None:
+    nothing = {"PATH": "/nowhere", "PYENV_ROOT": "/nowhere"}
+    command = [sys.executable, "-m", "devtools.matrix", *asked]
+    done = subprocess.run(command, cwd=REPOSITORY, env=nothing, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "This machine has no Python 3.1" in done.stdout

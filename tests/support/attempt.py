@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -64,3 +65,14 @@ def training(**arguments: Any) -> PAITrainingOperator:
         "poll_interval": 0.2,
     }
     return PAITrainingOperator(**{**least, **arguments})
+
+
+def trained(source: Path, **arguments: Any) -> PAITrainingOperator:
+    """An operator that trains what ``source`` holds."""
+    return training(
+        source_dir=str(source),
+        command="python train.py $PAI_USER_ARGS",
+        hyperparameters={"lr": 0.1},
+        metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
+        **arguments,
+    )

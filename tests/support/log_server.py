@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_pai.api.call import Call, T, decode_answer
 from airflow_provider_pai.api.signing import KeyPair
+from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.errors import APIError, PAIError
 from airflow_provider_pai.model.training.response import snapshot
@@ -131,3 +132,32 @@ class LogServer:
 
     def _details(self) -> dict[str, Any]:
         return {"Instances": [{"Name": name, "Status": "Running"} for name in self.logs], **self.members}
+
+
+class Warnings(list[str]):
+    """What was warned of; called as a logger's ``warning``."""
+
+    def __call__(self, text: str, *values: Any) -> None:
+        self.append(text % values)
+
+
+class Reads:
+    """A reader of a server's job that is asked for one job at a time."""
+
+    def __init__(
+        self, server: LogServer, warnings: Warnings | None = None, shown: dict[str, int] | None = None
+    ) -> None:
+        self.server = server
+        self.reader = LogReader(server, JOB, Warnings() if warnings is None else warnings, shown)
+
+    def read(self, pages: int = PAGES_PER_READ) -> list[str]:
+        return self.reader.read(self.server.got(), pages)
+
+    @property
+    def behind(self) -> bool:
+        return self.reader.behind
+
+
+def until_caught_up(reads: Reads) -> Iterator[str]:
+    while lines := reads.read():
+        yield from lines

@@ -34,6 +34,7 @@ class ManySubscriptions:
         latency: seconds until a call is answered.
         log_latency: seconds that a read of a log takes. Default: the same.
         is_stale: whether an answer tells what was when the call was made.
+        is_uneven: whether of two calls at the same time either may be the first to be answered.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class ManySubscriptions:
         latency: float = 0.05,
         log_latency: float | None = None,
         is_stale: bool = False,
+        is_uneven: bool = False,
     ) -> None:
         self.warnings: list[str] = []
         self._clock = asyncio.get_running_loop().time
@@ -56,7 +58,7 @@ class ManySubscriptions:
             rng=lambda: chance,
             now=lambda: now + timedelta(seconds=self._clock()),
             limiter=limiter,
-            workers=Inline(latency, log_latency, is_stale=is_stale),
+            workers=Inline(latency, log_latency, is_stale=is_stale, is_uneven=is_uneven),
         )
         self._interval = interval
         self._logs = logs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import selectors
 from asyncio import Future
 from collections.abc import Callable, Coroutine
@@ -50,12 +51,22 @@ class Inline:
         log_latency: seconds that a read of a log takes. Default: the same.
         is_stale: whether an answer tells what was when the call was made, and not what is when it comes; every third
             one is then five times as late.
+        is_uneven: whether an answer tells what is at some moment between the call and its answer, up to twice the
+            latency later: of two calls at the same time either may be the first to be answered.
     """
 
-    def __init__(self, latency: float = 0.05, log_latency: float | None = None, *, is_stale: bool = False) -> None:
+    def __init__(
+        self,
+        latency: float = 0.05,
+        log_latency: float | None = None,
+        *,
+        is_stale: bool = False,
+        is_uneven: bool = False,
+    ) -> None:
         self._latency = latency
         self._log_latency = latency if log_latency is None else log_latency
         self._is_stale = is_stale
+        self._rng = random.Random(3) if is_uneven else None
         self._calls = 0
         self.closed = False
 
@@ -70,11 +81,19 @@ class Inline:
 
     async def _run(self, function: Callable[[], T], latency: float) -> T:
         self._calls += 1
+        if self._rng:
+            return await self._run_at(function, self._rng.uniform(0, 2 * latency), 2 * latency)
         early = [function()] if self._is_stale else []
         latency *= 5 if self._is_stale and self._calls % 3 == 0 else 1
         # Timers of the very same time have no order; calls that begin one after the other end so.
         await asyncio.sleep(latency + self._calls * _MOMENT)
         return early[0] if early else function()
+
+    async def _run_at(self, function: Callable[[], T], moment: float, latency: float) -> T:
+        await asyncio.sleep(moment + self._calls * _MOMENT)
+        value = function()
+        await asyncio.sleep(latency - moment)
+        return value
 
 
 def run(work: Coroutine[Any, Any, T], limit: float = 600.0) -> T:

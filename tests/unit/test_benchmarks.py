@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from benchmarks.__main__ import NAMES, PROMISED, SECONDS, verdict
 from benchmarks.plot import deferred_svg
 from benchmarks.report import Report
-from benchmarks.summary import summary
+from benchmarks.summary import PROMISES, summary
 
 
 def deferred() -> Report:
@@ -33,3 +34,18 @@ def test_the_plot_has_a_line_for_each_who_and_is_well_formed() -> None:
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"ours", "ours, p50", "ours, p99", "quick 1.0", "slow 2.0, p99"} <= set(texts)
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2 + 2 + 2 + 2 * 2
+
+
+def test_a_bar_that_was_not_held_is_named_at_the_end() -> None:
+    report = deferred()
+    assert verdict([report]) == "All 4 bars were held."
+    report.add("500 deferred, 10 s", "loop lag, worst", "ours", 0.25, "s", bar=0.1)
+    assert verdict([report]).splitlines() == [
+        "1 of 5 bars were NOT held:",
+        "  triggers: 500 deferred, 10 s: loop lag, worst is 0.25 s, and must be 0.1 at most",
+    ]
+
+
+def test_all_that_is_promised_is_measured_within_fifteen_minutes() -> None:
+    assert {promise.benchmark for promise in PROMISES} <= set(PROMISED) < set(NAMES)
+    assert sum(SECONDS[name] for name in PROMISED) <= 15 * 60

@@ -25,7 +25,7 @@ _UNKNOWN_LIFE = 300.0
 _LEAST_LIFE = 10.0
 """Seconds between two refreshes, at least: a wrong clock here must not flood STS."""
 _RETRY_PAUSE = 30.0
-"""Seconds until the next try when a refresh failed and there are old keys to go on with."""
+"""Seconds until the next try when a refresh failed and there are old keys to use meanwhile."""
 _FAILURE_KEPT = 0.5
 """Seconds for which a failure answers all who waited for it meanwhile; shorter than most pauses between tries."""
 T = TypeVar("T")

@@ -23,7 +23,7 @@ class Checkpoint:
     Args:
         try_number: the try of the task whose log it is; None keeps nothing.
         cursor: what the task's log shows; None when only the job knows.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
 
     Attributes:
         cursor: the same by now; None while the job was not seen.
@@ -84,7 +84,7 @@ class Checkpoint:
 
 
 def constant_labels(job: JobSnapshot) -> dict[str, str]:
-    """Return the labels that nobody changes while a job runs.
+    """Return the labels that nothing changes while a job runs.
 
     They are sent along in case an update replaces all labels [inferred: it merges, since another operation deletes
     them]: without the task's key, a retry would submit a second job.

@@ -9,7 +9,7 @@ from airflow_provider_pai.model.training.log_folding import LAUNCH_BEGINS, Entry
 from airflow_provider_pai.model.training.log_level import DEBUG, ERROR, INFO, WARNING, LevelReader
 
 _AT_ONCE = 500
-"""Lines whose levels are told at once."""
+"""Lines that are given levels in one go."""
 
 
 class LogDisplay:

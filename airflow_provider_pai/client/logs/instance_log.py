@@ -55,7 +55,7 @@ class InstanceLog:
         begin = (number - 1) * size
         lines = page.lines[:size]
         new = lines[max(0, self.read - begin) :]
-        # An answer may be older than the one before; its missing end was read all the same.
+        # An answer may be older than the one before; its missing end was read nevertheless.
         self.read = max(self.read, begin + len(lines))
         self._pages.given = max(self._pages.given, len(lines))
         self._missing = page.total - self.read

@@ -38,7 +38,7 @@ class PageSizes:
 
 
 def page_from(read: int, want: int, most: int) -> tuple[int, int]:
-    """Return number (from 1) and size of the page to go on with.
+    """Return number (from 1) and size of the page to read next.
 
     Of the pages that hold as many new lines as are wanted, it is the one with the fewest old ones. A size divides the
     lines read so far more often than not, nearly at least, so hardly a line comes twice.

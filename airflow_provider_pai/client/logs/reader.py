@@ -24,14 +24,14 @@ CHARACTERS_PER_READ = 4 * 1024 * 1024
 class LogReader:
     """Reads on where it stopped; with several instances, each line begins with the name of its instance.
 
-    Losing logs never fails a task: an error is told once and the lines are asked for again. One that may be of one
+    Losing logs never fails a task: an error is logged once and the lines are asked for again. One that may be of one
     instance alone leaves out that instance until all others had their turn; any other ends the read.
 
     Args:
         client: sends the calls.
         job_id: whose log.
         warn: called as a logger's ``warning`` when lines can't be read.
-        shown: number of lines of each instance that were read already, by whoever read before.
+        shown: number of lines of each instance that were read before, in this process or another.
         pages: what is known of the service's pages; readers of one service share it.
 
     Attributes:
@@ -70,7 +70,7 @@ class LogReader:
         return {**self._shown, **{name: log.read for name, log in self._logs.items()}}
 
     def resume(self, shown: Mapping[str, int]) -> None:
-        """Leave out lines that were read by whoever read before; for a reader that has read nothing yet."""
+        """Leave out lines that were read before; for a reader that has read nothing yet."""
         self._shown = dict(shown)
 
     def read(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
@@ -137,7 +137,7 @@ class LogReader:
         for name in names:
             self._add_instance(name)
         if job.is_terminal and not self._logs:
-            # It ended before it had an instance; if it has a log all the same, it is the job's.
+            # It ended before it had an instance; if it has a log nevertheless, it is the job's.
             self._add_instance("")
         return None
 
@@ -169,5 +169,5 @@ class LogReader:
 
 
 def _is_of_one_instance(error: PAIError) -> bool:
-    """Whether other instances may be read all the same."""
+    """Whether other instances may be read nevertheless."""
     return isinstance(error, APIError | ProtocolError) and not isinstance(error, ThrottledError)

@@ -29,7 +29,7 @@ _LAST_LOOKS = (1 / 3, 2 / 3)
 
 
 class TaskLog:
-    """Goes on where the task's log stopped, as soon as the job is seen for the first time.
+    """Continues where the task's log stopped, as soon as the job is seen for the first time.
 
     It never raises: a worker that can't wait for its job stops it, and showing less is better than that.
 

@@ -12,7 +12,7 @@ from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import Point, list_training_job_metrics
 from airflow_provider_pai.client.logs.tail import pages_from_end
 from airflow_provider_pai.client.metrics.safe_regex import last_texts
-from airflow_provider_pai.client.transport.listing import list_all
+from airflow_provider_pai.client.transport.listing import list_first
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.training.metric_series import Series, series_of
@@ -31,7 +31,7 @@ def metric_series(client: Sender, job_id: str) -> list[Series]:
     Raises:
         PAIError: they can't be read.
     """
-    points = list_all(client, partial(_points, job_id), attempts=2, most_pages=SERIES_PAGES)
+    points = list_first(client, partial(_points, job_id), attempts=2, most_pages=SERIES_PAGES)
     return series_of(points)
 
 
@@ -78,7 +78,7 @@ def whole_metrics(
     """Return the last value of each metric of a job that has ended, and tell how each went.
 
     PAI's own last value counts; where it has none, the last one that the log shows, else the last one of the series. A
-    metric whose last value is no finite number has none: an older one never stands for it. What can't be read is told
+    metric whose last value is no finite number has none: an older one never stands for it. What can't be read is logged
     and left out: it fails no task.
 
     Args:

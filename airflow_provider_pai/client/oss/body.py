@@ -17,7 +17,7 @@ _CHUNK = 256 * 1024
 
 
 class FileRange:
-    """Some bytes of an open file that nobody writes to any more. Safe to use from several threads.
+    """Some bytes of an open file that nothing writes to any more. Safe to use from several threads.
 
     Its length and its pieces are what ``requests`` needs to send it; each sending reads it anew.
 
@@ -75,7 +75,7 @@ Body = bytes | FileRange | JoinedRanges
 
 
 def checksum(body: Body) -> int:
-    """Return the CRC-64 that OSS computes of what it gets; quicker than the library's, and other threads go on."""
+    """Return the CRC-64 that OSS computes of what it gets; quicker than the library's, and without the GIL."""
     total = 0
     for chunk in _chunks(body):
         total = crc64.xz(chunk, total)

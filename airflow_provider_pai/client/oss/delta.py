@@ -1,6 +1,6 @@
 """A package of source code is sent as what has changed: unchanged members are copied from the last package in OSS.
 
-What the last package of a folder holds is told by a small object beside the packages; nothing is kept on the worker.
+What the last package of a folder holds is in a small object beside the packages; nothing is kept on the worker.
 That object is written when its package is whole, and names it by its ETag: what was replaced or deleted since is not
 copied from.
 """
@@ -185,7 +185,7 @@ class DeltaUpload:
         Args:
             source: the source code.
             storage: the workspace's default storage.
-            progress: is given the packed bytes, and returns what is told how many bytes more have arrived.
+            progress: is given the packed bytes, and returns what is given how many bytes more have arrived.
 
         Raises:
             PAIError: a file changed since the source code was read.

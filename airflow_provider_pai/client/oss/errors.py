@@ -1,4 +1,4 @@
-"""The ``oss2`` library's errors in our words, so that nobody above needs to know it."""
+"""The ``oss2`` library's errors as errors of ours, so that no layer above needs to know it."""
 
 from __future__ import annotations
 

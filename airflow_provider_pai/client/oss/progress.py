@@ -24,7 +24,7 @@ class UploadProgress:
             what: what is uploaded, for the lines.
             total: bytes of all of it.
             log: called as a logger's ``info``.
-            now: seconds of a clock that never goes back.
+            now: seconds of a monotonic clock.
         """
         self._what = what
         self._total = total

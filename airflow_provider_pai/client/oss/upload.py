@@ -21,7 +21,8 @@ PART_SIZE = 8 * 1024 * 1024
 """Bytes of an object that are in memory at a time; a larger object is sent in parts."""
 FILE_PART_SIZE = 32 * 1024 * 1024
 """The same for what is read from a file while it is sent, so that the parts are few."""
-_THREADS = 4
+_THREADS = 8
+"""Parts that are sent at a time: a file of 256 MB goes to a distant service in one go, and each takes little memory."""
 _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 _TAKEN = "FileAlreadyExists"
 
@@ -81,7 +82,7 @@ class ObjectUpload:
         return self._kept(lambda: self._put(b"".join(parts)))
 
     def write_file(self, file: IO[bytes], size: int, crc: int | None = None) -> str:
-        """Write the object from a file that nobody writes to any more, several parts at a time.
+        """Write the object from a file that nothing writes to any more, several parts at a time.
 
         Args:
             file: an open file with a descriptor.

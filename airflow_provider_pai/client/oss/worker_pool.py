@@ -30,7 +30,7 @@ class WorkerPool:
         return self._pool.submit(work)
 
     def work(self, works: Iterable[Callable[[], None]]) -> None:
-        """Do all works; raise what the first that fails raises, once no other goes on any more, and begin none then."""
+        """Do all works; raise what the first that fails raises, once no other runs any more, and begin none then."""
         failures: list[BaseException] = []
 
         def do(work: Callable[[], None]) -> None:
@@ -59,7 +59,7 @@ class WorkerPool:
         """Called by a long work from time to time.
 
         Raises:
-            PAIError: it is to end, for another one failed, nobody needs it any more, or the task ends.
+            PAIError: it is to end, for another one failed, nothing needs it any more, or the task ends.
         """
         if self._over.is_set():
             raise PAIError("given up: another part of the work failed, or it is no longer needed")

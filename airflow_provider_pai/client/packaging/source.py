@@ -162,7 +162,7 @@ def source_location(source_dir: str, storage: OssUri, endpoint: str) -> CodeLoca
 def read_source(source_dir: str, check: Callable[[], None] = lambda: None) -> SourceCode:
     """Read a folder, or one file, to learn what its archive is; that takes a third of the time of packing it.
 
-    Whoever owns the files and whenever they changed, the same files give the same digest.
+    The same files, whatever their owners and times of change, give the same digest.
 
     Args:
         source_dir: local folder or file.

@@ -27,8 +27,6 @@ MOST_PAGES = 600
 _MOST_STRIKES = 3
 _MOST_AHEAD = 50
 """Jobs with a time that can't be true which may stand above all others."""
-_AT_ONCE, _DEEP_AT_ONCE = 4, 2
-"""Pages that are asked for at the same time; what is read beside the looks leaves threads for them."""
 
 
 class NotAFeedError(PAIError):
@@ -46,20 +44,18 @@ class FeedLook:
     Attributes:
         pages: pages of changes that it read.
         news: subscriptions that have news by it.
-        page_size: jobs on a page.
+        changes: jobs on them that have changed, whether they are waited for or not.
     """
 
     pages: int
     news: int
-    page_size: int
+    changes: int
 
     @property
     def wasted(self) -> int:
-        """Pages that were read without need: those of changes that were known.
-
-        Changes of the second at which the look before ended are read again, which are about as many as there is news.
-        """
-        return max(0, self.pages - 2 - 2 * self.news // self.page_size)
+        """Pages beyond the two of any look that were read in vain: most changes on them were no news to anyone here."""
+        share = max(0.0, 1 - 2 * self.news / self.changes) if self.changes else 1.0
+        return int(max(0, self.pages - 2) * share)
 
 
 @dataclass
@@ -70,7 +66,6 @@ class _Descent:
         window: which jobs are listed.
         items: id and time of modification of each job so far.
         pages: pages so far.
-        needed: those of them that were needed to see what is new; others were asked for at the same time.
         total: jobs on all pages, by the last page's account.
         is_steady: whether no jobs have vanished meanwhile: then others may move to a page that was read already.
         is_end: whether there are no further jobs.
@@ -80,7 +75,6 @@ class _Descent:
     window: ListFilter
     items: list[tuple[str, datetime]] = field(default_factory=list)
     pages: int = 0
-    needed: int = 0
     total: int = 0
     is_steady: bool = True
     is_end: bool = False
@@ -95,7 +89,7 @@ class ChangeFeed:
 
     Args:
         jobs: the list of jobs.
-        store: is told of each change.
+        store: is notified of each change.
         clock: the event loop's time.
 
     Attributes:
@@ -110,7 +104,6 @@ class ChangeFeed:
         self._position = FeedPosition()
         self._deep_from = 0.0
         self._unfinished: _Descent | None = None
-        self._last_pages = 1
         self._strikes = 0
         self._is_set_back = False
         self.is_proven = False
@@ -142,7 +135,7 @@ class ChangeFeed:
         """
         descent = _Descent(window)
         await self._descend(descent, deep=False)
-        self._last_pages = descent.needed
+        changes = len(self._position.changed(descent.items))
         if descent.is_steady:
             is_first = not self.is_placed
             is_deep = descent.is_end or self._position.is_reached(descent.items[-1][1], deep=True)
@@ -151,7 +144,7 @@ class ChangeFeed:
                 self._postpone(descent.pages)
             elif not is_first and self._clock() >= self._deep_from:
                 self._unfinished = descent
-        return FeedLook(descent.needed, descent.news, self.page_size)
+        return FeedLook(descent.pages, descent.news, changes)
 
     async def read_on(self) -> None:
         """Read on where a look stopped, down to where no change is expected any more.
@@ -192,48 +185,48 @@ class ChangeFeed:
             raise UnreliableFeedError("changes are missing on the list by time of modification")
 
     async def _descend(self, descent: _Descent, *, deep: bool) -> None:
-        is_done = False
-        while not is_done:
-            asked = self._clock()
-            count = self._pages_at_once(descent, deep=deep)
-            for page in await self._read(descent.window, descent.pages + 1, count):
-                descent.pages += 1
-                descent.needed += not is_done
-                descent.is_steady = descent.is_steady and page.total >= descent.total
-                descent.total = page.total
-                if descent.pages == 1 and len(page.jobs) < page.total:
-                    # A service may give fewer than it was asked for.
-                    self.page_size = max(1, len(page.jobs))
-                times = self._times(page)
-                descent.news += await self._observe(page.jobs, len(descent.items), asked if deep else inf)
-                descent.items += times
-                descent.is_end = not page.jobs or len(descent.items) >= page.total > 0
+        """Read down to where all is known.
+
+        One page is asked for at a time, since each change moves others down. Were the lower of two pages answered
+        first, jobs that move down to it meanwhile would be on neither; the other way about they are on both.
+        """
+        ahead: asyncio.Task[ListedPage] | None = self._ask(descent)
+        asked = self._clock()
+        try:
+            while ahead:
+                page, was_asked = await ahead, asked
+                above = len(descent.items)
+                self._take(descent, page)
                 is_done = descent.is_end or self._position.is_reached(descent.items[-1][1], deep=deep)
+                asked, ahead = self._clock(), None if is_done else self._ask(descent)
+                descent.news += await self._observe(page.jobs, above, was_asked if deep else inf)
+        finally:
+            if ahead:
+                # One that has failed already must not be called forgotten.
+                _ = ahead.cancel() or ahead.exception()
         if self._is_set_back:
             self._is_set_back = False
             raise UnreliableFeedError("the service's clock was set back, so that new changes stand below old ones")
 
-    async def _read(self, window: ListFilter, number: int, count: int) -> Sequence[ListedPage]:
-        if number > MOST_PAGES:
+    def _ask(self, descent: _Descent) -> asyncio.Task[ListedPage]:
+        """Ask for the next page."""
+        if descent.pages == MOST_PAGES:
             raise NotAFeedError("the list by time of modification has no end")
-        pages = await asyncio.gather(*(self._jobs.changed_page(window, number + each) for each in range(count)))
-        if number == 1 and not pages[0].jobs and self.is_placed:
+        return asyncio.create_task(self._jobs.changed_page(descent.window, descent.pages + 1))
+
+    def _take(self, descent: _Descent, page: ListedPage) -> None:
+        """Take note of how far down a page comes."""
+        if not descent.pages and not page.jobs and self.is_placed:
             # There are jobs, so this says nothing.
             raise ProtocolError("ListTrainingJobs: the list of changes is empty")
-        return pages
-
-    def _pages_at_once(self, descent: _Descent, *, deep: bool) -> int:
-        """Return how many pages to ask for: as many as are still needed, if changes came evenly."""
-        items = descent.items
-        if not items:
-            return 1
-        left = self._position.seconds_to_go(items[-1][1], deep=deep)
-        covered = (items[0][1] - items[-1][1]).total_seconds()
-        needed = int(descent.pages * left / covered) if covered > 0 else 1
-        # Times are whole seconds, which tell little of a short while: it will take about as many as the last time.
-        return max(
-            1, min(_DEEP_AT_ONCE, needed) if deep else min(_AT_ONCE, max(needed, self._last_pages - descent.pages))
-        )
+        descent.pages += 1
+        descent.is_steady = descent.is_steady and page.total >= descent.total
+        descent.total = page.total
+        if descent.pages == 1 and len(page.jobs) < page.total:
+            # A service may give fewer than it was asked for.
+            self.page_size = max(1, len(page.jobs))
+        descent.items += self._times(page)
+        descent.is_end = not page.jobs or len(descent.items) >= page.total > 0
 
     def _times(self, page: ListedPage) -> list[tuple[str, datetime]]:
         """Return id and time of modification of each job.

@@ -32,17 +32,12 @@ class FeedPosition:
         self._known: dict[str, datetime] = {}
 
     def is_reached(self, oldest: datetime, *, deep: bool) -> bool:
-        """Return whether a look that has come down to a time need not go on.
+        """Return whether a look that has come down to a time need not go further.
 
         Changes of one second may come in any order and one after the other, so that second is read again. A deep look
         continues down to the floor, for changes that turn up late.
         """
         return (target := self._target(deep=deep)) is None or oldest < target
-
-    def seconds_to_go(self, oldest: datetime, *, deep: bool) -> float:
-        """Return how far a look that has come down to a time has to go on, at least."""
-        target = self._target(deep=deep)
-        return 0.0 if target is None else max(0.0, (oldest - target).total_seconds())
 
     def is_passed(self, modified: datetime) -> bool:
         """Return whether a change of that time is never read again."""
@@ -65,6 +60,14 @@ class FeedPosition:
             lag = self._deep_watermark - modified
             self.overlap = max(self.overlap, min(LARGEST_OVERLAP, _SAFETY * lag + _MARGIN))
 
+    def changed(self, items: Sequence[tuple[str, datetime]]) -> dict[str, datetime]:
+        """Return the jobs, with their times, that no look so far has shown with that time.
+
+        Args:
+            items: id and time of each job.
+        """
+        return {job_id: modified for job_id, modified in items if self._known.get(job_id) != modified}
+
     def advance(self, items: Sequence[tuple[str, datetime]], *, deep: bool) -> None:
         """Take note of what a look has shown.
 
@@ -73,7 +76,7 @@ class FeedPosition:
             deep: whether it went down to the floor.
         """
         # One that stays at the top with a time that can't be true must not hide what comes below it.
-        new = [modified for job_id, modified in items if self._known.get(job_id) != modified]
+        new = self.changed(items).values()
         if new:
             self.watermark = max(new) if self.watermark is None else max(self.watermark, *new)
         if self.watermark is None:

@@ -9,7 +9,7 @@ from airflow_provider_pai.errors import PAIError
 
 LONGEST_PAUSE = 60.0
 """Seconds between two looks in a long outage, unless the interval itself is longer."""
-QUICKEST = 2.0
+QUICKEST = 1.0
 """Seconds between two looks at a job that has just begun or changed, unless the interval itself is shorter."""
 QUICK_CALLS_PER_SECOND = 1.5
 """Calls that looks before their time may make: a look at very many jobs is dear, and waits for its time."""
@@ -22,14 +22,15 @@ _SWEEPS_TOO = 1.2
 """Makes looks rarer by what sweeps cost beside them."""
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
-_QUIET_SHARE = 0.25
+_QUIET_SHARE = 0.1
+"""The part of the time that a job has been quiet after which PAI is asked again: its end is seen that much late."""
 _MOST_DOUBLINGS = 16
 
 
 def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float:
     """Return the seconds until the next look at a job while PAI answers.
 
-    A job that has just begun, or has just changed, is looked at again soon: what is short should be noticed soon. The
+    A job that has just begun, or has just changed, is asked for again soon: what is short should be noticed soon. The
     longer it stays as it is, the longer the pauses.
 
     Args:
@@ -43,7 +44,7 @@ def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float
 def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
     """Return the seconds until the next look at the change feed.
 
-    While jobs change it is looked at about once a second. In quiet there are no more looks than pages of lists of all
+    While jobs change it is read about once a second. In quiet there are no more looks than pages of lists of all
     jobs would be read, but for some hundreds of jobs, the first of whose ends are to be seen soon, too.
 
     Args:

@@ -58,7 +58,7 @@ class JobWatch:
         lister: its list of jobs.
         labels: labels that a job must all have.
         now: the time, in UTC.
-        clock: a clock that never goes back, in seconds. Default: the event loop's.
+        clock: a monotonic clock, in seconds. Default: the event loop's.
     """
 
     def __init__(

@@ -9,11 +9,12 @@ from heapq import heappop, heappush
 from itertools import count
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.interval import QUICKEST
 from airflow_provider_pai.client.polling.rate_limit import RateLimiter
 from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.model.training.status import JobSnapshot
 
+QUICKEST = 2.0
+"""Seconds between two reads of a log that has just had lines, unless the job's interval is shorter."""
 PAGES_PER_TURN = 5
 """Pages that one turn takes at most: meanwhile nothing else of the job is passed on, its end neither."""
 LATE = 60.0

@@ -20,7 +20,7 @@ class OutagePolicy:
     Args:
         warn: called as a logger's ``warning``.
         limit: seconds an outage may last.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(

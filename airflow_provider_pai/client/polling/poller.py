@@ -52,7 +52,7 @@ class StatusPoller:
         limiter: says how many calls may be made.
         rng: a number from 0 to 1, which makes pauses uneven.
         now: the time, in UTC.
-        clock: a clock that never goes back, in seconds. Default: the event loop's.
+        clock: a monotonic clock, in seconds. Default: the event loop's.
         sleep: waits, in seconds.
         workers: runs the calls. Default: threads.
 

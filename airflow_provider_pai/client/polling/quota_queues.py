@@ -32,7 +32,7 @@ class QuotaQueues:
 
     Args:
         client: sends the calls.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, client: Sender, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,7 +17,7 @@ MOST_SAVED = 600
 MOST_OWED = 150
 """Calls that may be owed."""
 LONGEST_WAIT = 30.0
-"""Seconds after which something that can wait is done all the same, so that nothing waits for ever."""
+"""Seconds after which something that can wait is done nevertheless, so that nothing waits for ever."""
 _FLOWING = 5
 """Calls that may be saved beside any reserve, so that they can be made at all."""
 
@@ -26,7 +26,7 @@ class RateLimiter:
     """Counts calls. What can't wait takes what it needs, and what can wait gets what is left. Safe to use from threads.
 
     Args:
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
 
     Attributes:
         reserve: calls that are kept for what can't wait.

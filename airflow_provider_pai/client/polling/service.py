@@ -28,7 +28,7 @@ class ServiceWatcher:
         log: called as a logger's ``info``; told each change of the service.
         warn: called as a logger's ``warning``.
         outage_limit: seconds that EAS may be unreachable.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(

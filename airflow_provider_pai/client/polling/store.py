@@ -18,7 +18,7 @@ from airflow_provider_pai.model.training.response import Mark
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 SLICE = 4
-"""Subscriptions that are told before others on this event loop have their turn: each writes lines into a log."""
+"""Subscriptions that are notified before others on this event loop have their turn: each writes lines into a log."""
 _WINDOW_SLICE = 2000
 """The same of subscriptions that are only asked for a time: about a millisecond's worth."""
 _LIST_MARGIN = timedelta(minutes=5)
@@ -146,7 +146,7 @@ class SubscriptionStore:
             self._scheduled.add(each)
 
     def stop_feeding(self, now: float, calls: float) -> None:
-        """Go back to cycles, since the change feed reports no more."""
+        """Return to cycles, since the change feed reports no more."""
         self.feeding = False
         for job_id in self._by_job:
             self.schedule(job_id, now, calls, 1.0)

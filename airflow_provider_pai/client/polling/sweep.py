@@ -35,7 +35,7 @@ class Sweep:
 
     Args:
         jobs: the list of jobs.
-        store: is told of each job.
+        store: is notified of each job.
         clock: the event loop's time.
     """
 

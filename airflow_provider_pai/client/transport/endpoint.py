@@ -44,7 +44,7 @@ class EndpointClient:
     Args:
         config: whose connections are used.
         sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(

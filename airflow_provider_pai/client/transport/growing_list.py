@@ -43,6 +43,9 @@ class GrowingList(Generic[T]):
             if read < self._size and 0 < len(items) < min(self._size, total):
                 # The first page of a service that gives fewer items than asked for: every page is as small.
                 self._size = len(items)
+                if read >= self._size:
+                    # What is new begins on a later one.
+                    continue
             if total - read > self._most:
                 read = (total - self._most) // self._size * self._size
                 continue

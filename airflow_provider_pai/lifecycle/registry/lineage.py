@@ -1,4 +1,4 @@
-"""The way back from what serves, or a version, or a model's address, to its data: kept beside the model."""
+"""From what serves, or a version, or a model's address, to its data: kept beside the model."""
 
 from __future__ import annotations
 
@@ -108,6 +108,8 @@ def lineage_of_version(
         kept = Lineage(model_uri=version.uri, job_id=version.job_id)
     return replace(
         kept,
+        model_uri=kept.model_uri or version.uri,
+        job_id=kept.job_id or version.job_id,
         model_name=model_name,
         version_name=version.name,
         approval_status=version.approval_status,

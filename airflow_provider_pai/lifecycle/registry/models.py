@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_pai.api import registry as calls
-from airflow_provider_pai.api.call import Call, T
+from airflow_provider_pai.api.answer import Page
+from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import PAIError, ProtocolError
+from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.model.registry.registration import decision_labels, named
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel, newest
@@ -45,7 +46,11 @@ class ModelRegistry:
 
     def find(self, name: str) -> RegisteredModel | None:
         """Return the model of exactly this name; None when the workspace has none."""
-        found = self._all(lambda page: calls.list_models(self._workspace_id, name=name, page=page))
+        found = list_all(
+            self._client,
+            lambda page: calls.list_models(self._workspace_id, name=name, page=page),
+            key=lambda model: model.model_id,
+        )
         return named(name, found)
 
     def create(self, name: str, description: str = "") -> None:
@@ -53,7 +58,7 @@ class ModelRegistry:
         body = {"ModelName": name, "WorkspaceId": self._workspace_id, "ModelDescription": description}
         self._client.send(calls.create_model({key: value for key, value in body.items() if value}))
 
-    def page(self, number: int) -> calls.RegistryPage[RegisteredModel]:
+    def page(self, number: int) -> Page[RegisteredModel]:
         """Return one page of the workspace's models, each with its latest version; from 1."""
         return self._client.send(calls.list_models(self._workspace_id, page=number), attempts=1)
 
@@ -64,8 +69,10 @@ class ModelRegistry:
             model: the model.
             approval_status: only versions of this approval status.
         """
-        found = self._all(
-            lambda page: calls.list_model_versions(model.model_id, approval_status=approval_status, page=page)
+        found = list_all(
+            self._client,
+            lambda page: calls.list_model_versions(model.model_id, approval_status=approval_status, page=page),
+            key=lambda version: version.name,
         )
         # A service that takes no notice of the filter must not make an unapproved version serve.
         return [each for each in found if approval_status in (None, each.approval_status)]
@@ -127,7 +134,7 @@ class ModelRegistry:
         try:
             self._client.send(calls.update_model_version(model.model_id, name, {"ApprovalStatus": status}))
         except PAIError as error:
-            # Two may decide at once: the first one counts, and the other is told what it is.
+            # Two may decide at once: the first one counts, and the other is answered with it.
             now = self.version(model, name)
             if now.approval_status == status:
                 return
@@ -143,21 +150,3 @@ class ModelRegistry:
             self.label(model, name, labels)
         except PAIError as error:
             self._log.warning("Who decided on version %s of model %s can't be kept (%s)", name, model.name, error)
-
-    def _all(self, call: Callable[[int], Call[calls.RegistryPage[T]]]) -> list[T]:
-        """Return the items of all pages.
-
-        Raises:
-            ProtocolError: there are fewer than the service says there are.
-        """
-        found: list[T] = []
-        number = 1
-        while True:
-            asked = call(number)
-            page = self._client.send(asked)
-            found += page.items
-            if len(found) >= page.total:
-                return found
-            if not page.items:
-                raise ProtocolError(f"{asked.action}: the list ends after {len(found)} of {page.total} items")
-            number += 1

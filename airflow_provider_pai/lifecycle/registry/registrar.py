@@ -24,7 +24,7 @@ from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.registry.inference import inference_spec, is_service_json
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.registration import JOB_LABEL, registration_key
-from airflow_provider_pai.model.registry.spec import RegistrationSpec, metrics_problems, service_of
+from airflow_provider_pai.model.registry.spec import RegistrationSpec, registration_problems, service_of
 from airflow_provider_pai.model.registry.version import SOURCE_TYPE, source_id
 from airflow_provider_pai.model.uri import OssUri
 
@@ -72,8 +72,8 @@ class ModelRegistrar:
             facts: more to keep in the lineage, by name.
 
         Raises:
-            SpecError: the model has no address, its metrics are too long, the version name is another job's, or it is a
-                file and its inference spec mounts a folder.
+            SpecError: the model has no address, an argument or the job's metrics can't be registered, the version name
+                is another job's, or it is a file and its inference spec mounts a folder.
         """
         spec = self._completed(spec)
         registered = register_or_adopt(self._registry, self._registration(spec), log=self._log, sleep=self._sleep)
@@ -98,7 +98,8 @@ class ModelRegistrar:
                 text = f": job {spec.job_id} has no output channel {MODEL_CHANNEL!r}; give the model's address"
                 raise SpecError([Problem("model_uri", text)])
             spec = replace(spec, model_uri=uri, metrics=job.metrics if spec.metrics is None else spec.metrics)
-        if problems := list(metrics_problems(spec.metrics or {})):
+        # Again for a job's own metrics, and before a model is created for a version that would be refused.
+        if problems := list(registration_problems(spec)):
             raise SpecError(problems)
         return spec
 

@@ -1,4 +1,4 @@
-"""Registering a model: exactly one version per job, whatever happens to whoever registers it."""
+"""Registering a model: exactly one version per job, whatever happens to the process that registers it."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _settle(
 
 
 def _may_have_happened(error: PAIError) -> bool:
-    """Whether a create that failed so may have made a version all the same."""
+    """Whether a create that failed so may have made a version nevertheless."""
     return getattr(error, "sent", True) and (is_passing(error) or isinstance(error, ProtocolError))
 
 

@@ -21,7 +21,7 @@ from airflow_provider_pai.client.credentials.provider import CredentialsProvider
 from airflow_provider_pai.client.polling.interval import Backoff
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
 
@@ -54,11 +54,11 @@ class _Watched:
 
 
 class VersionWatcher:
-    """Looks at models until nobody waits for any.
+    """Looks at models until nothing waits for any.
 
     Args:
         registry: the registry.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
         sleep: waits, in seconds.
     """
 
@@ -77,6 +77,7 @@ class VersionWatcher:
         self._pages = 0
         self._next_page = 1
         self._list_due = 0.0
+        self._calls = 0
 
     async def watch(self, model_name: str, interval: float) -> AsyncGenerator[Sequence[ModelVersion] | PAIError, None]:
         """Yield the versions of a model after each look, or the error that a look ended with.
@@ -124,11 +125,13 @@ class VersionWatcher:
 
     async def _look_on(self) -> None:
         while self._watched:
+            # What a look costs is known when it is over: a model of many versions takes a call for each page.
+            self._calls = 1
             await self._step()
-            await self._sleep(CALL_PAUSE)
+            await self._sleep(CALL_PAUSE * self._calls)
 
     async def _step(self) -> None:
-        """Make one call: for the list of all models when it is due and cheaper, else for the model due first."""
+        """Look once: at the list of all models when it is due and cheaper, else at the model due first."""
         now = self._clock()
         if self._lists() and (self._next_page > 1 or now >= self._list_due):
             await self._list_page()
@@ -151,7 +154,17 @@ class VersionWatcher:
     def _versions(self, watched: _Watched, name: str) -> Sequence[ModelVersion]:
         if watched.model is None:
             watched.model = self._registry.find(name)
-        return self._registry.versions(watched.model) if watched.model else ()
+            if watched.model is None:
+                return ()
+            self._calls += 1
+        try:
+            versions = self._registry.versions(watched.model)
+        except NotFoundError:
+            # Deleted meanwhile; another one may get its name.
+            watched.model = None
+            return ()
+        self._calls += max(0, -(-len(versions) // PAGE_SIZE) - 1)
+        return versions
 
     async def _list_page(self) -> None:
         page = await self._asked(lambda: self._registry.page(self._next_page))

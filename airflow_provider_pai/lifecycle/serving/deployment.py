@@ -198,6 +198,12 @@ class Deployment:
         lines = [f"Version {state.version} of service {state.name} failed: {why}", f"What to do: {advice}"]
         return self._wait(self._rollback.start(replace(state, failure="\n".join(lines))))
 
+    @property
+    def rollback_arguments(self) -> dict[str, Any]:
+        """What another process needs beside the state: see :func:`.rollback.abort_deployment`."""
+        group = self._spec.service_name if self._options.paired else ""
+        return {"owner": self._owner, "group": group, "leave": self._options.leave}
+
     def abort(self, why: str) -> str:
         """Begin to roll back what this task has done, without waiting for the end of that.
 

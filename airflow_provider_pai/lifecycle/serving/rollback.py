@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from airflow_provider_pai.errors import PAIError, ServiceError
+from airflow_provider_pai.lifecycle.serving.failure_details import FailureDetailsReader
 from airflow_provider_pai.lifecycle.serving.services import Services
 from airflow_provider_pai.lifecycle.serving.traffic_shift import TrafficShift
 from airflow_provider_pai.model.serving.deployment_state import DeploymentState, Phase
@@ -115,3 +117,24 @@ class Rollback:
         answers = f"version {now.current_version} answers" if now.answers else "no version answers"
         traffic = f" with weight {now.share} in its group's traffic" if self._shift is not None else ""
         return f"The service is {now.status}; {answers}{traffic}."
+
+
+def abort_deployment(
+    services: Services, state: DeploymentState, why: str, *, owner: str, group: str = "", leave: bool = False
+) -> str:
+    """Begin to roll back a deployment of which only the state is known, and return what that leaves behind.
+
+    Args:
+        services: the services of the region.
+        state: how far it was.
+        why: the reason, for people.
+        owner: the task instance.
+        group: the group through which the traffic goes; empty for a service that is replaced in its place.
+        leave: whether the service stays as it is.
+
+    Raises:
+        PAIError: the rollback is not possible.
+    """
+    details = FailureDetailsReader(services, datetime.now(UTC))
+    shift = TrafficShift(services, group, owner, details, lambda _: "") if group else None
+    return Rollback(services, shift, owner, leave=leave).abort(state, why)

@@ -37,7 +37,7 @@ class Services:
         in_vpc: whether services are called at their addresses inside a VPC.
         mask: called with each token that is read, so that logs hide it.
         sleep: waits, in seconds.
-        clock: a clock that never goes back, in seconds.
+        clock: a monotonic clock, in seconds.
         endpoint: where EAS answers when that is said by the connection; empty for the region's own.
     """
 
@@ -83,7 +83,9 @@ class Services:
             ProtocolError: the pages hold fewer services than they announce.
         """
         return list_all(
-            self.client, lambda page: calls.list_services(name_contains=name_contains, group=group, page=page)
+            self.client,
+            lambda page: calls.list_services(name_contains=name_contains, group=group, page=page),
+            key=lambda service: service.name,
         )
 
     def versions(self, name: str) -> list[calls.ServiceVersion]:

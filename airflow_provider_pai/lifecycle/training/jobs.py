@@ -77,8 +77,7 @@ class TrainingJobs:
                 self._workspace_id, start_time=since, labels=labels, status=status, page=number
             )
 
-        # A job that is created meanwhile moves others to the next page: they come twice.
-        found = [*{job.job_id: job for job in list_all(self._client, page)}.values()]
+        found = list_all(self._client, page, key=lambda job: job.job_id)
         return self._with_labels(found) if labels else found
 
     def _with_labels(self, found: Sequence[JobSnapshot]) -> builtins.list[JobSnapshot]:

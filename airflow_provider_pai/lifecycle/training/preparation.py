@@ -175,7 +175,8 @@ class JobPreparation:
         try:
             if any(item.instance_type == instance_type for item in client.send(list_ecs_specs([instance_type])).items):
                 return []
-            known = [spec.instance_type for spec in list_all(client, lambda page: list_ecs_specs(page=page))]
+            specs = list_all(client, lambda page: list_ecs_specs(page=page), key=lambda each: each.instance_type)
+            known = [each.instance_type for each in specs]
         except PAIError as error:
             # Listing machines needs a permission and a host of its own; without them, PAI judges the type at create.
             self._log.warning("instance_type can't be checked beforehand (%s)", error)

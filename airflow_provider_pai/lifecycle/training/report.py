@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +23,7 @@ LOG_PAGES = 20
 def read_report(
     client: Sender, oss: Callable[[], ObjectStorage], job: JobSnapshot, warn: Callable[..., None]
 ) -> Report:
-    """Return what a job has reported. What can't be read is told, and counts as not reported.
+    """Return what a job has reported. What can't be read is logged, and counts as not reported.
 
     Args:
         client: sends the calls.
@@ -34,7 +35,7 @@ def read_report(
     if not uri:
         return Report()
     try:
-        return parse_report_file(_read(oss, uri))
+        return parse_report_file(_read(oss, uri), job.job_id)
     except (NotFoundError, FileNotFoundError):
         # The mount of the output channel may not have stored it: the log has the same.
         pass
@@ -46,6 +47,27 @@ def read_report(
         warn("The report of job %s can't be read from its log (%s)", job.job_id, error)
         return Report()
     return parse_report_lines(line for page in reversed(pages) for line in page)
+
+
+def reported(
+    client: Sender, oss: Callable[[], ObjectStorage], job: JobSnapshot, warn: Callable[..., None]
+) -> tuple[JobSnapshot, Report]:
+    """Return a job with the metrics that it has reported itself, and all that it has reported.
+
+    A reported metric that is not finite takes away what PAI has of it: an older value does not stand for it.
+
+    Args:
+        client: sends the calls.
+        oss: returns what reads objects; asked only when there is one to read.
+        job: the job.
+        warn: called as a logger's ``warning``.
+    """
+    report = read_report(client, oss, job, warn)
+    if odd := [name for name, value in report.metrics.items() if value is None]:
+        warn("Metrics whose last value is not finite have none: %s", ", ".join(sorted(odd)))
+    metrics = {name: value for name, value in report.metrics.items() if value is not None}
+    kept = {name: value for name, value in job.metrics.items() if name not in odd}
+    return replace(job, metrics={**kept, **metrics}), report
 
 
 def _read(oss: Callable[[], ObjectStorage], uri: str) -> bytes:

@@ -155,7 +155,7 @@ class Submission:
             self._stop_own(owner, self._get_if_possible(job_id))
         jobs = self._finder.list(owner)
         if not self._stop_own(owner, jobs) and self.unsettled:
-            # Killed in the middle of a create, which PAI may carry out all the same.
+            # Killed in the middle of a create, which PAI may carry out nevertheless.
             any(self._stop_own(owner, later) for later in self._finder.later_looks(owner))
 
     def _get_if_possible(self, job_id: str) -> list[JobSnapshot]:
@@ -290,7 +290,7 @@ class Submission:
             raise
 
     def _look_after(self, error: PAIError, owner: JobOwner, job_name: str) -> JobSnapshot:
-        """The create may have happened although no good answer came: look, with patience, before saying so.
+        """The create may have happened although no usable answer came: look, with patience, before saying so.
 
         The name holds the moment of the submission, so it tells this job from those of other tries.
         """
@@ -335,7 +335,7 @@ class _UnknownOutcome(PAIError):
 
 
 def may_have_happened(error: PAIError) -> bool:
-    """Whether a create that failed so may have made a job all the same."""
+    """Whether a create that failed so may have made a job nevertheless."""
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, APIError):

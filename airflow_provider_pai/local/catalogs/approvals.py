@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_pai.local.catalogs.model_rows import checked_version, newest_version, with_labels
+from airflow_provider_pai.local.catalogs.model_rows import checked_version, with_labels
 from airflow_provider_pai.local.catalogs.models import change_version
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row
+from airflow_provider_pai.local.catalogs.record_store import Row
+from airflow_provider_pai.local.catalogs.version_store import VersionedStore
 from airflow_provider_pai.local.clock import wire_time, wire_time_ms
 from airflow_provider_pai.local.columns import aligned
 from airflow_provider_pai.local.http.parameters import invalid
@@ -42,13 +43,13 @@ class ModelApprovals:
         now: the server's time.
     """
 
-    models: RecordStore
+    models: VersionedStore
     objects: ObjectStore
     now: Callable[[], datetime]
 
     def table(self) -> list[dict[str, str]]:
         """Return all models in short, oldest first."""
-        return [_model_summary(row) for row in self.models.rows()]
+        return [self._summary(row) for row in self.models.rows()]
 
     def named(self, name: str) -> Row:
         """Return the model of a name.
@@ -86,10 +87,14 @@ class ModelApprovals:
             ErrorResponse: 404 ModelNotFound.
         """
         row = self.named(name)
-        newest = newest_version(row["Versions"])
+        newest = self.models.latest(row["ModelId"])
         lines = lineage_lines(self.lineage(row, newest)) if newest else []
-        versions = [version_summary(each) for each in reversed(row["Versions"])]
-        return {"model": _model_summary(row), "versions": versions, "lineage": lines}
+        versions = [version_summary(each) for each in self.versions(row)]
+        return {"model": self._summary(row), "versions": versions, "lineage": lines}
+
+    def versions(self, row: Row) -> list[Row]:
+        """Return the versions of a model, the newest first."""
+        return self.models.versions(row["ModelId"])[::-1]
 
     def decide(self, name: str, version_name: str, status: str, *, by: str = "", reason: str = "") -> Row:
         """Approve or reject a version, which is final, and return it; a decision that is there already is kept.
@@ -117,6 +122,18 @@ class ModelApprovals:
             return {**members, "Labels": with_labels(version["Labels"], given)}
 
         return change_version(self.models, self.named(name), version_name, wire_time_ms(now), change)
+
+    def _summary(self, row: Row) -> dict[str, str]:
+        versions, newest = self.models.versions(row["ModelId"]), self.models.latest(row["ModelId"]) or {}
+        return {
+            "ModelId": row["ModelId"],
+            "ModelName": row["Name"],
+            "Versions": str(len(versions)),
+            "Pending": str(sum(each["ApprovalStatus"] not in FINAL_STATUSES for each in versions)),
+            "NewestVersion": newest.get("VersionName", ""),
+            "ApprovalStatus": newest.get("ApprovalStatus", ""),
+            "GmtCreateTime": row["GmtCreateTime"],
+        }
 
     def _kept(self, uri: str) -> Lineage:
         try:
@@ -148,20 +165,6 @@ def version_summary(version: Row) -> dict[str, str]:
 def model_lines(table: list[dict[str, str]]) -> list[str]:
     """Return models as lines of text."""
     return aligned(COLUMNS, table) if table else ["no models"]
-
-
-def _model_summary(row: Row) -> dict[str, str]:
-    newest = newest_version(row["Versions"]) or {}
-    pending = sum(each["ApprovalStatus"] not in FINAL_STATUSES for each in row["Versions"])
-    return {
-        "ModelId": row["ModelId"],
-        "ModelName": row["Name"],
-        "Versions": str(len(row["Versions"])),
-        "Pending": str(pending),
-        "NewestVersion": newest.get("VersionName", ""),
-        "ApprovalStatus": newest.get("ApprovalStatus", ""),
-        "GmtCreateTime": row["GmtCreateTime"],
-    }
 
 
 def _number(value: object) -> str:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from airflow_provider_pai.local.records import RecordTable, Row
 from airflow_provider_pai.model.images.image import CHIP_LABEL, KIND_LABELS, OFFICIAL_LABEL, ImageKind
 from airflow_provider_pai.model.images.row import parse_image
-
-Row = dict[str, Any]
 
 _TRAINING = (
     ("pytorch-training", "1.8-cpu-py36-ubuntu18.04"),
@@ -93,20 +92,18 @@ class LocalImageCatalog:
         region_id: the region.
     """
 
-    def __init__(
-        self, region_id: str, added: Iterable[Row] = (), keep: Callable[[list[Row]], None] | None = None
-    ) -> None:
+    def __init__(self, region_id: str, table: RecordTable | None = None) -> None:
         """Start with what was added before.
 
         Args:
             region_id: region such as ``cn-hangzhou``.
-            added: rows a former catalog gave to ``keep``.
-            keep: called with all added rows after each change, to store them; None stores nothing.
+            table: keeps the added rows; None to keep none.
         """
         self.region_id = region_id
         self._official = {row["ImageId"]: row for row in official_rows(region_id)}
-        self._added = {row["ImageId"]: row for row in added}
-        self._keep = keep
+        self._table = table
+        self._added = table.rows() if table else {}
+        self._names = {(row["WorkspaceId"], row["Name"]) for row in self._added.values()}
         self._lock = threading.Lock()
 
     def rows(self, workspace_id: str) -> list[Row]:
@@ -122,33 +119,41 @@ class LocalImageCatalog:
     def add(self, row: Row) -> bool:
         """Add a row; False when its id, or its name in its workspace, is taken."""
         with self._lock:
-            mine = [other for other in self._added.values() if other["WorkspaceId"] == row["WorkspaceId"]]
-            if row["ImageId"] in self._official.keys() | self._added.keys():
+            image_id, name = row["ImageId"], (row["WorkspaceId"], row["Name"])
+            if image_id in self._official or image_id in self._added or name in self._names:
                 return False
-            if row["Name"] in {other["Name"] for other in mine}:
-                return False
-            self._added[row["ImageId"]] = row
-            self._store()
+            if self._table:
+                self._table.put(image_id, row)
+            self._added[image_id] = row
+            self._names.add(name)
             return True
 
     def remove(self, image_id: str) -> bool:
         """Remove an added row; False when there is no such one."""
         with self._lock:
-            if self._added.pop(image_id, None) is None:
+            row = self._added.get(image_id)
+            if row is None:
                 return False
-            self._store()
+            if self._table:
+                self._table.remove(image_id)
+            del self._added[image_id]
+            self._names.discard((row["WorkspaceId"], row["Name"]))
             return True
 
-    def _store(self) -> None:
-        if self._keep is not None:
-            self._keep(list(self._added.values()))
+    def clear(self) -> None:
+        """Remove all added rows."""
+        with self._lock:
+            if self._table:
+                self._table.clear()
+            self._added.clear()
+            self._names.clear()
 
 
 def can_be_pulled(uri: str, catalog: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether the image of a job can be had.
 
     PAI's own registries have what the catalog has, in every region and from inside and outside a VPC. What other
-    registries have, and other namespaces of those, nobody here knows; their images count as there, because local PAI
+    registries have, and other namespaces of those, are not known here; their images count as there, because local PAI
     pulls none to run a job's command as a process.
 
     Args:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, new_id
+from airflow_provider_pai.local.catalogs.record_store import Row, new_id
+from airflow_provider_pai.local.catalogs.version_store import VersionedStore
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.http.parameters import invalid, one_of, some_of
 from airflow_provider_pai.model.uri import OssUri
@@ -27,7 +28,7 @@ class NoSuchDataset(LookupError):
     """There is no such dataset, or version of it; the text says which."""
 
 
-def place(datasets: RecordStore, dataset_id: str, version: str) -> str:
+def place(datasets: VersionedStore, dataset_id: str, version: str) -> str:
     """Return the OSS URI of a dataset.
 
     Args:
@@ -41,7 +42,7 @@ def place(datasets: RecordStore, dataset_id: str, version: str) -> str:
     row = datasets.find(dataset_id)
     if row is None:
         raise NoSuchDataset(f"there is no dataset {dataset_id}")
-    found = find_version(row, version or FIRST_VERSION)
+    found = datasets.version(dataset_id, version or FIRST_VERSION)
     if found is None:
         raise NoSuchDataset(f"dataset {dataset_id} has no version {version}")
     uri = OssUri.parse(found["Uri"])
@@ -75,7 +76,6 @@ def dataset_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
     if not _NAME.fullmatch(body["Name"]):
         what = "1 to 127 letters, digits, '_' and '-', beginning with a letter or a digit"
         raise invalid("Name", what)
-    first = {**body, "Description": body.get("VersionDescription", ""), "Labels": body.get("VersionLabels", [])}
     return {
         **{name: body[name] for name in _COPIED if name in body},
         "DatasetId": new_id("d-"),
@@ -91,8 +91,18 @@ def dataset_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
         "WorkspaceId": workspace_id,
         "GmtCreateTime": time,
         "GmtModifiedTime": time,
-        "Versions": [version_row(first, FIRST_VERSION, time)],
     }
+
+
+def first_version(body: Mapping[str, Any], time: str) -> Row:
+    """Return the version that CreateDataset makes.
+
+    Args:
+        body: a body of the operation's form, whose place was checked.
+        time: now, as the service writes it.
+    """
+    own = {**body, "Description": body.get("VersionDescription", ""), "Labels": body.get("VersionLabels", [])}
+    return version_row(own, FIRST_VERSION, time)
 
 
 def version_row(body: Mapping[str, Any], name: str, time: str) -> Row:
@@ -115,23 +125,27 @@ def version_row(body: Mapping[str, Any], name: str, time: str) -> Row:
     }
 
 
-def find_version(row: Row, name: str) -> Row | None:
-    """Return the version of a dataset that has a name; None when there is none."""
-    versions: list[Row] = row["Versions"]
-    return next((version for version in versions if version["VersionName"] == name), None)
+def dataset_view(row: Row, first: Row, latest: Row) -> Row:
+    """Return a dataset as GetDataset answers it: the place is that of its first version.
 
-
-def dataset_view(row: Row) -> Row:
-    """Return a dataset as GetDataset answers it: the place is that of its first version."""
-    versions = row["Versions"]
+    Args:
+        row: the dataset.
+        first: its first version.
+        latest: its latest version.
+    """
     names = ("DataSourceType", "Property", "Uri", "Options", "SourceType", "SourceId", "MountAccess")
-    first = {name: versions[0][name] for name in names if name in versions[0]}
-    own = {name: value for name, value in row.items() if name != "Versions"}
-    return {**own, **first, "IsShared": False, "LatestVersion": versions[-1]}
+    place_of_first = {name: first[name] for name in names if name in first}
+    return {**row, **place_of_first, "IsShared": False, "LatestVersion": latest}
 
 
-def filter_datasets(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
-    """Filter as ListDatasets does; there are no public datasets of PAI (Provider ``pai``) here, and no shared ones."""
+def filter_datasets(rows: Sequence[Row], first: Callable[[Row], Row], query: Mapping[str, str]) -> list[Row]:
+    """Filter as ListDatasets does; there are no public datasets of PAI (Provider ``pai``) here, and no shared ones.
+
+    Args:
+        rows: datasets.
+        first: returns the first version of one.
+        query: the request's parameters.
+    """
     ids, types = some_of(query, "DatasetIds"), some_of(query, "DataTypes", _TYPES)
     sources, properties = some_of(query, "DataSourceTypes", _SOURCES), some_of(query, "Properties", _PROPERTIES)
     origins, accessibility = some_of(query, "SourceTypes"), one_of(query, "Accessibility", _ACCESSIBILITIES)
@@ -145,10 +159,10 @@ def filter_datasets(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
         and (not ids or row["DatasetId"] in ids)
         and (not types or row["DataType"] in types)
         and (not accessibility or row["Accessibility"] == accessibility)
-        and (not sources or row["Versions"][0]["DataSourceType"] in sources)
-        and (not properties or row["Versions"][0]["Property"] in properties)
-        and (not origins or row["Versions"][0]["SourceType"] in origins)
-        and query.get("SourceId") in (None, "", row["Versions"][0].get("SourceId"))
+        and (not sources or first(row)["DataSourceType"] in sources)
+        and (not properties or first(row)["Property"] in properties)
+        and (not origins or first(row)["SourceType"] in origins)
+        and query.get("SourceId") in (None, "", first(row).get("SourceId"))
         and query.get("SourceDatasetId") in (None, "", row.get("SourceDatasetId"))
         and query.get("Edition") in (None, "", row["Edition"])
         and (not label or any(label in text for item in row["Labels"] for text in item.values()))

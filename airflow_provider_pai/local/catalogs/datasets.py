@@ -20,10 +20,11 @@ from airflow_provider_pai.local.catalogs.dataset_rows import (
     dataset_view,
     filter_datasets,
     filter_versions,
-    find_version,
+    first_version,
     version_row,
 )
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
+from airflow_provider_pai.local.catalogs.record_store import NoSuchRow, Row, sort_rows
+from airflow_provider_pai.local.catalogs.version_store import VersionedStore, Versions
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import invalid
@@ -66,7 +67,7 @@ _FORM: dict[str, Schema] = {
 _REQUIRED = ("DataSourceType", "Property", "Uri")
 
 
-def routes(datasets: RecordStore, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
+def routes(datasets: VersionedStore, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
     """Return the routes of datasets and their versions.
 
     Args:
@@ -89,7 +90,7 @@ def routes(datasets: RecordStore, default_workspace_id: str, now: Callable[[], d
 
 @dataclass(frozen=True)
 class _Datasets:
-    store: RecordStore
+    store: VersionedStore
     default_workspace_id: str
     now: Callable[[], datetime]
 
@@ -99,20 +100,21 @@ class _Datasets:
         workspace = self._workspace(body)
         if workspace != self.default_workspace_id:
             raise invalid("WorkspaceId", f"there is no workspace {workspace}")
-        row = dataset_row(body, workspace, wire_time_ms(self.now()))
-        if not self.store.add(row):
+        row, first = dataset_row(body, workspace, time := wire_time_ms(self.now())), first_version(body, time)
+        if not self.store.add_with_version(row, first):
             raise ErrorResponse(409, "DatasetAlreadyExists", f"The workspace already has a dataset {row['Name']}.")
         return json_response({"DatasetId": row["DatasetId"]})
 
     def list(self, request: Request) -> Response:
         query = request.query_params
         workspace = self._workspace(query)
-        rows = filter_datasets([row for row in self.store.rows() if row["WorkspaceId"] == workspace], query)
+        here = [row for row in self.store.rows() if row["WorkspaceId"] == workspace]
+        rows = filter_datasets(here, self._first, query)
         page = PageRequest.asked(query, _PAGE_SIZE).of(sort_rows(rows, query, _SORTABLE))
-        return json_response({"Datasets": [dataset_view(row) for row in page], "TotalCount": len(rows)})
+        return json_response({"Datasets": [self._view(row) for row in page], "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
-        return json_response(dataset_view(self._find(request)))
+        return json_response(self._view(self._find(request)))
 
     def delete(self, request: Request) -> Response:
         self.store.remove(self._find(request)["DatasetId"])
@@ -122,19 +124,19 @@ class _Datasets:
         row, time = self._find(request), wire_time_ms(self.now())
         body = checked_body(request, _VERSION_FORM, _REQUIRED)
         check_place(body)
-        added: list[str] = []
 
-        def change(current: Row) -> dict[str, Any]:
-            version = version_row(body, f"v{len(current['Versions']) + 1}", time)
-            added.append(version["VersionName"])
-            return {"Versions": [*current["Versions"], version], "GmtModifiedTime": time}
+        def make(versions: Versions) -> Row:
+            return version_row(body, f"v{len(versions) + 1}", time)
 
-        self.store.change(row["DatasetId"], change)
-        return json_response({"VersionName": added[0]})
+        try:
+            added = self.store.add_version(row["DatasetId"], make, {"GmtModifiedTime": time})
+        except NoSuchRow as error:
+            raise _no_such_dataset(row["DatasetId"]) from error
+        return json_response({"VersionName": added["VersionName"]})
 
     def list_versions(self, request: Request) -> Response:
         query = request.query_params
-        rows = filter_versions(self._find(request)["Versions"], query)
+        rows = filter_versions(self.store.versions(self._find(request)["DatasetId"]), query)
         page = PageRequest.asked(query, _PAGE_SIZE)
         shown = page.of(sort_rows(rows, query, _VERSIONS_SORTABLE))
         paging = {"PageNumber": page.number, "PageSize": page.size, "TotalCount": len(rows)}
@@ -142,7 +144,7 @@ class _Datasets:
 
     def get_version(self, request: Request) -> Response:
         row, name = self._find(request), request.path_params["VersionName"]
-        version = find_version(row, name)
+        version = self.store.version(row["DatasetId"], name)
         if version is None:
             raise ErrorResponse(404, "DatasetVersionNotFound", f"Dataset {row['DatasetId']} has no version {name}.")
         return json_response({"DatasetId": row["DatasetId"], **version})
@@ -154,5 +156,15 @@ class _Datasets:
         dataset_id = request.path_params["DatasetId"]
         row = self.store.find(dataset_id)
         if row is None:
-            raise ErrorResponse(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")
+            raise _no_such_dataset(dataset_id)
         return row
+
+    def _first(self, row: Row) -> Row:
+        return self.store.first(row["DatasetId"]) or {}
+
+    def _view(self, row: Row) -> Row:
+        return dataset_view(row, self._first(row), self.store.latest(row["DatasetId"]) or {})
+
+
+def _no_such_dataset(dataset_id: str) -> ErrorResponse:
+    return ErrorResponse(404, "DatasetNotFound", f"The dataset {dataset_id} does not exist.")

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, new_id, sort_rows
+from airflow_provider_pai.local.catalogs.record_store import NoSuchRow, RecordStore, Row, new_id, sort_rows
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest
@@ -101,7 +101,11 @@ class _Experiments:
             _check_name(changed["Name"])
         one_of(changed, "Accessibility", _ACCESSIBILITIES)
         time = wire_time_ms(self.now())
-        if not self.store.change(experiment_id, lambda _: {**changed, "GmtModifiedTime": time}):
+        try:
+            is_free = self.store.change(experiment_id, lambda _: {**changed, "GmtModifiedTime": time})
+        except NoSuchRow as error:
+            raise _no_such_experiment(experiment_id) from error
+        if not is_free:
             raise _name_taken(changed["Name"])
         return json_response({})
 
@@ -113,8 +117,12 @@ class _Experiments:
         experiment_id = request.path_params["ExperimentId"]
         row = self.store.find(experiment_id)
         if row is None:
-            raise ErrorResponse(404, "ExperimentNotFound", f"The experiment {experiment_id} does not exist.")
+            raise _no_such_experiment(experiment_id)
         return row
+
+
+def _no_such_experiment(experiment_id: str) -> ErrorResponse:
+    return ErrorResponse(404, "ExperimentNotFound", f"The experiment {experiment_id} does not exist.")
 
 
 def _name_taken(name: str) -> ErrorResponse:

@@ -17,12 +17,11 @@ from starlette.routing import Route
 
 from airflow_provider_pai.local.catalogs.catalog import (
     LocalImageCatalog,
-    Row,
     filter_by_labels,
     is_official,
     label_values,
 )
-from airflow_provider_pai.local.catalogs.record_store import new_id
+from airflow_provider_pai.local.catalogs.record_store import Row, new_id
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import flag, invalid, one_of

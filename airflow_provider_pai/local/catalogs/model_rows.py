@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_pai.local.catalogs.record_store import Row, new_id
+from airflow_provider_pai.local.catalogs.version_store import Versions
 from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.http.parameters import invalid, one_of
 from airflow_provider_pai.local.http.response import ErrorResponse
@@ -91,7 +92,6 @@ def model_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
         "WorkspaceId": workspace_id,
         "GmtCreateTime": time,
         "GmtModifiedTime": time,
-        "Versions": [],
     }
 
 
@@ -108,7 +108,7 @@ def checked_model(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, **({"Name": name} if "ModelName" in body else {})}
 
 
-def version_row(body: Mapping[str, Any], versions: Sequence[Row], time: str) -> Row:
+def version_row(body: Mapping[str, Any], versions: Versions, time: str) -> Row:
     """Return the row of CreateModelVersion.
 
     Args:
@@ -119,11 +119,10 @@ def version_row(body: Mapping[str, Any], versions: Sequence[Row], time: str) -> 
     Raises:
         ErrorResponse: 400 InvalidParameter, 409 ModelVersionAlreadyExists.
     """
-    names = [each["VersionName"] for each in versions]
-    name = body.get("VersionName") or next_version_name(names)
+    name = body.get("VersionName") or next_version_name([versions.greatest] if versions.greatest else [])
     if not VERSION_NAME.fullmatch(name):
         raise invalid("VersionName", "it must be like 0.1.0 or 2.3.4_beta")
-    if name in names:
+    if name in versions:
         raise ErrorResponse(409, "ModelVersionAlreadyExists", f"The model already has a version {name}.")
     one_of(body, "FormatType", FORMAT_TYPES)
     one_of(body, "FrameworkType", FRAMEWORK_TYPES)
@@ -173,32 +172,36 @@ def with_labels(labels: Sequence[Row], body: Mapping[str, Any]) -> list[Row]:
     return [*(each for each in labels if each["Key"] not in added), *added.values()]
 
 
-def shown_model(row: Row) -> dict[str, Any]:
-    """Return a model as GetModel and ListModels answer it."""
-    latest = newest_version(row["Versions"])
-    members = {name: value for name, value in row.items() if name not in ("Name", "Versions")}
+def shown_model(row: Row, latest: Row | None) -> dict[str, Any]:
+    """Return a model as GetModel and ListModels answer it.
+
+    Args:
+        row: the model.
+        latest: its latest version; None when it has none.
+    """
+    members = {name: value for name, value in row.items() if name != "Name"}
     if latest is None:
         return members
     return {**members, "LatestVersion": latest, "GmtLatestVersionModifiedTime": latest["GmtModifiedTime"]}
 
 
-def newest_version(versions: Sequence[Row]) -> Row | None:
-    """Return the version that was made last; None when there is none."""
-    return max(versions, key=lambda each: each["GmtCreateTime"], default=None)
+def whole_name(query: Mapping[str, str]) -> str | None:
+    """Return the name that ListModels asks for in double quotes; None when it asks for a part of one, or for none."""
+    name = query.get("ModelName", "")
+    return name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else None
 
 
 def matching_models(rows: Sequence[Row], query: Mapping[str, str]) -> list[Row]:
     """Filter as ListModels does; public models of a provider are not here."""
     if query.get("Provider"):
         return []
-    name = query.get("ModelName", "")
-    is_whole = len(name) > 1 and name[0] == name[-1] == '"'
+    name, whole = query.get("ModelName", ""), whole_name(query)
     equal = [(member, query[member]) for member in ("Domain", "Task", "Origin", "ModelType") if query.get(member)]
     label, anywhere = query.get("Label", ""), query.get("Query", "").lower()
     return [
         row
         for row in rows
-        if (row["Name"] == name[1:-1] if is_whole else name.lower() in row["Name"].lower())
+        if (row["Name"] == whole if whole is not None else name.lower() in row["Name"].lower())
         and all(row.get(member) == value for member, value in equal)
         and (not label or label in _label_text(row))
         and (not anywhere or anywhere in _anywhere(row).lower())

@@ -5,7 +5,7 @@ The codes of refusals are [inferred]. That a model is deleted with its versions 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,9 +26,11 @@ from airflow_provider_pai.local.catalogs.model_rows import (
     model_row,
     shown_model,
     version_row,
+    whole_name,
     with_labels,
 )
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
+from airflow_provider_pai.local.catalogs.record_store import NoSuchRow, Row, sort_rows
+from airflow_provider_pai.local.catalogs.version_store import VersionedStore
 from airflow_provider_pai.local.clock import wire_time_ms
 from airflow_provider_pai.local.http.page import PageRequest
 from airflow_provider_pai.local.http.parameters import invalid, some_of
@@ -51,7 +53,7 @@ _VERSIONS_LISTED = (
 )
 
 
-def routes(models: RecordStore, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
+def routes(models: VersionedStore, default_workspace_id: str, now: Callable[[], datetime]) -> list[Route]:
     """Return the routes of models, their versions and the labels of both.
 
     Args:
@@ -82,7 +84,7 @@ def routes(models: RecordStore, default_workspace_id: str, now: Callable[[], dat
 
 @dataclass(frozen=True)
 class _Models:
-    store: RecordStore
+    store: VersionedStore
     default_workspace_id: str
     now: Callable[[], datetime]
 
@@ -100,17 +102,16 @@ class _Models:
         query = request.query_params
         _check_names(query, _LISTED)
         workspace = query.get("WorkspaceId") or self.default_workspace_id
-        rows = matching_models([row for row in self.store.rows() if row["WorkspaceId"] == workspace], query)
+        rows = matching_models(self._candidates(workspace, query), query)
         page = PageRequest.asked(query, _PAGE_SIZE).of(sort_rows(rows, query, _SORTABLE))
-        return json_response({"Models": [shown_model(row) for row in page], "TotalCount": len(rows)})
+        return json_response({"Models": [self._shown(row) for row in page], "TotalCount": len(rows)})
 
     def get(self, request: Request) -> Response:
-        return json_response(shown_model(self._find(request)))
+        return json_response(self._shown(self._find(request)))
 
     def update(self, request: Request) -> Response:
-        model_id = self._find(request)["ModelId"]
         changed = checked_model(checked_body(request, MODEL_UPDATE_SCHEMA))
-        if not self.store.change(model_id, lambda _: {**changed, "GmtModifiedTime": self._time()}):
+        if not self._change(request, lambda _: {**changed, "GmtModifiedTime": self._time()}):
             raise _name_taken(changed["Name"])
         return json_response({})
 
@@ -120,49 +121,46 @@ class _Models:
 
     def add_labels(self, request: Request) -> Response:
         body = checked_body(request, _LABELS_SCHEMA, ("Labels",))
-        model_id = self._find(request)["ModelId"]
-        self.store.change(model_id, lambda row: {"Labels": with_labels(row["Labels"], body)})
+        self._change(request, lambda row: {"Labels": with_labels(row["Labels"], body)})
         return json_response({})
 
     def delete_labels(self, request: Request) -> Response:
-        keys, model_id = _label_keys(request), self._find(request)["ModelId"]
-        self.store.change(model_id, lambda row: {"Labels": _without(row["Labels"], keys)})
+        keys = _label_keys(request)
+        self._change(request, lambda row: {"Labels": _without(row["Labels"], keys)})
         return json_response({})
 
     def create_version(self, request: Request) -> Response:
         model_id, time = self._find(request)["ModelId"], self._time()
         body = checked_body(request, VERSION_SCHEMA, ("Uri",))
-        added: list[str] = []
-
-        def add(current: Row) -> dict[str, Any]:
-            row = version_row(body, current["Versions"], time)
-            added.append(row["VersionName"])
-            return {"Versions": [*current["Versions"], row]}
-
-        self.store.change(model_id, add)
-        return json_response({"VersionName": added[0]})
+        try:
+            added = self.store.add_version(model_id, lambda versions: version_row(body, versions, time))
+        except NoSuchRow as error:
+            raise _no_such_model(model_id) from error
+        return json_response({"VersionName": added["VersionName"]})
 
     def list_versions(self, request: Request) -> Response:
         query = request.query_params
         _check_names(query, _VERSIONS_LISTED)
-        rows = matching_versions(self._find(request)["Versions"], query)
+        versions = self.store.versions(self._find(request)["ModelId"], query.get("SourceId") or "")
+        rows = matching_versions(versions, query)
         page = PageRequest.asked(query, _PAGE_SIZE).of(sort_rows(rows, query, _VERSIONS_SORTABLE))
         return json_response({"Versions": list(page), "TotalCount": len(rows)})
 
     def get_version(self, request: Request) -> Response:
-        return json_response(version_of(self._find(request), request.path_params["VersionName"]))
+        model, name = self._find(request), request.path_params["VersionName"]
+        version = self.store.version(model["ModelId"], name)
+        if version is None:
+            raise _no_such_version(model["ModelId"], name)
+        return json_response(version)
 
     def update_version(self, request: Request) -> Response:
         body = checked_body(request, VERSION_UPDATE_SCHEMA)
         return self._change_version(request, lambda version: checked_version(body, version["ApprovalStatus"]))
 
     def delete_version(self, request: Request) -> Response:
-        row, name = self._find(request), request.path_params["VersionName"]
-        version_of(row, name)
-        self.store.change(
-            row["ModelId"],
-            lambda current: {"Versions": [each for each in current["Versions"] if each["VersionName"] != name]},
-        )
+        model, name = self._find(request), request.path_params["VersionName"]
+        if not self.store.remove_version(model["ModelId"], name):
+            raise _no_such_version(model["ModelId"], name)
         return json_response({})
 
     def add_version_labels(self, request: Request) -> Response:
@@ -178,11 +176,28 @@ class _Models:
         change_version(self.store, self._find(request), name, self._time(), change)
         return json_response({})
 
+    def _change(self, request: Request, change: Callable[[Row], Mapping[str, Any]]) -> bool:
+        model_id = self._find(request)["ModelId"]
+        try:
+            return self.store.change(model_id, change)
+        except NoSuchRow as error:
+            raise _no_such_model(model_id) from error
+
+    def _candidates(self, workspace: str, query: Mapping[str, str]) -> Sequence[Row]:
+        """Return the models that a list can have: one that asks for a whole name looks at no others."""
+        if (name := whole_name(query)) is not None:
+            row = self.store.named(workspace, name)
+            return [row] if row else []
+        return [row for row in self.store.rows() if row["WorkspaceId"] == workspace]
+
+    def _shown(self, row: Row) -> dict[str, Any]:
+        return shown_model(row, self.store.latest(row["ModelId"]))
+
     def _find(self, request: Request) -> Row:
         model_id = request.path_params["ModelId"]
         row = self.store.find(model_id)
         if row is None:
-            raise ErrorResponse(404, "ModelNotFound", f"The model {model_id} does not exist.")
+            raise _no_such_model(model_id)
         return row
 
     def _time(self) -> str:
@@ -190,9 +205,9 @@ class _Models:
 
 
 def change_version(
-    store: RecordStore, model: Row, name: str, time: str, change: Callable[[Row], Mapping[str, Any]]
+    store: VersionedStore, model: Row, name: str, time: str, change: Callable[[Row], Mapping[str, Any]]
 ) -> Row:
-    """Change one version, and return it; no other change of its model comes in between.
+    """Change one version, and return it; no other change of it comes in between.
 
     Args:
         store: the models.
@@ -204,28 +219,23 @@ def change_version(
     Raises:
         ErrorResponse: 404 ModelVersionNotFound, and what ``change`` raises.
     """
-    changed: list[Row] = []
 
-    def replace(row: Row) -> dict[str, Any]:
-        version = version_of(row, name)
+    def dated(version: Row) -> Mapping[str, Any]:
         members = change(version)
-        changed.append({**version, **members, **({"GmtModifiedTime": time} if members else {})})
-        return {"Versions": [changed[-1] if each["VersionName"] == name else each for each in row["Versions"]]}
+        return {**members, "GmtModifiedTime": time} if members else {}
 
-    store.change(model["ModelId"], replace)
-    return changed[-1]
+    try:
+        return store.change_version(model["ModelId"], name, dated)
+    except NoSuchRow as error:
+        raise _no_such_version(model["ModelId"], name) from error
 
 
-def version_of(row: Row, name: str) -> Row:
-    """Return a version of a model.
+def _no_such_model(model_id: str) -> ErrorResponse:
+    return ErrorResponse(404, "ModelNotFound", f"The model {model_id} does not exist.")
 
-    Raises:
-        ErrorResponse: 404 ModelVersionNotFound.
-    """
-    found = next((each for each in row["Versions"] if each["VersionName"] == name), None)
-    if found is None:
-        raise ErrorResponse(404, "ModelVersionNotFound", f"Model {row['ModelId']} has no version {name}.")
-    return dict(found)
+
+def _no_such_version(model_id: str, name: str) -> ErrorResponse:
+    return ErrorResponse(404, "ModelVersionNotFound", f"Model {model_id} has no version {name}.")
 
 
 def _name_taken(name: str) -> ErrorResponse:

@@ -57,7 +57,7 @@ class _Quotas:
 
     def list(self, request: Request) -> Response:
         query = request.query_params
-        # One quota has one order, but wrong values are refused all the same.
+        # One quota has one order, but wrong values are refused nevertheless.
         descending(query)
         one_of(query, "SortBy", _SORTABLE)
         # One quota without parent and children is the same tree and list, and has no details beyond these.

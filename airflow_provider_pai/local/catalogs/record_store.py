@@ -5,16 +5,20 @@ from __future__ import annotations
 import secrets
 import string
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_pai.local.http.page import descending
 from airflow_provider_pai.local.http.parameters import one_of
+from airflow_provider_pai.local.records import Change, RecordTable, Row
 
-Row = dict[str, Any]
-
+__all__ = ["NoSuchRow", "RecordStore", "Row", "new_id", "sort_rows"]
 _ID_CHARACTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 18
+
+
+class NoSuchRow(KeyError):
+    """There is no such row, or it has been removed meanwhile."""
 
 
 class RecordStore:
@@ -22,15 +26,15 @@ class RecordStore:
 
     Args:
         key: the member that has a row's id.
-        rows: what a former store gave to ``keep``.
-        keep: called with all rows after each change, to store them.
+        table: keeps each row; it is written before a change counts.
     """
 
-    def __init__(self, key: str, rows: Iterable[Row], keep: Callable[[list[Row]], None]) -> None:
+    def __init__(self, key: str, table: RecordTable) -> None:
         self._key = key
-        self._rows = {row[key]: row for row in rows}
-        self._keep = keep
-        self._lock = threading.Lock()
+        self._table = table
+        self._rows = table.rows()
+        self._ids = {_name(row): row_id for row_id, row in self._rows.items()}
+        self._lock = threading.RLock()
 
     def rows(self) -> list[Row]:
         """Return all rows, oldest first."""
@@ -42,12 +46,17 @@ class RecordStore:
         with self._lock:
             return self._rows.get(row_id)
 
+    def named(self, workspace_id: str, name: str) -> Row | None:
+        """Return the row of a name; None when its workspace has none."""
+        with self._lock:
+            return self._rows.get(self._ids.get((workspace_id, name), ""))
+
     def add(self, row: Row) -> bool:
         """Add a row; False when its workspace has one of its name."""
         with self._lock:
-            if self._has_name(row, row["Name"]):
+            if _name(row) in self._ids:
                 return False
-            self._store({**self._rows, row[self._key]: row})
+            self._write(row)
             return True
 
     def change(self, row_id: str, change: Callable[[Row], Mapping[str, Any]]) -> bool:
@@ -61,14 +70,16 @@ class RecordStore:
             False when its workspace has another row of its new name.
 
         Raises:
-            KeyError: there is no such row.
+            NoSuchRow: there is none of this id.
         """
         with self._lock:
-            row = self._rows[row_id]
+            row = self._existing(row_id)
             new = {**row, **change(row)}
-            if new["Name"] != row["Name"] and self._has_name(new, new["Name"]):
+            if _name(new) != _name(row) and _name(new) in self._ids:
                 return False
-            self._store({**self._rows, row_id: new})
+            self._write(new)
+            del self._ids[_name(row)]
+            self._ids[_name(new)] = row_id
             return True
 
     def remove(self, row_id: str) -> bool:
@@ -76,22 +87,36 @@ class RecordStore:
         with self._lock:
             if row_id not in self._rows:
                 return False
-            self._store({key: row for key, row in self._rows.items() if key != row_id})
+            self._table.remove(row_id)
+            self._forget(row_id)
             return True
 
     def clear(self) -> None:
         """Forget all rows."""
         with self._lock:
-            self._store({})
+            self._table.clear()
+            self._rows.clear()
+            self._ids.clear()
 
-    def _has_name(self, row: Row, name: str) -> bool:
-        return any(
-            other["WorkspaceId"] == row["WorkspaceId"] and other["Name"] == name for other in self._rows.values()
-        )
+    def _existing(self, row_id: str) -> Row:
+        if (row := self._rows.get(row_id)) is None:
+            raise NoSuchRow(row_id)
+        return row
 
-    def _store(self, rows: dict[str, Row]) -> None:
-        self._keep(list(rows.values()))
-        self._rows = rows
+    def _write(self, row: Row, *others: Change) -> None:
+        """Keep a row, and together with it other changes."""
+        row_id = row[self._key]
+        self._table.records.write([self._table.change(row_id, row), *others])
+        self._rows[row_id] = row
+        self._ids[_name(row)] = row_id
+
+    def _forget(self, row_id: str) -> None:
+        del self._ids[_name(self._rows.pop(row_id))]
+
+
+def _name(row: Row) -> tuple[str, str]:
+    """Return what is unique: a name in its workspace."""
+    return row["WorkspaceId"], row["Name"]
 
 
 def sort_rows(

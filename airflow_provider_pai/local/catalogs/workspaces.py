@@ -22,6 +22,7 @@ from airflow_provider_pai.local.http.page import PageRequest, descending
 from airflow_provider_pai.local.http.parameters import flag, one_of, refuse, some_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.parsing import read_json
+from airflow_provider_pai.local.records import RecordTable
 
 _PAGE_SIZE = 20
 OWNER = "1000000000000001"
@@ -36,7 +37,7 @@ class Workspace:
     Attributes:
         workspace_id: its id.
         created: when it came to be.
-        default_storage: OSS URI that ``modelExportPath`` has unless somebody set another one.
+        default_storage: OSS URI that ``modelExportPath`` has unless another one was set.
     """
 
     workspace_id: str
@@ -63,17 +64,16 @@ class Workspace:
 
 
 class Configs:
-    """What somebody configured; safe to use from several threads."""
+    """What was configured; safe to use from several threads."""
 
-    def __init__(self, items: Mapping[str, dict[str, Any]], keep: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, table: RecordTable) -> None:
         """Start with what was configured before.
 
         Args:
-            items: configuration items by key, as they were given to ``keep``.
-            keep: called with all items after each change, to store them.
+            table: keeps the configuration items by key.
         """
-        self._items = dict(items)
-        self._keep = keep
+        self._items = table.rows()
+        self._table = table
         self._lock = threading.Lock()
 
     def items(self) -> dict[str, dict[str, Any]]:
@@ -84,14 +84,14 @@ class Configs:
     def update(self, items: Mapping[str, dict[str, Any]]) -> None:
         """Add items, and replace those with the same keys."""
         with self._lock:
+            self._table.records.write([self._table.change(key, item) for key, item in items.items()])
             self._items |= items
-            self._keep(self._items)
 
     def clear(self) -> None:
         """Forget everything that was configured."""
         with self._lock:
+            self._table.clear()
             self._items = {}
-            self._keep(self._items)
 
 
 def default_storage(workspace: Workspace, configs: Configs) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from airflow_provider_pai.local.eas.store import ServiceStore
+from airflow_provider_pai.local.records import RecordTable
 
 AUTO, CUSTOMIZED = "auto", "customized"
 TRAFFIC_MODES = (AUTO, CUSTOMIZED)
@@ -48,27 +47,27 @@ class Groups:
 
     Args:
         store: the services.
-        rows: what former groups gave to ``keep``.
-        keep: called with all groups after each change, to store them.
+        table: keeps each group; None to keep none.
     """
 
-    def __init__(
-        self, store: ServiceStore, rows: Iterable[dict[str, str]], keep: Callable[[list[dict[str, Any]]], None]
-    ) -> None:
+    def __init__(self, store: ServiceStore, table: RecordTable | None = None) -> None:
         self._store = store
-        self._keep = keep
+        self._table = table
         self._lock = threading.Lock()
-        self._known = {row["name"]: Group(**row) for row in rows}
+        self._known = {name: Group(**row) for name, row in table.rows().items()} if table else {}
 
     def all(self) -> list[Group]:
         """Return the groups that have a service, oldest first."""
         with self._lock:
-            self._look()
-            return list(self._known.values())
+            names = self._store.group_names()
+            for name in self._known.keys() - set(names):
+                self._forget(name)
+            return [group for name in names if (group := self._find(name))]
 
     def get(self, name: str) -> Group | None:
         """Return a group; None when no service names it."""
-        return next((group for group in self.all() if group.name == name), None)
+        with self._lock:
+            return self._find(name)
 
     def token(self, name: str) -> str | None:
         """Return the token of a group; None when no service names it."""
@@ -89,21 +88,29 @@ class Groups:
             now: the time as on the wire.
         """
         with self._lock:
-            self._look()
-            if name not in self._known:
+            group = self._find(name)
+            if group is None:
                 return False
-            self._known[name] = replace(self._known[name], traffic_mode=traffic_mode, updated=now)
-            self._keep([asdict(group) for group in self._known.values()])
+            self._keep(replace(group, traffic_mode=traffic_mode, updated=now))
             return True
 
-    def _look(self) -> None:
-        """Take in the groups that services name, and forget the others."""
-        created: dict[str, str] = {}
-        for service in self._store.all():
-            if service.group:
-                created.setdefault(service.group, service.created)
-        if created.keys() == self._known.keys():
-            return
-        made = {name: Group(name, new_token(), time) for name, time in created.items() if name not in self._known}
-        self._known = {name: self._known.get(name) or made[name] for name in created}
-        self._keep([asdict(group) for group in self._known.values()])
+    def _find(self, name: str) -> Group | None:
+        """Return a group, which is made when services name it for the first time, and forgotten when none does."""
+        members = self._store.members(name)
+        if not members:
+            self._forget(name)
+            return None
+        if name not in self._known:
+            self._keep(Group(name, new_token(), members[0].created))
+        return self._known[name]
+
+    def _keep(self, group: Group) -> None:
+        if self._table:
+            self._table.put(group.name, asdict(group))
+        self._known[group.name] = group
+
+    def _forget(self, name: str) -> None:
+        if name in self._known:
+            if self._table:
+                self._table.remove(name)
+            del self._known[name]

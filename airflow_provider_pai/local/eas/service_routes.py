@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,12 +89,19 @@ class _ServiceRoutes:
 
     def list(self, request: Request) -> Response:
         page = query.asked_page(request.query_params, _PAGE_SIZE)
-        rows = [self.views.service(service, alone=False) for service in self.context.store.all()]
+        rows = [self.views.service(service, alone=False) for service in self._candidates(request)]
         found = query.matching(rows, request.query_params)
         shown = [{name: value for name, value in row.items() if value is not None} for row in page.of(found)]
         return json_response(
             {"Services": shown, "PageNumber": page.number, "PageSize": page.size, "TotalCount": len(found)}
         )
+
+    def _candidates(self, request: Request) -> Sequence[ServiceRecord]:
+        """Return the services that a list can have: one that asks for a whole name looks at no others."""
+        if name := request.query_params.get("ServiceName"):
+            found = self.context.store.get(name)
+            return [found] if found else []
+        return self.context.store.all()
 
     def describe(self, request: Request) -> Response:
         return json_response(self.views.service(self.context.existing(request), alone=True))

@@ -31,7 +31,10 @@ class ServiceStore:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._services = {service.name: service for service in saved_services(folder)}
+        self._services: dict[str, ServiceRecord] = {}
+        self._members: dict[str, dict[str, ServiceRecord]] = {}
+        for service in saved_services(folder):
+            self._hold(service)
 
     def folder(self, name: str) -> Path:
         """Return the folder of a service's files."""
@@ -46,6 +49,16 @@ class ServiceStore:
         """Return all services, oldest first."""
         with self._lock:
             return _oldest_first(self._services.values())
+
+    def group_names(self) -> list[str]:
+        """Return the groups that services name, that of the oldest service first."""
+        with self._lock:
+            return list(dict.fromkeys(service.group for service in self.all() if service.group))
+
+    def members(self, group: str) -> list[ServiceRecord]:
+        """Return the services of a group, oldest first; none when no service names it."""
+        with self._lock:
+            return _oldest_first(self._members.get(group, {}).values())
 
     def add(self, service: ServiceRecord) -> bool:
         """Keep a new service; False when the name is taken."""
@@ -86,7 +99,7 @@ class ServiceStore:
             if name in self._services:
                 (self.folder(name) / "service.json").unlink(missing_ok=True)
                 shutil.rmtree(self.folder(name), ignore_errors=True)
-                del self._services[name]
+                self._let_go(self._services.pop(name))
 
     def _write(self, service: ServiceRecord) -> None:
         folder = self.folder(service.name)
@@ -97,7 +110,22 @@ class ServiceStore:
             opened.flush()
             os.fsync(opened.fileno())
         temporary.replace(folder / "service.json")
+        self._hold(service)
+
+    def _hold(self, service: ServiceRecord) -> None:
+        if old := self._services.get(service.name):
+            self._let_go(old)
         self._services[service.name] = service
+        if service.group:
+            self._members.setdefault(service.group, {})[service.name] = service
+
+    def _let_go(self, service: ServiceRecord) -> None:
+        """Take a service out of its group; the group goes with its last."""
+        if service.group:
+            members = self._members[service.group]
+            members.pop(service.name, None)
+            if not members:
+                del self._members[service.group]
 
 
 def saved_services(folder: Path) -> list[ServiceRecord]:

@@ -99,7 +99,7 @@ def _tests(query: Mapping[str, str], now: datetime) -> list[Test]:
     if query.get("IsTempAlgo"):
         wanted = flag(query, "IsTempAlgo")
         tests.append(lambda record: record["IsTempAlgo"] is wanted)
-    tests.extend(_has(label) for label in _labels(query))
+    tests.extend(_has(label) for label in labels(query))
     return tests
 
 
@@ -111,7 +111,12 @@ def _has(label: Mapping[str, str]) -> Test:
     return lambda record: label in record.get("Labels", ())
 
 
-def _labels(query: Mapping[str, str]) -> list[dict[str, str]]:
+def labels(query: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the labels that a list asks for; none when it asks for none.
+
+    Raises:
+        ErrorResponse: 400 InvalidParameter, they are no JSON object of texts.
+    """
     text = query.get("Labels")
     if not text:
         return []

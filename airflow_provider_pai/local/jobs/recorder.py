@@ -25,7 +25,7 @@ class JobRecorder:
     """Writes a job's files. Threads of several instances may write at a time.
 
     What can't be written, on a full disk for instance, is dropped, and the server's log says so: how a job ends is not
-    decided here, and a command whose output nobody reads would stand still.
+    decided here, and a command whose output is not read would stand still.
 
     Args:
         files: where to.
@@ -122,7 +122,7 @@ class JobRecorder:
         try:
             yield
         except OSError as error:
-            # Once a job: a log line for each of its lines would help nobody.
+            # Once a job: a log line for each of its lines would be of no help.
             if self._complete:
                 self._complete = False
                 logger.warning("logs, events and metrics of %s are incomplete: %s", self._instances[0], error)

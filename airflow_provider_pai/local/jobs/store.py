@@ -9,7 +9,7 @@ import secrets
 import shutil
 import string
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,10 @@ class JobStore:
         self._now = now
         self._lock = threading.RLock()
         self._files: dict[str, JobFiles] = {}
-        self._records = load_records(home)
+        self._records: dict[str, Record] = {}
+        self._carriers: dict[tuple[str, str], dict[str, None]] = {}
+        for record in load_records(home).values():
+            self._hold(record)
         self._number = max(map(_number, self._records.values()), default=0)
         self.lag_seconds = 0.0
         self._reserve = DiskReserve(home / "reserve")
@@ -148,6 +151,7 @@ class JobStore:
     def delete(self, job_id: str) -> None:
         """Forget a job, its logs and its folders; its outputs in OSS stay."""
         with self._lock:
+            self._let_go(job_id)
             self._records.pop(job_id)
             if files := self._files.pop(job_id, None):
                 files.close()
@@ -163,6 +167,7 @@ class JobStore:
                 files.close()
             self._files.clear()
             self._records.clear()
+            self._carriers.clear()
             # One rename, so that a server that is killed has either all of them or none.
             self._folder.rename(self._folder.with_name(f"{_REMOVED}{secrets.token_hex(8)}"))
             self._folder.mkdir()
@@ -193,10 +198,18 @@ class JobStore:
         """
         now = self._now()
         visible = now - timedelta(seconds=self.lag_seconds)
-        records = self.all()
+        records = self._labelled(query.labels(parameters))
         if self.lag_seconds > 0:
             records = [r for r in records if datetime.fromisoformat(r[LOCAL]["CreatedAt"]) <= visible]
         return query.select_page(records, parameters, now)
+
+    def _labelled(self, labels: Sequence[Mapping[str, str]]) -> list[Record]:
+        """Return the jobs that may carry labels, oldest first: those of the rarest one; all without a label."""
+        with self._lock:
+            if not labels:
+                return self.all()
+            carriers = min((self._carriers.get(_label(each), {}) for each in labels), key=len)
+            return sorted((self._records[job_id] for job_id in carriers), key=_number)
 
     def _write(self, record: dict[str, Any], now: datetime) -> Record:
         record["GmtModifiedTime"] = wire_time(now)
@@ -208,8 +221,25 @@ class JobStore:
             opened.flush()
             os.fsync(opened.fileno())
         temporary.replace(folder / "job.json")
-        self._records[record["TrainingJobId"]] = MappingProxyType(record)
-        return self._records[record["TrainingJobId"]]
+        return self._hold(MappingProxyType(record))
+
+    def _hold(self, record: Record) -> Record:
+        job_id = record["TrainingJobId"]
+        old = self._records.get(job_id)
+        if old is None or old.get("Labels") != record.get("Labels"):
+            self._let_go(job_id)
+            for label in record.get("Labels", ()):
+                self._carriers.setdefault(_label(label), {})[job_id] = None
+        self._records[job_id] = record
+        return record
+
+    def _let_go(self, job_id: str) -> None:
+        """Forget which labels a job carries."""
+        for label in {_label(each) for each in self._records.get(job_id, {}).get("Labels", ())}:
+            carriers = self._carriers[label]
+            carriers.pop(job_id, None)
+            if not carriers:
+                del self._carriers[label]
 
     def _free_id(self) -> str:
         while True:
@@ -219,7 +249,7 @@ class JobStore:
 
 
 def load_records(home: Path) -> dict[str, Record]:
-    """Read the jobs of a folder, oldest first, by id; damaged ones are left out. Somebody may be writing meanwhile.
+    """Read the jobs of a folder, oldest first, by id; damaged ones are left out. A server may be writing meanwhile.
 
     Args:
         home: folder of the server.
@@ -265,6 +295,10 @@ def _is_time(value: Any) -> bool:
         return datetime.fromisoformat(value).tzinfo is not None
     except (TypeError, ValueError):
         return False
+
+
+def _label(label: Mapping[str, str]) -> tuple[str, str]:
+    return label["Key"], label.get("Value", "")
 
 
 def _number(record: Record) -> int:

@@ -68,7 +68,7 @@ def oss_app(
         except ClientDisconnect:
             return
         if _has_body(scope) and not body.is_finished:
-            # What the client promised and nobody read would be taken for its next request.
+            # What the client promised and was not read would be taken for its next request.
             response.headers["Connection"] = "close"
         await response(scope, receive, send)
 

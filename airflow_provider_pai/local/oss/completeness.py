@@ -1,4 +1,4 @@
-"""Whether a store's folder has all its parts: what is left of one may be all that somebody has."""
+"""Whether a store's folder has all its parts: what is left of one may be the only copy."""
 
 from __future__ import annotations
 

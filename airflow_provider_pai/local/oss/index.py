@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from airflow_provider_pai.local.database import Database
 from airflow_provider_pai.local.oss.errors import file_already_exists, no_such_bucket, no_such_key
 
 # Keys are BLOBs: OSS lists in the order of UTF-8 bytes, and so does memcmp. A CRC-64 does not fit SQLite's integers.
@@ -98,45 +95,15 @@ class StoredObject:
         )
 
 
-class Index:
-    """One connection, used by one thread at a time. What was committed survives ``kill -9``."""
+class Index(Database):
+    """The index of one object store.
+
+    Args:
+        path: its file.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Look things up while nothing changes."""
-        with self._lock:
-            yield self._db
-
-    @contextmanager
-    def changing(self) -> Iterator[sqlite3.Connection]:
-        """Change things: all of what the block does, or nothing when it raises.
-
-        Raises:
-            OSError: ENOSPC, the disk is full.
-        """
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-                raise
+        super().__init__(path, _SCHEMA)
 
     def has_buckets(self) -> bool:
         """Return whether there is a bucket."""

@@ -1,6 +1,6 @@
 """Symbolic links: objects whose bytes are the key of another object in their bucket.
 
-Nothing about the target is checked when a link is made; whoever reads through it finds out (OSS help, PutSymlink).
+Nothing about the target is checked when a link is made; who reads through it finds out (OSS help, PutSymlink).
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class MultipartUploads:
     def start(
         self, bucket: str, key: str, headers: Mapping[str, str] | None = None, *, sequential: bool = False
     ) -> MultipartUpload:
-        """Begin an upload; of a sequential one the MD5 of the whole object is told.
+        """Begin an upload; of a sequential one the MD5 of the whole object is given.
 
         Raises:
             OSSErrorResponse: NoSuchBucket, InvalidObjectName.

@@ -24,7 +24,7 @@ class TrafficLimit:
         self._moved = 0
 
     async def wait(self, moved: int) -> None:
-        """Wait until a transfer may go on that has moved so many more bytes."""
+        """Wait until a transfer may continue that has moved so many more bytes."""
         self._moved += moved
         await asyncio.sleep(max(0.0, self._started + self._moved / self._rate - time.monotonic()))
 

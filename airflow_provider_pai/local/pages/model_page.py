@@ -47,7 +47,7 @@ def model_page(row: Mapping[str, Any], approvals: ModelApprovals, said: str = ""
         said: what became of the request, for a person; empty for nothing.
         status: HTTP status.
     """
-    versions = list(reversed(row["Versions"]))
+    versions = approvals.versions(dict(row))
     return page(
         f"model {row['Name']}",
         tag("h1", row["Name"], " ", tag("small", row["ModelId"])),

@@ -110,7 +110,7 @@ class Engine:
             raise ImageFailed(f"The image {uri} can't be pulled: {error}") from error
 
     def _pull(self, uri: str, say: LineSink, cancelled: threading.Event) -> bool:
-        """Pull an image; False when the work was given up: then the engine goes on, for the next who asks."""
+        """Pull an image; False when the work was given up: then the engine continues, for the next who asks."""
         say(f"Pulling the image {uri}")
         began = time.monotonic()
         events: queue.SimpleQueue[Mapping[str, Any] | EngineError | None] = queue.SimpleQueue()

@@ -69,7 +69,7 @@ class Interpreter:
         version: such as ``3.12.1``.
         platform: such as ``linux-x86_64``.
         prefix: the folder it is installed in.
-        pip: folder of its own pip; None when it has none, or nobody has looked yet.
+        pip: folder of its own pip; None when it has none, or it was not looked for yet.
         to_ask: the executable that knows where its pip is; None when that is known.
     """
 

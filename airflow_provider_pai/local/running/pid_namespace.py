@@ -13,5 +13,5 @@ exit $code
 """What comes behind the command.
 
 A shell that is asked to end does not wait for the training script it runs, and with its end all process ids would end,
-too. But a script may save a checkpoint then. A minute at most; whoever asked has less patience.
+too. But a script may save a checkpoint then. A minute at most; who asked has less patience.
 """

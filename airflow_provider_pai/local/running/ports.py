@@ -18,7 +18,7 @@ class Ports:
         self._taken: set[int] = set()
 
     def take(self, preferred: int = int(MASTER_PORT), *, reuse: bool = False) -> int:
-        """Return a port that nobody else was given; give it back at the end.
+        """Return a port that no other was given; release it at the end.
 
         Args:
             preferred: the port the cloud has; by default the one for the rendezvous of distributed jobs.

@@ -39,7 +39,7 @@ class ProcessRuntime:
     Args:
         sandbox: gives each job its own ``/ml``.
         environments: the Python environments of jobs.
-        reason: why a job's image is not used; empty when nobody needs to know.
+        reason: why a job's image is not used; empty when there is nothing to explain.
         image_exists: tells whether the image of a job could be had; a job with another one fails.
     """
 

@@ -46,7 +46,7 @@ class Runner:
         self._resets = 0
 
     def start(self) -> None:
-        """Begin to run jobs: those that waited go on waiting, those that were under way when the server ended fail."""
+        """Begin to run jobs: those that waited keep waiting, those that were under way when the server ended fail."""
         for record in self._context.store.all():
             if record["Status"] in (JobStatus.CREATING, JobStatus.CREATED):
                 self.submit(record["TrainingJobId"])
@@ -73,7 +73,7 @@ class Runner:
                 self._enqueue(job_id)
             except OSError:
                 if created:
-                    # Whoever creates it learns that there is none; it must not stay behind as one that never begins.
+                    # Who creates it learns that there is none; it must not stay behind as one that never begins.
                     self._context.store.delete(job_id)
                 raise
             self._start_next()
@@ -101,7 +101,7 @@ class Runner:
 
         Raises:
             KeyError: there is no such job.
-            OSError: its record can't be written; the job goes on.
+            OSError: its record can't be written; the job keeps running.
         """
         with self._lock:
             if is_terminal(self._context.store.existing(job_id)):

@@ -25,7 +25,7 @@ class RunnerContext:
         runtime: runs their commands.
         region_id: the region the server claims to be.
         now: the server's time, in UTC.
-        gpus: GPUs that an instance is told it has.
+        gpus: GPUs that an instance sees.
         grace_seconds: from SIGTERM to SIGKILL.
         shown: returns the file or folder of this machine that a job can be shown in the place of an input.
         quota: the resource quota that jobs may name.
@@ -54,7 +54,7 @@ class CancellationToken:
     Attributes:
         event: set when it must end.
         outcome: how; None as long as it need not.
-        last_try: set when nobody waits any more for a disk to have space again.
+        last_try: set when nothing waits any more for a disk to have space again.
     """
 
     def __init__(self) -> None:

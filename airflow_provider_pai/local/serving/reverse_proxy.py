@@ -99,7 +99,7 @@ class ReverseProxy:
     def _take(self, service: str | None, group: str, tried: list[Upstream]) -> Upstream | None:
         if service is not None:
             return self._upstreams.take(service, tried)
-        members = [each for each in self._store.all() if each.group == group and not each.wanted.deleted]
+        members = [each for each in self._store.members(group) if not each.wanted.deleted]
         weights = shares(members, self._upstreams.count, by_weight=self._by_weight(group))
         while (member := chosen(weights, self._point())) is not None:
             if found := self._upstreams.take(member, tried):

@@ -38,7 +38,9 @@ class Upstreams:
     def publish(self, service: str, upstreams: Sequence[Upstream]) -> None:
         """Let requests to a service go to these instances only."""
         with self._lock:
-            self._offered[service] = tuple(upstreams)
+            # Those of before keep their turns: this is called many times between two requests.
+            kept = [each for each in self._offered.get(service, ()) if each in upstreams]
+            self._offered[service] = (*(each for each in upstreams if each not in kept), *kept)
             if not upstreams:
                 del self._offered[service]
 

@@ -80,11 +80,15 @@ class Report:
         return found
 
 
-def parse_report_file(content: bytes) -> Report:
+def parse_report_file(content: bytes, job_id: str = "") -> Report:
     """Parse the file of the output channel.
 
+    Args:
+        content: what it holds.
+        job_id: the job that it must be of: several may have the same folder. Default: any.
+
     Raises:
-        ValueError: it holds no JSON object.
+        ValueError: it holds no JSON object, or the report of another job.
     """
     try:
         entry = json.loads(content)
@@ -92,6 +96,8 @@ def parse_report_file(content: bytes) -> Report:
         raise ValueError(f"{REPORT_FILE} holds no JSON ({error})") from error
     if not isinstance(entry, dict):
         raise ValueError(f"{REPORT_FILE} holds no JSON object")  # noqa: TRY004 - it is about what was read
+    if job_id and entry.get("job", job_id) != job_id:
+        raise ValueError(f"{REPORT_FILE} is of another job")
     return Report().updated(entry)
 
 

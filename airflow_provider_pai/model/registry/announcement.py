@@ -1,7 +1,7 @@
 """Which approved versions start a DAG: each one once, whatever happens to the triggerer.
 
-What was announced is a label on the version itself, so no store of Airflow's is needed, and a triggerer that was away
-finds what was approved meanwhile.
+What was announced is a label on the version itself, so a triggerer that was away finds what was approved meanwhile. A
+store of Airflow's is needed for one thing only: to know that there was a first look which found nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class Announcements:
     skip: tuple[ModelVersion, ...] = ()
 
 
-def plan_announcements(versions: Sequence[ModelVersion], label: str, announced: Collection[str]) -> Announcements:
+def plan_announcements(
+    versions: Sequence[ModelVersion], label: str, announced: Collection[str], *, has_begun: bool = False
+) -> Announcements:
     """Decide which versions to announce.
 
     At its first look at a model with approved versions a watcher announces the newest of them only: that is the one to
@@ -35,11 +37,12 @@ def plan_announcements(versions: Sequence[ModelVersion], label: str, announced: 
         versions: the model's versions.
         label: on those that were announced.
         announced: names of those that this process has announced, should a label not have been accepted.
+        has_begun: whether the watcher had its first look before; False when that is not known.
     """
     approved = [each for each in versions if each.is_approved]
     done = [each for each in approved if label in each.labels or each.name in announced]
     new = sorted((each for each in approved if each not in done), key=lambda each: (each.created, each.name))
-    if done or not new:
+    if has_begun or done or not new:
         return Announcements(tuple(new))
     last = newest(new)
     return Announcements((last,) if last else (), tuple(each for each in new if each is not last))

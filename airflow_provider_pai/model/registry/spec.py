@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from airflow_provider_pai.model.values import shown
 METRICS_BYTES = 8192
 """Longest JSON of a version's metrics."""
 _NAME_LENGTH = 127
+_DICTS = ("metrics", "labels", "inference_spec")
 _DUMMY = {"service_name": "model", "model_uri": "oss://bucket/model/"}
 
 
@@ -85,6 +87,9 @@ def read_registration(arguments: Mapping[str, Any]) -> tuple[RegistrationSpec, l
 
 def registration_problems(spec: RegistrationSpec) -> Iterator[Problem]:
     """Yield what is wrong with a registration."""
+    if wrong := [name for name in _DICTS if not isinstance(getattr(spec, name) or {}, Mapping)]:
+        yield from (Problem(name, f"must be a dict, not {shown(getattr(spec, name))}") for name in wrong)
+        return
     if not spec.model_name.strip() or len(spec.model_name) > _NAME_LENGTH or not spec.model_name.isprintable():
         yield Problem("model_name", f"must have 1 to {_NAME_LENGTH} characters, not {shown(spec.model_name)}")
     if spec.model_uri and not spec.model_uri.startswith(("http://", "https://")):
@@ -101,7 +106,16 @@ def registration_problems(spec: RegistrationSpec) -> Iterator[Problem]:
 
 
 def metrics_problems(metrics: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with metrics."""
+    """Yield what is wrong with metrics: a request is JSON, which has no NaN and no infinity."""
+    endless = [name for name, value in metrics.items() if isinstance(value, float) and not math.isfinite(value)]
+    yield from (Problem("metrics", f"[{shown(name)}] is {metrics[name]}; leave it out") for name in endless)
+    if endless:
+        return
+    try:
+        json.dumps(metrics, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        yield Problem("metrics", f"can't be written as JSON ({error})")
+        return
     size = len(json.dumps(metrics, ensure_ascii=False).encode("utf-8", "replace"))
     if size > METRICS_BYTES:
         largest = max(metrics, key=lambda name: len(json.dumps(metrics[name])))
@@ -122,12 +136,15 @@ def _uri_problems(uri: str) -> Iterator[Problem]:
         yield Problem("model_uri", f": {error}")
 
 
-def _label_problems(labels: Mapping[str, str]) -> Iterator[Problem]:
+def _label_problems(labels: Mapping[Any, Any]) -> Iterator[Problem]:
     for name, value in labels.items():
-        if name.startswith(RESERVED_PREFIX):
-            yield Problem("labels", f"[{shown(name)}] is reserved for what identifies the task; use another name")
+        if not isinstance(name, str) or not isinstance(value, str):
+            yield Problem("labels", f"[{shown(name)}] must be a text with a text, not {shown(value)}")
+            continue
         if not name or any(len(text.encode("utf-8", "replace")) > LABEL_BYTES for text in (name, value)):
             yield Problem("labels", f"[{shown(name)}] must have a name, and {LABEL_BYTES} bytes at most each")
+        if name.startswith(RESERVED_PREFIX):
+            yield Problem("labels", f"[{shown(name)}] is reserved for what identifies the task; use another name")
         if any(sign in text for sign in "=," for text in (name, value)):
             yield Problem("labels", f"[{shown(name)}] must have neither '=' nor ',' in name and value")
 

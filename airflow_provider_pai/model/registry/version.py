@@ -11,6 +11,8 @@ PENDING = "Pending"
 APPROVED = "Approved"
 REJECTED = "Rejected"
 APPROVAL_STATUSES = (PENDING, APPROVED, REJECTED)
+NEWEST_APPROVED = "approved"
+"""Stands for the approved version that was registered last."""
 FINAL_STATUSES = (APPROVED, REJECTED)
 """Neither changes any more (help page on approval of model versions)."""
 FORMAT_TYPES = (
@@ -116,7 +118,7 @@ def parse_source_id(text: str) -> dict[str, str]:
 def newest(versions: Iterable[ModelVersion], approval_status: str | None = None) -> ModelVersion | None:
     """Return the version that was made last, of one approval status if one is given; None when there is none."""
     kept = [each for each in versions if approval_status in (None, each.approval_status)]
-    return max(kept, key=lambda each: (each.created, _numbers(each.name)), default=None)
+    return max(kept, key=lambda each: (each.created, version_numbers(each.name)), default=None)
 
 
 def next_version_name(names: Iterable[str]) -> str:
@@ -124,14 +126,15 @@ def next_version_name(names: Iterable[str]) -> str:
 
     Giving the name makes a create that is sent twice harmless: a version's name is unique within its model.
     """
-    numbers = [_numbers(name) for name in names]
+    numbers = [version_numbers(name) for name in names]
     if not numbers:
         return FIRST_VERSION
     major, minor, _ = max(numbers)
     return f"{major}.{minor + 1}.0"
 
 
-def _numbers(name: str) -> tuple[int, int, int]:
+def version_numbers(name: str) -> tuple[int, int, int]:
+    """Return the numbers of a version's name, by which names are sorted; zeros for a name of another form."""
     if not VERSION_NAME.fullmatch(name):
         return (0, 0, 0)
     major, minor, patch = name.split("_")[0].split(".")

@@ -76,7 +76,7 @@ def labelled(body: Mapping[str, Any], *, version: int, previous: int | None, own
     Args:
         body: the service JSON.
         version: the number that the version will get.
-        previous: the version to go back to; 0 when this creates the service, None when there is none to go back to.
+        previous: the version to roll back to; 0 when this creates the service, None when there is none.
         owner: the task instance that asks for it.
     """
     labels = {

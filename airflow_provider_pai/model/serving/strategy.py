@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import seconds_problems
 from airflow_provider_pai.model.serving.smoke_test import SmokeTest, read_smoke_test
-from airflow_provider_pai.model.values import is_number, number, shown, whole
+from airflow_provider_pai.model.values import number, shown, whole
 
 ROLLING, BLUE_GREEN, CANARY = "rolling", "blue_green", "canary"
 STRATEGIES = (ROLLING, BLUE_GREEN, CANARY)
@@ -101,10 +102,8 @@ def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {shown(strategy)}")
     if not isinstance(given["on_failure"], str) or given["on_failure"] not in (ROLLBACK, LEAVE):
         yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {shown(given['on_failure'])}")
-    if not is_number(pause) or pause < 0:
-        yield Problem("step_pause", f"must be a number of seconds, at least 0, not {shown(pause)}")
-    if not is_number(limit) or limit <= 0:
-        yield Problem("startup_timeout", f"must be a number of seconds above 0, not {shown(limit)}")
+    yield from seconds_problems("step_pause", pause, zero=True)
+    yield from seconds_problems("startup_timeout", limit)
     if steps is not None and strategy != CANARY:
         yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
     elif steps is not None and not _are_steps(steps):

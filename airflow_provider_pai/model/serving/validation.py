@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.serving.names import is_service_name
@@ -106,18 +105,6 @@ def missing_value_problems(arguments: Mapping[str, Any], given: Iterable[str]) -
             yield Problem(
                 name, "is None: the template or task that it comes from gave nothing; give it, or leave it out"
             )
-
-
-def checked_service(arguments: Mapping[str, Any]) -> ServiceSpec:
-    """Turn arguments into a spec.
-
-    Raises:
-        SpecError: listing every problem.
-    """
-    spec, found = read_service(arguments)
-    if found:
-        raise SpecError(found)
-    return spec
 
 
 def service_problems(spec: ServiceSpec) -> list[Problem]:

@@ -68,7 +68,7 @@ def diagnose(details: FailureDetails, *, overdue: bool = False, resumable: bool 
     Args:
         details: the job, and what the service says of its end.
         overdue: whether Airflow stopped it, because it did not end in the task's time.
-        resumable: whether another job goes on where this one stopped, from checkpoints.
+        resumable: whether another job resumes where this one stopped, from checkpoints.
     """
     if overdue:
         reason = OVERDUE if details.has_run else OVERDUE_IN_QUEUE

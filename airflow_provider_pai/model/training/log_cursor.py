@@ -1,4 +1,4 @@
-"""How much of a job a task's log shows: what another process needs to go on there."""
+"""How much of a job a task's log shows: what another process needs to continue there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_pai.model.training.owner_labels import LABEL_BYTES
 
 LOG_LABEL = "airflow.log"
-"""The cursor's label; when one can't hold it, it goes on in ``airflow.log.2`` and so on."""
+"""The cursor's label; when one can't hold it, it continues in ``airflow.log.2`` and so on."""
 _SAFE = re.compile(r"[\w.-]*")
 _HEAD = re.compile(r"(\d+)\.(\d+)")
 

@@ -1,6 +1,6 @@
 """What of a printed line is searched for metrics, and which texts are values of one.
 
-Whoever reads metrics from lines follows these rules: local PAI while a job runs, the provider when PAI has no value.
+All who read metrics from lines follow these rules: local PAI while a job runs, the provider when PAI has no value.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Orphan:
 def find_orphans(jobs: Iterable[JobSnapshot], deployment: str, before: datetime, state_of: StateOf) -> list[Orphan]:
     """Return the jobs whose task instances are over.
 
-    A job is left out when it has ended, when it may go on without its task, when it is young, and when its labels don't
+    A job is left out when it has ended, when it may outlive its task, when it is young, and when its labels don't
     tell its task in full.
 
     Args:

@@ -11,7 +11,7 @@ RESERVED_PREFIX = "airflow."
 LABEL_BYTES = 128
 """Longest label value; AIWorkSpace documents 128 bytes for its labels, for jobs no limit is public [inferred]."""
 NAMES_LABEL = "airflow.names"
-"""DAG, run and task in full, where the readable labels had to change them; goes on in ``airflow.names.2``."""
+"""DAG, run and task in full, where the readable labels had to change them; continued in ``airflow.names.2``."""
 _READABLE = ("airflow.dag_id", "airflow.run_id", "airflow.task_id")
 
 

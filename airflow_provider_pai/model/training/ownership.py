@@ -28,7 +28,7 @@ STOPPING, STOP_REFUSED = "true", "refused"
 STOPPED_BY_LABEL = "airflow.stopped_by"
 """On a job that a person has stopped from Airflow: the name of the user."""
 DETACHED_LABEL = "airflow.detached"
-"""On a job that may go on after its task: the task doesn't wait for it, or leaves it when it is killed."""
+"""On a job that may outlive its task: the task doesn't wait for it, or leaves it when it is killed."""
 DEPLOYMENT_LABEL = "airflow.deployment"
 SHARED_NAME = "airflow"
 """What earlier versions called every environment without a base URL: a job under it may be that of another one."""
@@ -168,7 +168,7 @@ class AdoptionPlan:
     Attributes:
         adopt: the job to take as its own; None to submit a new one.
         stop: ids of jobs to stop first.
-        superseded_by: job of a newer generation: a person has cleared the task since, and this attempt is over.
+        superseded_by: job of a newer generation: a person has cleared the task since, and this attempt is superseded.
     """
 
     adopt: JobSnapshot | None = None

@@ -31,8 +31,8 @@ def snapshot(item: Mapping[str, Any]) -> JobSnapshot:
         ProtocolError: the answer lacks the job's id or status, or is not of the operations' form.
     """
     for name in ("TrainingJobId", "Status"):
-        if not item.get(name):
-            raise ProtocolError(f"a job without {name}")
+        if not isinstance(item.get(name), str) or not item[name]:
+            raise ProtocolError(f"a job whose {name} is no text, or an empty one")
     try:
         return _snapshot(item)
     except MALFORMED as error:

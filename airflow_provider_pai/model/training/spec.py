@@ -106,7 +106,7 @@ class TrainingJobSpec:
         inputs: address of each input channel.
         outputs: folder of each output channel that is given one by the author.
         output_path: OSS folder below which the other output channels get theirs; None for the default storage.
-        checkpoints_path: OSS folder of the channel ``checkpoints``; lets a later job go on from it.
+        checkpoints_path: OSS folder of the channel ``checkpoints``; lets a later job resume from it.
         max_run_time: seconds after which PAI ends the job; None for no limit.
         environments: environment variables of the job. Visible in PAI's console and in its logs: no secrets.
         requirements: lines for pip, installed before the command runs.

@@ -52,7 +52,7 @@ class StatusReporter:
         if not end:
             entered = [each for each in entered if each.status not in TERMINAL_STATUSES]
         new = entered[self.logged :]
-        # An answer may be older than the one before; its missing end was logged all the same.
+        # An answer may be older than the one before; its missing end was logged nevertheless.
         self.logged = max(self.logged, len(entered))
         self._status = new[-1].status if new else self._status
         return [_text(job, each) for each in new]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +55,8 @@ class CeleryHarness(ClusterHarness):
             "TMPDIR": str(home / "tmp"),
         }
         (home / "tmp").mkdir(parents=True)
+        (home / "code").mkdir()
+        (home / "code" / "report.py").write_text(f"print('worker={name[-1]}')\n")
         command = [sys.executable, "-m", "airflow", "celery", "worker", "--concurrency", "2", "--skip-serve-logs"]
         command += [
             "--without-mingle",
@@ -65,6 +68,17 @@ class CeleryHarness(ClusterHarness):
         ]
         self.workers[name] = self.processes.start(name, command, log=home / "log", env=environment, cwd=home)
         wait_for(lambda: "ready." in self.workers[name].log.read_text(), bool, f"{name} to be ready", timeout=PATIENCE)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Kill a worker with all that runs on it, as the loss of its machine does; start it again afterwards."""
+        worker = self.workers[name]
+        worker.send(signal.SIGKILL)
+        wait_for(worker.members, lambda members: not members, f"the end of {name}", timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            self.start_worker(name)
 
     def worker_of(self, run: DagRun, try_number: int = 1) -> str:
         """Return the name of the worker that has begun a try of a run's task ``train``."""
@@ -92,6 +106,7 @@ def celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryHarness]:
         dags = tmp_path_factory.mktemp("dags")
         shutil.copytree(EXAMPLES, dags, dirs_exist_ok=True)
         shutil.copytree(FAULTS / "dags", dags, dirs_exist_ok=True)
+        shutil.copytree(Path(__file__).parent / "dags", dags, dirs_exist_ok=True)
         settings = SETTINGS | {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CELERY__BROKER_URL": broker.url,

@@ -17,7 +17,7 @@ from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.errors import NotFoundError
-from airflow_provider_pai.local.catalogs.record_store import RecordStore, Row, sort_rows
+from airflow_provider_pai.local.catalogs.record_store import sort_rows
 from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.jobs.quota_usage import Amount, Quota
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -29,45 +29,6 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 
 SMALL = Quota("quotasmall", "small", Amount(cpu=2, memory_gib=2))
 DATASET = {"Name": "rows", "DataSourceType": "OSS", "Property": "DIRECTORY", "Uri": "oss://pai-local/rows/"}
-
-
-def row(row_id: str, name: str, workspace: str = "1") -> Row:
-    return {"Id": row_id, "Name": name, "WorkspaceId": workspace}
-
-
-def test_a_name_is_taken_once_in_a_workspace() -> None:
-    shelf = RecordStore("Id", [row("a", "one")], lambda _: None)
-    assert not shelf.add(row("b", "one"))
-    assert shelf.add(row("b", "one", "2"))
-    assert shelf.add(row("c", "two"))
-    assert not shelf.change("c", lambda _: {"Name": "one"})
-    assert shelf.change("c", lambda current: {"Name": current["Name"]})
-    assert [each["Id"] for each in shelf.rows()] == ["a", "b", "c"]
-
-
-def test_every_change_is_stored_before_it_counts() -> None:
-    stored: list[list[Row]] = []
-
-    def keep(rows: list[Row]) -> None:
-        if len(stored) == 4:
-            raise OSError("no space left")
-        stored.append(rows)
-
-    shelf = RecordStore("Id", [], keep)
-    assert shelf.add(row("a", "one"))
-    assert shelf.add(row("b", "two"))
-    assert shelf.change("a", lambda _: {"Name": "three"})
-    assert shelf.remove("b")
-    assert not shelf.remove("b")
-    assert [[each["Name"] for each in rows] for rows in stored] == [
-        ["one"],
-        ["one", "two"],
-        ["three", "two"],
-        ["three"],
-    ]
-    with pytest.raises(OSError, match="no space"):
-        shelf.clear()
-    assert shelf.find("a") == row("a", "three")
 
 
 def test_rows_are_sorted_as_asked_and_equal_ones_by_age() -> None:

@@ -1,29 +1,40 @@
-"""Loops of jobs whose second pass fails at its first try."""
+"""Loops of three jobs: the second pass's fails at its first try, or takes long enough for its task to be killed."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task, task_group
 
 from airflow_provider_pai.operators.training import PAITrainingOperator
 
-COMMAND = "{% if loop.index == 1 and ti.try_number == 1 %}exit 3{% else %}echo pass {{ loop.index }}{% endif %}"
+FAILING = "{% if loop.index == 1 and ti.try_number == 1 %}exit 3{% else %}echo pass {{ loop.index }}{% endif %}"
+LONG = "{% if loop.index == 1 %}sleep 45{% else %}echo pass {{ loop.index }}{% endif %}"
 
 
-def body(*, deferrable: bool) -> Any:
+def note_process(context: Any) -> None:
+    """Tell who kills it which process this is."""
+    if folder := os.environ.get("PASSES_FOLDER"):
+        ti = context["ti"]
+        Path(folder, f"{ti.dag_id}-{context['loop'].index}-{ti.try_number}").write_text(str(os.getpid()))
+
+
+def body(command: str, *, deferrable: bool) -> Any:
     """Return a loop's body."""
 
     @task_group
     def each() -> None:
         train = PAITrainingOperator(
             task_id="train",
-            command=COMMAND,
+            command=command,
             image_uri="registry/image:1",
             instance_type="ecs.c6.large",
             poll_interval=1,
             retries=2,
             retry_delay=timedelta(seconds=1),
             deferrable=deferrable,
+            pre_execute=note_process,
         )
 
         @task
@@ -35,22 +46,13 @@ def body(*, deferrable: bool) -> Any:
     return each
 
 
-for name, deferrable in {"sync": False, "deferred": True}.items():
-    with DAG(f"passes_{name}", schedule=None):
+for kind, command in {"passes": FAILING, "killed": LONG}.items():
+    for name, deferrable in {"sync": False, "deferred": True}.items():
+        with DAG(f"{kind}_{name}", schedule=None):
 
-        @task
-        def job_ids(ti: Any) -> Any:
-            # Of a task in a loop there is a value for each pass.
-            return list(ti.xcom_pull(task_ids="each.kept"))[-1]
+            @task
+            def job_ids(ti: Any) -> Any:
+                # Of a task in a loop there is a value for each pass.
+                return list(ti.xcom_pull(task_ids="each.kept"))[-1]
 
-        body(deferrable=deferrable).loop(max_iterations=3) >> job_ids()
-
-
-with DAG("mapped", schedule=None):
-    PAITrainingOperator.partial(
-        task_id="train",
-        image_uri="registry/image:1",
-        instance_type="ecs.c6.large",
-        poll_interval=1,
-        deferrable=True,
-    ).expand(command=["echo first", "echo second"])
+            body(command, deferrable=deferrable).loop(max_iterations=3) >> job_ids()

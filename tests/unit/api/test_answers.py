@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import inspect
 import json
+import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from airflow_provider_pai.api import experiments, images, machines, services, training, workspaces
+from airflow_provider_pai import api
+from airflow_provider_pai.api import experiments, images, machines, quotas, registry, services, training, workspaces
 from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.client.transport.http import is_passing
-from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.errors import PAIError, ProtocolError
 
 SINCE = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = {"TrainingJobId": "train1", "Status": "Running"}
 SERVICE = {"ServiceName": "iris", "Status": "Running"}
 DESCRIBED = {**SERVICE, "LatestVersion": 1, "ServiceConfig": "{}"}
+MODEL = {"ModelId": "model-1", "ModelName": "churn"}
+VERSION = {"VersionName": "0.1.0", "Uri": "oss://bucket/model/", "ApprovalStatus": "Approved"}
 IMAGE = {"ImageUri": "registry/pai/pytorch:1", "Name": "pytorch"}
 NO_ANSWERS = [
     b"",
@@ -120,6 +124,19 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     services.describe_machine_spec: Operation(
         services.describe_machine_spec(), {"InstanceMetas": [{"InstanceType": "ecs.c6.large"}]}
     ),
+    quotas.list_quota_workloads: Operation(
+        quotas.list_quota_workloads("q"), listed("Workloads", {"WorkloadId": "train1"})
+    ),
+    registry.create_model: Operation(registry.create_model({}), {"ModelId": "model-1"}),
+    registry.list_models: Operation(registry.list_models("1"), listed("Models", MODEL)),
+    registry.get_model: Operation(registry.get_model("m"), MODEL),
+    registry.delete_model: Operation(registry.delete_model("m")),
+    registry.create_model_version: Operation(registry.create_model_version("m", {}), {"VersionName": "0.1.0"}),
+    registry.list_model_versions: Operation(registry.list_model_versions("m"), listed("Versions", VERSION)),
+    registry.get_model_version: Operation(registry.get_model_version("m", "0.1.0"), VERSION),
+    registry.update_model_version: Operation(registry.update_model_version("m", "0.1.0", {})),
+    registry.delete_model_version: Operation(registry.delete_model_version("m", "0.1.0")),
+    registry.create_model_version_labels: Operation(registry.create_model_version_labels("m", "0.1.0", {})),
 }
 DECORATION = {"unread.TrainingJobs.TrainingJobId", "unread.TrainingJobs.Status", "ErrorInfo.Code", "ErrorInfo.Message"}
 DECORATION |= {"Metrics.Name", "Metrics.Value"}
@@ -146,7 +163,7 @@ def calls_of(module: ModuleType) -> Iterator[Callable[..., Any]]:
 
 
 def test_every_operation_is_here() -> None:
-    modules = (experiments, images, machines, services, training, workspaces)
+    modules = [import_module(f"{api.__name__}.{found.name}") for found in pkgutil.iter_modules(api.__path__)]
     helpers = {training._lines, services._put}
     assert {function for module in modules for function in calls_of(module)} - helpers == OPERATIONS.keys()
 
@@ -220,35 +237,32 @@ def test_a_first_page_that_is_empty_below_its_count_is_not_known(operation: Oper
         read(operation.call, {member: [], "TotalCount": 1})
 
 
-class Pages:
-    """Answers each page of a list of jobs as it is told to."""
-
-    def __init__(self, *bodies: Mapping[str, Any]) -> None:
-        self.bodies = list(bodies)
-
-    def send(self, call: Call[Any], *, attempts: int | None = None) -> Any:
-        return read(call, self.bodies[int(call.query["PageNumber"]) - 1])
+@each(made for made in LISTS if made not in OF_LINES)
+def test_a_page_with_more_items_than_all_pages_is_not_known(operation: Operation) -> None:
+    with pytest.raises(ProtocolError, match="TotalCount 0"):
+        read(operation.call, {**operation.answer, "TotalCount": 0})
 
 
-def jobs(*bodies: Mapping[str, Any]) -> list[Any]:
-    def page(number: int) -> Call[Any]:
-        return training.list_training_jobs("1", start_time=SINCE, page=number)
-
-    return list_all(Pages(*bodies), page)
-
-
-def test_pages_are_read_until_all_are_there_however_few_a_page_holds() -> None:
-    one = {"TrainingJobs": [JOB], "TotalCount": 3}
-    assert len(jobs(one, one, one)) == 3
-
-
-def test_jobs_that_vanish_while_they_are_listed_are_not_missed() -> None:
-    assert len(jobs({"TrainingJobs": [JOB], "TotalCount": 2}, {"TrainingJobs": [], "TotalCount": 1})) == 1
+def of_another_type(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the body with each of its texts, and each text of its objects and items, as something else."""
+    for name, value in body.items():
+        if isinstance(value, str):
+            yield name, {**body, name: [value]}
+        inner = value[0] if isinstance(value, list) and value else value
+        for member, text in inner.items() if isinstance(inner, dict) else ():
+            changed = {**inner, member: [text]}
+            yield f"{name}.{member}", {**body, name: [changed] if isinstance(value, list) else changed}
 
 
-def test_a_list_below_its_count_is_incomplete() -> None:
-    with pytest.raises(ProtocolError, match=r"the list is incomplete: 1 of 2 came in 2 pages"):
-        jobs({"TrainingJobs": [JOB], "TotalCount": 2}, {"TrainingJobs": [], "TotalCount": 2})
+@pytest.mark.parametrize("made", OPERATIONS, ids=lambda made: made.__name__)
+def test_what_is_no_text_is_not_taken_for_one(made: Callable[..., Any]) -> None:
+    operation = OPERATIONS[made]
+    for name, body in of_another_type(operation.answer):
+        if {name, f"{made.__name__}.{name}"} & (DECORATION | set(operation.optional)):
+            read(operation.call, body)
+            continue
+        with pytest.raises(ProtocolError):
+            read(operation.call, body)
 
 
 @each(made for made, operation in OPERATIONS.items() if operation.only_does)

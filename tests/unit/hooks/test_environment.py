@@ -1,31 +1,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from airflow_provider_pai.hooks.environment import environment, kept_value
+from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.hooks.environment import VARIABLE, environment, kept_value
 
 
 class Store:
-    """A value that can be overwritten, as Airflow's execution API has it, or inserted once, as its database has."""
+    """Texts that can be overwritten, as Airflow's Variables can."""
 
-    def __init__(self, value: str | None = None, *, once: bool = False) -> None:
-        self.value = value
-        self.writes = 0
-        self._once = once
+    def __init__(self, value: str | None = None) -> None:
+        self.texts = {} if value is None else {VARIABLE: value}
 
-    def read(self) -> str | None:
-        return self.value
+    def read(self, key: str) -> str | None:
+        return self.texts.get(key)
 
-    def write(self, value: str) -> bool:
-        self.writes += 1
-        if not self._once or self.value is None:
-            self.value = value
-        return not self._once
+    def write(self, key: str, value: str) -> None:
+        self.texts[key] = value
 
 
 def nothing(_: float) -> None:
@@ -37,7 +30,6 @@ def test_an_id_is_made_once_and_kept() -> None:
     made = kept_value(store, "https://airflow.example", sleep=nothing)
     assert made["id"].startswith("airflow-")
     assert kept_value(store, "https://moved.example", sleep=nothing) == made
-    assert store.writes == 1
 
 
 def test_two_airflows_have_two_ids() -> None:
@@ -49,38 +41,17 @@ def test_an_id_that_a_person_has_given_counts() -> None:
     assert kept_value(Store('{"id": "production"}'), "", sleep=nothing)["id"] == "production"
 
 
-@pytest.mark.parametrize("once", [False, True])
-@given(order=st.permutations(range(4)))
-def test_workers_that_find_no_id_at_the_same_time_end_with_the_same_one(once: bool, order: list[int]) -> None:
-    """Each worker reads before any has written; then they write in any order, and each waits for the others."""
-    store = Store(once=once)
-    found: list[str] = []
+def test_an_id_that_was_lost_comes_back() -> None:
+    store = Store()
+    made = kept_value(store, "", sleep=nothing)
+    del store.texts[VARIABLE]
+    assert kept_value(store, "", sleep=nothing) == made
 
-    class Late(Store):
-        """Sees nothing at its first look."""
 
-        def __init__(self) -> None:
-            super().__init__()
-            self._looks = 0
-
-        def read(self) -> str | None:
-            self._looks += 1
-            return None if self._looks == 1 else store.read()
-
-        def write(self, value: str) -> bool:
-            return store.write(value)
-
-    def worker(others: Iterator[int]) -> None:
-        def others_write(_: float) -> None:
-            if next(others, None) is not None:
-                worker(others)
-
-        found.append(kept_value(Late(), "", sleep=others_write)["id"])
-
-    workers = iter(order)
-    for _ in workers:
-        worker(workers)
-    assert set(found) == {json.loads(store.value or "{}")["id"]}
+@pytest.mark.parametrize("text", ["{}", "null", '{"id": ""}', "  "])
+def test_a_variable_without_an_id_is_named(text: str) -> None:
+    with pytest.raises(SpecError, match="'pai_environment' holds no id"):
+        kept_value(Store(text), "", sleep=nothing)
 
 
 def test_a_configured_name_is_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,12 +109,3 @@ def test_the_id_of_before_is_certain_where_no_copy_can_have_it(
     named = environment(with_former=True, store=Store(json.dumps({"id": "airflow-1", "base_url": kept})))
     assert named.former_id == "airflow-1"
     assert (named.former_id_doubt == "") is certain
-
-
-@pytest.mark.parametrize(("took", "warned"), [(0.1, False), (30.0, True)])
-def test_a_write_that_comes_too_late_says_what_it_may_have_replaced(
-    caplog: pytest.LogCaptureFixture, took: float, warned: bool
-) -> None:
-    times = iter((100.0, 100.0 + took))
-    kept_value(Store(), "", sleep=nothing, clock=lambda: next(times))
-    assert ("look for doubles" in caplog.text) is warned

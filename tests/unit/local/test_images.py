@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from airflow_provider_pai.local.catalogs.catalog import LocalImageCatalog, official_rows
 from airflow_provider_pai.local.catalogs.images import routes
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response
+from airflow_provider_pai.local.records import Records
 from airflow_provider_pai.model.images.image import ImageQuery, choose
 from airflow_provider_pai.model.images.row import parse_images
 
@@ -349,15 +351,15 @@ def test_an_official_image_cannot_be_removed(server: Server) -> None:
     assert row["Name"] in server.names()
 
 
-def test_added_images_are_kept_after_each_change_and_come_back() -> None:
-    kept: list[list[dict[str, Any]]] = []
-    server = Server(LocalImageCatalog("cn-hangzhou", keep=kept.append))
+def test_added_images_are_kept_after_each_change_and_come_back(tmp_path: Path) -> None:
+    table = Records(tmp_path).table("images")
+    server = Server(LocalImageCatalog("cn-hangzhou", table))
     image_id = server.add()
-    assert [row["ImageId"] for row in kept[-1]] == [image_id]
-    again = Server(LocalImageCatalog("cn-hangzhou", kept[-1], kept.append))
+    assert list(table.rows()) == [image_id]
+    again = Server(LocalImageCatalog("cn-hangzhou", table))
     assert "my-image" in again.names()
     again.ask("DELETE", f"{LIST}/{image_id}")
-    assert kept[-1] == []
+    assert table.rows() == {}
 
 
 @pytest.mark.parametrize("name", ["TensorFlow", "XGBoost", "HuggingFace", "ModelScope", "PyTorch"])

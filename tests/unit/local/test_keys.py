@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.keys import KeyRing, TemporaryKey, TokenProblem
+from airflow_provider_pai.local.records import Records
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = KeyPair("LTAI-own", "not-a-real-secret")
@@ -69,10 +70,10 @@ def test_a_key_shows_no_secret(key: TemporaryKey) -> None:
     assert key.security_token not in repr(key)
 
 
-def test_keys_are_kept_and_come_back(clock: Clock) -> None:
-    kept: list[list[dict[str, Any]]] = []
-    key = KeyRing(OWN, clock.now, keep=kept.append).issue(ROLE, "airflow", HOUR)
-    again = KeyRing(OWN, clock.now, kept[-1])
+def test_keys_are_kept_and_come_back(clock: Clock, tmp_path: Path) -> None:
+    table = Records(tmp_path).table("keys")
+    key = KeyRing(OWN, clock.now, table).issue(ROLE, "airflow", HOUR)
+    again = KeyRing(OWN, clock.now, table)
     assert again.temporary(key.access_key_id) == key
     assert again.token_problem(key.access_key_id, key.security_token) is None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from airflow_provider_pai.local.eas import changes
 from airflow_provider_pai.local.eas.groups import Groups
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
+from airflow_provider_pai.local.records import Records
 
 
 def service(name: str, group: str, created: str = "2026-11-24T12:00:00Z") -> ServiceRecord:
@@ -18,7 +18,7 @@ def service(name: str, group: str, created: str = "2026-11-24T12:00:00Z") -> Ser
 
 def test_a_group_comes_with_its_first_service_and_goes_with_its_last(tmp_path: Path) -> None:
     store = ServiceStore(tmp_path)
-    groups = Groups(store, [], lambda rows: None)
+    groups = Groups(store)
     assert groups.all() == []
     assert groups.token("scores") is None
     store.add(service("blue", "scores"))
@@ -34,20 +34,20 @@ def test_a_group_comes_with_its_first_service_and_goes_with_its_last(tmp_path: P
 
 
 def test_a_group_keeps_its_token_over_a_restart(tmp_path: Path) -> None:
-    kept: list[list[dict[str, Any]]] = []
-    store = ServiceStore(tmp_path)
-    groups = Groups(store, [], kept.append)
+    table = Records(tmp_path).table("groups")
+    store = ServiceStore(tmp_path / "services")
+    groups = Groups(store, table)
     store.add(service("blue", "scores"))
     found = groups.get("scores")
     assert found
-    assert Groups(ServiceStore(tmp_path), kept[-1], kept.append).get("scores") == found
+    assert Groups(ServiceStore(tmp_path / "services"), table).get("scores") == found
     assert groups.share("scores", "customized", "2026-11-25T12:00:00Z")
     assert not groups.share("nobody", "customized", "2026-11-25T12:00:00Z")
-    assert Groups(ServiceStore(tmp_path), kept[-1], kept.append).by_weight("scores")
+    assert Groups(ServiceStore(tmp_path / "services"), table).by_weight("scores")
     assert found.token not in repr(found)
 
 
 def test_services_without_a_group_make_none(tmp_path: Path) -> None:
     store = ServiceStore(tmp_path)
     store.add(service("alone", ""))
-    assert Groups(store, [], lambda rows: None).all() == []
+    assert Groups(store).all() == []

@@ -19,6 +19,7 @@ from airflow_provider_pai.lifecycle.registry.models import ApprovalIsFinal, Mode
 from airflow_provider_pai.lifecycle.registry.registration import Registered, Registration, register_or_adopt
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.registration import registration_key
+from airflow_provider_pai.model.registry.spec import RegistrationSpec
 from airflow_provider_pai.model.registry.version import PENDING, source_id
 
 LIVES = int(os.environ.get("REGISTRY_LIVES", "150"))
@@ -79,6 +80,27 @@ def test_a_wanted_name_that_is_another_jobs_is_refused_by_name(hook: PAIModelReg
         registered(hook, wanted(name, "two", version_name="1.0.0"))
     with pytest.raises(APIError, match="VersionName"):
         registered(hook, wanted(name, "three", version_name="v1"))
+
+
+def test_what_cannot_be_registered_is_refused_before_anything_is_created(hook: PAIModelRegistryHook) -> None:
+    name = f"churn-{uuid4().hex[:8]}"
+    for members in ({"metrics": {"loss": float("nan")}}, {"labels": {"a": "b=c"}}, {"version_name": "1"}):
+        with pytest.raises(SpecError, match=next(iter(members))):
+            hook.register(RegistrationSpec(name, "https://example.com/model", **members))
+    with pytest.raises(SpecError, match="model_name"):
+        hook.register(RegistrationSpec("a\nb", "https://example.com/model"))
+    assert hook.find(name) is None
+
+
+def test_a_message_names_the_newest_of_many_versions_only(hook: PAIModelRegistryHook) -> None:
+    name = f"churn-{uuid4().hex[:8]}"
+    hook.registry.create(name)
+    model = hook.model(name)
+    for _ in range(105):
+        hook.registry.create_version(model, {"Uri": "https://example.com/model"})
+    assert len(hook.registry.versions(model)) == 105
+    with pytest.raises(SpecError, match=r"\(there are: 0\.105\.0, 0\.104\.0, .* and 95 more\)"):
+        hook.approved_version(name)
 
 
 def test_approval_is_final_and_a_different_second_answer_is_told(hook: PAIModelRegistryHook) -> None:

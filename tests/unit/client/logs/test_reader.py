@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,39 +10,9 @@ from airflow_provider_pai.errors import (
     APIError,
     TransportError,
 )
-from tests.support.log_server import JOB, LogServer
+from tests.support.log_server import JOB, LogServer, Reads, Warnings, until_caught_up
 
 NO_ANSWER = TransportError("no answer", sent=True)
-
-
-class Warnings(list[str]):
-    def __call__(self, text: str, *values: Any) -> None:
-        self.append(text % values)
-
-
-class Reads:
-    """A reader of a server's job that is asked for one job at a time."""
-
-    def __init__(
-        self, server: LogServer, warnings: Warnings | None = None, shown: dict[str, int] | None = None
-    ) -> None:
-        self.server = server
-        self.reader = LogReader(server, "train1", Warnings() if warnings is None else warnings, shown)
-
-    def read(self, pages: int = PAGES_PER_READ) -> list[str]:
-        return self.reader.read(self.server.got(), pages)
-
-    @property
-    def behind(self) -> bool:
-        return self.reader.behind
-
-
-reader = Reads
-
-
-def until_caught_up(reads: Reads) -> Iterator[str]:
-    while lines := reads.read():
-        yield from lines
 
 
 @settings(deadline=None)
@@ -57,7 +24,7 @@ def until_caught_up(reads: Reads) -> Iterator[str]:
 )
 def test_every_line_is_returned_once_and_in_order(lines: int, cap: int, growth: list[int], failing: list[bool]) -> None:
     server = LogServer(lines, cap=cap, growth=growth, errors=[NO_ANSWER if fails else None for fails in failing])
-    reads = reader(server)
+    reads = Reads(server)
     seen: list[str] = []
     # Each read asks at least once, so after so many without a line nothing grows and nothing fails any more.
     silent = 0
@@ -74,7 +41,7 @@ def test_every_line_is_returned_once_and_in_order(lines: int, cap: int, growth: 
 def test_hardly_a_line_comes_twice(growth: list[int], lines: int) -> None:
     """But for the first lines, while nothing is known of the service, and at most one page more than once."""
     server = LogServer(lines)
-    reads = reader(server)
+    reads = Reads(server)
     for count in (0, *growth):
         server.grow(count)
         list(until_caught_up(reads))
@@ -83,7 +50,7 @@ def test_hardly_a_line_comes_twice(growth: list[int], lines: int) -> None:
 
 def test_a_quiet_log_is_read_in_small_pages_and_a_loud_one_in_large_ones() -> None:
     server = LogServer(20_000)
-    reads = reader(server)
+    reads = Reads(server)
     reads.read()
     assert {int(request["PageSize"]) for request in server.requests} == {LARGEST_LOG_PAGE}
     # Until it is seen to be quiet.
@@ -97,7 +64,7 @@ def test_a_quiet_log_is_read_in_small_pages_and_a_loud_one_in_large_ones() -> No
 
 def test_ten_thousand_lines_that_come_in_twenty_seconds_take_a_call_a_second() -> None:
     server = LogServer()
-    reads = reader(server)
+    reads = Reads(server)
     for _ in range(20):
         server.grow(500)
         assert len(list(until_caught_up(reads))) == 500
@@ -106,7 +73,7 @@ def test_ten_thousand_lines_that_come_in_twenty_seconds_take_a_call_a_second() -
 
 def test_a_service_that_refuses_large_pages_is_asked_for_small_ones_from_then_on() -> None:
     server = LogServer(2500, refused_above=100)
-    reads = reader(server)
+    reads = Reads(server)
     assert list(until_caught_up(reads)) == server.lines
     assert sum(int(request["PageSize"]) > 100 for request in server.requests) == 1
 
@@ -134,13 +101,13 @@ def test_a_refusal_for_another_reason_does_not_make_pages_small() -> None:
 def test_a_log_whose_number_of_lines_is_not_told_is_read_to_its_end() -> None:
     server = LogServer(2500, cap=40)
     server.totals = False
-    assert list(until_caught_up(reader(server))) == server.lines
+    assert list(until_caught_up(Reads(server))) == server.lines
 
 
 def test_long_lines_end_a_read_before_they_fill_the_memory() -> None:
     server = LogServer()
     server.lines = ["x" * 10_000] * 3000
-    reads = reader(server)
+    reads = Reads(server)
     lines = reads.read()
     assert CHARACTERS_PER_READ <= sum(map(len, lines)) < CHARACTERS_PER_READ + LARGEST_LOG_PAGE * 10_000
     assert reads.behind
@@ -151,7 +118,7 @@ def test_long_lines_end_a_read_before_they_fill_the_memory() -> None:
 @given(st.lists(st.integers(0, 250), max_size=8), st.sampled_from([1, 20, 100, 1000]))
 def test_each_read_returns_what_came_since_the_last(growth: list[int], cap: int) -> None:
     server = LogServer(cap=cap)
-    reads = reader(server)
+    reads = Reads(server)
     for count in growth:
         before = len(server.lines)
         server.grow(count)
@@ -161,12 +128,12 @@ def test_each_read_returns_what_came_since_the_last(growth: list[int], cap: int)
 def test_lines_that_look_alike_are_all_returned() -> None:
     server = LogServer()
     server.lines = ["same"] * 250
-    assert reader(server).read() == ["same"] * 250
+    assert Reads(server).read() == ["same"] * 250
 
 
 def test_an_answer_older_than_the_one_before_repeats_nothing() -> None:
     server = LogServer(10)
-    reads = reader(server)
+    reads = Reads(server)
     assert len(reads.read()) == 10
     newest, server.lines = server.lines, server.lines[:4]
     assert reads.read() == []
@@ -176,7 +143,7 @@ def test_an_answer_older_than_the_one_before_repeats_nothing() -> None:
 
 def test_a_log_without_news_costs_one_request() -> None:
     server = LogServer(250)
-    reads = reader(server)
+    reads = Reads(server)
     reads.read()
     server.requests.clear()
     server.answered.clear()
@@ -187,7 +154,7 @@ def test_a_log_without_news_costs_one_request() -> None:
 
 def test_a_service_with_smaller_pages_is_measured_only_once() -> None:
     server = LogServer(100, cap=50)
-    reads = reader(server)
+    reads = Reads(server)
     assert reads.read() == server.lines
     first = [int(request["PageNumber"]) for request in server.requests]
     assert first == [1, 2, 1, 2]
@@ -199,7 +166,7 @@ def test_a_service_with_smaller_pages_is_measured_only_once() -> None:
 
 def test_a_talkative_job_does_not_hold_up_the_others() -> None:
     server = LogServer((PAGES_PER_READ + 5) * LARGEST_LOG_PAGE)
-    reads = reader(server)
+    reads = Reads(server)
     assert len(reads.read()) == PAGES_PER_READ * LARGEST_LOG_PAGE
     assert len(server.requests) == PAGES_PER_READ
     assert reads.behind
@@ -209,7 +176,7 @@ def test_a_talkative_job_does_not_hold_up_the_others() -> None:
 
 def test_a_reader_that_failed_is_not_behind() -> None:
     server = LogServer((PAGES_PER_READ + 5) * LARGEST_LOG_PAGE, errors=[*[None] * PAGES_PER_READ, NO_ANSWER])
-    reads = reader(server)
+    reads = Reads(server)
     reads.read()
     assert reads.behind
     assert reads.read() == []
@@ -218,14 +185,14 @@ def test_a_reader_that_failed_is_not_behind() -> None:
 
 def test_lines_of_the_pages_before_an_error_are_returned() -> None:
     server = LogServer(2500, errors=[None, None, NO_ANSWER])
-    reads = reader(server)
+    reads = Reads(server)
     assert len(reads.read()) == 2000
     assert reads.read() == server.lines[2000:]
 
 
 def test_an_error_is_told_once() -> None:
     warnings = Warnings()
-    reads = reader(LogServer(errors=[NO_ANSWER] * 3), warnings)
+    reads = Reads(LogServer(errors=[NO_ANSWER] * 3), warnings)
     for _ in range(3):
         assert reads.read() == []
     assert warnings == ["The log of job train1 can't be read now (no answer); trying again"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,46 +20,16 @@ from airflow_provider_pai.errors import (
     TransportError,
 )
 from airflow_provider_pai.model.training.log_cursor import LogCursor
-from tests.support.log_server import JOB, LogServer
+from tests.support.log_server import JOB, LogServer, Reads, Warnings, until_caught_up
 
 NO_ANSWER = TransportError("no answer", sent=True)
-
-
-class Warnings(list[str]):
-    def __call__(self, text: str, *values: Any) -> None:
-        self.append(text % values)
-
-
-class Reads:
-    """A reader of a server's job that is asked for one job at a time."""
-
-    def __init__(
-        self, server: LogServer, warnings: Warnings | None = None, shown: dict[str, int] | None = None
-    ) -> None:
-        self.server = server
-        self.reader = LogReader(server, "train1", Warnings() if warnings is None else warnings, shown)
-
-    def read(self, pages: int = PAGES_PER_READ) -> list[str]:
-        return self.reader.read(self.server.got(), pages)
-
-    @property
-    def behind(self) -> bool:
-        return self.reader.behind
-
-
-reader = Reads
-
-
-def until_caught_up(reads: Reads) -> Iterator[str]:
-    while lines := reads.read():
-        yield from lines
 
 
 @pytest.mark.parametrize("kind", [APIError, NotFoundError])
 def test_a_job_without_an_instance_yet_is_nothing_to_warn_of(kind: type[APIError]) -> None:
     warnings = Warnings()
     server = LogServer(5, errors=[kind("ListTrainingJobLogs", 404, NO_INSTANCE_YET, "not yet")])
-    reads = reader(server, warnings)
+    reads = Reads(server, warnings)
     assert reads.read() == []
     assert warnings == []
     assert reads.read() == server.lines
@@ -68,7 +37,7 @@ def test_a_job_without_an_instance_yet_is_nothing_to_warn_of(kind: type[APIError
 
 def test_each_line_names_its_instance_when_there_are_several() -> None:
     server = LogServer(2, instances=2)
-    assert reader(server).read() == [
+    assert Reads(server).read() == [
         "[master-0] line 0",
         "[master-0] line 1",
         "[worker-0] line 0",
@@ -78,7 +47,7 @@ def test_each_line_names_its_instance_when_there_are_several() -> None:
 
 def test_the_only_instance_is_not_named() -> None:
     server = LogServer(1)
-    assert reader(server).read() == ["line 0"]
+    assert Reads(server).read() == ["line 0"]
     assert server.requests == [{"PageNumber": "1", "PageSize": str(LARGEST_LOG_PAGE)}]
 
 
@@ -106,7 +75,7 @@ def test_a_job_that_ended_before_its_instances_came_still_has_a_log() -> None:
 
 def test_an_instance_that_comes_late_is_read_from_its_beginning() -> None:
     server = LogServer(1, instances=2)
-    reads = reader(server)
+    reads = Reads(server)
     server.members = {"Instances": [{"Name": f"{JOB}-worker-0"}]}
     assert reads.read() == ["[worker-0] line 0"]
     server.members = {}
@@ -118,7 +87,7 @@ def test_a_talkative_instance_does_not_hold_up_the_others() -> None:
     server.grow(50 * LOG_PAGE_SIZE, f"{JOB}-master-0")
     for name in list(server.logs)[1:]:
         server.grow(1, name)
-    reads = reader(server)
+    reads = Reads(server)
     lines = reads.read(pages=4)
     assert [line for line in lines if "master" not in line] == [f"[worker-{number}] line 0" for number in range(3)]
     assert reads.behind
@@ -126,7 +95,7 @@ def test_a_talkative_instance_does_not_hold_up_the_others() -> None:
 
 def test_with_more_instances_than_pages_each_gets_its_turn() -> None:
     server = LogServer(1, instances=7)
-    reads = reader(server)
+    reads = Reads(server)
     came = [reads.read(pages=3) for _ in range(3)]
     assert [len(lines) for lines in came] == [3, 3, 1]
     assert len({line for lines in came for line in lines}) == 7
@@ -241,21 +210,21 @@ def test_many_instances_that_are_quiet_leave_nothing_behind(refused: bool) -> No
 
 def test_whoever_goes_on_finds_out_the_size_of_pages_first() -> None:
     server = LogServer(130, cap=20)
-    reads = reader(server, shown={"": 110})
+    reads = Reads(server, shown={"": 110})
     assert list(until_caught_up(reads)) == server.lines[110:]
     assert [int(request["PageNumber"]) for request in server.requests][:4] == [1, 2, 1, 6]
 
 
 def test_whoever_goes_on_near_the_beginning_asks_for_nothing_more() -> None:
     server = LogServer(60)
-    assert reader(server, shown={"": 50}).read() == server.lines[50:]
+    assert Reads(server, shown={"": 50}).read() == server.lines[50:]
     assert len(server.requests) == 1
 
 
 def test_whoever_goes_on_is_not_confused_by_an_answer_older_than_what_was_shown() -> None:
     server = LogServer(150)
     newest, server.lines = server.lines, server.lines[:30]
-    reads = reader(server, shown={"": 140})
+    reads = Reads(server, shown={"": 140})
     assert reads.read() == []
     server.lines = newest
     assert reads.read() == newest[140:]

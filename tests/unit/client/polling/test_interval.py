@@ -59,14 +59,22 @@ def test_an_outage_of_an_hour_is_asked_through_about_once_a_minute() -> None:
 
 
 def test_a_job_that_has_just_changed_is_looked_at_soon_and_a_quiet_one_at_the_interval() -> None:
-    assert [polling_interval(30.0, quiet) for quiet in (0.0, 4.0, 20.0, 60.0, 120.0, 86_400.0)] == [
-        2.0,
-        2.0,
+    assert [polling_interval(30.0, quiet) for quiet in (0.0, 10.0, 50.0, 150.0, 300.0, 86_400.0)] == [
+        1.0,
+        1.0,
         5.0,
         15.0,
         30.0,
         30.0,
     ]
+
+
+def test_an_hour_of_a_job_costs_hardly_more_looks_than_the_interval_alone() -> None:
+    at, looks = 0.0, 0
+    while at < 3600.0:
+        at += polling_interval(10.0, at)
+        looks += 1
+    assert looks <= 1.11 * 360
 
 
 def test_no_pause_is_longer_than_the_interval() -> None:

@@ -46,6 +46,15 @@ def test_each_item_comes_once_and_in_order(growth: list[int], cap: int, refused_
         assert reader.read == len(read)
 
 
+def test_a_full_page_that_shows_only_later_to_be_a_small_one_is_not_read_twice() -> None:
+    service = GrowingService(cap=7)
+    reader = GrowingList(service.page, 100)
+    service.grow(7)
+    assert reader.read_on() == list(range(7))
+    service.grow(9)
+    assert reader.read_on() == list(range(7, 16))
+
+
 def test_a_look_at_a_list_that_has_hardly_grown_costs_one_call() -> None:
     service = GrowingService()
     service.grow(10_300)

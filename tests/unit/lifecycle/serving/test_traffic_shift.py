@@ -51,6 +51,15 @@ def test_another_tasks_canary_is_not_taken_over(eas: FakeEAS) -> None:
     assert eas.asked("B") == []
 
 
+@pytest.mark.parametrize("unknown", ["iris_blue", "iris_green"])
+def test_no_service_is_updated_while_it_is_not_told_which_one_serves(eas: FakeEAS, unknown: str) -> None:
+    served(eas, "first", "champion")
+    eas.services[unknown].traffic = ""
+    said = failure(deployment(FakeServices(eas, "A"), spec("iris", "new", "iris")))
+    assert f"EAS does not tell whether service {unknown} gets traffic" in said
+    assert eas.asked("A") == []
+
+
 def test_the_same_tasks_canary_of_another_model_is_taken_over(eas: FakeEAS) -> None:
     served(eas, "champion")
     up_to(eas, "canary", 10)

@@ -79,6 +79,18 @@ def test_instances_take_turns_and_busy_ones_are_spared() -> None:
     assert (one.busy, two.busy) == (1, 2)
 
 
+def test_instances_take_turns_also_where_they_are_offered_again_before_each_request() -> None:
+    upstreams, instances = Upstreams(), [upstream("a"), upstream("b")]
+    taken = []
+    for _ in range(4):
+        upstreams.publish("svc", instances)
+        found = upstreams.take("svc")
+        assert found is not None
+        upstreams.give_back(found)
+        taken.append(found.name)
+    assert taken == ["a", "b", "a", "b"]
+
+
 def test_what_is_no_longer_offered_is_not_taken_and_becomes_idle() -> None:
     upstreams, one = Upstreams(), upstream("one")
     upstreams.publish("svc", [one])

@@ -25,6 +25,11 @@ def test_the_first_look_announces_the_newest_and_later_ones_each() -> None:
     assert plan_announcements(later, LABEL, {"0.3.0", "0.4.0"}).fire == ()
 
 
+def test_what_is_approved_after_a_first_look_is_announced_each_even_if_nothing_was_before() -> None:
+    both = [version("0.1.0"), version("0.2.0")]
+    assert names(plan_announcements(both, LABEL, (), has_begun=True).fire) == ["0.1.0", "0.2.0"]
+
+
 def test_environments_and_watchers_have_labels_of_their_own() -> None:
     labels = {announcement_label(env, watcher) for env in ("prod", "dev") for watcher in (("a",), ("b",), ("a", "b"))}
     assert len(labels) == 6

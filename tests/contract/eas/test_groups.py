@@ -2,94 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import alibabacloud_eas20210701.models as models
 import pytest
 from alibabacloud_eas20210701.client import Client
-from alibabacloud_tea_openapi.exceptions import ClientException, ServerException, ThrottlingException
+from alibabacloud_tea_openapi.exceptions import ServerException, ThrottlingException
 
-from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config, share
+from tests.support.eas_client import IMAGE, REGION, create, describe, refused, update
 from tests.support.settled_services import TIME, SettledServices
 
-REGION = "cn-hangzhou"
 LOST = "Connection aborted|RemoteDisconnected|reset by peer"
-IMAGE = "eas-registry-vpc.cn-hangzhou.cr.aliyuncs.com/pai-eas/python-inference:py39-ubuntu2004"
-
-
-class LocalRuntimeHarness:
-    """A local PAI whose services become what is wanted at once, or by hand."""
-
-    def __init__(self) -> None:
-        self.fleets: list[SettledServices] = []
-
-    def fleet(self, store: ServiceStore) -> SettledServices:
-        self.fleets.append(SettledServices(store))
-        return self.fleets[-1]
-
-
-@pytest.fixture(scope="module")
-def harness() -> LocalRuntimeHarness:
-    return LocalRuntimeHarness()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, harness: LocalRuntimeHarness) -> Iterator[LocalPAI]:
-    with LocalPAI(tmp_path_factory.mktemp("eas"), sandbox=Mode.PLAIN, service_runtime=harness.fleet) as server:
-        yield server
-
-
-@pytest.fixture
-def pai(server: LocalPAI, harness: LocalRuntimeHarness) -> Iterator[LocalPAI]:
-    """The server, without services and faults."""
-    yield server
-    harness.fleets[-1].by_hand = False
-    server.reset()
-
-
-@pytest.fixture
-def eas(pai: LocalPAI) -> Client:
-    return Client(sdk_config(pai.ready))
-
-
-@pytest.fixture
-def fleet(harness: LocalRuntimeHarness, pai: LocalPAI) -> SettledServices:
-    return harness.fleets[-1]
-
-
-def config(name: str, **members: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "metadata": {"instance": 1, **members.pop("metadata", {})},
-        "cloud": {"computing": {"instance_type": "ecs.c6.large"}},
-        "containers": [{"image": IMAGE, "port": 8000, "script": "python app.py"}],
-        **members,
-    }
-
-
-def create(eas: Client, name: str, **members: Any) -> models.CreateServiceResponseBody:
-    return eas.create_service(models.CreateServiceRequest(body=config(name, **members))).body
-
-
-def update(eas: Client, name: str, body: dict[str, Any] | str, kind: str | None = None) -> None:
-    eas.update_service(REGION, name, models.UpdateServiceRequest(body=body, update_type=kind))
-
-
-def refused(call: Callable[[], Any]) -> tuple[int, str]:
-    """Return status and code of the SDK's error."""
-    with pytest.raises(ClientException) as error:
-        call()
-    return error.value.status_code, error.value.code
-
-
-def describe(eas: Client, name: str) -> models.Service:
-    return eas.describe_service(REGION, name).body
 
 
 def test_instances_and_their_containers_are_listed(eas: Client) -> None:
@@ -111,9 +39,11 @@ def test_instances_and_their_containers_are_listed(eas: Client) -> None:
     assert (container.name, container.current_status) == ("worker0", "Running")
 
 
-def test_events_are_read_newest_first_and_by_what_they_are(eas: Client, pai: LocalPAI, fleet: SettledServices) -> None:
+def test_events_are_read_newest_first_and_by_what_they_are(
+    eas: Client, pai: LocalPAI, settled: SettledServices
+) -> None:
     create(eas, "score")
-    fleet.fail("score", "CrashLoopBackOff")
+    settled.fail("score", "CrashLoopBackOff")
 
     def events(**asked: str) -> models.DescribeServiceEventResponseBody:
         return eas.describe_service_event(REGION, "score", models.DescribeServiceEventRequest(**asked)).body
@@ -136,9 +66,9 @@ def test_events_are_read_newest_first_and_by_what_they_are(eas: Client, pai: Loc
     assert refused(lambda: events(page_num="zero")) == (400, "InvalidParameter")
 
 
-def test_output_is_read_page_by_page(eas: Client, fleet: SettledServices) -> None:
+def test_output_is_read_page_by_page(eas: Client, settled: SettledServices) -> None:
     create(eas, "score")
-    fleet.said["score"] = [f"score-0 line {number}" for number in range(7)] + ["score-1 other"]
+    settled.said["score"] = [f"score-0 line {number}" for number in range(7)] + ["score-1 other"]
 
     def logs(**asked: Any) -> models.DescribeServiceLogResponseBody:
         return eas.describe_service_log(REGION, "score", models.DescribeServiceLogRequest(**asked)).body

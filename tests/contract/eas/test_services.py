@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,83 +11,9 @@ import pytest
 from alibabacloud_eas20210701.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException
 
-from airflow_provider_pai.local.eas.store import ServiceStore
-from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from tests.contract.conftest import sdk_config
+from tests.support.eas_client import IMAGE, REGION, config, create, describe, refused, update
 from tests.support.settled_services import SettledServices
-
-REGION = "cn-hangzhou"
-IMAGE = "eas-registry-vpc.cn-hangzhou.cr.aliyuncs.com/pai-eas/python-inference:py39-ubuntu2004"
-
-
-class LocalRuntimeHarness:
-    """A local PAI whose services become what is wanted at once, or by hand."""
-
-    def __init__(self) -> None:
-        self.fleets: list[SettledServices] = []
-
-    def fleet(self, store: ServiceStore) -> SettledServices:
-        self.fleets.append(SettledServices(store))
-        return self.fleets[-1]
-
-
-@pytest.fixture(scope="module")
-def harness() -> LocalRuntimeHarness:
-    return LocalRuntimeHarness()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, harness: LocalRuntimeHarness) -> Iterator[LocalPAI]:
-    with LocalPAI(tmp_path_factory.mktemp("eas"), sandbox=Mode.PLAIN, service_runtime=harness.fleet) as server:
-        yield server
-
-
-@pytest.fixture
-def pai(server: LocalPAI, harness: LocalRuntimeHarness) -> Iterator[LocalPAI]:
-    """The server, without services and faults."""
-    yield server
-    harness.fleets[-1].by_hand = False
-    server.reset()
-
-
-@pytest.fixture
-def eas(pai: LocalPAI) -> Client:
-    return Client(sdk_config(pai.ready))
-
-
-@pytest.fixture
-def fleet(harness: LocalRuntimeHarness, pai: LocalPAI) -> SettledServices:
-    return harness.fleets[-1]
-
-
-def config(name: str, **members: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "metadata": {"instance": 1, **members.pop("metadata", {})},
-        "cloud": {"computing": {"instance_type": "ecs.c6.large"}},
-        "containers": [{"image": IMAGE, "port": 8000, "script": "python app.py"}],
-        **members,
-    }
-
-
-def create(eas: Client, name: str, **members: Any) -> models.CreateServiceResponseBody:
-    return eas.create_service(models.CreateServiceRequest(body=config(name, **members))).body
-
-
-def update(eas: Client, name: str, body: dict[str, Any] | str, kind: str | None = None) -> None:
-    eas.update_service(REGION, name, models.UpdateServiceRequest(body=body, update_type=kind))
-
-
-def refused(call: Callable[[], Any]) -> tuple[int, str]:
-    """Return status and code of the SDK's error."""
-    with pytest.raises(ClientException) as error:
-        call()
-    return error.value.status_code, error.value.code
-
-
-def describe(eas: Client, name: str) -> models.Service:
-    return eas.describe_service(REGION, name).body
 
 
 def test_a_service_is_created_and_described(eas: Client, pai: LocalPAI) -> None:
@@ -109,16 +34,16 @@ def test_a_service_is_created_and_described(eas: Client, pai: LocalPAI) -> None:
     assert service.access_token
 
 
-def test_a_name_is_taken_until_the_service_is_gone(eas: Client, fleet: SettledServices) -> None:
+def test_a_name_is_taken_until_the_service_is_gone(eas: Client, settled: SettledServices) -> None:
     create(eas, "taken")
-    fleet.by_hand = True
+    settled.by_hand = True
     assert refused(lambda: create(eas, "taken")) == (409, "InvalidServiceName.Duplicate")
     eas.delete_service(REGION, "taken")
     assert describe(eas, "taken").status == "Deleting"
     eas.delete_service(REGION, "taken")
     assert refused(lambda: create(eas, "taken")) == (409, "InvalidServiceName.Duplicate")
     assert refused(lambda: eas.start_service(REGION, "taken")) == (409, "InvalidServiceStatus")
-    fleet.settle("taken")
+    settled.settle("taken")
     assert refused(lambda: describe(eas, "taken")) == (404, "InvalidService.NotFound")
     create(eas, "taken")
 
@@ -193,17 +118,17 @@ def test_an_update_is_merged_or_replaces(eas: Client) -> None:
     assert describe(eas, "score").latest_version == 3
 
 
-def test_a_failed_update_leaves_the_version_that_answers(eas: Client, fleet: SettledServices) -> None:
+def test_a_failed_update_leaves_the_version_that_answers(eas: Client, settled: SettledServices) -> None:
     create(eas, "score")
-    fleet.by_hand = True
+    settled.by_hand = True
     update(eas, "score", {"metadata": {"instance": 2}})
     assert describe(eas, "score").status == "Updating"
-    fleet.fail("score", "CrashLoopBackOff")
+    settled.fail("score", "CrashLoopBackOff")
     failed = describe(eas, "score")
     assert (failed.status, failed.reason, failed.message) == ("Failed", "CrashLoopBackOff", "by hand")
     assert (failed.current_version, failed.latest_version, failed.running_instance) == (1, 2, 1)
     assert json.loads(failed.service_config)["metadata"]["instance"] == 2
-    fleet.by_hand = False
+    settled.by_hand = False
     eas.update_service_version(REGION, "score", models.UpdateServiceVersionRequest(version=1))
     back = describe(eas, "score")
     assert (back.status, back.current_version, back.latest_version) == ("Running", 1, 2)
@@ -229,7 +154,7 @@ def test_versions_are_listed_and_gone_back_to(eas: Client) -> None:
     assert [each.image_id for each in page.body.versions] == [1]
 
 
-def test_a_service_is_stopped_started_and_restarted(eas: Client, fleet: SettledServices) -> None:
+def test_a_service_is_stopped_started_and_restarted(eas: Client, settled: SettledServices) -> None:
     create(eas, "score")
     eas.stop_service(REGION, "score")
     stopped = describe(eas, "score")
@@ -237,7 +162,7 @@ def test_a_service_is_stopped_started_and_restarted(eas: Client, fleet: SettledS
     assert refused(lambda: eas.restart_service(REGION, "score")) == (409, "InvalidServiceStatus")
     eas.start_service(REGION, "score")
     assert describe(eas, "score").status == "Running"
-    fleet.by_hand = True
+    settled.by_hand = True
     assert "score" in eas.restart_service(REGION, "score").body.message
     assert describe(eas, "score").status == "Updating"
     eas.stop_service(REGION, "score")

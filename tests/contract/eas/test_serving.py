@@ -17,9 +17,8 @@ from alibabacloud_tea_openapi.exceptions import ClientException
 
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config, share
+from tests.support.eas_client import IMAGE, REGION
 
-REGION = "cn-hangzhou"
-IMAGE = "eas-registry-vpc.cn-hangzhou.cr.aliyuncs.com/pai-eas/python-inference:py39-ubuntu2004"
 PATIENCE = 60
 SERVER = b"""
 import http.server, os, sys
