@@ -11,6 +11,9 @@ from airflow_provider_pai.local.eas.schema import FORM as SERVICE
 from airflow_provider_pai.local.http.operations import OPERATIONS, Operation
 from airflow_provider_pai.local.http.schema import MapOf, Schema, Unsupported
 from airflow_provider_pai.local.jobs.without_effect import WITHOUT_EFFECT
+from airflow_provider_pai.local.verify.paid_probes import PAID
+from airflow_provider_pai.local.verify.probes import PROBES
+from devtools import inferred_marks
 from devtools.fidelity_marks import INFERRED, REFUSED
 from devtools.sdk_members import VERSIONS, package, request_members
 
@@ -58,7 +61,9 @@ def text() -> str:
     rows = {operation: list(members_of(operation)) for operation in operations}
     counts = Counter(treated for members in rows.values() for _, treated, _ in members)
     total = sum(counts.values())
-    return "".join([_HEAD, *_summary(counts, total, len(operations)), *_tables(rows)])
+    free, paid = {probe.key: probe.name for probe in PROBES}, PAID
+    summary = _summary(counts, total, len(operations))
+    return "".join([_HEAD, *summary, *inferred_marks.summary(free, paid), *_tables(rows)])
 
 
 def _summary(counts: Mapping[str, int], total: int, operations: int) -> Iterator[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_pai.local.admin_client import CommandError, call_admin, server_address
 from airflow_provider_pai.local.env_command import add_env_command
 from airflow_provider_pai.local.models_command import add_models_command
+from airflow_provider_pai.local.verify_command import add_verify_command
 
 if TYPE_CHECKING:
     from airflow_provider_pai.local.jobs.quota_usage import Quota
@@ -94,10 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     reset.set_defaults(command=_reset)
     add_env_command(commands)
     add_models_command(commands)
-    verify = commands.add_parser("verify", help="try what is inferred about PAI against an endpoint; free")
-    verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
-    verify.add_argument("--report", type=Path, metavar="FILE", help="where to write the shapes of answers, as JSON")
-    verify.set_defaults(command=_verify)
+    add_verify_command(commands)
     for command in (serve, status, reset):
         command.add_argument("--home", type=Path, required=True, metavar="DIR", help="folder of the server")
     return parser
@@ -181,20 +179,6 @@ def _on_ending_signal() -> int:
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
     return reader
-
-
-def _verify(chosen: argparse.Namespace) -> int:
-    from airflow_provider_pai.local.verify.command import verify, write_report
-    from airflow_provider_pai.local.verify.endpoint import Target
-
-    try:
-        target = Target.of(chosen.conn_uri)
-    except ValueError as error:
-        raise CommandError(f"--conn-uri: {error}") from error
-    found = verify(target, lambda line: print(line, flush=True))
-    if chosen.report:
-        write_report(found, chosen.report)
-    return 0
 
 
 def _status(chosen: argparse.Namespace) -> int:

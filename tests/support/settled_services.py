@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from airflow_provider_pai.local.eas.config import instance_count
@@ -20,10 +20,15 @@ class SettledServices:
     Attributes:
         by_hand: services stay as they are until :meth:`settle` or :meth:`fail` is called.
         woken: the names of services it was told to look at, in that order.
+
+    Args:
+        store: the services.
+        now: the time of the events, as the service writes it.
     """
 
-    def __init__(self, store: ServiceStore) -> None:
+    def __init__(self, store: ServiceStore, now: Callable[[], str] = lambda: TIME) -> None:
         self.by_hand = False
+        self._now = now
         self.woken: list[str] = []
         self.said: dict[str, list[str]] = {}
         self._store = store
@@ -48,7 +53,7 @@ class SettledServices:
             self._store.forget(name)
             return
         self._store.change(name, _settled)
-        self._store.add_event(name, Event(TIME, NORMAL, "Settled", "the service is what is wanted"))
+        self._store.add_event(name, Event(self._now(), NORMAL, "Settled", "the service is what is wanted"))
 
     def fail(self, name: str, reason: str) -> None:
         """Let the wanted version not come up; what answers goes on."""
@@ -61,7 +66,7 @@ class SettledServices:
                 ),
             ),
         )
-        self._store.add_event(name, Event(TIME, WARNING, reason, "by hand", f"{name}-0"))
+        self._store.add_event(name, Event(self._now(), WARNING, reason, "by hand", f"{name}-0"))
 
     def instances(self, name: str) -> Sequence[Instance]:
         service = self._store.get(name)

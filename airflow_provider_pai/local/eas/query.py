@@ -46,9 +46,7 @@ def asked_page(query: Mapping[str, str], default_size: int, number: str = "PageN
     Raises:
         ErrorResponse: 400 InvalidParameter, one is no positive integer or the size is above the maximum.
     """
-    page = PageRequest.asked(
-        {"PageNumber": query.get(number) or "", "PageSize": query.get("PageSize") or ""}, default_size
-    )
+    page = PageRequest.asked(query, default_size, number)
     if page.size > MAX_PAGE_SIZE:
         raise invalid(f"The parameter PageSize is invalid: it must be from 1 to {MAX_PAGE_SIZE}.")
     return page

@@ -177,8 +177,11 @@ def _check_operation(scope: Scope, signed: Signed) -> None:
         raise ErrorResponse(404, "InvalidVersion", "Specified parameter Version is not valid.")
     if signed.action not in {operation.action for operation in served}:
         raise _no_such_operation()
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    if name := unknown_name(signed.version, signed.action, [name for name, _ in query]):
+    names = [name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
+    if repeated := next((name for name in names if names.count(name) > 1), ""):
+        message = f"The parameter {repeated} is invalid: it may be given once."
+        raise ErrorResponse(400, "InvalidParameter", message)
+    if name := unknown_name(signed.version, signed.action, names):
         message = f"The parameter {name} is not supported: {signed.action} of local PAI has no such parameter."
         raise ErrorResponse(400, "InvalidParameter", message)
 

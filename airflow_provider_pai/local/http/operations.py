@@ -120,6 +120,7 @@ OPERATIONS = (
     Operation(EAS, "ListServiceContainers", "GET", f"{_SERVICE}/instances/{{}}/containers"),
     Operation(EAS, "DescribeServiceEvent", "GET", f"{_SERVICE}/events"),
     Operation(EAS, "DescribeServiceLog", "GET", f"{_SERVICE}/logs"),
+    Operation(EAS, "DescribeServiceDiagnosis", "GET", f"{_SERVICE}/diagnosis"),
     Operation(EAS, "DescribeServiceEndpoints", "GET", f"{_SERVICE}/endpoints"),
     Operation(EAS, "ListGroups", "GET", _GROUPS),
     Operation(EAS, "DescribeGroup", "GET", f"{_GROUPS}/{{}}/{{}}"),

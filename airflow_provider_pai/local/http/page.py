@@ -27,13 +27,18 @@ class PageRequest:
     size: int
 
     @classmethod
-    def asked(cls, query: Mapping[str, str], default_size: int) -> PageRequest:
+    def asked(cls, query: Mapping[str, str], default_size: int, number: str = "PageNumber") -> PageRequest:
         """Read a request's parameters.
+
+        Args:
+            query: the parameters.
+            default_size: items on a page when it is not said.
+            number: the parameter that says which page.
 
         Raises:
             ErrorResponse: 400 InvalidParameter, one of them is no positive integer.
         """
-        return cls(_positive(query, "PageNumber", 1), _positive(query, "PageSize", default_size))
+        return cls(_positive(query, number, 1), _positive(query, "PageSize", default_size))
 
     def of(self, items: Sequence[T]) -> Sequence[T]:
         """Return the items on this page; none behind the last page."""

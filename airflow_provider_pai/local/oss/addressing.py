@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.types import Scope
 
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument
 from airflow_provider_pai.local.oss.names import check_bucket, check_key
 from airflow_provider_pai.local.oss.signing import OSSRequest
 
@@ -92,5 +92,11 @@ def _headers(scope: Scope) -> Mapping[str, str]:
 
 def _query(scope: Scope) -> Mapping[str, str]:
     text = bytes(scope["query_string"]).decode("latin-1")
-    pairs = (part.partition("=") for part in text.split("&") if part)
-    return {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
+    query: dict[str, str] = {}
+    for part in text.split("&"):
+        name, _, value = (unquote_plus(each) for each in part.partition("="))
+        if name in query:
+            raise invalid_argument("A parameter may be given once.", name, value)
+        if part:
+            query[name] = value
+    return query

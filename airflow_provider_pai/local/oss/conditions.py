@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from email.utils import formatdate
 
-from airflow_provider_pai.local.oss.errors import OSSErrorResponse
+from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.parsing import read_http_date
 
@@ -17,16 +17,17 @@ def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: s
     """Refuse a request whose conditions an object does not meet.
 
     Args:
-        headers: the request's, by lower-case name; a date that can't be read counts as absent.
+        headers: the request's, by lower-case name; as HTTP says, a date that can't be read counts as absent.
         stored: the object.
-        prefix: ``x-oss-copy-source-`` for the conditions of a copy.
+        prefix: ``x-oss-copy-source-`` for the conditions of a copy; as they keep it from being made, theirs are read.
 
     Raises:
+        OSSErrorResponse: InvalidArgument (400): a date of a copy's condition is none.
         OSSErrorResponse: PreconditionFailed (412), NotModified (304).
     """
     wanted, unwanted = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
-    unmodified = _seconds(headers.get(f"{prefix}if-unmodified-since"))
-    modified = _seconds(headers.get(f"{prefix}if-modified-since"))
+    unmodified = _seconds(headers, f"{prefix}if-unmodified-since")
+    modified = _seconds(headers, f"{prefix}if-modified-since")
     if wanted is not None and not _names(wanted, stored.etag):
         raise _precondition_failed("If-Match")
     if unmodified is not None and stored.modified > unmodified:
@@ -72,8 +73,12 @@ def _names(value: str, etag: str) -> bool:
     return any(name.strip().strip('"') in (etag, "*") for name in value.split(","))
 
 
-def _seconds(value: str | None) -> float | None:
-    return None if value is None else read_http_date(value)
+def _seconds(headers: Mapping[str, str], name: str) -> float | None:
+    text = headers.get(name)
+    seconds = None if text is None else read_http_date(text)
+    if text is not None and seconds is None and name.startswith("x-oss-"):
+        raise invalid_argument("The value must be a date of HTTP", name, text)
+    return seconds
 
 
 def _precondition_failed(condition: str) -> OSSErrorResponse:

@@ -42,7 +42,7 @@ async def list_objects_v2(context: RequestContext) -> Response:
     if page.truncated:
         head.append(("NextContinuationToken", base64.urlsafe_b64encode(page.next_marker.encode()).decode()))
     head.append(("KeyCount", len(page.objects) + len(page.prefixes)))
-    with_owner = context.parameter("fetch-owner") == "true"
+    with_owner = _flag(context, "fetch-owner")
     return xml_document(
         "ListBucketResult", [*head, *_listing_items(page, encode, context.clock(), with_owner=with_owner)]
     )
@@ -71,6 +71,13 @@ async def list_uploads(context: RequestContext) -> Response:
         ("IsTruncated", last is not None),
     ]
     return xml_document("ListMultipartUploadsResult", [*content, *_upload_items(page, prefix, delimiter, encode)])
+
+
+def _flag(context: RequestContext, name: str) -> bool:
+    value = context.parameter(name).lower()
+    if value not in ("", "true", "false"):
+        raise invalid_argument(f"The {name} must be true or false", name, value)
+    return value == "true"
 
 
 async def _page(context: RequestContext, marker: str, limit: int) -> ListingPage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Callable
@@ -29,6 +30,8 @@ from airflow_provider_pai.local.parsing import read_number
 
 _MAX_OBJECT_SIZE = 5 << 30
 _MAX_DOCUMENT_SIZE = 2 << 20
+_DRAIN_IDLE = 5.0
+"""Seconds without a byte after which no more of a refused body is waited for."""
 
 
 class RequestBody:
@@ -57,9 +60,17 @@ class RequestBody:
         return self._finished
 
     async def drain(self) -> None:
-        """Read and drop the rest: a client that is still sending would not see an early answer."""
-        async for _ in self.pieces():
-            pass
+        """Read and drop the rest: a client that is still sending would not see an early answer.
+
+        One that sends nothing for a while has promised more than it has, and is answered.
+        """
+        pieces = self.pieces()
+        try:
+            while True:
+                async with asyncio.timeout(_DRAIN_IDLE):
+                    await anext(pieces)
+        except (StopAsyncIteration, TimeoutError):
+            return
 
 
 @dataclass(frozen=True)

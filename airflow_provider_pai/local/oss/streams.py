@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import BinaryIO
@@ -33,6 +34,8 @@ _GZIPPED_TYPES = frozenset(
     }
 )
 _NOT_OF_GZIPPED = frozenset({"accept-ranges", "content-length", "etag"})
+# With a weight of zero a client says that it does not take it.
+_GZIP = re.compile(r"gzip\s*(;\s*q=(?!0(\.0*)?$).*)?")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -74,10 +77,10 @@ class GzippedObject(StreamingResponse):
 
 def is_gzipped(request: OSSRequest, stored: StoredObject) -> bool:
     """Tell whether an object is sent compressed: asked for, a text of a kilobyte or more, and not encoded already."""
-    offered = {name.partition(";")[0].strip() for name in request.headers.get("accept-encoding", "").lower().split(",")}
+    offered = request.headers.get("accept-encoding", "").lower().split(",")
     kind = stored.headers.get("content-type", "").partition(";")[0].strip().lower()
     return (
-        "gzip" in offered
+        any(_GZIP.fullmatch(name.strip()) for name in offered)
         and kind in _GZIPPED_TYPES
         and stored.size >= _SMALLEST_GZIPPED
         and "content-encoding" not in stored.headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 from urllib.parse import quote
@@ -51,13 +51,17 @@ def read_deletion(body: bytes) -> tuple[list[str], bool]:
         OSSErrorResponse: MalformedXML; NotImplemented: a version is named.
     """
     root = parse(body, "Delete")
+    _check_children(root, once=("Quiet",), often=("Object",))
     entries = root.findall("Object")
+    for entry in entries:
+        _check_children(entry, once=("Key", "VersionId"))
     if any(entry.findtext("VersionId") for entry in entries):
         raise not_implemented("deleting a version of an object")
     keys = [_text(entry, "Key") for entry in entries]
-    if not keys:
+    quiet = root.findtext("Quiet", "false").strip()
+    if not keys or quiet not in ("true", "false"):
         raise malformed_xml()
-    return keys, root.findtext("Quiet", "false").strip() == "true"
+    return keys, quiet == "true"
 
 
 def read_completion(body: bytes) -> list[tuple[int, str]]:
@@ -67,8 +71,10 @@ def read_completion(body: bytes) -> list[tuple[int, str]]:
         OSSErrorResponse: MalformedXML.
     """
     root = parse(body, "CompleteMultipartUpload")
+    _check_children(root, often=("Part",))
     parts = []
     for entry in root.findall("Part"):
+        _check_children(entry, once=("PartNumber", "ETag"))
         number = _text(entry, "PartNumber").strip()
         if (found := read_number(number)) is None:
             raise malformed_xml()
@@ -83,7 +89,19 @@ def read_tagging(body: bytes) -> list[tuple[str, str]]:
         OSSErrorResponse: MalformedXML.
     """
     root = parse(body, "Tagging")
+    _check_children(root, once=("TagSet",))
+    for tags in root:
+        _check_children(tags, often=("Tag",))
+        for tag in tags:
+            _check_children(tag, once=("Key", "Value"))
     return [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.iterfind("TagSet/Tag")]
+
+
+def _check_children(element: ET.Element, *, once: Collection[str] = (), often: Collection[str] = ()) -> None:
+    """Refuse what would be read over: an element of another name, or a second one of what there is one of."""
+    names = [child.tag for child in element]
+    if not {*names} <= {*once, *often} or any(names.count(name) > 1 for name in once):
+        raise malformed_xml()
 
 
 def _fill(element: ET.Element, content: Content) -> None:

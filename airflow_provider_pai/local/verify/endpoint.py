@@ -8,51 +8,22 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from airflow_provider_pai.api import signing
-from airflow_provider_pai.api.endpoints import Service, service_url
+from airflow_provider_pai.api.endpoints import is_loopback, oss_url, service_url
+from airflow_provider_pai.local.oss.signing import (
+    V4_ALGORITHM,
+    OSSRequest,
+    Scope,
+    v4_canonical_request,
+    v4_signature,
+    v4_string_to_sign,
+)
+from airflow_provider_pai.local.verify.requests import ObjectAnswer, ObjectCall, ProbeAnswer, ProbeCall
 
 _SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class ProbeAnswer:
-    """What came back.
-
-    Attributes:
-        status: HTTP status.
-        body: the JSON object; empty when it was none.
-    """
-
-    status: int
-    body: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def code(self) -> str:
-        """The error's code; empty for none."""
-        return str(self.body.get("Code") or "") if self.status != http.client.OK else ""
-
-
-class Send(Protocol):
-    """Sends one request."""
-
-    def __call__(
-        self,
-        service: Service,
-        action: str,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Any,
-        nonce: str = "",
-    ) -> ProbeAnswer:
-        """Return the answer.
-
-        Raises:
-            OSError: there was none.
-        """
 
 
 @dataclass(frozen=True)
@@ -62,14 +33,16 @@ class Target:
     Attributes:
         keys: who signs.
         region_id: the region.
-        workspace_id: the workspace that experiments are made in.
+        workspace_id: the workspace that probes work in.
         endpoint: base URL of all services; empty for the region's own.
+        oss_endpoint: base URL of OSS; empty for the region's own.
     """
 
     keys: signing.KeyPair = field(repr=False)
     region_id: str
     workspace_id: str
     endpoint: str = ""
+    oss_endpoint: str = ""
 
     @classmethod
     def of(cls, uri: str) -> Target:
@@ -78,7 +51,10 @@ class Target:
         Raises:
             ValueError: something is missing; the message names it, and shows nothing of the URI.
         """
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            raise ValueError("it is no URI such as pai://id:secret@/?region_id=...") from None
         extra = dict(parse_qsl(parts.query))
         login, password = unquote(parts.username or ""), unquote(parts.password or "")
         needed = {"login": login, "password": password, "region_id": extra.get("region_id", "")}
@@ -86,42 +62,76 @@ class Target:
         if missing := [name for name, value in needed.items() if not value]:
             raise ValueError(f"the connection lacks {', '.join(missing)}")
         keys = signing.KeyPair(login, password, extra.get("security_token"))
-        return cls(keys, extra["region_id"], extra["workspace_id"], extra.get("endpoint", ""))
+        places = extra.get("endpoint", ""), extra.get("oss_endpoint", "")
+        return cls(keys, extra["region_id"], extra["workspace_id"], *(_with_scheme(place) for place in places))
 
-    def send(
-        self,
-        service: Service,
-        action: str,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Any,
-        nonce: str = "",
-    ) -> ProbeAnswer:
-        """Send one request. See :class:`Send`."""
-        base = urlsplit(self.endpoint or service_url(service, self.region_id))
-        content = b"" if body is None else json.dumps(body).encode()
-        request = signing.Request(method, path, [*query.items()], (), content)
-        headers = signing.signed_headers(
+    def send(self, ask: ProbeCall) -> ProbeAnswer:
+        """Send one request to an API. See :class:`Endpoint`."""
+        base = urlsplit(self.endpoint or service_url(ask.service, self.region_id))
+        content = b"" if ask.body is None else json.dumps(ask.body).encode()
+        headers = self._signed(ask, base.netloc, content) if ask.headers is None else {**ask.headers}
+        text = signing.canonical_query([*ask.query.items()])
+        url = f"{ask.path}?{text}" if text else ask.path
+        sent = content if ask.content is None else ask.content
+        status, _, answer = _exchange(base.scheme, base.netloc, ask.method, url, sent, {**headers, **ask.unsigned})
+        return ProbeAnswer(status, _read_object(answer))
+
+    def send_object(self, ask: ObjectCall) -> ObjectAnswer:
+        """Send one request to OSS. See :class:`Endpoint`."""
+        base = urlsplit(self.oss_endpoint or oss_url(self.region_id))
+        now = datetime.now(UTC)
+        headers = {**ask.headers, "x-oss-date": f"{now:%Y%m%dT%H%M%SZ}", "x-oss-content-sha256": "UNSIGNED-PAYLOAD"}
+        headers.setdefault("content-type", "application/octet-stream")
+        if self.keys.security_token is not None:
+            headers["x-oss-security-token"] = self.keys.security_token
+        scope = Scope(f"{now:%Y%m%d}", self.region_id)
+        signed = OSSRequest(ask.method, ask.bucket, ask.key, ask.query, headers)
+        text = v4_string_to_sign(v4_canonical_request(signed), scope, headers["x-oss-date"])
+        signature = v4_signature(self.keys.access_key_secret, scope, text)
+        credential = f"Credential={self.keys.access_key_id}/{scope}"
+        headers["authorization"] = f"{V4_ALGORITHM} {credential},Signature={signature}"
+        url = _object_url(ask, below=is_loopback(f"{base.scheme}://{base.netloc}"))
+        host = base.netloc if is_loopback(f"{base.scheme}://{base.netloc}") else f"{ask.bucket}.{base.netloc}"
+        return ObjectAnswer(*_exchange(base.scheme, host, ask.method, url, ask.content, headers))
+
+    def _signed(self, ask: ProbeCall, host: str, content: bytes) -> dict[str, str]:
+        request = signing.Request(ask.method, ask.path, [*ask.query.items()], (), content)
+        return signing.signed_headers(
             request,
-            action=action,
-            version=service.version,
-            host=base.netloc,
+            action=ask.action,
+            version=ask.service.version,
+            host=host,
             keys=self.keys,
             date=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            nonce=nonce or secrets.token_hex(16),
+            nonce=ask.nonce or secrets.token_hex(16),
         )
-        kind = http.client.HTTPConnection if base.scheme == "http" else http.client.HTTPSConnection
-        connection = kind(base.netloc, timeout=_SECONDS)
-        try:
-            text = signing.canonical_query([*query.items()])
-            connection.request(method, f"{path}?{text}" if text else path, content or None, headers)
-            response = connection.getresponse()
-            return ProbeAnswer(response.status, _read_object(response.read()))
-        except http.client.HTTPException as error:
-            raise OSError(f"{action}: {type(error).__name__}") from error
-        finally:
-            connection.close()
+
+
+def _exchange(
+    scheme: str, host: str, method: str, url: str, content: bytes, headers: Mapping[str, str]
+) -> tuple[int, dict[str, str], bytes]:
+    """Send a request on a connection of its own, and return status, headers and body of the answer."""
+    kind = http.client.HTTPConnection if scheme == "http" else http.client.HTTPSConnection
+    connection = kind(host, timeout=_SECONDS)
+    try:
+        connection.request(method, url, content or None, headers)
+        response = connection.getresponse()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    except http.client.HTTPException as error:
+        raise OSError(f"{method}: {type(error).__name__}") from error
+    finally:
+        connection.close()
+
+
+def _object_url(ask: ObjectCall, *, below: bool) -> str:
+    """Return path and query; ``below`` a host that many buckets share, the bucket is in the path."""
+    path = f"/{ask.bucket}/{quote(ask.key, safe='')}" if below else f"/{quote(ask.key, safe='')}"
+    query = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" if v else quote(n) for n, v in ask.query.items())
+    return f"{path}?{query}" if query else path
+
+
+def _with_scheme(endpoint: str) -> str:
+    return endpoint if not endpoint or "://" in endpoint else f"https://{endpoint}"
 
 
 def _read_object(content: bytes) -> dict[str, Any]:

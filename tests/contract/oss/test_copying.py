@@ -43,6 +43,13 @@ class TestCopying:
         found = bucket.head_object("k").headers
         assert ("x-oss-meta-a" in found, found["Content-Type"]) == (False, "application/octet-stream")
 
+    @pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since"])
+    def test_no_copy_is_made_when_its_condition_can_not_be_read(self, bucket, name):
+        bucket.put_object("k", b"content")
+        with pytest.raises(oss2.exceptions.ServerError, match="InvalidArgument"):
+            bucket.copy_object(bucket.bucket_name, "k", "copy", headers={f"x-oss-copy-source-{name}": "yesterday"})
+        assert not bucket.object_exists("copy")
+
     def test_metadata_of_a_copy_is_replaced_when_asked(self, bucket):
         bucket.put_object("k", b"content", headers={"x-oss-meta-a": "old"})
         ignored = {"x-oss-meta-a": "new"}

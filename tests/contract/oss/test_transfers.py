@@ -37,6 +37,8 @@ class TestGzip:
         [
             (TEXT, {"Content-Type": "text/plain"}, {"Accept-Encoding": "identity"}),
             (TEXT, {"Content-Type": "text/plain"}, {"Accept-Encoding": ""}),
+            (TEXT, {"Content-Type": "text/plain"}, {"Accept-Encoding": "br, gzip;q=0"}),
+            (TEXT, {"Content-Type": "text/plain"}, {"Accept-Encoding": "gzip; q=0.0"}),
             (TEXT[:1023], {"Content-Type": "text/plain"}, _GZIP),
             (TEXT, {"Content-Type": "image/png"}, _GZIP),
             (TEXT, {"Content-Type": "text/plain", "Content-Encoding": "br"}, _GZIP),

@@ -18,6 +18,7 @@ from airflow_provider_pai.local.oss.signing import OSSRequest, v1_signature, v1_
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.local.server_info import ServerInfo
 from airflow_provider_pai.local.verify.endpoint import Target
+from airflow_provider_pai.local.verify.requests import ProbeCall
 
 ODD = (
     "",
@@ -58,7 +59,7 @@ OSS_REQUESTS = 600
 def test_each_operation_answers_odd_paths_parameters_and_bodies(local_pai: LocalPAI, operation: object) -> None:
     target = Target.of(local_pai.ready.airflow_conn_uri)
     for path, query, body in odd_requests(operation):
-        answer = target.send(operation.service, operation.action, operation.method, path, query, body)
+        answer = target.send(ProbeCall(operation.service, operation.action, path, operation.method, query, body))
         assert answer.status < 500, (path, query, body)
         assert answer.status < 400 or answer.code, (path, query, body)
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +17,10 @@ from starlette.routing import Route
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.clock import Clock
+from airflow_provider_pai.local.eas.control import ControlPlane, ServiceLocation
 from airflow_provider_pai.local.http import roa
 from airflow_provider_pai.local.http.gateway import MAX_BODY, Nonces, pai_app
+from airflow_provider_pai.local.http.operations import operations_of
 from airflow_provider_pai.local.http.response import ErrorResponse, json_response
 from airflow_provider_pai.local.keys import KeyRing
 
@@ -129,6 +133,14 @@ def test_a_space_of_the_query_may_arrive_as_a_plus(sender: Sender) -> None:
     headers = sender.headers("ListTrainingJobs", query={"Labels": '{"a":"b c"}', "Status": ""})
     answer = sender.raw("GET", f"{JOBS}?Labels=%7B%22a%22:%22b+c%22%7D&Status=", headers)
     assert answer.json()["Query"] == {"Labels": '{"a":"b c"}', "Status": ""}
+
+
+def test_a_parameter_that_comes_twice_is_refused_by_its_name(sender: Sender) -> None:
+    query = [("PageSize", "1"), ("PageSize", "2")]
+    headers = sender.headers("ListTrainingJobs", query=query)
+    answer = sender.raw("GET", f"{JOBS}?{signing.canonical_query(query)}", headers)
+    assert_refused(answer, 400, "InvalidParameter")
+    assert "PageSize" in answer.json()["Message"]
 
 
 def test_an_anonymous_request_is_refused(sender: Sender) -> None:
@@ -299,3 +311,13 @@ def test_the_memory_of_nonces_is_bounded() -> None:
     assert all(nonces.use("a", str(number), NOW) for number in range(3))
     assert not nonces.use("a", "2", NOW)
     assert nonces.use("a", "0", NOW)
+
+
+def test_every_route_of_eas_is_an_operation_that_the_gateway_lets_pass() -> None:
+    nothing: Any = None
+    place = ServiceLocation("cn-hangzhou", "1", "2", "http://127.0.0.1:1")
+    routes = ControlPlane(nothing, nothing, nothing, place, nothing, nothing).routes()
+    assert routes
+    for route in routes:
+        for method in (route.methods or set()) - {"HEAD"}:
+            assert operations_of(method, re.sub(r"\{[^}]+\}", "x", route.path)), (method, route.path)

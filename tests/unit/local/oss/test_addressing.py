@@ -54,6 +54,12 @@ def test_a_query_is_decoded_with_plus_as_space():
     }
 
 
+def test_a_parameter_that_comes_twice_is_refused_by_its_name():
+    with pytest.raises(OSSErrorResponse, match="InvalidArgument") as refused:
+        read_request(scope("/bkt", query="prefix=a&prefix=b"), HOSTS)
+    assert refused.value.details["ArgumentName"] == "prefix"
+
+
 @pytest.mark.parametrize(("path", "code"), [("/BKT/k", "InvalidBucketName"), ("/bkt/%FF", "InvalidObjectName")])
 def test_invalid_names_are_refused(path, code):
     with pytest.raises(OSSErrorResponse, match=code):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse
-from airflow_provider_pai.local.oss.xml import read_completion, read_deletion, render
+from airflow_provider_pai.local.oss.xml import read_completion, read_deletion, read_tagging, render
 
 
 def test_a_deletion_is_read():
@@ -54,3 +54,25 @@ def test_a_deletion_of_a_version_is_refused():
     document = b"<Delete><Object><Key>k</Key><VersionId>v</VersionId></Object></Delete>"
     with pytest.raises(OSSErrorResponse, match="NotImplemented"):
         read_deletion(document)
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (read_deletion, "<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>"),
+        (read_deletion, "<Delete><Zzz/><Object><Key>a</Key></Object></Delete>"),
+        (read_deletion, "<Delete><Object><Key>a</Key><Zzz/></Object></Delete>"),
+        (read_deletion, "<Delete><Quiet>maybe</Quiet><Object><Key>a</Key></Object></Delete>"),
+        (read_deletion, "<Delete><Quiet>true</Quiet><Quiet>false</Quiet><Object><Key>a</Key></Object></Delete>"),
+        (
+            read_completion,
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag/><ETag/></Part></CompleteMultipartUpload>",
+        ),
+        (read_completion, "<CompleteMultipartUpload><Zzz/></CompleteMultipartUpload>"),
+        (read_tagging, "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value><Zzz/></Tag></TagSet></Tagging>"),
+        (read_tagging, "<Tagging><TagSet/><TagSet/></Tagging>"),
+    ],
+)
+def test_what_would_be_read_over_is_refused(read, body):
+    with pytest.raises(OSSErrorResponse, match="MalformedXML"):
+        read(body.encode())
