@@ -43,6 +43,7 @@ class Jobs:
         created: when each was created, oldest first, as PAI writes times.
         ids: their ids in the same order.
         places: the place of each id there.
+        labelled: the places of those that are waited for, which have the labels.
         seen: those that somebody has asked for, or listed.
         calls: requests of each operation.
         rounds: requests since each first page of a list.
@@ -55,6 +56,7 @@ class Jobs:
     created: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
+    labelled: list[int] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
     rounds: list[int] = field(default_factory=list)
@@ -80,6 +82,7 @@ class Jobs:
             made.created.append(f"{oldest + timedelta(seconds=number):%Y-%m-%dT%H:%M:%SZ}")
             made.places[made.ids[-1]] = number
             if mine is not None:
+                made.labelled.append(number)
                 made.ends[job_id(mine)] = made.begun + chance.uniform(first, last)
         made.in_order = sorted((at, made.places[name]) for name, at in made.ends.items())
         return made
@@ -105,7 +108,7 @@ class Jobs:
         first = (int(query["PageNumber"]) - 1) * size
         chosen: Sequence[int] = range(end - 1, begin - 1, -1)
         if "Labels" in query:
-            chosen = [each for each in chosen if self.ids[each] in self.ends]
+            chosen = self.labelled[bisect_left(self.labelled, begin) : bisect_left(self.labelled, end)][::-1]
         total = len(chosen)
         if query["SortBy"] == "GmtModifiedTime":
             chosen = self._last_changed(chosen, first + size)
