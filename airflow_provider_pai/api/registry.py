@@ -47,11 +47,6 @@ def get_model(model_id: str) -> Call[RegisteredModel]:
     return Call(AI_WORKSPACE, "GetModel", "GET", _model_path(model_id), _model)
 
 
-def update_model(model_id: str, body: Mapping[str, Any]) -> Call[None]:
-    """UpdateModel."""
-    return Call(AI_WORKSPACE, "UpdateModel", "PUT", _model_path(model_id), acknowledged, body=body)
-
-
 def delete_model(model_id: str) -> Call[None]:
     """DeleteModel; the service refuses it while the model has versions [inferred]."""
     return Call(AI_WORKSPACE, "DeleteModel", "DELETE", _model_path(model_id), acknowledged)

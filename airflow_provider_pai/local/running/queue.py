@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Any
 
 from airflow_provider_pai.local.jobs.quota_usage import DEFAULT_PRIORITY, Amount, queue_order, requested_amount
@@ -15,6 +16,10 @@ class _QueuedJob:
     place: int
     share: Amount | None
     priority: int
+
+
+_HeapEntry = tuple[tuple[int, int], _QueuedJob]
+"""What a queued job is sorted by, which no other has, and the job."""
 
 
 class Queue:
@@ -31,6 +36,8 @@ class Queue:
         self._total = total
         self._places = 0
         self._waiting: dict[str, _QueuedJob] = {}
+        self._of_quota: list[_HeapEntry] = []
+        self._others: list[_HeapEntry] = []
         self._shares: dict[str, Amount] = {}
 
     def put(self, job_id: str, job: Mapping[str, Any]) -> None:
@@ -42,13 +49,13 @@ class Queue:
         """
         self._places += 1
         priority = job.get("Priority", DEFAULT_PRIORITY)
-        self._waiting[job_id] = _QueuedJob(job_id, self._places, requested_amount(job), priority)
+        entry = _QueuedJob(job_id, self._places, requested_amount(job), priority)
+        self._waiting[job_id] = entry
+        heappush(self._others if entry.share is None else self._of_quota, (_order(entry), entry))
 
     def take(self) -> str | None:
         """Let the next job begin, and have its share; None when there is none that can."""
-        of_quota = [entry for entry in self._waiting.values() if entry.share is not None]
-        others = [entry for entry in self._waiting.values() if entry.share is None]
-        heads = [min(group, key=_order) for group in (of_quota, others) if group]
+        heads = [head for heap in (self._of_quota, self._others) if (head := self._head(heap))]
         ready = [entry for entry in heads if entry.share is None or entry.share.fits(self._used(), self._total)]
         if not ready:
             return None
@@ -57,6 +64,12 @@ class Queue:
         if chosen.share is not None:
             self._shares[chosen.job_id] = chosen.share
         return chosen.job_id
+
+    def _head(self, heap: list[_HeapEntry]) -> _QueuedJob | None:
+        """Return the first of those that still wait; the others are dropped on the way to it."""
+        while heap and self._waiting.get(heap[0][1].job_id) is not heap[0][1]:
+            heappop(heap)
+        return heap[0][1] if heap else None
 
     def give_back(self, job_id: str) -> None:
         """Free the share of a job that has ended, if it had one."""
@@ -69,6 +82,8 @@ class Queue:
     def clear(self) -> None:
         """Forget all jobs that wait."""
         self._waiting.clear()
+        self._of_quota.clear()
+        self._others.clear()
 
     def _used(self) -> Amount:
         used = Amount()

@@ -130,7 +130,6 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     registry.create_model: Operation(registry.create_model({}), {"ModelId": "model-1"}),
     registry.list_models: Operation(registry.list_models("1"), listed("Models", MODEL)),
     registry.get_model: Operation(registry.get_model("m"), MODEL),
-    registry.update_model: Operation(registry.update_model("m", {})),
     registry.delete_model: Operation(registry.delete_model("m")),
     registry.create_model_version: Operation(registry.create_model_version("m", {}), {"VersionName": "0.1.0"}),
     registry.list_model_versions: Operation(registry.list_model_versions("m"), listed("Versions", VERSION)),

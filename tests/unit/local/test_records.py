@@ -23,9 +23,11 @@ from airflow_provider_pai.local.eas.groups import Groups
 from airflow_provider_pai.local.eas.record import ServiceRecord
 from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.home import HomeDamaged
+from airflow_provider_pai.local.jobs.quota_usage import Amount
 from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.keys import KeyRing
 from airflow_provider_pai.local.records import Change, Records
+from airflow_provider_pai.local.running.queue import Queue
 from airflow_provider_pai.model.registry.version import version_numbers
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -216,7 +218,7 @@ def test_the_latest_is_the_one_made_last_and_the_greatest_the_one_of_the_highest
 
 # A cost that does not grow --------------------------------------------------------------------------------------------
 
-FEW, MANY = 10, 1000
+FEW, MANY = 10, 200
 
 
 def lines_run(work: Callable[[], object]) -> int:
@@ -251,6 +253,7 @@ class Kept:
         self.services = ServiceStore(folder / "services")
         self.groups = Groups(self.services, self.records.table("groups"))
         self.jobs = JobStore(folder, lambda: NOW)
+        self.queue = Queue(Amount())
         for _ in range(number):
             for work in self.works():
                 work()
@@ -267,6 +270,7 @@ class Kept:
             self.find_group,
             self.add_job,
             self.look_for_the_job,
+            self.let_a_job_wait_and_another_begin,
         )
 
     def close(self) -> None:
@@ -311,6 +315,11 @@ class Kept:
     def look_for_the_job(self) -> None:
         found, total = self.jobs.query({"Labels": f'{{"owner": "{self.number}"}}'})
         assert total == len(found) == 1
+
+    def let_a_job_wait_and_another_begin(self) -> None:
+        for number in range(2):
+            self.queue.put(f"{self.number}-{number}", {"ComputeResource": {}})
+        assert self.queue.take()
 
 
 def service(name: str, group: str) -> ServiceRecord:
