@@ -62,7 +62,7 @@ class PAITrainingDecoratedOperator(DecoratedOperator, PAITrainingOperator):
         from airflow_provider_pai.client.packaging.overlay import overlaid
         from airflow_provider_pai.model.function.package import COMMAND
 
-        with overlaid(str(self.source_dir) if self.source_dir else None, self._files(context)) as folder:
+        with overlaid(self._local_source(), self._files(context)) as folder:
             yield {"source_dir": folder, "command": COMMAND, "reports": True}
 
     def _finish(self, context: Context, seen: JobSnapshot) -> Any:

@@ -285,7 +285,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         """
         from airflow_provider_pai.model.problem import Problem
         from airflow_provider_pai.model.reading import seconds_problems
-        from airflow_provider_pai.model.registry.inference import with_registered
+        from airflow_provider_pai.model.registry.inference import registered_problems, with_registered
         from airflow_provider_pai.model.registry.version import NEWEST_APPROVED
         from airflow_provider_pai.model.serving.strategy import ROLLOUT_ARGUMENTS, read_rollout_options
         from airflow_provider_pai.model.serving.validation import missing_value_problems, pair_problems, read_service
@@ -294,6 +294,8 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         arguments = {name: getattr(self, name) for name in SERVICE_ARGUMENTS}
         labels: dict[str, str] = {}
         if self.model is not None:
+            if unreadable := [*lost, *registered_problems(self.model, self.version)]:
+                raise SpecError(unreadable)
             version = self._registered_version()
             arguments, labels = with_registered(arguments, self.model, version)
         spec, problems = read_service(arguments)

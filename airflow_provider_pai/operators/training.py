@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -207,14 +208,29 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         Raises:
             SpecError: the source code can't be read.
         """
-        if not self.reports or str(self.source_dir or "").startswith("oss://"):
+        source = self._local_source() if self.reports else None
+        if not self.reports or (source and source.startswith("oss://")):
             yield {}
             return
         from airflow_provider_pai.client.packaging.overlay import overlaid
         from airflow_provider_pai.model.function.package import report_files
 
-        with overlaid(str(self.source_dir) if self.source_dir else None, report_files()) as folder:
+        with overlaid(source, report_files()) as folder:
             yield {"source_dir": folder}
+
+    def _local_source(self) -> str | None:
+        """Return where the source code is; None when there is none.
+
+        Raises:
+            SpecError: it is no text and no path.
+        """
+        from airflow_provider_pai.model.values import shown
+
+        given: Any = self.source_dir
+        if given is not None and not isinstance(given, str | os.PathLike):
+            text = f"must be a local folder or file, or an address in OSS, not {shown(given)}"
+            raise SpecError([Problem("source_dir", text)])
+        return str(given) if given else None
 
     def _checked_spec(self, packaged: Mapping[str, Any]) -> TrainingJobSpec:
         """Return what the arguments describe.

@@ -143,6 +143,16 @@ def test_every_operator_and_sensor_takes_or_refuses_what_it_is_given(
     assert {asked.method for asked in stub.asked} <= {"GET", "HEAD"}
 
 
+@pytest.mark.usefixtures("stub")
+@pytest.mark.parametrize("operator", LEAST)
+def test_every_argument_may_be_a_number_too_long_to_be_written_down(operator: type[BaseOperator]) -> None:
+    also = {"reports": True} if operator is PAITrainingOperator else {}
+    for name in names_of(operator):
+        error = run(operator, {**also, name: 10**5000})
+        if spec := refusal(error):
+            assert {problem.argument for problem in spec.problems} <= {*names_of(operator), *BESIDE}, name
+
+
 CALLS: Mapping[str, Callable[[Any], Any]] = {
     "job": lambda value: PAITrainingHook().get(value),
     "stop": lambda value: PAITrainingHook().stop(value),

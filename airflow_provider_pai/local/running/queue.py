@@ -66,7 +66,7 @@ class Queue:
         return chosen.job_id
 
     def _head(self, heap: list[_HeapEntry]) -> _QueuedJob | None:
-        """Return the first of those that still wait; what stands before it is dropped."""
+        """Return the first of those that still wait; the others are dropped on the way to it."""
         while heap and self._waiting.get(heap[0][1].job_id) is not heap[0][1]:
             heappop(heap)
         return heap[0][1] if heap else None

@@ -42,6 +42,9 @@ def _problems(each: Callable[..., Any], function: Callable[..., Any], names: Col
         yield f"{each!r} is no plain function; decorate (or include) a function made by def"
         return
     where = f"function {each.__name__} (line {each.__code__.co_firstlineno})"
+    if hasattr(each, "__wrapped__"):
+        yield f"{where} is wrapped by another decorator, which can't travel; do inside the function what that one does"
+        return
     if each.__name__ == "<lambda>":
         yield f"{where} is a lambda; make it a function by def"
         return

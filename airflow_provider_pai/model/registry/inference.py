@@ -17,6 +17,7 @@ from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.request import MODEL_PROPERTIES, service_body
 from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
 from airflow_provider_pai.model.training.owner_labels import readable
+from airflow_provider_pai.model.values import shown
 
 MODEL_LABEL = "airflow.model"
 MODEL_VERSION_LABEL = "airflow.model_version"
@@ -26,6 +27,7 @@ INFERENCE_ARGUMENTS = tuple(name for name in SERVICE_ARGUMENTS if name not in _O
 _DEFAULTS = {"model_mount_path": MODEL_MOUNT_PATH, "instance_count": 1}
 _METADATA = {"instance": "instance_count", "cpu": "cpu", "gpu": "gpu", "resource": "resource_id"}
 _MB = 1024
+_NO_NUMBER = 10**9
 
 
 def is_service_json(inference_spec: Mapping[str, Any]) -> bool:
@@ -130,6 +132,22 @@ def served_labels(model_name: str, version: ModelVersion) -> dict[str, str]:
     """Return the labels that tell which version a service serves."""
     labels = {MODEL_LABEL: model_name, MODEL_VERSION_LABEL: version.name, JOB_LABEL: version.job_id}
     return {name: readable(value) for name, value in labels.items() if value}
+
+
+def registered_problems(model: object, version: object) -> list[Problem]:
+    """Return what is wrong with the names of a registered model and its version; nothing can be looked up by them.
+
+    Args:
+        model: what the author gave as the model's name.
+        version: what he gave as its version's; native rendering makes a number of ``"1"``.
+    """
+    problems = []
+    if not isinstance(model, str) or not model.strip():
+        problems.append(Problem("model", f"must be the name of a registered model, not {shown(model)}"))
+    is_number = isinstance(version, int) and not isinstance(version, bool) and 0 <= version < _NO_NUMBER
+    if not is_number and (not isinstance(version, str) or not version.strip()):
+        problems.append(Problem("version", f"must be the name of a version, or 'approved', not {shown(version)}"))
+    return problems
 
 
 def with_registered(

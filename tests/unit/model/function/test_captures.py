@@ -80,6 +80,15 @@ def closure() -> Any:
     return inner
 
 
+def logged(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        print(RATE)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
 def test_a_function_that_needs_nothing_from_outside_may_travel() -> None:
     assert function_problems(complete) == []
     assert function_problems(recursive) == []
@@ -116,6 +125,8 @@ def test_a_name_from_outside_is_refused_with_its_line(function: Any, name: str, 
         (generator, "generator"),
         (lambda: 1, "lambda"),
         (closure(), "'rate'"),
+        (logged(complete), "function complete (line"),
+        (logged(complete), "another decorator"),
         (len, "plain function"),
         (functools.partial(complete, 1), "plain function"),
         (default_of_path, "default of where"),
