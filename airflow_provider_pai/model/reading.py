@@ -98,9 +98,11 @@ class Reader:
     def seconds(self, name: str) -> int | None:
         """Read a whole number of seconds, or a ``timedelta``."""
         value = self.value(name)
-        if isinstance(value, timedelta):
-            return int(value.total_seconds())
-        return self._read(name, whole, "a whole number")
+        read = int(value.total_seconds()) if isinstance(value, timedelta) else self._read(name, whole, "a whole number")
+        if read is not None and read > _LONGEST_WAIT:
+            self.wrong(name, f"must be at most {_LONGEST_WAIT} seconds, not {shown(value)}")
+            return None
+        return read
 
     def texts(self, name: str) -> dict[str, str]:
         """Read a dict of texts, numbers and booleans; all become texts."""
