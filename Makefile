@@ -165,7 +165,7 @@ $(INSTALLED2): pyproject.toml constraints-airflow2.txt
 	@$(VENV2)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-airflow2.txt -e '.[local,dev]'
 	@touch $@
 
-TESTS2 := tests/airflow tests/chaos tests/unit/hooks tests/unit/client tests/integration/client -m "not cluster"
+TESTS2 := tests/airflow tests/chaos tests/unit/hooks tests/unit/client tests/integration/client tests/integration/fs -m "not cluster"
 test-airflow2: $(INSTALLED2)
 	$(VENV2)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -145,7 +146,7 @@ class PollInterval:
 
     def __set__(self, operator: object, given: float | None) -> None:
         """Keep the argument; None for none."""
-        vars(operator)["_poll_interval"] = given if given is None else as_number(given)
+        vars(operator)["_poll_interval"] = given if given is None else as_seconds(given)
 
 
 class WithLineage:
@@ -186,10 +187,15 @@ def as_flag(value: object) -> bool:
     return cast("bool", value) if (read := truth(value)) is None else read
 
 
-def as_number(value: object) -> float:
-    """Return a number that may have been written as a text; one that can't be read stays, and is refused later."""
+def as_seconds(value: object) -> float:
+    """Return seconds, of a ``timedelta`` or of a number that may have been written as a text.
+
+    What can't be read stays, and is refused later.
+    """
     if isinstance(value, int | float):
         return value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     from airflow_provider_pai.model.values import number
 
     return cast("float", value) if (read := number(value)) is None else read

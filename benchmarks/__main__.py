@@ -15,12 +15,12 @@ from benchmarks.report import Report, number, saved
 from benchmarks.summary import summary
 
 SECONDS = {
-    "imports": 60,
+    "imports": 50,
     "functions": 15,
-    "submit": 85,
-    "logs": 125,
-    "triggers": 440,
-    "next_task": 110,
+    "submit": 100,
+    "logs": 120,
+    "triggers": 450,
+    "next_task": 100,
     "local_start": 25,
     "local_cost": 30,
 }

@@ -10,7 +10,7 @@ from benchmarks.peers import Environment
 from benchmarks.peers import run as run_module
 from benchmarks.report import OURS, Report
 
-ROUNDS = 9
+ROUNDS = 7
 """Fresh interpreters for each operator, taking turns; the median counts."""
 MOST_MS = 10.0
 MOST_MODULES = 15

@@ -67,7 +67,7 @@ PROMISES = (
     Promise(
         "end of a job to the start of the next task",
         "next_task",
-        "5 deferred jobs of 8 to 13.2 s",
+        "5 deferred jobs of 8 to 10.8 s",
         "end to the next task's start, median",
     ),
     Promise("`pai-local serve` is ready, processor time", "local_start", "empty", "until it is ready, CPU"),

@@ -50,14 +50,14 @@ _PROMISED = {
     _MEMORY: 0.02,
     f"{_LAG}, p99": 0.02,
 }
-_500 = Case(ManyTriggers(500, 10, 25, 45), {**_PROMISED, _STEADY: 0.2, f"{_LAG}, worst": 0.1})
+_500 = Case(ManyTriggers(500, 10, 20, 38), {**_PROMISED, _STEADY: 0.2, f"{_LAG}, worst": 0.1})
 CASES = (
     _500,
-    Case(ManyTriggers(10_000, 10, 30, 75), _PROMISED),
-    Case(ManyTriggers(50_000, 10, 80, 180), _PROMISED),
+    Case(ManyTriggers(10_000, 10, 25, 60), _PROMISED),
+    Case(ManyTriggers(50_000, 10, 70, 165), _PROMISED),
     Case(ManyTriggers(500, 10, 40, 55, "sagemaker")),
-    Case(ManyTriggers(500, 10, 25, 40, "databricks")),
-    Case(ManyTriggers(500, 10, 40, 55, logs=True)),
+    Case(ManyTriggers(500, 10, 20, 30, "databricks")),
+    Case(ManyTriggers(500, 10, 25, 35, logs=True)),
 )
 QUICK = (_500, Case(ManyTriggers(2_000, 10, 20, 40)))
 

@@ -164,6 +164,11 @@ class AirflowAPI:
         """Return a task instance as it is now."""
         return TaskInstance.read(self._get(ref.indexed_path))
 
+    def shown_index(self, ref: TaskRef) -> str | None:
+        """Return what Airflow's pages call a mapped task instance (``map_index_template``); None for its number."""
+        found: str | None = self._get(ref.indexed_path)["rendered_map_index"]
+        return found
+
     def wait_task(
         self, ref: TaskRef, states: frozenset[str] = TASK_ENDED, *, try_number: int = 0, timeout: float = 60.0
     ) -> TaskInstance:

@@ -44,7 +44,7 @@ def compare(params: dict[str, Any]) -> dict[str, str]:
 
 
 @task
-def answer(params: dict[str, Any], version: str, answered: dict[str, Any]) -> None:
+def answer(version: str, answered: dict[str, Any], params: dict[str, Any]) -> None:
     """Write the answer to the registry; both answers are final."""
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
 

@@ -1,6 +1,7 @@
 """Train with several hyperparameters at once, and deploy the best model.
 
 Each combination is a mapped task, which is a job of its own. They wait deferred, so a hundred of them take no worker.
+Airflow's pages show each by its hyperparameters, as ``map_index_template`` says, and not by a number.
 """
 
 from itertools import product
@@ -13,6 +14,7 @@ from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.operators.training import PAITrainingOperator
 
 METRIC = "validation_accuracy"
+SHOWN = "rate {{ task.hyperparameters['learning-rate'] }}, depth {{ task.hyperparameters['max-depth'] }}"
 
 
 @task
@@ -39,6 +41,7 @@ def best(trained: list[dict[str, Any]]) -> dict[str, Any]:
 with DAG("tune", schedule=None, tags=["pai"], doc_md=__doc__):
     train = PAITrainingOperator.partial(
         task_id="train",
+        map_index_template=SHOWN,
         deferrable=True,
         source_dir=str(HERE / "source"),
         reports=True,  # the script reports its progress and a result

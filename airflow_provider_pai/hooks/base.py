@@ -29,6 +29,7 @@ from airflow_provider_pai.model.values import shown
 
 _LOOK_UP_LIMIT = 30.0
 """Seconds a look-up may take in the event loop of a triggerer."""
+_UNREAD = "Extra has what nothing reads: {}"
 
 
 class PAIBaseHook(BaseHook):
@@ -59,6 +60,7 @@ class PAIBaseHook(BaseHook):
         self._region_id = region_id
         self._workspace_id = workspace_id
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._unread: tuple[str, ...] = ()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -146,13 +148,14 @@ class PAIBaseHook(BaseHook):
         """Try the connection: ask for its workspace, its storage and the image catalog, and for what jobs need.
 
         Returns:
-            Whether all of them answer, and what each has said.
+            Whether all of them answer, and what each has said; and which keys of Extra nothing reads.
         """
         try:
             config = self.config
         except PAIError as error:
             return False, str(error)
-        return tried(self.client, lambda: self.oss, config)
+        answers, said = tried(self.client, lambda: self.oss, config)
+        return answers, f"{said}; {_UNREAD.format(', '.join(self._unread))}" if self._unread else said
 
     def close(self) -> None:
         """Close the connections of this hook."""
@@ -178,8 +181,10 @@ class PAIBaseHook(BaseHook):
 
     def _read(self, connection: Connection) -> ClientConfig:
         fields = ConnectionFields.of(self.pai_conn_id, connection)
-        if connection.conn_type == self.conn_type and (unknown := fields.unknown()):
-            self.log.warning("Extra of connection %r has what nothing reads: %s", self.pai_conn_id, ", ".join(unknown))
+        if connection.conn_type == self.conn_type:
+            self._unread = tuple(fields.unknown())
+        if self._unread:
+            self.log.warning("Connection %r: %s", self.pai_conn_id, _UNREAD.format(", ".join(self._unread)))
         return read_config(fields, region_id=self._region_id, workspace_id=self._workspace_id)
 
     def _no_connection(self) -> SpecError:

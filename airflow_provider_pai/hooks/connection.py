@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,9 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.connection_credentials import CREDENTIAL_FORMS, credentials_problems, read_credentials
 from airflow_provider_pai.hooks.connection_form import FIELDS
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import as_text
 from airflow_provider_pai.model.uri import OssUri
-from airflow_provider_pai.model.values import shown
+from airflow_provider_pai.model.values import kind, shown
 
 NETWORKS = ("public", "vpc")
 _PREFIX = "extra__pai__"
@@ -87,8 +89,12 @@ def read_config(
     extra = {name: text for name, value in fields.extra.items() if (text := _text(value))}
     for name, field_ in {"access_key_id": fields.login, "access_key_secret": fields.password}.items():
         extra |= {name: text} if (text := _text(field_)) else {}
-    region = _text(region_id) or extra.get("region_id") or extra.get("region", "")
-    workspace = _text(workspace_id) or extra.get("workspace_id", "")
+    given = {name: _argument(value) for name, value in {"region_id": region_id, "workspace_id": workspace_id}.items()}
+    if wrong := [name for name, text in given.items() if text is None]:
+        values = {"region_id": region_id, "workspace_id": workspace_id}
+        raise SpecError(Problem(name, f"must be a text, not {kind(values[name])}") for name in wrong)
+    region = given["region_id"] or extra.get("region_id") or extra.get("region", "")
+    workspace = given["workspace_id"] or extra.get("workspace_id", "")
     found = [
         *credentials_problems(extra),
         *_missing(region, workspace),
@@ -123,6 +129,14 @@ def _text(value: object) -> str:
     except Exception:  # noqa: BLE001 - a value of any class, whose text may raise anything
         # Such as a number of more digits than Python writes down; no field's.
         return "what has no text"
+
+
+def _argument(value: object) -> str | None:
+    """Return what a task's argument says, which a template may have made a number of; None for what is no text."""
+    if value is None:
+        return ""
+    text = None if isinstance(value, os.PathLike) else as_text(value)
+    return None if text is None else text.strip()
 
 
 def _object(extra: object) -> dict[str, Any] | None:
@@ -170,7 +184,11 @@ def _is_oss_url(text: str) -> bool:
 
 
 def _is_workspace(text: str) -> bool:
-    return bool(_WORKSPACE.fullmatch(text)) and text.lower() not in ("none", "null", "nan", "undefined")
+    return bool(_WORKSPACE.fullmatch(text)) and text.lower() not in _NO_NAMES
+
+
+def _is_region(text: str) -> bool:
+    return bool(_REGION.fullmatch(text)) and text not in _NO_NAMES
 
 
 def _is_sendable(text: str) -> bool:
@@ -186,6 +204,9 @@ def _is_bucket(text: str) -> bool:
 
 
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_REGION = re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*")
+_NO_NAMES = ("none", "null", "nan", "inf", "undefined")
+"""What templates leave of a value that is not there."""
 _SENDABLE = re.compile(r"[!-~]+")
 _BUCKET_HOST = re.compile(r"[^.]+\.oss-[a-z0-9-]+\.aliyuncs\.com$")
 _ONE_LINE = "one line of letters, digits and signs without spaces, as PAI's console shows it; copy it anew"
@@ -196,7 +217,7 @@ _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     **CREDENTIAL_FORMS,
     **dict.fromkeys(_KEY_PARTS, (_is_sendable, _ONE_LINE)),
     "workspace_id": (_is_workspace, "a workspace's id such as '12345', which PAI's console shows beside its name"),
-    "region_id": (re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch, "a region's id such as 'cn-hangzhou'"),
+    "region_id": (_is_region, "a region's id such as 'cn-hangzhou'"),
     "network": (NETWORKS.__contains__, "'public' or 'vpc'"),
     "endpoint": (_is_url, "a URL such as 'https://pai.cn-hangzhou.aliyuncs.com'"),
     "oss_endpoint": (_is_oss_url, "a URL such as 'https://oss-cn-hangzhou.aliyuncs.com', without bucket"),

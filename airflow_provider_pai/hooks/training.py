@@ -220,9 +220,14 @@ class PAITrainingHook(PAIBaseHook):
         """Return what an attempt does when its job has ended; see :mod:`.lifecycle.training.completion`."""
         return next_step(self._submission, owner, job)
 
-    def is_empty(self, folder: str) -> bool:
-        """Whether a job has certainly left nothing in the folder of an output channel."""
-        return is_empty(folder, self.oss, self.log)
+    def is_empty(self, job: JobSnapshot, folder: str) -> bool:
+        """Whether a job has certainly left nothing in the folder of an output channel; empty and hidden files are none.
+
+        Args:
+            job: the job; what is older is not its own.
+            folder: the folder.
+        """
+        return is_empty(job, folder, self.oss, self.log)
 
     def jobs(self, labels: Mapping[str, str] | None = None, *, status: str | None = None) -> list[JobSnapshot]:
         """Return the workspace's jobs of the last 30 days, newest first.

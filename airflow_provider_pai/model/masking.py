@@ -7,6 +7,7 @@ names are judged by their words.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -22,11 +23,11 @@ def _words(text: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _STEMS = re.compile(
     "secret|passw|passphrase|passcode|credential|apikey|accesskey|privatekey|secretkey|authkey|signingkey|accountkey"
-    "|sharedkey|authtoken|accesstoken|apitoken|bearertoken|密码|口令|密钥|秘钥|令牌",
+    "|sharedkey|key[-_]data|authtoken|accesstoken|apitoken|bearertoken|密码|口令|密钥|秘钥|令牌",
     re.IGNORECASE,
 )
 _ANYWHERE = _words("private pw pwd authorization bearer cookie cookies jwt cred creds otp")
-_AT_THE_END = _words("key keys pass auth pat sas sig signature pin pem salt dsn")
+_AT_THE_END = _words("key keys pass auth pat sas sig signature pin pem salt dsn sk")
 _NO_SECRET_ALONE = _words("key keys pin sig salt")
 """Words that name members of pairs and objects, unless they are in capitals as a variable's."""
 _WITH_KEY = _words("access api private secret ssh encryption signing auth account master")
@@ -64,21 +65,33 @@ _KNOWN = re.compile(
     r"|sk-[\w-]{12,}|(?:sk|rk)_(?:live|test)_\w{8,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|LTAI[A-Za-z0-9]{8,}|STS\.[\w+/=-]{10,}"
     r"|eyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?|AIza[\w-]{20,}|ya29\.[\w-]{10,}|hf_[A-Za-z0-9]{10,}|npm_[A-Za-z0-9]{10,}"
     r"|pypi-[\w-]{10,}|dckr_pat_[\w-]{8,}|SG\.[\w-]{8,}\.[\w-]{8,}|nvapi-[\w-]{8,}|gsk_\w{10,}|r8_\w{10,}|dop_v1_\w{8,}"
-    r"|shp(?:at|ss|ca)_\w{8,}|whsec_[\w+/=]{8,}|AGE-SECRET-KEY-\w{8,}|\d{8,10}:AA[\w-]{20,}|dapi[0-9a-f]{20,}"
+    r"|shp(?:at|ss|ca)_\w{8,}|hv[sb]\.[\w-]{20,}|CAIS[\w+/=]{20,}|whsec_[\w+/=]{8,}|AGE-SECRET-KEY-\w{8,}|\d{8,10}:AA[\w-]{20,}|dapi[0-9a-f]{20,}"
     r")"
 )
 _HEADER = re.compile(r"((?:authorization|cookie)[\\\"']*\s*[:=]\s*[\\\"']*)([^\"'\n]+)", re.IGNORECASE)
 _BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{6,}")
-_ASSIGNED = re.compile(r"""(?<![\w.%-])([\w.%-]*\w)\\*["']?\s*(?:=>|:=|=|:(?!//))\s*""")
-_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)\s+(?!-)")
+_BASIC = re.compile(r"\b([Bb]asic\s+)([A-Za-z0-9+/]{4,}={0,2})(?![\w+/=])")
+_NETRC = re.compile(r"(\blogin\s+\S+\s+(?:account\s+\S+\s+)?password\s+)(\S+)")
+_QUERY = re.compile(r"([?&](?:sig|key|auth|code)=)[^\s&#\"'<>]+", re.IGNORECASE)
+_ELEMENT = re.compile(r"<([\w.:-]+)>([^<>]+)</\1>")
+_PIPED = re.compile(
+    r"\b((?:echo|printf)\s+)((?:'[^']*'|\"[^\"]*\"|[^\s|'\"])+)(\s*\|[^|\n]*--(?:password-stdin|with-token|stdin)\b)"
+)
+_HERE = re.compile(r"(--(?:password-stdin|with-token|stdin)\b[^|;&\n<]*<<<\s*)('[^']*'|\"[^\"]*\"|\S+)")
+_ASSIGNED = re.compile(r"""(?<![\w.%-])([\w.%-]*\w)\\*["']?\]?\s*(?:=>|:=|=|:(?!//)|[\uff1a\uff1d])\s*""")
+_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)(?:\s|\\\r?\n)+(?!-)")
 _VALUE = re.compile(r"""(?:(\\*")(?:(?!\1).)*\1|'[^']*'|[^\s"'&;]|["'](?=\S))+""", re.DOTALL)
 _USER = re.compile(r"(?<![\w-])(-u|--user|--userpwd|--proxy-user)(\s+|=)([^\s:]+):(\S+)")
 _SHORT = re.compile(
     r"\b(sshpass\s+-p\s*|(?:mysql|mysqldump|mysqladmin|mariadb)\b[^|;&\n]{0,200}?\s-p"
     r"|(?:docker|podman|helm|nerdctl|skopeo|buildah)\b[^|;&\n]{0,40}?\blogin\b[^|;&\n]{0,200}?\s-p\s*"
+    r"|ossutil(?:64)?\b[^|;&\n]{0,200}?\s-k\s*|openssl\b[^|;&\n]{0,200}?\s(?:-k\s*|-K\s*|-pass(?:in|out)?\s+pass:)"
     r"|(?:wandb|comet|clearml|neptune)\s+login\s+(?:--relogin\s+)?(?![-&|;]))(\S+)"
 )
-_WEBHOOK = re.compile(r"(hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/)[^\s\"']+")
+_WEBHOOK = re.compile(
+    r"(hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/webhookb2/"
+    r"|(?:open\.feishu\.cn|open\.larksuite\.com)/open-apis/bot/v2/hook/)[^\s\"']+"
+)
 
 
 def looks_secret(name: str) -> bool:
@@ -122,6 +135,12 @@ def masked_text(text: str) -> str:
     text = _SHORT.sub(rf"\1{MASK}", text)
     text = _HEADER.sub(rf"\1{MASK}", text)
     text = _BEARER.sub(rf"\1{MASK}", text)
+    text = _BASIC.sub(_without_user, text)
+    text = _NETRC.sub(rf"\1{MASK}", text)
+    text = _QUERY.sub(rf"\1{MASK}", text)
+    text = _PIPED.sub(rf"\1{MASK}\3", text)
+    text = _HERE.sub(rf"\1{MASK}", text)
+    text = _ELEMENT.sub(_without_content, text)
     for named in (_ASSIGNED, _OPTION):
         text = _without_values(named, text)
     return _KNOWN.sub(MASK, text)
@@ -144,6 +163,19 @@ def _masked(value: Any, *, secret: bool) -> Any:
     if secret:
         return value if value is None or value == "" or isinstance(value, bool) else MASK
     return masked_text(value) if isinstance(value, str) else value
+
+
+def _without_user(found: re.Match[str]) -> str:
+    """Return a word behind ``Basic`` masked where it is a user's name and password, and not just another word."""
+    try:
+        decoded = base64.b64decode(found[2], validate=True).decode()
+    except ValueError:
+        return found[0]
+    return f"{found[1]}{MASK}" if ":" in decoded and decoded.isprintable() else found[0]
+
+
+def _without_content(found: re.Match[str]) -> str:
+    return f"<{found[1]}>{MASK}</{found[1]}>" if looks_secret(found[1]) else found[0]
 
 
 def _without_values(named: re.Pattern[str], text: str) -> str:

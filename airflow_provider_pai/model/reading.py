@@ -24,6 +24,8 @@ T = TypeVar("T")
 _NOTHING = frozenset(("None", "none", "null", "nan", "NaN", "{}", "[]", "()", "undefined", "Undefined"))
 """What templates leave of a value that is not there."""
 _GAVE_NOTHING = "the template or task that it comes from gave nothing; give it, or leave it out"
+_LONGEST_WAIT = 10 * 365 * 24 * 3600
+"""Seconds; no clock and no calendar can add very much more."""
 _NATIVE = "a template gives a text: write JSON, or set render_template_as_native_obj=True on the DAG"
 
 
@@ -35,10 +37,11 @@ def seconds_problems(name: str, value: object, *, zero: bool = False) -> list[Pr
         value: its value.
         zero: whether 0 will do.
     """
-    if is_number(value) and (value > 0 or (zero and value == 0)):
+    if is_number(value) and (value > 0 or (zero and value == 0)) and value <= _LONGEST_WAIT:
         return []
     least = ", at least 0" if zero else " above 0"
-    return [Problem(name, f"must be a number of seconds{least}, not {shown(value)}")]
+    most = f", at most {_LONGEST_WAIT}" if is_number(value) and value > _LONGEST_WAIT else ""
+    return [Problem(name, f"must be a number of seconds{least}{most}, not {shown(value)}")]
 
 
 class Reader:
@@ -95,9 +98,11 @@ class Reader:
     def seconds(self, name: str) -> int | None:
         """Read a whole number of seconds, or a ``timedelta``."""
         value = self.value(name)
-        if isinstance(value, timedelta):
-            return int(value.total_seconds())
-        return self._read(name, whole, "a whole number")
+        read = int(value.total_seconds()) if isinstance(value, timedelta) else self._read(name, whole, "a whole number")
+        if read is not None and read > _LONGEST_WAIT:
+            self.wrong(name, f"must be at most {_LONGEST_WAIT} seconds, not {shown(value)}")
+            return None
+        return read
 
     def texts(self, name: str) -> dict[str, str]:
         """Read a dict of texts, numbers and booleans; all become texts."""
@@ -122,7 +127,8 @@ class Reader:
         """Read a dict of JSON values."""
         value = self.mapping(name, "a dict of JSON values")
         try:
-            read = json.loads(json.dumps(value, allow_nan=False))
+            written = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+            read = json.loads(written)
             fits = bool(read == value)
         except (TypeError, ValueError, RecursionError):
             fits = False
@@ -236,7 +242,8 @@ class Reader:
             self.problems.append(Problem(name, f"[{shown(key)}] is a number of too many digits; give it as a text"))
             return None
         advice = "; pass json.dumps(...) of it" if isinstance(value, list | tuple | dict) else ""
-        if hasattr(value, "tolist"):
+        # Asked of the class: an undefined value of a template has every attribute, and raises for each.
+        if hasattr(type(value), "tolist"):
             advice = "; pass json.dumps(....tolist()) of it"
         text = f"[{shown(key)}] must be a text, a number or a boolean, not {kind(value, key)}{advice}"
         self.problems.append(Problem(name, text))

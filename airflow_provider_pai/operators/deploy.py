@@ -16,7 +16,7 @@ from airflow_provider_pai.base_operator import (
     PollInterval,
     WithLineage,
     as_flag,
-    as_number,
+    as_seconds,
     rendered_as,
     templated,
 )
@@ -178,13 +178,13 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         self.version = version
         self.strategy = strategy
         self.steps = steps
-        self.step_pause = as_number(step_pause)
+        self.step_pause = as_seconds(step_pause)
         self.keep_old = as_flag(keep_old)
         self.smoke_test = smoke_test
         self.on_failure = on_failure
-        self.startup_timeout = as_number(startup_timeout)
+        self.startup_timeout = as_seconds(startup_timeout)
         self.poll_interval = poll_interval
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
         # The version of a registered model that this attempt deploys: a newer approval does not change it half-way.
         self._version_name: str | None = None

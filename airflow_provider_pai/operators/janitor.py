@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_seconds
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -35,7 +35,7 @@ class PAIJanitorOperator(PAIBaseOperator):
 
     Args:
         stop: True stops them. Default False: they are only listed.
-        min_age: jobs younger than this are left out. Default 10 minutes.
+        min_age: jobs younger than this are left out: a ``timedelta``, or seconds. Default 10 minutes.
         kwargs: those of :class:`~airflow_provider_pai.base_operator.PAIBaseOperator` and of every operator.
     """
 
@@ -45,21 +45,22 @@ class PAIJanitorOperator(PAIBaseOperator):
         self,
         *,
         stop: bool = False,
-        min_age: timedelta = timedelta(minutes=10),
+        min_age: timedelta | float = timedelta(minutes=10),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stop = as_flag(stop)
-        self.min_age = min_age
+        self.min_age = as_seconds(min_age)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Find the orphans."""
         from airflow_provider_pai.hooks.environment import environment
         from airflow_provider_pai.hooks.training import PAITrainingHook
+        from airflow_provider_pai.model.reading import seconds_problems
 
         hook = PAITrainingHook(**self.connection_arguments)
         with airflow_errors(), closing(hook):
-            if problems := self._flag_problems():
+            if problems := [*self._flag_problems(), *seconds_problems("min_age", self.min_age, zero=True)]:
                 raise SpecError(problems)
             if self.stop and (doubt := environment().doubt):
                 raise SpecError([Problem("stop", f": no job is stopped, since {doubt}")])
@@ -97,7 +98,7 @@ class PAIJanitorOperator(PAIBaseOperator):
         Args:
             hook: reads the jobs.
         """
-        return hook.orphans(min_age=self.min_age)
+        return hook.orphans(min_age=timedelta(seconds=self.min_age))
 
     def _is_stopped(self, orphan: Orphan) -> bool:
         return self.stop and not orphan.doubt

@@ -70,7 +70,7 @@ class PAIJobOperator(PAIJobWatcher):
         from airflow_provider_pai.model.values import shown
 
         problems = [*super()._watch_problems(), *seconds_problems("poll_interval", self.poll_interval)]
-        if self._on_kill not in ("stop", "leave"):
+        if not isinstance(self._on_kill, str) or self._on_kill not in ("stop", "leave"):
             problems.append(Problem("on_kill", f"must be 'stop' or 'leave', not {shown(self._on_kill)}"))
         return problems
 

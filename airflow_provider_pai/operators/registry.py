@@ -14,7 +14,7 @@ from airflow_provider_pai.base_operator import (
     PollInterval,
     WithLineage,
     as_flag,
-    as_number,
+    as_seconds,
     rendered_as,
     templated,
 )
@@ -113,10 +113,10 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
         super().__init__(**kwargs)
         self._keep(_ARGUMENTS, locals())
         self.wait_for_approval = as_flag(wait_for_approval)
-        self.approval_timeout = as_number(approval_timeout)
+        self.approval_timeout = as_seconds(approval_timeout)
         self.on_rejected = on_rejected
         self.poll_interval = poll_interval
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
         self._known: Mapping[str, Any] = {}
         self.has_link = False
@@ -193,7 +193,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
             *seconds_problems("outage_limit", self.outage_limit, zero=True),
             *seconds_problems("approval_timeout", self.approval_timeout),
         ]
-        if self.on_rejected not in ("fail", "skip"):
+        if not isinstance(self.on_rejected, str) or self.on_rejected not in ("fail", "skip"):
             problems.append(Problem("on_rejected", f"must be 'fail' or 'skip', not {shown(self.on_rejected)}"))
         if problems:
             raise SpecError(problems)

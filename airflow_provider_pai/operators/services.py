@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_number, templated
+from airflow_provider_pai.base_operator import PAIBaseOperator, PollInterval, as_flag, as_seconds, templated
 from airflow_provider_pai.errors import PAIError, ServiceError, SpecError
 from airflow_provider_pai.operators.outcome import airflow_errors
 
@@ -53,7 +53,7 @@ class PAIDeleteServiceOperator(PAIBaseOperator):
         self.service_name = service_name
         self.group = as_flag(group)
         self.poll_interval = poll_interval
-        self.timeout = as_number(timeout)
+        self.timeout = as_seconds(timeout)
 
     @cached_property
     def hook(self) -> PAIServiceHook:

@@ -208,8 +208,9 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         Raises:
             SpecError: the source code can't be read.
         """
-        source = self._local_source() if self.reports else None
-        if not self.reports or (source and source.startswith("oss://")):
+        reports = as_flag(self.reports) is True
+        source = self._local_source() if reports else None
+        if not reports or (source and source.startswith("oss://")):
             yield {}
             return
         from airflow_provider_pai.client.packaging.overlay import overlaid
@@ -247,7 +248,9 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
 
         arguments = {**{name: getattr(self, name) for name in self.spec_arguments}, **packaged}
-        spec, problems = read_spec({**arguments, "base_job_name": self.base_job_name or cut_name(self.task_id)})
+        base = self.base_job_name
+        is_named = base is not None and not (isinstance(base, str) and not base.strip())
+        spec, problems = read_spec({**arguments, "base_job_name": base if is_named else cut_name(self.task_id)})
         problems += name_problems(spec.base_job_name)
         problems += self._watch_problems()
         if self.model_asset is not None and not self.wait_for_completion:
@@ -301,7 +304,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
     def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
         """Fail when others wait for a model and there is none."""
         waits = self.model_asset is not None and self.model_asset in self.outlets
-        if waits and (not model_uri or self.hook.is_empty(model_uri)):
+        if waits and (not model_uri or self.hook.is_empty(job, model_uri)):
             from airflow_provider_pai.model.training.diagnosis import without_model
             from airflow_provider_pai.model.training.outcome import job_error
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_number
+from airflow_provider_pai.base_operator import PAIBaseOperator, as_flag, as_seconds
 from airflow_provider_pai.errors import JobError
 from airflow_provider_pai.links import CONSOLE_URL_KEY, LINK_KEY, PAITrainingJobLink
 from airflow_provider_pai.model.problem import Problem
@@ -58,7 +58,7 @@ class PAIJobWatcher(PAIBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
         self.fail_fast = as_flag(fail_fast)
         self.show_logs = as_flag(show_logs)
@@ -186,8 +186,9 @@ class PAIJobWatcher(PAIBaseOperator):
 
     def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
         """Say where the model lies, or that there is none."""
-        if model_uri and self.hook.is_empty(model_uri):
-            self.log.warning("Job %s has succeeded and left no model: %s is empty", job.job_id, model_uri)
+        if model_uri and self.hook.is_empty(job, model_uri):
+            text = "Job %s has succeeded and left no model: %s has no file with content that is from this job"
+            self.log.warning(text, job.job_id, model_uri)
         else:
             self.log.info("Job %s has succeeded; its model is at %s", job.job_id, model_uri)
 

@@ -11,7 +11,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, HTTPException, Request
 
-from airflow_provider_pai.plugin.task_page import TaskPlace
+from airflow_provider_pai.model.monitor.relation import TaskPlace
 
 _SEEN = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.TASK_LOGS)
 STOP_HEADER = "x-pai-training"
@@ -19,7 +19,14 @@ STOP_HEADER = "x-pai-training"
 
 
 def viewed_place(
-    request: Request, user: GetUserDep, dag_id: str, run_id: str, task_id: str, map_index: str = "-1"
+    request: Request,
+    user: GetUserDep,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    map_index: str = "-1",
+    region_id: str = "",
+    region_index: str = "-1",
 ) -> TaskPlace:
     """Return the task instance that a request is about, when its user may see it.
 
@@ -29,8 +36,11 @@ def viewed_place(
     for entity in _SEEN:
         requires_access_dag("GET", entity, dag_id)(request, user)
     # Airflow's pages leave the placeholder of an unmapped task as it is.
-    index = int(map_index) if map_index.removeprefix("-").isdecimal() else -1
-    return TaskPlace(dag_id, run_id, task_id, index)
+    return TaskPlace(dag_id, run_id, task_id, _whole(map_index), region_id, _whole(region_index))
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.removeprefix("-").isdecimal() else -1
 
 
 def may_stop(request: Request, user: GetUserDep, dag_id: str) -> bool:

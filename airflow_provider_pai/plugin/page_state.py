@@ -10,11 +10,12 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import redact
 
+from airflow_provider_pai.model.monitor.relation import JobRelation
 from airflow_provider_pai.model.monitor.view import EarlierRun, job_view
 from airflow_provider_pai.plugin.shared import Look, SharedObservations
 from airflow_provider_pai.plugin.shared_text import SharedTexts
 from airflow_provider_pai.plugin.task_page import JobAddress, TaskOnPage
-from airflow_provider_pai.plugin.task_view import task_view
+from airflow_provider_pai.plugin.task_view import job_note, task_interval, task_view, unread_view
 from airflow_provider_pai.plugin.watched_job import WatchedJob, WatchedJobObserver, said_error
 
 _PATIENCE, _PATIENCE_FOR_EARLIER = 8.0, 0.3
@@ -42,17 +43,20 @@ class PageStates:
         view = task_view(task)
         if task.job is None:
             return _json({**view, "stop": None})
+        awaited = task_interval(task)
         looks = await asyncio.gather(
             self._look(task.job, _PATIENCE), *(self._look(each, _PATIENCE_FOR_EARLIER) for each in task.earlier)
         )
         own = looks[0]
         view["trouble"] = said_error(own.error) if own.error else ""
-        view["next_s"] = min((look.next_s for look in looks if look.next_s is not None), default=None)
+        view["next_s"] = min((look.next_s for look in looks if look.next_s is not None), default=awaited)
         if own.seen is None:
-            return _json({**view, "stop": None})
+            return _json({**view, **(unread_view(own.error) if own.error else {}), "stop": None})
         is_over = own.seen.observation.job.is_terminal
         mine = {name: view[name] for name in ("task", "trouble", "next_s")}
-        mine["stop"] = view["stop"] if may_stop and not is_over else None
+        mine["task"]["note"] = job_note(task, own.seen)
+        is_own = own.seen.relation is JobRelation.OWN
+        mine["stop"] = view["stop"] if may_stop and is_own and not is_over else None
         sources = [look.seen for look in looks]
         shared = await self._texts.text(task.job, sources, partial(_job_text, own.seen, task.earlier, looks[1:]))
         return f"{_json(mine)[:-1]}, {shared[1:]}"

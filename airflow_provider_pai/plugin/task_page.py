@@ -4,41 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.models.dagrun import DagRun
-from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.xcom import XComModel
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from airflow_provider_pai.base_operator import CONNECTION_ARGUMENTS
-from airflow_provider_pai.links import LINK_KEY
+from airflow_provider_pai.model.monitor.relation import TaskPlace
+from airflow_provider_pai.plugin.task_rows import (
+    earlier_links,
+    iteration_of,
+    link_of,
+    place_of,
+    rendered_fields,
+    rows_of,
+)
 
 EARLIER_RUNS = 5
 _ID = re.compile(r"[\w-]{1,128}")
 _ON_WORKER = ("local", "local_gpu")
-
-
-@dataclass(frozen=True)
-class TaskPlace:
-    """Which task instance a page is about.
-
-    Attributes:
-        dag_id: its DAG.
-        run_id: its run.
-        task_id: the task.
-        map_index: index of a mapped task; -1 for an unmapped one.
-    """
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int = -1
 
 
 @dataclass(frozen=True)
@@ -57,55 +44,76 @@ class JobAddress:
 
 
 @dataclass(frozen=True)
+class Iteration:
+    """One iteration of the loop (Airflow 3.4) that a page's task is in.
+
+    Attributes:
+        number: the iteration, from 0 as Airflow's pages count; None where Airflow has forgotten the loop.
+        place: its task instance.
+        state: Airflow's state of that; None for none yet.
+    """
+
+    number: int | None
+    place: TaskPlace
+    state: str | None
+
+
+@dataclass(frozen=True)
 class TaskOnPage:
     """A task instance, as far as a page about its job needs it.
 
     Attributes:
+        place: which one.
         state: Airflow's state; None for none yet.
         try_number: the try.
-        retries_left: how many tries may follow.
+        max_tries: the number of the last try but one that may follow, as Airflow counts.
         job: its job; None while there is none that is known.
         earlier: jobs of the task's runs before, the newest first.
         trains: whether it is a task that has a training job, or will have one.
         on_worker: whether its job runs on the worker itself, where only the task's log tells of it.
+        iterations: all that the loop has had so far; empty outside of loops.
     """
 
+    place: TaskPlace
     state: str | None
     try_number: int
-    retries_left: int
+    max_tries: int
     job: JobAddress | None
     earlier: tuple[JobAddress, ...]
     trains: bool = True
     on_worker: bool = False
+    iterations: tuple[Iteration, ...] = ()
+
+    @property
+    def retries_left(self) -> int:
+        """How many tries may follow."""
+        return max(0, self.max_tries + 1 - self.try_number)
 
 
 def read_task(place: TaskPlace, session: Session) -> TaskOnPage | None:
     """Return a task instance; None when there is none.
 
     Args:
-        place: which one.
+        place: which one; without a region, the newest iteration of a loop.
         session: of Airflow's database.
     """
-    mine = (
-        TaskInstance.dag_id == place.dag_id,
-        TaskInstance.run_id == place.run_id,
-        TaskInstance.task_id == place.task_id,
-        TaskInstance.map_index == place.map_index,
-    )
-    columns = (TaskInstance.state, TaskInstance.try_number, TaskInstance.max_tries, TaskInstance.operator)
-    row = session.execute(select(*columns).where(*mine)).first()
+    rows = rows_of(place, session)
+    row = _chosen(place, rows)
     if row is None:
         return None
-    fields = _rendered_fields(place, session)
+    fields = rendered_fields(row, session)
+    mine = place_of(row, place.map_index)
     return TaskOnPage(
-        state=None if row.state is None else str(row.state),
+        place=mine,
+        state=_state(row),
         try_number=row.try_number or 0,
-        retries_left=max(0, (row.max_tries or 0) + 1 - (row.try_number or 0)),
-        job=_address(place, _link(place, session), fields),
-        earlier=_earlier(place, session),
+        max_tries=row.max_tries or 0,
+        job=_address(mine, link_of(row, session), fields),
+        earlier=_earlier(row, place.map_index, session),
         # A subclass may have any name, and shows what it is once it has run.
         trains="Training" in (row.operator or "") or {"pai_conn_id", "instance_type"} <= fields.keys(),
         on_worker=fields.get("instance_type") in _ON_WORKER,
+        iterations=_iterations(rows, place.map_index, session),
     )
 
 
@@ -120,17 +128,25 @@ def job_id_of(link: object) -> str:
     return ""
 
 
-def _link(place: TaskPlace, session: Session) -> object:
-    value = session.scalar(
-        select(XComModel.value).where(
-            XComModel.dag_id == place.dag_id,
-            XComModel.run_id == place.run_id,
-            XComModel.task_id == place.task_id,
-            XComModel.map_index == place.map_index,
-            XComModel.key == LINK_KEY,
-        )
+def _chosen(place: TaskPlace, rows: Sequence[TaskInstance]) -> TaskInstance | None:
+    """Return the task instance of a place; the newest iteration where the place names none."""
+    if not place.region_id:
+        return rows[-1] if rows else None
+    wanted = (place.region_id, place.region_index)
+    return next((row for row in rows if (str(row.region_id), row.region_index) == wanted), None)
+
+
+def _iterations(rows: Sequence[TaskInstance], map_index: int, session: Session) -> tuple[Iteration, ...]:
+    numbers = [iteration_of(row, map_index, session) for row in rows]
+    if all(number is None for number in numbers):
+        return ()
+    return tuple(
+        Iteration(number, place_of(row, map_index), _state(row)) for number, row in zip(numbers, rows, strict=True)
     )
-    return _plain(value)
+
+
+def _state(row: TaskInstance) -> str | None:
+    return None if row.state is None else str(row.state)
 
 
 def _plain(value: object) -> object:
@@ -143,21 +159,8 @@ def _plain(value: object) -> object:
     return value
 
 
-def _rendered_fields(place: TaskPlace, session: Session) -> Mapping[str, Any]:
-    """Return the arguments of a task as they were when it ran; Airflow keeps those of the last runs."""
-    fields = session.scalar(
-        select(RenderedTaskInstanceFields.rendered_fields).where(
-            RenderedTaskInstanceFields.dag_id == place.dag_id,
-            RenderedTaskInstanceFields.run_id == place.run_id,
-            RenderedTaskInstanceFields.task_id == place.task_id,
-            RenderedTaskInstanceFields.map_index == place.map_index,
-        )
-    )
-    return fields or {}
-
-
 def _address(place: TaskPlace, link: object, fields: Mapping[str, Any]) -> JobAddress | None:
-    job_id = job_id_of(link)
+    job_id = job_id_of(_plain(link))
     return JobAddress(place, job_id, _connection(fields)) if job_id else None
 
 
@@ -167,24 +170,8 @@ def _connection(fields: Mapping[str, Any]) -> tuple[tuple[str, str | None], ...]
     return tuple((name, str(value)) for name, value in given.items() if value not in (None, "", "None"))
 
 
-def _earlier(place: TaskPlace, session: Session) -> tuple[JobAddress, ...]:
-    """Return the jobs of the last runs before this one in which the task had one."""
-    this = session.scalar(select(DagRun.run_after).where(DagRun.dag_id == place.dag_id, DagRun.run_id == place.run_id))
-    if this is None:
-        return ()
-    rows = session.execute(
-        select(XComModel.run_id, XComModel.value)
-        .join(DagRun, (DagRun.dag_id == XComModel.dag_id) & (DagRun.run_id == XComModel.run_id))
-        .where(
-            XComModel.dag_id == place.dag_id,
-            XComModel.task_id == place.task_id,
-            XComModel.map_index == place.map_index,
-            XComModel.key == LINK_KEY,
-            DagRun.run_after < this,
-        )
-        .order_by(DagRun.run_after.desc())
-        .limit(EARLIER_RUNS)
-    ).all()
-    places = [(TaskPlace(place.dag_id, row.run_id, place.task_id, place.map_index), _plain(row.value)) for row in rows]
-    found = (_address(where, link, _rendered_fields(where, session)) for where, link in places)
+def _earlier(row: TaskInstance, map_index: int, session: Session) -> tuple[JobAddress, ...]:
+    """Return the jobs of the last runs, and of the loop's iterations, before this one in which the task had one."""
+    links = earlier_links(row, map_index, EARLIER_RUNS, session)
+    found = (_address(place_of(each, map_index), link, rendered_fields(each, session)) for each, link in links)
     return tuple(filter(None, found))

@@ -1,10 +1,14 @@
-"""What the Training tab shows of a task whose job is not known, or not read yet, as plain JSON."""
+"""What the Training tab shows of a task besides its job: why there is none yet, and what Airflow does next."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.model.monitor.relation import JobRelation, try_of
+from airflow_provider_pai.model.training.owner_labels import read_names
 from airflow_provider_pai.plugin.task_page import TaskOnPage
+from airflow_provider_pai.plugin.watched_job import WatchedJob
 
 _BEFORE = {
     None: "Airflow has not scheduled the task yet.",
@@ -16,7 +20,14 @@ _BEFORE = {
     "restarting": "The task is being started again.",
 }
 _ON_WORKER = "The job of this task runs on Airflow's worker itself (instance_type): its log is on the tab Logs."
-_NO_JOB = "This task instance has no PAI training job."
+_NO_JOB = "This task instance has no PAI training job: it does something else."
+_NO_JOB_LEFT = (
+    "No job of this task instance is known, and its state in Airflow is {}: it ended before it had submitted one, a "
+    "person set the state, or it was a dry run. The tab Logs says more."
+)
+_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+_SOON, _LATER = 5.0, 30.0
+"""Seconds after which a page asks Airflow for the task again: it may get another job, also when it is cleared."""
 
 
 def task_view(task: TaskOnPage) -> dict[str, Any]:
@@ -27,8 +38,58 @@ def task_view(task: TaskOnPage) -> dict[str, Any]:
     elif task.on_worker:
         view |= {"headline": "Runs on the worker", "lines": [_ON_WORKER]}
     elif task.trains and task.state in _BEFORE:
-        view = {"state": "waiting", "headline": "No job yet", "lines": [_BEFORE[task.state]], "next_s": 5.0}
-    return {**view, "task": {"state": task.state, "try": task.try_number}, "stop": {"warning": _warning(task)}}
+        view = {"state": "waiting", "headline": "No job yet", "lines": [_BEFORE[task.state]], "next_s": _SOON}
+    elif task.trains:
+        view |= {"lines": [_NO_JOB_LEFT.format(task.state)], "next_s": _LATER}
+    return {**view, "task": _task(task), "stop": {"warning": _warning(task)}}
+
+
+def unread_view(error: Exception) -> dict[str, Any]:
+    """Return what a page shows of a job that was never read."""
+    is_gone = isinstance(error, NotFoundError)
+    return {"state": "none", "headline": "The job is gone" if is_gone else "The job can't be shown"}
+
+
+def task_interval(task: TaskOnPage) -> float:
+    """Return the seconds after which to look at the task again, when there is nothing more to be read of its job."""
+    return _LATER if task.state in _ENDED else _SOON
+
+
+def job_note(task: TaskOnPage, seen: WatchedJob) -> str:
+    """Return a sentence on the task where its state is not what one would think of its job's; empty where it is."""
+    job = seen.observation.job
+    if seen.relation is not JobRelation.OWN:
+        _, run_id, task_id = read_names(job.labels) or ("", "", "")
+        return f"This is the job of task {task_id} in run {run_id}, which this task waits for."
+    if not job.is_terminal:
+        return f"Airflow's task has ended ({task.state}) and its job still runs." if task.state in _ENDED else ""
+    if task.state == "up_for_retry":
+        return f"Airflow starts try {task.try_number + 1} of {task.max_tries + 1} when the retry delay is over."
+    if 0 < try_of(job) < task.try_number:
+        return f"This is the job of try {try_of(job)}; try {task.try_number} has no job yet."
+    if task.state not in _ENDED:
+        return f"The job has ended; Airflow's task is still {task.state or 'to be scheduled'}."
+    if job.is_success and task.state == "failed":
+        return "The job succeeded, but Airflow's task failed after it: its log on the tab Logs says why."
+    if not job.is_success and task.state != "failed":
+        return f"Airflow's task has the state {task.state}, whatever became of its job."
+    return ""
+
+
+def _task(task: TaskOnPage) -> dict[str, Any]:
+    """Return which try and which iteration a page is about."""
+    iterations = [
+        {
+            "number": each.number,
+            "state": each.state,
+            "region_id": each.place.region_id,
+            "region_index": each.place.region_index,
+            "is_shown": each.place == task.place,
+        }
+        for each in task.iterations
+    ]
+    tries = f"Try {task.try_number} of {task.max_tries + 1}" if task.max_tries and task.try_number else ""
+    return {"state": task.state, "try": task.try_number, "tries": tries, "iterations": iterations, "note": ""}
 
 
 def _warning(task: TaskOnPage) -> str:

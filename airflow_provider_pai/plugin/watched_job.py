@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow.providers.common.compat.sdk import redact
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, redact
 
 from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
-from airflow_provider_pai.model.monitor.observation import JobObservation, is_job_of
+from airflow_provider_pai.model.monitor.observation import JobObservation
+from airflow_provider_pai.model.monitor.relation import JobRelation, relation_of
 from airflow_provider_pai.plugin.task_page import JobAddress
 
 
 class NotThisTasksJobError(Exception):
-    """A task's link leads to a job that is another task's: its page shows nothing of it."""
+    """A task's link leads to another task's job.
+
+    Of a job of another DAG the page shows nothing; one of the same DAG can't be stopped there.
+    """
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class WatchedJob:
         observation: the job.
         console_url: its page.
         output_pages: the page of each output channel in OSS's console.
+        relation: whether it is the task's own.
     """
 
     observation: JobObservation
     console_url: str
     output_pages: Mapping[str, str]
+    relation: JobRelation = JobRelation.OWN
 
     @property
     def is_settled(self) -> bool:
@@ -53,12 +59,14 @@ class WatchedJobObserver:
         """Return the job as it is now.
 
         Raises:
-            NotThisTasksJobError: it is another task's.
+            NotThisTasksJobError: it is another DAG's.
             PAIError: it can't be read.
         """
-        seen = self._observer.observe()
-        check_owner(self._address, seen)
-        return WatchedJob(seen, self._hook.console_url(self._address.job_id), self._hook.output_pages(seen.job))
+        job_id, seen = self._address.job_id, self._observer.observe()
+        relation = relation_of(seen.job, self._address.place)
+        if relation is JobRelation.OTHER:
+            raise NotThisTasksJobError(f"job {job_id} is not one of this DAG's tasks; PAI's console shows it")
+        return WatchedJob(seen, self._hook.console_url(job_id), self._hook.output_pages(seen.job), relation)
 
     def stop(self, by: str) -> None:
         """Stop the job, once it is certain that it is the task's.
@@ -70,7 +78,8 @@ class WatchedJobObserver:
             NotThisTasksJobError: it is another task's.
             PAIError: it can't be stopped.
         """
-        self.observe()
+        if self.observe().relation is not JobRelation.OWN:
+            raise NotThisTasksJobError(f"job {self._address.job_id} is another task's, and can be stopped there")
         self._hook.stop(self._address.job_id, by=by)
 
     def close(self) -> None:
@@ -78,24 +87,15 @@ class WatchedJobObserver:
         self._hook.close()
 
 
-def check_owner(address: JobAddress, seen: JobObservation) -> None:
-    """Raise when a job is not the one of the task instance whose page is shown.
-
-    Raises:
-        NotThisTasksJobError: it is not.
-    """
-    place = address.place
-    if not is_job_of(seen.job, place.dag_id, place.run_id, place.task_id, place.map_index):
-        raise NotThisTasksJobError(f"job {address.job_id} is not one of this task instance")
-
-
 def said_error(error: Exception) -> str:
     """Return what a page says of a job that can't be read."""
     if isinstance(error, NotThisTasksJobError):
-        return f"Nothing is shown: {error}."
+        return f"{str(error)[:1].upper()}{str(error)[1:]}."
     if isinstance(error, NotFoundError):
-        return "PAI has no such job any more: it was deleted there."
+        return "PAI has no such job any more: it was deleted there, or the task's connection leads elsewhere now."
     if isinstance(error, PAIError):
         return f"PAI can't be asked: {redact(str(error))}"
+    if isinstance(error, AirflowNotFoundException):
+        return f"Airflow's API server can't find the task's connection: {redact(str(error))}."
     # Its text is not ours and may hold anything; the API server's log has it.
     return f"PAI can't be asked ({type(error).__name__}); the log of Airflow's API server says more."

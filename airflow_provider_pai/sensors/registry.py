@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.base_operator import as_flag, as_number, templated
+from airflow_provider_pai.base_operator import as_flag, as_seconds, templated
 from airflow_provider_pai.errors import PAIError, SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
@@ -71,7 +71,7 @@ class PAIModelVersionSensor(PAIBaseSensor):
         self.model_name = model_name
         self.version_name = version_name
         self.target_status = target_status
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
 
     def execute(self, context: Context) -> Any:

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_pai.base_operator import as_flag, as_number, templated
+from airflow_provider_pai.base_operator import as_flag, as_seconds, templated
 from airflow_provider_pai.errors import PAIError, ProtocolError, ServiceError, SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.operators.outcome import airflow_errors
@@ -60,7 +60,7 @@ class PAIServiceSensor(PAIBaseSensor):
         super().__init__(**kwargs)
         self.service_name = service_name
         self.target_status = target_status
-        self.outage_limit = as_number(outage_limit)
+        self.outage_limit = as_seconds(outage_limit)
         self.deferrable = as_flag(deferrable)
 
     def execute(self, context: Context) -> Any:

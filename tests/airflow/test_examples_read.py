@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 from pathlib import Path
 
 import airflow
 import pytest
+from airflow.providers.common.compat.sdk import Context
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
 VERSION = tuple(int(part) for part in airflow.__version__.split(".")[:2])
@@ -27,3 +29,14 @@ def test_an_example_has_its_dag_where_airflow_can_run_it(name: str, monkeypatch:
     bag = module.DagBag(str(EXAMPLES / f"{name}.py"))
     assert bag.import_errors == {}
     assert bool(bag.dags) == (NEEDS.get(name, (2, 11)) <= VERSION)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.stem)
+def test_parameters_that_airflow_fills_in_stand_last(file: Path) -> None:
+    """Up to Airflow 3.1 they get the default None, so none without a default may follow."""
+    for function in ast.walk(ast.parse(file.read_text())):
+        if isinstance(function, ast.FunctionDef) and any("task" in ast.unparse(by) for by in function.decorator_list):
+            names = [argument.arg for argument in function.args.args]
+            needed = names[: len(names) - len(function.args.defaults)]
+            filled = [name in Context.__annotations__ for name in needed]
+            assert filled == sorted(filled), function.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,37 @@ def test_the_connection_can_be_tried(pai: LocalPAI, monkeypatch: pytest.MonkeyPa
     good, message = PAITrainingHook("wrong").test_connection()
     assert not good
     assert "GetWorkspace" in message
+
+
+@pytest.mark.parametrize(
+    ("extra", "good", "said"),
+    [
+        ({"bucket": "no-such-bucket"}, False, "Storage does not answer: .*no-such-bucket.*Image catalog answers"),
+        (
+            {"oss_endpoint": "http://127.0.0.1:9"},
+            False,
+            r"Storage does not answer: OSS gave no answer .*: ConnectionError \(HTTPConnection.*refused\)",
+        ),
+        ({"endpoint": "http://127.0.0.1:9"}, False, "Workspace does not answer: .*no answer from 127.0.0.1:9"),
+        ({"oss_bucket": "models"}, True, r"Extra has what nothing reads: 'oss_bucket' \(did you mean 'bucket'\?\)"),
+    ],
+)
+def test_trying_a_connection_says_which_part_is_wrong(
+    pai: LocalPAI, monkeypatch: pytest.MonkeyPatch, extra: dict[str, str], good: bool, said: str
+) -> None:
+    ready = pai.ready
+    connection = Connection(
+        conn_id="tried",
+        conn_type="pai",
+        login=ready.access_key_id,
+        password=ready.access_key_secret,
+        extra=json.dumps({**ready.extra, **extra}),
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_TRIED", connection.get_uri())
+    answers, message = PAITrainingHook("tried").test_connection()
+    assert (answers, bool(re.search(said, message))) == (good, True), message
+    assert ready.access_key_secret not in message
+    assert len(message) < 700
 
 
 def test_an_alibaba_cloud_connection_serves_too(pai: LocalPAI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.testing.local_pai import PAITestServer
+from devtools.airflow_home import AirflowHome
 
 DAG_FILE = """
 from airflow.providers.common.compat.sdk import DAG
@@ -34,3 +39,20 @@ def test_a_task_without_a_page_logs_no_error(pai: LocalPAI, tmp_path: Path) -> N
     # The wrong one says what is wrong with it, and nothing else.
     assert [line for line in red if "Task failed with exception" not in line] == []
     assert run.xcom("paged", "_pai_link") == run.xcom("paged", "console_url")
+
+
+@pytest.mark.cluster
+def test_in_a_terminal_a_dry_run_and_a_local_job_print_no_red_line(pai: LocalPAI, tmp_path: Path) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "without_pages.py").write_text(DAG_FILE)
+    home = AirflowHome(tmp_path / "airflow", dags, {"AIRFLOW_CONN_PAI_DEFAULT": pai.ready.airflow_conn_uri})
+    environment = home.environment(0, (0, 0))
+    home.prepare_database(environment, Path(__file__).parents[2] / ".demo" / "cache")
+    for task_id, shown in {"dry": "Dry run; this would be sent", "here": "has succeeded"}.items():
+        command = [sys.executable, "-m", "airflow", "tasks", "test", "without_pages", task_id]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, output
+        assert shown in output
+        assert re.findall(r"^.*(?:\[error +\]|ERROR|Traceback).*$", output, re.MULTILINE) == []

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import joblib
 import pytest
-import requests
 
 from airflow_provider_pai.api.services import describe_service
 from airflow_provider_pai.api.signing import KeyPair
@@ -19,7 +18,6 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
-from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.registry.inference import inference_spec
@@ -28,10 +26,11 @@ from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.spec import ServiceSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
-from airflow_provider_pai.testing.local_pai import PAITestServer
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
 from devtools.waits import wait_for
+from tests.support.predictions import own_answer, predicted, table_rows
+from tests.support.tab_client import TabClient
 
 pytestmark = pytest.mark.cluster
 
@@ -53,6 +52,9 @@ def airflow(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("dags")
     shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
     shutil.copytree(Path(__file__).parent / "files", folder, dirs_exist_ok=True)
+    # Two hours are too long for a test.
+    deadline = folder / "model_deadline.py"
+    deadline.write_text(deadline.read_text().replace("LATE = timedelta(hours=2)", "LATE = timedelta(seconds=1)"))
     connection = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri}
     home = tmp_path_factory.mktemp("airflow")
     with AirflowCluster(home, folder, connection, template_dir=REPOSITORY / ".demo" / "cache") as cluster:
@@ -121,6 +123,14 @@ def test_the_script_reports_its_progress_and_a_result(airflow: AirflowCluster, t
     assert result["validation_accuracy"] > 0.9
 
 
+def test_the_training_tab_shows_how_the_job_went(airflow: AirflowCluster, trained: DagRun) -> None:
+    seen = TabClient(airflow.url).state(trained.task("train"))
+    assert (seen["state"], seen["progress"]["fraction"], seen["task"]["note"]) == ("succeeded", 1.0, "")
+    assert seen["job"]["id"] == airflow.api.xcom(trained.task("train"), "job_id")
+    assert "validation_accuracy" in [curve["name"] for curve in seen["curves"]]
+    assert TabClient(airflow.url).state(trained.task("evaluate"))["headline"] == "No training job"
+
+
 def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: DagRun, cloud: LocalPAI) -> None:
     secret = cloud.ready.access_key_secret.encode()
     files = [path for path in airflow.home.path.rglob("*") if path.is_file()]
@@ -139,27 +149,6 @@ def test_local_mode_needs_no_cloud_and_leaves_its_model_on_the_worker(
     assert (model_uri / "model.json").is_file()
     assert airflow.api.xcom(run.task("check")) > 0.9
     assert list((airflow.home.path / "pai-local" / "running").iterdir()) == []
-
-
-def predicted(config: ClientConfig, endpoint: str, rows: list[list[float]]) -> list[float]:
-    """What a service answers to a plain client with its token."""
-    name = endpoint.rsplit("/", 1)[1]
-    token = PAIClient(config).send(describe_service(config.region_id, name)).token
-    answer = requests.post(endpoint, json={"rows": rows}, headers={"Authorization": token}, timeout=10)
-    answer.raise_for_status()
-    benign: list[float] = answer.json()["benign"]
-    return benign
-
-
-def own_answer(config: ClientConfig, model_uri: str, rows: list[list[float]], folder: Path) -> list[float]:
-    """What the model itself says."""
-    ObjectStorage(config).download(OssUri.parse(model_uri), folder)
-    return [float(each[1]) for each in joblib.load(folder / "model.joblib").predict_proba(rows)]
-
-
-def table_rows(count: int) -> list[list[float]]:
-    lines = (EXAMPLES / "breast_cancer" / "data" / "wisconsin_breast_cancer.csv").read_text().splitlines()
-    return [[float(value) for value in line.split(",")[:-1]] for line in lines[1 : count + 1]]
 
 
 def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
@@ -280,6 +269,30 @@ def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
     assert predicted(config, endpoint, rows) == own_answer(config, served[0]["model_uri"], rows, tmp_path)
 
 
+def test_a_late_model_is_told_of_once(airflow: AirflowCluster, config: ClientConfig) -> None:
+    airflow.api.wait_parsed("model_deadline")
+    airflow.api.unpause("model_deadline")
+    (run,) = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run", timeout=60)
+    assert airflow.api.wait_run(run, timeout=240).state == "success"
+    (job,) = jobs_of(config, run)
+    assert job.status == "Succeed"
+    said = f"Run {run.run_id} has no new model of breast_cancer_nightly in time"
+    logs = wait_for(lambda: told(airflow, said), bool, "the callback", timeout=60)
+    assert len(logs) == 1, logs
+    assert "The newest one is none" in logs[0]
+    registry = ModelRegistry(PAIClient(config), config.workspace_id, logging.getLogger(__name__))
+    model = registry.find("breast_cancer_nightly")
+    assert model is not None
+    assert registry.newest(model, "Approved") is not None
+
+
+def told(airflow: AirflowCluster, said: str) -> list[str]:
+    """Return the lines of callbacks' logs with a text."""
+    files = [path for path in (airflow.home.path / "logs").rglob("*callback*/**/*") if path.is_file()]
+    lines = [line for path in files for line in path.read_text(errors="replace").splitlines()]
+    return [line for line in lines if said in line and '"warning"' in line]
+
+
 def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config: ClientConfig, tmp_path: Path) -> None:
     run = airflow.api.wait_run(start(airflow, "tune"), timeout=240)
     assert run.state == "success"
@@ -289,6 +302,8 @@ def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config:
         job.outputs["model"]: PAIClient(config).send(get_training_job(job.job_id)).metrics["validation_accuracy"]
         for job in jobs
     }
+    shown = {airflow.api.shown_index(run.task("train", index)) for index in range(4)}
+    assert shown == {f"rate {rate}, depth {depth}" for rate in (0.05, 0.2) for depth in (2, 3)}
     service = airflow.api.xcom(run.task("deploy"))
     assert accuracies[service["model_uri"]] == max(accuracies.values())
     rows = table_rows(20)
@@ -318,14 +333,6 @@ def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster
     assert judged["model_uri"] == job.outputs["model"]
     assert airflow.api.xcom(run.task("count_jobs")) == 1
     assert judged["accuracy"] > 0.9
-
-
-def test_a_service_for_tests_is_gone_after_them(cloud: LocalPAI, config: ClientConfig) -> None:
-    run = PAITestServer(cloud, "pai_default").run_dag(EXAMPLES / "temporary_service.py")
-    assert run.state == "success", run.output
-    assert run.xcom("delete") == ["breast_cancer_trial"]
-    with pytest.raises(NotFoundError):
-        PAIClient(config).send(describe_service(config.region_id, "breast_cancer_trial"))
 
 
 def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, config: ClientConfig) -> None:

@@ -13,11 +13,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-import requests
 
 from airflow_provider_pai.hooks.connection import ConnectionFields, read_config
 from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -25,8 +24,9 @@ from airflow_provider_pai.in_job import pai_report
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.plugin.shared import INTERVAL
 from devtools.cluster import AirflowCluster
-from devtools.runs import DagRun
+from devtools.runs import DagRun, TaskRef
 from tests.support.machine import missing
+from tests.support.tab_client import APP, TabClient, query
 from tests.support.task_runs import CONNECTION, TaskRuns
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.cluster
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAGS = Path(__file__).parent / "training_tab"
-APP = "/pai-training"
 PASSWORD = "correct horse"
 USERS = {"admin": "admin", "viewer": "viewer", "stranger": ""}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -96,106 +95,79 @@ def task_runs(airflow: AirflowCluster, hook: PAITrainingHook, tmp_path_factory: 
 def runs(task_runs: TaskRuns, cloud: LocalPAI) -> dict[str, DagRun]:
     """A run that has succeeded, a better one with 10,000 points, one that has failed, one that runs, one that waits."""
     start, wait = task_runs.start, task_runs.wait
-    found = {"first": wait(start("success", steps=1000, scale=1.2), "Succeed")}
-    found["finished"] = wait(start("success", steps=10_000), "Succeed")
+    found = {"first": wait(start("success", steps=10_000, pause=0.3, scale=1.2), "Succeed")}
+    found["finished"] = wait(start("success", steps=10_000, pause=0.3), "Succeed")
     printed = [f"password={CANARY}", f"the key is {cloud.ready.access_key_secret}", MARKUP]
-    found["failed"] = wait(start("failed", steps=100, until=30, ends="badly", prints=printed), "Failed")
-    found["running"] = wait(start("deferred", steps=1000, until=450, pause=3, ends="never"), "Running")
+    found["failed"] = wait(start("failed", steps=10_000, until=3000, pause=0.3, ends="badly", prints=printed), "Failed")
+    found["running"] = wait(start("deferred", steps=10_000, until=4500, pause=3, scale=0.9, ends="never"), "Running")
     found["waiting"] = wait(start("deferred", steps=100), "Created")
     return found
 
 
-class TabClient:
-    """Asks the app as a user of Airflow does; without a name, as a visitor who is not logged in."""
-
-    def __init__(self, airflow: AirflowCluster, name: str = "") -> None:
-        self._url = airflow.url
-        self._session = requests.Session()
-        self._session.trust_env = False
-        if name:
-            login = {"username": name, "password": PASSWORD}
-            self.token = self._session.post(f"{airflow.url}/auth/token", json=login).json()["access_token"]
-            self._session.headers["Authorization"] = f"Bearer {self.token}"
-
-    def get(self, path: str, run: DagRun, **changed: str) -> requests.Response:
-        return self._session.get(f"{self._url}{APP}/{path}", params={**query(run), **changed}, timeout=30)
-
-    def stop(self, run: DagRun, job_id: str, **headers: str) -> requests.Response:
-        sent = {"x-pai-training": "stop", **headers}
-        url = f"{self._url}{APP}/stop"
-        return self._session.post(url, params=query(run), json={"job_id": job_id}, headers=sent, timeout=30)
-
-    def state(self, run: DagRun) -> dict[str, Any]:
-        answer = self.get("state", run)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-
-def query(run: DagRun) -> dict[str, str]:
-    # As Airflow's pages fill in the address of the tab: the index of an unmapped task stays as it is.
-    return {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": "train", "map_index": "{MAP_INDEX}"}
+@pytest.fixture(scope="module")
+def tasks(runs: dict[str, DagRun]) -> dict[str, TaskRef]:
+    return {name: run.task("train") for name, run in runs.items()}
 
 
 @pytest.fixture(scope="module")
 def admin(airflow: AirflowCluster) -> TabClient:
-    return TabClient(airflow, "admin")
+    return TabClient(airflow.url, ("admin", PASSWORD))
 
 
 def test_who_is_not_logged_in_or_has_no_rights_sees_nothing(
-    airflow: AirflowCluster, runs: dict[str, DagRun], admin: TabClient
+    airflow: AirflowCluster, tasks: dict[str, TaskRef], admin: TabClient
 ) -> None:
-    job_id = admin.state(runs["running"])["job"]["id"]
-    for name, status in (("", 401), ("stranger", 403)):
-        client = TabClient(airflow, name)
-        answers = [client.get("", runs["running"]), client.get("state", runs["running"])]
-        answers.append(client.stop(runs["running"], job_id))
+    job_id = admin.state(tasks["running"])["job"]["id"]
+    visitor, stranger = TabClient(airflow.url, visitor=True), TabClient(airflow.url, ("stranger", PASSWORD))
+    for client, status in ((visitor, 401), (stranger, 403)):
+        answers = [client.get("", tasks["running"]), client.get("state", tasks["running"])]
+        answers.append(client.stop(tasks["running"], job_id))
         assert [answer.status_code for answer in answers] == [status] * 3
         assert not any("churn" in answer.text for answer in answers)
-    assert admin.state(runs["running"])["state"] == "running"
+    assert admin.state(tasks["running"])["state"] == "running"
 
 
-def test_who_may_only_read_sees_the_job_and_can_not_stop_it(airflow: AirflowCluster, runs: dict[str, DagRun]) -> None:
-    viewer = TabClient(airflow, "viewer")
-    seen = viewer.state(runs["running"])
+def test_who_may_only_read_sees_the_job_and_can_not_stop_it(airflow: AirflowCluster, tasks: dict[str, TaskRef]) -> None:
+    viewer = TabClient(airflow.url, ("viewer", PASSWORD))
+    seen = viewer.state(tasks["running"])
     assert (seen["state"], seen["stop"]) == ("running", None)
-    assert viewer.stop(runs["running"], seen["job"]["id"]).status_code == 403
-    assert viewer.state(runs["running"])["state"] == "running"
+    assert viewer.stop(tasks["running"], seen["job"]["id"]).status_code == 403
+    assert viewer.state(tasks["running"])["state"] == "running"
 
 
 def test_only_the_page_itself_can_stop_a_job_and_only_the_one_it_shows(
-    runs: dict[str, DagRun], admin: TabClient
+    tasks: dict[str, TaskRef], admin: TabClient
 ) -> None:
-    job_id = admin.state(runs["running"])["job"]["id"]
+    job_id = admin.state(tasks["running"])["job"]["id"]
     refused = [
-        admin.stop(runs["running"], job_id, **{"x-pai-training": ""}),
-        admin.stop(runs["running"], job_id, **{"sec-fetch-site": "cross-site"}),
-        admin.stop(runs["running"], "another-job"),
+        admin.stop(tasks["running"], job_id, **{"x-pai-training": ""}),
+        admin.stop(tasks["running"], job_id, **{"sec-fetch-site": "cross-site"}),
+        admin.stop(tasks["running"], "another-job"),
     ]
     assert [answer.status_code for answer in refused] == [403, 403, 409]
-    assert admin.state(runs["running"])["state"] == "running"
+    assert admin.state(tasks["running"])["state"] == "running"
 
 
-def test_what_is_not_there_is_said(runs: dict[str, DagRun], admin: TabClient) -> None:
+def test_what_is_not_there_is_said(tasks: dict[str, TaskRef], admin: TabClient) -> None:
     for changed in ({"dag_id": "~"}, {"run_id": "none"}, {"task_id": "none"}, {"map_index": "7"}):
-        assert admin.get("state", runs["running"], **changed).status_code == 404
+        assert admin.get("state", tasks["running"], **changed).status_code == 404
 
 
-def test_no_answer_holds_a_secret(runs: dict[str, DagRun], admin: TabClient, cloud: LocalPAI) -> None:
-    texts = [answer.text for run in runs.values() for path in ("", "state") if (answer := admin.get(path, run))]
+def test_no_answer_holds_a_secret(tasks: dict[str, TaskRef], admin: TabClient, cloud: LocalPAI) -> None:
+    texts = [answer.text for task in tasks.values() for path in ("", "state") if (answer := admin.get(path, task))]
     assert "the key is" in "".join(texts)
     for secret in (CANARY, cloud.ready.access_key_secret, cloud.ready.admin_token, admin.token):
         assert [text for text in texts if secret in text] == []
 
 
-def test_fifty_viewers_ask_pai_no_more_than_one(runs: dict[str, DagRun], admin: TabClient, cloud: LocalPAI) -> None:
-    admin.state(runs["running"])
+def test_fifty_viewers_ask_pai_no_more_than_one(tasks: dict[str, TaskRef], admin: TabClient, cloud: LocalPAI) -> None:
+    admin.state(tasks["running"])
     before, begun = looks(cloud), time.monotonic()
     with ThreadPoolExecutor(50) as viewers:
-        states = list(viewers.map(lambda _: admin.state(runs["running"])["state"], range(50)))
+        states = list(viewers.map(lambda _: admin.state(tasks["running"])["state"], range(50)))
     assert states == ["running"] * 50
     # The page shows the runs before, too, and looks at a job until its log can't grow any more.
-    jobs = 1 + len(admin.state(runs["running"])["earlier"])
+    jobs = 1 + len(admin.state(tasks["running"])["earlier"])
     assert looks(cloud) - before <= jobs * (1 + (time.monotonic() - begun) / INTERVAL)
 
 
@@ -304,7 +276,7 @@ def test_nothing_is_loaded_from_elsewhere_and_dark_is_dark(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     address = f"{airflow.url}{APP}/?" + "&".join(
-        f"{name}={quote(value, safe='')}" for name, value in query(runs["failed"]).items()
+        f"{name}={quote(value, safe='')}" for name, value in query(runs["failed"].task("train")).items()
     )
     colours = []
     for scheme in ("light", "dark"):

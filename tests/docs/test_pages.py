@@ -112,6 +112,18 @@ def test_each_row_on_what_happens_is_a_fault_test_of_that_name() -> None:
     assert {row for row in rows if not any(name.startswith(row) or row.startswith(name) for name in names)} == set()
 
 
+def test_a_guide_says_what_each_argument_is_for() -> None:
+    guides = "".join(page.read_text() for page in pages())
+    missing = []
+    for layer in ("operators", "sensors"):
+        for path in (REPOSITORY / "airflow_provider_pai" / layer).glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                    names = [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+                    missing += [name for name in names if name != "self" and not re.search(rf"\b{name}\b", guides)]
+    assert missing == []
+
+
 def test_each_public_class_is_in_the_reference() -> None:
     reference = (REPOSITORY / "docs" / "reference.md").read_text()
     missing = []

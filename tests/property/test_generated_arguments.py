@@ -12,14 +12,16 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from jinja2 import StrictUndefined, Undefined
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.connection import _FORMS, ConnectionFields, read_config
@@ -80,6 +82,9 @@ ODD: Sequence[Any] = (
     *("a\0b", "a\rb", "a\r\nb", "\ud800", "a\u200bb", "训练", "x" * 200_000, "../x", "oss://", "oss://b/" + "x" * 2000),
     *("oss://bucket/x//y", "oss:/bucket/x", "s3://b/x", "odps://p/tables/t", "d-abc", "https://h:0/", "http://[::1"),
     *({"x" * 300: "y"}, {"a": "x" * 200_000}, {"a": Unspeakable()}, {"a b": "x"}, {"": ""}, [[1]], [{}], [{"name": 1}]),
+    *(Undefined(name="x"), StrictUndefined(name="x"), {"a": StrictUndefined(name="x")}, [StrictUndefined(name="x")]),
+    *(np.array([1, 2]), np.float64("nan"), np.bool_(True), np.str_("text"), {"a": np.array([0.5])}, date(2026, 1, 2)),
+    *(datetime(2026, 1, 2, tzinfo=UTC), timedelta.max, -timedelta(1), 10**12, ValueError("x"), {"a": "\ud800"}),
     {"a": 10**5000},
     {str(number): "x" * 1000 for number in range(200)},
 )

@@ -20,6 +20,8 @@ from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
+PATIENCE = 120.0
+"""Seconds after which what has not happened never will, on a machine that is busy with other tests."""
 
 
 def now() -> datetime:
@@ -78,7 +80,7 @@ class LocalRuntimeHarness:
     def run(self, command: str, **members: Any) -> Mapping[str, Any]:
         return self.ended(self.submit(command, **members))
 
-    def ended(self, job_id: str, seconds: float = 30) -> Mapping[str, Any]:
+    def ended(self, job_id: str, seconds: float = PATIENCE) -> Mapping[str, Any]:
         wait_until(lambda: self.store.existing(job_id)["Status"] in ENDED, seconds)
         return self.store.existing(job_id)
 
@@ -92,8 +94,8 @@ class LocalRuntimeHarness:
 
     def says(self, job_id: str, line: str) -> None:
         """Wait until the job has printed a line, and runs: a command can print before its start is noted."""
-        wait_until(lambda: line in self.store.files(job_id).log.tail(10_000), 20)
-        wait_until(lambda: self.store.existing(job_id)["Status"] != "Submitted", 20)
+        wait_until(lambda: line in self.store.files(job_id).log.tail(10_000), PATIENCE)
+        wait_until(lambda: self.store.existing(job_id)["Status"] != "Submitted", PATIENCE)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:

@@ -11,12 +11,13 @@ from airflow_provider_pai.api.answer import Page
 from airflow_provider_pai.api.call import Call
 from airflow_provider_pai.api.training import Point, list_training_job_metrics
 from airflow_provider_pai.client.logs.tail import pages_from_end
-from airflow_provider_pai.client.metrics.safe_regex import last_texts
+from airflow_provider_pai.client.metrics.safe_regex import FoundText, last_texts
 from airflow_provider_pai.client.transport.listing import list_first
 from airflow_provider_pai.client.transport.sender import Sender
 from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.model.training.metric_regex import may_cut
 from airflow_provider_pai.model.training.metric_series import Series, series_of
-from airflow_provider_pai.model.training.metric_text import metric_value, no_value_reason
+from airflow_provider_pai.model.training.metric_text import cut_reason, metric_value, no_value_reason
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 SERIES_PAGES = 100
@@ -41,7 +42,7 @@ def _points(job_id: str, page: int) -> Call[Page[Point]]:
 
 def texts_from_log(
     client: Sender, job: JobSnapshot, regexes: Mapping[str, str], give_up: Callable[[str], None]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, FoundText]]:
     """Find the last text of metrics in the job's log: PAI may keep none although lines match, seen in the field.
 
     Yields name and text as they are found; a text need not be a number. Of several instances, the first one with a
@@ -65,8 +66,8 @@ def texts_from_log(
 
     for instance in job.instances if job.instance_count > 1 else ("",):
         for page in islice(pages_from_end(client, job.job_id, instance), LOG_PAGES):
-            for name, text in last_texts(missing, page, leave_out).items():
-                yield name, text
+            for name, found in last_texts(missing, page, leave_out).items():
+                yield name, found
                 del missing[name]
             if not missing:
                 return
@@ -78,8 +79,9 @@ def whole_metrics(
     """Return the last value of each metric of a job that has ended, and tell how each went.
 
     PAI's own last value counts; where it has none, the last one that the log shows, else the last one of the series. A
-    metric whose last value is no finite number has none: an older one never stands for it. What can't be read is logged
-    and left out: it fails no task.
+    metric whose last value is no finite number has none: an older one never stands for it. Neither has one of which the
+    log shows that its regex reads the beginning of a number. What can't be read is logged and left out: it fails no
+    task.
 
     Args:
         client: sends the calls.
@@ -117,7 +119,7 @@ class _Metrics:
             return []
         for series in found:
             if series.last_text is not None:
-                self._drop(series.name, series.last_text)
+                self._drop(series.name, no_value_reason(series.name, series.last_text))
             else:
                 self.tell(str(series))
         return found
@@ -125,11 +127,17 @@ class _Metrics:
     def read_log(self, client: Sender, job: JobSnapshot) -> None:
         known = self.values.keys() | self.without_value
         missing = {name: regex for name, regex in job.metric_regexes.items() if name not in known}
-        if not missing:
+        # What PAI has read with the same regular expression may be the beginning of a number, too.
+        doubtful = {name: job.metric_regexes.get(name, "") for name in self.values}
+        doubtful = {name: regex for name, regex in doubtful.items() if may_cut(regex)}
+        if not missing and not doubtful:
             return
         try:
-            for name, text in texts_from_log(client, job, missing, self._give_up):
-                self._take(name, text)
+            for name, found in texts_from_log(client, job, {**missing, **doubtful}, self._give_up):
+                if found.whole != found.text:
+                    self._drop(name, cut_reason(name, found.text, found.whole))
+                elif name in missing:
+                    self._take(name, found.text)
         except (PAIError, OSError) as error:
             self.unread.update(missing)
             self.warn("Metrics of job %s can't be read from its log (%s)", job.job_id, error)
@@ -151,12 +159,12 @@ class _Metrics:
     def _take(self, name: str, text: str) -> None:
         value = metric_value(text)
         if value is None:
-            self._drop(name, text)
+            self._drop(name, no_value_reason(name, text))
         else:
             self.tell(f"Metric {name}: {value:g}, from the log, because PAI has no value")
             self.values[name] = value
 
-    def _drop(self, name: str, text: str) -> None:
+    def _drop(self, name: str, reason: str) -> None:
         self.without_value.add(name)
         self.values.pop(name, None)
-        self.warn("%s", no_value_reason(name, text))
+        self.warn("%s", reason)

@@ -10,6 +10,7 @@ from typing import Any
 import oss2
 import requests
 
+from airflow_provider_pai.client.transport.cause import cause_text
 from airflow_provider_pai.errors import (
     APIError,
     AuthError,
@@ -45,7 +46,7 @@ def oss_errors(verb: str, uri: OssUri) -> Iterator[None]:
     except (oss2.exceptions.RequestError, requests.RequestException) as error:
         # An answer that breaks off while it is read comes without the library's wrapping.
         cause = getattr(error, "exception", error)
-        raise TransportError(f"OSS gave no answer when asked to {verb} {uri}: {cause!r}", sent=True) from None
+        raise TransportError(f"OSS gave no answer when asked to {verb} {uri}: {cause_text(cause)}", sent=True) from None
     except oss2.exceptions.InconsistentError:
         raise TransportError(f"other bytes arrived than were sent when OSS was to {verb} {uri}", sent=True) from None
     except oss2.exceptions.OssError as error:

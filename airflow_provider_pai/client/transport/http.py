@@ -23,6 +23,7 @@ from airflow_provider_pai.api.endpoints import is_loopback
 from airflow_provider_pai.api.signing import KeyPair, Request, canonical_query, signed_headers
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.credentials.provider import CredentialsProvider, with_credentials
+from airflow_provider_pai.client.transport.cause import cause_text
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.errors import APIError, PAIError, ProtocolError, ServerError, ThrottledError, TransportError
 
@@ -141,7 +142,8 @@ class PAIClient:
             )
         except requests.RequestException as error:
             raise TransportError(
-                f"{call.action}: no answer from {urlsplit(url).netloc}: {_cause(error)}", sent=not _never_sent(error)
+                f"{call.action}: no answer from {urlsplit(url).netloc}: {cause_text(error)}",
+                sent=not _never_sent(error),
             ) from None
         try:
             return decode_answer(call, response.status_code, response.headers, response.content)
@@ -218,10 +220,3 @@ def _never_sent(error: requests.RequestException) -> bool:
     if isinstance(error, requests.ConnectTimeout):
         return True
     return isinstance(error, requests.ConnectionError) and isinstance(reason, NewConnectionError)
-
-
-def _cause(error: requests.RequestException) -> str:
-    """Name the cause without the URL, which requests' own text repeats at length."""
-    reason = error.args[0] if error.args else error
-    reason = getattr(reason, "reason", None) or reason
-    return f"{type(error).__name__} ({reason})"

@@ -27,6 +27,7 @@ from airflow_provider_pai.model.registry.registration import JOB_LABEL, registra
 from airflow_provider_pai.model.registry.spec import RegistrationSpec, registration_problems, service_of
 from airflow_provider_pai.model.registry.version import SOURCE_TYPE, source_id
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import shown
 
 
 class ModelRegistrar:
@@ -77,6 +78,7 @@ class ModelRegistrar:
         """
         spec = self._completed(spec)
         registered = register_or_adopt(self._registry, self._registration(spec), log=self._log, sleep=self._sleep)
+        self._warn_of_older(spec, registered)
         if not registered.existed and spec.model_uri.startswith("oss://"):
             known = Lineage(
                 model_uri=spec.model_uri,
@@ -86,6 +88,16 @@ class ModelRegistrar:
             )
             self._recorder.keep(spec.job_id, known, facts)
         return registered
+
+    def _warn_of_older(self, spec: RegistrationSpec, registered: Registered) -> None:
+        """Say that files were written over under a version that is registered: its metrics and approval are older."""
+        metrics, version = dict(spec.metrics or {}), registered.version
+        if registered.existed and metrics and metrics != dict(version.metrics):
+            text = (
+                "Version %s of model %s was registered from the same job or address with other metrics (%s), and is "
+                "left as it is: give each model a folder of its own, or job_id"
+            )
+            self._log.warning(text, version.name, registered.model.name, shown(dict(version.metrics)))
 
     def _completed(self, spec: RegistrationSpec) -> RegistrationSpec:
         """Fill in address and metrics from the job."""

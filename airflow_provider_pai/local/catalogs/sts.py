@@ -36,6 +36,10 @@ _DEFAULT_SECONDS = 3600
 _MIN_SECONDS = 900
 _MAX_SECONDS = 12 * 3600
 """The longest session that a role can allow; how long this one allows, only RAM knows."""
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "AssumeRole": ("DurationSeconds", "ExternalId", "Policy", "RoleArn", "RoleSessionName", "SourceIdentity"),
+    "GetCallerIdentity": (),
+}
 _MAX_POLICY = 2048
 _ROLE_ARN = re.compile(r"acs:ram::([0-9]+):role/([A-Za-z0-9._-]{1,64})")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
@@ -58,7 +62,9 @@ class _STS:
     async def serve(self, request: Request) -> Response:
         signed: Signed = request.user
         content_type = request.headers.get("content-type", "")
-        asked = rpc.parameters(request.query_params.multi_items(), content_type, await request.body())
+        received = request.query_params.multi_items(), content_type, await request.body()
+        asked = rpc.parameters(*received)
+        rpc.check_names(*received, _PARAMETERS[signed.action])
         if asked.get("Format", "JSON").upper() != "JSON":
             raise _invalid("InvalidParameter", "Format")
         operations: Mapping[str, Callable[[Signed, Mapping[str, str]], dict[str, Any]]] = {

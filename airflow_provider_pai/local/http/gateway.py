@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.local.http.operations import operations_of
-from airflow_provider_pai.local.http.query_names import unknown_name
+from airflow_provider_pai.local.http.query_names import RPC_VERSION, unknown_name
 from airflow_provider_pai.local.http.response import ErrorResponse, error_response
 from airflow_provider_pai.local.http.schemes import verify
 from airflow_provider_pai.local.http.signed import Signed
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MAX_BODY = 10 * 1024 * 1024
 _NONCE_LIFETIME = 2 * signing.CLOCK_TOLERANCE
 _MAX_NONCES = 100_000
+_WITHOUT_BODY = ("DELETE", "GET", "HEAD")
+_ACTIONS_WITHOUT_BODY = ("RestartService", "StartService", "StopService", "StopTrainingJob")
+_NOTHING = (b"", b"null", b"{}")
 
 _TOKEN_ERRORS: Mapping[TokenProblem, tuple[str, str]] = {
     TokenProblem.MISSING: ("MissingSecurityToken", "SecurityToken is mandatory for this action."),
@@ -104,6 +107,7 @@ class Gateway:
             content = await self._read_content(headers, Request(scope, receive))
             signed = self._authenticate(_signed_request(scope, headers, content))
             _check_operation(scope, signed)
+            _check_body(scope["method"], signed, content)
         except ClientDisconnect:
             return
         except (ErrorResponse, signing.SignatureError) as error:
@@ -184,6 +188,13 @@ def _check_operation(scope: Scope, signed: Signed) -> None:
     if name := unknown_name(signed.version, signed.action, names):
         message = f"The parameter {name} is not supported: {signed.action} of local PAI has no such parameter."
         raise ErrorResponse(400, "InvalidParameter", message)
+
+
+def _check_body(method: str, signed: Signed, content: bytes) -> None:
+    """Refuse a body that no operation of its kind reads, so that it is not forgotten; an empty one says nothing."""
+    reads = method not in _WITHOUT_BODY and signed.action not in _ACTIONS_WITHOUT_BODY
+    if content.strip() not in _NOTHING and not reads and signed.version != RPC_VERSION:
+        raise ErrorResponse(400, "InvalidParameter", f"The body is not supported: {signed.action} has no body.")
 
 
 def _no_such_operation() -> ErrorResponse:

@@ -7,25 +7,51 @@ alibabacloud_tea_openapi). The codes for parameters with other values than the o
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from urllib.parse import parse_qsl, quote
 
 from airflow_provider_pai.api import signing
 from airflow_provider_pai.api.signing import Pairs, Request, SignatureError
 from airflow_provider_pai.local.http import roa
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.http.signed import Signed, mismatch
 
 _FORM = "application/x-www-form-urlencoded"
 _FIXED = {"SignatureMethod": "HMAC-SHA1", "SignatureVersion": "1.0"}
+COMMON = frozenset({"Format", "RegionId", "SecurityToken", "SignatureType"})
+"""Parameters that any operation may have beside those that a signature needs; a region is in the host already."""
 _REQUIRED = ("Action", "Version", "AccessKeyId", "Timestamp", "SignatureNonce", *_FIXED, "Signature")
 
 
 def parameters(query: Pairs, content_type: str, content: bytes) -> dict[str, str]:
     """Return the parameters of a request: those of its query and, when the body is one, of its form."""
+    return dict(_pairs(query, content_type, content))
+
+
+def check_names(query: Pairs, content_type: str, content: bytes, known: Collection[str]) -> None:
+    """Refuse a parameter that an operation does not have, or that comes twice.
+
+    Args:
+        query: the query's parameters.
+        content_type: of the body.
+        content: the body.
+        known: the operation's own parameters.
+
+    Raises:
+        ErrorResponse: 400 InvalidParameter, naming it.
+    """
+    names = [name for name, _ in _pairs(query, content_type, content)]
+    if repeated := next((name for name in names if names.count(name) > 1), ""):
+        raise ErrorResponse(400, "InvalidParameter", f"The parameter {repeated} is invalid: it may be given once.")
+    if unknown := sorted(set(names) - {*known, *COMMON, *_REQUIRED}):
+        raise ErrorResponse(400, "InvalidParameter", f"The parameter {unknown[0]} is not supported by local PAI.")
+
+
+def _pairs(query: Pairs, content_type: str, content: bytes) -> list[tuple[str, str]]:
     form = content_type.partition(";")[0].strip().lower() == _FORM
     sent = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True) if form else ()
-    return {**dict(signing.as_pairs(query)), **dict(sent)}
+    return [*signing.as_pairs(query), *sent]
 
 
 def verify(request: Request, secret_of: Callable[[str], str | None], now: datetime) -> Signed:

@@ -10,7 +10,9 @@ from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argu
 from airflow_provider_pai.local.oss.index import StoredObject
 from airflow_provider_pai.local.parsing import read_http_date
 
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_DIGITS = 19
+"""Digits of a number that is larger than any object, so that the others need not be read."""
 
 
 def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: str = "") -> None:
@@ -65,8 +67,12 @@ def resolve_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | No
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
     if not first:
-        return size - int(last), size
-    return int(first), int(last) + 1 if last else max(size, int(first))
+        return size - _offset(last), size
+    return _offset(first), _offset(last) + 1 if last else max(size, _offset(first))
+
+
+def _offset(text: str) -> int:
+    return int(text.lstrip("0")[:_DIGITS] or 0)
 
 
 def _names(value: str, etag: str) -> bool:

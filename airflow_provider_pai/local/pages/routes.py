@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from airflow_provider_pai.local.catalogs.approvals import ModelApprovals
 from airflow_provider_pai.local.eas.record import ServiceRecord
@@ -51,16 +51,18 @@ class Pages:
 
     def routes(self) -> BaseRoute:
         """Return everything below ``/pages``."""
-        return Mount(
-            "/pages",
-            routes=[
+        # A redirect to a path without a slash would lead where the request's host header says.
+        pages = Router(
+            [
                 Route("/", self.index, methods=["GET"]),
                 Route("/jobs/{job_id}", self.job, methods=["GET"]),
                 Route("/services/{name}", self.service, methods=["GET"]),
                 Route("/models/{model_id}", self.model, methods=["GET"]),
                 Route("/models/{model_id}/versions/{version}", self.decide, methods=["POST"]),
             ],
+            redirect_slashes=False,
         )
+        return Mount("/pages", app=pages)
 
     def index(self, request: Request) -> Response:
         """Show all jobs, services and models."""

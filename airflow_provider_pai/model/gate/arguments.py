@@ -178,7 +178,7 @@ def read_gate(arguments: Mapping[str, Any]) -> tuple[GateArguments, list[Problem
         metrics_file=texts["metrics_file"],
         champion_service=texts["champion_service"],
         champion_model=texts["champion_model"],
-        unknown_passes=arguments["missing_champion"] == "pass",
+        unknown_passes=_is(arguments["missing_champion"], "pass"),
     )
     found = [*wrong, *more, *address, *_combination_problems(given, dicts, arguments)]
     return given, [*reader.problems, *(problem for problem in found if problem.argument not in reader.unread)]
@@ -228,10 +228,15 @@ def _follow_problems(arguments: Mapping[str, Any]) -> Iterator[Problem]:
         ids = arguments[name]
         if not isinstance(ids, str) and not (isinstance(ids, Sequence) and all(isinstance(each, str) for each in ids)):
             yield Problem(name, f"must be a task id, or a list of them, not {kind(ids)}")
-        elif arguments["on_fail"] == "branch" and not ids:
+        elif _is(arguments["on_fail"], "branch") and not ids:
             yield Problem(name, "must be given with on_fail='branch'")
-        elif arguments["on_fail"] != "branch" and ids:
+        elif not _is(arguments["on_fail"], "branch") and ids:
             yield Problem(name, "has no meaning without on_fail='branch'")
+
+
+def _is(value: object, word: str) -> bool:
+    """Whether a value is this word; one of another type may refuse to be compared."""
+    return isinstance(value, str) and value == word
 
 
 def _unknown(argument: str, place: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> list[Problem]:

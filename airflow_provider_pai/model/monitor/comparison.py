@@ -45,15 +45,15 @@ class MetricComparison:
     place: float | None = None
 
 
-def compare(curve: Curve, before: Curve, *, is_running: bool) -> MetricComparison | None:
+def compare(curve: Curve, before: Curve, *, is_partial: bool) -> MetricComparison | None:
     """Compare a metric with that of an earlier run; None when one of them has no value.
 
     Args:
         curve: this run's.
         before: the earlier run's.
-        is_running: whether more is to come, so that the values at the same place are compared.
+        is_partial: whether this run has not got to its end, so that the values at the same place are compared.
     """
-    place = curve.points[-1][0] if is_running and curve.points and curve.unit == before.unit else None
+    place = curve.points[-1][0] if is_partial and curve.points and curve.unit == before.unit else None
     value, other = curve.last, before.last if place is None else before.value_at(place)
     if value is None or other is None:
         return None

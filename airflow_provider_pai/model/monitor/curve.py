@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from airflow_provider_pai.model.training.metric_text import point_value
 from airflow_provider_pai.model.training.status import moment
@@ -56,8 +57,23 @@ def listed_curves(points: Iterable[Mapping[str, object]], start: datetime | None
     for name, timed in found.items():
         timed.sort(key=lambda each: each[0])
         begin = start if start and start <= timed[0][0] else timed[0][0]
-        curves[name] = Curve(name, "s", tuple(((when - begin).total_seconds(), value) for when, value in timed))
+        places = _spread([(when - begin).total_seconds() for when, _ in timed])
+        curves[name] = Curve(name, "s", tuple(zip(places, (value for _, value in timed), strict=True)))
     return curves
+
+
+def _spread(seconds: Sequence[float]) -> list[float]:
+    """Return places for points in order: those that share a time are put evenly behind it, a second at most.
+
+    Times of metrics have whole seconds: a metric that is printed more often would be a vertical line.
+    """
+    places: list[float] = []
+    for second, group in groupby(seconds):
+        count = len(list(group))
+        after = len(places) + count
+        room = min(1.0, seconds[after] - second) if after < len(seconds) else 1.0
+        places += [second + room * number / count for number in range(count)]
+    return places
 
 
 def reported_curves(values: Mapping[str, Sequence[tuple[int | None, float | None]]]) -> dict[str, Curve]:

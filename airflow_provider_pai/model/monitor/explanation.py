@@ -65,6 +65,11 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in shown[:2]) or "0 s"
 
 
+def time_text(moment_in_utc: datetime) -> str:
+    """Return a time in UTC as texts of a view have it: the page shows it in Airflow's time zone."""
+    return f"{moment_in_utc:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _waiting(seen: JobObservation) -> Explanation:
     job = seen.job
     created = moment(job.created)
@@ -106,7 +111,7 @@ def _running(seen: JobObservation) -> Explanation:
     lines = [_progress_line(found, seen.seen)] if found else [_NO_PROGRESS]
     if found and found.remaining_s == 0 and seen.progressed:
         silent = duration((seen.seen - seen.progressed).total_seconds())
-        lines.append(f"That is longer than the pace before would take: its last progress was seen {silent} ago.")
+        lines.append(f"At the speed so far it would have ended by now: its last progress was seen {silent} ago.")
     if job.status != JobStatus.RUNNING:
         lines.append(f"PAI says that the job is {job.status}, which this provider does not know; it counts as running.")
     return Explanation(JobState.RUNNING, f"Running{since}", tuple(lines))
@@ -121,7 +126,7 @@ def _progress_line(found: ProgressEstimate, now: datetime) -> str:
     if not found.remaining_s:
         return f"{line}."
     end = now + timedelta(seconds=found.remaining_s)
-    return f"{line}, about {duration(found.remaining_s)} left at the pace so far: until {end:%H:%M} UTC."
+    return f"{line}, about {duration(found.remaining_s)} left at the speed so far: until about {time_text(end)}."
 
 
 def _ended_badly(seen: JobObservation) -> Explanation:

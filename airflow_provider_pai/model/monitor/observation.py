@@ -9,7 +9,6 @@ from datetime import datetime
 from airflow_provider_pai.model.function.report import Report
 from airflow_provider_pai.model.monitor.curve import Curve
 from airflow_provider_pai.model.training.diagnosis import Diagnosis
-from airflow_provider_pai.model.training.owner_labels import read_names
 from airflow_provider_pai.model.training.status import JobSnapshot
 
 
@@ -46,11 +45,3 @@ class JobObservation:
     diagnosis: Diagnosis | None = None
     unread: tuple[str, ...] = ()
     is_settled: bool = False
-
-
-def is_job_of(job: JobSnapshot, dag_id: str, run_id: str, task_id: str, map_index: int) -> bool:
-    """Whether a job's labels say that it is this task instance's.
-
-    A page shows nothing else: its reader has rights for this DAG only, and an XCom can name any job.
-    """
-    return read_names(job.labels) == (dag_id, run_id, task_id) and job.labels.get("airflow.map_index") == str(map_index)

@@ -34,7 +34,7 @@ def entered(job: JobSnapshot, status: str) -> datetime | None:
 def estimate_progress(seen: JobObservation) -> ProgressEstimate | None:
     """Return how far a job is: by what it reports itself, else by what PAI says; None when neither tells.
 
-    What remains is estimated from the pace so far: the time of the reported share, measured when it was first seen.
+    What remains is estimated from the speed so far: the time of the reported share, measured when it was first seen.
     """
     job, report = seen.job, seen.report
     if report.progress is not None:

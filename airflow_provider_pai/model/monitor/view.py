@@ -1,4 +1,7 @@
-"""What the Training tab shows of a job, as plain JSON: all of it is decided here, the page only draws."""
+"""What the Training tab shows of a job, as plain JSON: all of it is decided here, the page only draws.
+
+Times in its texts are ISO 8601 in UTC; the page shows them in the time zone of Airflow's pages.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Any
 from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.monitor.comparison import ComparisonOutcome, MetricComparison, compare
 from airflow_provider_pai.model.monitor.curve import Curve, downsampled
-from airflow_provider_pai.model.monitor.explanation import JobState, explain
+from airflow_provider_pai.model.monitor.explanation import JobState, explain, time_text
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.progress import estimate_progress
 from airflow_provider_pai.model.names import TENSORBOARD_CHANNEL
-from airflow_provider_pai.model.training.status import JobSnapshot, moment
+from airflow_provider_pai.model.training.status import WAITING_STATUSES, JobSnapshot, moment
 
 _LONGEST_LINE = 2000
 _TELLING = (ComparisonOutcome.BETTER, ComparisonOutcome.WORSE, ComparisonOutcome.SAME)
@@ -37,7 +40,7 @@ class EarlierRun:
         if self.seen is None:
             return self.label
         job, created = self.seen.job, moment(self.seen.job.created)
-        when = f"{created:%Y-%m-%d %H:%M:%S}" if created else self.label
+        when = time_text(created) if created else self.label
         return when if job.is_success else f"{when} ({job.status})"
 
 
@@ -53,12 +56,13 @@ def job_view(
         output_pages: the page of each output channel in OSS's console, as far as there are such.
     """
     job, explanation, progress = seen.job, explain(seen), estimate_progress(seen)
-    curves = _curves(seen, earlier, is_running=not job.is_terminal)
-    verdict = _verdict(curves, earlier, explanation.state)
+    # A run that did not get to its end is compared as far as it got.
+    curves = _curves(seen, earlier, is_partial=not job.is_success)
+    said = [_diverged(curves), _verdict(curves, earlier, explanation.state)]
     view: dict[str, Any] = {
         "state": explanation.state,
         "headline": explanation.headline,
-        "lines": [*explanation.lines, *([verdict] if verdict else [])],
+        "lines": [*explanation.lines, *filter(None, said)],
         "advice": explanation.advice,
         "job": {"id": job.job_id, "name": job.name, "status": job.status, "image": job.image_uri},
         "times": _times(job),
@@ -79,14 +83,14 @@ def _times(job: JobSnapshot) -> list[dict[str, str]]:
     ]
 
 
-def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_running: bool) -> list[dict[str, Any]]:
+def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_partial: bool) -> list[dict[str, Any]]:
     """Return each metric of this run with those of earlier ones; one that only those have is left out."""
     found = []
     for name, curve in seen.curves.items():
         others = [(run, run.seen.curves.get(name)) for run in earlier if run.seen]
         comparable = [(run, other) for run, other in others if other and other.unit == curve.unit]
         last = next((pair for pair in comparable if pair[0].seen and pair[0].seen.job.is_success), None)
-        compared = compare(curve, last[1], is_running=is_running) if last else None
+        compared = compare(curve, last[1], is_partial=is_partial) if last else None
         runs = [_run("this run", curve), *(_run(run.title, other) for run, other in comparable)]
         found.append(
             {
@@ -127,7 +131,15 @@ def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun],
         return "This is the first run of this task with a job: there is nothing to compare it with."
     judged = {outcome: [each["name"] for each in curves if each["outcome"] == outcome] for outcome in _TELLING}
     parts = [f"{', '.join(names)} {outcome}" for outcome, names in judged.items() if names]
-    return f"Compared with the last run that succeeded: {'; '.join(parts)}." if parts else ""
+    begin = "So far, compared" if state is JobState.RUNNING else "Compared"
+    end = " at the same point" if state is JobState.RUNNING else ""
+    return f"{begin} with the last run that succeeded{end}: {'; '.join(parts)}." if parts else ""
+
+
+def _diverged(curves: Sequence[Mapping[str, Any]]) -> str:
+    """Name the metrics whose newest value is no finite number: such a training seldom recovers."""
+    names = ", ".join(each["name"] for each in curves if each["last"] is None)
+    return f"The newest value of {names} is NaN or infinite: the training may have diverged." if names else ""
 
 
 def _log(lines: Sequence[str]) -> list[str]:
@@ -137,7 +149,8 @@ def _log(lines: Sequence[str]) -> list[str]:
 def _links(job: JobSnapshot, console_url: str, output_pages: Mapping[str, str]) -> list[dict[str, str]]:
     links = [{"label": "PAI console", "text": job.job_id, "url": console_url}]
     for name, uri in job.outputs.items():
-        if uri:
+        # Before it runs a job has written nothing.
+        if uri and job.status not in WAITING_STATUSES:
             label = "TensorBoard logs" if name == TENSORBOARD_CHANNEL else f"Output {name}"
             links.append({"label": label, "text": uri, "url": output_pages.get(name, "")})
     # Nothing else may become the address of a link.

@@ -30,6 +30,8 @@ FORMAT_TYPES = (
 FRAMEWORK_TYPES = ("Pytorch", "XGBoost", "Keras", "Caffe", "Alink", "Xflow", "TensorFlow")
 SOURCE_TYPE = "TrainingService"
 """Source type of a version that a training job made."""
+NEWEST_APPROVED = "approved"
+"""Stands for the name of the approved version that was registered last."""
 FIRST_VERSION = "0.1.0"
 VERSION_NAME = re.compile(r"\d+\.\d+\.\d+(_\w+)?", re.ASCII)
 

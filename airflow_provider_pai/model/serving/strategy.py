@@ -70,7 +70,8 @@ def read_rollout_options(arguments: Mapping[str, Any]) -> tuple[RolloutOptions, 
         paired=given["strategy"] != ROLLING,
         steps=_traffic_steps(given["strategy"], given["steps"]),
         step_pause=given["step_pause"],
-        keep_old=bool(given["keep_old"]),
+        # Anything else than a flag is refused by its name elsewhere.
+        keep_old=given["keep_old"] is not False,
         leave=given["on_failure"] == LEAVE,
     )
     return options, []

@@ -91,7 +91,8 @@ def without_model(job: JobSnapshot, model_uri: str | None) -> Diagnosis:
         job: the job.
         model_uri: folder of its output channel ``model``; None when it has none.
     """
-    cause = f"The command ended well and left no model: {model_uri or 'its output channel'} is empty"
+    place = model_uri or "its output channel"
+    cause = f"The command ended well and left no model: {place} has no file with content that is from this job"
     advice = "Let it write the model into the folder that $PAI_OUTPUT_MODEL names, or leave model_asset out."
     return Diagnosis(FailureDetails(job), FailureKind.COMMAND, Retry.NEVER, cause, advice)
 

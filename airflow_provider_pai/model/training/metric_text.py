@@ -61,5 +61,21 @@ def no_value_reason(name: str, text: str) -> str:
         name: the metric.
         text: what its regular expression found last.
     """
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    shown = _shortened(text)
     return f"Metric {name} has no value: what was printed last, {shown!r}, is no finite number such as 0.93"
+
+
+def cut_reason(name: str, text: str, whole: str) -> str:
+    """Return the sentence that tells why a metric has no value of which a part was read.
+
+    Args:
+        name: the metric.
+        text: what its regular expression found last.
+        whole: the number of which that is the beginning.
+    """
+    advice = "let its group take the whole number, for example ([-+0-9.eE]+)"
+    return f"Metric {name} has no value: its regex reads {_shortened(text)!r} of {_shortened(whole)!r}; {advice}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

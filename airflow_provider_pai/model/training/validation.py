@@ -218,7 +218,18 @@ def command_problems(command: str) -> Iterator[Problem]:
         around = command[max(0, found.start() - 15) : found.end() + 15]
         text = f"holds the invisible character U+{ord(found[0]):04X} in {around!r}; write it anew, or as $'\\x..'"
         yield Problem("command", text)
+    elif _is_json(command):
+        text = f"is JSON, not a command: {shown(command)}; give one text for the shell, of a list shlex.join(...)"
+        yield Problem("command", text)
     yield from _length_problems("command", "", command)
+
+
+def _is_json(command: str) -> bool:
+    """Whether a command is a list or an object, as parameters and variables hold them; a shell would run its name."""
+    try:
+        return command.lstrip()[:1] in ("[", "{") and isinstance(json.loads(command), list | dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def image_uri_problems(uri: str) -> Iterator[Problem]:

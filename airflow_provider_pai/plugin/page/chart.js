@@ -12,7 +12,7 @@ function drawn(name, attributes, text) {
 }
 
 function numberText(value) {
-  if (value === null || value === undefined) return "no value";
+  if (value === null || value === undefined) return "not a number";
   return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(+value.toPrecision(5));
 }
 
@@ -27,14 +27,16 @@ function bounds(runs, axis) {
 }
 
 function pathOf(points, across, up) {
-  let text = "", pen = false;
-  for (const [place, value] of points) {
-    if (value === null) { pen = false; continue; }
-    text += `${pen ? "L" : "M"}${across(place).toFixed(1)} ${up(value).toFixed(1)}`;
-    // A point without neighbours would not be seen.
-    if (!pen) text += "h.1";
-    pen = true;
-  }
+  let text = "";
+  points.forEach(([place, value], number) => {
+    if (value === null) return;
+    const [x, y] = [across(place).toFixed(1), up(value).toFixed(1)];
+    const before = number > 0 && points[number - 1][1] !== null;
+    const after = number + 1 < points.length && points[number + 1][1] !== null;
+    text += `${before ? "L" : "M"}${x} ${y}`;
+    // A point without neighbours is a dot: a line of no length would not be seen.
+    if (!before && !after) text += "m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0";
+  });
   return text;
 }
 

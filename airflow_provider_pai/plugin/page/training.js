@@ -2,9 +2,9 @@
 // Draws what the app says of a task's job, and asks again when it says so. Texts are only ever set as text.
 
 const at = (id) => document.getElementById(id);
-const query = location.search;
 const BADGES = { waiting: "Waiting", running: "Running", succeeded: "Succeeded", failed: "Failed", stopped: "Stopped", loading: "Loading", none: "No job" };
-let shown = null, timer = 0;
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)/g;
+let shown = null, timer = 0, chosen = null, parentSearch = "";
 
 function element(name, text, className) {
   const made = document.createElement(name);
@@ -24,13 +24,67 @@ function span(seconds) {
   return parts.filter(([count]) => count).slice(0, 2).map(([count, unit]) => `${count} ${unit}`).join(" ") || "0 s";
 }
 
+/** Return the time zone that the reader has chosen in Airflow; undefined for the browser's own. */
+function zone() {
+  try {
+    const name = JSON.parse(localStorage.getItem("timezone"));
+    new Intl.DateTimeFormat("en", { timeZone: name || undefined });
+    return name || undefined;
+  } catch { return undefined; }
+}
+
+function timeText(value) {
+  const time = new Date(value);
+  return isNaN(time) ? "" : time.toLocaleString("sv-SE", { timeZone: zone() });
+}
+
+/** Return a text with its times in the reader's time zone. */
+function readable(text) {
+  return (text || "").replace(TIME, timeText);
+}
+
+/** Return the query of the task instance: a loop's iteration (Airflow 3.4) is named by Airflow's page around this one. */
+function query() {
+  const asked = new URLSearchParams(location.search);
+  let search = "";
+  try { search = window.parent === window ? "" : window.parent.location.search; } catch { /* another origin */ }
+  if (search !== parentSearch) { parentSearch = search; chosen = null; }
+  const around = new URLSearchParams(search);
+  for (const name of ["region_id", "region_index"]) {
+    const value = chosen ? chosen[name] : around.get(name);
+    if (value !== null && value !== undefined) asked.set(name, value);
+  }
+  return `?${asked}`;
+}
+
+function drawTask(task) {
+  const iterations = task.iterations || [];
+  const mine = iterations.find((each) => each.is_shown);
+  const which = mine && mine.number !== null ? [`Iteration ${mine.number}`] : [];
+  show("which", [...which, task.tries].filter(Boolean).join(", "));
+  show("note", readable(task.note));
+  at("iterations-part").hidden = iterations.length < 2;
+  const list = at("iterations");
+  const known = JSON.stringify(iterations);
+  // Who has opened the list is choosing.
+  if (list.dataset.known === known) return;
+  list.dataset.known = known;
+  list.replaceChildren(...iterations.map((each, number) => {
+    const option = element("option", `Iteration ${each.number === null ? number : each.number}: ${each.state || "not scheduled"}`);
+    option.value = String(number);
+    option.selected = each.is_shown;
+    return option;
+  }));
+}
+
 function drawHead(view) {
   at("badge").textContent = BADGES[view.state] || view.state;
   at("badge").className = `badge ${view.state}`;
   at("headline").textContent = view.headline;
   document.title = `Training: ${view.headline}`;
+  drawTask(view.task || {});
   show("trouble", [view.trouble, ...(view.unread || [])].filter(Boolean).join(" "));
-  at("lines").replaceChildren(...(view.lines || []).map((line) => element("p", line)));
+  at("lines").replaceChildren(...(view.lines || []).map((line) => element("p", readable(line))));
   show("advice", view.advice);
   at("progress").hidden = !view.progress;
   if (view.progress) {
@@ -45,12 +99,12 @@ function drawCurves(view) {
   at("curves-part").hidden = !curves.length;
   at("curves").replaceChildren(...curves.map((curve) => {
     const figure = element("figure"), caption = element("figcaption");
-    caption.append(element("b", curve.name), element("span", curve.said || (curve.last === null ? "no value" : numberText(curve.last)), curve.outcome || ""));
+    caption.append(element("b", curve.name), element("span", readable(curve.said) || numberText(curve.last), curve.outcome || ""));
     const legend = element("ul", undefined, "legend");
     curve.runs.forEach((run, number) => {
       const item = element("li"), line = drawn("svg", { class: "sample", viewBox: "0 0 20 10", "aria-hidden": "true" });
       line.append(drawn("path", { class: `run r${number}`, d: "M0 5H20" }));
-      item.append(line, run.label);
+      item.append(line, readable(run.label));
       legend.append(item);
     });
     figure.append(caption, chartOf(curve), legend);
@@ -62,6 +116,9 @@ function drawLog(view) {
   const log = view.log && view.log.lines.length ? view.log : null;
   at("log-part").hidden = !log;
   if (!log) return;
+  // Of a job that went wrong the log comes first, of others the curves.
+  const [first, second] = ["failed", "stopped"].includes(view.state) ? ["log-part", "curves-part"] : ["curves-part", "log-part"];
+  if (at(second).nextElementSibling === at(first)) at(second).before(at(first));
   const box = at("log"), follows = box.scrollTop + box.clientHeight >= box.scrollHeight - 4;
   const text = log.lines.join("\n");
   if (box.textContent === text) return;
@@ -77,7 +134,7 @@ function drawTimes(view) {
   at("times").replaceChildren(...times.map((entry) => {
     const row = element("tr"), since = new Date(entry.at), until = entry.until ? new Date(entry.until) : new Date(view.seen);
     const lasts = isNaN(since) || ["Succeed", "Failed", "Terminated"].includes(entry.status) ? "" : span((until - since) / 1000);
-    row.append(element("td", entry.status), element("td", isNaN(since) ? "" : since.toLocaleString()), element("td", lasts), element("td", entry.reason));
+    row.append(element("td", entry.status), element("td", timeText(since)), element("td", lasts), element("td", entry.reason));
     return row;
   }));
 }
@@ -122,7 +179,7 @@ function draw(view) {
   drawLog(view);
   drawTimes(view);
   drawLinks(view);
-  at("seen").textContent = view.seen ? `As of ${new Date(view.seen).toLocaleTimeString()}.` : "";
+  at("seen").textContent = view.seen ? `As of ${timeText(view.seen)}. Times are in ${zone() || Intl.DateTimeFormat().resolvedOptions().timeZone}.` : "";
   document.querySelector("main").setAttribute("aria-busy", view.state === "loading");
   performance.mark("drawn");
 }
@@ -133,7 +190,7 @@ async function refresh() {
   if (document.hidden) return;
   let next = 10;
   try {
-    const answer = await fetch(`state${query}`, { credentials: "same-origin", cache: "no-store" });
+    const answer = await fetch(`state${query()}`, { credentials: "same-origin", cache: "no-store" });
     if (answer.ok) {
       const view = await answer.json();
       draw(view);
@@ -161,7 +218,7 @@ async function stop() {
   at("confirm-stop").disabled = true;
   const headers = { "content-type": "application/json", "x-pai-training": "stop" };
   const body = JSON.stringify({ job_id: at("confirm").dataset.job });
-  const answer = await fetch(`stop${query}`, { method: "POST", credentials: "same-origin", headers, body });
+  const answer = await fetch(`stop${query()}`, { method: "POST", credentials: "same-origin", headers, body });
   at("confirm").close();
   await refresh();
   if (!answer.ok) show("trouble", await reason(answer));
@@ -184,6 +241,10 @@ at("stop").addEventListener("click", () => {
   at("confirm-warning").textContent = shown.stop.warning;
   at("confirm-stop").disabled = false;
   at("confirm").showModal();
+});
+at("iterations").addEventListener("change", (event) => {
+  chosen = shown.task.iterations[Number(event.target.value)];
+  refresh();
 });
 at("keep").addEventListener("click", () => at("confirm").close());
 at("confirm-stop").addEventListener("click", stop);

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -226,7 +225,8 @@ def test_a_failing_command_fails_the_job_and_its_outputs_are_kept(
 
 @pytest.mark.parametrize("listens", [True, False])
 def test_stop_asks_first_and_then_kills(build: Build, docker: DockerImage, listens: bool) -> None:
-    harness = build(grace=2.0)
+    # One that listens would outlast the test if its end were waited for; one that doesn't, if it were not killed.
+    harness = build(grace=600.0 if listens else 2.0)
     harness.put(
         "code/wait.py",
         f"""
@@ -245,11 +245,9 @@ def test_stop_asks_first_and_then_kills(build: Build, docker: DockerImage, liste
     job_id = harness.submit("python wait.py; true", image=docker.name, code="code/")
     harness.says(job_id, "waiting")
     harness.runner.stop(job_id)
-    began = time.monotonic()
     job = harness.ended(job_id)
     assert job["Status"] == "Terminated"
     assert "asked" in harness.printed(job)
-    assert time.monotonic() - began < (2.0 if listens else 9.0)
 
 
 @pytest.fixture

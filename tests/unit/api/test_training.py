@@ -146,7 +146,7 @@ def test_an_answer_that_lists_nothing_does_not_say_that_there_is_no_job(content:
 
 
 @pytest.mark.parametrize("total", [23, "23"], ids=repr)
-def test_lines_come_with_their_total_as_number_or_text(total: object) -> None:
+def test_lines_come_with_their_total_as_seconds_or_text(total: object) -> None:
     page = read(training.list_training_job_logs("j"), Logs=["a", ""], TotalCount=total)
     assert page == LinePage(("a", ""), 23)
     assert read(training.list_training_job_events("j"), Events=["e"], TotalCount=total) == LinePage(("e",), 23)

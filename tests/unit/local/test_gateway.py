@@ -143,6 +143,22 @@ def test_a_parameter_that_comes_twice_is_refused_by_its_name(sender: Sender) -> 
     assert "PageSize" in answer.json()["Message"]
 
 
+@pytest.mark.parametrize(
+    ("action", "method", "path"),
+    [
+        ("ListTrainingJobs", "GET", JOBS),
+        ("StopTrainingJob", "PUT", f"{JOBS}/x/stop"),
+        ("DeleteTrainingJob", "DELETE", f"{JOBS}/x"),
+    ],
+)
+def test_a_body_that_nothing_reads_is_refused(sender: Sender, action: str, method: str, path: str) -> None:
+    assert_refused(sender.send(action, method, path, content=b'{"Zzz": 1}'), 400, "InvalidParameter")
+
+
+def test_an_empty_body_is_none(sender: Sender) -> None:
+    assert sender.send("ListTrainingJobs", content=b"{}").json()["Length"] == 2
+
+
 def test_an_anonymous_request_is_refused(sender: Sender) -> None:
     assert_refused(sender.raw("GET", JOBS), 400, "IncompleteSignature")
 

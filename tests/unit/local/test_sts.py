@@ -18,6 +18,7 @@ from airflow_provider_pai.local.catalogs.workspaces import OWNER
 from airflow_provider_pai.local.clock import Clock
 from airflow_provider_pai.local.http import rpc
 from airflow_provider_pai.local.http.gateway import pai_app
+from airflow_provider_pai.local.http.response import ErrorResponse
 from airflow_provider_pai.local.keys import KeyRing
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -204,3 +205,17 @@ def test_a_wrong_signature_is_refused_as_everywhere(asker: Asker) -> None:
     assert_refused(asker.ask("AssumeRole", ASSUME, wrong), 400, "SignatureDoesNotMatch")
     unknown = KeyPair("LTAI-other", "wrong")
     assert_refused(asker.ask("AssumeRole", ASSUME, unknown), 404, "InvalidAccessKeyId.NotFound")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("name", ["Zzz", "policy", "rolearn", "PageSize"])
+def test_a_parameter_that_there_is_not_is_refused_by_its_name(asker: Asker, method: str, name: str) -> None:
+    answer = asker.ask("AssumeRole", {**ASSUME, name: "x"}, method=method)
+    assert (answer.status_code, answer.json()["Code"]) == (400, "InvalidParameter")
+    assert f"The parameter {name} is not supported" in answer.json()["Message"]
+
+
+def test_a_parameter_in_query_and_form_is_refused_by_its_name() -> None:
+    received = [("RoleArn", "a")], "application/x-www-form-urlencoded", b"RoleArn=b"
+    with pytest.raises(ErrorResponse, match="RoleArn is invalid: it may be given once"):
+        rpc.check_names(*received, ["RoleArn"])

@@ -34,6 +34,25 @@ PLAIN_NAMES = _words(
     """
 )
 SECRET_TEXTS = [
+    f"machine github.com\nlogin me\npassword {CANARY}",
+    f"https://a.blob.core.windows.net/x?sv=2022&sig={CANARY}&se=1",
+    f"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={CANARY}",
+    f"https://open.feishu.cn/open-apis/bot/v2/hook/{CANARY}",
+    f"ossutil64 -e oss-cn-hangzhou.aliyuncs.com -i id -k {CANARY} cp -r oss://a/b .",
+    f"openssl enc -d -k {CANARY} -in model.enc",
+    f"openssl rsa -passin pass:{CANARY} -in k",
+    f"client-key-data: {CANARY}",
+    f"<server><password>{CANARY}</password></server>",
+    f"echo {CANARY} | docker login -u me --password-stdin registry",
+    f"echo '{CANARY} x' | gh auth login --with-token",
+    f"docker login -u me --password-stdin <<< {CANARY}",
+    f"import os; os.environ['API_KEY']='{CANARY}'",
+    f'config["db"]["password"] = "{CANARY}"',
+    f"密码\uff1a{CANARY}",
+    f"train.py --ak id --sk {CANARY}",
+    f"train.py \\\n  --password \\\n  {CANARY}",
+    f"hvs.{CANARY}{CANARY}",
+    f"CAIS{CANARY}{CANARY}",
     f"-----BEGIN RSA PRIVATE KEY-----\nMII{CANARY}\n-----END RSA PRIVATE KEY-----",
     f"-----BEGIN OPENSSH PRIVATE KEY-----\\nb3{CANARY}\\n",
     f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n{CANARY}\n-----END PGP PRIVATE KEY BLOCK-----",
@@ -83,6 +102,11 @@ SECRET_TEXTS = [
     f"eyJhbGciOiJIUzI1NiJ9.eyJ{CANARY}.{CANARY}",
 ]  # fmt: skip
 PLAIN_TEXTS = [
+    "Basic configuration of basic training",
+    "echo model | tee out",
+    "<name>churn</name>",
+    "a login of the password page",
+    "sort -k 2 x",
     "python train.py --max_tokens 4096 --sort_key=name --lr 0.1 $PAI_USER_ARGS",
     "oss://bucket/key@v1/model.tar.gz",
     "registry.cn-hangzhou.aliyuncs.com/pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04",

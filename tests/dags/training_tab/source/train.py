@@ -14,7 +14,7 @@ for text in task.get("prints", ()):
     print(text)
 for step in range(last):
     share = step / steps
-    pai_report.metric("loss", math.exp(-3 * share) * task.get("scale", 1) + 0.02 * math.sin(step / 3), step=step)
+    pai_report.metric("loss", math.exp(-3 * share) * task.get("scale", 1) + 0.02 * math.sin(40 * share), step=step)
     if step % (steps // 10) == 0:
         print(f"epoch {step * 10 // steps + 1}/10 lr={0.1 * (1 - share):.4f}")
         pai_report.metric("validation_accuracy", (1 - 0.5 * math.exp(-4 * share)) / task.get("scale", 1), step=step)

@@ -144,7 +144,8 @@ def test_endless_series_cost_a_bounded_number_of_requests() -> None:
 def test_a_regex_that_never_ends_is_given_up_and_the_others_count() -> None:
     given_up: list[str] = []
     regexes = {"first": "a=(.*)", "slow": "(x+x+)+y", "last": "b=(.*)"}
-    assert last_texts(regexes, ["a=1", "b=2", "x" * 40], given_up.append, seconds=0.2) == {"first": "1", "last": "2"}
+    found = last_texts(regexes, ["a=1", "b=2", "x" * 40], given_up.append, seconds=0.2)
+    assert found == {"first": ("1", "1"), "last": ("2", "2")}
     assert given_up == ["slow"]
 
 
@@ -155,12 +156,12 @@ def test_a_regex_that_finds_nothing_has_no_text(regex: str) -> None:
 
 def test_of_a_very_long_line_the_end_counts() -> None:
     lines = ["a=1" + "x" * LONGEST_SEARCHED, "a=2" + "x" * LONGEST_SEARCHED + "a=3", "y" * LONGEST_SEARCHED]
-    assert last_texts({"a": "a=(.)"}, lines, pytest.fail) == {"a": "3"}
+    assert last_texts({"a": "a=(.)"}, lines, pytest.fail) == {"a": ("3", "3")}
 
 
 def test_of_a_progress_bar_the_last_state_counts() -> None:
     bar = "\r".join(f"{step:5}/3000 loss={1 / (step + 1):.4f} \x1b[32mok\x1b[0m" for step in range(3000))
-    assert last_texts({"loss": r"loss=(\S+)"}, ["loss=0.9763", bar], pytest.fail) == {"loss": "0.0003"}
+    assert last_texts({"loss": r"loss=(\S+)"}, ["loss=0.9763", bar], pytest.fail) == {"loss": ("0.0003", "0.0003")}
 
 
 NO_NUMBERS = ["nan", "-inf", "1,234.5", "93%", "unknown", "", "1e999"]
@@ -207,3 +208,37 @@ def test_what_the_log_says_last_counts_more_than_an_older_point() -> None:
 def test_an_unreadable_log_leaves_a_metric_of_the_log_without_a_value() -> None:
     server = LogServer(3, points=points("accuracy", 0.5, 0.75), errors=[NO_ANSWER])
     assert Ended(server, ACCURACY).metrics() == {}
+
+
+def saying(*lines: str) -> LogServer:
+    server = LogServer()
+    server.logs[f"{JOB}-master-0"] += lines
+    return server
+
+
+CUT = [
+    ("loss=9.8e-05", "9.8", "9.8e-05"),
+    ("loss=1E+20 lr=0.1", "1", "1E+20"),
+    ("loss=1,234.5", "1", "1,234.5"),
+    ("loss=12,345,678 of all", "12", "12,345,678"),
+]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["PAI has a value", "only the log has one"])
+@pytest.mark.parametrize(("line", "text", "whole"), CUT, ids=[whole for *_, whole in CUT])
+def test_a_number_of_which_a_regex_reads_the_beginning_leaves_a_metric_without_a_value(
+    line: str, text: str, whole: str, is_known: bool
+) -> None:
+    server = saying("loss=0.5", line)
+    latest = {"loss": float(text)} if is_known else {}
+    ended = Ended(server, {"loss": "loss=([0-9.]+)"}, **latest)
+    assert ended.metrics() == {}
+    assert f"its regex reads {text!r} of {whole!r}" in ended.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["loss=0.5", "loss=0.5, lr=0.1", "loss=0.5,100", "loss=0.5e", "loss=5,1000", "loss=5,10", "loss=5 e-3"]
+)
+def test_what_only_stands_beside_a_number_is_no_part_of_it(line: str) -> None:
+    ended = Ended(saying(line), {"loss": "loss=([0-9.]+)"})
+    assert ended.metrics() == {"loss": float(line.split(",")[0].split("=")[1].split("e")[0])}

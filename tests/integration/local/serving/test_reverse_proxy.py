@@ -139,6 +139,18 @@ def test_headers_are_passed_on_but_for_those_of_one_connection_and_the_token(har
     assert (head.headers["Content-Length"], head.content) == ("12345", b"")
 
 
+@pytest.mark.parametrize("named", ["content-length", "Transfer-Encoding", "close, Content-Length", "host"])
+def test_a_connection_option_takes_no_header_away_that_a_request_is_read_by(
+    harness: LocalServingHarness, named: str
+) -> None:
+    harness.create("svc", harness.config(ECHO))
+    harness.until("svc", "Running")
+    sent = {"Authorization": "token-svc", "Connection": named}
+    for _ in range(2):
+        got = dict(harness.ask("svc", headers=sent, data=b"12345").json())
+        assert (got["content-length"], got["host"]) == ("5", urlsplit(harness.listener.url).netloc)
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_large_bodies_are_streamed_both_ways(harness: LocalServingHarness, chunked: bool) -> None:
     harness.create("svc", harness.config(STREAMS))

@@ -16,6 +16,8 @@ from airflow_provider_pai.local.oss.errors import OSSErrorResponse
         ("bytes=-500", (500, 1000)),
         ("bytes=0-999", (0, 1000)),
         ("bytes=0-1000", None),
+        ("bytes=0-" + "9" * 5000, None),
+        ("bytes=" + "0" * 30 + "-0499", (0, 500)),
         ("bytes=1000-2000", None),
         ("bytes=1000-", None),
         ("bytes=-2000", None),
@@ -31,7 +33,13 @@ def test_a_range_that_does_not_fit_means_the_whole_object(text, expected):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("bytes=500-2000", (500, 1000)), ("bytes=-2000", (0, 1000)), ("bytes=0-0", (0, 1))],
+    [
+        ("bytes=500-2000", (500, 1000)),
+        ("bytes=-2000", (0, 1000)),
+        ("bytes=0-0", (0, 1)),
+        ("bytes=0-" + "9" * 30, (0, 1000)),
+        ("bytes=-" + "9" * 5000, (0, 1000)),
+    ],
 )
 def test_with_standard_behaviour_a_range_is_cut(text, expected):
     assert resolve_range({"range": text, "x-oss-range-behavior": "standard"}, 1000) == expected

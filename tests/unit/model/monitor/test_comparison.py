@@ -31,29 +31,29 @@ def curve(name: str, *values: float | None, unit: str = "step") -> Curve:
     ],
 )
 def test_of_a_lower_value_the_name_tells_what_to_think(name: str, outcome: str) -> None:
-    found = compare(curve(name, 0.5), curve(name, 0.7), is_running=False)
+    found = compare(curve(name, 0.5), curve(name, 0.7), is_partial=False)
     assert found is not None
     assert found.outcome == outcome
 
 
 def test_a_run_that_has_ended_is_compared_by_its_last_value() -> None:
-    found = compare(curve("loss", 3, 2), curve("loss", 3, 2, 1), is_running=False)
+    found = compare(curve("loss", 3, 2), curve("loss", 3, 2, 1), is_partial=False)
     assert found is not None
     assert (found.value, found.before, found.outcome, found.place) == (2, 1, ComparisonOutcome.WORSE, None)
 
 
 def test_a_run_that_goes_on_is_compared_at_the_same_place() -> None:
-    found = compare(curve("loss", 3, 1.5), curve("loss", 3, 2, 1), is_running=True)
+    found = compare(curve("loss", 3, 1.5), curve("loss", 3, 2, 1), is_partial=True)
     assert found is not None
     assert (found.before, found.outcome, found.place) == (2, ComparisonOutcome.BETTER, 1.0)
 
 
 def test_a_diverged_run_is_compared_with_nothing() -> None:
-    assert compare(curve("loss", 3, None), curve("loss", 3), is_running=False) is None
-    assert compare(curve("loss"), curve("loss", 3), is_running=False) is None
+    assert compare(curve("loss", 3, None), curve("loss", 3), is_partial=False) is None
+    assert compare(curve("loss"), curve("loss", 3), is_partial=False) is None
 
 
 def test_equal_values_are_the_same() -> None:
-    found = compare(curve("loss", 1), curve("loss", 1), is_running=False)
+    found = compare(curve("loss", 1), curve("loss", 1), is_partial=False)
     assert found is not None
     assert found.outcome is ComparisonOutcome.SAME

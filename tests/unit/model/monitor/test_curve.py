@@ -24,6 +24,11 @@ def test_points_of_pai_are_placed_by_the_seconds_since_the_command_began() -> No
     assert listed_curves([point("loss", 9, 1), point("loss", 5, 2)], None)["loss"].points == ((0.0, 2.0), (4.0, 1.0))
 
 
+def test_points_of_one_second_are_put_behind_each_other_in_their_order() -> None:
+    listed = [point("loss", second, value) for second, value in ((5, 4), (5, 3), (5, 2), (5, 1), (9, 0), (9, -1))]
+    assert [place for place, _ in listed_curves(listed, START)["loss"].points] == [5.0, 5.25, 5.5, 5.75, 9.0, 9.5]
+
+
 def test_points_that_can_not_be_placed_are_left_out() -> None:
     assert listed_curves([{"Name": "loss", "Value": 1}, {"Timestamp": "2026-01-01T00:00:00Z", "Value": 1}], START) == {}
 

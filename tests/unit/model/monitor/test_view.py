@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +11,10 @@ import pytest
 from airflow_provider_pai.model.function.report import Report, ReportedError
 from airflow_provider_pai.model.monitor.curve import Curve
 from airflow_provider_pai.model.monitor.explanation import duration
-from airflow_provider_pai.model.monitor.observation import JobObservation, is_job_of
+from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.view import EarlierRun, job_view
 from airflow_provider_pai.model.training.diagnosis import diagnose
 from airflow_provider_pai.model.training.failure_details import FailureDetails
-from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -71,7 +69,9 @@ def test_how_far_is_it() -> None:
     running = seen("Running", 60, report=Report(progress=0.4, text="epoch 4/10"), progressed=at)
     found = view(running)
     assert (found["state"], found["headline"]) == ("running", "Running for 50 s")
-    assert found["lines"][0].startswith("40% done (epoch 4/10), about 50 s left at the pace so far: until 12:01 UTC")
+    assert found["lines"][0].startswith(
+        "40% done (epoch 4/10), about 50 s left at the speed so far: until about 2026-01-01T12:01:50Z"
+    )
     assert found["progress"] == {"fraction": 0.4, "text": "epoch 4/10", "remaining_s": 50.0}
 
 
@@ -109,14 +109,14 @@ def test_is_it_better_than_the_last() -> None:
     assert (found["state"], found["headline"]) == ("succeeded", "Finished after 1 min")
     assert found["lines"] == ["Compared with the last run that succeeded: loss better."]
     (curve,) = found["curves"]
-    assert curve["said"] == "0.5: better than 1 in the run of 2026-01-01 12:00:00"
-    assert [run["label"] for run in curve["runs"]] == ["this run", "2026-01-01 12:00:00"]
+    assert curve["said"] == "0.5: better than 1 in the run of 2026-01-01T12:00:00Z"
+    assert [run["label"] for run in curve["runs"]] == ["this run", "2026-01-01T12:00:00Z"]
     running = view(seen("Running", curves=loss(3, 2.5)), last)
-    assert running["curves"][0]["said"] == "2.5: worse than 2 in the run of 2026-01-01 12:00:00 at step 1"
+    assert running["curves"][0]["said"] == "2.5: worse than 2 in the run of 2026-01-01T12:00:00Z at step 1"
     failed = EarlierRun("run of a failure", seen("Failed", curves=loss(9)))
     behind = view(seen("Succeed", curves=loss(3, 2, 0.5)), failed, last)["curves"][0]
     assert behind["said"] == curve["said"]
-    assert [run["label"] for run in behind["runs"]][1:] == ["2026-01-01 12:00:00 (Failed)", "2026-01-01 12:00:00"]
+    assert [run["label"] for run in behind["runs"]][1:] == ["2026-01-01T12:00:00Z (Failed)", "2026-01-01T12:00:00Z"]
     assert "first run" in view(seen("Succeed", curves=loss(3)))["lines"][0]
 
 
@@ -149,6 +149,18 @@ def test_very_long_lines_of_the_log_are_cut() -> None:
     assert view(seen("Running", log=("line", "x" * 9000)))["log"]["lines"] == ["line", "x" * 2000]
 
 
+def test_a_metric_that_is_no_number_is_named() -> None:
+    curve = Curve("loss", "step", ((0.0, 1.0), (1.0, None)))
+    found = view(seen("Running", curves={"loss": curve}))
+    assert "The newest value of loss is NaN or infinite: the training may have diverged." in found["lines"]
+
+
+def test_a_waiting_job_has_no_outputs_to_look_at() -> None:
+    outputs = {"model": "oss://b/m/"}
+    assert len(view(seen("Created", members={"outputs": outputs}))["links"]) == 1
+    assert len(view(seen("Running", members={"outputs": outputs}))["links"]) == 2
+
+
 def test_links_lead_to_pages_and_outputs_are_named() -> None:
     outputs = {"model": "oss://b/m/", "tensorboard": "oss://b/t/", "empty": ""}
     found = view(seen("Running", members={"outputs": outputs}))
@@ -158,15 +170,6 @@ def test_links_lead_to_pages_and_outputs_are_named() -> None:
         {"label": "TensorBoard logs", "text": "oss://b/t/", "url": ""},
     ]
     assert job_view(seen("Running"), (), "javascript:alert(1)", {})["links"][0]["url"] == ""
-
-
-def test_a_job_is_a_tasks_only_by_all_its_names() -> None:
-    owner = JobOwner("air", "dag", "run=1,2", "task", 3)
-    mine = replace(job("Running"), labels=owner.labels())
-    assert is_job_of(mine, "dag", "run=1,2", "task", 3)
-    for other in (("dag2", "run=1,2", "task", 3), ("dag", "run-1-2", "task", 3), ("dag", "run=1,2", "task", -1)):
-        assert not is_job_of(mine, *other)
-    assert not is_job_of(job("Running"), "", "", "", -1)
 
 
 @pytest.mark.parametrize(
