@@ -32,6 +32,9 @@ class Attempt:
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = value
 
+    def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
+        """Return nothing: no other task has run."""
+
     def retried(self) -> Attempt:
         """The next automatic try."""
         return self._next(self.max_tries)

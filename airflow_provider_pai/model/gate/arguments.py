@@ -10,6 +10,7 @@ from numbers import Real
 from typing import Any
 
 from airflow_provider_pai.model.gate.gate import Bar, Comparison
+from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.serving.names import is_service_name
@@ -114,7 +115,7 @@ def read_metrics(value: Mapping[Any, Any], names: Iterable[str], source: str) ->
     """
     read = numbers_in(value)
     given = {str(name): item for name, item in value.items()}
-    has = ", ".join(given) or "nothing"
+    has = ", ".join(masked_text(name) for name in given) or "nothing"
     without = {
         name: f"it is {shown(item)}, which is no finite number" for name, item in given.items() if name not in read
     }

@@ -105,7 +105,7 @@ def response_problem(test: SmokeTest, answer: Answer) -> str:
         return ""
     try:
         read = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"the answer is no JSON{said}"
     return next((f"in the answer {found}{said}" for found in _differences("", test.expect_json, read)), "")
 

@@ -229,3 +229,9 @@ def test_the_form_offers_every_type_and_hides_secrets() -> None:
     required = {name for name, field in found.items() if "null" not in field["schema"]["type"]}
     assert required == {"region_id", "workspace_id"}
     assert json.loads(json.dumps(found)) == found
+
+
+def test_a_policy_that_is_nested_too_deeply_is_named() -> None:
+    fields = ConnectionFields("", "KEY", "SECRET", {"region_id": "cn-hangzhou", "policy": "[" * 100_000})
+    with pytest.raises(SpecError, match="policy"):
+        read_config(fields)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pai.model.gate import arguments
 from airflow_provider_pai.model.gate.arguments import (
     is_undefined,
     numbers_in,
@@ -154,3 +155,9 @@ def test_every_kind_of_number_is_one() -> None:
     assert numbers_in({"a": 1, "b": Fraction(1, 2), "c": " 0.25 ", "d": "nan", "e": object()}) == {
         "a": 1.0, "b": 0.5, "c": 0.25,
     }  # fmt: skip
+
+
+def test_what_a_model_has_is_told_without_a_secret() -> None:
+    told = arguments.read_metrics({"--password=hunter2": 1, "loss": 2}, ["auc"], "metrics").without_value["auc"]
+    assert "loss" in told
+    assert "hunter2" not in told
