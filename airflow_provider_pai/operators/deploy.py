@@ -304,7 +304,7 @@ class PAIDeployServiceOperator(WithLineage, PAIBaseOperator):
         problems = [*lost, *(problem for problem in problems if problem.argument not in named)]
         options, wrong = read_rollout_options({name: getattr(self, name) for name in ROLLOUT_ARGUMENTS})
         problems += [*wrong, *self._flag_problems(), *seconds_problems("poll_interval", self.poll_interval)]
-        if self.model is None and self.version != NEWEST_APPROVED:
+        if self.model is None and not (isinstance(self.version, str) and self.version == NEWEST_APPROVED):
             problems.append(Problem("version", "is that of a registered model; give model, too, or leave it out"))
         problems += seconds_problems("outage_limit", self.outage_limit, zero=True)
         if options.paired:
