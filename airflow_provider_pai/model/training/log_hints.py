@@ -283,7 +283,7 @@ HINTS: tuple[Hint, ...] = (
             "Check bucket, key and region that the code uses, or give the data in inputs.",
         ),
         (
-            r"[Aa]ddress already in use|EADDRINUSE|Only one usage of each socket address",
+            r"(?i:address already in use)|EADDRINUSE|Only one usage of each socket address",
             "a port is in use already",
             "Take another port; of the processes on one machine, one may listen on it.",
         ),
