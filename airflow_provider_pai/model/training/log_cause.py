@@ -21,8 +21,8 @@ _LATER_LINES = 20
 _LATER_LINES_OF_WORDS = 5
 """The same for a line that only speaks of trouble: programs get over most of what they merely mention."""
 _SURVIVED = re.compile(
-    r"\b(?:retry|retrying|retried|succeeded|recovered|ignored|ignoring|skipped|skipping|falling back|fallback|continuing"
-    r"|resuming|(?:is|are|be) disabled|optional)\b|\bUserWarning: |failed call to cuInit",
+    r"\b(?:retry|retrying|retried|succeeded|recovered|ignored|ignoring|skipped|skipping|falling back|fallback"
+    r"|continuing|resuming|(?:is|are|be) disabled|optional)\b|\bUserWarning: |failed call to cuInit",
     re.IGNORECASE,
 )
 """What a program says of trouble that it gets over; the last is TensorFlow's on every machine without a GPU."""
