@@ -111,7 +111,7 @@ except ImportError:
 
 
 @task
-def go_on():
+def downstream():
     pass
 
 
@@ -148,7 +148,7 @@ with DAG("tried", schedule=None) as dag:
         gate = PAIModelGateOperator(
             task_id=f"{name}_branch", metrics=metrics, bars={"accuracy": bar}, on_fail="branch", **branches
         )
-        ends = [go_on.override(task_id=f"{name}_{end}")() for end in ("deploy", "report", "keep")]
+        ends = [downstream.override(task_id=f"{name}_{end}")() for end in ("deploy", "report", "keep")]
         gate >> ends >> join.override(task_id=f"{name}_join")()
 
         skip = PAIModelGateOperator(
@@ -158,7 +158,7 @@ with DAG("tried", schedule=None) as dag:
             bars={"accuracy": bar},
             on_fail="skip",
         )
-        skip >> go_on.override(task_id=f"{name}_next")() >> go_on.override(task_id=f"{name}_after_next")()
+        skip >> downstream.override(task_id=f"{name}_next")() >> downstream.override(task_id=f"{name}_after_next")()
 
 if __name__ == "__main__":
     if hasattr(dag, "sync_to_db"):
@@ -247,7 +247,7 @@ def test_a_model_is_deployed_in_dag_test_and_its_token_is_masked(
     assert PAIServiceHook().describe(name).token not in output
 
 
-def test_gates_lead_on_as_their_verdicts_want_and_the_model_is_news(pai: LocalPAI, tmp_path: Path) -> None:
+def test_gates_branch_by_their_verdicts_and_the_model_emits_an_asset_event(pai: LocalPAI, tmp_path: Path) -> None:
     told, _ = tried(pai, tmp_path, GATES)
     assert {name for name, state in told["states"].items() if state == "skipped"} == {
         "good_report", "good_keep", "bad_deploy", "bad_next", "bad_after_next",

@@ -68,7 +68,7 @@ JOB: dict[str, Any] = {
 }
 
 
-def test_a_training_task_tells_what_it_reads_and_makes(pai: LocalPAI, tmp_path: Path) -> None:
+def test_a_training_task_reports_its_inputs_and_outputs(pai: LocalPAI, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print('hello')\n")
     PAIOSSHook().write(f"oss://{pai.ready.bucket}/tables/day=1/rows.csv", b"1,2")
     table = f"oss://{pai.ready.bucket}.oss-cn-hangzhou.aliyuncs.com/tables/day=1/"
@@ -100,7 +100,7 @@ def test_a_training_task_tells_what_it_reads_and_makes(pai: LocalPAI, tmp_path: 
     assert "a-secret-value" not in json.dumps([begun, done])
 
 
-def test_a_failed_training_task_tells_why(pai: LocalPAI) -> None:
+def test_a_failed_training_task_reports_its_cause(pai: LocalPAI) -> None:
     operator, attempt = training(command="exit 3"), Attempt()
     with pytest.raises(JobCommandError):
         operator.execute(attempt.context)
@@ -111,7 +111,7 @@ def test_a_failed_training_task_tells_why(pai: LocalPAI) -> None:
     assert told["pai_trainingJob"]["status"] == "Failed"
 
 
-def test_a_task_that_never_had_a_job_tells_what_it_was_asked(pai: LocalPAI) -> None:
+def test_a_task_that_never_had_a_job_reports_the_inputs_it_was_given(pai: LocalPAI) -> None:
     operator = training(command="", inputs={"table": "oss://a-bucket/table/", "none": None, "odd": "oss://X/"})
     with pytest.raises(Exception, match="command"):
         operator.execute(Attempt().context)

@@ -104,7 +104,7 @@ def test_outputs_lie_where_the_estimator_says(trained: Finished, bucket: oss2.Bu
     assert set(found["outputs"]) == {"model", "checkpoints", "tensorboard"}
 
 
-def test_a_job_goes_on_from_its_checkpoints(trained: Finished, bucket: oss2.Bucket) -> None:
+def test_a_job_resumes_from_its_checkpoints(trained: Finished, bucket: oss2.Bucket) -> None:
     assert json.loads(read(bucket, trained.found["model"] + "model.json"))["resumed"] == ["epoch 0"]
 
 
@@ -169,5 +169,5 @@ def test_images_are_listed(seen: dict[str, Any]) -> None:
     assert seen["everything"] > len(seen["training"]) + len(seen["inference"])
 
 
-def test_instance_types_are_told_apart(seen: dict[str, Any]) -> None:
+def test_gpu_types_are_known_and_unknown_types_are_not(seen: dict[str, Any]) -> None:
     assert (seen["cpu"], seen["gpu"], seen["unknown"]) == (False, True, False)

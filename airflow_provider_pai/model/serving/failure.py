@@ -62,15 +62,15 @@ class FailureDiagnosis:
 
 
 def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
-    """Return why a service does not come up, as far as it can be told.
+    """Return why a service does not come up, as far as it is known.
 
     Args:
         details: what EAS says of it.
         port: the port that EAS reaches its instances at; 0 when EAS's own program serves the model.
     """
-    told = "\n".join(details.warnings)
+    warnings = "\n".join(details.warnings)
     for judge in (_diagnose_resources, _diagnose_preparation):
-        if found := judge(told):
+        if found := judge(warnings):
             return found
     if port and (found := _diagnose_address(details.output, port)):
         return found
@@ -94,13 +94,13 @@ def readiness(service: ServiceSnapshot | None) -> str:
     return f"is {service.status}{instances if service.total_instances else ''}{why}"
 
 
-def _diagnose_resources(told: str) -> FailureDiagnosis | None:
-    if re.search(r"OOMKilled|out of memory", told, re.IGNORECASE):
+def _diagnose_resources(warnings: str) -> FailureDiagnosis | None:
+    if re.search(r"OOMKilled|out of memory", warnings, re.IGNORECASE):
         return FailureDiagnosis(
             "an instance needs more memory than it has",
             "Choose an instance_type, or memory, with more; or load a smaller model.",
         )
-    if re.search(r"FailedScheduling|Insufficient|WithoutStock|NoStock", told):
+    if re.search(r"FailedScheduling|Insufficient|WithoutStock|NoStock", warnings):
         return FailureDiagnosis(
             "there is no machine for its instances",
             "Try again later, choose another instance_type, or fewer instances.",
@@ -108,18 +108,18 @@ def _diagnose_resources(told: str) -> FailureDiagnosis | None:
     return None
 
 
-def _diagnose_preparation(told: str) -> FailureDiagnosis | None:
-    if re.search(r"ImagePullBackOff|ErrImagePull|can't be pulled", told):
+def _diagnose_preparation(warnings: str) -> FailureDiagnosis | None:
+    if re.search(r"ImagePullBackOff|ErrImagePull|can't be pulled", warnings):
         return FailureDiagnosis(
             "its image can't be pulled",
             "Check that image_uri exists in this region and that EAS may pull it (dockerAuth in extra_config).",
         )
-    if "FailedMount" in told:
+    if "FailedMount" in warnings:
         return FailureDiagnosis(
             "its model or its code can't be mounted",
             "Check model_uri and source_dir, and that EAS may read the bucket.",
         )
-    if "PrepareFailed" in told:
+    if "PrepareFailed" in warnings:
         return FailureDiagnosis("its requirements can't be installed", "Check requirements and requirements.txt.")
     return None
 

@@ -131,7 +131,7 @@ def ask(address: str, token: str) -> str:
     return answer.text
 
 
-def test_a_service_answers_is_updated_and_goes_back(eas: Client, models_in_oss: str) -> None:
+def test_a_service_answers_is_updated_and_is_rolled_back(eas: Client, models_in_oss: str) -> None:
     service = create(eas, config(models_in_oss, "score"))
     assert (service.status, service.current_version, service.running_instance) == ("Running", 1, 1)
     assert ask(service.internet_endpoint, service.access_token) == "blue"

@@ -24,7 +24,7 @@ def _put(bucket: oss2.Bucket, body: str) -> None:
 
 @pytest.mark.parametrize("kept", ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"])
 @pytest.mark.parametrize("redundancy", ["LRS", "ZRS"])
-def test_storage_class_and_redundancy_are_kept_and_told(new, kept, redundancy):
+def test_storage_class_and_redundancy_are_stored_and_returned(new, kept, redundancy):
     new.create_bucket(input=oss2.models.BucketCreateConfig(kept, redundancy))
     told = new.get_bucket_info()
     assert (told.storage_class, told.data_redundancy_type) == (kept, redundancy)

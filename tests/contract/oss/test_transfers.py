@@ -86,7 +86,7 @@ class TestTrafficLimit:
         assert not bucket.object_exists("k")
 
 
-def test_a_sequential_upload_tells_the_md5_of_the_whole(bucket):
+def test_a_sequential_upload_has_the_md5_of_the_whole(bucket):
     pieces = [os.urandom(100 * 1024), b"the end"]
     for params, expected in (({}, None), ({"sequential": ""}, hashlib.md5(b"".join(pieces)).digest())):
         upload = bucket.init_multipart_upload("k", params=params).upload_id

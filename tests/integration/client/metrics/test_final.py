@@ -42,7 +42,7 @@ class Ended:
         )
 
 
-def test_what_pai_knows_is_told_and_the_log_is_not_read() -> None:
+def test_metrics_of_pai_are_reported_without_reading_the_log() -> None:
     server = LogServer(3, points=points("accuracy", 0.5, 0.75))
     ended = Ended(server, ACCURACY, accuracy=0.75)
     assert ended.metrics() == {"accuracy": 0.75}

@@ -107,7 +107,7 @@ class TestUpload:
             bench.storage.upload_input(folder, bench.home, bench.log)
         assert len(bench.there()) < 200
 
-    def test_a_file_that_was_cut_by_somebody_is_written_anew(self, bench: OssBench, folder: Path) -> None:
+    def test_a_truncated_stored_file_is_uploaded_again(self, bench: OssBench, folder: Path) -> None:
         uri = bench.storage.upload_input(folder, bench.home, bench.log)
         bench.storage.write(uri.child("z"), b"1,")
         assert bench.storage.upload_input(folder, bench.home, bench.log) == uri
@@ -158,7 +158,7 @@ class TestUpload:
         assert "is too long for OSS; shorten it" in str(failure.value.problems[1])
         assert "PUT" not in bench.counts()
 
-    def test_large_data_tells_how_far_it_is(self, bench: OssBench, tmp_path: Path) -> None:
+    def test_the_upload_of_large_data_logs_its_progress(self, bench: OssBench, tmp_path: Path) -> None:
         for number in range(4):
             with (tmp_path / str(number)).open("wb") as file:
                 file.truncate(10 << 20)

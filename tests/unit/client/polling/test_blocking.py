@@ -100,19 +100,19 @@ def test_looks_are_rarer_while_nothing_changes_and_never_rarer_than_promised() -
     assert pauses[-1] == 10.0
 
 
-def test_a_job_that_has_ended_already_is_looked_at_once() -> None:
+def test_a_job_that_has_ended_already_is_read_once() -> None:
     job = Job("Succeed")
     assert job.waited_for().is_success
     assert job.slept == [FINAL_PAUSES[0]]
 
 
-def test_each_change_of_status_is_told_once() -> None:
+def test_each_change_of_status_is_logged_once() -> None:
     job = Job("Creating", "Running", "Running", "Running", "Pausing", "Running", "Succeed")
     job.waited_for()
     assert job.told == [f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running", "Succeed")]
 
 
-def test_a_status_nobody_knows_is_waited_through() -> None:
+def test_an_unknown_status_is_waited_through() -> None:
     assert Job("Pausing", "Pausing", "Succeed").waited_for().is_success
 
 
@@ -191,7 +191,7 @@ def test_a_service_that_says_when_to_come_back_for_the_end_of_a_log_is_obeyed() 
     assert job.shown == job.log
 
 
-def test_an_end_of_a_log_that_can_not_be_had_is_told_to_be_missing() -> None:
+def test_an_unavailable_end_of_a_log_is_logged_as_missing() -> None:
     job = Job("Succeed", lines=3)
     job.log_errors = [THROTTLED] * 100
     assert job.waited_for().is_success
@@ -201,7 +201,7 @@ def test_an_end_of_a_log_that_can_not_be_had_is_told_to_be_missing() -> None:
     assert "Throttling.User" in job.told[-2]
 
 
-def test_a_log_that_is_refused_for_good_holds_up_nothing_and_is_told_to_be_missing() -> None:
+def test_a_refused_log_is_logged_as_missing_and_does_not_hold_up_the_wait() -> None:
     job = Job("Succeed", lines=3)
     job.log_errors = [AuthError("ListTrainingJobLogs", 403, "Forbidden", "no")] * 100
     job.waited_for()
