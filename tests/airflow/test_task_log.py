@@ -81,8 +81,8 @@ def test_every_status_of_a_job_is_logged_once_with_its_time(pai: LocalPAI, task_
         training().execute(attempt.context)
     log = task_log()
     assert statuses(log) == ["Creating", "Created", "Initializing", "Submitted", "Running", "Succeed"]
-    told = [text for text in log if re.match(r"Job train\w+: ", text)]
-    assert all(re.search(r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text) for text in told)
+    shown = [text for text in log if re.match(r"Job train\w+: ", text)]
+    assert all(re.search(r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text) for text in shown)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -198,6 +198,6 @@ def test_the_series_of_each_metric_is_logged_at_the_end(pai: LocalPAI, task_log:
     definitions = [{"name": name, "regex": regex} for name, regex in regexes.items()]
     value = training(command=command, metric_definitions=definitions).execute(Attempt().context)
     assert value["metrics"] == {"loss": 880.0, "accuracy": 0.75}
-    told = [text for text in task_log() if text.startswith("Metric ")]
-    assert told[1:] == ["Metric accuracy: 0.75"]
-    assert told[0].startswith("Metric loss: first 999, last 880, min 880, max 999, count 120: 999 993 ")
+    shown = [text for text in task_log() if text.startswith("Metric ")]
+    assert shown[1:] == ["Metric accuracy: 0.75"]
+    assert shown[0].startswith("Metric loss: first 999, last 880, min 880, max 999, count 120: 999 993 ")

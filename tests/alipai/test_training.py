@@ -110,9 +110,9 @@ def test_a_job_resumes_from_its_checkpoints(trained: Finished, bucket: oss2.Buck
 
 def test_the_job_s_log_is_streamed_whole_and_in_order(trained: Finished) -> None:
     lines = trained.printed
-    (told,) = [line for line in lines if line.startswith("View the job detail")]
+    (link,) = [line for line in lines if line.startswith("View the job detail")]
     (ended,) = [line for line in lines if line.endswith("you can check the logs/metrics/output in  the console:")]
-    assert lines.index(told) < lines.index("TrainingJob launch starting") < lines.index("line 49") < lines.index(ended)
+    assert lines.index(link) < lines.index("TrainingJob launch starting") < lines.index("line 49") < lines.index(ended)
     assert "arguments ['--lr', '0.1', '--epochs', '3'] stage contract" in lines
     ours = [line for line in lines if line.startswith(("epoch ", "line "))]
     assert ours == [f"epoch {epoch} accuracy={epoch / 4}" for epoch in (1, 2, 3)] + [f"line {n}" for n in range(50)]

@@ -94,13 +94,13 @@ def test_classes_and_modules_have_the_names_of_the_field() -> None:
 
 
 def names(path: Path) -> Iterator[str]:
-    """Yield the names that a file gives: its own, and those of functions, classes, arguments and fields."""
+    """Yield the names that a file gives: its own, and those of functions, classes, arguments and variables."""
     yield path.stem
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name
-            case ast.arg(arg=name) | ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)):
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield name
             case _:
                 pass

@@ -101,9 +101,9 @@ def test_a_create_without_a_known_outcome_is_never_sent_twice(
 
 
 def test_a_create_that_never_left_is_sent_again(config: ClientConfig, waits: list[float]) -> None:
-    nobody = PAIClient(replace(config, endpoint="http://127.0.0.1:1"), sleep=waits.append)
+    unreachable = PAIClient(replace(config, endpoint="http://127.0.0.1:1"), sleep=waits.append)
     with pytest.raises(TransportError, match=r"no answer from 127\.0\.0\.1:1") as failure:
-        nobody.send(create_training_job({}))
+        unreachable.send(create_training_job({}))
     assert not failure.value.sent
     assert len(waits) == config.attempts - 1
 

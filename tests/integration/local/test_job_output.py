@@ -84,10 +84,10 @@ def test_links_that_lead_out_and_pipes_are_logged_as_not_stored(harness: LocalRu
     assert job["Status"] == "Succeed", harness.log(job)
     keys = [stored.key for stored in harness.objects.list_objects("bkt", "ck/").objects]
     assert keys == ["ck/best", "ck/ck-5/w", "ck/last/w", "ck/z"]
-    told = [line for line in harness.log(job) if "is not stored" in line]
+    logged = [line for line in harness.log(job) if "is not stored" in line]
     why = "it is a link that leads out of the channel's folder, or to itself"
-    assert told[0] == f"Output channel checkpoints: out is not stored: {why}"
-    assert told[1:] == ["Output channel checkpoints: pipe is not stored: it is a pipe"]
+    assert logged[0] == f"Output channel checkpoints: out is not stored: {why}"
+    assert logged[1:] == ["Output channel checkpoints: pipe is not stored: it is a pipe"]
 
 
 def test_progress_bars_leave_their_last_state_and_their_metrics(harness: LocalRuntimeHarness) -> None:

@@ -219,8 +219,8 @@ def test_an_answer_that_lacks_what_it_promises_is_not_read_as_none(
 def test_a_diagnosis_is_read_as_lines() -> None:
     call = services.describe_service_diagnosis("r", "x")
     assert (call.method, call.path) == ("GET", "/api/v2/services/r/x/diagnosis")
-    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": ["give it more"]}
-    [finding] = read(call, DiagnosisList=[told])
+    row = {"Error": "it crashes", "Causes": ["no memory"], "Advices": ["give it more"]}
+    [finding] = read(call, DiagnosisList=[row])
     assert finding.text == "it crashes\ncause: no memory\nadvice: give it more"
     assert read(call, DiagnosisList=[]) == []
 

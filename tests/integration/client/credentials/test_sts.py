@@ -172,14 +172,14 @@ def test_the_error_of_an_unreachable_sts_shows_no_secret(
         request_credentials(role(nowhere(), external_id="cross-account"))
     with caplog.at_level(logging.DEBUG), pytest.raises(TransportError) as other:
         assume_role_with_oidc(OidcRole(nowhere(), ROLE, PROVIDER, str(token_file)))
-    told = f"{caught.value} {other.value} {caplog.text} {capfd.readouterr()}"
-    assert not [secret for secret in SECRETS if secret in told]
+    output = f"{caught.value} {other.value} {caplog.text} {capfd.readouterr()}"
+    assert not [secret for secret in SECRETS if secret in output]
 
 
 def test_the_library_logs_no_answer(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     refused(200, {"Credentials": {"AccessKeySecret": "hunter2"}})
-    told = f"{caplog.text} {capfd.readouterr()}"
-    assert "hunter2" not in told
+    output = f"{caplog.text} {capfd.readouterr()}"
+    assert "hunter2" not in output
 
 
 def test_an_expired_source_token_is_renewed_before_the_role_is_given_up() -> None:

@@ -164,9 +164,9 @@ class TestUpload:
                 file.truncate(10 << 20)
         with closing(ObjectStorage(bench.config)) as storage:
             storage.upload_input(tmp_path, bench.home, bench.log)
-        told = [int(line.split()[1]) for line in bench.lines[1:]]
-        assert 4 <= len(told) == len(set(told))
-        assert told == sorted(told)
+        percentages = [int(line.split()[1]) for line in bench.lines[1:]]
+        assert 4 <= len(percentages) == len(set(percentages))
+        assert percentages == sorted(percentages)
         assert bench.lines[-1] == "Uploaded 100 % of the input data (41,943,040 of 41,943,040 bytes)"
 
 

@@ -241,13 +241,13 @@ def test_a_subscription_with_an_unreadable_log_ends_alone() -> None:
             broken = many.subscribe("train3", Clumsy(reader, Checkpoint()))
             await wait_until(lambda: broken.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
-            told: list[list[str]] = [[] for _ in subscriptions]
+            histories: list[list[str]] = [[] for _ in subscriptions]
 
             def have_seen_the_end() -> bool:
                 # A subscription that needs no further look may still have its log to read.
-                for seen, each in zip(told, subscriptions, strict=True):
+                for seen, each in zip(histories, subscriptions, strict=True):
                     seen += statuses(each)
-                return all(seen[-1:] == ["Succeed"] for seen in told)
+                return all(seen[-1:] == ["Succeed"] for seen in histories)
 
             await wait_until(have_seen_the_end)
             assert isinstance(updates(broken)[-1], PAIError)

@@ -158,6 +158,6 @@ def test_every_kind_of_number_is_one() -> None:
 
 
 def test_the_names_of_existing_metrics_are_shown_without_a_secret() -> None:
-    told = arguments.read_metrics({"--password=hunter2": 1, "loss": 2}, ["auc"], "metrics").without_value["auc"]
-    assert "loss" in told
-    assert "hunter2" not in told
+    message = arguments.read_metrics({"--password=hunter2": 1, "loss": 2}, ["auc"], "metrics").without_value["auc"]
+    assert "loss" in message
+    assert "hunter2" not in message
