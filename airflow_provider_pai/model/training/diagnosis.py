@@ -8,14 +8,14 @@ hint to read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_pai.model.training.exit_code import exit_code_in, exit_codes_in
+from airflow_provider_pai.model.training.exit_code import exit_code_in, exit_codes_in, known_exit_code
 from airflow_provider_pai.model.training.failure_details import FailureDetails
 from airflow_provider_pai.model.training.failure_reasons import (
     EXIT_CODES,
+    KILLED,
     NEVER_RAN,
     OTHER_EXIT_CODE,
     OVERDUE,
@@ -29,12 +29,10 @@ from airflow_provider_pai.model.training.failure_reasons import (
     FailureReason,
     Retry,
 )
-from airflow_provider_pai.model.training.log_hints import HINTS, INDEX_UNREACHABLE, NO_DISTRIBUTION, UNREACHABLE
+from airflow_provider_pai.model.training.log_cause import find_cause
 from airflow_provider_pai.model.training.ownership import STOPPED_BY_LABEL, is_being_stopped
 from airflow_provider_pai.model.training.status import JobSnapshot, JobStatus
 
-_INSTANCE = re.compile(r"^\[[\w.-]+\] ")
-"""What a line begins with when a job has several instances."""
 _HINTED = (FailureKind.COMMAND, FailureKind.DATA, FailureKind.UNEXPLAINED)
 """Kinds of ends that the log may explain, exactly these: a job without a machine has no log that could."""
 _WRONG_BODY = ("Missing", "Invalid", "BadRequest")
@@ -80,7 +78,7 @@ def diagnose(details: FailureDetails, *, overdue: bool = False, resumable: bool 
         reason = replace(STOPPED_BY_PERSON, cause=STOPPED_BY_PERSON.cause.format(person))
     if reason.kind is FailureKind.TIMEOUT and resumable:
         reason = replace(reason, retry=Retry.AS_USUAL)
-    hint, advice = _hint(details.log_tail) if reason.kind in _HINTED else ("", "")
+    hint, advice = _hint(details) if reason.kind in _HINTED else ("", "")
     return Diagnosis(details, reason.kind, reason.retry, reason.cause, advice or reason.advice, hint)
 
 
@@ -158,13 +156,7 @@ def _by_status(details: FailureDetails) -> FailureReason:
     return UNEXPLAINED if details.has_run else NEVER_RAN
 
 
-def _hint(log_tail: tuple[str, ...]) -> tuple[str, str]:
-    """Return what the last telling line of a log adds, and what its author can do."""
-    texts = [_INSTANCE.sub("", line) for line in log_tail]
-    for text in reversed(texts):
-        for hint in HINTS:
-            if found := hint.pattern.search(text):
-                if hint.pattern.pattern == NO_DISTRIBUTION.pattern and any(map(UNREACHABLE.search, texts)):
-                    return INDEX_UNREACHABLE.cause, INDEX_UNREACHABLE.advice
-                return hint.cause.format(*found.groups()), hint.advice
-    return "", ""
+def _hint(details: FailureDetails) -> tuple[str, str]:
+    """Return what the log adds, and what its author can do."""
+    found = find_cause(details.log_tail, killed=known_exit_code(details) in KILLED)
+    return (found.cause, found.advice) if found else ("", "")

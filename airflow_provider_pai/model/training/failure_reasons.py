@@ -94,7 +94,8 @@ REASONS: tuple[FailureReason, ...] = (
         # "image not found", "manifest unknown", "unauthorized": [skills]; "no such image": [local]; others: [inferred]
         codes=("InvalidImageName", "ImageNotFound*", "ImageNotExist*"),
         words=r"no such image|\bimage\b.{0,200}\b(not found|does not exist)|\bmanifest\b.{0,200}\b(unknown|not found)"
-        r"|\b(pull|image|registry)\b.{0,200}\bunauthorized\b|InvalidImageName|pull access denied",
+        r"|\b(pull|image|registry)\b.{0,200}(\bunauthorized\b|access to the resource is denied"
+        r"|no basic auth credentials|authorization failed)|InvalidImageName|pull access denied",
     ),
     FailureReason(
         FailureKind.IMAGE,
@@ -115,6 +116,16 @@ REASONS: tuple[FailureReason, ...] = (
         words=r"preempted|evicted|\breclaim|\bspot\b.{0,80}\b(interrupted|released|terminated|taken)",
     ),
     FailureReason(
+        FailureKind.PERMISSION,
+        Retry.NEVER,
+        "The account is in arrears, or its balance is too low",
+        "Let the account's owner settle the bills or top up the balance; then clear the task.",
+        # [inferred]: error codes of ECS and of Model Studio, and words of their messages
+        codes=("*Arrear*", "*NotEnoughBalance*", "InsufficientBalance*", "*OverduePayment*"),
+        words=r"\barrears?\b|Arrearage|NotEnoughBalance|InsufficientBalance|\binsufficient (\S+ )?balance"
+        r"|\b(not have enough|insufficient|overdue) (\S+ )?(balance|payments?)\b",
+    ),
+    FailureReason(
         FailureKind.CAPACITY,
         Retry.LATER,
         "There is no quota or no machine left for the job",
@@ -132,6 +143,7 @@ REASONS: tuple[FailureReason, ...] = (
             "ResourceNotEnough*",
         ),
         words=r"resource type is not enough|OutOfGPU|NotEnoughGPU|\binsufficient (\S+ )?(cpu|memory|gpu|resource|quota)"
+        r"|\bqueu(e|ing|ed)\b.{0,80}\b(time[ds]?[ -]?out|expired|too long)\b"
         r"|\binsufficient nvidia|\bquota\b.{0,80}\bexceed|\bexceed\w*\b.{0,80}\bquota\b|\bNoStock\b|out of stock",
     ),
     FailureReason(
@@ -225,7 +237,7 @@ REASONS: tuple[FailureReason, ...] = (
 
 _MEND = "Read the job's last log lines and mend the command."
 EXIT_CODES: Mapping[int, FailureReason] = {
-    # 1 to 245: [skills]
+    # 126, 127, 137, 139, 143 and 245: [skills]; the others: [inferred] from the signals that shells number so
     126: FailureReason(
         FailureKind.COMMAND,
         Retry.NEVER,
@@ -237,6 +249,30 @@ EXIT_CODES: Mapping[int, FailureReason] = {
         Retry.NEVER,
         "The command was not found",
         "Check its spelling, and that the image or the requirements bring it.",
+    ),
+    130: FailureReason(
+        FailureKind.COMMAND,
+        Retry.AS_USUAL,
+        "The command was interrupted, as by Ctrl-C",
+        "Look for what sends SIGINT: a script, a launcher, a notebook's tool; else try again.",
+    ),
+    132: FailureReason(
+        FailureKind.COMMAND,
+        Retry.AS_USUAL,  # another machine may have the instruction
+        "The command used an instruction that its machine's processor lacks",
+        "Take an instance_type with a newer processor, or a build of the library for older ones.",
+    ),
+    134: FailureReason(
+        FailureKind.COMMAND,
+        Retry.AS_USUAL,  # NCCL's watchdog ends a process so, too
+        "The command broke itself off (SIGABRT)",
+        "Read what C or C++ code printed last: most often an assertion, lack of memory, or NCCL's watchdog.",
+    ),
+    135: FailureReason(
+        FailureKind.COMMAND,
+        Retry.AS_USUAL,
+        "The command broke off with a bus error, most often for lack of shared memory",
+        "Give the data loader fewer workers, or give instance_spec a larger shared_memory.",
     ),
     137: FailureReason(
         FailureKind.COMMAND,
@@ -264,6 +300,8 @@ EXIT_CODES: Mapping[int, FailureReason] = {
     ),
 }
 """What exit codes tell beyond "it failed"."""
+KILLED = frozenset({132, 135, 137, 139})
+"""Exit codes of a command that a signal ended from one moment to the next: no exception of its own is the cause."""
 OTHER_EXIT_CODE = FailureReason(FailureKind.COMMAND, Retry.NEVER, "The command failed", _MEND)
 EXIT_CODE = re.compile(
     r"\bexit(?:ed)?[ _]?(?:with )?(?:exit )?(?:code|status)\W{0,3}([1-9]\d{0,2})\b|\bexitCode\W{1,3}([1-9]\d{0,2})\b",

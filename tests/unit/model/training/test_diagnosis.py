@@ -73,6 +73,14 @@ def test_a_code_of_the_error_information_decides_when_the_job_has_none(
 
 
 BY_WORDS = {
+    'Failed to pull image "r/a": denied: requested access to the resource is denied': (FailureKind.IMAGE, "never"),
+    'Failed to pull image "r/a": no basic auth credentials': (FailureKind.IMAGE, "never"),
+    'Failed to pull image "r/a": dial tcp: lookup r: no such host': (FailureKind.IMAGE, "as usual"),
+    "Your account is in arrears": (FailureKind.PERMISSION, "never"),
+    "Your account does not have enough balance": (FailureKind.PERMISSION, "never"),
+    "InvalidAccountStatus.NotEnoughBalance": (FailureKind.PERMISSION, "never"),
+    "The job was queued and timed out": (FailureKind.CAPACITY, "later"),
+    "Job queue timeout after 3600s": (FailureKind.CAPACITY, "later"),
     'Back-off pulling image "reg/a:1": ErrImagePull: dial tcp: i/o timeout': (FailureKind.IMAGE, "as usual"),
     "ImagePullBackOff": (FailureKind.IMAGE, "as usual"),
     'Failed to pull image "a": rpc error: manifest for a:1 not found: manifest unknown': (FailureKind.IMAGE, "never"),
@@ -134,6 +142,10 @@ BY_EXIT_CODE = {
     2: (FailureKind.COMMAND, "never"),
     126: (FailureKind.COMMAND, "never"),
     127: (FailureKind.COMMAND, "never"),
+    130: (FailureKind.COMMAND, "as usual"),
+    132: (FailureKind.COMMAND, "as usual"),
+    134: (FailureKind.COMMAND, "as usual"),
+    135: (FailureKind.COMMAND, "as usual"),
     137: (FailureKind.COMMAND, "as usual"),
     139: (FailureKind.COMMAND, "never"),
     143: (FailureKind.INTERRUPTED, "as usual"),
