@@ -104,9 +104,9 @@ class APIError(PAIError):
         self.code = code
         self.message = message
         self.request_id = request_id
-        super().__init__(f"{self._told()}{self._advice()}")
+        super().__init__(f"{self._summary()}{self._advice()}")
 
-    def _told(self) -> str:
+    def _summary(self) -> str:
         received = f"HTTP {self.status}, request id {self.request_id or 'none'}"
         return f"{self.operation} was refused: {self.code or 'no code'}: {self.message} ({received})"
 
@@ -137,9 +137,9 @@ class CredentialsError(AuthError):
         self.check = check
         super().__init__(operation, status, code, message, request_id)
 
-    def _told(self) -> str:
+    def _summary(self) -> str:
         # Without a status no service was asked: what is needed for asking is missing here.
-        return super()._told() if self.status else f"{self.operation}: {self.message}"
+        return super()._summary() if self.status else f"{self.operation}: {self.message}"
 
     def _advice(self) -> str:
         return f". Check {self.check} of the Airflow connection"

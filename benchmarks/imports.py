@@ -10,7 +10,7 @@ from benchmarks.peers import Environment
 from benchmarks.peers import run as run_module
 from benchmarks.report import OURS, Report
 
-ROUNDS = 7
+REPETITIONS = 7
 """Fresh interpreters for each operator, taking turns; the median counts."""
 MOST_MS = 10.0
 MOST_MODULES = 15
@@ -36,7 +36,7 @@ def run() -> Report:
         variables = {"PYTHONPYCACHEPREFIX": str(Path(folder) / "compiled")}
         times: dict[str, list[float]] = {who: [] for who in OPERATORS}
         modules: dict[str, int] = {}
-        for number in range(ROUNDS + 1):
+        for number in range(REPETITIONS + 1):
             for who, statement in OPERATORS.items():
                 found = run_module(peers, "benchmarks.imports_one", {"statement": statement}, variables=variables)
                 modules[who] = found["modules"]
@@ -53,7 +53,7 @@ def run() -> Report:
         for who, found in dags.items():
             report.add("a DAG of 200 training tasks", name, who, found[measure], unit, bar=bar if who == OURS else None)
     versions = [f"{name} {peers.version(f'apache-airflow-providers-{name}')}" for name in ("amazon", "databricks")]
-    report.notes.append(f"Providers: {', '.join(versions)}. {ROUNDS} fresh interpreters each, taking turns.")
+    report.notes.append(f"Providers: {', '.join(versions)}. {REPETITIONS} fresh interpreters each, taking turns.")
     return report
 
 

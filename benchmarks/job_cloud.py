@@ -46,7 +46,7 @@ class Jobs:
         labelled: the places of those that are waited for, which have the labels.
         seen: those that somebody has asked for, or listed.
         calls: requests of each operation.
-        rounds: requests since each first page of a list.
+        cycles: requests since each first page of a list.
         connections: who has asked.
         begun: when they were made.
     """
@@ -59,7 +59,7 @@ class Jobs:
     labelled: list[int] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
-    rounds: list[int] = field(default_factory=list)
+    cycles: list[int] = field(default_factory=list)
     connections: set[Any] = field(default_factory=set)
     begun: float = field(default_factory=now)
 
@@ -91,9 +91,9 @@ class Jobs:
         """Take note of a request."""
         self.calls[operation] += 1
         self.connections.add(tuple(client))
-        if first_page or not self.rounds:
-            self.rounds.append(0)
-        self.rounds[-1] += 1
+        if first_page or not self.cycles:
+            self.cycles.append(0)
+        self.cycles[-1] += 1
 
     def is_over(self, name: str) -> bool:
         """Whether a job has ended; that counts as having seen it."""
@@ -215,7 +215,7 @@ class JobCloud:
         return {
             "seen": len(jobs.seen & jobs.ends.keys()),
             "calls": jobs.calls,
-            "rounds": jobs.rounds,
+            "cycles": jobs.cycles,
             "connections": len(jobs.connections),
             "count": len(jobs.ends),
             "begun": jobs.begun,

@@ -47,7 +47,7 @@ class Observed:
 
     Attributes:
         calls_per_second: requests in the last interval before the first end.
-        largest_round: the most requests from one first page of a list to the next.
+        largest_cycle: the most requests from one first page of a list to the next.
         connections: connections opened.
         cpu_to_steady: seconds of processor time that the beginning took beyond what the last interval did.
         cpu_per_second: seconds of processor time in a second of the last interval.
@@ -58,7 +58,7 @@ class Observed:
     """
 
     calls_per_second: float
-    largest_round: int
+    largest_cycle: int
     connections: int
     cpu_to_steady: float
     cpu_per_second: float
@@ -119,7 +119,7 @@ def observed(triggers: ManyTriggers, environment: Environment, url: str) -> Obse
     rate = (ending.usage.cpu_s - steady.usage.cpu_s) / seconds
     return Observed(
         calls_per_second=(ending.calls - steady.calls) / seconds,
-        largest_round=max(state["rounds"]),
+        largest_cycle=max(state["cycles"]),
         connections=state["connections"],
         cpu_to_steady=steady.usage.cpu_s - before.cpu_s - rate * (steady.at - begun),
         cpu_per_second=rate,

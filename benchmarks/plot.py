@@ -80,8 +80,8 @@ def deferred_svg(report: Report) -> str:
 
 
 def _by_who(report: Report, measure: str) -> dict[str, Points]:
-    whose = dict.fromkeys(figure.who for figure in report.figures)
-    return {who: found for who in whose if (found := _points(report, measure, who))}
+    names = dict.fromkeys(figure.who for figure in report.figures)
+    return {who: found for who in names if (found := _points(report, measure, who))}
 
 
 def _delays(report: Report) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ class Figure:
     Attributes:
         case: what was done, for example ``500 deferred, 5 s interval``.
         measure: what was measured, for example ``calls a second``.
-        who: whose number it is: :data:`OURS`, or a peer with its version.
+        who: what the number was measured of: :data:`OURS`, or a peer with its version.
         value: the number.
         unit: its unit; empty for a count.
         bar: the most it may be; None when nothing is asked of it.
@@ -68,12 +68,12 @@ class Report:
 
     def table(self) -> list[list[str]]:
         """Return rows of cells, the head first: a row for each case and measure, a column for each who."""
-        whose = list(dict.fromkeys(figure.who for figure in self.figures))
+        names = list(dict.fromkeys(figure.who for figure in self.figures))
         rows: dict[tuple[str, str, str], dict[str, Figure]] = {}
         for figure in self.figures:
             rows.setdefault((figure.case, figure.measure, figure.unit), {})[figure.who] = figure
-        head = ["case", "measure", *whose, "bar", "held"]
-        return [head, *(_row(key, cells, whose) for key, cells in rows.items())]
+        head = ["case", "measure", *names, "bar", "held"]
+        return [head, *(_row(key, cells, names) for key, cells in rows.items())]
 
     def text(self) -> str:
         """Return the table with aligned columns, for a terminal."""
@@ -119,12 +119,12 @@ def _figure(item: Mapping[str, Any]) -> Figure:
     return Figure(**{name: value for name, value in item.items() if name != "held"})
 
 
-def _row(key: tuple[str, str, str], cells: Mapping[str, Figure], whose: Sequence[str]) -> list[str]:
+def _row(key: tuple[str, str, str], cells: Mapping[str, Figure], names: Sequence[str]) -> list[str]:
     case, measure, unit = key
     barred = [figure for figure in cells.values() if figure.bar is not None]
     bar = f"<= {number(barred[0].bar)}" if barred else ""
     held = ("yes" if all(figure.held for figure in barred) else "NO") if barred else ""
-    values = [number(cells[who].value) if who in cells else "" for who in whose]
+    values = [number(cells[who].value) if who in cells else "" for who in names]
     return [case, f"{measure}, {unit}" if unit else measure, *values, bar, held]
 
 

@@ -134,9 +134,9 @@ def _compare(server: LocalServer, case: Case, code: Path, report: Report) -> Non
     is_slow = case.late and case.files == _FILES
     if not (case.again or case.changed or is_slow) or not (case.is_much or case.late):
         theirs = _submitted(server, case, code, Environment.ALIPAI, "benchmarks.submit_alipai")
-        _tell(report, case, alipai, theirs, {})
+        _add_rows(report, case, alipai, theirs, {})
     ours = _submitted(server, case, code, Environment.OURS, "benchmarks.submit_ours")
-    _tell(report, case, OURS, ours, _bars(case, theirs))
+    _add_rows(report, case, OURS, ours, _bars(case, theirs))
 
 
 def _bars(case: Case, theirs: Sequence[Submitted] | None) -> dict[str, float]:
@@ -157,7 +157,7 @@ def _bars(case: Case, theirs: Sequence[Submitted] | None) -> dict[str, float]:
     return bars
 
 
-def _tell(report: Report, case: Case, who: str, done: Sequence[Submitted], bars: Mapping[str, float]) -> None:
+def _add_rows(report: Report, case: Case, who: str, done: Sequence[Submitted], bars: Mapping[str, float]) -> None:
     one = done[-1]
 
     def add(measure: str, value: float, unit: str = "") -> None:

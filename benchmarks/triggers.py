@@ -19,7 +19,7 @@ _DISTRIBUTIONS = {
     "sagemaker": "apache-airflow-providers-amazon",
     "databricks": "apache-airflow-providers-databricks",
 }
-_CALLS, _ROUND, _MEMORY, _GROWTH = "calls", "calls of a round, most", "RSS over an idle trigger", "RSS growth"
+_CALLS, _CYCLE, _MEMORY, _GROWTH = "calls", "calls of a poll cycle, most", "RSS over an idle trigger", "RSS growth"
 _STEADY, _MISSING, _LAG, _DELAY = "CPU until steady", "events missing", "loop lag", "end to event"
 
 
@@ -68,7 +68,7 @@ def run(cases: Sequence[Case] = CASES) -> Report:
     report.notes += [
         "All wait in one process for jobs of a server in another, which end at random times.",
         "Calls a second and the processor time of an interval are those of the last interval before the first end;",
-        "until steady is what the time before took beyond that. A round begins with the first page of a list.",
+        "until steady is what the time before took beyond that. A poll cycle begins with the first page of a list.",
         "What Airflow has loaded before is frozen: the garbage collector's walk over it is nobody's cost here.",
         "Peers read no logs in their triggers; but for the case that says so, ours don't here either.",
     ]
@@ -91,7 +91,7 @@ def _add(report: Report, case: Case, environment: Environment, url: str) -> None
     lag, delay = seen.lag, Spread.of(seen.delays)
     figures = [
         (_CALLS, seen.calls_per_second, "1/s"),
-        (_ROUND, seen.largest_round, ""),
+        (_CYCLE, seen.largest_cycle, ""),
         ("connections", seen.connections, ""),
         (_STEADY, seen.cpu_to_steady, "s"),
         ("CPU of an interval", seen.cpu_per_second * many.interval, "s"),

@@ -1,4 +1,4 @@
-"""``make demo``: a model's release, an example DAG in a real Airflow against local PAI, told in a terminal.
+"""``make demo``: a model's release, an example DAG in a real Airflow against local PAI, shown in a terminal.
 
 From data to a model, its version in the registry, a person's approval, a service, its predictions, and where they come
 from.
@@ -83,21 +83,21 @@ def _rows() -> list[list[float]]:
 
 def _follow(api: AirflowAPI, run: DagRun, pai_home: Path) -> DagRun:
     """Tell every change of a task's state, and the training task's log as it comes; approve what waits for approval."""
-    told: dict[str, str | None] = {}
+    states: dict[str, str | None] = {}
     shown, approved = 0, 0.0
     deadline = time.monotonic() + RUN_TIMEOUT
     while True:
         run = api.dag_run(run)
         for task in api.task_instances(run):
-            if task.state and told.get(task.ref.task_id) != task.state:
-                told[task.ref.task_id] = task.state
+            if task.state and states.get(task.ref.task_id) != task.state:
+                states[task.ref.task_id] = task.state
                 _say(f"  task {task.ref.task_id}: {task.state}")
                 if (task.ref.task_id, task.state) == ("register", "deferred"):
                     _approve(api, run, pai_home)
                     approved = time.monotonic()
                 if (task.ref.task_id, task.state) == ("deploy", "success"):
                     _say(f"The approved version answers {time.monotonic() - approved:.1f} s after its approval")
-        if told.get("train") not in (None, "scheduled", "queued"):
+        if states.get("train") not in (None, "scheduled", "queued"):
             lines = _task_log(api, run)
             for line in lines[shown:]:
                 sys.stdout.write(f"           | {line}\n")

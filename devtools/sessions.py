@@ -75,7 +75,7 @@ def end(sessions: Iterable[int], patience: float = PATIENCE) -> None:
     """
     leaders = frozenset(sessions)
     known: set[int] = set()
-    told: set[tuple[int, bool]] = set()
+    signalled: set[tuple[int, bool]] = set()
     begin = time.monotonic()
     while alive := members(leaders, known):
         waited = time.monotonic() - begin
@@ -84,10 +84,10 @@ def end(sessions: Iterable[int], patience: float = PATIENCE) -> None:
         if waited >= patience:
             send(alive, signal.SIGKILL)
         else:
-            send({pid for pid in due if (pid, in_order) not in told}, signal.SIGTERM)
+            send({pid for pid in due if (pid, in_order) not in signalled}, signal.SIGTERM)
             # A stopped process takes no SIGTERM before it goes on.
             send(alive - known, signal.SIGCONT)
-        told |= {(pid, in_order) for pid in due}
+        signalled |= {(pid, in_order) for pid in due}
         known |= alive
         time.sleep(_POLL)
 

@@ -2,7 +2,7 @@
 
 Each midnight a new model is trained and registered. A run that has not succeeded two hours later is late: the model of
 the night before is 26 hours old then. Airflow's scheduler notices that while the run still waits or trains, or after it
-has failed, and has a worker call ``tell_of_late_model``, once for each run. A run that succeeds in time causes nothing.
+has failed, and has a worker call ``report_late_model``, once for each run. A run that succeeds in time causes nothing.
 
 ``execution_timeout`` of the training is the other half: it ends a job that takes too long, where a deadline only tells
 of it.
@@ -13,7 +13,7 @@ from datetime import timedelta
 import pendulum
 from airflow import __version__
 from airflow.providers.common.compat.sdk import DAG
-from breast_cancer.alerts import tell_of_late_model
+from breast_cancer.alerts import report_late_model
 from breast_cancer.steps import HERE, prepare_data
 
 from airflow_provider_pai.operators.registry import PAIRegisterModelOperator
@@ -37,7 +37,7 @@ if tuple(map(int, __version__.split(".")[:2])) >= (3, 3):
             # Not the logical date, which a run that a person starts may lack: Airflow can't create it then.
             reference=DeadlineReference.DAGRUN_QUEUED_AT,
             interval=LATE,
-            callback=SyncCallback(tell_of_late_model, kwargs={"model": MODEL}),
+            callback=SyncCallback(report_late_model, kwargs={"model": MODEL}),
         ),
         tags=["pai"],
         doc_md=__doc__,

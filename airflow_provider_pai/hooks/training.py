@@ -307,7 +307,7 @@ class PAITrainingHook(PAIBaseHook):
             outage=OutagePolicy(self.log.warning, outage_limit),
             log=TaskLog(reader, checkpoint, self.config.log_delay),
             show=show,
-            notify=self._tell,
+            notify=self._log_lines,
             sleep=self._sleep,
         )
 
@@ -323,7 +323,9 @@ class PAITrainingHook(PAIBaseHook):
 
     def with_metrics(self, job: JobSnapshot) -> JobSnapshot:
         """Return a job that has ended with all its metrics, those too that only its log has; tell how each went."""
-        return replace(job, metrics=whole_metrics(self.client, job, lambda text: self._tell([text]), self.log.warning))
+        return replace(
+            job, metrics=whole_metrics(self.client, job, lambda text: self._log_lines([text]), self.log.warning)
+        )
 
     def with_report(self, job: JobSnapshot) -> tuple[JobSnapshot, Report]:
         """Return a job that has ended with the metrics that it has reported itself, and all that it has reported."""
@@ -361,8 +363,8 @@ class PAITrainingHook(PAIBaseHook):
         """Put labels on a job; tell whether they are there now. See :meth:`TrainingJobs.label`."""
         return self._jobs.label(job_id, labels, "what the labels say is not kept")
 
-    def _tell(self, news: Iterable[str]) -> None:
-        for text in news:
+    def _log_lines(self, lines: Iterable[str]) -> None:
+        for text in lines:
             self.log.info("%s", text)
 
     @cached_property

@@ -329,7 +329,7 @@ def a_file_up_and_down(client: Client) -> None:
     _same(hashlib.sha256(target.read_bytes()).digest(), hashlib.sha256(content(5 << 20)).digest())
 
 
-def what_exists_is_told_from_what_does_not(client: Client) -> None:
+def an_existing_object_exists_and_others_do_not(client: Client) -> None:
     _put(client, "there")
     _same([client.ask("exists", key=key) for key in ("there", "the", "there/")], [True, False, False])
 
@@ -359,7 +359,7 @@ _SINGLE: tuple[Case, ...] = (
     a_bucket_of_its_own,
     a_bucket_that_is_not_empty,
     a_file_up_and_down,
-    what_exists_is_told_from_what_does_not,
+    an_existing_object_exists_and_others_do_not,
 )
 
 

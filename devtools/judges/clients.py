@@ -1,6 +1,6 @@
 """Put the clients of others through one list of cases on local OSS, and compare each with the class expected of it.
 
-They are told what they need in the cloud and the endpoint, nothing else. Each case of each client is in one class:
+They get what they need in the cloud and the endpoint, nothing else. Each case of each client is in one class:
 
 * ``passes``
 * ``lacks``: the client has no such operation
@@ -68,8 +68,12 @@ class Driven:
         """Start the driver; its bucket is there when this returns."""
         program, flavour = _CLIENTS[name]
         self.folder, self.bucket = folder, f"judged-by-{''.join(filter(str.isalnum, name.lower()))}"
-        told = {"endpoint": endpoint, "region": _REGION, "bucket": self.bucket, "key_id": KEY_ID, "secret": SECRET}
-        command = [str(_PYTHON.absolute()), str(HERE / "drivers" / program), json.dumps({**told, "flavour": flavour})]
+        address = {"endpoint": endpoint, "region": _REGION, "bucket": self.bucket, "key_id": KEY_ID, "secret": SECRET}
+        command = [
+            str(_PYTHON.absolute()),
+            str(HERE / "drivers" / program),
+            json.dumps({**address, "flavour": flavour}),
+        ]
         if program.endswith(".mjs"):
             command = ["node", *command[1:], str(_NODE_MODULES.absolute())]
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_PROXY": "127.0.0.1"}

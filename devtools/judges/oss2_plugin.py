@@ -50,8 +50,8 @@ def _noted(session: requests.Session, request: requests.PreparedRequest, **kwarg
     """Send a request, and note what local OSS does not implement of it."""
     response = _send(session, request, **kwargs)
     if response.status_code >= 400:
-        told = response.content or base64.b64decode(response.headers.get("x-oss-err", ""))
-        _refused.extend(found.decode() for found in _UNSUPPORTED.findall(told))
+        body = response.content or base64.b64decode(response.headers.get("x-oss-err", ""))
+        _refused.extend(found.decode() for found in _UNSUPPORTED.findall(body))
     return response
 
 

@@ -6,7 +6,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
-def tell_of_late_model(model: str, context: dict[str, Any]) -> str:
+def report_late_model(model: str, context: dict[str, Any]) -> str:
     """Log which model is the newest and how the late run's jobs are; a message to people would be sent here."""
     from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
     from airflow_provider_pai.hooks.training import PAITrainingHook

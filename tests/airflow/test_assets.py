@@ -106,7 +106,7 @@ def events(operator: PAITrainingOperator, context: Any) -> list[Any]:
     return [context["outlet_events"][asset].extra for asset in operator.outlets]
 
 
-def test_the_news_of_a_model_says_where_it_lies_and_what_made_it(pai: LocalPAI, tmp_path: Path) -> None:
+def test_the_asset_event_of_a_model_names_its_uri_job_image_and_code(pai: LocalPAI, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("pass")
     operator, context = trained(source_dir=str(tmp_path)), context_of(Attempt())
     value = operator.execute(context)
@@ -125,7 +125,7 @@ def test_the_news_of_a_model_says_where_it_lies_and_what_made_it(pai: LocalPAI, 
     json.dumps(extra, allow_nan=False)
 
 
-def test_a_deferred_task_gives_the_same_news_from_the_worker(pai: LocalPAI) -> None:
+def test_a_deferred_task_emits_the_same_asset_event_from_the_worker(pai: LocalPAI) -> None:
     attempt = Attempt()
     operator, context = trained(deferrable=True), context_of(attempt)
     with pytest.raises(TaskDeferred) as deferred:
@@ -138,31 +138,31 @@ def test_a_deferred_task_gives_the_same_news_from_the_worker(pai: LocalPAI) -> N
     assert extra["metrics"] == {"accuracy": 0.75}
 
 
-def test_a_dry_run_is_no_news(pai: LocalPAI) -> None:
+def test_a_dry_run_emits_no_asset_event(pai: LocalPAI) -> None:
     operator, context = trained(dry_run=True, outlets=[Asset("oss://bucket/report")]), context_of(Attempt())
     operator.execute(context)
     assert [asset.uri for asset in operator.outlets] == ["oss://bucket/report"]
 
 
-def test_a_model_on_the_worker_is_no_news(pai: LocalPAI, tmp_path: Path) -> None:
+def test_a_model_on_the_worker_emits_no_asset_event(pai: LocalPAI, tmp_path: Path) -> None:
     operator, context = trained(instance_type="local", image=None, output_path=str(tmp_path)), context_of(Attempt())
     assert operator.execute(context)["status"] == "Succeed"
     assert events(operator, context) == []
 
 
-def test_a_job_that_failed_is_no_news(pai: LocalPAI) -> None:
+def test_a_job_that_failed_emits_no_asset_event(pai: LocalPAI) -> None:
     context = context_of(Attempt())
     with pytest.raises(JobCommandError):
         training(command="exit 3", model_asset=MODEL).execute(context)
     assert len(context["outlet_events"]) == 0
 
 
-def test_a_task_that_does_not_wait_has_no_news_to_give(pai: LocalPAI) -> None:
+def test_model_asset_is_refused_without_wait_for_completion(pai: LocalPAI) -> None:
     with pytest.raises(AirflowFailException, match="model_asset needs wait_for_completion=True"):
         training(model_asset=MODEL, wait_for_completion=False).execute(context_of(Attempt()))
 
 
-def test_news_has_no_metric_without_a_value_and_no_digest_of_code_that_was_there() -> None:
+def test_an_asset_event_omits_metrics_without_a_value_and_digests_of_code_given_by_uri() -> None:
     result = {
         "model_uri": "oss://b/m/", "job_id": "train1", "image_uri": None, "console_url": "https://x",
         "code_uri": "oss://b/code/", "metrics": {"a": 1.0, "b": float("nan")},

@@ -66,7 +66,7 @@ def test_retries_edited_between_two_tries_change_nothing(pai: LocalPAI, tidy: li
 
 
 @pytest.mark.parametrize("retries", [0, 1, 5])
-def test_retries_edited_while_a_task_runs_let_it_stop_its_job_all_the_same(
+def test_a_task_stops_its_job_although_its_retries_were_edited_while_it_ran(
     pai: LocalPAI, tidy: list[Attempt], retries: int
 ) -> None:
     first = Attempt(max_tries=3)
@@ -148,7 +148,7 @@ class Refused(Exception):
 
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("status", [403, 404, 409])
-def test_an_attempt_whose_xcom_is_refused_stops_its_job(pai: LocalPAI, deferrable: bool, status: int) -> None:
+def test_an_attempt_stops_its_job_when_its_xcom_is_refused(pai: LocalPAI, deferrable: bool, status: int) -> None:
     attempt = Refusing(max_tries=2, error=Refused(status))
     operator = training(command="sleep 60", retries=2, deferrable=deferrable)
     with pytest.raises(Refused):
@@ -277,7 +277,7 @@ def test_a_task_gives_up_when_the_outage_lasts_too_long(pai: LocalPAI) -> None:
     pai.faults.clear()
 
 
-def test_a_job_whose_stop_is_refused_is_taken_again_instead_of_a_second_one(pai: LocalPAI, tidy: list[Attempt]) -> None:
+def test_a_retry_adopts_the_job_that_could_not_be_stopped(pai: LocalPAI, tidy: list[Attempt]) -> None:
     first = Attempt(max_tries=1)
     job_id = submitted(first, tidy)
     PAITrainingHook().label(job_id, {"airflow.stopping": "true"})

@@ -31,7 +31,7 @@ from airflow_provider_pai.operators.training import PAITrainingOperator
 
 @task
 def tell(**values):
-    print("TOLD", json.dumps({name: values[name] for name in ("job_id", "model_uri", "orphans")}))
+    print("PRINTED", json.dumps({name: values[name] for name in ("job_id", "model_uri", "orphans")}))
 
 
 with DAG("tried", schedule=None) as dag:
@@ -71,7 +71,7 @@ def tell(deployed):
 
     token = PAIServiceHook().token(deployed["service_name"])
     print("SHOWN", redact(f"to callers: {token}"))
-    print("TOLD", json.dumps(deployed))
+    print("PRINTED", json.dumps(deployed))
 
 
 with DAG("deploying", schedule=None) as dag:
@@ -111,7 +111,7 @@ except ImportError:
 
 
 @task
-def go_on():
+def downstream():
     pass
 
 
@@ -148,7 +148,7 @@ with DAG("tried", schedule=None) as dag:
         gate = PAIModelGateOperator(
             task_id=f"{name}_branch", metrics=metrics, bars={"accuracy": bar}, on_fail="branch", **branches
         )
-        ends = [go_on.override(task_id=f"{name}_{end}")() for end in ("deploy", "report", "keep")]
+        ends = [downstream.override(task_id=f"{name}_{end}")() for end in ("deploy", "report", "keep")]
         gate >> ends >> join.override(task_id=f"{name}_join")()
 
         skip = PAIModelGateOperator(
@@ -158,7 +158,7 @@ with DAG("tried", schedule=None) as dag:
             bars={"accuracy": bar},
             on_fail="skip",
         )
-        skip >> go_on.override(task_id=f"{name}_next")() >> go_on.override(task_id=f"{name}_after_next")()
+        skip >> downstream.override(task_id=f"{name}_next")() >> downstream.override(task_id=f"{name}_after_next")()
 
 if __name__ == "__main__":
     if hasattr(dag, "sync_to_db"):
@@ -168,7 +168,7 @@ if __name__ == "__main__":
     with create_session() as session:
         extras = [event.extra for event in session.query(AssetEvent)]
     tasks = {ti.task_id: ti for ti in run.get_task_instances()}
-    told = {
+    printed = {
         "events": extras,
         "states": {task_id: str(ti.state) for task_id, ti in tasks.items()},
         "results": {
@@ -178,7 +178,7 @@ if __name__ == "__main__":
         },
         "model_uri": tasks["train"].xcom_pull(task_ids="train")["model_uri"],
     }
-    print("TOLD", json.dumps(told))
+    print("PRINTED", json.dumps(printed))
 """
 
 
@@ -189,20 +189,20 @@ from concurrent.futures import ThreadPoolExecutor
 from airflow_provider_pai.hooks.environment import environment
 
 with ThreadPoolExecutor(8) as threads:
-    print("TOLD", json.dumps([*{each.name for each in threads.map(lambda _: environment(), range(8))}]))
+    print("PRINTED", json.dumps([*{each.name for each in threads.map(lambda _: environment(), range(8))}]))
 """
 
 
 def test_processes_with_the_database_at_hand_have_one_id_from_the_first_moment_on(
     pai: LocalPAI, tmp_path: Path
 ) -> None:
-    told, _ = tried(pai, tmp_path, AGREED)
-    assert len(told) == 1
-    assert re.fullmatch(r"airflow-[0-9a-f]{32}", *told)
+    printed, _ = tried(pai, tmp_path, AGREED)
+    assert len(printed) == 1
+    assert re.fullmatch(r"airflow-[0-9a-f]{32}", *printed)
 
 
 def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) -> tuple[Any, str]:
-    """Run the DAG in a process and an Airflow home of its own; return what it told, and all of its output."""
+    """Run the DAG in a process and an Airflow home of its own; return what it printed, and all of its output."""
     dags = home / "dags"
     dags.mkdir()
     (dags / "tried.py").write_text(dag_file)
@@ -218,20 +218,20 @@ def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) 
         done = subprocess.run(
             [sys.executable, *command], env=environment, check=True, capture_output=True, text=True, timeout=300
         )
-    assert "TOLD " in done.stdout, done.stdout + done.stderr
-    told: Any = json.loads(done.stdout.split("TOLD ")[1].splitlines()[0])
-    return told, done.stdout + done.stderr
+    assert "PRINTED " in done.stdout, done.stdout + done.stderr
+    printed: Any = json.loads(done.stdout.split("PRINTED ")[1].splitlines()[0])
+    return printed, done.stdout + done.stderr
 
 
 def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:
     hook = PAITrainingHook()
-    nobody = JobOwner(environment().name, "tried", "a run that was deleted", "train")
-    orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec({}), nobody, "orphan")[0].job_id
-    told, output = tried(pai, tmp_path, AIRFLOW__PAI__DEPLOYMENT_NAME=environment().name)
+    deleted = JobOwner(environment().name, "tried", "a run that was deleted", "train")
+    orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec({}), deleted, "orphan")[0].job_id
+    printed, output = tried(pai, tmp_path, AIRFLOW__PAI__DEPLOYMENT_NAME=environment().name)
     assert "trained" in output
-    assert hook.get(told["job_id"]).is_success
-    assert told["model_uri"] == hook.get(told["job_id"]).outputs["model"]
-    assert {found["job_id"]: found["state"] for found in told["orphans"]}[orphan] == "gone"
+    assert hook.get(printed["job_id"]).is_success
+    assert printed["model_uri"] == hook.get(printed["job_id"]).outputs["model"]
+    assert {found["job_id"]: found["state"] for found in printed["orphans"]}[orphan] == "gone"
     assert hook.wait(orphan, interval=0.2, show=list).status == JobStatus.TERMINATED
 
 
@@ -241,29 +241,29 @@ def test_a_model_is_deployed_in_dag_test_and_its_token_is_masked(
     uri = OLD.stored()
     values = {"MODEL": uri, "SERVICE": name, "SOURCE": code, "IMAGE": image_uri()}
     head = "\n".join(f"{variable} = {value!r}" for variable, value in values.items())
-    told, output = tried(pai, tmp_path, head + DEPLOYING)
-    assert (told["service_name"], told["version"], told["model_uri"]) == (name, 1, uri)
+    printed, output = tried(pai, tmp_path, head + DEPLOYING)
+    assert (printed["service_name"], printed["version"], printed["model_uri"]) == (name, 1, uri)
     assert "SHOWN to callers: ***" in output
     assert PAIServiceHook().describe(name).token not in output
 
 
-def test_gates_lead_on_as_their_verdicts_want_and_the_model_is_news(pai: LocalPAI, tmp_path: Path) -> None:
-    told, _ = tried(pai, tmp_path, GATES)
-    assert {name for name, state in told["states"].items() if state == "skipped"} == {
+def test_gates_branch_by_their_verdicts_and_the_model_emits_an_asset_event(pai: LocalPAI, tmp_path: Path) -> None:
+    printed, _ = tried(pai, tmp_path, GATES)
+    assert {name for name, state in printed["states"].items() if state == "skipped"} == {
         "good_report", "good_keep", "bad_deploy", "bad_next", "bad_after_next",
     }  # fmt: skip
-    assert set(told["states"].values()) == {"success", "skipped"}
-    assert {name: result["passed"] for name, result in told["results"].items()} == {
+    assert set(printed["states"].values()) == {"success", "skipped"}
+    assert {name: result["passed"] for name, result in printed["results"].items()} == {
         "good_branch": True, "good_skip": True, "bad_branch": False, "bad_skip": False,
     }  # fmt: skip
-    assert told["results"]["bad_skip"]["model_uri"] == told["model_uri"]
-    uris = {told["model_uri"], *(event["model_uri"] for event in told["events"])}
+    assert printed["results"]["bad_skip"]["model_uri"] == printed["model_uri"]
+    uris = {printed["model_uri"], *(event["model_uri"] for event in printed["events"])}
     jobs = [job for job in PAITrainingHook().jobs({"airflow.dag_id": "tried"}) if job.outputs["model"] in uris]
     names = {job.labels["airflow.deployment"] for job in jobs}
     assert len(jobs) == 3
     assert re.fullmatch(r"airflow-[0-9a-f]{32}", "".join(names)), (
         "all tasks have one id, kept in this Airflow's database"
     )
-    news = {event["model_uri"]: event["metrics"] for event in told["events"]}
-    assert news.pop(told["model_uri"]) == {"accuracy": 0.75}
-    assert list(news.values()) == [{}, {}]  # of the mapped tasks
+    by_model = {event["model_uri"]: event["metrics"] for event in printed["events"]}
+    assert by_model.pop(printed["model_uri"]) == {"accuracy": 0.75}
+    assert list(by_model.values()) == [{}, {}]  # of the mapped tasks

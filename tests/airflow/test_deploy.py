@@ -257,7 +257,7 @@ def test_faults_of_eas_make_neither_a_second_service_nor_a_wrong_one(
     assert result["version"] == 2
 
 
-def test_a_lost_answer_to_the_way_back_is_no_failure_of_it(pai: LocalPAI, name: str, code: str) -> None:
+def test_a_lost_answer_does_not_fail_the_rollback(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     pai.faults.add(Fault("UpdateServiceVersion", FaultKind.DROP_AFTER))
     with pytest.raises(ServiceError, match="version 1 answers again"):
@@ -284,7 +284,7 @@ def test_two_copies_that_look_before_either_acts_end_with_one_service_and_the_mo
     assert service.status == "Running"
 
 
-def test_a_way_back_that_eas_refuses_does_not_hide_what_was_wrong(pai: LocalPAI, name: str, code: str) -> None:
+def test_a_rollback_that_eas_refuses_does_not_hide_the_failure(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     pai.faults.add(Fault("UpdateServiceVersion", FaultKind.ERROR, status=403, code="NoPermission"))
     with pytest.raises(ServiceError, match=r"CrashLoopBackOff(?s:.*)The rollback failed: (?s:.*)NoPermission"):
@@ -292,7 +292,7 @@ def test_a_way_back_that_eas_refuses_does_not_hide_what_was_wrong(pai: LocalPAI,
     assert ask(name)["model"] == "old"
 
 
-def test_a_server_that_eas_does_not_reach_is_told_why_and_what_to_do(pai: LocalPAI, name: str, code: str) -> None:
+def test_the_error_of_an_unreachable_server_says_why_and_what_to_do(pai: LocalPAI, name: str, code: str) -> None:
     """The commonest mistake: the process runs, and nothing is wrong with it but the address that it listens on."""
     command = "python -m http.server --bind 127.0.0.1 ${PORT:-8000}"
     with pytest.raises(ServiceError) as failure:

@@ -181,7 +181,7 @@ def settled(name: str) -> tuple[str, int]:
     return seen.status, seen.current_version
 
 
-def test_a_deployment_that_is_ended_on_the_way_goes_back(
+def test_a_deployment_that_is_killed_half_way_rolls_back(
     pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
@@ -199,7 +199,7 @@ def test_a_first_deployment_that_is_ended_on_the_way_leaves_no_service(pai: Loca
     gone(name)
 
 
-def test_a_way_back_that_is_refused_is_said_when_the_task_is_ended(
+def test_a_refused_rollback_is_logged_when_the_task_is_killed(
     pai: LocalPAI, name: str, code: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
@@ -231,7 +231,7 @@ def test_a_task_that_has_changed_nothing_undoes_nothing_when_it_is_ended(pai: Lo
     assert ask(name)["model"] == "old"
 
 
-def test_the_way_back_begins_before_the_time_of_the_task_is_over(pai: LocalPAI, name: str, code: str) -> None:
+def test_the_rollback_begins_before_the_execution_timeout(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     attempt, limit = Attempt(), timedelta(seconds=10)
     attempt.start_date = datetime.now(UTC) - timedelta(seconds=7)
@@ -243,7 +243,7 @@ def test_the_way_back_begins_before_the_time_of_the_task_is_over(pai: LocalPAI, 
 
 
 @pytest.mark.parametrize(("limit", "kept"), [(timedelta(hours=2), 300), (timedelta(minutes=10), 120)])
-def test_the_triggerer_hands_on_while_there_is_time_for_the_way_back(
+def test_the_triggerer_resumes_the_task_while_there_is_time_for_a_rollback(
     pai: LocalPAI, name: str, code: str, limit: timedelta, kept: int
 ) -> None:
     attempt = Attempt()

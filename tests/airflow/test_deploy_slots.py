@@ -54,7 +54,9 @@ def test_a_canary_gets_its_traffic_by_steps(pai: LocalPAI, name: str, code: str)
     assert [(each["blue"][1], each["green"][1]) for each in seen] == [(80, 20), (40, 60), (0, 100)]
 
 
-def test_the_same_again_and_the_way_back_to_the_old_model(pai: LocalPAI, name: str, code: str) -> None:
+def test_the_same_model_changes_nothing_and_the_old_one_gets_the_traffic_back(
+    pai: LocalPAI, name: str, code: str
+) -> None:
     old, new = OLD.stored(), NEW.stored()
     for uri in (old, new):
         deploying(name, uri, code, strategy="blue_green").execute(Attempt().context)
@@ -88,9 +90,7 @@ def test_the_old_service_is_stopped_on_request(pai: LocalPAI, name: str, code: s
 
 @BOTH
 @pytest.mark.parametrize("broken", [Model("broken", crash=True), Model("broken", status=500)], ids=["crash", "500"])
-def test_a_model_that_is_no_good_never_gets_traffic(
-    pai: LocalPAI, name: str, code: str, strategy: str, broken: Model
-) -> None:
+def test_a_failed_model_never_gets_traffic(pai: LocalPAI, name: str, code: str, strategy: str, broken: Model) -> None:
     deploying(name, OLD.stored(), code, strategy=strategy).execute(Attempt().context)
     with constant_client(name) as client, pytest.raises(ServiceError, match=f"{name}_blue has all the traffic"):
         deploying(name, broken.stored(), code, strategy=strategy).execute(Attempt().context)
@@ -100,7 +100,7 @@ def test_a_model_that_is_no_good_never_gets_traffic(
     assert shares(name)["green"][0] in ("Stopping", "Stopped")
 
 
-def test_a_canary_that_is_no_good_after_a_step_loses_its_traffic_again(pai: LocalPAI, name: str, code: str) -> None:
+def test_a_canary_that_fails_after_a_step_loses_its_traffic(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code, strategy="canary").execute(Attempt().context)
     tired = Model("tired", patience=2)
     with pytest.raises(ServiceError, match="the answer's status is 500") as failure:
@@ -141,7 +141,7 @@ def test_another_tasks_unfinished_canary_is_left_alone(pai: LocalPAI, name: str,
     assert writes(pai) == {}
 
 
-def test_a_first_model_that_is_no_good_leaves_nothing(pai: LocalPAI, name: str, code: str) -> None:
+def test_a_first_model_that_fails_leaves_no_service(pai: LocalPAI, name: str, code: str) -> None:
     with pytest.raises(ServiceError, match="Rolled back: the service was deleted; there was none before"):
         deploying(name, Model("x", crash=True).stored(), code, strategy="blue_green").execute(Attempt().context)
     gone(f"{name}_blue")

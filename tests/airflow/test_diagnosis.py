@@ -175,9 +175,7 @@ def test_a_job_that_ran_too_long_for_airflow_asks_for_more_time(pai: LocalPAI, h
     assert hook.wait(job_id, interval=5, show=list).status == "Terminated"
 
 
-def test_a_job_that_the_triggerer_has_stopped_in_time_is_overdue_and_not_stopped_by_somebody(
-    pai: LocalPAI, hook: PAITrainingHook
-) -> None:
+def test_a_job_that_the_triggerer_stops_at_its_deadline_is_a_timeout(pai: LocalPAI, hook: PAITrainingHook) -> None:
     attempt = Attempt()
     job_id = deferred(attempt)
     hook.stop(job_id)
@@ -290,7 +288,9 @@ def test_what_can_not_be_read_about_a_failed_job_does_not_hide_its_failure(
     assert ("events:" in str(caught.value)) is (operation != "ListTrainingJobEvents")
 
 
-def test_without_a_word_from_the_service_the_failure_is_told_all_the_same(pai: LocalPAI, hook: PAITrainingHook) -> None:
+def test_a_failure_is_reported_although_logs_events_and_error_info_are_missing(
+    pai: LocalPAI, hook: PAITrainingHook
+) -> None:
     attempt = Attempt()
     job_id = deferred(attempt, "sleep 1; exit 3")
     job = hook.wait(job_id, interval=5, show=list)

@@ -143,7 +143,7 @@ def test_a_script_reports_back_also_when_it_fails(pai: LocalPAI, tmp_path: Path)
     assert error.value.result == {"best": 3}
 
 
-def test_a_retry_goes_on_with_the_job_and_other_arguments_are_another_job(pai: LocalPAI) -> None:
+def test_a_retry_adopts_the_job_of_a_function(pai: LocalPAI) -> None:
     attempt = Attempt(task_id="double", max_tries=1)
     first = run(operator(double, 1), attempt)
     again = attempt.retried()

@@ -97,7 +97,7 @@ def test_metrics_are_read_from_the_models_folder(model_uri: str, slash: str) -> 
         gate(**arguments, bars={"loss": {"max": 1}}).execute(Attempt(task_id="gate").context)
 
 
-def test_a_model_without_a_metrics_file_is_told(model_uri: str) -> None:
+def test_a_missing_metrics_file_is_an_error_that_says_what_to_do(model_uri: str) -> None:
     with pytest.raises(AirflowFailException, match=f"there is no {model_uri}metrics.json; let the training script"):
         gate(metrics=None, model_uri=model_uri).execute(Attempt(task_id="gate").context)
 
@@ -113,7 +113,7 @@ def test_a_model_that_is_a_file_is_one_clear_error(model_uri: str, metrics: Any)
 
 @pytest.mark.parametrize("content", [b"accuracy=0.9", b"[0.9]", b"\xff\xfe"])
 @pytest.mark.parametrize("metrics", [None, METRICS])
-def test_a_file_that_holds_something_else_is_told_and_left_alone(model_uri: str, content: bytes, metrics: Any) -> None:
+def test_a_file_without_metrics_is_an_error_and_is_not_changed(model_uri: str, content: bytes, metrics: Any) -> None:
     PAIOSSHook().write(f"{model_uri}metrics.json", content)
     with pytest.raises(AirflowFailException, match="holds no JSON object with metrics by name; name another file"):
         gate(metrics=metrics, model_uri=model_uri).execute(Attempt(task_id="gate").context)
@@ -149,7 +149,7 @@ def test_a_wrong_argument_fails_the_task_without_retry_and_is_named(pai: LocalPA
         gate(**arguments).execute(Attempt(task_id="gate").context)
 
 
-def test_all_wrong_arguments_are_told_at_once(pai: LocalPAI) -> None:
+def test_all_wrong_arguments_are_reported_at_once(pai: LocalPAI) -> None:
     with pytest.raises(AirflowFailException) as failed:
         gate(bars=[], compare=[], on_fail="explode", model_uri="s3://b/k").execute(Attempt(task_id="gate").context)
     assert str(failed.value).startswith("4 problems:")
@@ -165,7 +165,7 @@ VALUELESS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", VALUELESS)
-def test_a_model_whose_metric_has_no_value_does_not_pass(pai: LocalPAI, name: str) -> None:
+def test_a_model_with_a_metric_without_a_value_does_not_pass(pai: LocalPAI, name: str) -> None:
     attempt = Attempt(task_id="gate")
     with pytest.raises(AirflowFailException, match="not good enough: accuracy has no value: "):
         gate(**VALUELESS[name]).execute(attempt.context)
@@ -240,7 +240,7 @@ def test_the_champions_metrics_are_looked_for_where_the_models_are(pai: LocalPAI
     assert (verdict["passed"], verdict["champion_values"]) == (True, {"accuracy": 0.7})
 
 
-def test_a_champion_that_may_not_be_looked_at_is_not_no_champion(pai: LocalPAI, model_uri: str) -> None:
+def test_a_champion_that_may_not_be_read_is_an_error_and_not_a_missing_champion(pai: LocalPAI, model_uri: str) -> None:
     pai.faults.add(Fault("DescribeService", FaultKind.ERROR, times=100, status=403, code="NoPermission"))
     attempt = Attempt(task_id="gate")
     with pytest.raises(AirflowFailException, match="NoPermission"):

@@ -68,7 +68,7 @@ JOB: dict[str, Any] = {
 }
 
 
-def test_a_training_task_tells_what_it_reads_and_makes(pai: LocalPAI, tmp_path: Path) -> None:
+def test_a_training_task_reports_its_inputs_and_outputs(pai: LocalPAI, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print('hello')\n")
     PAIOSSHook().write(f"oss://{pai.ready.bucket}/tables/day=1/rows.csv", b"1,2")
     table = f"oss://{pai.ready.bucket}.oss-cn-hangzhou.aliyuncs.com/tables/day=1/"
@@ -100,24 +100,24 @@ def test_a_training_task_tells_what_it_reads_and_makes(pai: LocalPAI, tmp_path: 
     assert "a-secret-value" not in json.dumps([begun, done])
 
 
-def test_a_failed_training_task_tells_why(pai: LocalPAI) -> None:
+def test_a_failed_training_task_reports_its_cause(pai: LocalPAI) -> None:
     operator, attempt = training(command="exit 3"), Attempt()
     with pytest.raises(JobCommandError):
         operator.execute(attempt.context)
-    told = event(operator, "failure", attempt)["run"]["facets"]
-    assert told["pai_failure"]["kind"] == "command"
-    assert told["pai_failure"]["cause"]
-    assert told["pai_failure"]["advice"]
-    assert told["pai_trainingJob"]["status"] == "Failed"
+    reported = event(operator, "failure", attempt)["run"]["facets"]
+    assert reported["pai_failure"]["kind"] == "command"
+    assert reported["pai_failure"]["cause"]
+    assert reported["pai_failure"]["advice"]
+    assert reported["pai_trainingJob"]["status"] == "Failed"
 
 
-def test_a_task_that_never_had_a_job_tells_what_it_was_asked(pai: LocalPAI) -> None:
+def test_a_task_that_never_had_a_job_reports_the_inputs_it_was_given(pai: LocalPAI) -> None:
     operator = training(command="", inputs={"table": "oss://a-bucket/table/", "none": None, "odd": "oss://X/"})
     with pytest.raises(Exception, match="command"):
         operator.execute(Attempt().context)
-    told = event(operator, "failure", Attempt())
-    assert names(told["inputs"]) == [("oss://a-bucket", "table/", "FILE")]
-    assert "externalQuery" not in told["run"]["facets"]
+    reported = event(operator, "failure", Attempt())
+    assert names(reported["inputs"]) == [("oss://a-bucket", "table/", "FILE")]
+    assert "externalQuery" not in reported["run"]["facets"]
 
 
 def test_a_registered_model_is_made_of_the_model_in_oss(pai: LocalPAI) -> None:
@@ -125,11 +125,11 @@ def test_a_registered_model_is_made_of_the_model_in_oss(pai: LocalPAI) -> None:
     operator = PAIRegisterModelOperator(task_id="register", model_name=name, model_uri=model_uri)
     attempt = Attempt(task_id="register")
     value = executed(operator, attempt.context)
-    told = event(operator, "complete", attempt)
-    assert names(told["inputs"]) == [("oss://pai-local", model_uri.removeprefix("oss://pai-local/"), "MODEL")]
+    reported = event(operator, "complete", attempt)
+    assert names(reported["inputs"]) == [("oss://pai-local", model_uri.removeprefix("oss://pai-local/"), "MODEL")]
     place = f"pai://{pai.ready.region_id}/{pai.ready.workspace_id}"
-    assert names(told["outputs"]) == [(place, f"models/{name}/{value['version_name']}", "MODEL")]
-    assert told["run"]["facets"]["pai_modelVersion"]["approvalStatus"] == value["approval_status"]
+    assert names(reported["outputs"]) == [(place, f"models/{name}/{value['version_name']}", "MODEL")]
+    assert reported["run"]["facets"]["pai_modelVersion"]["approvalStatus"] == value["approval_status"]
     assert event(operator, "start")["run"]["facets"]["pai_modelVersion"]["modelName"] == name
 
 
@@ -137,10 +137,10 @@ def test_a_service_is_made_of_its_model(pai: LocalPAI, name: str, code: str) -> 
     model_uri, attempt = OLD.stored(), Attempt(task_id="deploy")
     operator = deploying(name, model_uri, code)
     value = operator.execute(attempt.context)
-    told = event(operator, "complete", attempt)
-    assert names(told["inputs"]) == [("oss://pai-local", model_uri.removeprefix("oss://pai-local/"), "MODEL")]
-    assert names(told["outputs"]) == [(f"pai://{pai.ready.region_id}", f"services/{name}", "SERVICE")]
-    assert told["run"]["facets"]["pai_service"]["version"] == value["version"]
+    reported = event(operator, "complete", attempt)
+    assert names(reported["inputs"]) == [("oss://pai-local", model_uri.removeprefix("oss://pai-local/"), "MODEL")]
+    assert names(reported["outputs"]) == [(f"pai://{pai.ready.region_id}", f"services/{name}", "SERVICE")]
+    assert reported["run"]["facets"]["pai_service"]["version"] == value["version"]
     broken = deploying(name, OLD.stored(), code, command="exit 1", startup_timeout=20)
     with pytest.raises(ServiceError):
         broken.execute(Attempt(task_id="deploy").context)
@@ -174,7 +174,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_pai.operators.training import PAITrainingOperator
 
-with DAG("told", schedule=None):
+with DAG("lineage_events", schedule=None):
     PAITrainingOperator(
         task_id="train",
         command="echo trained",
@@ -187,14 +187,16 @@ with DAG("told", schedule=None):
 
 
 def test_airflow_sends_it(pai: LocalPAI, tmp_path: Path) -> None:
-    (tmp_path / "told.py").write_text(DAG_FILE.replace("a-bucket", pai.ready.bucket))
+    (tmp_path / "lineage_events.py").write_text(DAG_FILE.replace("a-bucket", pai.ready.bucket))
     PAIOSSHook().write(f"oss://{pai.ready.bucket}/table/rows.csv", b"1,2")
     transport = {"type": "file", "log_file_path": str(tmp_path / "events.jsonl"), "append": True}
     env = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}
-    run = PAITestServer(pai, "pai_default").run_dag(tmp_path / "told.py", env=env)
+    run = PAITestServer(pai, "pai_default").run_dag(tmp_path / "lineage_events.py", env=env)
     assert run.state == "success", run.output
-    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    ended = [each for each in told if each["job"]["name"] == "told.train" and each["eventType"] == "COMPLETE"]
+    reported = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    ended = [
+        each for each in reported if each["job"]["name"] == "lineage_events.train" and each["eventType"] == "COMPLETE"
+    ]
     assert len(ended) == 1
     assert ended[0]["run"]["facets"]["pai_trainingJob"]["jobId"] == run.xcom("train", "job_id")
     assert [each["name"] for each in ended[0]["inputs"]] == ["table/"]

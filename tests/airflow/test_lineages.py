@@ -28,7 +28,7 @@ from tests.support.settled_services import SettledServices
 
 DEPLOYMENTS = int(os.environ.get("LINEAGE_DEPLOYMENTS", "3"))
 # Airflow can't be imported there: what is told comes from PAI and OSS alone.
-TELLER = """
+PROGRAM = """
 import json, logging, sys
 sys.modules["airflow"] = None
 from airflow_provider_pai.api.signing import KeyPair
@@ -140,12 +140,12 @@ def _inputs(rng: random.Random) -> tuple[dict[str, dict[str, tuple[str, int]]], 
     return found, uris
 
 
-def told(pai: LocalPAI, services: list[str]) -> dict[str, Any]:
-    """Return the lineages of services by name, as a program without Airflow tells them."""
+def lineages_of(pai: LocalPAI, services: list[str]) -> dict[str, Any]:
+    """Return the lineages of services by name, as a program without Airflow reads them."""
     asked = json.dumps({"ready": pai.ready.to_json(), "services": services})
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     done = subprocess.run(
-        [sys.executable, "-c", TELLER], input=asked, capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", PROGRAM], input=asked, capture_output=True, text=True, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -159,7 +159,7 @@ def test_each_lineage_is_complete_and_true_without_airflow(
     # Some services are deployed more than once: the last deployment is the one that serves.
     names = [f"s_{number}" for number in range(max(1, DEPLOYMENTS * 2 // 3))]
     releases = {made.service: made for made in (release(rng, tmp_path, rng.choice(names)) for _ in range(DEPLOYMENTS))}
-    lineages = told(settled, sorted(releases))
+    lineages = lineages_of(settled, sorted(releases))
     assert lineages.keys() == releases.keys()
     for name, made in releases.items():
         lineage = lineages[name]

@@ -133,7 +133,7 @@ def test_a_failed_job_fails_the_task_with_its_reason_and_keeps_its_last_log_line
     assert failure.value.snapshot.status == JobStatus.FAILED
 
 
-def test_a_job_stopped_by_somebody_else_is_no_success(pai: LocalPAI, hook: PAITrainingHook) -> None:
+def test_a_job_stopped_outside_its_task_is_no_success(pai: LocalPAI, hook: PAITrainingHook) -> None:
     attempt = Attempt()
     operator = training(command="sleep 60", deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:
@@ -143,7 +143,7 @@ def test_a_job_stopped_by_somebody_else_is_no_success(pai: LocalPAI, hook: PAITr
         operator.execute_complete(attempt.context, run_trigger(deferred.value))
 
 
-def test_a_retry_goes_on_with_the_running_job(pai: LocalPAI, hook: PAITrainingHook) -> None:
+def test_a_retry_adopts_the_running_job(pai: LocalPAI, hook: PAITrainingHook) -> None:
     first = Attempt(max_tries=2)
     operator = training(command="sleep 60", wait_for_completion=False, retries=2)
     job_id = operator.execute(first.context)["job_id"]

@@ -174,7 +174,7 @@ def test_a_local_input_is_uploaded_once_and_read_by_the_job(pai: LocalPAI, tmp_p
     assert pai.faults.counts().get("oss:PUT", 0) == 0
 
 
-def test_a_dry_run_tells_where_local_inputs_would_go(pai: LocalPAI, tmp_path: Path) -> None:
+def test_a_dry_run_shows_where_local_inputs_would_go(pai: LocalPAI, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("one")
     request = training(inputs={"one": str(tmp_path / "one.csv")}, dry_run=True).execute(Attempt().context)
     (channel,) = request["body"]["InputChannels"]

@@ -70,7 +70,7 @@ def test_every_watch_gets_its_own_job_and_nothing_is_left_running(pai: LocalPAI)
     asyncio.run(all_of_them())
 
 
-def test_many_watches_cost_one_list_a_round(pai: LocalPAI) -> None:
+def test_many_subscriptions_cost_one_list_a_poll_cycle(pai: LocalPAI) -> None:
     hook = PAITrainingHook()
     jobs = [submit("sleep 60") for _ in range(8)]
     pai.faults.reset_counts()
@@ -118,7 +118,7 @@ def test_an_outage_is_borne_and_then_given_up(pai: LocalPAI) -> None:
     PAITrainingHook().stop(job_id)
 
 
-def test_refused_credentials_are_told_at_once(pai: LocalPAI) -> None:
+def test_refused_credentials_end_the_wait_at_once(pai: LocalPAI) -> None:
     config = PAITrainingHook().config
     job_id = submit("sleep 30")
     pai.faults.add(Fault("GetTrainingJob", FaultKind.ERROR, status=403, code="Forbidden.RAM"))

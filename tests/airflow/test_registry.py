@@ -191,7 +191,7 @@ def test_a_rejection_fails_or_skips(model_name: str, model_uri: str, on_rejected
         run(register(model_name, **arguments))
 
 
-def test_nobody_who_decides_is_told_with_what_to_do(model_name: str, model_uri: str) -> None:
+def test_a_missing_approval_is_an_error_that_says_what_to_do(model_name: str, model_uri: str) -> None:
     arguments = {"model_uri": model_uri, "wait_for_approval": True, "approval_timeout": 0.3, "poll_interval": 0.1}
     with pytest.raises(AirflowException, match=r"neither approved nor rejected within 0 s; decide on it"):
         run(register(model_name, **arguments))

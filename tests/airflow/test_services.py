@@ -131,9 +131,7 @@ class TerseHook(CarelessHook):
         return [replace(each, group="") for each in super().services(name_contains=name_contains)]
 
 
-def test_a_list_that_tells_no_groups_does_not_mean_that_a_group_has_no_services(
-    pai: LocalPAI, name: str, code: str
-) -> None:
+def test_a_list_without_groups_does_not_mean_that_a_group_is_empty(pai: LocalPAI, name: str, code: str) -> None:
     deploy(name, OLD, code, strategy="blue_green")
     deploy(f"{name}_y", OLD, code)
     delete = PAIDeleteServiceOperator(task_id="delete", service_name=name, group=True, poll_interval=0.1)
@@ -150,7 +148,7 @@ class SilentHook(TerseHook):
         return found and replace(found, group="", config={})
 
 
-def test_a_service_whose_group_can_not_be_known_is_an_error(pai: LocalPAI, name: str, code: str) -> None:
+def test_a_service_of_an_unknown_group_is_an_error(pai: LocalPAI, name: str, code: str) -> None:
     deploy(name, OLD, code, strategy="blue_green")
     delete = PAIDeleteServiceOperator(task_id="delete", service_name=name, group=True, poll_interval=0.1)
     delete.hook = SilentHook()

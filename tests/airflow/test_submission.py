@@ -149,9 +149,7 @@ def test_two_copies_that_look_before_either_creates_end_with_one_job(pai: LocalP
 
 
 @pytest.mark.parametrize("command", ["sleep 20", "true"])
-def test_a_task_whose_job_was_stopped_by_its_own_copy_goes_on_with_the_job_of_the_copy(
-    pai: LocalPAI, command: str
-) -> None:
+def test_a_task_adopts_the_job_of_the_copy_that_stopped_its_own(pai: LocalPAI, command: str) -> None:
     attempt = Attempt()
     operator = training(command="sleep 60")
     identity, hook = operator._owner_in(attempt.context), PAITrainingHook()
@@ -181,9 +179,7 @@ def test_a_copy_that_creates_after_a_later_try_has_settled_ends_with_one_job_too
     assert len(jobs_of_later) == 1
 
 
-def test_a_copy_whose_task_was_cleared_meanwhile_stops_what_it_has_just_created(
-    pai: LocalPAI, identity: JobOwner
-) -> None:
+def test_a_copy_of_a_cleared_task_stops_the_job_it_has_just_created(pai: LocalPAI, identity: JobOwner) -> None:
     cleared = JobOwner(
         identity.deployment, identity.dag_id, identity.run_id, identity.task_id, max_tries=1, try_number=2
     )

@@ -72,7 +72,7 @@ def statuses(log: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_every_status_of_a_job_is_told_once_with_its_time(pai: LocalPAI, task_log: TaskLog, deferrable: bool) -> None:
+def test_every_status_of_a_job_is_logged_once_with_its_time(pai: LocalPAI, task_log: TaskLog, deferrable: bool) -> None:
     attempt = Attempt()
     if deferrable:
         event = deferred(attempt, command="sleep 1").event()
@@ -81,8 +81,8 @@ def test_every_status_of_a_job_is_told_once_with_its_time(pai: LocalPAI, task_lo
         training().execute(attempt.context)
     log = task_log()
     assert statuses(log) == ["Creating", "Created", "Initializing", "Submitted", "Running", "Succeed"]
-    told = [text for text in log if re.match(r"Job train\w+: ", text)]
-    assert all(re.search(r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text) for text in told)
+    shown = [text for text in log if re.match(r"Job train\w+: ", text)]
+    assert all(re.search(r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text) for text in shown)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -102,7 +102,9 @@ def test_lines_of_several_instances_name_them_and_appear_once(
 
 
 @pytest.mark.parametrize("instances", [1, 2])
-def test_a_restarted_triggerer_goes_on_where_the_log_stopped(pai: LocalPAI, task_log: TaskLog, instances: int) -> None:
+def test_a_restarted_triggerer_continues_the_log_where_it_stopped(
+    pai: LocalPAI, task_log: TaskLog, instances: int
+) -> None:
     attempt = Attempt()
     triggerer = deferred(attempt, command=SLOWLY, instance_count=instances)
     triggerer.stopped(2.0)
@@ -139,7 +141,7 @@ def test_the_log_of_a_later_try_shows_the_job_from_its_beginning(pai: LocalPAI, 
     assert of("", task_log()) == LINES
 
 
-def test_the_worker_goes_on_where_the_triggerer_gave_up(pai: LocalPAI, task_log: TaskLog) -> None:
+def test_the_worker_continues_the_log_where_the_triggerer_gave_up(pai: LocalPAI, task_log: TaskLog) -> None:
     attempt = Attempt()
     triggerer = deferred(attempt, command=SLOWLY)
     triggerer.stopped(2.0)
@@ -173,7 +175,7 @@ def test_keeping_the_place_leaves_the_labels_of_the_job_as_they_are(pai: LocalPA
     hook.stop(attempt.xcoms["job_id"])
 
 
-def test_a_place_that_cannot_be_kept_ends_the_trigger_all_the_same(pai: LocalPAI, task_log: TaskLog) -> None:
+def test_a_trigger_ends_although_its_log_checkpoint_cannot_be_saved(pai: LocalPAI, task_log: TaskLog) -> None:
     attempt = Attempt()
     triggerer = deferred(attempt, command=SLOWLY)
     pai.faults.add(Fault("UpdateTrainingJobLabels", FaultKind.ERROR, status=500, code="InternalError"))
@@ -190,12 +192,12 @@ def test_a_failed_job_of_several_instances_ends_with_the_lines_of_those_that_fai
     assert of("worker-0", failure.value.log_tail)[-2:] == ["line 1 of 1", "line 2 of 1"]
 
 
-def test_the_series_of_each_metric_is_told_at_the_end(pai: LocalPAI, task_log: TaskLog) -> None:
+def test_the_series_of_each_metric_is_logged_at_the_end(pai: LocalPAI, task_log: TaskLog) -> None:
     command = "for i in $(seq 1 120); do echo loss=$((1000 - i)); done; echo accuracy=0.75"
     regexes = {"loss": r"loss=(\d+)", "accuracy": r"accuracy=(\S+)"}
     definitions = [{"name": name, "regex": regex} for name, regex in regexes.items()]
     value = training(command=command, metric_definitions=definitions).execute(Attempt().context)
     assert value["metrics"] == {"loss": 880.0, "accuracy": 0.75}
-    told = [text for text in task_log() if text.startswith("Metric ")]
-    assert told[1:] == ["Metric accuracy: 0.75"]
-    assert told[0].startswith("Metric loss: first 999, last 880, min 880, max 999, count 120: 999 993 ")
+    shown = [text for text in task_log() if text.startswith("Metric ")]
+    assert shown[1:] == ["Metric accuracy: 0.75"]
+    assert shown[0].startswith("Metric loss: first 999, last 880, min 880, max 999, count 120: 999 993 ")

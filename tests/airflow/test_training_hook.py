@@ -93,7 +93,7 @@ def test_a_task_has_one_job_and_a_retry_adopts_it(pai: LocalPAI) -> None:
     assert len(jobs_of(first)) == 1
 
 
-def test_a_second_job_of_an_attempt_is_refused_since_a_retry_could_not_tell_them_apart(pai: LocalPAI) -> None:
+def test_a_second_job_of_an_attempt_is_refused(pai: LocalPAI) -> None:
     with running(Attempt()) as attempt:
         train()
         with pytest.raises(SpecError, match="called before"):

@@ -39,7 +39,7 @@ def test_the_service_is_as_it_was_described(found: dict[str, Any], bucket: oss2.
     assert "ecs.c6.large" in found["machines"]
 
 
-def test_an_updated_service_answers_and_goes_back(found: dict[str, Any]) -> None:
+def test_an_updated_service_answers_and_is_rolled_back(found: dict[str, Any]) -> None:
     assert found["second"] == {"prediction": [8], "stage": "second"}
     assert found["back"] == {"prediction": [8], "stage": "first"}
 

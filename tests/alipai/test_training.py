@@ -104,15 +104,15 @@ def test_outputs_lie_where_the_estimator_says(trained: Finished, bucket: oss2.Bu
     assert set(found["outputs"]) == {"model", "checkpoints", "tensorboard"}
 
 
-def test_a_job_goes_on_from_its_checkpoints(trained: Finished, bucket: oss2.Bucket) -> None:
+def test_a_job_resumes_from_its_checkpoints(trained: Finished, bucket: oss2.Bucket) -> None:
     assert json.loads(read(bucket, trained.found["model"] + "model.json"))["resumed"] == ["epoch 0"]
 
 
 def test_the_job_s_log_is_streamed_whole_and_in_order(trained: Finished) -> None:
     lines = trained.printed
-    (told,) = [line for line in lines if line.startswith("View the job detail")]
+    (link,) = [line for line in lines if line.startswith("View the job detail")]
     (ended,) = [line for line in lines if line.endswith("you can check the logs/metrics/output in  the console:")]
-    assert lines.index(told) < lines.index("TrainingJob launch starting") < lines.index("line 49") < lines.index(ended)
+    assert lines.index(link) < lines.index("TrainingJob launch starting") < lines.index("line 49") < lines.index(ended)
     assert "arguments ['--lr', '0.1', '--epochs', '3'] stage contract" in lines
     ours = [line for line in lines if line.startswith(("epoch ", "line "))]
     assert ours == [f"epoch {epoch} accuracy={epoch / 4}" for epoch in (1, 2, 3)] + [f"line {n}" for n in range(50)]
@@ -169,5 +169,5 @@ def test_images_are_listed(seen: dict[str, Any]) -> None:
     assert seen["everything"] > len(seen["training"]) + len(seen["inference"])
 
 
-def test_instance_types_are_told_apart(seen: dict[str, Any]) -> None:
+def test_gpu_types_are_known_and_unknown_types_are_not(seen: dict[str, Any]) -> None:
     assert (seen["cpu"], seen["gpu"], seen["unknown"]) == (False, True, False)

@@ -30,7 +30,7 @@ def in_a_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "told"),
+    ("act", "reported"),
     [
         (lambda: subprocess.run([sys.executable, "-c", ""], check=True), "starts a process"),
         (bind, "opens a socket"),
@@ -41,10 +41,10 @@ def in_a_thread() -> None:
     ],
     ids=["process", "socket", "socket in a thread", "sleep", "asyncio sleep", "yield to the loop"],
 )
-def test_what_a_unit_test_must_not_do_is_noticed(act: Callable[[], object], told: str | None) -> None:
+def test_what_a_unit_test_must_not_do_is_noticed(act: Callable[[], object], reported: str | None) -> None:
     GUARD.start()
     act()
-    assert GUARD.stop() == ([told] if told else [])
+    assert GUARD.stop() == ([reported] if reported else [])
 
 
 def test_threads_that_were_there_before_do_not_count() -> None:

@@ -8,11 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.pages import REPOSITORY, pages
 
 PACKAGE = REPOSITORY / "airflow_provider_pai"
 CODE = sorted(PACKAGE.rglob("*.py"))
-FILES = sorted({*CODE, *(REPOSITORY / "tests").rglob("*.py"), *(REPOSITORY / "devtools").rglob("*.py")})
+ROOMS = (PACKAGE, *(REPOSITORY / name for name in ("tests", "devtools", "benchmarks", "example_dags")))
+FILES = sorted(path for room in ROOMS for path in room.rglob("*.py"))
 CLASSES = (
     "Round", "Desk", "Pace", "Patience", "Watch", "Budget", "Metered", "Crew", "JobStory", "Keys", "Lease", "Slots",
     "Wishes", "Awaited", "Verdict", "Move", "Undo", "Undoing", "Withdrawal", "Traffic", "Release", "Here", "Begun",
@@ -23,6 +26,11 @@ MODULES = (
     "gate_arguments", "form", "refusal", "refusals", "reply", "replies", "incoming", "documents", "verifying",
     "caretaker", "keeper", "door", "ground", "reach", "place", "fleet", "life", "shelf", "journal", "demand",
     "house", "stage", "weather", "crowd", "bookmark", "matching", "utils", "common", "helpers",
+)  # fmt: skip
+IN_NAMES = (
+    "nobody", "somebody", "somebodys", "whoever", "whose", "all_the_same", "no_good", "goes_on", "go_on", "way_back",
+    "go_back", "goes_back", "gone_back", "come_to_an_end", "looked_at", "round", "rounds", "pace", "paces", "paced",
+    "told", "tell", "tells", "news",
 )  # fmt: skip
 PHRASES = (
     *("no good", "way back", "go back", "goes back", "go on", "goes on", "come to an end", "this attempt is over"),
@@ -83,6 +91,40 @@ def test_classes_and_modules_have_the_names_of_the_field() -> None:
         names = {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)}
         found += [f"{path.relative_to(REPOSITORY)}: {name}" for name in sorted(names) if name.lstrip("_") in CLASSES]
     assert found == []
+
+
+def names(path: Path) -> Iterator[str]:
+    """Yield the names that a file gives: its own, and those of functions, classes, arguments and variables."""
+    yield path.stem
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case _:
+                pass
+
+
+def in_words(name: str) -> str:
+    """Return a name's words in lower case with "_" before, between and behind them."""
+    return f"_{re.sub('(?<=[a-z0-9])(?=[A-Z])', '_', name).strip('_').lower()}_"
+
+
+def test_names_have_none_of_the_words_that_are_out() -> None:
+    found = {
+        f"{path.relative_to(REPOSITORY)}: {name}: {word!r}"
+        for path in FILES
+        for name in names(path)
+        for word in IN_NAMES
+        if f"_{word}_" in in_words(name)
+    }
+    assert found == set(), "\n".join(sorted(found))
+
+
+@pytest.mark.parametrize("name", ["goes_on", "test_a_job_goes_on", "_goes_on_", "GoesOn", "TheJobGoesOn", "GOES_ON"])
+def test_a_word_that_is_out_is_found_anywhere_in_a_name(name: str) -> None:
+    assert "_goes_on_" in in_words(name)
 
 
 def test_no_class_name_is_defined_twice_in_the_package() -> None:

@@ -25,7 +25,7 @@ from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from tests.chaos.kept import Writer
 
-_ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
+_KILLS = int(os.environ.get("KILL_ROUNDS", "4"))
 _SEED = os.environ.get("KILL_SEED", "0")
 _WRITERS = 4
 _LONGEST = 1.0
@@ -60,17 +60,17 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, capsys: pytest.CaptureFixt
     rng = random.Random(_SEED)
     writers = [Writer(f"writer-{number}", random.Random(f"{_SEED}:{number}")) for number in range(_WRITERS)]
     lost: list[str] = []
-    for number in range(_ROUNDS + 1):
+    for number in range(_KILLS + 1):
         with served(tmp_path / "home") as (process, client, bucket):
-            lost += [f"round {number}: {found}" for writer in writers for found in writer.lost(client, bucket)]
-            if number == _ROUNDS or lost:
+            lost += [f"kill {number}: {found}" for writer in writers for found in writer.lost(client, bucket)]
+            if number == _KILLS or lost:
                 break
             lost += _worked_until_killed(writers, process, client, bucket, rng.uniform(0, _LONGEST))
     with capsys.disabled():
         things = sum(
             len(w.objects) + len(w.appended) + len(w.jobs) + len(w.versions) + len(w.services) for w in writers
         )
-        print(f"\n{_ROUNDS} kills of seed {_SEED}: {sum(w.count for w in writers)} operations on {things} things")
+        print(f"\n{_KILLS} kills of seed {_SEED}: {sum(w.count for w in writers)} operations on {things} things")
     assert not lost, "\n".join(lost[:10])
 
 

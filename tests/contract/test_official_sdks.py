@@ -104,7 +104,7 @@ def test_a_job_trains_with_code_and_data_from_oss(
     assert bucket.get_object("out/contract/model/model.txt").read() == b"1,2,3\n"
 
 
-def test_a_job_tells_how_it_went(job: pai_models.GetTrainingJobResponseBody) -> None:
+def test_a_job_has_its_statuses_instances_metrics_and_url(job: pai_models.GetTrainingJobResponseBody) -> None:
     assert [step.status for step in job.status_transitions][-3:] == ["Submitted", "Running", "Succeed"]
     assert [instance.status for instance in job.instances] == ["Succeeded"]
     assert [(metric.name, metric.value) for metric in job.latest_metrics] == [("accuracy", 0.2)]

@@ -83,14 +83,16 @@ def test_the_service_says_how_long_to_wait(client: PAIClient, pai: LocalPAI, wai
 
 
 @pytest.mark.parametrize("status", [400, 429])
-def test_throttling_is_told_apart_by_its_code(client: PAIClient, pai: LocalPAI, status: int) -> None:
+def test_throttling_is_known_by_its_code_at_any_status(client: PAIClient, pai: LocalPAI, status: int) -> None:
     pai.faults.add(Fault(WORKSPACE, FaultKind.THROTTLE, status=status))
     with pytest.raises(ThrottledError):
         client.send(get_workspace(pai.ready.workspace_id), attempts=1)
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.ERROR])
-def test_a_create_whose_outcome_is_open_is_never_sent_twice(client: PAIClient, pai: LocalPAI, kind: FaultKind) -> None:
+def test_a_create_without_a_known_outcome_is_never_sent_twice(
+    client: PAIClient, pai: LocalPAI, kind: FaultKind
+) -> None:
     pai.faults.add(Fault("CreateTrainingJob", kind, times=5))
     with pytest.raises((TransportError, ServerError)) as failure:
         client.send(create_training_job({}))
@@ -99,9 +101,9 @@ def test_a_create_whose_outcome_is_open_is_never_sent_twice(client: PAIClient, p
 
 
 def test_a_create_that_never_left_is_sent_again(config: ClientConfig, waits: list[float]) -> None:
-    nobody = PAIClient(replace(config, endpoint="http://127.0.0.1:1"), sleep=waits.append)
+    unreachable = PAIClient(replace(config, endpoint="http://127.0.0.1:1"), sleep=waits.append)
     with pytest.raises(TransportError, match=r"no answer from 127\.0\.0\.1:1") as failure:
-        nobody.send(create_training_job({}))
+        unreachable.send(create_training_job({}))
     assert not failure.value.sent
     assert len(waits) == config.attempts - 1
 
@@ -130,7 +132,7 @@ def test_a_clock_that_is_wrong_is_corrected_by_the_services(
     assert pai.faults.counts()[WORKSPACE] == 3
 
 
-def test_a_wrong_secret_is_an_auth_error_that_tells_no_secret(config: ClientConfig, pai: LocalPAI) -> None:
+def test_a_wrong_secret_is_an_auth_error_that_shows_no_secret(config: ClientConfig, pai: LocalPAI) -> None:
     wrong = PAIClient(replace(config, credentials=KeyPair(pai.ready.access_key_id, "not-the-secret", "a-token")))
     with pytest.raises(AuthError, match="access_key_secret") as failure:
         wrong.send(get_workspace(pai.ready.workspace_id))
@@ -162,7 +164,7 @@ def test_an_answer_that_says_nothing_is_asked_for_again(content: Any) -> None:
     assert len(server.asked) == 2
 
 
-def test_a_create_whose_answer_can_not_be_read_is_sent_once() -> None:
+def test_a_create_with_an_unreadable_answer_is_sent_once() -> None:
     with StubServer(lambda _: (200, {"RequestId": "ID"})) as server:
         config = ClientConfig("cn-hangzhou", "12345", KeyPair("id", "secret"), endpoint=server.url)
         with closing(PAIClient(config, sleep=lambda _: None)) as client, pytest.raises(ProtocolError):

@@ -76,7 +76,7 @@ def test_clients_of_one_identity_share_its_keys(config: ClientConfig, cloud: Clo
     assert cloud.handed_out == 1
 
 
-def test_a_token_that_can_not_be_replaced_is_told_at_once(
+def test_an_expired_token_without_a_source_is_an_error_at_once(
     config: ClientConfig, server: StubServer, cloud: Cloud
 ) -> None:
     client = PAIClient(replace(config, credentials=KeyPair("id", "hunter2", "token-0")), sleep=never)
@@ -100,7 +100,9 @@ def _asked(config: ClientConfig) -> TemporaryCredentials:
     return request_from_uri(config.credentials)
 
 
-def test_a_key_service_that_stays_away_is_told_as_such(config: ClientConfig, cloud: Cloud, server: StubServer) -> None:
+def test_an_unavailable_key_service_is_named_in_the_error(
+    config: ClientConfig, cloud: Cloud, server: StubServer
+) -> None:
     cloud.keys_fail = 1000
     with pytest.raises(TransportError, match="credentials_uri: HTTP 503"):
         PAIClient(config, sleep=lambda _: None).send(create_training_job({}))

@@ -269,7 +269,7 @@ def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
     assert predicted(config, endpoint, rows) == own_answer(config, served[0]["model_uri"], rows, tmp_path)
 
 
-def test_a_late_model_is_told_of_once(airflow: AirflowCluster, config: ClientConfig) -> None:
+def test_a_late_model_is_reported_once(airflow: AirflowCluster, config: ClientConfig) -> None:
     airflow.api.wait_parsed("model_deadline")
     airflow.api.unpause("model_deadline")
     (run,) = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run", timeout=60)
@@ -277,7 +277,7 @@ def test_a_late_model_is_told_of_once(airflow: AirflowCluster, config: ClientCon
     (job,) = jobs_of(config, run)
     assert job.status == "Succeed"
     said = f"Run {run.run_id} has no new model of breast_cancer_nightly in time"
-    logs = wait_for(lambda: told(airflow, said), bool, "the callback", timeout=60)
+    logs = wait_for(lambda: callback_lines(airflow, said), bool, "the callback", timeout=60)
     assert len(logs) == 1, logs
     assert "The newest one is none" in logs[0]
     registry = ModelRegistry(PAIClient(config), config.workspace_id, logging.getLogger(__name__))
@@ -286,7 +286,7 @@ def test_a_late_model_is_told_of_once(airflow: AirflowCluster, config: ClientCon
     assert registry.newest(model, "Approved") is not None
 
 
-def told(airflow: AirflowCluster, said: str) -> list[str]:
+def callback_lines(airflow: AirflowCluster, said: str) -> list[str]:
     """Return the lines of callbacks' logs with a text."""
     files = [path for path in (airflow.home.path / "logs").rglob("*callback*/**/*") if path.is_file()]
     lines = [line for path in files for line in path.read_text(errors="replace").splitlines()]

@@ -83,7 +83,7 @@ def test_a_running_job_shows_its_progress_and_then_its_end(worked: Worked, task_
     assert (ended["task"]["note"], ended["stop"]) == ("", None)
 
 
-def test_a_failed_try_and_the_next_one_are_told_apart(worked: Worked) -> None:
+def test_a_failed_try_and_the_next_one_show_their_own_jobs(worked: Worked) -> None:
     task = worked.run.task("deferred")
     first = worked.watch(task, "running", progress=0.25)
     assert (first["task"]["state"], first["task"]["tries"]) == ("deferred", "Try 1 of 2")

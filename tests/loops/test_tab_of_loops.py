@@ -19,7 +19,7 @@ def cluster(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield airflow
 
 
-def test_the_tab_tells_the_iterations_of_a_loop_apart(cluster: AirflowCluster, cloud: LocalPAI) -> None:
+def test_the_tab_shows_each_iteration_of_a_loop_with_its_own_job(cluster: AirflowCluster, cloud: LocalPAI) -> None:
     """Each shows its own job, and those before it as earlier runs; the newest is shown where none is asked for."""
     before = len(jobs_of(cloud, "passes_deferred"))
     cluster.api.wait_parsed("passes_deferred", timeout=180)

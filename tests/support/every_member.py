@@ -340,8 +340,8 @@ def _is_heard(before: Body, after: Body, member: Member, value: Any) -> bool:
     names = [*(re.sub(r"\W", "", name) for name in member.path.split(".")), *([value] if value == _TEXTS[0] else [])]
     if "Error" in after and "Error" not in before:
         return any(name in after["Error"] for name in names)
-    return _told(before) != _told(after)
+    return _comparable(before) != _comparable(after)
 
 
-def _told(answer: Body) -> str:
+def _comparable(answer: Body) -> str:
     return _CHANGING.sub("", json.dumps(answer, sort_keys=True))

@@ -93,8 +93,8 @@ class LocalServingHarness:
         self.machine = replace(machine, sandbox=Sandbox(home, folders, machine.sandbox.mode))
         self.store = ServiceStore(home / "services")
         self.upstreams = Upstreams()
-        pace = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
-        ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, pace)
+        timings = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
+        ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, timings)
         stores = VersionPreparer(BoundObjects(self.objects, {}), self.machine.environments, lambda uri: uri != NO_IMAGE)
         self.keeper = ServiceSupervisor(self.store, stores, ground)
         self.listener = Listener("door", 0)
@@ -141,18 +141,18 @@ class LocalServingHarness:
         def change(service: ServiceRecord) -> ServiceRecord:
             number = service.versions[-1].number + 1
             version = Version(number, {"name": name, **config}, _now().isoformat())
-            wanted = replace(service.wanted, version=number, round=service.wanted.round + 1)
+            wanted = replace(service.wanted, version=number, generation=service.wanted.generation + 1)
             return replace(service, versions=(*service.versions, version), wanted=wanted)
 
         self.store.change(name, change)
         self.keeper.wake(name)
 
     def want(self, name: str, *, again: bool = False, **members: Any) -> None:
-        """Want something else of a service; ``again`` begins a round."""
+        """Want something else of a service; ``again`` raises the generation."""
 
         def change(service: ServiceRecord) -> ServiceRecord:
             wanted = replace(service.wanted, **members)
-            return replace(service, wanted=replace(wanted, round=wanted.round + 1) if again else wanted)
+            return replace(service, wanted=replace(wanted, generation=wanted.generation + 1) if again else wanted)
 
         self.store.change(name, change)
         self.keeper.wake(name)
@@ -163,8 +163,8 @@ class LocalServingHarness:
         return found
 
     def until(self, name: str, status: str) -> ServiceRecord:
-        """Wait until the present round of a service has come to an end, which must have a status."""
-        wait_until(lambda: self.service(name).seen.settled == self.service(name).wanted.round, self.account(name))
+        """Wait until the wanted generation of a service is settled, which must have a status."""
+        wait_until(lambda: self.service(name).seen.settled == self.service(name).wanted.generation, self.account(name))
         wait_until(lambda: self.service(name).seen.status in (status, "Failed"), self.account(name))
         service = self.service(name)
         assert service.seen.status == status, self.account(name)()

@@ -62,7 +62,7 @@ class SettledServices:
             lambda service: replace(
                 service,
                 seen=replace(
-                    service.seen, status="Failed", reason=reason, message="by hand", settled=service.wanted.round
+                    service.seen, status="Failed", reason=reason, message="by hand", settled=service.wanted.generation
                 ),
             ),
         )
@@ -82,8 +82,8 @@ class SettledServices:
 def _settled(service: ServiceRecord) -> ServiceRecord:
     wanted = service.wanted
     if not wanted.running:
-        seen = Seen("Stopped", "STOPPED", "Service is stopped", service.seen.version, wanted.round)
+        seen = Seen("Stopped", "STOPPED", "Service is stopped", service.seen.version, wanted.generation)
     else:
         count = instance_count(service.config)
-        seen = Seen("Running", "RUNNING", "Service start successfully", wanted.version, wanted.round, count)
+        seen = Seen("Running", "RUNNING", "Service start successfully", wanted.version, wanted.generation, count)
     return replace(service, seen=seen)

@@ -112,13 +112,13 @@ def test_an_auth_error_says_what_to_check() -> None:
     assert "access_key_secret" in str(AuthError("GetTrainingJob", 403, "Forbidden", "no"))
 
 
-def test_whoever_caught_failed_jobs_catches_each_kind_of_them() -> None:
+def test_each_kind_of_failed_job_is_caught_as_a_failed_job() -> None:
     apart = {errors.JobError, errors.JobStoppedError, errors.JobTimeoutError}
     assert all(issubclass(kind, JobError) for kind in JOB_ERRORS)
     assert {kind for kind in JOB_ERRORS if not issubclass(kind, JobFailedError)} == apart
 
 
-def test_missing_credentials_name_the_fields_to_check_and_no_http_where_nobody_was_asked() -> None:
+def test_missing_credentials_name_the_fields_to_check_and_no_http_status_before_a_request() -> None:
     refused = errors.CredentialsError("AssumeRole", 404, "EntityNotExist.Role", "no such role", "ID", check="role_arn")
     assert str(refused) == (
         "AssumeRole was refused: EntityNotExist.Role: no such role (HTTP 404, request id ID)"

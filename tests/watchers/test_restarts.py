@@ -29,7 +29,7 @@ from devtools.waits import wait_for
 
 pytestmark = pytest.mark.cluster
 
-ROUNDS = int(os.environ.get("WATCHER_ROUNDS", "4"))
+KILLS = int(os.environ.get("WATCHER_ROUNDS", "4"))
 SEED = os.environ.get("WATCHER_SEED", "0")
 PATIENCE = 180.0
 DAGS = Path(__file__).parent / "dags"
@@ -134,7 +134,7 @@ def test_nothing_is_lost_and_what_is_labelled_never_comes_again(
         wait_announced(airflow, things.things)
         wait_for(things.labelled, lambda seen: seen >= set(things.things), "the labels", timeout=PATIENCE)
         twice: set[str] = set()
-        for number in range(ROUNDS):
+        for number in range(KILLS):
             things.approve()
             things.end_job()
             time.sleep(rng.uniform(0, LONGEST))
@@ -152,7 +152,7 @@ def test_nothing_is_lost_and_what_is_labelled_never_comes_again(
         counts = wait_for(lambda: announced(airflow), bool, "the events", timeout=PATIENCE)
     with capsys.disabled():
         again = sum(count - 1 for count in counts.values())
-        print(f"\n{ROUNDS} kills of seed {SEED}: {len(things.things)} announced, {again} of them once more")
+        print(f"\n{KILLS} kills of seed {SEED}: {len(things.things)} announced, {again} of them once more")
     assert counts.keys() == set(things.things)
     assert {thing for thing, count in counts.items() if count > 1} <= twice
     assert max(counts.values()) <= 2

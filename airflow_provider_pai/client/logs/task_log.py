@@ -22,7 +22,7 @@ from airflow_provider_pai.model.training.status_messages import StatusReporter
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LOG_GOES_ON = "(The log continues; PAI's console has all of it.)"
+LOG_CONTINUES = "(The log continues; PAI's console has all of it.)"
 MISSING = "(Log lines are missing here; PAI's console has them. The reason: {})"
 _UNREADABLE = "(The job's log can't be read on here; PAI's console has all of it.)"
 _LAST_LOOKS = (1 / 3, 2 / 3)
@@ -123,9 +123,9 @@ class TaskLog:
 
     def gap_notes(self) -> list[str]:
         """Return what to show in place of lines that were left out, when none is read any more."""
-        goes_on = [LOG_GOES_ON] if self.behind else []
+        continues = [LOG_CONTINUES] if self.behind else []
         error = self._reader.error if self._reader else None
-        return [*goes_on, MISSING.format(error)] if error else goes_on
+        return [*continues, MISSING.format(error)] if error else continues
 
     def end_lines(self, job: JobSnapshot) -> list[str]:
         """Return the end of a job, which comes after its last log lines."""

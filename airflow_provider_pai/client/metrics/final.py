@@ -74,7 +74,7 @@ def texts_from_log(
 
 
 def whole_metrics(
-    client: Sender, job: JobSnapshot, tell: Callable[[str], None], warn: Callable[..., None]
+    client: Sender, job: JobSnapshot, notify: Callable[[str], None], warn: Callable[..., None]
 ) -> dict[str, float]:
     """Return the last value of each metric of a job that has ended, and tell how each went.
 
@@ -86,12 +86,12 @@ def whole_metrics(
     Args:
         client: sends the calls.
         job: the job, as GetTrainingJob answered it.
-        tell: is given a line about each metric.
+        notify: is given a line about each metric.
         warn: called as a logger's ``warning``.
     """
     if not job.metrics and not job.metrics_without_value and not job.metric_regexes:
         return {}
-    found = _Metrics(dict(job.metrics), set(job.metrics_without_value), tell, warn)
+    found = _Metrics(dict(job.metrics), set(job.metrics_without_value), notify, warn)
     series = found.read_series(client, job.job_id)
     if job.is_success:
         found.read_log(client, job)
@@ -107,7 +107,7 @@ class _Metrics:
 
     values: dict[str, float]
     without_value: set[str]
-    tell: Callable[[str], None]
+    notify: Callable[[str], None]
     warn: Callable[..., None]
     unread: set[str] = field(default_factory=set)
 
@@ -121,7 +121,7 @@ class _Metrics:
             if series.last_text is not None:
                 self._drop(series.name, no_value_reason(series.name, series.last_text))
             else:
-                self.tell(str(series))
+                self.notify(str(series))
         return found
 
     def read_log(self, client: Sender, job: JobSnapshot) -> None:
@@ -161,7 +161,7 @@ class _Metrics:
         if value is None:
             self._drop(name, no_value_reason(name, text))
         else:
-            self.tell(f"Metric {name}: {value:g}, from the log, because PAI has no value")
+            self.notify(f"Metric {name}: {value:g}, from the log, because PAI has no value")
             self.values[name] = value
 
     def _drop(self, name: str, reason: str) -> None:

@@ -165,7 +165,7 @@ class ObjectUpload:
             return bucket.put_object(self.uri.key, body, headers=headers)
 
         answer = self.ask("write", self.uri, put)
-        self.tell(len(body))
+        self.report_sent(len(body))
         return str(answer.etag)
 
     def begin(self) -> Parts:
@@ -182,7 +182,7 @@ class ObjectUpload:
             parts.give_up()
             raise
 
-    def tell(self, count: int) -> None:
+    def report_sent(self, count: int) -> None:
         """Say that so many bytes more have arrived."""
         if self.sent is not None:
             self.sent(count)
@@ -245,7 +245,7 @@ class Parts:
             return answer
 
         answer = self.upload.ask("write", uri, put)
-        self.upload.tell(len(body))
+        self.upload.report_sent(len(body))
         return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=crc)
 
     def copy(self, number: int, source: OssUri, etag: str, start: int, size: int, crc: int | None) -> Any:
@@ -268,7 +268,7 @@ class Parts:
             )
 
         answer = self.upload.ask("copy to", uri, copy)
-        self.upload.tell(size)
+        self.upload.report_sent(size)
         return oss2.models.PartInfo(number, answer.etag, size=size, part_crc=crc)
 
 

@@ -43,18 +43,18 @@ class FeedLook:
 
     Attributes:
         pages: pages of changes that it read.
-        news: subscriptions that have news by it.
+        updated: subscriptions that got an update from it.
         changes: jobs on them that have changed, whether they are waited for or not.
     """
 
     pages: int
-    news: int
+    updated: int
     changes: int
 
     @property
     def wasted(self) -> int:
-        """Pages beyond the two of any look that were read in vain: most changes on them were no news to anyone here."""
-        share = max(0.0, 1 - 2 * self.news / self.changes) if self.changes else 1.0
+        """Pages beyond the two of any look that were read in vain: most changes on them were known here."""
+        share = max(0.0, 1 - 2 * self.updated / self.changes) if self.changes else 1.0
         return int(max(0, self.pages - 2) * share)
 
 
@@ -69,7 +69,7 @@ class _Descent:
         total: jobs on all pages, by the last page's account.
         is_steady: whether no jobs have vanished meanwhile: then others may move to a page that was read already.
         is_end: whether there are no further jobs.
-        news: subscriptions that have news by it.
+        updated: subscriptions that got an update from it.
     """
 
     window: ListFilter
@@ -78,7 +78,7 @@ class _Descent:
     total: int = 0
     is_steady: bool = True
     is_end: bool = False
-    news: int = 0
+    updated: int = 0
 
 
 class ChangeFeed:
@@ -144,7 +144,7 @@ class ChangeFeed:
                 self._postpone(descent.pages)
             elif not is_first and self._clock() >= self._deep_from:
                 self._unfinished = descent
-        return FeedLook(descent.pages, descent.news, changes)
+        return FeedLook(descent.pages, descent.updated, changes)
 
     async def read_on(self) -> None:
         """Read on where a look stopped, down to where no change is expected any more.
@@ -199,7 +199,7 @@ class ChangeFeed:
                 self._take(descent, page)
                 is_done = descent.is_end or self._position.is_reached(descent.items[-1][1], deep=deep)
                 asked, ahead = self._clock(), None if is_done else self._ask(descent)
-                descent.news += await self._observe(page.jobs, above, was_asked if deep else inf)
+                descent.updated += await self._observe(page.jobs, above, was_asked if deep else inf)
         finally:
             if ahead:
                 # One that has failed already must not be called forgotten.
@@ -244,7 +244,7 @@ class ChangeFeed:
 
     async def _observe(self, jobs: Sequence[ListedJob], above: int, asked: float) -> int:
         """Take note of a page; not of jobs that were seen since it was asked for, which may have changed since."""
-        news, unshown = 0, 0
+        updated, unshown = 0, 0
         for place, job in enumerate(jobs):
             subscriptions = self._store.of(job.job_id)
             if any(each.polled > asked for each in subscriptions):
@@ -255,7 +255,7 @@ class ChangeFeed:
                 self._store.expedite([job.job_id], self._clock())
                 continue
             self._store.rest(job.job_id, self._clock(), 1, 1.0)
-            news += found
+            updated += found
             unshown += found
             if found and was_listed and (modified := job.modified):
                 self._is_set_back |= above + place > _MOST_AHEAD and self._position.is_beyond(modified)
@@ -263,7 +263,7 @@ class ChangeFeed:
             if unshown >= SLICE:
                 unshown = 0
                 await asyncio.sleep(0)
-        return news
+        return updated
 
     def _postpone(self, pages: int) -> None:
         """Take note that so many pages were read in search of late changes: that has a budget of calls."""

@@ -103,14 +103,14 @@ class PollCycle:
         self._cost = max(self._cost, pages)
         self._pages += 1
         self._answered = True
-        news = 0
+        updated = 0
         for listed in jobs:
             found = self._store.observe_listed(listed, self._started)
             if found is not None:
                 self._rest(listed.job_id)
-                news += found
-            if news >= SLICE:
-                news = 0
+                updated += found
+            if updated >= SLICE:
+                updated = 0
                 await asyncio.sleep(0)
         return len(self._missing)
 

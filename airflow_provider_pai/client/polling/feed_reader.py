@@ -155,8 +155,8 @@ class FeedReader:
 
     def _pause(self, look: FeedLook | None) -> float:
         now = self._clock()
-        if look and look.news:
-            self._active_until = min(now + ACTIVE_MOST, max(now, self._active_until) + ACTIVE_PER_CHANGE * look.news)
+        if look and look.updated:
+            self._active_until = min(now + ACTIVE_MOST, max(now, self._active_until) + ACTIVE_PER_CHANGE * look.updated)
         is_active = now < self._active_until
         pages = -(-max(1, len(self._store)) // self._feed.page_size)
         interval = feed_interval(pages, self._store.interval, is_active=is_active)

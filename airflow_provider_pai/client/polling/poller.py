@@ -223,9 +223,9 @@ class StatusPoller:
         if len(jobs) > SINGLE_LOOKS:
             await self._feed.place()
         result = await PollCycle(self._context, jobs, now, 1 - UNEVEN * self._rng()).run()
-        self._pace(result, now, interval)
+        self._schedule_next_cycle(result, now, interval)
 
-    def _pace(self, result: CycleResult, now: float, interval: float) -> None:
+    def _schedule_next_cycle(self, result: CycleResult, now: float, interval: float) -> None:
         """Decide from what a cycle came to when the next one may be, and how many calls are kept for it."""
         if result.listed:
             self._limiter.reserve = min(result.cost, MOST_OWED)

@@ -123,7 +123,7 @@ class SubscriptionStore:
         return min(each.polled for each in self.of(job_id))
 
     def rest(self, job_id: str, now: float, calls: float, evenness: float) -> None:
-        """Let a job that was seen rest: until its next look, or until the change feed has news of it."""
+        """Let a job that was seen rest: until its next look, or until the change feed shows a change of it."""
         for each in self.of(job_id):
             # A job that no list has shown can't be expected on the feed, which is a list, too.
             if self.feeding and each.mark is not None:
@@ -154,7 +154,7 @@ class SubscriptionStore:
     # What was seen.
 
     def observe_listed(self, listed: ListedJob, now: float) -> int | None:
-        """Take note of a job on a list; return how many subscriptions have news of it, None when it can't be read."""
+        """Take note of a job on a list; return how many subscriptions it updated, None when it can't be read."""
         subscriptions = self.of(listed.job_id)
         if not subscriptions:
             return 0
@@ -171,8 +171,8 @@ class SubscriptionStore:
             return None
 
     def observe(self, job: JobSnapshot, now: float, mark: Mark | None = None) -> int:
-        """Pass on what is new of a job; return how many subscriptions have news of it."""
-        news = 0
+        """Publish what is new of a job; return how many subscriptions it updated."""
+        updated = 0
         for each in tuple(self.of(job.job_id)):
             try:
                 new = not each.ended and each.observe(job, now, mark)
@@ -183,10 +183,10 @@ class SubscriptionStore:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's alone
                 new = True
                 each.fail_internally(error)
-            news += new
+            updated += new
             if each.ended:
                 self._forget(each)
-        return news
+        return updated
 
     async def record_errors(self, job_ids: Collection[str], error: PAIError, now: float, *, asked: bool) -> None:
         """Let subscriptions bear an error, or pass it on.

@@ -57,13 +57,13 @@ class Sweep:
         async def observe(jobs: Sequence[ListedJob], _: int) -> int:
             nonlocal pages
             pages += 1
-            news = 0
+            updated = 0
             for job in jobs:
                 found = self._observe(job, changed)
                 missing.discard(job.job_id)
-                news += found
-                if news >= SLICE:
-                    news = 0
+                updated += found
+                if updated >= SLICE:
+                    updated = 0
                     await asyncio.sleep(0)
             return len(missing)
 

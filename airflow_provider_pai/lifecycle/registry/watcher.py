@@ -94,7 +94,7 @@ class VersionWatcher:
         if self._task is None:
             # What runs for all must not write into the log of the task that came first.
             self._task = asyncio.create_task(self._look_on(), context=contextvars.Context())
-            self._task.add_done_callback(self._tell_failure)
+            self._task.add_done_callback(self._end_waits_on_failure)
         try:
             while True:
                 yield await queue.get()
@@ -115,7 +115,7 @@ class VersionWatcher:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    def _tell_failure(self, task: asyncio.Task[None]) -> None:
+    def _end_waits_on_failure(self, task: asyncio.Task[None]) -> None:
         """End every wait when the looks have ended by a fault of this module."""
         if task.cancelled() or not (error := task.exception()):
             return

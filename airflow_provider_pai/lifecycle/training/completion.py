@@ -19,7 +19,7 @@ from airflow_provider_pai.model.uri import OssUri
 
 _CLOCKS_APART = timedelta(minutes=5)
 """How much the clocks of PAI and of OSS may differ."""
-_LOOKED_AT = 1000
+_MOST_FILES = 1000
 """Files of an output that are looked at: one page. Where there are more, some are taken for a model."""
 
 
@@ -59,11 +59,11 @@ def is_empty(job: JobSnapshot, folder: str, oss: ObjectStorage, log: Log) -> boo
             uri = OssUri.parse(folder).folder()
             created = moment(job.created)
             since = created - _CLOCKS_APART if created else None
-            found = [*islice(oss.files.below(uri), _LOOKED_AT + 1)]
-            return len(found) <= _LOOKED_AT and not any(_is_left(each, uri, since) for each in found)
+            found = [*islice(oss.files.below(uri), _MOST_FILES + 1)]
+            return len(found) <= _MOST_FILES and not any(_is_left(each, uri, since) for each in found)
         path = Path(folder)
-        files = [*islice((each for each in path.rglob("*") if each.is_file()), _LOOKED_AT + 1)]
-        is_whole = path.is_absolute() and len(files) <= _LOOKED_AT
+        files = [*islice((each for each in path.rglob("*") if each.is_file()), _MOST_FILES + 1)]
+        is_whole = path.is_absolute() and len(files) <= _MOST_FILES
         return is_whole and not any(
             each.stat().st_size and not _is_hidden(each.relative_to(path).parts) for each in files
         )

@@ -68,7 +68,7 @@ def updated(service: ServiceRecord, config: Config, now: str) -> ServiceRecord:
     return replace(_serving(with_version, number, now), token=config.get("token") or service.token)
 
 
-def gone_back(service: ServiceRecord, number: int, now: str) -> ServiceRecord:
+def rolled_back(service: ServiceRecord, number: int, now: str) -> ServiceRecord:
     """Return a service that is to serve one of its other versions.
 
     Raises:
@@ -131,14 +131,16 @@ def labelled(service: ServiceRecord, added: Mapping[str, str], removed: set[str]
 
 
 def _once_more(service: ServiceRecord, now: str) -> ServiceRecord:
-    return replace(service, wanted=replace(service.wanted, running=True, round=service.wanted.round + 1), updated=now)
+    return replace(
+        service, wanted=replace(service.wanted, running=True, generation=service.wanted.generation + 1), updated=now
+    )
 
 
 def _serving(service: ServiceRecord, number: int, now: str) -> ServiceRecord:
     """Return a service that is to serve a version, with the labels of its configuration."""
     old, new = _labels(service.config), _labels(service.version(number).config)
     kept = {key: value for key, value in service.labels.items() if key not in old or old[key] != value}
-    wanted = replace(service.wanted, version=number, round=service.wanted.round + 1)
+    wanted = replace(service.wanted, version=number, generation=service.wanted.generation + 1)
     return replace(service, wanted=wanted, labels={**kept, **new}, updated=now)
 
 

@@ -33,7 +33,7 @@ class Wanted:
 
     Attributes:
         version: the version that is to serve.
-        round: raised by every update, roll-back, start and restart, so that the same version is brought up once more.
+        generation: raised by every update, rollback, start and restart, so that a version is brought up once more.
         running: False when it is to be stopped.
         deleted: True when it is to go.
         weight: its share of its group's traffic.
@@ -41,7 +41,7 @@ class Wanted:
     """
 
     version: int = 1
-    round: int = 1
+    generation: int = 1
     running: bool = True
     deleted: bool = False
     weight: int = 100
@@ -57,7 +57,7 @@ class Seen:
         reason: short reason.
         message: sentence for people.
         version: version whose instances answer; 0 before the first does.
-        settled: the round of :class:`Wanted` that this is the outcome of; smaller while it is worked on.
+        settled: the generation of :class:`Wanted` that this is the outcome of; smaller while it is worked on.
         running: number of instances that answer.
         pending: number of instances that are to come.
     """

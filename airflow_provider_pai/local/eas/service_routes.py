@@ -44,7 +44,7 @@ def routes(context: RouteContext, checks: ServiceChecks, groups: Groups, views: 
     handlers = _ServiceRoutes(context, checks, groups, views)
     puts: dict[str, Callable[[Request], Response]] = {
         "": handlers.update,
-        "/version": handlers.go_back,
+        "/version": handlers.roll_back,
         "/release": handlers.release,
         "/start": handlers.start,
         "/stop": handlers.stop,
@@ -116,9 +116,9 @@ class _ServiceRoutes:
 
         return self.context.change(request, update, "updating")
 
-    def go_back(self, request: Request) -> Response:
+    def roll_back(self, request: Request) -> Response:
         number = self._required(request, "Version", int)
-        return self.context.change(request, lambda service, now: changes.gone_back(service, number, now), "updating")
+        return self.context.change(request, lambda service, now: changes.rolled_back(service, number, now), "updating")
 
     def release(self, request: Request) -> Response:
         body = checked_body(request, {"Weight": int, "TrafficState": str})

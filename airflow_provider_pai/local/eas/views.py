@@ -134,7 +134,7 @@ def status(service: ServiceRecord) -> str:
         return "Stopped" if seen.status == "Stopped" else "Stopping"
     if seen.status in ("Stopped", "Stopping"):
         return "Starting"
-    is_over = seen.status in ("Running", "Failed") and seen.settled != wanted.round
+    is_over = seen.status in ("Running", "Failed") and seen.settled != wanted.generation
     return "Updating" if is_over else seen.status
 
 

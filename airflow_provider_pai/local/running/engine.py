@@ -130,18 +130,18 @@ class Engine:
                 say(f"{event['id']}: {event['status']}")
         return False
 
-    def _read_pull(self, uri: str, tell: Callable[[Mapping[str, Any] | EngineError | None], None]) -> None:
+    def _read_pull(self, uri: str, notify: Callable[[Mapping[str, Any] | EngineError | None], None]) -> None:
         repository, tag = parse_repository_tag(uri)
         try:
             with asking("the registry refused it"):
                 for event in self.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if "error" in event:
                         raise EngineError(str(event["error"]))
-                    tell(event)
+                    notify(event)
         except EngineError as error:
-            tell(error)
+            notify(error)
         else:
-            tell(None)
+            notify(None)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class HostResources:
         environments: Python environments.
         upstreams: where requests can go.
         now: the server's time, in UTC.
-        pace: how patient it is.
+        timings: how patient it is.
         ports: ports for instances without a network of their own.
     """
 
@@ -54,7 +54,7 @@ class HostResources:
     environments: Environments
     upstreams: Upstreams
     now: Callable[[], datetime]
-    pace: ServingTimings = ServingTimings()
+    timings: ServingTimings = ServingTimings()
     ports: Ports = field(default_factory=Ports)
 
     @property

@@ -90,7 +90,7 @@ class ServiceInstance:
         """Whether it should have answered by now."""
         if self._answered:
             return False
-        waited, startup, patience = time.monotonic() - self._begun, self._spec.startup, self._host.pace.startup
+        waited, startup, patience = time.monotonic() - self._begun, self._spec.startup, self._host.timings.startup
         if startup is None:
             return waited > patience
         started = self._watch is not None and self._watch.started
@@ -127,7 +127,7 @@ class ServiceInstance:
             self._process.kill()
         elif self.is_ready:
             self._answered, self.failed_starts = True, 0
-        elif time.monotonic() - self._explained_at >= self._host.pace.unhealthy:
+        elif time.monotonic() - self._explained_at >= self._host.timings.unhealthy:
             self._explained_at = time.monotonic()
             self._warn_unready()
 
@@ -141,15 +141,15 @@ class ServiceInstance:
         if self._process is None:
             self._workspace.close()
             return True
-        now, pace = time.monotonic(), self._host.pace
+        now, timings = time.monotonic(), self._host.timings
         if self._draining_since is None:
             self._draining_since = now
         waited = now - self._draining_since
         if not self._asked:
-            if self._drain_skipped or waited > pace.drain or self._host.upstreams.is_idle(self.upstream):
+            if self._drain_skipped or waited > timings.drain or self._host.upstreams.is_idle(self.upstream):
                 self._process.terminate()
                 self._asked, self._draining_since = True, now
-        elif waited > pace.grace:
+        elif waited > timings.grace:
             self._process.kill()
         if self._process.exit_code() is None:
             return False
@@ -190,8 +190,8 @@ class ServiceInstance:
 
     def _schedule_restart(self) -> None:
         """Have it started again a little later."""
-        pace = self._host.pace
-        self._start_at = time.monotonic() + min(pace.backoff * 2**self.failed_starts, pace.longest_backoff)
+        timings = self._host.timings
+        self._start_at = time.monotonic() + min(timings.backoff * 2**self.failed_starts, timings.longest_backoff)
         self.failed_starts += 1
         self.restarts += 1
 

@@ -57,7 +57,7 @@ class Reconciler:
         self._serving: ReplicaSet | None = None
         self._candidate: ReplicaSet | None = None
         self._draining: list[tuple[ReplicaSet | None, list[ServiceInstance]]] = []
-        self._round, self._version = 0, 0
+        self._generation, self._version = 0, 0
         self._shown: tuple[Instance, ...] = ()
 
     def wake(self) -> None:
@@ -84,7 +84,7 @@ class Reconciler:
                 except OSError as error:
                     logger.warning("service %s can't be looked after: %s", self._name, error)
                     self._closed.wait(_AFTER_AN_ERROR_SECONDS)
-                self._wake.wait(self._host.pace.look)
+                self._wake.wait(self._host.timings.look)
                 self._wake.clear()
         finally:
             self._end_all()
@@ -114,7 +114,7 @@ class Reconciler:
     def _wind_down(self) -> None:
         self._terminate(self._candidate, self._serving)
         self._candidate = self._serving = None
-        self._round = 0
+        self._generation = 0
 
     def _report_end(self, service: ServiceRecord) -> None:
         if service.wanted.deleted:
@@ -122,13 +122,13 @@ class Reconciler:
         elif self._draining:
             self._record(status="Stopping", reason="STOPPING", message="The service is stopped", running=0, pending=0)
         else:
-            stopped = service.wanted.round
+            stopped = service.wanted.generation
             self._record(
                 status="Stopped", reason="STOPPED", message="Service is stopped", settled=stopped, running=0, pending=0
             )
 
     def _serve(self, service: ServiceRecord) -> None:
-        if self._round != service.wanted.round:
+        if self._generation != service.wanted.generation:
             self._begin(service)
         if self._candidate:
             self._candidate.look()
@@ -142,17 +142,17 @@ class Reconciler:
             self._draining += [(None, surplus)] if (surplus := self._serving.look()) else []
 
     def _begin(self, service: ServiceRecord) -> None:
-        """Begin what a new round asks for."""
+        """Begin what a new generation asks for."""
         seen, wanted = service.seen, service.wanted
-        first, before = self._round == 0, self._version
-        self._round, self._version = wanted.round, wanted.version
+        first, before = self._generation == 0, self._version
+        self._generation, self._version = wanted.generation, wanted.version
         self._terminate(self._candidate)
         self._candidate = None
         stopped = seen.status in _STOPPED
         if first and seen.version and not stopped and (seen.running or seen.version == wanted.version):
             # It answered when the server ended.
             self._serving = ReplicaSet(self._context, service, seen.version)
-        if seen.settled == wanted.round and not stopped:
+        if seen.settled == wanted.generation and not stopped:
             return
         if self._serving and self._is_scaled(service, self._serving):
             self._record(status="Scaling", reason="SCALING", message="The number of instances changes")
@@ -176,14 +176,14 @@ class Reconciler:
 
     def _fail(self, service: ServiceRecord, failure: StartFailure) -> None:
         """Say that what is wanted does not come up; what answers keeps answering."""
-        if service.seen.status != "Failed" or service.seen.settled != service.wanted.round:
+        if service.seen.status != "Failed" or service.seen.settled != service.wanted.generation:
             text = f"Version {service.wanted.version} does not come up. {failure.message}"
             self._emit_event(WARNING, failure.reason, text)
-        self._record(status="Failed", reason=failure.reason, message=failure.message, settled=service.wanted.round)
+        self._record(status="Failed", reason=failure.reason, message=failure.message, settled=service.wanted.generation)
 
     def _report_status(self, service: ServiceRecord) -> None:
         """Write down what is seen of what serves."""
-        serving, settled = self._serving, service.seen.settled == service.wanted.round
+        serving, settled = self._serving, service.seen.settled == service.wanted.generation
         latest = self._candidate or serving
         self._record(running=serving.ready if serving else 0, pending=latest.pending if latest else 0)
         if self._candidate or not serving or serving.version != service.wanted.version:
@@ -191,7 +191,7 @@ class Reconciler:
             return
         if serving.is_up:
             serving.failure = None
-            self._record(**_RUNNING, version=serving.version, settled=service.wanted.round)
+            self._record(**_RUNNING, version=serving.version, settled=service.wanted.generation)
         elif serving.failure and not (settled and serving.instances):
             self._fail(service, serving.failure)
         elif settled and not serving.ready and service.seen.status == "Running":
@@ -228,7 +228,7 @@ class Reconciler:
                 instance.skip_drain()
         while self._draining:
             self._drain()
-            self._wake.wait(self._host.pace.look)
+            self._wake.wait(self._host.timings.look)
             self._wake.clear()
 
     def _record(self, **members: str | int) -> None:

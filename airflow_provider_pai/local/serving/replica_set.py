@@ -170,9 +170,9 @@ class ReplicaSet:
         return ServiceInstance(name, context.service.uid, self._spec, prepared, folder, context.host, listener)
 
     def _failure_of(self, instance: ServiceInstance) -> StartFailure | None:
-        pace = self._context.host.pace
+        timings = self._context.host.timings
         gist = " | ".join(line for line in self._context.lines.of(instance.name)[-_GIST:])
-        if instance.failed_starts >= pace.failed_starts:
+        if instance.failed_starts >= timings.failed_starts:
             text = f"Instance {instance.name} ended {instance.failed_starts} times before it answered. Its last lines"
             return StartFailure("CrashLoopBackOff", f"{text}: {gist}")
         if instance.is_overdue:

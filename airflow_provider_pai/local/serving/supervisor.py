@@ -105,7 +105,7 @@ class ServiceSupervisor:
 def _fail_unattended(service: ServiceRecord) -> ServiceRecord:
     message = "Local PAI has failed to look after this service; its own output says why. Restart or update the service."
     seen = replace(service.seen, status="Failed", reason="InternalError", message=message)
-    return replace(service, seen=replace(seen, settled=service.wanted.round, running=0, pending=0))
+    return replace(service, seen=replace(seen, settled=service.wanted.generation, running=0, pending=0))
 
 
 def _deleted(service: ServiceRecord) -> ServiceRecord:

@@ -88,8 +88,8 @@ def _kinds(repository: str, labels: Mapping[str, str]) -> frozenset[ImageKind]:
     if labels.keys() & set(KIND_LABELS.values()):
         return frozenset(kind for kind, label in KIND_LABELS.items() if labels.get(label) == "true")
     named: tuple[ImageKind, ...] = ("training", "inference")
-    told = frozenset(kind for kind in named if repository.endswith(f"-{kind}"))
-    return told or frozenset(KIND_LABELS if labels.get(OFFICIAL_LABEL) == "false" else ())
+    by_name = frozenset(kind for kind in named if repository.endswith(f"-{kind}"))
+    return by_name or frozenset(KIND_LABELS if labels.get(OFFICIAL_LABEL) == "false" else ())
 
 
 def _labels(value: object) -> dict[str, str]:

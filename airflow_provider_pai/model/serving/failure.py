@@ -76,14 +76,14 @@ _STARTED = FailureDiagnosis()
 
 
 def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
-    """Return why a service does not come up, as far as it can be told.
+    """Return why a service does not come up, as far as it is known.
 
     Args:
         details: what EAS says of it.
         port: the port that EAS reaches its instances at; 0 when EAS's own program serves the model.
     """
-    told = "\n".join(details.warnings)
-    if re.search(r"OOMKill|(?<!CUDA )out of memory|exit code 137\b", told, re.IGNORECASE):
+    warnings = "\n".join(details.warnings)
+    if re.search(r"OOMKill|(?<!CUDA )out of memory|exit code 137\b", warnings, re.IGNORECASE):
         return FailureDiagnosis(
             "an instance needs more memory than it has",
             "Choose an instance_type, or memory, with more; or load a smaller model.",
@@ -91,7 +91,7 @@ def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
     # The last warning that tells of a stage tells how far its instances came; what they overcame before is no cause.
     judges = (_judge_start, _judge_resources, _judge_preparation)
     found = next(
-        (found for line in reversed(details.warnings) for judge in judges if (found := judge(line, told))), None
+        (found for line in reversed(details.warnings) for judge in judges if (found := judge(line, warnings))), None
     )
     if found and found is not _STARTED:
         return found
@@ -143,9 +143,9 @@ def _judge_resources(line: str, _: str) -> FailureDiagnosis | None:
     return None
 
 
-def _judge_preparation(line: str, told: str) -> FailureDiagnosis | None:
+def _judge_preparation(line: str, warnings: str) -> FailureDiagnosis | None:
     if re.search(r"ImagePull|ErrImage|image can't be pulled|pull(?:ing)? image|image\b.*can't be pulled", line):
-        return _diagnose_image(told)
+        return _diagnose_image(warnings)
     if "FailedMount" in line:
         return FailureDiagnosis(
             "its model or its code can't be mounted",
@@ -158,18 +158,18 @@ def _judge_preparation(line: str, told: str) -> FailureDiagnosis | None:
     return None
 
 
-def _diagnose_image(told: str) -> FailureDiagnosis:
-    if re.search(r"unauthorized|denied|no basic auth credentials|authorization failed", told, re.IGNORECASE):
+def _diagnose_image(warnings: str) -> FailureDiagnosis:
+    if re.search(r"unauthorized|denied|no basic auth credentials|authorization failed", warnings, re.IGNORECASE):
         return FailureDiagnosis(
             "its image can't be pulled: its registry refuses EAS",
             "Check that EAS may pull image_uri (dockerAuth in extra_config), and that it is spelled right.",
         )
-    if re.search(r"manifest unknown|not found|no such image|does not exist", told, re.IGNORECASE):
+    if re.search(r"manifest unknown|not found|no such image|does not exist", warnings, re.IGNORECASE):
         return FailureDiagnosis(
             "its image can't be pulled: there is no such image",
             "Check the registry, the name and the tag of image_uri.",
         )
-    if re.search(r"no such host|timeout|timed out|refused|x509|unreachable", told, re.IGNORECASE):
+    if re.search(r"no such host|timeout|timed out|refused|x509|unreachable", warnings, re.IGNORECASE):
         return FailureDiagnosis(
             "its image can't be pulled: its registry can't be reached",
             "Check the registry of image_uri; take one of this region, or give user_vpc_config.",

@@ -120,18 +120,18 @@ def _by_code(details: FailureDetails) -> FailureReason | None:
     reason = next(found, None)
     if reason is None:
         return None
-    more_telling = [each for each in REASONS[: REASONS.index(reason)] if each.kind is reason.kind]
-    if told := _told(details, more_telling):
-        return told
+    narrower = [each for each in REASONS[: REASONS.index(reason)] if each.kind is reason.kind]
+    if refined := _by_message(details, narrower):
+        return refined
     return _by_exit_code(details) or reason if reason.kind is FailureKind.COMMAND else reason
 
 
 def _by_words(details: FailureDetails) -> FailureReason | None:
-    return _told(details, REASONS)
+    return _by_message(details, REASONS)
 
 
-def _told(details: FailureDetails, reasons: Sequence[FailureReason]) -> FailureReason | None:
-    found = (reason for message in details.messages() if message for reason in reasons if reason.is_told_by(message))
+def _by_message(details: FailureDetails, reasons: Sequence[FailureReason]) -> FailureReason | None:
+    found = (reason for message in details.messages() if message for reason in reasons if reason.matches(message))
     return next(found, None)
 
 

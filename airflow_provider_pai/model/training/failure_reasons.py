@@ -80,7 +80,7 @@ class FailureReason:
         """Whether a reason code is one of this."""
         return any(fnmatchcase(code, pattern) for pattern in self.codes)
 
-    def is_told_by(self, message: str) -> bool:
+    def matches(self, message: str) -> bool:
         """Whether a message of the service tells of this."""
         return bool(self.words) and re.search(self.words, message, re.IGNORECASE | re.DOTALL) is not None
 

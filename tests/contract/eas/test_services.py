@@ -134,7 +134,7 @@ def test_a_failed_update_leaves_the_version_that_answers(eas: Client, settled: S
     assert (back.status, back.current_version, back.latest_version) == ("Running", 1, 2)
 
 
-def test_versions_are_listed_and_gone_back_to(eas: Client) -> None:
+def test_versions_are_listed_and_can_be_rolled_back_to(eas: Client) -> None:
     create(eas, "score")
     update(eas, "score", {"metadata": {"instance": 2}})
     listed = eas.list_service_versions(REGION, "score", models.ListServiceVersionsRequest()).body
@@ -143,13 +143,13 @@ def test_versions_are_listed_and_gone_back_to(eas: Client) -> None:
     assert (listed.versions[0].image_id, listed.versions[0].image_available) == (2, "true")
     assert listed.versions[0].build_time.endswith("Z")
 
-    def go_back(version: int | None) -> None:
+    def roll_back(version: int | None) -> None:
         eas.update_service_version(REGION, "score", models.UpdateServiceVersionRequest(version=version))
 
     for number in (0, 2, 3):
-        assert refused(lambda number=number: go_back(number)) == (400, "InvalidParameter")
-    assert refused(lambda: go_back(None)) == (400, "MissingParameter")
-    go_back(1)
+        assert refused(lambda number=number: roll_back(number)) == (400, "InvalidParameter")
+    assert refused(lambda: roll_back(None)) == (400, "MissingParameter")
+    roll_back(1)
     page = eas.list_service_versions(REGION, "score", models.ListServiceVersionsRequest(page_number=2, page_size=1))
     assert [each.image_id for each in page.body.versions] == [1]
 

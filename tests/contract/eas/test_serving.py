@@ -46,13 +46,13 @@ def status(path, method, token):
         return 0
 tokens = ["", *(value for value in os.environ.values() if len(value) == 48)]
 tried = {status(path, method, token) for path, method in (("reset", "POST"), ("jobs", "GET")) for token in tokens}
-told = f"{200 in tried} {glob.glob(os.environ['HOME_OF_SERVER'] + '/admin-token*')}".encode()
+said = f"{200 in tried} {glob.glob(os.environ['HOME_OF_SERVER'] + '/admin-token*')}".encode()
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(said)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(said)
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 
@@ -131,7 +131,7 @@ def ask(address: str, token: str) -> str:
     return answer.text
 
 
-def test_a_service_answers_is_updated_and_goes_back(eas: Client, models_in_oss: str) -> None:
+def test_a_service_answers_is_updated_and_is_rolled_back(eas: Client, models_in_oss: str) -> None:
     service = create(eas, config(models_in_oss, "score"))
     assert (service.status, service.current_version, service.running_instance) == ("Running", 1, 1)
     assert ask(service.internet_endpoint, service.access_token) == "blue"

@@ -257,7 +257,7 @@ class TestMetadata:
         assert not {"Cache-Control", "Content-Disposition", "x-oss-meta-a"} & set(after.headers)
         assert tags(bucket, "k") == {"a": "b"}
 
-    def test_a_type_nobody_named_is_told_by_the_keys_ending(self, bucket):
+    def test_a_missing_content_type_is_guessed_from_the_keys_ending(self, bucket):
         bucket.put_object("page.html", b"")
         bucket.put_object("nothing", b"")
         assert bucket.head_object("page.html").content_type == "text/html"

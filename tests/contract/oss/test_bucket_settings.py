@@ -1,4 +1,4 @@
-"""What a bucket is made with is kept and told, or refused: nothing in PutBucket's body is overlooked."""
+"""What a bucket is made with is kept and returned, or refused: nothing in PutBucket's body is overlooked."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _put(bucket: oss2.Bucket, body: str) -> None:
 
 @pytest.mark.parametrize("kept", ["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"])
 @pytest.mark.parametrize("redundancy", ["LRS", "ZRS"])
-def test_storage_class_and_redundancy_are_kept_and_told(new, kept, redundancy):
+def test_storage_class_and_redundancy_are_stored_and_returned(new, kept, redundancy):
     new.create_bucket(input=oss2.models.BucketCreateConfig(kept, redundancy))
-    told = new.get_bucket_info()
-    assert (told.storage_class, told.data_redundancy_type) == (kept, redundancy)
+    info = new.get_bucket_info()
+    assert (info.storage_class, info.data_redundancy_type) == (kept, redundancy)
     new.put_object("k", b"bytes")
     assert new.list_objects().object_list[0].storage_class == kept
     assert new.head_object("k").headers["x-oss-storage-class"] == kept

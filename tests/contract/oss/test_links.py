@@ -21,7 +21,7 @@ class TestSymbolicLinks:
         bucket.put_symlink(TARGET, "link", headers={"x-oss-meta-of": "link"})
         return bucket
 
-    def test_a_link_tells_where_it_leads(self, linked):
+    def test_a_link_names_its_target(self, linked):
         found = linked.get_symlink("link")
         assert found.target_key == TARGET
         assert found.headers["x-oss-symlink-target"] == quote(TARGET, safe="")
@@ -32,7 +32,7 @@ class TestSymbolicLinks:
         linked.get_object_to_file("link", str(tmp_path / "file"))
         assert (tmp_path / "file").read_bytes() == b"0123456789"
 
-    def test_head_tells_size_and_etag_of_the_target_and_the_links_own_metadata(self, linked):
+    def test_head_has_size_and_etag_of_the_target_and_the_links_own_metadata(self, linked):
         head = linked.head_object("link")
         assert (head.content_length, head.etag) == (10, hashlib.md5(b"0123456789").hexdigest().upper())
         assert head.object_type == "Symlink"

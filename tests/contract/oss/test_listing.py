@@ -51,7 +51,7 @@ class TestListing:
         assert [item.key for item in filled.list_objects(marker="b/2", max_keys=2).object_list] == ["b/c/3", "d"]
         assert next(item.key for item in filled.list_objects_v2(start_after="e/").object_list) == "e/f"
 
-    def test_an_item_tells_what_the_object_is(self, filled):
+    def test_a_listed_item_has_size_type_class_etag_owner_and_time(self, filled):
         (item,) = filled.list_objects_v2(prefix="d", fetch_owner=True).object_list
         assert (item.size, item.type, item.storage_class) == (1, "Normal", "Standard")
         assert item.etag == hashlib.md5(b"d").hexdigest().upper()
@@ -81,7 +81,7 @@ class TestListing:
 
 
 class TestBuckets:
-    def test_a_bucket_tells_where_it_is(self, server, bucket):
+    def test_a_bucket_has_its_location_and_endpoint(self, server, bucket):
         info = bucket.get_bucket_info()
         assert (info.name, info.location) == (bucket.bucket_name, f"oss-{REGION}")
         assert info.extranet_endpoint == urlsplit(server.endpoint).netloc

@@ -14,7 +14,7 @@ from tests.support.oss import read
 class TestMultipart:
     PART = 100 * 1024
 
-    def test_resumable_upload_and_download_round_trip_with_several_threads(self, bucket, tmp_path):
+    def test_resumable_transfers_with_several_threads_keep_the_content(self, bucket, tmp_path):
         content = os.urandom(5 * self.PART + 123)
         (tmp_path / "up").write_bytes(content)
         oss2.resumable_upload(
@@ -43,7 +43,7 @@ class TestMultipart:
         assert (tmp_path / "down").read_bytes() == content
         assert list(oss2.MultipartUploadIterator(bucket)) == []
 
-    def test_an_interrupted_upload_goes_on_where_it_stopped(self, bucket, tmp_path):
+    def test_an_interrupted_upload_resumes_where_it_stopped(self, bucket, tmp_path):
         content = os.urandom(5 * self.PART)
         (tmp_path / "up").write_bytes(content)
         store = oss2.ResumableStore(root=str(tmp_path))
@@ -70,7 +70,7 @@ class TestMultipart:
         assert read(bucket, "k") == content
         assert list(oss2.MultipartUploadIterator(bucket)) == []
 
-    def test_an_interrupted_download_goes_on_where_it_stopped(self, bucket, tmp_path):
+    def test_an_interrupted_download_resumes_where_it_stopped(self, bucket, tmp_path):
         content = os.urandom(5 * self.PART)
         bucket.put_object("k", content)
         store = oss2.ResumableDownloadStore(root=str(tmp_path))

@@ -35,7 +35,7 @@ class TestOneObject:
         bucket.get_object_to_file("empty", str(tmp_path / "empty"))
         assert (tmp_path / "empty").read_bytes() == b""
 
-    def test_head_tells_what_the_uploader_said(self, bucket):
+    def test_head_returns_the_headers_of_the_upload(self, bucket):
         sent = {"Content-Type": "text/x-test", "x-oss-meta-author": "me", "Cache-Control": "no-cache"}
         bucket.put_object("k", b"12345", headers=sent)
         head = bucket.head_object("k")
@@ -51,14 +51,14 @@ class TestOneObject:
         assert b"<Code>NoSuchKey</Code>" in base64.b64decode(raised.value.headers["x-oss-err"])
         assert raised.value.headers["x-oss-ec"] == raised.value.ec
 
-    def test_existence_is_told_apart_from_a_missing_bucket(self, server, bucket, auth, session):
+    def test_a_missing_object_does_not_exist_and_a_missing_bucket_is_an_error(self, server, bucket, auth, session):
         bucket.put_object("k", b"")
         assert bucket.object_exists("k")
         assert not bucket.object_exists("absent")
         with pytest.raises(oss2.exceptions.NoSuchBucket):
             connect(server, auth, "no-such-bucket", session).object_exists("k")
 
-    def test_meta_tells_size_and_etag_only(self, bucket):
+    def test_meta_has_size_and_etag_only(self, bucket):
         bucket.put_object("k", b"12345", headers={"x-oss-meta-a": "b"})
         meta = bucket.get_object_meta("k")
         assert meta.content_length == 5

@@ -86,7 +86,7 @@ class TestTrafficLimit:
         assert not bucket.object_exists("k")
 
 
-def test_a_sequential_upload_tells_the_md5_of_the_whole(bucket):
+def test_a_sequential_upload_has_the_md5_of_the_whole(bucket):
     pieces = [os.urandom(100 * 1024), b"the end"]
     for params, expected in (({}, None), ({"sequential": ""}, hashlib.md5(b"".join(pieces)).digest())):
         upload = bucket.init_multipart_upload("k", params=params).upload_id
@@ -95,8 +95,8 @@ def test_a_sequential_upload_tells_the_md5_of_the_whole(bucket):
             done = bucket.upload_part("k", upload, number, piece)
             parts.append(oss2.models.PartInfo(number, done.etag))
         bucket.complete_multipart_upload("k", upload, parts)
-        told = bucket.head_object("k").headers.get("Content-MD5")
-        assert told == (expected and base64.b64encode(expected).decode())
+        md5 = bucket.head_object("k").headers.get("Content-MD5")
+        assert md5 == (expected and base64.b64encode(expected).decode())
 
 
 class TestNumbersAndDates:

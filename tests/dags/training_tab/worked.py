@@ -26,25 +26,25 @@ JOB: dict[str, Any] = {
 }
 
 
-def told(name: str) -> dict[str, str]:
-    """Return what tells a job which sign it waits for."""
+def sign_of(name: str) -> dict[str, str]:
+    """Return the variable that names the sign that a job waits for."""
     return {"SIGN": f"{SIGNS}/{{{{ ti.try_number }}}}-{name}"}
 
 
 with DAG("worked", schedule=None):
-    PAITrainingOperator(task_id="in_worker", environments=told("in_worker"), **JOB)
+    PAITrainingOperator(task_id="in_worker", environments=sign_of("in_worker"), **JOB)
     PAITrainingOperator(
         task_id="deferred",
         deferrable=True,
-        environments=told("deferred"),
+        environments=sign_of("deferred"),
         retries=1,
         retry_delay=timedelta(seconds=5),
         **JOB,
     )
     PAITrainingOperator.partial(task_id="mapped", deferrable=True, **JOB).expand(
-        environments=[told("mapped0"), told("mapped1")]
+        environments=[sign_of("mapped0"), sign_of("mapped1")]
     )
     # It sees no folder of the test's where the machine can keep jobs apart.
     PAITrainingOperator(task_id="on_worker", instance_type="local", command="echo {} > $PAI_OUTPUT_MODEL/model.json")
-    submit = PAITrainingOperator(task_id="submit", wait_for_completion=False, environments=told("submit"), **JOB)
+    submit = PAITrainingOperator(task_id="submit", wait_for_completion=False, environments=sign_of("submit"), **JOB)
     PAITrainingSensor(task_id="watched", job_id=submit.output["job_id"], deferrable=True, poke_interval=1)

@@ -60,7 +60,9 @@ class TestUpload:
         assert bench.storage.read(OssUri(code.bucket, code.key)) == archive(folder)
 
     @pytest.mark.parametrize("size", [0, 3 * PART])
-    def test_somebody_else_who_was_first_is_as_good(self, bench: OssBench, folder: Path, size: int) -> None:
+    def test_an_archive_that_another_task_has_uploaded_first_is_used(
+        self, bench: OssBench, folder: Path, size: int
+    ) -> None:
         (folder / "weights.bin").write_bytes(os.urandom(size))
         target = bench.home.child("pai", "training_src", digest(folder), "source.tar.gz")
         bench.storage.write(target, b"theirs")

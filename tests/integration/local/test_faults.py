@@ -202,7 +202,7 @@ def test_oss_is_refused_in_its_own_shape(service: Service) -> None:
     assert "<Code>DownloadTrafficRateLimitExceeded</Code>" in throttled.text
 
 
-def test_a_refused_head_request_of_oss_tells_the_error_in_a_header(service: Service) -> None:
+def test_a_refused_head_request_of_oss_has_the_error_in_a_header(service: Service) -> None:
     service.faults.add(Fault("oss:HEAD", FaultKind.ERROR))
     refused = service.send_oss("HEAD")
     assert (refused.status_code, refused.content) == (503, b"")

@@ -77,7 +77,7 @@ def test_pip_runs_in_its_own_folder_and_gets_only_what_it_needs_of_the_servers_v
     assert secrets.keys().isdisjoint(line.partition("=")[0] for line in shown)
 
 
-def test_a_wait_for_somebody_elses_build_can_be_given_up(environments: Environments) -> None:
+def test_a_wait_for_the_build_of_another_job_can_be_cancelled(environments: Environments) -> None:
     halted = threading.Event()
     halted.set()
     assert environments.ready((), print, halted) is None

@@ -46,7 +46,7 @@ def test_a_line_is_searched_from_its_end_and_each_state_of_a_bar_is() -> None:
         assert list(metrics.find("loss=3\rloss=4\r")) == [(LOSS, "3"), (LOSS, "4")]
 
 
-def test_a_regex_that_takes_too_long_is_given_up_once_and_the_others_go_on() -> None:
+def test_a_regex_that_takes_too_long_is_given_up_once_and_the_others_are_still_matched() -> None:
     given_up: list[MetricDefinition] = []
     last = MetricDefinition("last", "(7)")
     with reader(LOSS, ENDLESS, last, give_up=given_up.append) as metrics:
@@ -55,7 +55,7 @@ def test_a_regex_that_takes_too_long_is_given_up_once_and_the_others_go_on() -> 
     assert given_up == [ENDLESS]
 
 
-def test_other_threads_go_on_while_a_regex_is_matched() -> None:
+def test_other_threads_run_while_a_regex_is_matched() -> None:
     with reader(ENDLESS) as metrics:
         matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
         matching.start()
@@ -102,7 +102,7 @@ def test_metrics_of_a_line_are_kept_when_the_line_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("last", ["nan", "-inf", "inf", "1,234.5", "93%", "1e999"])
-def test_a_metric_whose_last_text_is_no_number_has_no_value_and_the_log_says_why(tmp_path: Path, last: str) -> None:
+def test_a_metric_has_no_value_when_its_last_text_is_no_number_and_the_log_says_why(tmp_path: Path, last: str) -> None:
     with recorder_of(tmp_path, LOSS) as recorder:
         for text in ("0.5", last):
             recorder.write_output(INSTANCE, f"loss={text}")

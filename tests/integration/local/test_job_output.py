@@ -60,9 +60,7 @@ def test_metrics_are_not_read_from_the_launchers_lines(harness: LocalRuntimeHarn
 
 
 @pytest.mark.parametrize("command", ["sleep 600", "sleep 1; exit 1"])
-def test_a_job_on_a_full_disk_ends_and_the_reason_is_told(
-    build: Callable[..., LocalRuntimeHarness], command: str
-) -> None:
+def test_a_job_on_a_full_disk_fails_with_that_reason(build: Callable[..., LocalRuntimeHarness], command: str) -> None:
     harness = build(Mode.PLAIN)
     object.__setattr__(harness.workshop, "disk_full", lambda: True)
     job = harness.run(command)
@@ -75,7 +73,7 @@ def test_the_log_names_what_is_taken_without_effect(harness: LocalRuntimeHarness
     assert "UserVpc is taken without effect: this machine has no VPC: jobs use its network" in harness.log(job)
 
 
-def test_links_and_pipes_in_outputs_are_told_in_the_log(harness: LocalRuntimeHarness) -> None:
+def test_links_that_lead_out_and_pipes_are_logged_as_not_stored(harness: LocalRuntimeHarness) -> None:
     job = harness.run(
         """
         cd $PAI_OUTPUT_CHECKPOINTS && mkdir ck-5 && echo 5 > ck-5/w && ln -s ck-5 last
@@ -86,10 +84,10 @@ def test_links_and_pipes_in_outputs_are_told_in_the_log(harness: LocalRuntimeHar
     assert job["Status"] == "Succeed", harness.log(job)
     keys = [stored.key for stored in harness.objects.list_objects("bkt", "ck/").objects]
     assert keys == ["ck/best", "ck/ck-5/w", "ck/last/w", "ck/z"]
-    told = [line for line in harness.log(job) if "is not stored" in line]
+    logged = [line for line in harness.log(job) if "is not stored" in line]
     why = "it is a link that leads out of the channel's folder, or to itself"
-    assert told[0] == f"Output channel checkpoints: out is not stored: {why}"
-    assert told[1:] == ["Output channel checkpoints: pipe is not stored: it is a pipe"]
+    assert logged[0] == f"Output channel checkpoints: out is not stored: {why}"
+    assert logged[1:] == ["Output channel checkpoints: pipe is not stored: it is a pipe"]
 
 
 def test_progress_bars_leave_their_last_state_and_their_metrics(harness: LocalRuntimeHarness) -> None:

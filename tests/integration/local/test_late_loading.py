@@ -33,7 +33,7 @@ with LocalPAI(Path(sys.argv[1])):
 """
 
 
-def test_a_server_that_is_ready_has_not_loaded_what_nobody_asked_for(tmp_path: Path) -> None:
+def test_a_server_that_is_ready_has_loaded_no_module_before_its_use(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _SHOW, str(tmp_path / "pai")]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     late = {*LATE, *(f"airflow_provider_pai.local.{name}" for name in OURS)}

@@ -177,8 +177,8 @@ def test_env_sets_the_connection_that_serve_printed(
     ready = ready_line(serve())
     assert main(["env", "--home", str(home), "--conn-id", "my_pai"]) == 0
     command = f"{capsys.readouterr().out}printenv AIRFLOW_CONN_MY_PAI"
-    told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == ready["airflow_conn_uri"]
+    output = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == ready["airflow_conn_uri"]
 
 
 def test_a_killed_server_is_not_running(serve: Start, home: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_process_that_got_the_id_of_a_dead_one_is_not_killed() -> None:
         assert other.wait() == -signal.SIGKILL
 
 
-def test_processes_of_a_job_whose_leader_is_gone_are_found_by_their_variable() -> None:
+def test_processes_of_a_job_without_its_leader_are_found_by_their_variable() -> None:
     environment = {"PAI_TRAINING_JOB_ID": "train0lost0lost0", "PATH": os.environ["PATH"]}
     with subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True) as lost:
         wait_until(lambda: Path(f"/proc/{lost.pid}/comm").read_text() == "sleep\n")

@@ -164,7 +164,7 @@ def test_containers_run_as_the_user_whom_their_files_then_belong_to(
     assert (engine.user, engine.namespace) == (user, namespace)
 
 
-def test_an_engine_outside_of_this_container_is_told_apart(tmp_path: Path) -> None:
+def test_an_engine_outside_of_this_container_is_recognised(tmp_path: Path) -> None:
     mark, here = tmp_path / "mark", socket.gethostname()
     assert not Engine(Client(name="elsewhere"), marks=[mark]).is_outside
     mark.touch()

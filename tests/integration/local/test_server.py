@@ -176,7 +176,7 @@ def test_only_existing_jobs_are_moved_and_only_to_an_end(server: LocalPAI, job_i
     assert control(server.ready, "POST", f"jobs/{job_id}/status", {"Status": status}).status_code == code
 
 
-def test_health_tells_version_mode_and_jobs(server: LocalPAI, client: PAIClient) -> None:
+def test_health_has_version_mode_and_jobs(server: LocalPAI, client: PAIClient) -> None:
     wait(client, created(client))
     health = control(server.ready, "GET", "health").json()
     assert (health["mode"], health["jobs"]) == ("plain", {"Succeed": 1})

@@ -115,7 +115,7 @@ def test_instances_that_ended_on_a_full_disk_are_shown_as_ended(harness: LocalRu
     assert [row["Status"] for row in harness.store.existing(job_id)["Instances"]] == ["Failed"]
 
 
-def test_a_command_whose_job_cannot_become_running_is_killed_and_the_job_fails(harness: LocalRuntimeHarness) -> None:
+def test_a_job_that_cannot_become_running_fails_and_its_command_is_killed(harness: LocalRuntimeHarness) -> None:
     harness.store.full_at = "Running"
     job_id = harness.submit("sleep 60")
     wait_until(lambda: harness.store.refused >= 2)
@@ -141,7 +141,7 @@ def test_a_job_that_cannot_be_queued_is_not_there(harness: LocalRuntimeHarness) 
     assert harness.store.all() == []
 
 
-def test_a_waiting_job_whose_end_cannot_be_written_still_waits(tmp_path: Path, harness: LocalRuntimeHarness) -> None:
+def test_a_waiting_job_still_waits_when_its_end_cannot_be_written(tmp_path: Path, harness: LocalRuntimeHarness) -> None:
     jobs = [harness.submit(f"echo begun; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done") for _ in range(3)]
     harness.says(jobs[1], "begun")
     harness.store.full = True

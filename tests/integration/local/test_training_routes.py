@@ -168,7 +168,7 @@ def test_events_of_job_and_instance(server: Server, finished: str) -> None:
     assert server.refused("GET", f"{finished}/instances/none/events")[1] == "TRAINING_JOB_INSTANCE_NOT_FOUND"
 
 
-def test_metrics_can_be_filtered_and_turned_round(server: Server, finished: str) -> None:
+def test_metrics_can_be_filtered_and_reversed(server: Server, finished: str) -> None:
     values = [(point["Name"], point["Value"]) for point in server.get(f"{finished}/metrics")["Metrics"]]
     assert values == [("acc", 0.5), ("acc", 0.75), ("loss", 1.0)]
     turned = server.get(f"{finished}/metrics", Name="acc", Order="DESC", PageSize="1")

@@ -220,7 +220,7 @@ def test_what_it_made_is_deleted_when_it_is_interrupted(target: Target, number: 
     assert not left_over(target)
 
 
-def test_a_job_whose_create_was_not_answered_is_stopped_and_deleted(target: Target) -> None:
+def test_a_job_from_an_unanswered_create_is_stopped_and_deleted(target: Target) -> None:
     lost = Interrupted(target, 1, ConnectionResetError)
     verify(target, lambda _: None, sender=lost, probes=(), paid=JOBS_OF, only=["reasons.limit"], sleep=patience)
     assert not left_over(target)

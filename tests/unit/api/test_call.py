@@ -123,7 +123,7 @@ def test_a_refusal_that_is_not_the_services_says_nothing_about_a_job_or_a_key(st
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>slow down</html>"])
-def test_too_many_requests_is_throttled_whoever_says_so(body: bytes) -> None:
+def test_status_429_is_throttling_with_any_body(body: bytes) -> None:
     assert type(decode_error("CreateTrainingJob", 429, {}, body)) is ThrottledError
 
 

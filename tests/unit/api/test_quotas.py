@@ -23,7 +23,7 @@ def test_what_waits_in_a_quota_is_asked_for() -> None:
     assert call.query == {"Status": "Enqueued", "PageNumber": "2", "PageSize": "100"}
 
 
-def test_a_workload_is_read_as_far_as_it_tells() -> None:
+def test_a_workload_is_read_without_its_missing_members() -> None:
     whole = {"WorkloadId": "w", "WorkloadName": "n", "Position": 3, "Code": "c", "Reason": "r", "Priority": 9}
     bare = {"WorkloadId": "v", "Position": "later"}
     expected = (QueuedWorkload("w", "n", 3, "c", "r"), QueuedWorkload("v"))

@@ -134,7 +134,7 @@ def test_a_service_is_read_with_the_labels_of_its_configuration() -> None:
     assert seen.why == "RUNNING: Service start successfully"
 
 
-def test_labels_are_not_believed_once_somebody_else_has_made_a_version() -> None:
+def test_labels_are_ignored_once_a_version_was_made_outside() -> None:
     body = {"name": "iris", "containers": [{"image": "a:1"}]}
     made = labelled(body, version=2, previous=1, owner="me")
     service = {**SERVICE, "LatestVersion": 2, "ServiceConfig": json.dumps(made)}
@@ -148,7 +148,7 @@ def test_labels_are_not_believed_once_somebody_else_has_made_a_version() -> None
     assert read(services.describe_service("r", "iris"), **{**service, "LatestVersion": 3}).digest == digest(body)
 
 
-def test_a_service_of_somebody_else_is_read_too() -> None:
+def test_a_service_without_our_labels_is_read() -> None:
     seen = read(services.describe_service("r", "x"), ServiceName="x", Status="SomethingNew", LatestVersion=0, Labels=[])
     assert (seen.digest, seen.owner, seen.previous, seen.version, seen.model_uri) == ("", "", None, 0, "")
     assert not seen.is_settled
@@ -219,13 +219,13 @@ def test_an_answer_that_lacks_what_it_promises_is_not_read_as_none(
 def test_a_diagnosis_is_read_as_lines() -> None:
     call = services.describe_service_diagnosis("r", "x")
     assert (call.method, call.path) == ("GET", "/api/v2/services/r/x/diagnosis")
-    told = {"Error": "it crashes", "Causes": ["no memory"], "Advices": ["give it more"]}
-    [finding] = read(call, DiagnosisList=[told])
+    row = {"Error": "it crashes", "Causes": ["no memory"], "Advices": ["give it more"]}
+    [finding] = read(call, DiagnosisList=[row])
     assert finding.text == "it crashes\ncause: no memory\nadvice: give it more"
     assert read(call, DiagnosisList=[]) == []
 
 
-def test_versions_tell_their_numbers_by_their_labels() -> None:
+def test_versions_have_their_numbers_from_their_labels() -> None:
     versions = [{"ServiceConfig": json.dumps(CONFIG), "BuildTime": "2026-01-01T00:00:00Z"}, {"ServiceConfig": "{}"}]
     read_versions = read(services.list_service_versions("r", "iris"), Versions=versions)
     assert [version.number for version in read_versions] == [3, 0]

@@ -97,7 +97,7 @@ def test_a_list_filters_by_labels_in_json_name_and_status() -> None:
     assert {**expected, "PageNumber": "3", "PageSize": "7", "Order": "ASC"}.items() <= dict(call.query).items()
 
 
-def test_a_time_in_another_zone_is_told_in_utc() -> None:
+def test_a_time_in_another_zone_is_sent_in_utc() -> None:
     there = SINCE.astimezone(timezone(timedelta(hours=8)))
     assert training.list_training_jobs("1", start_time=there).query["StartTime"] == "2026-01-02T03:04:05Z"
 

@@ -34,7 +34,7 @@ class Execution:
         ({"other": {"train": "failed"}}, 1, UNKNOWN),
     ],
 )
-def test_a_state_that_is_not_told_is_only_that_of_a_deleted_run_when_there_is_no_run(
+def test_an_unknown_state_means_a_deleted_run_only_when_there_is_no_run(
     states: Mapping[str, Any], runs: int, expected: str | None
 ) -> None:
     assert state_from_api(Execution(states, runs), "dag", "run", "train", -1) == expected

@@ -143,7 +143,7 @@ def test_any_url_is_an_endpoint(endpoint: str) -> None:
     assert (config.endpoint, config.oss_endpoint) == (endpoint, endpoint)
 
 
-def test_everything_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     nothing = ConnectionFields(
         "mine", None, None, {"network": "x", "endpoint": "x", "oss_endpoint": "x", "bucket": "X"}
     )

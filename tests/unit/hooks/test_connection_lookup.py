@@ -49,7 +49,7 @@ def test_another_connection_and_a_later_time_have_look_ups_of_their_own() -> Non
     run(work())
 
 
-def test_one_who_no_longer_waits_ends_it_for_nobody_else() -> None:
+def test_a_cancelled_caller_does_not_end_the_lookup_of_the_others() -> None:
     async def work() -> None:
         look_up = LookUps()
         first, second = (asyncio.ensure_future(shared_config(KEY, look_up)) for _ in range(2))

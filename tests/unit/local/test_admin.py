@@ -107,7 +107,7 @@ def test_any_loopback_host_is_answered(server: Server, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "[broken"])
-def test_a_page_whose_name_was_rebound_to_this_machine_is_refused(server: Server, host: str) -> None:
+def test_a_page_of_a_rebound_host_name_is_refused(server: Server, host: str) -> None:
     answer = server.ask("POST", "reset", headers={"host": host})
     assert (answer.status_code, answer.json()["Code"]) == (403, "Forbidden")
     assert server.done == []

@@ -214,7 +214,7 @@ def test_temporary_credentials_without_their_token_are_refused(sender: Sender, r
     assert_refused(sender.send("ListTrainingJobs"), 400, "MissingSecurityToken")
 
 
-def test_a_token_that_nobody_handed_out_is_refused(sender: Sender, ring: KeyRing) -> None:
+def test_a_token_that_was_never_issued_is_refused(sender: Sender, ring: KeyRing) -> None:
     for keys in (temporary_keys(ring, security_token="made up"), replace(KEYS, security_token="made up")):
         sender.keys = keys
         answer = sender.send("ListTrainingJobs")

@@ -80,7 +80,7 @@ def test_a_large_job_is_not_overtaken_by_smaller_ones_behind_it(queue: Queue) ->
     assert taken(queue) == ["small"]
 
 
-def test_a_job_that_leaves_the_queue_holds_up_nobody(queue: Queue) -> None:
+def test_a_job_that_leaves_the_queue_does_not_hold_up_the_next(queue: Queue) -> None:
     queue.put("running", share(2))
     queue.put("large", share(4))
     queue.put("small", share(1))

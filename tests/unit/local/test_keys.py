@@ -50,7 +50,7 @@ def test_a_temporary_key_is_good_with_its_token_until_it_ends(ring: KeyRing, key
     assert ring.token_problem(key.access_key_id, key.security_token) is TokenProblem.EXPIRED
 
 
-def test_what_is_wrong_with_a_token_is_told(ring: KeyRing, key: TemporaryKey) -> None:
+def test_a_bad_token_is_missing_unknown_or_mismatched(ring: KeyRing, key: TemporaryKey) -> None:
     other = ring.issue(ROLE, "other", HOUR)
     assert ring.token_problem(key.access_key_id, "") is TokenProblem.MISSING
     assert ring.token_problem(key.access_key_id, "made up") is TokenProblem.UNKNOWN

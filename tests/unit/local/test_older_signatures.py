@@ -121,7 +121,7 @@ def test_the_vector_of_the_vendors_rpc_page_is_met() -> None:
     assert rpc.sign(text, "testsecret") == "OLeaidS1JvxuMvnyHOwuJ+uX5qY="
 
 
-def test_an_rpc_request_tells_its_sender_in_its_parameters() -> None:
+def test_an_rpc_request_names_its_sender_in_its_parameters() -> None:
     assert verify(rpc_signed(), secret_of, NOW) == Signed(KEY_ID, NONCE, "", "AssumeRole", "2015-04-01")
 
 
@@ -149,7 +149,7 @@ def test_any_parameters_that_the_vendor_signs_are_verified(asked: Mapping[str, s
     assert verify(rpc_signed(**extra), secret_of, NOW).access_key_id == KEY_ID
 
 
-def test_the_scheme_is_told_apart_by_authorization() -> None:
+def test_the_scheme_is_chosen_by_authorization() -> None:
     keys = KeyPair(KEY_ID, SECRET)
     rest = Request("GET", JOBS)
     acs3 = signed_headers(

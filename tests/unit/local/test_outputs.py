@@ -136,7 +136,7 @@ def test_other_links_are_left_out_and_named_in_the_log_and_what_is_behind_them_i
     assert channel.said == [f"Output channel model: zlink is not stored: {why}"]
 
 
-def test_links_among_a_few_folders_come_to_an_end(out: Path, work: WorkFolder) -> None:
+def test_links_among_folders_are_not_followed_for_ever(out: Path, work: WorkFolder) -> None:
     for number in range(30):
         (out / f"f{number}").mkdir()
         for side in "ab":

@@ -28,7 +28,7 @@ def made(seen: Seen = RUNNING, asked: dict[str, str] | None = None, **members: A
 def test_a_created_service_is_to_run_its_first_version() -> None:
     service = made(asked={"a": "1", "b": "2"}, labels={"b": "3"})
     assert [(version.number, version.built) for version in service.versions] == [(1, NOW)]
-    assert (service.wanted.version, service.wanted.round, service.wanted.running) == (1, 1, True)
+    assert (service.wanted.version, service.wanted.generation, service.wanted.running) == (1, 1, True)
     assert (service.wanted.weight, service.wanted.traffic, service.group) == (100, "standalone", "")
     assert service.labels == {"a": "1", "b": "3"}
 
@@ -57,18 +57,18 @@ def test_merging_goes_into_objects_and_replaces_everything_else() -> None:
     assert old["list"] == [1, 2]
 
 
-def test_an_update_makes_the_next_version_and_one_more_round() -> None:
+def test_an_update_makes_the_next_version_and_raises_the_generation() -> None:
     service = changes.updated(made(), config(token="other"), LATER)
     assert [version.number for version in service.versions] == [1, 2]
-    assert (service.wanted.version, service.wanted.round, service.updated) == (2, 2, LATER)
+    assert (service.wanted.version, service.wanted.generation, service.updated) == (2, 2, LATER)
     assert service.token == "other"
     assert service.created == NOW
 
 
 def test_going_back_makes_no_version_and_the_next_update_the_next_number() -> None:
     updated = changes.updated(made(), config(), LATER)
-    back = changes.gone_back(updated, 1, LATER)
-    assert (back.wanted.version, back.wanted.round, back.versions) == (1, 3, updated.versions)
+    back = changes.rolled_back(updated, 1, LATER)
+    assert (back.wanted.version, back.wanted.generation, back.versions) == (1, 3, updated.versions)
     assert changes.updated(back, config(), LATER).wanted.version == 3
 
 
@@ -76,7 +76,7 @@ def test_going_back_makes_no_version_and_the_next_update_the_next_number() -> No
 def test_there_is_no_going_to_a_version_that_is_not_or_is_there_already(number: int) -> None:
     service = changes.updated(made(), config(), LATER)
     with pytest.raises(ErrorResponse, match="Version is invalid"):
-        changes.gone_back(service, number, LATER)
+        changes.rolled_back(service, number, LATER)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_labels_of_a_configuration_come_and_go_with_its_version() -> None:
     service = changes.labelled(service, {"added": "2"}, set(), LATER)
     updated = changes.updated(service, config(labels={"build": "2"}), LATER)
     assert updated.labels == {"own": "1", "added": "2", "build": "2"}
-    assert changes.gone_back(updated, 1, LATER).labels == {"own": "1", "added": "2", "build": "1", "first": "yes"}
+    assert changes.rolled_back(updated, 1, LATER).labels == {"own": "1", "added": "2", "build": "1", "first": "yes"}
     assert changes.labelled(updated, {}, {"own", "none"}, LATER).labels == {"added": "2", "build": "2"}
 
 
@@ -101,10 +101,10 @@ def test_starting_and_stopping_again_changes_nothing() -> None:
     service = made()
     assert changes.started(service, LATER) == service
     stopped = changes.stopped(service, LATER)
-    assert (stopped.wanted.running, stopped.wanted.round) == (False, 1)
+    assert (stopped.wanted.running, stopped.wanted.generation) == (False, 1)
     assert changes.stopped(stopped, LATER) == stopped
     started = changes.started(stopped, LATER)
-    assert (started.wanted.running, started.wanted.round) == (True, 2)
+    assert (started.wanted.running, started.wanted.generation) == (True, 2)
 
 
 def test_a_stopped_service_stays_stopped_when_it_is_updated_and_is_not_restarted() -> None:
@@ -113,7 +113,7 @@ def test_a_stopped_service_stays_stopped_when_it_is_updated_and_is_not_restarted
     with pytest.raises(ErrorResponse) as refused:
         changes.restarted(stopped, LATER)
     assert refused.value.status == 409
-    assert changes.restarted(made(), LATER).wanted.round == 2
+    assert changes.restarted(made(), LATER).wanted.generation == 2
 
 
 def test_weights_are_for_services_of_a_group() -> None:

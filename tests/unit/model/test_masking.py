@@ -154,7 +154,7 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
     assert masked_text(text) == text
 
 
-def test_values_whose_names_look_secret_are_masked_wherever_they_stand() -> None:
+def test_values_with_secret_names_are_masked_at_any_depth() -> None:
     body = {
         "Environments": {"HF_TOKEN": "abc", "EPOCHS": "3"},
         "HyperParameters": [{"Name": "api_key", "Value": "abc"}, {"Name": "lr", "Value": "0.1"}],

@@ -1,4 +1,4 @@
-"""Arguments are said once: what Airflow is told of an operator follows from its signature and the spec's fields."""
+"""Arguments are said once: what Airflow learns of an operator follows from its signature and the spec's fields."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def test_every_operator_and_sensor_takes_the_connections_arguments_as_templates(
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_every_argument_is_documented(operator: type) -> None:
     # Without the indentation that Python takes away from 3.13 on.
-    told = "\n".join(
+    documented = "\n".join(
         inspect.cleandoc(each.__doc__ or "")
         for each in operator.__mro__
         if each.__module__.startswith("airflow_provider_pai")
     )
-    assert [name for name in own_parameters(operator) if f"\n    {name}:" not in told] == []
+    assert [name for name in own_parameters(operator) if f"\n    {name}:" not in documented] == []
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -95,5 +95,5 @@ class Answer(Exception):
     ],
     ids=repr,
 )
-def test_a_refusal_of_airflow_is_told_from_its_outage(error: Exception, refused: bool) -> None:
+def test_an_outage_of_airflow_is_no_refusal(error: Exception, refused: bool) -> None:
     assert refusal_of_airflow(error) is refused

@@ -75,7 +75,7 @@ def test_without_a_page_nothing_is_asked(viewers: Viewers) -> None:
     assert viewers.observer.looks == 1
 
 
-def test_a_page_is_told_when_to_ask_again(viewers: Viewers) -> None:
+def test_a_page_learns_when_to_ask_again(viewers: Viewers) -> None:
     assert viewers.ask().next_s == 5
     viewers.now = 3
     assert viewers.ask().next_s == 2
@@ -84,7 +84,7 @@ def test_a_page_is_told_when_to_ask_again(viewers: Viewers) -> None:
     assert viewers.ask().next_s is None
 
 
-def test_a_settled_job_is_not_looked_at_any_more_and_its_connections_are_closed(viewers: Viewers) -> None:
+def test_a_settled_job_is_read_once_and_its_connections_are_closed(viewers: Viewers) -> None:
     viewers.observer.settled = True
     for viewers.now in (0, 100, 10_000):
         found = viewers.ask()

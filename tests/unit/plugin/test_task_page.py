@@ -19,7 +19,7 @@ PLACE = TaskPlace("dag", "run", "train")
 
 
 @pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:8000/", "https://pai.example"])
-def test_a_link_to_a_job_tells_its_id(endpoint: str) -> None:
+def test_a_link_to_a_job_has_its_id(endpoint: str) -> None:
     assert job_id_of(console_url("cn-hangzhou", "12345", "train1", endpoint)) == "train1"
 
 
@@ -37,7 +37,7 @@ def test_a_link_to_a_job_tells_its_id(endpoint: str) -> None:
         {"path": "/pages/jobs/train1"},
     ],
 )
-def test_another_link_tells_none(link: object) -> None:
+def test_another_link_has_no_job_id(link: object) -> None:
     assert job_id_of(link) == ""
 
 
@@ -64,7 +64,7 @@ def test_a_task_without_a_job_says_why() -> None:
     assert "its state in Airflow is failed" in ended["lines"][0]
 
 
-def test_who_stops_a_job_is_told_what_airflow_does_then() -> None:
+def test_the_stop_button_says_what_airflow_does_then() -> None:
     job = JobAddress(PLACE, "train1", ())
     assert task_view(task("deferred", job=job))["stop"]["warning"] == "The job ends, and the task fails."
     retried = task_view(task("deferred", job=job, max_tries=2))

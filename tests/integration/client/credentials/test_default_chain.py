@@ -25,10 +25,10 @@ import threading
 try:
     lease = request_credentials(DefaultChain(sys.argv[1]))
     keys = lease.keys
-    told = [keys.access_key_id, keys.access_key_secret, keys.security_token, lease.expires]
+    outcome = [keys.access_key_id, keys.access_key_secret, keys.security_token, lease.expires]
 except PAIError as error:
-    told = [type(error).__name__, str(error)]
-print(json.dumps([told, threading.active_count()]))
+    outcome = [type(error).__name__, str(error)]
+print(json.dumps([outcome, threading.active_count()]))
 """
 ORDER = """
 import json
@@ -54,9 +54,9 @@ def run(program: str, home: Path, *arguments: str, **variables: str) -> Any:
 
 
 def ask(home: Path, sts_url: str = "http://127.0.0.1:1", *, ecs: str = "true", **variables: str) -> list[Any]:
-    told, threads = run(ASK, home, sts_url, ALIBABA_CLOUD_ECS_METADATA_DISABLED=ecs, **variables)
+    outcome, threads = run(ASK, home, sts_url, ALIBABA_CLOUD_ECS_METADATA_DISABLED=ecs, **variables)
     assert threads == 1, "nothing goes on in the background"
-    return list(told)
+    return list(outcome)
 
 
 def test_variables_come_first(home: Path) -> None:
@@ -95,8 +95,8 @@ def test_then_comes_the_profile_of_the_sdks(home: Path) -> None:
 
 def test_a_service_of_ones_own_comes_last(home: Path) -> None:
     with StubServer(lambda _: (200, key_document())) as server:
-        told = ask(home, ALIBABA_CLOUD_CREDENTIALS_URI=server.url)
-    assert told == ["STS.id", "hunter2", "token-1", 4_070_908_800]
+        outcome = ask(home, ALIBABA_CLOUD_CREDENTIALS_URI=server.url)
+    assert outcome == ["STS.id", "hunter2", "token-1", 4_070_908_800]
 
 
 def test_where_nothing_is_every_place_is_named(home: Path) -> None:

@@ -68,12 +68,12 @@ def test_without_a_token_nothing_is_asked_where_the_older_service_is_disabled() 
     assert [each.path for each in server.asked] == [TOKEN]
 
 
-def test_an_instance_without_a_role_is_told() -> None:
+def test_an_instance_without_a_role_is_an_error() -> None:
     with StubServer(metadata_service(role="")) as server, pytest.raises(CredentialsError, match="no RAM role is att"):
         request_ecs_role(EcsRole(), server.url)
 
 
-def test_a_role_that_is_not_attached_is_told_by_its_name() -> None:
+def test_the_error_of_a_role_that_is_not_attached_names_it() -> None:
     with (
         StubServer(metadata_service()) as server,
         pytest.raises(CredentialsError, match=r"no RAM role 'other'.*Check role_name"),
@@ -132,13 +132,13 @@ def test_a_service_that_refuses_is_not_asked_again(status: int) -> None:
         {"Code": "Success", "AccessKeySecret": "hunter2"},
     ],
 )
-def test_an_answer_that_is_no_key_pair_is_told_without_showing_it(body: Any) -> None:
+def test_the_error_of_an_answer_without_a_key_pair_does_not_show_the_answer(body: Any) -> None:
     error = from_uri(200, body)
     assert isinstance(error, TransportError)
     assert "AccessKeyId, AccessKeySecret, SecurityToken and Expiration" in str(error)
 
 
-def test_a_service_that_is_not_there_is_told_without_the_url() -> None:
+def test_the_error_of_an_unreachable_service_does_not_show_the_url() -> None:
     with pytest.raises(TransportError, match=r"no answer from 127\.0\.0\.1 \(ConnectionError\)") as caught:
         request_from_uri(CredentialsUri(f"{nowhere()}/?token=hunter2"))
     assert "hunter2" not in str(caught.value)

@@ -102,12 +102,12 @@ def test_a_pods_variables_take_the_place_of_what_the_connection_leaves_out(
     assert wanted.items() <= sts.asked[0].query.items()
 
 
-def test_what_neither_connection_nor_pod_names_is_told(token_file: Path) -> None:
+def test_a_role_that_neither_connection_nor_pod_names_is_an_error(token_file: Path) -> None:
     with pytest.raises(CredentialsError, match=r"ALIBABA_CLOUD_ROLE_ARN.*Check role_arn and oidc_provider_arn of"):
         assume_role_with_oidc(OidcRole("http://127.0.0.1:1", token_file=str(token_file)))
 
 
-def test_a_token_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_token_file_is_an_error(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
     with pytest.raises(CredentialsError, match=r"missing can't be read: No such file.*Check oidc_token_file"):
         assume_role_with_oidc(OidcRole("http://127.0.0.1:1", ROLE, PROVIDER, missing))
@@ -129,7 +129,7 @@ def refused(status: int, body: Any) -> PAIError:
         (400, "InvalidParameter.DurationSeconds", "The Min/Max value of DurationSeconds is 15min/1hr."),
     ],
 )
-def test_a_refusal_is_told_in_stss_words_with_the_fields_to_check(status: int, code: str, message: str) -> None:
+def test_the_error_of_a_refusal_has_stss_message_and_the_fields_to_check(status: int, code: str, message: str) -> None:
     error = refused(status, {"RequestId": "REQUEST", "Code": code, "Message": message})
     assert isinstance(error, CredentialsError)
     assert (error.operation, error.status, error.code, error.request_id) == ("AssumeRole", status, code, "REQUEST")
@@ -137,7 +137,7 @@ def test_a_refusal_is_told_in_stss_words_with_the_fields_to_check(status: int, c
     assert "Check role_arn, external_id, policy and the access key of the Airflow connection" in str(error)
 
 
-def test_a_wrong_secret_is_told_without_what_was_signed() -> None:
+def test_the_error_of_a_wrong_secret_does_not_show_what_was_signed() -> None:
     message = "Specified signature is not matched with our calculation. server string to sign is:GET&hunter2"
     error = refused(400, {"Code": "SignatureDoesNotMatch", "Message": message})
     assert isinstance(error, CredentialsError)
@@ -159,30 +159,30 @@ def test_a_wrong_secret_is_told_without_what_was_signed() -> None:
         (200, {"Credentials": key_document(expires="2001-01-01T00:00:00Z")}),
     ],
 )
-def test_what_may_pass_is_told_as_no_answer_and_without_the_answer(status: int, body: Any) -> None:
+def test_a_transient_refusal_is_a_transport_error_of_an_unsent_call(status: int, body: Any) -> None:
     error = refused(status, body)
     assert isinstance(error, TransportError)
     assert not error.sent, "the call itself was never sent"
 
 
-def test_an_sts_that_is_not_there_is_told_without_the_signed_url(
+def test_the_error_of_an_unreachable_sts_shows_no_secret(
     token_file: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(TransportError, match=r"no answer from 127") as caught:
         request_credentials(role(nowhere(), external_id="cross-account"))
     with caplog.at_level(logging.DEBUG), pytest.raises(TransportError) as other:
         assume_role_with_oidc(OidcRole(nowhere(), ROLE, PROVIDER, str(token_file)))
-    told = f"{caught.value} {other.value} {caplog.text} {capfd.readouterr()}"
-    assert not [secret for secret in SECRETS if secret in told]
+    output = f"{caught.value} {other.value} {caplog.text} {capfd.readouterr()}"
+    assert not [secret for secret in SECRETS if secret in output]
 
 
 def test_the_library_logs_no_answer(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     refused(200, {"Credentials": {"AccessKeySecret": "hunter2"}})
-    told = f"{caplog.text} {capfd.readouterr()}"
-    assert "hunter2" not in told
+    output = f"{caplog.text} {capfd.readouterr()}"
+    assert "hunter2" not in output
 
 
-def test_a_source_whose_token_has_expired_is_renewed_before_the_role_is_given_up() -> None:
+def test_an_expired_source_token_is_renewed_before_the_role_is_given_up() -> None:
     tokens = iter(["old", "new"])
 
     def sts_with_memory(asked: Asked) -> Answer:

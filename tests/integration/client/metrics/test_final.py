@@ -23,7 +23,7 @@ def points(name: str, *values: float) -> list[dict[str, Any]]:
 
 
 class Ended:
-    """A job that has succeeded, and what is told of its metrics."""
+    """A job that has succeeded, and what is reported of its metrics."""
 
     def __init__(self, server: LogServer, regexes: dict[str, str], **latest: float) -> None:
         definitions = [{"Name": name, "Regex": regex} for name, regex in regexes.items()]
@@ -33,20 +33,23 @@ class Ended:
             "LatestMetrics": [{"Name": name, "Value": value} for name, value in latest.items()],
         }
         self.server = server
-        self.told: list[str] = []
+        self.notified: list[str] = []
         self.warnings: list[str] = []
 
     def metrics(self) -> dict[str, float]:
         return whole_metrics(
-            self.server, self.server.got(), self.told.append, lambda text, *values: self.warnings.append(text % values)
+            self.server,
+            self.server.got(),
+            self.notified.append,
+            lambda text, *values: self.warnings.append(text % values),
         )
 
 
-def test_what_pai_knows_is_told_and_the_log_is_not_read() -> None:
+def test_metrics_of_pai_are_reported_without_reading_the_log() -> None:
     server = LogServer(3, points=points("accuracy", 0.5, 0.75))
     ended = Ended(server, ACCURACY, accuracy=0.75)
     assert ended.metrics() == {"accuracy": 0.75}
-    assert ended.told == ["Metric accuracy: first 0.5, last 0.75, min 0.5, max 0.75, count 2: 0.5 0.75"]
+    assert ended.notified == ["Metric accuracy: first 0.5, last 0.75, min 0.5, max 0.75, count 2: 0.5 0.75"]
     assert server.actions == ["ListTrainingJobMetrics"]
 
 
@@ -67,7 +70,7 @@ def test_values_that_pai_does_not_have_are_read_from_the_log() -> None:
     server.lines[250] = "loss 1.5"
     ended = Ended(server, {**ACCURACY, "loss": "loss ([0-9.]+)", "score": "(nothing)"}, score=1.0)
     assert ended.metrics() == {"score": 1.0, "accuracy": 0.75, "loss": 1.5}
-    assert ended.told == [
+    assert ended.notified == [
         "Metric loss: 1.5, from the log, because PAI has no value",
         "Metric accuracy: 0.75, from the log, because PAI has no value",
     ]
@@ -116,7 +119,9 @@ def test_series_that_cannot_be_read_leave_the_log() -> None:
                 raise APIError(call.action, 403, "Forbidden", "no")
             return server.send(call, attempts=attempts)
 
-    metrics = whole_metrics(Refusing(), server.got(), ended.told.append, lambda text, *_: ended.warnings.append(text))
+    metrics = whole_metrics(
+        Refusing(), server.got(), ended.notified.append, lambda text, *_: ended.warnings.append(text)
+    )
     assert metrics == {"accuracy": 0.5}
     assert len(ended.warnings) == 1
 

@@ -52,7 +52,7 @@ def test_the_first_failure_ends_the_works_that_wait_and_those_that_ask() -> None
     assert len(begun) <= 3
 
 
-def test_a_failure_is_raised_when_no_work_goes_on_any_more() -> None:
+def test_a_failure_is_raised_after_all_running_work_has_ended() -> None:
     working = threading.Event()
     ended: list[str] = []
 
@@ -94,7 +94,7 @@ def test_of_several_failures_the_one_that_ended_the_others_is_raised() -> None:
         pool.work([long, fail])
 
 
-def test_an_interruption_while_works_go_on_is_raised_when_none_does_any_more() -> None:
+def test_an_interruption_is_raised_after_all_running_work_has_ended() -> None:
     ended: list[str] = []
 
     def slow() -> None:

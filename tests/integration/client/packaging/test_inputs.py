@@ -107,7 +107,7 @@ class TestUpload:
             bench.storage.upload_input(folder, bench.home, bench.log)
         assert len(bench.there()) < 200
 
-    def test_a_file_that_was_cut_by_somebody_is_written_anew(self, bench: OssBench, folder: Path) -> None:
+    def test_a_truncated_stored_file_is_uploaded_again(self, bench: OssBench, folder: Path) -> None:
         uri = bench.storage.upload_input(folder, bench.home, bench.log)
         bench.storage.write(uri.child("z"), b"1,")
         assert bench.storage.upload_input(folder, bench.home, bench.log) == uri
@@ -158,15 +158,15 @@ class TestUpload:
         assert "is too long for OSS; shorten it" in str(failure.value.problems[1])
         assert "PUT" not in bench.counts()
 
-    def test_large_data_tells_how_far_it_is(self, bench: OssBench, tmp_path: Path) -> None:
+    def test_the_upload_of_large_data_logs_its_progress(self, bench: OssBench, tmp_path: Path) -> None:
         for number in range(4):
             with (tmp_path / str(number)).open("wb") as file:
                 file.truncate(10 << 20)
         with closing(ObjectStorage(bench.config)) as storage:
             storage.upload_input(tmp_path, bench.home, bench.log)
-        told = [int(line.split()[1]) for line in bench.lines[1:]]
-        assert 4 <= len(told) == len(set(told))
-        assert told == sorted(told)
+        percentages = [int(line.split()[1]) for line in bench.lines[1:]]
+        assert 4 <= len(percentages) == len(set(percentages))
+        assert percentages == sorted(percentages)
         assert bench.lines[-1] == "Uploaded 100 % of the input data (41,943,040 of 41,943,040 bytes)"
 
 

@@ -153,7 +153,7 @@ def test_a_service_without_anything_at_its_root_is_not_waited_for_long(
     assert len(naps) == 120
 
 
-def test_no_answer_is_told_without_the_token(gateway: Gateway, client: EndpointClient) -> None:
+def test_the_error_of_no_answer_does_not_show_the_token(gateway: Gateway, client: EndpointClient) -> None:
     gateway.answers = [(0, "")]
     with pytest.raises(TransportError, match="no answer from http://127") as failure:
         client.ask(gateway.url, "t0k3n", SmokeTest())

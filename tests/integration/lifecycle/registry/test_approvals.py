@@ -90,16 +90,16 @@ class History:
             self._runs += ["deploy"] if status == APPROVED and before == PENDING else []
 
     def decide_at_once(self) -> None:
-        """Two people decide in the same moment: one answer counts, and the other person is told."""
+        """Two people decide in the same moment: one answer counts, and the other person gets an error."""
         if (version := self._any(PENDING)) is None:
             return
-        told: list[str] = []
+        statuses: list[str] = []
 
         def answer(status: str) -> None:
             try:
                 self._answer(version.name, status)
             except ApprovalIsFinal as error:
-                told.append(error.version.approval_status)
+                statuses.append(error.version.approval_status)
 
         threads = [threading.Thread(target=answer, args=(status,)) for status in FINAL_STATUSES]
         for thread in threads:
@@ -107,7 +107,7 @@ class History:
         for thread in threads:
             thread.join()
         now = self._registry.version(self.name, version.name).approval_status
-        assert told == [now]
+        assert statuses == [now]
         self._runs += ["deploy"] if now == APPROVED else []
 
     def deploy_by_name(self) -> None:

@@ -103,7 +103,7 @@ def test_a_message_names_the_newest_of_many_versions_only(hook: PAIModelRegistry
         hook.approved_version(name)
 
 
-def test_approval_is_final_and_a_different_second_answer_is_told(hook: PAIModelRegistryHook) -> None:
+def test_approval_is_final_and_a_later_rejection_is_refused(hook: PAIModelRegistryHook) -> None:
     name = f"churn-{uuid4().hex[:6]}"
     version = registered(hook, wanted(name, "one")).version
     approved = hook.approve(name, version.name, by="ada")

@@ -184,7 +184,7 @@ def test_what_comes_early_is_passed_on_early_and_a_caller_that_leaves_ends_it(ha
     harness.says("svc", "the caller left")
 
 
-def test_a_caller_that_leaves_while_it_sends_disturbs_nobody(harness: LocalServingHarness) -> None:
+def test_a_caller_that_leaves_while_it_sends_disturbs_no_other_caller(harness: LocalServingHarness) -> None:
     harness.create("svc", harness.config(STREAMS))
     harness.until("svc", "Running")
     with socket.create_connection(("127.0.0.1", harness.listener.port)) as caller:
@@ -243,7 +243,7 @@ def test_traffic_is_shifted_within_a_group_without_a_failed_request(harness: Loc
         while not done.is_set():
             codes[ask_group(harness).status_code] += 1
 
-    def go_on() -> None:
+    def await_requests() -> None:
         before = codes.total()
         wait_until(lambda: codes.total() >= before + 10)
 
@@ -253,10 +253,10 @@ def test_traffic_is_shifted_within_a_group_without_a_failed_request(harness: Loc
         for share in (10, 50, 100):
             harness.want("green", weight=share)
             harness.want("blue", weight=100 - share)
-            go_on()
+            await_requests()
         harness.want("blue", running=False)
         harness.until("blue", "Stopped")
-        go_on()
+        await_requests()
     finally:
         done.set()
         client.join()

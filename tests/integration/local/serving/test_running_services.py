@@ -153,7 +153,7 @@ def test_code_and_model_lie_where_the_configuration_says(build: Build, mode: Mod
     assert not Path("/opt/written").exists()
 
 
-def test_plain_the_variables_tell_where_the_model_lies(build: Build, tmp_path: Path) -> None:
+def test_plain_the_variables_name_the_models_folder(build: Build, tmp_path: Path) -> None:
     harness = build(Mode.PLAIN)
     harness.put("m/factor.txt", "3", tmp_path)
     script = 'cd "$MODEL_MOUNT_PATH" && ls && exec python -m http.server $PORT'
@@ -260,7 +260,7 @@ def test_a_services_own_processes_are_all_that_is_ended(harness: LocalServingHar
 
 
 @pytest.mark.parametrize("mode", [*ISOLATING, Mode.PLAIN])
-def test_a_server_that_listens_on_loopback_only_is_not_reached_and_is_told_why(build: Build, mode: Mode) -> None:
+def test_a_server_that_listens_on_loopback_only_fails_and_the_message_says_why(build: Build, mode: Mode) -> None:
     harness = build(mode, unhealthy=0.2, startup=4.0)
     harness.create("svc", harness.config(SERVER.replace('"0.0.0.0"', '"127.0.0.1"')))
     service = harness.until("svc", "Failed")
@@ -270,7 +270,7 @@ def test_a_server_that_listens_on_loopback_only_is_not_reached_and_is_told_why(b
 
 
 @pytest.mark.parametrize("mode", ISOLATING)
-def test_a_server_on_another_port_is_told_which(build: Build, mode: Mode) -> None:
+def test_the_message_of_a_server_on_another_port_names_both_ports(build: Build, mode: Mode) -> None:
     harness = build(mode, unhealthy=0.2, startup=4.0)
     harness.create("svc", harness.config(SERVER.replace("8000", "5000")))
     assert "listens on port 5000, but the port of the service is 8000" in harness.until("svc", "Failed").seen.message

@@ -56,7 +56,7 @@ class Load:
                         self.failures.append(f"{answer.status_code} {answer.text[:200]}")
                 self._counts[number] += 1
 
-    def go_on(self, answers: int = MORE) -> None:
+    def await_answers(self, answers: int = MORE) -> None:
         """Wait until every client has had some more answers."""
         before = dict(self._counts)
         numbers = range(len(self._threads))
@@ -67,9 +67,9 @@ class Load:
         for thread in self._threads:
             thread.start()
         try:
-            self.go_on()
+            self.await_answers()
             yield self
-            self.go_on()
+            self.await_answers()
         finally:
             self._stopped.set()
             for thread in self._threads:
@@ -87,27 +87,27 @@ def test_no_request_fails_during_updates_failures_roll_backs_and_scaling(harness
     with load.pending():
         harness.update("svc", answering(harness, "two", instances=2))
         assert harness.until("svc", "Running").seen.version == 2
-        load.go_on()
+        load.await_answers()
 
         harness.update("svc", harness.config("raise SystemExit('it does not start')"))
         failed = harness.until("svc", "Failed")
         assert (failed.seen.reason, failed.seen.version, failed.seen.running) == ("CrashLoopBackOff", 2, 2)
-        load.go_on()
+        load.await_answers()
 
         harness.want("svc", version=1, again=True)
         assert harness.until("svc", "Running").seen.version == 1
-        load.go_on()
+        load.await_answers()
 
         harness.update("svc", answering(harness, "one", instances=3))
         assert harness.until("svc", "Running").seen.running == 3
-        load.go_on()
+        load.await_answers()
         harness.update("svc", answering(harness, "one", instances=1))
         assert harness.until("svc", "Running").seen.running == 1
-        load.go_on()
+        load.await_answers()
 
         harness.want("svc", again=True)
         harness.until("svc", "Running")
-        load.go_on()
+        load.await_answers()
     assert load.failures == []
     assert set(load.answers) == {"one", "two"}
     assert sum(load.answers.values()) > 4 * 8 * MORE

@@ -111,7 +111,7 @@ def test_a_failed_refresh_does_no_harm_while_there_are_keys(
     assert keys.current() == pair(4)
 
 
-def test_a_failed_refresh_is_told_once_the_service_says_that_the_keys_are_over(
+def test_a_failed_refresh_is_raised_once_the_service_has_refused_the_keys(
     keys: RefreshingCredentials, source: Source, clock: Clock
 ) -> None:
     first = keys.current()
@@ -142,9 +142,7 @@ def test_refused_keys_are_replaced_at_once(keys: RefreshingCredentials, source: 
     assert source.asked == 2
 
 
-def test_keys_that_somebody_has_replaced_already_are_not_replaced_again(
-    keys: RefreshingCredentials, source: Source
-) -> None:
+def test_keys_that_were_renewed_already_are_not_renewed_again(keys: RefreshingCredentials, source: Source) -> None:
     first = keys.current()
     keys.renew(first)
     assert keys.renew(first) == pair(2)
@@ -205,7 +203,7 @@ def test_the_gateways_and_osss_words_for_expired_are_known(keys: RefreshingCrede
     assert len(used) == 2
 
 
-def test_a_second_refusal_is_told(keys: RefreshingCredentials) -> None:
+def test_a_second_refusal_is_raised(keys: RefreshingCredentials) -> None:
     work, used = worker(EXPIRED, EXPIRED, None)
     with pytest.raises(AuthError):
         with_credentials(keys, work)

@@ -33,7 +33,7 @@ def test_the_place_is_found_again_by_the_same_try_only() -> None:
     assert opened(server, try_number=2).cursor == LogCursor()
 
 
-def test_a_place_that_somebody_brings_along_counts_more_than_the_one_that_was_kept() -> None:
+def test_a_given_cursor_counts_more_than_the_saved_one() -> None:
     server = LogServer()
     server.labels = SHOWN.labels(1)
     brought = LogCursor(2, {"": 160})

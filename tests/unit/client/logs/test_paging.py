@@ -21,7 +21,7 @@ def test_a_small_page_hardly_begins_before_the_next_line(read: int) -> None:
     assert again <= 100
 
 
-def test_whoever_is_far_behind_takes_the_largest_pages() -> None:
+def test_a_reader_far_behind_takes_the_largest_pages() -> None:
     assert page_from(0, 1000, 1000) == (1, 1000)
     assert page_from(5040, 1000, 1000) == (6, 1000)
 

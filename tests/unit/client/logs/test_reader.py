@@ -98,7 +98,7 @@ def test_a_refusal_for_another_reason_does_not_make_pages_small() -> None:
     assert pages.most == LARGEST_LOG_PAGE
 
 
-def test_a_log_whose_number_of_lines_is_not_told_is_read_to_its_end() -> None:
+def test_a_log_without_a_total_is_read_to_its_end() -> None:
     server = LogServer(2500, cap=40)
     server.totals = False
     assert list(until_caught_up(Reads(server))) == server.lines
@@ -141,7 +141,7 @@ def test_an_answer_older_than_the_one_before_repeats_nothing() -> None:
     assert reads.read() == ["line 10"]
 
 
-def test_a_log_without_news_costs_one_request() -> None:
+def test_a_log_without_new_lines_costs_one_request() -> None:
     server = LogServer(250)
     reads = Reads(server)
     reads.read()
@@ -190,7 +190,7 @@ def test_lines_of_the_pages_before_an_error_are_returned() -> None:
     assert reads.read() == server.lines[2000:]
 
 
-def test_an_error_is_told_once() -> None:
+def test_an_error_is_logged_once() -> None:
     warnings = Warnings()
     reads = Reads(LogServer(errors=[NO_ANSWER] * 3), warnings)
     for _ in range(3):

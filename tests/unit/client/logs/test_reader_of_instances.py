@@ -120,7 +120,7 @@ class Refusing:
 REFUSED = APIError("ListTrainingJobLogs", 400, "Gone", "no such instance")
 
 
-def test_an_instance_whose_log_cannot_be_read_does_not_hold_up_the_others() -> None:
+def test_an_unreadable_log_of_an_instance_does_not_hold_up_the_others() -> None:
     server = LogServer(1, instances=3)
     warnings = Warnings()
     reads = LogReader(Refusing(server, REFUSED, "worker-0"), JOB, warnings)
@@ -137,7 +137,7 @@ def test_an_instance_whose_log_cannot_be_read_does_not_hold_up_the_others() -> N
         ProtocolError("no JSON"),
     ],
 )
-def test_an_instance_whose_log_cannot_be_read_shortens_no_other_log(error: PAIError) -> None:
+def test_an_unreadable_log_of_an_instance_shortens_no_other_log(error: PAIError) -> None:
     server = LogServer(30 * LARGEST_LOG_PAGE, instances=3)
     reads = LogReader(Refusing(server, error, "worker-0"), JOB, Warnings())
     lines = reads.read(server.got())
@@ -208,20 +208,20 @@ def test_many_instances_that_are_quiet_leave_nothing_behind(refused: bool) -> No
     assert not reads.behind
 
 
-def test_whoever_goes_on_finds_out_the_size_of_pages_first() -> None:
+def test_a_resumed_reader_finds_out_the_size_of_pages_first() -> None:
     server = LogServer(130, cap=20)
     reads = Reads(server, shown={"": 110})
     assert list(until_caught_up(reads)) == server.lines[110:]
     assert [int(request["PageNumber"]) for request in server.requests][:4] == [1, 2, 1, 6]
 
 
-def test_whoever_goes_on_near_the_beginning_asks_for_nothing_more() -> None:
+def test_a_reader_resumed_near_the_beginning_sends_one_request() -> None:
     server = LogServer(60)
     assert Reads(server, shown={"": 50}).read() == server.lines[50:]
     assert len(server.requests) == 1
 
 
-def test_whoever_goes_on_is_not_confused_by_an_answer_older_than_what_was_shown() -> None:
+def test_a_resumed_reader_ignores_an_answer_older_than_what_was_shown() -> None:
     server = LogServer(150)
     newest, server.lines = server.lines, server.lines[:30]
     reads = Reads(server, shown={"": 140})

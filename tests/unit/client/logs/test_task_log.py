@@ -38,7 +38,9 @@ class Broken(LogReader):
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_mistake_in_showing_a_job_is_told_and_ends_no_waiting(lost: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_while_showing_a_job_is_logged_and_does_not_end_the_wait(
+    lost: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     cloud, naps = ManyJobs(1), 0
     reader = Broken(cloud, "train0", print)
     log = TaskLog(reader, Lost() if lost else Checkpoint(), delay=0.0)

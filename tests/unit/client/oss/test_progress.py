@@ -24,7 +24,7 @@ def log() -> Log:
     return Log()
 
 
-def test_each_tenth_is_told_once(log: Log) -> None:
+def test_each_tenth_is_logged_once(log: Log) -> None:
     progress = UploadProgress("the data", 1000 * QUIET, log, now=log.clock)
     for _ in range(1000):
         progress.add(QUIET)
@@ -33,7 +33,7 @@ def test_each_tenth_is_told_once(log: Log) -> None:
     assert log.lines[-1].startswith("Uploaded 100 % ")
 
 
-def test_steps_of_more_than_a_tenth_are_told_as_they_come(log: Log) -> None:
+def test_steps_of_more_than_a_tenth_are_logged_as_they_come(log: Log) -> None:
     progress = UploadProgress("the data", 4 * QUIET, log, now=log.clock)
     for _ in range(4):
         progress.add(QUIET)

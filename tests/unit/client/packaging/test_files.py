@@ -43,7 +43,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_named(file: LocalFile, ch
         read()
 
 
-def test_an_error_that_the_change_brings_about_is_told_as_the_change(file: LocalFile) -> None:
+def test_an_error_caused_by_a_change_of_the_file_names_the_change(file: LocalFile) -> None:
     def read() -> None:
         with unchanging(file):
             shrink(file.path)

@@ -118,7 +118,7 @@ def test_all_lines_that_pai_cannot_take_are_found_at_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("option", ["--find-links ", "--find-links=", "-f ", "-f", "--something="])
-def test_a_password_in_an_option_is_not_told(tmp_path: Path, option: str) -> None:
+def test_a_password_in_an_option_is_not_shown(tmp_path: Path, option: str) -> None:
     requirements(tmp_path, f"{option}https://me:hunter2@host/\n")
     assert "hunter2" not in only_problem(tmp_path)
 

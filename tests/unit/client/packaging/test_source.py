@@ -91,7 +91,7 @@ def test_files_lie_in_the_archive_in_the_order_of_their_names(folder: Path) -> N
     assert names == sorted(names)
 
 
-def test_an_archive_names_nobody(folder: Path) -> None:
+def test_an_archive_has_no_owner_and_no_time(folder: Path) -> None:
     with opened(folder) as files:
         owners = {(member.uid, member.gid, member.uname, member.gname, member.mtime) for member in files}
     assert owners == {(0, 0, "", "", 0)}
@@ -159,7 +159,7 @@ def test_a_link_that_leads_out_is_refused_and_named(folder: Path, tmp_path: Path
         read_source(str(folder))
 
 
-def test_a_folder_whose_name_begins_alike_is_not_inside(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_with_the_same_prefix_is_not_inside(folder: Path, tmp_path: Path) -> None:
     write(tmp_path / "source-secret" / "x")
     (folder / "link").symlink_to("../source-secret")
     assert "leads out" in only_problem(folder)
@@ -285,7 +285,7 @@ def test_a_name_comes_out_of_the_archive_byte_by_byte(folder: Path, tmp_path: Pa
     assert (target / os.fsdecode(name)).is_file()
 
 
-def test_a_package_tells_its_sizes(folder: Path) -> None:
+def test_a_package_has_its_sizes(folder: Path) -> None:
     write(folder / "notes.txt", "x" * 1_000_000)
     source = read_source(str(folder))
     assert str(source) == "4 file(s), 1,000,024 bytes"
@@ -330,7 +330,7 @@ def test_a_file_that_changes_after_it_was_read_is_noticed(folder: Path) -> None:
         pass
 
 
-def test_reading_ends_when_nobody_needs_it(folder: Path) -> None:
+def test_reading_ends_when_its_check_raises(folder: Path) -> None:
     def check() -> None:
         raise PAIError("enough")
 

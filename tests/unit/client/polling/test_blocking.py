@@ -39,7 +39,7 @@ class Job:
         self.now = 0.0
         self.slept: list[float] = []
         self.shown: list[str] = []
-        self.told: list[str] = []
+        self.notified: list[str] = []
         self.log_errors: list[PAIError] = []
         self.pausing: Callable[[], None] = lambda: None
 
@@ -77,7 +77,7 @@ class Job:
             outage=OutagePolicy(lambda *_: None, limit, clock=lambda: self.now),
             log=TaskLog(LogReader(self, "train1", lambda *_: None), Checkpoint(), log_delay),
             show=self.shown.extend,
-            notify=self.told.extend,
+            notify=self.notified.extend,
             sleep=self.sleep,
             backoff=Backoff(chance=lambda: 0.0),
         )
@@ -100,19 +100,21 @@ def test_looks_are_rarer_while_nothing_changes_and_never_rarer_than_promised() -
     assert pauses[-1] == 10.0
 
 
-def test_a_job_that_has_ended_already_is_looked_at_once() -> None:
+def test_a_job_that_has_ended_already_is_read_once() -> None:
     job = Job("Succeed")
     assert job.waited_for().is_success
     assert job.slept == [FINAL_PAUSES[0]]
 
 
-def test_each_change_of_status_is_told_once() -> None:
+def test_each_change_of_status_is_logged_once() -> None:
     job = Job("Creating", "Running", "Running", "Running", "Pausing", "Running", "Succeed")
     job.waited_for()
-    assert job.told == [f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running", "Succeed")]
+    assert job.notified == [
+        f"Job train1: {status}" for status in ("Creating", "Running", "Pausing", "Running", "Succeed")
+    ]
 
 
-def test_a_status_nobody_knows_is_waited_through() -> None:
+def test_an_unknown_status_is_waited_through() -> None:
     assert Job("Pausing", "Pausing", "Succeed").waited_for().is_success
 
 
@@ -170,7 +172,7 @@ def test_an_endless_log_does_not_hold_up_the_task() -> None:
     assert job.shown == job.log[: len(job.shown)]
     assert len(job.shown) == (3 * FINAL_READS + 1) * PAGES_PER_READ * LOG_PAGE_SIZE
     # No level of lines leaves that out.
-    assert "console" in job.told[-2]
+    assert "console" in job.notified[-2]
 
 
 def test_the_end_of_a_log_is_asked_for_again_while_the_error_may_pass() -> None:
@@ -179,7 +181,7 @@ def test_the_end_of_a_log_is_asked_for_again_while_the_error_may_pass() -> None:
     job.waited_for()
     assert job.slept == [*FINAL_PAUSES, QUICKEST, QUICKEST, QUICKEST]
     assert job.shown == job.log
-    assert job.told[-1] == "Job train1: Succeed"
+    assert job.notified[-1] == "Job train1: Succeed"
 
 
 def test_a_service_that_says_when_to_come_back_for_the_end_of_a_log_is_obeyed() -> None:
@@ -191,29 +193,29 @@ def test_a_service_that_says_when_to_come_back_for_the_end_of_a_log_is_obeyed() 
     assert job.shown == job.log
 
 
-def test_an_end_of_a_log_that_can_not_be_had_is_told_to_be_missing() -> None:
+def test_an_unavailable_end_of_a_log_is_logged_as_missing() -> None:
     job = Job("Succeed", lines=3)
     job.log_errors = [THROTTLED] * 100
     assert job.waited_for().is_success
     assert len(job.slept) == len(FINAL_PAUSES) + MORE_TRIES
     assert job.shown == []
-    assert "missing" in job.told[-2]
-    assert "Throttling.User" in job.told[-2]
+    assert "missing" in job.notified[-2]
+    assert "Throttling.User" in job.notified[-2]
 
 
-def test_a_log_that_is_refused_for_good_holds_up_nothing_and_is_told_to_be_missing() -> None:
+def test_a_refused_log_is_logged_as_missing_and_does_not_hold_up_the_wait() -> None:
     job = Job("Succeed", lines=3)
     job.log_errors = [AuthError("ListTrainingJobLogs", 403, "Forbidden", "no")] * 100
     job.waited_for()
     assert job.slept == list(FINAL_PAUSES)
     assert job.shown == []
-    assert "Forbidden" in job.told[-2]
+    assert "Forbidden" in job.notified[-2]
 
 
 def test_a_passing_error_is_waited_through() -> None:
     job = Job("Running", NO_ANSWER, NO_ANSWER, "Succeed")
     assert job.waited_for().is_success
-    assert job.told == ["Job train1: Running", "Job train1: Succeed"]
+    assert job.notified == ["Job train1: Running", "Job train1: Succeed"]
     assert job.slept == [INTERVAL, INTERVAL, INTERVAL, FINAL_PAUSES[0]]
 
 

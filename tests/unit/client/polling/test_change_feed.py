@@ -139,16 +139,16 @@ def test_no_end_is_late_where_pages_are_answered_in_another_order_than_they_are_
 @pytest.mark.parametrize(
     ("look", "wasted"),
     [
-        (FeedLook(pages=2, news=0, changes=0), 0),
-        (FeedLook(pages=9, news=0, changes=0), 7),
-        (FeedLook(pages=9, news=0, changes=700), 7),
-        (FeedLook(pages=9, news=600, changes=700), 0),
-        (FeedLook(pages=9, news=400, changes=800), 0),
-        (FeedLook(pages=10, news=200, changes=800), 4),
-        (FeedLook(pages=9, news=1400, changes=700), 0),
+        (FeedLook(pages=2, updated=0, changes=0), 0),
+        (FeedLook(pages=9, updated=0, changes=0), 7),
+        (FeedLook(pages=9, updated=0, changes=700), 7),
+        (FeedLook(pages=9, updated=600, changes=700), 0),
+        (FeedLook(pages=9, updated=400, changes=800), 0),
+        (FeedLook(pages=10, updated=200, changes=800), 4),
+        (FeedLook(pages=9, updated=1400, changes=700), 0),
     ],
 )
-def test_pages_are_read_in_vain_when_most_of_the_changes_on_them_are_no_news(look: FeedLook, wasted: int) -> None:
+def test_pages_are_wasted_when_most_changes_on_them_are_known(look: FeedLook, wasted: int) -> None:
     assert look.wasted == wasted
 
 
@@ -229,7 +229,7 @@ def test_where_the_list_is_not_sorted_ends_are_seen_as_without_a_feed_and_that_i
     assert seen.p99 <= plain.p99 + INTERVAL
 
 
-def test_a_job_that_ended_before_its_watch_began_is_told_of_soon() -> None:
+def test_a_job_that_ended_before_its_subscription_is_published_within_an_interval() -> None:
     async def work() -> None:
         cloud = ChangingJobs(300)
         async with subscribed(cloud, INTERVAL) as (many, _):
@@ -270,7 +270,7 @@ def test_jobs_that_come_one_by_one_are_each_seen_and_then_reported_on_by_the_fee
     run(work())
 
 
-def test_jobs_that_are_deleted_are_told_of_and_hide_no_others() -> None:
+def test_deleted_jobs_end_their_subscriptions_and_hide_no_others() -> None:
     async def work() -> None:
         cloud = ChangingJobs(400)
         async with subscribed(cloud, INTERVAL) as (_, subscriptions):
@@ -296,7 +296,7 @@ def test_jobs_that_are_deleted_are_told_of_and_hide_no_others() -> None:
     run(work(), limit=1000.0)
 
 
-def test_an_outage_is_told_to_each_once_and_ends_nothing() -> None:
+def test_an_outage_warns_each_subscription_once_and_ends_none() -> None:
     async def work() -> None:
         cloud = ChangingJobs(300)
         async with subscribed(cloud, INTERVAL) as (many, subscriptions):

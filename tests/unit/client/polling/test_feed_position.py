@@ -63,7 +63,7 @@ def test_a_time_that_can_not_be_true_hides_no_later_change() -> None:
     assert position.watermark == at(1010)[0]
 
 
-def test_a_clock_that_is_set_back_makes_looks_go_on_from_there() -> None:
+def test_a_clock_that_is_set_back_moves_the_position_back() -> None:
     position = placed(10_000.0)
     set_back = 10_000 - LARGEST_OVERLAP.total_seconds() - 60
     position.record_late(*at(set_back))
@@ -83,7 +83,7 @@ def test_a_clock_that_is_set_back_makes_looks_go_on_from_there() -> None:
     ],
     ids=["sorted", "one second", "empty", "a little late", "reversed", "another order"],
 )
-def test_a_list_that_is_not_sorted_is_told_from_one_that_lags(times: list[float], *, expected: bool) -> None:
+def test_a_list_counts_as_sorted_within_its_lag(times: list[float], *, expected: bool) -> None:
     assert is_in_order(at(*times), timedelta(seconds=15)) is expected
 
 

@@ -8,18 +8,18 @@ from airflow_provider_pai.errors import ThrottledError, TransportError
 LOST = TransportError("no answer", sent=True)
 
 
-def pauses(pace: Backoff, interval: float, failures: int) -> list[float]:
+def pauses(backoff: Backoff, interval: float, failures: int) -> list[float]:
     found = []
     for _ in range(failures):
-        pace.record_error(LOST)
-        found.append(pace.pause(interval))
+        backoff.record_error(LOST)
+        found.append(backoff.pause(interval))
     return found
 
 
 def test_while_all_is_well_looks_come_at_the_interval() -> None:
-    pace = Backoff()
-    pace.reset()
-    assert pace.pause(10.0) == 10.0
+    backoff = Backoff()
+    backoff.reset()
+    assert backoff.pause(10.0) == 10.0
 
 
 def test_each_failure_doubles_the_longest_pause_up_to_a_minute() -> None:
@@ -36,29 +36,29 @@ def test_an_interval_longer_than_a_minute_stays_as_it_is() -> None:
 
 
 def test_one_good_answer_ends_the_slowness() -> None:
-    pace = Backoff(chance=lambda: 1.0)
-    pace.record_error(LOST)
-    pace.reset()
-    assert pace.pause(10.0) == 10.0
+    backoff = Backoff(chance=lambda: 1.0)
+    backoff.record_error(LOST)
+    backoff.reset()
+    assert backoff.pause(10.0) == 10.0
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(30.0, 30.0), (3600.0, LONGEST_PAUSE), (None, 10.0)])
 def test_a_service_that_says_when_to_come_back_is_obeyed_within_reason(asked: float | None, pause: float) -> None:
-    pace = Backoff(chance=lambda: 0.0)
-    pace.record_error(ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down", retry_after=asked))
-    assert pace.pause(10.0) == pause
+    backoff = Backoff(chance=lambda: 0.0)
+    backoff.record_error(ThrottledError("GetTrainingJob", 400, "Throttling.User", "slow down", retry_after=asked))
+    assert backoff.pause(10.0) == pause
 
 
 def test_an_outage_of_an_hour_is_asked_through_about_once_a_minute() -> None:
-    pace, seconds, looks = Backoff(), 0.0, 0
+    backoff, seconds, looks = Backoff(), 0.0, 0
     while seconds < 3600:
-        pace.record_error(LOST)
-        seconds += pace.pause(10.0)
+        backoff.record_error(LOST)
+        seconds += backoff.pause(10.0)
         looks += 1
     assert 60 <= looks <= 200
 
 
-def test_a_job_that_has_just_changed_is_looked_at_soon_and_a_quiet_one_at_the_interval() -> None:
+def test_the_polling_interval_grows_with_quiet_time_up_to_the_limit() -> None:
     assert [polling_interval(30.0, quiet) for quiet in (0.0, 10.0, 50.0, 150.0, 300.0, 86_400.0)] == [
         1.0,
         1.0,

@@ -201,7 +201,7 @@ def test_a_throttled_page_is_asked_for_again_after_a_while_and_no_other_is_read_
     asyncio.run(reading())
 
 
-def test_a_service_that_goes_on_throttling_is_left_alone() -> None:
+def test_a_service_that_keeps_throttling_is_left_alone() -> None:
     async def reading() -> None:
         cloud = ManyJobs(1000)
 
@@ -280,7 +280,7 @@ def test_a_service_that_refuses_a_filter_is_asked_without_it_from_then_on(
     assert f"{refused} is not allowed" in record.getMessage()
 
 
-def test_a_service_that_refuses_every_list_is_asked_once_a_round_and_that_is_told_once(
+def test_a_service_that_refuses_every_list_is_asked_once_a_cycle_with_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def reading() -> None:

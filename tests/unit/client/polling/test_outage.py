@@ -64,7 +64,7 @@ def test_a_passing_error_is_borne_until_the_limit(error: PAIError) -> None:
 
 
 @PASSING
-def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(error: PAIError) -> None:
+def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(error: PAIError) -> None:
     clock = Clock()
     policy = clock.policy()
     assert outlasts(policy, clock, error, 90)
@@ -77,7 +77,7 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(error: PAIE
     assert str(error) in clock.warnings[0]
 
 
-def test_good_answers_alone_are_not_told() -> None:
+def test_good_answers_alone_are_not_logged() -> None:
     clock = Clock()
     clock.policy().record_answer()
     assert clock.warnings == []
@@ -113,7 +113,7 @@ def test_a_short_limit_holds_for_an_unknown_job_too() -> None:
     assert not outlasts(clock.policy(20), clock, UNKNOWN, 20)
 
 
-def test_a_job_that_is_unknown_after_a_long_outage_has_its_minute_all_the_same() -> None:
+def test_a_job_that_is_unknown_after_a_long_outage_still_has_its_minute() -> None:
     clock = Clock()
     policy = clock.policy()
     assert outlasts(policy, clock, TRANSPORT, 1800)

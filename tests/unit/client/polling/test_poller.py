@@ -14,7 +14,7 @@ from tests.support.virtual_time import run
 
 
 @pytest.mark.parametrize("jobs", [SINGLE_LOOKS + 1, 1_000, 10_000])
-def test_a_round_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
+def test_a_poll_cycle_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
         async with subscribed(cloud, 0.5):
@@ -25,7 +25,7 @@ def test_a_round_costs_a_page_for_each_hundred_jobs(jobs: int) -> None:
     run(work())
 
 
-def test_a_job_without_news_is_passed_on_once_whatever_the_number_of_looks() -> None:
+def test_an_unchanged_job_is_published_once_in_any_number_of_cycles() -> None:
     async def work() -> None:
         cloud = ManyJobs(50)
         async with subscribed(cloud, 0.2) as (_, subscriptions):
@@ -106,7 +106,7 @@ def test_after_the_first_list_only_jobs_of_this_deployment_and_time_are_listed(
     run(work())
 
 
-def test_jobs_that_no_list_shows_are_each_looked_at_in_turn_and_not_all_at_once() -> None:
+def test_jobs_that_no_list_shows_are_read_in_turn_and_not_all_at_once() -> None:
     async def work() -> None:
         cloud = ManyJobs(600)
         cloud.hidden = set(list(cloud.jobs)[::2])
@@ -120,7 +120,7 @@ def test_jobs_that_no_list_shows_are_each_looked_at_in_turn_and_not_all_at_once(
     run(work())
 
 
-def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
+def test_a_subscription_added_during_a_cycle_is_served() -> None:
     async def work() -> None:
         cloud = ManyJobs(20)
         async with subscribed(cloud, 30.0, latency=5.0) as (many, _):
@@ -135,7 +135,7 @@ def test_a_watch_that_comes_while_a_round_is_under_way_is_looked_at() -> None:
     run(work())
 
 
-def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_others_all() -> None:
+def test_a_subscription_removed_during_a_cycle_gets_no_update_and_the_others_do() -> None:
     async def work() -> None:
         cloud = ManyJobs(20)
         async with subscribed(cloud, 30.0, latency=5.0) as (many, subscriptions):
@@ -150,7 +150,7 @@ def test_a_watch_that_goes_while_a_round_is_under_way_hears_nothing_and_the_othe
 
 
 @pytest.mark.parametrize("jobs", [1, 20])
-def test_a_poller_that_is_closed_while_a_round_is_under_way_leaves_nothing_behind(jobs: int) -> None:
+def test_a_poller_that_is_closed_during_a_cycle_leaves_nothing_behind(jobs: int) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
         async with subscribed(cloud, 30.0, latency=5.0) as (many, subscriptions):
@@ -175,7 +175,7 @@ def test_two_subscriptions_of_one_job_both_hear_of_its_end() -> None:
     run(work())
 
 
-def test_nobody_waits_for_a_poller_that_was_cancelled() -> None:
+def test_no_subscription_waits_for_a_poller_that_was_cancelled() -> None:
     async def work() -> None:
         cloud = ManyJobs(20)
         async with subscribed(cloud, 0.2) as (many, subscriptions):

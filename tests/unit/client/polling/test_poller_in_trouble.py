@@ -36,7 +36,7 @@ class Clumsy(TaskLog):
         raise LookupError("a mistake")
 
 
-def test_an_outage_is_told_to_each_once_and_costs_one_call_a_round() -> None:
+def test_an_outage_warns_each_subscription_once_and_costs_one_call_a_cycle() -> None:
     async def work() -> None:
         cloud = ManyJobs(300)
 
@@ -75,7 +75,7 @@ def test_who_may_not_list_asks_for_each() -> None:
     run(work())
 
 
-def test_a_throttled_look_ends_the_single_looks_of_its_round_and_is_told_to_nobody_else() -> None:
+def test_a_throttled_get_ends_the_gets_of_its_cycle_and_warns_no_other_subscription() -> None:
     async def work() -> None:
         cloud = ManyJobs(200)
         cloud.hidden = set(cloud.jobs)
@@ -115,7 +115,7 @@ def test_where_few_calls_are_allowed_every_job_has_its_turn() -> None:
 
 
 @pytest.mark.parametrize("jobs", [3, 20])
-def test_a_job_that_gives_no_usable_answer_slows_nobody_else_down(jobs: int) -> None:
+def test_a_job_without_a_usable_answer_slows_no_other_down(jobs: int) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
         cloud.hidden = {"train2"}
@@ -151,7 +151,7 @@ def test_an_outage_slows_looks_down_that_are_made_singly() -> None:
     run(work())
 
 
-def test_a_list_that_is_throttled_half_way_is_told_to_nobody_and_goes_on_with_who_is_left() -> None:
+def test_a_list_that_is_throttled_half_way_warns_no_subscription_and_is_continued() -> None:
     async def work() -> None:
         cloud = ManyJobs(300)
 
@@ -215,7 +215,7 @@ def test_a_job_of_an_absurd_age_is_subscription_and_hides_no_other(created: str)
 
 
 @pytest.mark.parametrize("jobs", [SINGLE_LOOKS, 20])
-def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_subscription_that_cannot_be_updated_ends_alone(jobs: int, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
         async with subscribed(cloud, 0.2) as (many, subscriptions):
@@ -233,7 +233,7 @@ def test_a_job_that_nobody_can_tell_of_ends_its_own_watch_alone(jobs: int, caplo
     assert "train3" in record.getMessage()
 
 
-def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
+def test_a_subscription_with_an_unreadable_log_ends_alone() -> None:
     async def work() -> None:
         cloud = ManyJobs(4)
         async with subscribed(cloud, 0.2, logs=True) as (many, subscriptions):
@@ -241,22 +241,22 @@ def test_a_log_that_nobody_can_read_ends_its_own_watch_alone() -> None:
             broken = many.subscribe("train3", Clumsy(reader, Checkpoint()))
             await wait_until(lambda: broken.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
-            told: list[list[str]] = [[] for _ in subscriptions]
+            histories: list[list[str]] = [[] for _ in subscriptions]
 
-            def are_told_the_end() -> bool:
+            def have_seen_the_end() -> bool:
                 # A subscription that needs no further look may still have its log to read.
-                for seen, each in zip(told, subscriptions, strict=True):
+                for seen, each in zip(histories, subscriptions, strict=True):
                     seen += statuses(each)
-                return all(seen[-1:] == ["Succeed"] for seen in told)
+                return all(seen[-1:] == ["Succeed"] for seen in histories)
 
-            await wait_until(are_told_the_end)
+            await wait_until(have_seen_the_end)
             assert isinstance(updates(broken)[-1], PAIError)
 
     run(work())
 
 
 @pytest.mark.parametrize("jobs", [1, 20])
-def test_a_mistake_in_a_call_is_borne_like_an_answer_that_nobody_can_read(jobs: int) -> None:
+def test_an_exception_in_a_call_is_borne_like_an_unusable_answer(jobs: int) -> None:
     async def work() -> None:
         cloud = ManyJobs(jobs)
 
@@ -290,7 +290,7 @@ def test_a_place_that_can_not_be_kept_ends_nothing() -> None:
     run(work())
 
 
-def test_a_job_that_has_ended_while_its_log_is_read_is_told_of_when_the_cycles_break() -> None:
+def test_the_end_of_a_job_is_published_although_its_log_read_breaks_off() -> None:
     async def work() -> None:
         cloud = ManyJobs(1)
         async with subscribed(cloud, 5.0, log_latency=1000.0, logs=True) as (_, [subscription]):

@@ -146,20 +146,20 @@ class OneJob:
 
     def wait(self) -> list[str]:
         """Return what the task's log shows."""
-        told: list[str] = []
+        notified: list[str] = []
         job = wait_for_end(
             self,
             "train1",
             interval=10.0,
             outage=OutagePolicy(lambda *_: None, 100.0, clock=lambda: self.now),
             log=TaskLog(None, Checkpoint()),
-            show=told.extend,
-            notify=told.extend,
+            show=notified.extend,
+            notify=notified.extend,
             sleep=self.sleep,
             queues=QuotaQueues(self, lambda: self.now),
         )
         assert job.is_success
-        return [line for line in told if "waits in quota" in line]
+        return [line for line in notified if "waits in quota" in line]
 
 
 def test_a_task_that_waits_on_its_worker_shows_its_place() -> None:

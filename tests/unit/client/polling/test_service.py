@@ -12,7 +12,7 @@ from airflow_provider_pai.model.serving.status import ServiceSnapshot
 from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 
 
-class Told:
+class AnsweringClient:
     """Answers one thing after the other, the last one again and again; a second passes with each."""
 
     def __init__(self, *answers: ServiceSnapshot | PAIError) -> None:
@@ -33,14 +33,14 @@ def service(status: str, current: int = 1, latest: int = 1, **members: Any) -> S
     return ServiceSnapshot("iris", status, current_version=current, latest_version=latest, **members)
 
 
-def watch(told: Told, awaited: WaitCondition, log: list[str] | None = None) -> ServiceWatcher:
+def watch(client: AnsweringClient, awaited: WaitCondition, log: list[str] | None = None) -> ServiceWatcher:
     lines = [] if log is None else log
     return ServiceWatcher(
-        *(told, "cn-hangzhou", "iris", awaited),
+        *(client, "cn-hangzhou", "iris", awaited),
         log=lambda text, *arguments: lines.append(text % arguments),
         warn=lambda text, *arguments: lines.append(text % arguments),
         outage_limit=30.0,
-        clock=lambda: told.now,
+        clock=lambda: client.now,
     )
 
 
@@ -48,14 +48,18 @@ def looks(watched: ServiceWatcher, count: int) -> list[WaitResult]:
     return [watched.look() for _ in range(count)]
 
 
-def test_a_version_is_waited_for_and_each_change_is_told_once() -> None:
+def test_a_version_is_waited_for_and_each_change_is_logged_once() -> None:
     log: list[str] = []
-    told = Told(
+    client = AnsweringClient(
         service("Updating", 1, 2, running_instances=1, total_instances=1),
         service("Updating", 1, 2, running_instances=1, total_instances=1),
         service("Running", 2, 2, running_instances=1, total_instances=1, reason="RUNNING", message="well"),
     )
-    assert looks(watch(told, WaitCondition(2), log), 3) == [WaitResult.PENDING, WaitResult.PENDING, WaitResult.REACHED]
+    assert looks(watch(client, WaitCondition(2), log), 3) == [
+        WaitResult.PENDING,
+        WaitResult.PENDING,
+        WaitResult.REACHED,
+    ]
     assert log == [
         "Service iris is Updating, version 1 answers, 1 of 1 instances ready",
         "Service iris is Running, version 2 answers, 1 of 1 instances ready (RUNNING: well)",
@@ -63,29 +67,31 @@ def test_a_version_is_waited_for_and_each_change_is_told_once() -> None:
 
 
 def test_what_lags_is_waited_for_a_while_and_then_taken_as_it_is() -> None:
-    told = Told(service("Running", 1, 1))
-    verdicts = looks(watch(told, WaitCondition(2)), 20)
+    client = AnsweringClient(service("Running", 1, 1))
+    verdicts = looks(watch(client, WaitCondition(2)), 20)
     assert verdicts[:15] == [WaitResult.PENDING] * 15
     assert verdicts[-1] is WaitResult.FAILED
-    again = Told(*[service("Running", 1, 1)] * 10, service("Updating", 1, 2), *[service("Running", 1, 1)] * 10)
+    again = AnsweringClient(
+        *[service("Running", 1, 1)] * 10, service("Updating", 1, 2), *[service("Running", 1, 1)] * 10
+    )
     assert set(looks(watch(again, WaitCondition(2)), 21)) == {WaitResult.PENDING}
 
 
 def test_a_service_that_is_gone_is_seen_as_deleted() -> None:
-    told = Told(NotFoundError("DescribeService", 404, "NotFound", "gone"))
-    watched = watch(told, WaitCondition())
+    client = AnsweringClient(NotFoundError("DescribeService", 404, "NotFound", "gone"))
+    watched = watch(client, WaitCondition())
     assert watched.look() is WaitResult.REACHED
     assert watched.seen == ServiceSnapshot("iris", "Deleted")
 
 
 def test_passing_errors_are_borne_for_a_while_and_others_not_at_all() -> None:
     down = ServerError("DescribeService", 503, "ServiceUnavailable", "later")
-    told = Told(down, down, service("Running", 2, 2))
-    assert looks(watch(told, WaitCondition(2)), 3) == [WaitResult.PENDING, WaitResult.PENDING, WaitResult.REACHED]
+    client = AnsweringClient(down, down, service("Running", 2, 2))
+    assert looks(watch(client, WaitCondition(2)), 3) == [WaitResult.PENDING, WaitResult.PENDING, WaitResult.REACHED]
     with pytest.raises(ServerError):
-        looks(watch(Told(down), WaitCondition(2)), 40)
+        looks(watch(AnsweringClient(down), WaitCondition(2)), 40)
     with pytest.raises(AuthError):
-        watch(Told(AuthError("DescribeService", 403, "NoPermission", "no")), WaitCondition(2)).look()
+        watch(AnsweringClient(AuthError("DescribeService", 403, "NoPermission", "no")), WaitCondition(2)).look()
 
 
 @pytest.mark.parametrize(
@@ -95,10 +101,10 @@ def test_passing_errors_are_borne_for_a_while_and_others_not_at_all() -> None:
         (service("Failed", 1, 2, running_instances=2, total_instances=2), "version 1 answers, 2 of 2 instances ready"),
         (service("Running", 1, 1), "Service iris is Running, version 1 answers"),
     ],
-    ids=["none", "the previous version", "not told how many"],
+    ids=["none", "the previous version", "not client how many"],
 )
 def test_a_version_answers_only_where_an_instance_is_ready(seen: ServiceSnapshot, line: str) -> None:
     log: list[str] = []
-    watch(Told(seen), WaitCondition(2), log).look()
+    watch(AnsweringClient(seen), WaitCondition(2), log).look()
     assert line in log[0]
     assert ("answers" in log[0]) is seen.answers

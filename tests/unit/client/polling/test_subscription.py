@@ -20,12 +20,12 @@ def job(status: str) -> JobSnapshot:
     return JobSnapshot("train1", status, created="2026-11-24T00:00:00Z")
 
 
-def test_the_first_look_comes_soon_and_any_round_may_make_it() -> None:
+def test_the_first_look_comes_soon_and_any_cycle_may_make_it() -> None:
     subscription = new_subscription()
     assert (subscription.early, subscription.due) == (100.0, 100.2)
 
 
-def test_a_job_that_stays_as_it_is_is_looked_at_ever_more_rarely_up_to_the_interval() -> None:
+def test_an_unchanged_job_is_polled_ever_more_rarely_up_to_the_interval() -> None:
     subscription, pauses, now = new_subscription(), [], 100.0
     for _ in range(80):
         subscription.observe(job("Running"), now)

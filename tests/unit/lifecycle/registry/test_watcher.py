@@ -99,7 +99,7 @@ def run_all(registry: Registry, names: Sequence[str], approvals: dict[float, str
     return times
 
 
-def assert_paced(registry: Registry) -> None:
+def assert_within_rate(registry: Registry) -> None:
     """In no minute there are more calls than seconds, but for those of one look."""
     for first in range(0, int(registry.now), 60):
         made = [call for call in registry.calls if first <= call < first + 60]
@@ -111,7 +111,7 @@ def test_models_of_many_versions_cost_one_call_a_second_too() -> None:
     many = [version(f"0.{number}.0") for number in range(1, 2000)]
     registry = Registry({name: [*many, version()] for name in names})
     run_all(registry, names, {600.0 + number: name for number, name in enumerate(names)})
-    assert_paced(registry)
+    assert_within_rate(registry)
 
 
 def test_a_model_that_is_deleted_and_made_again_is_found_again() -> None:
@@ -141,7 +141,7 @@ def test_five_hundred_tasks_cost_one_call_a_second_and_see_an_approval_soon() ->
     times = run_all(registry, names, approvals)
     assert len(times) == 500
     seconds = registry.now
-    assert_paced(registry)
+    assert_within_rate(registry)
     assert len(registry.calls) <= seconds + 2
     late = sorted(times[name] - moment for moment, name in approvals.items())
     assert late[len(late) // 2] <= 20

@@ -40,7 +40,7 @@ def killed(_: str) -> Answer:
     raise Died
 
 
-def test_a_bad_model_is_not_rolled_back_over_the_one_that_somebody_has_asked_for_meanwhile(eas: FakeEAS) -> None:
+def test_a_bad_model_is_not_rolled_back_over_a_newer_deployment(eas: FakeEAS) -> None:
     served(eas, "champion")
     waiting: list[DeploymentState] = []
 
@@ -64,7 +64,7 @@ def test_a_first_model_that_is_bad_does_not_take_the_next_one_with_it(eas: FakeE
 
 
 @pytest.mark.parametrize("status", ["Failed", "Updating", "Running"])
-def test_what_somebody_elses_version_comes_to_is_not_this_tasks_failure(eas: FakeEAS, status: str) -> None:
+def test_the_outcome_of_another_tasks_version_is_not_this_tasks_failure(eas: FakeEAS, status: str) -> None:
     served(eas, "champion")
     mine = paused(eas, "A", "mine")
     FakeServices(eas, "triggerer").wait(mine)
@@ -105,7 +105,7 @@ def test_nothing_is_taken_back_where_the_author_wants_it_left(eas: FakeEAS) -> N
 
 
 @pytest.mark.parametrize("models", [["old"], ["first", "old"]], ids=["its first version", "a later version"])
-def test_a_stopped_service_that_a_later_run_starts_is_stopped_again_when_it_is_no_good(
+def test_a_stopped_service_that_a_later_run_starts_is_stopped_again_when_it_fails(
     eas: FakeEAS, models: list[str]
 ) -> None:
     """Months may lie between: neither is it deleted nor does it get an older model."""
@@ -159,7 +159,7 @@ def test_a_first_version_that_others_have_followed_is_not_deleted(eas: FakeEAS) 
     assert eas.services["iris"].model == "first", said
 
 
-def test_the_way_back_passes_over_a_version_that_never_passed_its_test(eas: FakeEAS) -> None:
+def test_the_rollback_skips_a_version_that_never_passed_its_test(eas: FakeEAS) -> None:
     served(eas, "champion")
     with pytest.raises(Died):
         deployment(FakeServices(eas, "A", killed), spec("iris", "untested")).begin()
@@ -182,7 +182,7 @@ def test_a_version_that_has_passed_is_marked_once(eas: FakeEAS) -> None:
     assert eas.asked("before-0") == ["create iris", "label iris {'airflow.passed': '1'}"]
 
 
-def test_who_may_not_label_services_goes_back_to_what_answered_before(eas: FakeEAS) -> None:
+def test_without_the_right_to_label_the_rollback_restores_the_previous_version(eas: FakeEAS) -> None:
     for model in ("first", "second"):
         hook = FakeServices(eas, model)
         hook.may_label = False
@@ -190,15 +190,15 @@ def test_who_may_not_label_services_goes_back_to_what_answered_before(eas: FakeE
     assert "version 2 answers again" in failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "bad")))
 
 
-def test_what_a_person_has_made_of_the_service_is_gone_back_to(eas: FakeEAS) -> None:
+def test_a_version_made_by_hand_is_restored_by_the_rollback(eas: FakeEAS) -> None:
     served(eas, "first")
     hook = FakeServices(eas, "person")
     hook.update("iris", {**hook.body(spec("iris", "by hand")), "labels": {}})
     assert "version 2 answers again" in failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "bad")))
 
 
-@pytest.mark.parametrize("changed", [False, True], ids=["its own", "somebody else's"])
-def test_a_task_that_is_ended_asks_for_the_way_back_of_its_own_version_only(eas: FakeEAS, changed: bool) -> None:
+@pytest.mark.parametrize("changed", [False, True], ids=["its own", "another task's"])
+def test_a_killed_task_rolls_back_its_own_version_only(eas: FakeEAS, changed: bool) -> None:
     served(eas, "champion")
     task = deployment(FakeServices(eas, "A"), spec("iris", "mine"))
     task.services.wait(task.pause())

@@ -67,7 +67,7 @@ def edited(made: dict[str, Any], model: str) -> dict[str, Any]:
     return {**made, "model_path": f"https://models/{model}/"}
 
 
-def test_a_service_that_somebody_else_has_edited_answers_with_what_they_gave_it() -> None:
+def test_a_service_edited_outside_has_the_model_of_the_edit() -> None:
     first = config("a", 1)
     assert served(2, [first, edited(first, "theirs")]) == "https://models/theirs/"
 
@@ -82,7 +82,7 @@ def test_the_version_that_answers_is_known_by_its_place_when_labels_are_the_same
     assert served(current, configs, "Failed") == f"https://models/{model}/"
 
 
-def test_what_nobody_can_tell_apart_is_not_guessed() -> None:
+def test_an_ambiguous_version_is_an_error() -> None:
     configs = [config("a", 1), config("b", 2), config("c", 2), config("d", 4)]
     with pytest.raises(ServiceError, match="Cannot determine the model of version 3"):
         served(3, configs, "Failed", (TIMES[0], TIMES[1], TIMES[1], TIMES[2]))
@@ -121,7 +121,7 @@ class Described:
         {"group": "irises", "TrafficState": None, "Weight": 100},
     ],
 )
-def test_what_eas_does_not_tell_is_no_service_without_a_champion(missing: dict[str, Any]) -> None:
+def test_a_member_that_eas_omits_is_an_error_and_not_a_missing_champion(missing: dict[str, Any]) -> None:
     with pytest.raises(ServiceError, match=r"Cannot determine the model of service iris: EAS does not tell"):
         Described(**missing).served()
 
@@ -140,7 +140,7 @@ def test_a_service_that_never_answered_or_has_no_traffic_has_no_champion(nothing
     assert Described(**nothing).served() is None
 
 
-def test_a_service_that_tells_all_has_its_model() -> None:
+def test_a_service_with_all_members_has_its_model() -> None:
     served = Described(group="irises", TrafficState="grouping", Weight=100).served()
     assert served is not None
     assert served["model_uri"] == "https://models/a/"

@@ -52,7 +52,7 @@ def test_another_tasks_canary_is_not_taken_over(eas: FakeEAS) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["iris_blue", "iris_green"])
-def test_no_service_is_updated_while_it_is_not_told_which_one_serves(eas: FakeEAS, unknown: str) -> None:
+def test_no_service_is_updated_while_it_is_unknown_which_one_serves(eas: FakeEAS, unknown: str) -> None:
     served(eas, "first", "champion")
     eas.services[unknown].traffic = ""
     said = failure(deployment(FakeServices(eas, "A"), spec("iris", "new", "iris")))
@@ -67,7 +67,7 @@ def test_the_same_tasks_canary_of_another_model_is_taken_over(eas: FakeEAS) -> N
     assert shares(eas)["green"] == ("Running", "mended", 100)
 
 
-def test_traffic_does_not_go_to_what_somebody_has_put_in_the_slot_meanwhile(eas: FakeEAS) -> None:
+def test_traffic_does_not_go_to_a_service_that_was_replaced_meanwhile(eas: FakeEAS) -> None:
     """Before the first step nothing shows that the slot is in use."""
     served(eas, "champion")
 
@@ -81,7 +81,7 @@ def test_traffic_does_not_go_to_what_somebody_has_put_in_the_slot_meanwhile(eas:
     assert shares(eas)["blue"] == ("Running", "champion", 100)
 
 
-def test_a_canary_stops_where_somebody_has_changed_its_service(eas: FakeEAS) -> None:
+def test_a_canary_stops_when_its_service_is_changed_outside(eas: FakeEAS) -> None:
     served(eas, "champion")
     hook = FakeServices(eas, "A")
     other = {**hook.body(spec("iris", "other", "iris")), "name": "iris_green", "labels": {"airflow.config": "other"}}
@@ -102,7 +102,7 @@ def killed_at_the_end(eas: FakeEAS, **options: Any) -> None:
         deployment(hook, spec("iris", "mine", "iris"), **options).begin()
 
 
-def test_traffic_does_not_go_back_to_a_service_that_is_stopped(eas: FakeEAS) -> None:
+def test_traffic_is_not_returned_to_a_stopped_service(eas: FakeEAS) -> None:
     served(eas, "champion")
     killed_at_the_end(eas, keep_old=False)
     said = failure(deployment(FakeServices(eas, "A", lambda _: BAD), spec("iris", "mine", "iris"), keep_old=False))
@@ -141,7 +141,7 @@ def test_weights_that_are_never_shown_end_the_deployment(eas: FakeEAS) -> None:
     assert 15 <= eas.time < 120
 
 
-def test_weights_that_somebody_else_sets_back_end_the_deployment(eas: FakeEAS) -> None:
+def test_weights_that_are_reset_outside_end_the_deployment(eas: FakeEAS) -> None:
     served(eas, "champion")
     hook = FakeServices(eas, "A")
 
@@ -207,7 +207,7 @@ def test_who_may_not_read_events_can_deploy(eas: FakeEAS, after: int) -> None:
     assert shares(eas)["green"] == ("Running", "mine", 100)
 
 
-def test_a_way_back_that_ends_half_way_says_how_the_service_is(eas: FakeEAS) -> None:
+def test_a_rollback_that_fails_half_way_says_how_the_service_is(eas: FakeEAS) -> None:
     served(eas, "champion")
     hook = FakeServices(eas, "A", lambda _: BAD)
 

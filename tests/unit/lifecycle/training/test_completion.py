@@ -60,7 +60,7 @@ def test_a_job_may_have_left_a_model(found: list[ObjectDetails]) -> None:
     assert not is_empty(JOB, FOLDER, storage(*found), log)
 
 
-def test_the_age_of_files_tells_nothing_where_that_of_the_job_is_not_known() -> None:
+def test_the_age_of_files_decides_nothing_when_that_of_the_job_is_unknown() -> None:
     job = JobSnapshot("train1", JobStatus.SUCCEED)
     assert not is_empty(job, FOLDER, storage(stored("model.pt", age=timedelta(days=9))), log)
 

@@ -64,7 +64,7 @@ def test_the_last_events_are_among_them_however_many_there_are(count: int, cap: 
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_what_can_not_be_read_is_told_and_left_out(error: PAIError) -> None:
+def test_unreadable_details_are_left_out_with_a_warning(error: PAIError) -> None:
     service = Service(events=2, GetTrainingJobErrorInfo=error)
     details = read_failure_details(service, JOB, (), service.warn)
     assert (details.error, details.events) == (ErrorInfo(), ("event 0", "event 1"))

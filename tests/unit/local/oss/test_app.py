@@ -147,7 +147,7 @@ def test_a_refusal_of_head_has_no_body(app):
     assert b"x-oss-err" in dict(exchange.sent[0]["headers"])
 
 
-def test_a_failure_of_ours_is_an_internal_error_that_tells_nothing(store):
+def test_an_exception_is_an_internal_error_without_its_text(store):
     def broken(_access_key_id: str) -> str | None:
         raise LookupError(os.sep)
 
@@ -158,7 +158,7 @@ def test_a_failure_of_ours_is_an_internal_error_that_tells_nothing(store):
 
 
 @pytest.mark.parametrize("key", ["k", "absent"])
-def test_a_promised_body_that_nobody_reads_ends_the_connection_and_is_not_waited_for(store, app, key):
+def test_an_unread_request_body_closes_the_connection_and_is_not_waited_for(store, app, key):
     class Silent(Exchange):
         async def receive(self) -> dict[str, object]:
             return await asyncio.Event().wait()

@@ -48,7 +48,7 @@ def test_none_is_nothing_to_check() -> None:
         ({"a": {"min": 2, "max": 1}}, "bars['a']: min 2 is above max 1"),
     ],
 )
-def test_a_wrong_bar_is_told_in_one_sentence(value: object, said: str) -> None:
+def test_a_wrong_bar_is_one_problem(value: object, said: str) -> None:
     (problem,) = map(str, read_bars(value)[1])
     assert problem.startswith(said)
 
@@ -67,7 +67,7 @@ def test_a_wrong_bar_is_told_in_one_sentence(value: object, said: str) -> None:
         ({"a": {"improvement": 1}}, "compare['a']: unknown improvement; it may have direction and min_improvement"),
     ],
 )
-def test_a_wrong_comparison_is_told_in_one_sentence(value: object, said: str) -> None:
+def test_a_wrong_comparison_is_one_problem(value: object, said: str) -> None:
     (problem,) = map(str, read_comparisons(value)[1])
     assert problem.startswith(said)
 
@@ -89,7 +89,7 @@ def test_a_metric_that_is_no_number_has_no_value(value: object, said: str) -> No
     assert (metrics.values, metrics.without_value) == ({"b": 1.0}, {"a": said})
 
 
-def test_a_missing_metric_has_no_value_and_what_there_is_is_told() -> None:
+def test_a_missing_metric_has_no_value_and_the_message_names_those_that_exist() -> None:
     for metrics, has in (({"b": 1, "c": 2}, "b, c"), ({}, "nothing")):
         read = read_metrics(metrics, ["a", "a"], "m.json")
         assert read.without_value == {
@@ -157,7 +157,7 @@ def test_every_kind_of_number_is_one() -> None:
     }  # fmt: skip
 
 
-def test_what_a_model_has_is_told_without_a_secret() -> None:
-    told = arguments.read_metrics({"--password=hunter2": 1, "loss": 2}, ["auc"], "metrics").without_value["auc"]
-    assert "loss" in told
-    assert "hunter2" not in told
+def test_the_names_of_existing_metrics_are_shown_without_a_secret() -> None:
+    message = arguments.read_metrics({"--password=hunter2": 1, "loss": 2}, ["auc"], "metrics").without_value["auc"]
+    assert "loss" in message
+    assert "hunter2" not in message

@@ -115,7 +115,7 @@ def test_the_model_that_is_served_already_is_not_held_against_itself() -> None:
     assert (verdict.passed, verdict.reason) == (True, "this is the champion itself, that of service svc")
 
 
-def test_the_result_tells_values_of_both_models() -> None:
+def test_the_result_has_values_of_both_models() -> None:
     verdict = judge(METRICS, [Bar("auc", 0.9)], [BETTER], champion(accuracy=0.9, precision=0.8))
     assert verdict.to_json() == {
         "passed": True,

@@ -335,23 +335,27 @@ def test_a_miss_names_the_argument_and_what_there_is(query: ImageQuery, parts: l
     assert [part for part in parts if part not in problem] == []
 
 
-def told(found: list[Image]) -> list[str]:
+def labels_of(found: list[Image]) -> list[str]:
     return [f"{each.framework} {each.version} {each.accelerator}" for each in found]
 
 
 def test_a_selection_keeps_the_order_and_what_fits() -> None:
     second = ["PyTorch 2.4 GPU", "TensorFlow 2.10 GPU", "TensorFlow 2.9 GPU"]
-    assert told(select(CATALOG, framework_name="pytorch")) == ["PyTorch 1.8 CPU", "PyTorch 1.12 CPU", "PyTorch 2.4 GPU"]
-    assert told(select(CATALOG, accelerator_type="gpu")) == second
-    assert told(select(CATALOG, framework_version="1.12")) == ["PyTorch 1.12 CPU"]
-    assert told(select(CATALOG, framework_version="2")) == second
+    assert labels_of(select(CATALOG, framework_name="pytorch")) == [
+        "PyTorch 1.8 CPU",
+        "PyTorch 1.12 CPU",
+        "PyTorch 2.4 GPU",
+    ]
+    assert labels_of(select(CATALOG, accelerator_type="gpu")) == second
+    assert labels_of(select(CATALOG, framework_version="1.12")) == ["PyTorch 1.12 CPU"]
+    assert labels_of(select(CATALOG, framework_version="2")) == second
     assert select(CATALOG) == CATALOG
     assert select(CATALOG, framework_name="JAX") == []
 
 
 def test_the_latest_of_a_selection_is_each_frameworks_newest_among_what_fits() -> None:
-    assert told(select(CATALOG, framework_version="latest")) == ["PyTorch 2.4 GPU", "TensorFlow 2.10 GPU"]
-    assert told(select(CATALOG, framework_version="LATEST", accelerator_type="CPU")) == ["PyTorch 1.12 CPU"]
+    assert labels_of(select(CATALOG, framework_version="latest")) == ["PyTorch 2.4 GPU", "TensorFlow 2.10 GPU"]
+    assert labels_of(select(CATALOG, framework_version="LATEST", accelerator_type="CPU")) == ["PyTorch 1.12 CPU"]
 
 
 @pytest.mark.parametrize(
@@ -388,6 +392,6 @@ def test_a_querys_problem_names_the_member_and_what_it_may_be(values: dict[str, 
     assert list(map(str, ImageQuery(**{"framework_name": "PyTorch", **values}).problems())) == [problem]
 
 
-def test_all_problems_of_a_query_are_told_at_once() -> None:
+def test_all_problems_of_a_query_are_reported_at_once() -> None:
     wrong: dict[str, Any] = {"image_scope": "", "include_workspace": None}
     assert len(ImageQuery("", "", "", **wrong).problems()) == 5

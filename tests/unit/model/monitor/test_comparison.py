@@ -30,7 +30,7 @@ def curve(name: str, *values: float | None, unit: str = "step") -> Curve:
         ("loss_score", "changed"),
     ],
 )
-def test_of_a_lower_value_the_name_tells_what_to_think(name: str, outcome: str) -> None:
+def test_the_name_of_a_metric_decides_whether_lower_is_better(name: str, outcome: str) -> None:
     found = compare(curve(name, 0.5), curve(name, 0.7), is_partial=False)
     assert found is not None
     assert found.outcome == outcome
@@ -42,7 +42,7 @@ def test_a_run_that_has_ended_is_compared_by_its_last_value() -> None:
     assert (found.value, found.before, found.outcome, found.place) == (2, 1, ComparisonOutcome.WORSE, None)
 
 
-def test_a_run_that_goes_on_is_compared_at_the_same_place() -> None:
+def test_an_unfinished_run_is_compared_at_the_same_place() -> None:
     found = compare(curve("loss", 3, 1.5), curve("loss", 3, 2, 1), is_partial=True)
     assert found is not None
     assert (found.before, found.outcome, found.place) == (2, ComparisonOutcome.BETTER, 1.0)

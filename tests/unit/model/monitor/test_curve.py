@@ -39,7 +39,7 @@ def test_reported_values_are_placed_by_step_and_the_later_report_of_a_step_count
     assert curves["other"].points == ((0.0, 1.0), (1.0, None))
 
 
-def test_a_curve_tells_its_value_at_a_place() -> None:
+def test_a_curve_has_the_value_of_the_last_point_before_a_place() -> None:
     curve = Curve("loss", "step", ((0, 3.0), (10, 2.0)))
     assert [curve.value_at(place) for place in (-1, 0, 9, 10, 99)] == [None, 3.0, 3.0, 2.0, 2.0]
 

@@ -74,7 +74,7 @@ def test_what_has_no_argument_of_its_own_stays_in_extra_config() -> None:
     }
 
 
-def test_arguments_and_service_json_are_told_apart() -> None:
+def test_service_json_is_recognised_by_containers_or_metadata() -> None:
     assert not is_service_json({"image_uri": "x", "command": "y"})
     assert not is_service_json({"processor": "xgboost", "instance_type": "z"})
     assert is_service_json({"containers": []})

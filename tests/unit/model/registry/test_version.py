@@ -54,7 +54,7 @@ def test_a_jobs_versions_are_those_with_its_key_or_made_of_it_by_a_person() -> N
     assert own_versions(key, "", [by_hand, other]) == []
 
 
-def test_a_key_tells_jobs_and_models_apart() -> None:
+def test_a_key_differs_by_name_and_by_job_or_model() -> None:
     keys = {
         registration_key("a", "j", "oss://x"),
         registration_key("b", "j", "oss://x"),

@@ -192,7 +192,7 @@ AS_BEFORE = "Rolled back: service iris_blue has all the traffic, as before."
         ),
     ],
 )
-def test_traffic_goes_back_to_what_runs_or_stays(
+def test_traffic_returns_to_a_running_service_or_stays(
     other: ServiceSnapshot | None, target: ServiceSnapshot | None, done: dict[str, bool], then: AbortPlan
 ) -> None:
     assert plan_abort(BlueGreenPair("iris", other, target), "iris_green", WANTED, ME, **done) == then

@@ -31,7 +31,7 @@ def failing(exception: str) -> list[str]:
         "Server is listening on [::1]:8000",
     ],
 )
-def test_a_server_that_says_it_listens_on_loopback_is_told_to_listen_on_all_addresses(line: str) -> None:
+def test_the_advice_for_a_server_on_loopback_is_to_listen_on_all_addresses(line: str) -> None:
     found = diagnose(ServiceFailureDetails(output=("loading", line)), 8000)
     assert "where EAS does not reach it" in found.cause
     assert "listen on 0.0.0.0, port 8000" in found.advice
@@ -46,7 +46,7 @@ def test_a_server_that_says_it_listens_on_loopback_is_told_to_listen_on_all_addr
         "INFO 11-30 05:00:00 api_server.py:1] Starting vLLM API server 0 on http://0.0.0.0:5000",
     ],
 )
-def test_a_server_on_another_port_is_told_so(line: str) -> None:
+def test_the_diagnosis_of_a_server_on_another_port_names_both_ports(line: str) -> None:
     found = diagnose(ServiceFailureDetails(output=(line,)), 8000)
     assert found.cause == "its server listens on port 5000, but the port of the service is 8000"
     assert "port=5000" in found.advice
@@ -118,7 +118,7 @@ def test_each_says_the_real_thing_and_the_next_step(
     assert advice in found.advice
 
 
-def test_eas_own_diagnosis_is_told_where_nothing_else_tells() -> None:
+def test_eas_own_diagnosis_is_shown_when_there_is_no_other() -> None:
     found = diagnose(ServiceFailureDetails(diagnosis="the gateway is full\ncause: x"), 0)
     assert found.cause == "EAS says: the gateway is full"
 

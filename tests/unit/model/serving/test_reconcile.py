@@ -190,7 +190,7 @@ def test_only_what_is_ones_own_is_taken_back(
     assert found.outcome
 
 
-def test_what_is_left_is_left_for_a_reason_that_is_told() -> None:
+def test_a_service_that_is_not_rolled_back_has_a_reason() -> None:
     assert plan_rollback(seen(), WANTED, ME).outcome == FOREIGN
     assert plan_rollback(seen(digest=WANTED), WANTED, ME).outcome == UNCHANGED
     assert "Stopped outside this task" in plan_rollback(mine("Stopped"), WANTED, ME).outcome

@@ -79,7 +79,7 @@ def test_a_processor_gets_the_model_by_its_path() -> None:
     assert model_uri(body) == "oss://bkt/m.json"
 
 
-def test_a_resource_group_is_told_megabytes() -> None:
+def test_the_memory_in_a_resource_group_is_sent_in_megabytes() -> None:
     body = service_body(spec(instance_type=None, resource_id="eas-r-1", cpu="2", memory=7.5, gpu=1, group="shop"), "7")
     assert body["metadata"] == {
         "instance": 1,
@@ -161,7 +161,7 @@ def test_objects_are_merged_and_other_values_replaced(value: Any, extra: Any, th
         ({"labels": {"airflow.owner": "x"}}, "labels: 'airflow.owner' must be a name"),
     ],
 )
-def test_what_contradicts_itself_is_told_by_name(arguments: dict[str, Any], said: str) -> None:
+def test_contradicting_arguments_are_named(arguments: dict[str, Any], said: str) -> None:
     _, problems = read_service({**LEAST, **arguments})
     assert any(str(problem).startswith(said) for problem in problems), problems
 

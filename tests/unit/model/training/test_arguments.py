@@ -243,7 +243,7 @@ def test_all_problems_of_types_and_values_come_at_once() -> None:
     assert str(caught.value).startswith("6 problems:\n  - ")
 
 
-def test_values_read_beside_a_wrong_one_are_checked_all_the_same() -> None:
+def test_values_beside_a_wrong_one_are_checked_too() -> None:
     found = read_spec({**LEAST, "hyperparameters": {"a b": "1", "c": None}})[1]
     assert len(found) == 2
 

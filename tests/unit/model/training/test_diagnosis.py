@@ -133,7 +133,7 @@ def test_a_telling_code_is_believed_more_than_any_words(code: str, message: str)
         ("UserCommandFailed", "exit code 137", "as usual"),
     ],
 )
-def test_words_may_tell_more_of_what_a_code_names(code: str, message: str, retry: str) -> None:
+def test_the_message_may_refine_what_a_code_names(code: str, message: str, retry: str) -> None:
     assert seen(diagnose(FailureDetails(job(code, message)))) == (BY_CODE.get(code, (FailureKind.IMAGE,))[0], retry)
 
 
@@ -163,7 +163,7 @@ EXIT_MESSAGES = [
 @pytest.mark.parametrize(("exit_code", "expected"), BY_EXIT_CODE.items())
 @pytest.mark.parametrize("message", EXIT_MESSAGES)
 @pytest.mark.parametrize("code", ["UserCommandFailed", "JobFailed", ""])
-def test_an_exit_code_tells_more_of_a_failed_command(
+def test_an_exit_code_refines_the_failure_of_a_command(
     code: str, message: str, exit_code: int, expected: tuple[FailureKind, str]
 ) -> None:
     diagnosis = diagnose(FailureDetails(job(code, message.format(exit_code))))
@@ -223,7 +223,7 @@ def test_a_job_that_airflow_itself_stopped_may_be_tried_again() -> None:
 
 
 @pytest.mark.parametrize("overdue", [True, False])
-def test_more_time_is_needed_unless_the_next_job_goes_on_from_checkpoints(overdue: bool) -> None:
+def test_a_timeout_is_retried_only_when_the_job_resumes_from_checkpoints(overdue: bool) -> None:
     details = FailureDetails(job("MaxRunningTimeExceeded"))
     assert seen(diagnose(details, overdue=overdue)) == (FailureKind.TIMEOUT, "never")
     assert seen(diagnose(details, overdue=overdue, resumable=True)) == (FailureKind.TIMEOUT, "as usual")
@@ -266,7 +266,7 @@ def test_the_last_telling_line_of_the_log_adds_a_hint(line: str, hint: str) -> N
     assert hint in diagnose(FailureDetails(job("UserCommandFailed"), log_tail=log)).hint
 
 
-def test_a_package_index_that_can_not_be_reached_is_not_told_as_a_missing_version() -> None:
+def test_an_unreachable_package_index_is_not_reported_as_a_missing_version() -> None:
     log = (
         "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)': /simple/torch/",
         "ERROR: Could not find a version that satisfies the requirement torch (from versions: none)",
@@ -337,7 +337,7 @@ def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.ReasonCod
         (transitions.output_failed("the bucket is gone"), FailureKind.DATA),
     ],
 )
-def test_every_end_of_a_local_job_is_told_apart(outcome: transitions.Outcome, kind: FailureKind) -> None:
+def test_every_outcome_of_a_local_job_has_its_failure_kind(outcome: transitions.Outcome, kind: FailureKind) -> None:
     assert diagnose(FailureDetails(job(outcome.code, outcome.message, outcome.status))).kind is kind
 
 

@@ -10,7 +10,7 @@ def telling(*events: str) -> tuple[str, ...]:
     return FailureDetails(JOB, events=events).telling_events()
 
 
-def test_only_events_that_tell_of_trouble_are_shown() -> None:
+def test_only_events_of_trouble_are_shown() -> None:
     assert telling(
         "2026-11-24T06:00:00Z train1 Running",
         "2026-11-24T06:00:01Z Instance train1-master-0 started",

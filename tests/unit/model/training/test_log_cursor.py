@@ -43,7 +43,7 @@ def test_an_event_without_a_cursor_has_none() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "x", "3", "3.", "3.x/a:1", "three.1", "-3.1"])
-def test_a_label_that_somebody_else_wrote_means_the_beginning(value: str) -> None:
+def test_a_malformed_label_means_the_beginning(value: str) -> None:
     assert LogCursor.from_labels({"airflow.log": value}, 3) == LogCursor()
 
 

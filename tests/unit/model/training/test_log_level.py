@@ -129,7 +129,7 @@ def test_a_traceback_is_one_block_of_errors_however_it_is_cut(size: int) -> None
     assert found[-1] == INFO
 
 
-def test_tracebacks_of_two_instances_are_told_apart() -> None:
+def test_tracebacks_of_two_instances_are_kept_apart() -> None:
     lines = [
         "[master-0] Traceback (most recent call last):",
         "[worker-0] step 3",

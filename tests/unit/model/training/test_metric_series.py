@@ -39,7 +39,7 @@ def test_what_is_no_point_is_left_out() -> None:
     assert series_of(points) == [Series("loss", (0.5,))]
 
 
-def test_a_series_whose_newest_point_is_no_number_has_no_last_value_and_says_why() -> None:
+def test_a_series_without_a_number_in_its_newest_point_has_no_last_value_and_says_why() -> None:
     (series,) = series_of([point("loss", 1, 0.5), point("loss", 2, math.nan)])
     assert (series.values, series.last) == ((0.5,), None)
     assert str(series).startswith("Metric loss has no value: ")

@@ -46,7 +46,7 @@ def test_an_ended_job_is_no_orphan(status: str) -> None:
     assert not found(job(status))
 
 
-def test_a_job_that_may_go_on_without_its_task_is_no_orphan() -> None:
+def test_a_detached_job_is_no_orphan() -> None:
     assert not found(job(**{DETACHED_LABEL: "true"}))
 
 
@@ -64,7 +64,7 @@ def test_jobs_of_others_are_not_judged() -> None:
     assert not found(JobSnapshot("train1", "Running", created="2026-01-01T10:00:00Z"))
 
 
-def test_a_task_whose_names_do_not_fit_into_a_label_is_asked_for_in_full() -> None:
+def test_a_task_with_names_too_long_for_a_label_is_asked_for_in_full() -> None:
     asked = []
     long = replace(OWNER, run_id="r" * 200, region_id="0198-loop", region_index=4)
     find_orphans([job(of=long)], OWNER.deployment, BEFORE, lambda *names: asked.append(names))

@@ -157,7 +157,7 @@ def test_a_job_under_a_name_that_any_airflow_may_have_had_is_not_stopped() -> No
     assert plan_adoption(mine, [kept]) == AdoptionPlan()
 
 
-def test_passes_of_a_loop_are_told_apart() -> None:
+def test_iterations_of_a_loop_have_owners_of_their_own() -> None:
     passes = [replace(OWNER, region_id="0198-loop", region_index=index, try_number=2) for index in (0, 1)]
     assert len({owner.key for owner in (*passes, OWNER)}) == 3
     of_first = JobSnapshot("j1", "Succeed", labels=passes[0].labels())

@@ -149,7 +149,7 @@ def test_the_newest_point_of_a_metric_counts_and_of_equal_ones_the_later() -> No
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf"), "NaN", "93%", None, True, [], 10**400])
-def test_a_metric_whose_newest_point_is_no_number_has_no_value(value: Any) -> None:
+def test_a_metric_without_a_number_in_its_newest_point_has_no_value(value: Any) -> None:
     points = [{"Name": "loss", "Timestamp": "1", "Value": 0.5}, {"Name": "loss", "Timestamp": "2", "Value": value}]
     job = snapshot({**JOB, "LatestMetrics": points})
     assert (job.metrics, job.metrics_without_value) == ({}, ("loss",))

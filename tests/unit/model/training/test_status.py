@@ -43,7 +43,7 @@ def test_every_status_is_active_or_terminal_and_never_both() -> None:
 
 
 @given(st.text().filter(lambda text: text not in CLASSES))
-def test_a_status_nobody_knows_counts_as_active(status: str) -> None:
+def test_an_unknown_status_counts_as_active(status: str) -> None:
     job = JobSnapshot("train1", status)
     assert not job.is_terminal
     assert not job.is_success
