@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
-from airflow_provider_pai.client.packaging.ignore import IgnoreRules
+from airflow_provider_pai.client.packaging.ignore import FILE, IgnoreRules
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.problem import Problem
 
 _OPENING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OTHER_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:/|[\w.-]+@[\w.-]+:")
+"""A URI, whose two slashes a path has made one, or git's ``user@host:``."""
 _REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
 
@@ -85,8 +88,7 @@ def usable_files(
     """
     try:
         if not path.exists():
-            text = "does not exist on this worker; give an absolute path or an oss:// URI"
-            return [], [Problem(argument, f"{place} {text}")]
+            return [], [Problem(argument, f"{place} {_why_missing(path)}")]
         if not path.is_file() and not path.is_dir():
             return [], [Problem(argument, f"{place} is neither a file nor a folder; {advice}")]
         files = local_files(path, source_code=source_code).files
@@ -96,9 +98,36 @@ def usable_files(
         return [], [Problem(argument, f"{place}: {error.filename} can't be read ({error.strerror})")]
     unreadable = [file.path for file in files if not os.access(file.path, os.R_OK)]
     if not files:
-        return [], [Problem(argument, f"{place} has no files; {advice}")]
+        left_out = any(not found.is_dir() for found in path.rglob("*"))
+        text = (
+            f"has no files but such as are left out ({FILE}, caches, pipes); {advice}"
+            if left_out
+            else f"has no files; {advice}"
+        )
+        return [], [Problem(argument, f"{place} {text}")]
     text = "can't be read by this worker's user"
     return files, [Problem(argument, f"{place}: {file} {text}") for file in unreadable]
+
+
+def _why_missing(path: Path) -> str:
+    """Return why there is nothing at a path, and what to give, as a clause."""
+    advice = "give an absolute path or an oss:// URI"
+    if _OTHER_ADDRESS.match(str(path)):
+        return f"is neither a local path nor an oss:// URI; {advice}"
+    if str(path).startswith("~"):
+        return f"does not exist on this worker: ~ is not replaced by a home folder; {advice}"
+    if path.is_symlink():
+        return "does not exist on this worker: it is a symbolic link that leads to nothing, or to itself; mend it"
+    if not path.is_absolute():
+        return f"does not exist on this worker, in its working folder {_working_folder()}; {advice}"
+    return f"does not exist on this worker; {advice}"
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return "(which was removed)"
 
 
 @dataclass(frozen=True)

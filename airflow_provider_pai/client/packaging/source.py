@@ -73,6 +73,10 @@ class SourceCode:
         found = []
         if self.left_out:
             found.append(f"Not packed, for they are neither files nor folders: {', '.join(map(repr, self.left_out))}")
+        if nested := [file.name for file in self.files if file.name.endswith(f"/{IGNORE_FILE}")]:
+            found.append(
+                f"Without effect: {', '.join(map(repr, nested))}; {IGNORE_FILE} counts at the top of source_dir only"
+            )
         if packed_size >= LARGE:
             largest = heapq.nlargest(_LARGEST, zip(self.sizes, (file.name for file in self.files), strict=True))
             names = ", ".join(f"{name!r} ({size:,} bytes)" for size, name in largest)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from airflow_provider_pai.errors import shortened
 from airflow_provider_pai.model.serving.status import ServiceSnapshot
+from airflow_provider_pai.model.training.exit_code import exit_code_in
+from airflow_provider_pai.model.training.failure_reasons import EXIT_CODES
+from airflow_provider_pai.model.training.log_cause import LogCause, find_cause
 
 DEFAULT_ADVICE = "Look at the events and the output of the service above, or in PAI's console."
 _LISTENING = re.compile(
@@ -18,8 +21,16 @@ _LISTENING = re.compile(
 )
 """What web servers print when they are ready: uvicorn, gunicorn, Flask, http.server, waitress, tornado, vLLM."""
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[::1\]", re.IGNORECASE)
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b(?::.*)?")
+_BESIDE = re.compile(r"metric|prometheus|grpc|dashboard|tensorboard|debug|redis|database", re.IGNORECASE)
+"""Of lines about another port than the one that answers predictions."""
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)(?:: .*|$)")
+_CRASH = re.compile(r"restarting failed container|CrashLoopBackOff|ended \d+ times", re.IGNORECASE)
 _UNREACHABLE = re.compile(r"connection refused|unhealthy|probe failed|did not answer", re.IGNORECASE)
+_STATUS = re.compile(r"\b(?:statuscode:?|status|answers|HTTP) ([345]\d\d)\b")
+_OF_JOBS = re.compile(r"\$PAI_|\binputs\b|instance_spec|hyperparameters|max_run_time|instance\b.*first")
+"""Words of advice that only a training job can follow."""
+_SERVE = "Let the command start a server that stays in the foreground."
+_FIX = "Fix the program, or what it reads from model_uri and source_dir; its last lines of output are above."
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,9 @@ class FailureDiagnosis:
     advice: str = DEFAULT_ADVICE
 
 
+_STARTED = FailureDiagnosis()
+
+
 def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
     """Return why a service does not come up, as far as it is known.
 
@@ -69,17 +83,29 @@ def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
         port: the port that EAS reaches its instances at; 0 when EAS's own program serves the model.
     """
     warnings = "\n".join(details.warnings)
-    for judge in (_diagnose_resources, _diagnose_preparation):
-        if found := judge(warnings):
-            return found
-    if port and (found := _diagnose_address(details.output, port)):
+    if re.search(r"OOMKill|(?<!CUDA )out of memory|exit code 137\b", warnings, re.IGNORECASE):
+        return FailureDiagnosis(
+            "an instance needs more memory than it has",
+            "Choose an instance_type, or memory, with more; or load a smaller model.",
+        )
+    # The last warning that tells of a stage tells how far its instances came; what they overcame before is no cause.
+    judges = (_judge_start, _judge_resources, _judge_preparation)
+    found = next(
+        (found for line in reversed(details.warnings) for judge in judges if (found := judge(line, warnings))), None
+    )
+    if found and found is not _STARTED:
         return found
-    if found := _diagnose_exception(details.output):
+    address = _diagnose_address(details.output, port) if port else None
+    crashed = [line for line in details.warnings if _CRASH.search(line)]
+    program = _diagnose_program(details.output)
+    if crashed:
+        found = program or _diagnose_exit_code(crashed[-1]) or address
+    else:
+        found = address or program or (_diagnose_probe(details.warnings, port) if port else None)
+    if found:
         return found
-    unreachable = [line for line in details.warnings if _UNREACHABLE.search(line)]
-    if port and unreachable:
-        cause = f"EAS gets no answer at port {port} of its instances ({shortened(unreachable[-1])})"
-        return FailureDiagnosis(cause, _listen_on(port))
+    if crashed:
+        return FailureDiagnosis("its program ends again and again, and prints no error", _FIX)
     if details.diagnosis:
         return FailureDiagnosis(f"EAS says: {shortened(details.diagnosis.splitlines()[0])}")
     return FailureDiagnosis()
@@ -94,13 +120,22 @@ def readiness(service: ServiceSnapshot | None) -> str:
     return f"is {service.status}{instances if service.total_instances else ''}{why}"
 
 
-def _diagnose_resources(warnings: str) -> FailureDiagnosis | None:
-    if re.search(r"OOMKilled|out of memory", warnings, re.IGNORECASE):
+def _judge_start(line: str, _: str) -> FailureDiagnosis | None:
+    return _STARTED if _CRASH.search(line) or _UNREACHABLE.search(line) else None
+
+
+def _judge_resources(line: str, _: str) -> FailureDiagnosis | None:
+    if re.search(r"arrear|NotEnoughBalance|InsufficientBalance|overdue payment", line, re.IGNORECASE):
         return FailureDiagnosis(
-            "an instance needs more memory than it has",
-            "Choose an instance_type, or memory, with more; or load a smaller model.",
+            "the account is in arrears, or its balance is too low",
+            "Let the account's owner settle the bills or top up the balance; then clear the task.",
         )
-    if re.search(r"FailedScheduling|Insufficient|WithoutStock|NoStock", warnings):
+    if re.search(r"quota\b.*exceed|exceed\w*\b.*\bquota|QuotaExceeded", line, re.IGNORECASE):
+        return FailureDiagnosis(
+            "the quota for its instances is used up",
+            "Ask for more quota, choose another instance_type, or fewer instances.",
+        )
+    if re.search(r"FailedScheduling|Insufficient|WithoutStock|NoStock", line):
         return FailureDiagnosis(
             "there is no machine for its instances",
             "Try again later, choose another instance_type, or fewer instances.",
@@ -108,25 +143,46 @@ def _diagnose_resources(warnings: str) -> FailureDiagnosis | None:
     return None
 
 
-def _diagnose_preparation(warnings: str) -> FailureDiagnosis | None:
-    if re.search(r"ImagePullBackOff|ErrImagePull|can't be pulled", warnings):
-        return FailureDiagnosis(
-            "its image can't be pulled",
-            "Check that image_uri exists in this region and that EAS may pull it (dockerAuth in extra_config).",
-        )
-    if "FailedMount" in warnings:
+def _judge_preparation(line: str, warnings: str) -> FailureDiagnosis | None:
+    if re.search(r"ImagePull|ErrImage|image can't be pulled|pull(?:ing)? image|image\b.*can't be pulled", line):
+        return _diagnose_image(warnings)
+    if "FailedMount" in line:
         return FailureDiagnosis(
             "its model or its code can't be mounted",
             "Check model_uri and source_dir, and that EAS may read the bucket.",
         )
-    if "PrepareFailed" in warnings:
+    if "PrepareFailed" in line:
+        if found := find_cause([line.partition("PrepareFailed: ")[2]]):
+            return FailureDiagnosis(f"its requirements can't be installed: {found.cause}", _advice(found))
         return FailureDiagnosis("its requirements can't be installed", "Check requirements and requirements.txt.")
     return None
 
 
+def _diagnose_image(warnings: str) -> FailureDiagnosis:
+    if re.search(r"unauthorized|denied|no basic auth credentials|authorization failed", warnings, re.IGNORECASE):
+        return FailureDiagnosis(
+            "its image can't be pulled: its registry refuses EAS",
+            "Check that EAS may pull image_uri (dockerAuth in extra_config), and that it is spelled right.",
+        )
+    if re.search(r"manifest unknown|not found|no such image|does not exist", warnings, re.IGNORECASE):
+        return FailureDiagnosis(
+            "its image can't be pulled: there is no such image",
+            "Check the registry, the name and the tag of image_uri.",
+        )
+    if re.search(r"no such host|timeout|timed out|refused|x509|unreachable", warnings, re.IGNORECASE):
+        return FailureDiagnosis(
+            "its image can't be pulled: its registry can't be reached",
+            "Check the registry of image_uri; take one of this region, or give user_vpc_config.",
+        )
+    return FailureDiagnosis(
+        "its image can't be pulled",
+        "Check that image_uri exists in this region and that EAS may pull it (dockerAuth in extra_config).",
+    )
+
+
 def _diagnose_address(output: Sequence[str], port: int) -> FailureDiagnosis | None:
     """Return what is wrong with the address that the server itself says it listens on."""
-    found = [match for line in output for match in _LISTENING.finditer(line)]
+    found = [match for line in output if not _BESIDE.search(line) for match in _LISTENING.finditer(line)]
     if not found or any(int(each["port"]) == port and not _LOOPBACK.fullmatch(each["host"]) for each in found):
         return None
     host, other = found[-1]["host"], int(found[-1]["port"])
@@ -142,11 +198,47 @@ def _listen_on(port: int) -> str:
     return f"Let the server listen on 0.0.0.0, port {port}; or give the port that it listens on as port."
 
 
-def _diagnose_exception(output: Sequence[str]) -> FailureDiagnosis | None:
-    for line in reversed(output):
-        if _EXCEPTION.fullmatch(line.strip()):
-            advice = "Fix the program; its last lines of output are above."
-            if "ModuleNotFoundError" in line:
-                advice = "Add the module to requirements, or choose an image that has it."
-            return FailureDiagnosis(f"its program fails with {shortened(line.strip())}", advice)
+def _diagnose_program(output: Sequence[str]) -> FailureDiagnosis | None:
+    """Return what the program itself says of its end, or of what keeps it from being ready."""
+    lines = [line for line in output if not line.startswith("[instance ended with exit code")]
+    if found := find_cause(lines):
+        return FailureDiagnosis(found.cause.replace("Python ended with", "its program fails with"), _advice(found))
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if _EXCEPTION.fullmatch(last):
+        return FailureDiagnosis(f"its program fails with {shortened(last)}", _FIX)
     return None
+
+
+def _advice(found: LogCause) -> str:
+    return _FIX if found.hint is None or _OF_JOBS.search(found.advice) else found.advice
+
+
+def _diagnose_exit_code(warning: str) -> FailureDiagnosis | None:
+    code = exit_code_in(warning)
+    if code is None:
+        return (
+            FailureDiagnosis("its program ends without an error", _SERVE)
+            if re.search(r"exit(?:ed)? (?:with )?code:? 0\b", warning)
+            else None
+        )
+    reason = EXIT_CODES.get(code)
+    if reason is None:
+        return FailureDiagnosis(f"its program ends with exit code {code}", _FIX)
+    cause = reason.cause.replace("The command", "its program")
+    return FailureDiagnosis(f"{cause} (exit code {code})", _FIX if _OF_JOBS.search(reason.advice) else reason.advice)
+
+
+def _diagnose_probe(warnings: Sequence[str], port: int) -> FailureDiagnosis | None:
+    """Return what EAS's looks at the instances tell."""
+    unreachable = [line for line in warnings if _UNREACHABLE.search(line)]
+    if not unreachable:
+        return None
+    if status := _STATUS.search(unreachable[-1]):
+        advice = "Fix what the server answers there; its last lines of output are above."
+        if status[1] in ("401", "403", "404", "405"):
+            advice = "Give health_check a path that the server answers with success, without a login."
+        return FailureDiagnosis(f"its health check at port {port} gets HTTP {status[1]}", advice)
+    advice = f"{_listen_on(port)} While it still loads, it needs more time: startup_timeout, and health_check if given."
+    return FailureDiagnosis(
+        f"EAS gets no answer at port {port} of its instances ({shortened(unreachable[-1])})", advice
+    )

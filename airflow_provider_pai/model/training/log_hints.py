@@ -117,7 +117,10 @@ HINTS: tuple[Hint, ...] = (
     # PyTorch, TensorFlow, Paddle, JAX, vLLM and the Hugging Face Hub say.
     *_hints(
         (
-            r"(?:ModuleNotFound|Import)Error: No module named '?([\w.]+)'?|: No module named '?([\w.]+)'?$",
+            (
+                r"(?:ModuleNotFound|Import)Error: No module named '?([\w.]+)'?|: No module named '?([\w.]+)'?$"
+                r"|Could not import module \"([\w.]+)\""
+            ),
             "Python has no module {0}",
             "Add it to requirements, under the name that pip knows it by; a module of your own must lie in source_dir.",
         ),

@@ -239,10 +239,20 @@ class TestProblems:
         problem = only_problem(tmp_path / "nowhere")
         assert problem == " does not exist on this worker; give an absolute path or an oss:// URI"
 
-    @pytest.mark.parametrize("files", [{}, {".paiignore": b"*\n", "a.csv": b""}], ids=["empty", "all left out"])
-    def test_a_folder_without_data_is_named(self, tmp_path: Path, files: dict[str, bytes]) -> None:
+    @pytest.mark.parametrize(
+        ("files", "words"),
+        [
+            ({}, " has no files; "),
+            (
+                {".paiignore": b"*\n", "a.csv": b""},
+                " has no files but such as are left out (.paiignore, caches, pipes); ",
+            ),
+        ],
+        ids=["empty", "all left out"],
+    )
+    def test_a_folder_without_data_is_named(self, tmp_path: Path, files: dict[str, bytes], words: str) -> None:
         (fill(tmp_path, files) / "empty").mkdir()
-        assert only_problem(tmp_path) == " has no files; give a file, or a folder with data"
+        assert only_problem(tmp_path) == f"{words}give a file, or a folder with data"
         with pytest.raises(ValueError, match="there are no files"):
             read_input(tmp_path)
 

@@ -142,7 +142,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "cause", "advice"), [(text, *expected) for text, expected in CASES.items()])
-def test_the_end_of_a_log_tells_the_real_cause_and_the_next_step(text: str, cause: str, advice: str) -> None:
+def test_the_end_of_a_log_gives_the_real_cause_and_the_next_step(text: str, cause: str, advice: str) -> None:
     found = find_cause(text.split("\n"))
     assert found is not None
     assert cause in found.cause
