@@ -39,12 +39,12 @@ OPTIONS = {
         "30",
     ),
     "deferral_settle_time": _option(
-        "Seconds that a deferral lasts at least; by default 5. Airflow 3.3 may fail a task whose trigger fires right "
-        "after it was deferred (apache/airflow issue 72716).",
+        "Seconds that a deferral lasts at least; by default 5. Airflow 3.3 may fail a task when its trigger fires "
+        "right after it was deferred (apache/airflow issue 72716).",
         "10",
     ),
     "max_run_time": _option(
-        "Seconds after which PAI ends a training job whose task has no max_run_time; by default 30 days. A shorter "
+        "Seconds after which PAI ends a training job without a max_run_time of its task; by default 30 days. A shorter "
         "execution_timeout counts, too.",
         "86400",
     ),

@@ -17,7 +17,7 @@ can't read that any more: other tasks have a key of their own."""
 
 
 class _ConsoleLink(BaseOperatorLink):
-    """From a task to a page of PAI's console, whose address the task pushes as soon as it knows it."""
+    """From a task to a page of PAI's console; the task pushes its address as soon as it knows it."""
 
     xcom_key = LINK_KEY
 

@@ -29,7 +29,7 @@ class ManyTriggers:
         interval: seconds between two looks.
         first: seconds until the first job may end.
         last: seconds until all have ended.
-        who: whose trigger, a name of :data:`benchmarks.deferred.MAKERS`.
+        who: the package of the trigger, a name of :data:`benchmarks.deferred.MAKERS`.
         logs: whether the jobs' logs are read, too; only ours does that.
     """
 
@@ -158,7 +158,7 @@ def _ask(url: str, what: str) -> dict[str, Any]:
 
 
 def _variables(url: str) -> dict[str, str]:
-    """Return the connections of all whose triggers are run, and keys as each of them wants them."""
+    """Return the connections that the triggers need, and keys as each of them wants them."""
     keys = {"login": "id", "password": "benchmark"}
     host, _, port = url.removeprefix("http://").partition(":")
     place = {"region_id": "cn-hangzhou", "workspace_id": "1", "endpoint": url}

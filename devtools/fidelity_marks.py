@@ -1,4 +1,4 @@
-"""What is not served as documented: members that local PAI refuses, and those whose meaning is inferred.
+"""What is not served as documented: members that local PAI refuses, and those with an inferred meaning.
 
 By operation and path. A test finds each of the refused ones refused by its name, and no other one; what is taken
 without effect stands in :mod:`airflow_provider_pai.local.jobs.without_effect`.
@@ -53,7 +53,7 @@ INFERRED: Mapping[str, Mapping[str, str]] = {
     "CreateTrainingJob": {
         "TrainingJobName": "its greatest length",
         "AlgorithmSpec.HyperParameters[].DefaultValue": "a job that gives no value has it",
-        "OutputChannels[].OutputUri": "the folders of a job whose experiment decides the place",
+        "OutputChannels[].OutputUri": "the folders of a job in a place that its experiment decides",
         "InputChannels[].VersionName": "a dataset's first version without it",
         "Labels[].Key": "its greatest length",
         "Labels[].Value": "its greatest length",

@@ -21,7 +21,7 @@ class Why(Enum):
     LEGEND = "explains the mark"
     OURS = "our own decision: any endpoint would do"
     PATIENCE = "how late PAI may be: one look proves nothing"
-    SERVICE = "needs a service of its own, whose machine is paid by the hour"
+    SERVICE = "needs a service of its own, on a machine that is paid by the hour"
     QUOTA = "needs a resource quota that is bought by the month"
     FAULT = "needs a failure of PAI's own"
     RATE = "a rate limit: to find it would get in the way of others of the account"

@@ -44,7 +44,7 @@ ANY_DAY = (
     "oss2",
     "pathspec",
 )
-"""Dependencies of ours whose floors are newer than those days, or may become it."""
+"""Dependencies of ours that have, or may get, floors newer than those days."""
 UNDECLARED = (("2.11.0", "3.13"), ("2.11.2", "3.13"), ("3.0.6", "3.13"))
 """Pythons that these releases of Airflow do not declare; ``uv`` would install them."""
 QUICK = (

@@ -38,7 +38,7 @@ class DagImportError(Exception):
 
 
 class AirflowAPI:
-    """A client of an Airflow; without a login, of one whose authentication manager makes everybody an admin.
+    """A client of an Airflow; without a login, of one that lets everyone in as an admin.
 
     Every method raises :class:`AirflowAPIError` when Airflow refuses, and ``requests.RequestException`` when it
     doesn't answer.
@@ -198,7 +198,7 @@ class AirflowAPI:
         return dict(self._get(f"{ref.path}/links", {"map_index": str(ref.map_index)})["extra_links"])
 
     def log(self, ref: TaskRef, try_number: int = 1, *, logger: str = "") -> str:
-        """Return the log of one try, a message a line; only what loggers wrote whose name contains ``logger``."""
+        """Return the log of one try, a message a line; only of loggers with ``logger`` in their name."""
         query = {"map_index": str(ref.map_index), "full_content": "true"}
         lines = self._get(f"{ref.path}/logs/{try_number}", query)["content"]
         return "\n".join(_text(line) for line in lines if not logger or logger in _logger(line))

@@ -18,7 +18,7 @@ _MODULES = {
     "2020-12-03": "alibabacloud_pai_dlc20201203",
 }
 VERSIONS = tuple(_MODULES)
-"""API versions whose SDKs are read."""
+"""API versions of the SDKs that are read."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Be told when a model gets older than 26 hours; needs Airflow 3.3 or newer, whose deadline alerts are experimental.
+"""Be told when a model gets older than 26 hours; needs Airflow 3.3 or newer, where such alerts are experimental.
 
 Each midnight a new model is trained and registered. A run that has not succeeded two hours later is late: the model of
 the night before is 26 hours old then. Airflow's scheduler notices that while the run still waits or trains, or after it

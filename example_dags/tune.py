@@ -34,7 +34,7 @@ def table_parts(data: dict[str, str]) -> dict[str, str]:
 
 @task(multiple_outputs=True)
 def best(trained: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the result of the task whose model is the best; the first of several."""
+    """Return the result of the task with the best model; the first of several."""
     return max(trained, key=lambda each: float(each["metrics"][METRIC]))
 
 

@@ -52,14 +52,14 @@ def oss_url(region_id: str, network: Network = "public") -> str:
 
 
 def console_url(region_id: str, workspace_id: str, job_id: str, endpoint: str = "") -> str:
-    """Return the page of a training job in PAI's console; of a local PAI, whose endpoint it has, its own page."""
+    """Return the page of a training job in PAI's console; of local PAI, which the endpoint names, its own page."""
     if is_loopback(endpoint):
         return f"{endpoint.rstrip('/')}/pages/jobs/{job_id}"
     return f"{_console(region_id, workspace_id)}#/training/jobs/{job_id}"
 
 
 def service_page(region_id: str, workspace_id: str, name: str, endpoint: str = "") -> str:
-    """Return the page of a service in PAI's console; of a local PAI, whose endpoint it has, its own page."""
+    """Return the page of a service in PAI's console; of local PAI, which the endpoint names, its own page."""
     if is_loopback(endpoint):
         return f"{endpoint.rstrip('/')}/pages/services/{name}"
     return f"{_console(region_id, workspace_id)}#/eas/serviceDetail/{name}/detail"
@@ -68,7 +68,7 @@ def service_page(region_id: str, workspace_id: str, name: str, endpoint: str = "
 def model_page(region_id: str, workspace_id: str, model_id: str, endpoint: str = "") -> str:
     """Return the page of a registered model in PAI's console [inferred: the form is that of the other pages].
 
-    Of a local PAI, whose endpoint it has, its own page.
+    Of local PAI, which the endpoint names, its own page.
     """
     if is_loopback(endpoint):
         return f"{endpoint.rstrip('/')}/pages/models/{model_id}"

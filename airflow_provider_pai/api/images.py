@@ -44,8 +44,8 @@ def list_images(
 
     Args:
         labels: only rows that carry all of these; see :func:`official_labels` and :func:`workspace_labels`.
-        name: only rows whose name contains this.
-        workspace_id: whose own images are listed too; official ones need none.
+        name: only rows with this in their name.
+        workspace_id: the workspace with own images to list, too; official ones need none.
         sort_by: default is the service's own order.
         order: of ``sort_by``; the service's default is ``ASC``.
         page_number: from 1.

@@ -149,7 +149,7 @@ def list_services(
     """ListServices, the newest first.
 
     Args:
-        name_contains: only services whose names contain this.
+        name_contains: only services with this in their names.
         group: only services of this group.
         workspace_id: only services of this workspace.
         page: number of the page, from 1.

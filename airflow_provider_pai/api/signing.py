@@ -168,7 +168,7 @@ def read_time(text: str) -> datetime | None:
 
 
 def check_time(sent: datetime | None, now: datetime) -> None:
-    """Refuse a request whose date can't be read (None) or is too far from the server's time.
+    """Refuse a request with a date that can't be read (None) or is too far from the server's time.
 
     Raises:
         SignatureError: 400 InvalidTimeStamp.Format or .Expired.

@@ -22,7 +22,7 @@ class ImageCatalog:
 
     Args:
         client: sends the calls.
-        workspace_id: whose own images there are beside PAI's official ones.
+        workspace_id: the workspace with own images beside PAI's official ones.
     """
 
     def __init__(self, client: Sender, workspace_id: str) -> None:
@@ -33,7 +33,7 @@ class ImageCatalog:
         """Return the image that fits a query best.
 
         The service filters; only a miss asks for all images of the scope, to say which there are, and to find an image
-        whose name or labels don't tell what its tag tells.
+        with a tag that says more than its name and labels.
 
         Raises:
             SpecError: an argument has a value it can't have; or there is no such image: the message lists which there

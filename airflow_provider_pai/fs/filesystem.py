@@ -282,7 +282,7 @@ class PAIOSSFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @staticmethod
     def _named(folder: OssUri, keys: tuple[str, ...]) -> Iterator[str]:
-        """Yield the folders that a path can name: not those whose name is empty, as that of ``a//b`` below ``a``."""
+        """Yield the folders that a path can name: not those with an empty name, as that of ``a//b`` below ``a``."""
         for key in keys:
             if key == f"{folder.key}/":
                 log.warning("oss://%s/%s has no name, and is left out", folder.bucket, key)

@@ -10,7 +10,7 @@ GONE = "gone"
 """Stands for the state of a task instance that does not exist: its run was deleted."""
 UNKNOWN = "unknown"
 """Stands for a state that Airflow does not tell, such as that of one of a loop's passes which has not ended. An answer
-that lacks a task instance whose run there is tells nothing either."""
+that lacks a task instance of an existing run tells nothing either."""
 _NO_REGION = "00000000-0000-0000-0000-000000000000"
 
 

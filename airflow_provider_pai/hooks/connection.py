@@ -126,7 +126,7 @@ def _text(value: object) -> str:
         return ""
     try:
         return json.dumps(value) if isinstance(value, Mapping) else str(value).strip()
-    except Exception:  # noqa: BLE001 - a value of any class, whose text may raise anything
+    except Exception:  # noqa: BLE001 - a value of any class: its text may raise anything
         # Such as a number of more digits than Python writes down; no field's.
         return "what has no text"
 

@@ -20,7 +20,7 @@ class PAIImageHook(PAIBaseHook):
         image_scope: ImageKind = "training",
         include_workspace: bool = False,
     ) -> list[Image]:
-        """Return the images of the catalog that fit; those whose tag names no framework version are left out.
+        """Return the images of the catalog that fit; those without a framework version in their tag are left out.
 
         Args:
             framework_name: only this framework, such as ``PyTorch``, in any case; None for all.

@@ -117,7 +117,7 @@ class PAIServiceHook(PAIBaseHook):
         """Return the services of the region.
 
         Args:
-            name_contains: only those whose names contain this.
+            name_contains: only those with this in their names.
             group: only those of this group.
 
         Raises:
@@ -239,7 +239,7 @@ class PAIServiceHook(PAIBaseHook):
         return self.eas.wait(service_name, condition, interval=interval, limit=limit, outage_limit=outage_limit)
 
     def abort_deployment(self, state: Mapping[str, Any], why: str, **how: Any) -> str:
-        """Begin to roll back a deployment whose task is over; return what that leaves behind, for people.
+        """Begin to roll back a deployment that has outlived its task; return what that leaves behind, for people.
 
         Args:
             state: how far it was, as its trigger has it.

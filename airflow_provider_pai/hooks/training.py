@@ -96,7 +96,7 @@ class PAITrainingHook(PAIBaseHook):
         *,
         added: JobAdditions = NOTHING_ADDED,
     ) -> dict[str, Any]:
-        """Return the request that would create a job; values whose names look secret are masked.
+        """Return the request that would create a job; values with names that look secret are masked.
 
         Nothing is uploaded and nothing submitted; look-ups are made as for a submission.
 
@@ -208,7 +208,7 @@ class PAITrainingHook(PAIBaseHook):
         self._submission.stop_own(owner, job_id)
 
     def stop_remaining(self, more: Iterable[str] = ()) -> tuple[str, ...]:
-        """Stop the jobs whose stop was refused before; return the ids of those that are refused again.
+        """Stop the jobs that could not be stopped before; return the ids of those that still can't.
 
         Args:
             more: ids of further ones, as another process knows them.
@@ -244,9 +244,9 @@ class PAITrainingHook(PAIBaseHook):
     def orphans(
         self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state, named: Environment | None = None
     ) -> list[Orphan]:
-        """Return this environment's active jobs whose task instances are over.
+        """Return this environment's active jobs that have outlived their task instances.
 
-        Jobs whose task doesn't wait for them, or leaves them when it is killed, are none. Those under the id that the
+        Jobs that their task doesn't wait for, or leaves when it is killed, are none. Those under the id that the
         environment had before it was given a name are among them. Runs inside a task: it asks Airflow for the states of
         task instances.
 
@@ -293,7 +293,7 @@ class PAITrainingHook(PAIBaseHook):
             interval: seconds between two looks.
             show: is given the job's log lines as they come.
             outage_limit: seconds that PAI may be unreachable.
-            try_number: the try of the task whose log it is.
+            try_number: the task's try that shows the log.
             shown: what the task's log shows already, as a trigger's event tells. Default: what a triggerer has kept of
                 this try, if any did.
             show_logs: whether the job's log is read at all.
@@ -317,7 +317,7 @@ class PAITrainingHook(PAIBaseHook):
         Args:
             job_id: the job.
             count: how many lines.
-            instances: names of the instances whose lines are wanted. Default: the job's own log.
+            instances: names of the instances to read. Default: the job's own log.
         """
         return log_tail(self.client, job_id, count, instances)
 

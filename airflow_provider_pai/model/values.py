@@ -94,7 +94,7 @@ def shown(value: object, name: str = "") -> str:
         # By name first: in a text, names of members are further from their values.
         value = masked(value) if isinstance(value, Mapping | list | tuple) else value
         written = masked_text(repr(value)[:_READ])
-    except Exception:  # noqa: BLE001 - a value of any class, whose repr may raise anything
+    except Exception:  # noqa: BLE001 - a value of any class: its repr may raise anything
         return "..."
     return written[:_SHOWN]
 

@@ -28,7 +28,7 @@ _RETURN_KEY = "return_value"
 class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
     """Judges a model by its metrics: against bars, and against the model that a service serves now, the champion.
 
-    A metric that is missing, or whose last value is no finite number (a diverged loss), has no value, and a model that
+    A metric has no value when it is missing, or its last value is no finite number (a diverged loss), and a model that
     lacks the value of a metric of ``bars`` or ``compare`` is not good enough.
 
     The result is a dict: ``passed``, ``decided_by`` (the metric that decided: the one with the smallest margin in
@@ -42,7 +42,7 @@ class PAIModelGateOperator(PAIBaseOperator, BaseBranchOperator):
         model_uri: OSS folder of the model.
         metrics_file: name of the JSON file in a model's folder that holds its metrics. Default ``metrics.json``.
         bars: by metric ``{"min": 0.9}``, ``{"max": 0.3}`` or both; a number alone is the least value.
-        champion_service: name of the service whose model is the champion. When it serves nothing yet, or this very
+        champion_service: name of the service that serves the champion. When it serves nothing yet, or this very
             model, there is nothing to compare with, and the bars alone decide.
         champion_model: name of a model in the model registry, instead of ``champion_service``: the champion is its
             newest approved version, with the metrics that it was registered with.

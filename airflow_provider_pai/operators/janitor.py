@@ -1,4 +1,4 @@
-"""Finds orphans: jobs whose task is over."""
+"""Finds orphans: jobs that have outlived their task."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PAIJanitorOperator(PAIBaseOperator):
-    """Lists, and on request stops, this Airflow's active jobs whose task instance is over.
+    """Lists, and on request stops, this Airflow's active jobs that have outlived their task instance.
 
     There are none unless something was killed that nothing could be done after: a triggerer right before its task was
     marked failed, for instance. Run it every few minutes in a DAG of its own.
@@ -93,7 +93,7 @@ class PAIJanitorOperator(PAIBaseOperator):
             ]
 
     def find(self, hook: PAITrainingHook) -> list[Orphan]:
-        """Return the jobs whose task is over.
+        """Return the jobs that have outlived their task.
 
         Args:
             hook: reads the jobs.

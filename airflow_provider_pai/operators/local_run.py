@@ -1,4 +1,4 @@
-"""What a task whose job runs on its own worker can't do."""
+"""What a task can't do when its job runs on its own worker."""
 
 from __future__ import annotations
 

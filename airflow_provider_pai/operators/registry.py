@@ -51,7 +51,7 @@ class PAIRegisterModelOperator(WithLineage, PAIBaseOperator):
     Args:
         model_name: the model; it is created when the workspace has none of this name.
         model_uri: where the model lies, for example ``train.output["model_uri"]``. Default: that of the one upstream
-            task whose result has a ``model_uri``, with its ``job_id`` and ``metrics``; with ``job_id`` alone the job's.
+            task with a ``model_uri`` in its result, its ``job_id`` and ``metrics``; with ``job_id`` alone the job's.
         job_id: the training job that made it. Default: none, and the address stands for the job.
         metrics: metrics by name, at most 8,192 bytes as JSON. Default: those of the job.
         format_type: format of the files, such as ``SavedModel`` or ``ONNX``. Default: none.

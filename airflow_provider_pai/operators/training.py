@@ -32,8 +32,8 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
 
     The task's result (XCom ``return_value``) is a dict: ``model_uri`` (OSS folder of the output channel ``model``),
     ``job_id``, ``job_name``, ``status``, ``outputs``, ``metrics``, ``console_url``, ``image_uri``, ``code_uri``,
-    ``duration_s``, ``bundle_name`` and ``bundle_version`` (the DAG bundle whose code submitted the job, from
-    Airflow 3 on). ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
+    ``duration_s``, ``bundle_name`` and ``bundle_version`` (the DAG bundle that the job was submitted from, on
+    Airflow 3). ``model_uri``, ``metrics``, ``job_id`` and ``console_url`` are also pushed under keys of their own,
     the latter two as soon as the job is submitted.
 
     A retry of the task adopts the job of the attempt before when that is still running or has succeeded.
@@ -313,7 +313,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         super()._report_model(job, model_uri)
 
     def _register_outlet(self, given: Asset | str | None) -> Asset | None:
-        """Return the asset whose event the task's success is; Airflow must know it when it reads the DAG."""
+        """Return the asset that gets an event when the task succeeds; Airflow must know it when it reads the DAG."""
         if given is None:
             return None
         from airflow_provider_pai.assets.model import read_model_asset

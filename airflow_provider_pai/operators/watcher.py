@@ -160,7 +160,7 @@ class PAIJobWatcher(PAIBaseOperator):
         return value
 
     def _finish(self, context: Context, seen: JobSnapshot) -> dict[str, Any]:
-        """Return the result of a task whose job has ended: waited for, deferred or adopted.
+        """Return the result of a task after its job has ended: waited for, deferred or adopted.
 
         Raises:
             JobError: the job ended badly.

@@ -53,7 +53,7 @@ def may_stop(request: Request, user: GetUserDep, dag_id: str) -> bool:
 
 
 def require_stop(request: Request, allowed: Annotated[bool, Depends(may_stop)]) -> None:
-    """Refuse a request to stop a job that is not the page's own, or whose user may not do it.
+    """Refuse a request to stop a job that is not the page's own, or by a user who may not do it.
 
     Raises:
         HTTPException: 403.

@@ -1,4 +1,4 @@
-"""Rows of Airflow's database about task instances, whose layout is another one from Airflow 3.4 on.
+"""Rows of Airflow's database about task instances; they have another layout from Airflow 3.4 on.
 
 Until 3.3 an XCom and the rendered arguments are found by DAG, run, task and map index; from 3.4 on by the id of the
 task instance, and ``map_index`` in the tables is ``region_index``, which counts a loop's iterations, too [read in 3.3.2

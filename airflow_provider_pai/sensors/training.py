@@ -120,7 +120,7 @@ class PAITrainingSensor(PAIJobWatcher, PAIBaseSensor):
         from airflow_provider_pai.model.values import shown
 
         problems = [*seconds_problems("poke_interval", self.poke_interval), *self._watch_problems()]
-        # A template whose XCom is missing becomes the text None.
+        # A template becomes the text None when its XCom is missing.
         if not isinstance(self.job_id, str) or not _JOB_ID.fullmatch(self.job_id) or self.job_id == "None":
             problems.append(Problem("job_id", f"must be the id of a training job, not {shown(self.job_id)}"))
         if problems:

@@ -29,7 +29,7 @@ STORED_SECONDS = 5.0
 and its supervisor stores them each second (read in Airflow 3.0 to 3.3)."""
 
 _subscribers: WeakValueDictionary[Hashable, AnnouncingTrigger] = WeakValueDictionary()
-"""Triggers of this process whose events are confirmed, by key: Airflow makes the other half of each from its arguments
+"""Triggers of this process with confirmed events, by key: Airflow makes the other half of each from its arguments
 only, and the asset's state store is an attribute that it sets."""
 
 
@@ -117,7 +117,7 @@ class _Producer:
                     yield each.payload, each.thing
 
     async def advance(self, batch: Sequence[Any]) -> None:
-        """Write down those whose events are stored; the trigger of the others ends, and its next one looks again."""
+        """Write down those with stored events; the trigger of the others ends, and its next one looks again."""
         for item in batch:
             if item.outcome.is_clean:
                 await self._trigger.note(item.broker_payload)

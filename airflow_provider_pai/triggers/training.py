@@ -45,7 +45,7 @@ class PAITrainingTrigger(PAIBaseTrigger):
         show_logs: whether the job's log lines go to the task's log.
         log_level: the lowest level of lines that are shown.
         stop_on_kill: whether the job is stopped when a person marks or clears its task.
-        try_number: the try of the task whose log it is; None for a log that always begins at the beginning.
+        try_number: the task's try that shows the log; None for a log that always begins at the beginning.
         newer: arguments of a newer version, ignored.
     """
 

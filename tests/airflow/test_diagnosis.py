@@ -118,7 +118,7 @@ def test_a_failed_command_is_explained_from_its_reason_to_its_last_line(
     assert text.splitlines()[-1].startswith("what to do: "), "what to do comes last"
     assert "the reason is here" not in text, "the task's log shows the job's log already"
     assert error.log_tail[-2:] == ("before", "the reason is here")
-    assert f"Instance {job_id}-master-0 started" not in text, "only events that tell of trouble are shown"
+    assert f"Instance {job_id}-master-0 started" not in text, "only events of trouble are shown"
 
 
 def test_nothing_is_said_twice(pai: LocalPAI, hook: PAITrainingHook) -> None:

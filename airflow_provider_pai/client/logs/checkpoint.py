@@ -21,7 +21,7 @@ class Checkpoint:
     """Keeps the place in labels of the job. Moved in one thread, and kept in any.
 
     Args:
-        try_number: the try of the task whose log it is; None keeps nothing.
+        try_number: the task's try that shows the log; None keeps nothing.
         cursor: what the task's log shows; None when only the job knows.
         clock: a monotonic clock, in seconds.
 

@@ -16,7 +16,7 @@ class LogFeed:
 
     Args:
         client: sends the calls.
-        job_id: whose log.
+        job_id: the job that writes the log.
     """
 
     def __init__(self, client: Sender, job_id: str) -> None:

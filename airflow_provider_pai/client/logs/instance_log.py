@@ -13,7 +13,7 @@ class InstanceLog:
 
     Args:
         client: sends the calls.
-        job_id: whose log.
+        job_id: the job that writes the log.
         instance: name of the instance; empty for a job's only one.
         read: number of lines that were read already.
         pages: what is known of the service's pages.

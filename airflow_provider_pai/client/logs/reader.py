@@ -29,7 +29,7 @@ class LogReader:
 
     Args:
         client: sends the calls.
-        job_id: whose log.
+        job_id: the job that writes the log.
         warn: called as a logger's ``warning`` when lines can't be read.
         shown: number of lines of each instance that were read before, in this process or another.
         pages: what is known of the service's pages; readers of one service share it.
@@ -76,7 +76,7 @@ class LogReader:
     def read(self, job: JobSnapshot, pages: int = PAGES_PER_READ) -> list[str]:
         """Return the lines that came since the last read; empty when there are none, or when they can't be read.
 
-        Instances take turns, page by page, and the next read begins with the one whose turn it is: an instance without
+        Instances take turns, page by page, and the next read begins where this one stopped: an instance without
         more lines waits until all others have had their turn, in however many reads.
 
         Args:
@@ -111,7 +111,7 @@ class LogReader:
         return pages if room > 0 else 0
 
     def _read_next_page(self) -> list[str]:
-        """Return new lines of the instance whose turn it is; none when its log can't be read."""
+        """Return new lines of the instance that is next; none when its log can't be read."""
         log = self._waiting.popleft()
         try:
             new, more = log.read_page()

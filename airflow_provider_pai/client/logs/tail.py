@@ -17,7 +17,7 @@ def pages_from_end(client: Sender, job_id: str, instance: str = "") -> Iterator[
 
     Args:
         client: sends the calls.
-        job_id: whose log.
+        job_id: the job that writes the log.
         instance: name of an instance; empty for the job's log.
 
     Raises:
@@ -41,7 +41,8 @@ def log_tail(client: Sender, job_id: str, count: int, instances: Sequence[str] =
         client: sends the calls.
         job_id: the job.
         count: how many lines.
-        instances: whose lines, each an equal part of them; of none, or of very many, the job's own log is read.
+        instances: the instances to read, each for an equal part of the lines; for none, or for very many, the job's own
+            log is read.
     """
     if not 0 < len(instances) <= _MOST_INSTANCES:
         return _tail(client, job_id, "", count)

@@ -17,7 +17,7 @@ class MetricFeed:
 
     Args:
         client: sends the calls.
-        job_id: whose metrics.
+        job_id: the job that has the metrics.
 
     Attributes:
         points: the points, oldest first.

@@ -52,7 +52,7 @@ def texts_from_log(
         client: sends the calls.
         job: the job, as GetTrainingJob answered it.
         regexes: regular expression of each metric.
-        give_up: is given the name of each metric whose regular expression takes too long.
+        give_up: is given the name of each metric with a regular expression that takes too long.
 
     Raises:
         PAIError: the log can't be read.
@@ -79,7 +79,7 @@ def whole_metrics(
     """Return the last value of each metric of a job that has ended, and tell how each went.
 
     PAI's own last value counts; where it has none, the last one that the log shows, else the last one of the series. A
-    metric whose last value is no finite number has none: an older one never stands for it. Neither has one of which the
+    metric with no finite number at its end has none: an older one never stands for it. Neither has one of which the
     log shows that its regex reads the beginning of a number. What can't be read is logged and left out: it fails no
     task.
 

@@ -83,7 +83,7 @@ def checksum(body: Body) -> int:
 
 
 def joined_checksum(parts: Iterable[tuple[int, int]]) -> int:
-    """Return the CRC-64 of bytes whose parts' checksums and sizes are known.
+    """Return the CRC-64 of bytes from the checksums and sizes of their parts.
 
     Args:
         parts: CRC-64 and size of each part, in order.

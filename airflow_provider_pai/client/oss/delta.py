@@ -180,7 +180,7 @@ class DeltaUpload:
         self._log = log
 
     def send(self, source: SourceCode, storage: OssUri, progress: StartProgress) -> None:
-        """Send a package whose members are known, and what the next one needs to know of it.
+        """Send a package of known members, and what the next one needs to know of it.
 
         Args:
             source: the source code.

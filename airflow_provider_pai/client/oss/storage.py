@@ -342,7 +342,7 @@ class ObjectStorage:
 
 
 def _read_to_its_end(answer: T) -> T:
-    """Return an answer whose body is read; the library leaves some unread, and with them the connection in use."""
+    """Return an answer with its body read; the library leaves some unread, and with them the connection in use."""
     if isinstance(answer, oss2.models.RequestResult):
         answer.resp.read()
     return answer

@@ -17,7 +17,7 @@ Piece = bytes | memoryview
 """Some bytes of an archive; a view is good until the next is asked for."""
 _PIECE = 1024 * 1024
 _ORDINARY_SIZE = 8**11 - 1
-"""Bytes of the largest file whose size a plain header can tell."""
+"""Bytes of the largest file with a size that fits a plain header."""
 # Measured on source code and on random words: level 1 is a tenth quicker and 2-8 % larger, level 3 takes twice as long
 # for 1-3 %; zlib's level 6 takes six times as long.
 _COMPRESSION = 2

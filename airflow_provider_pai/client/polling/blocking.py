@@ -20,7 +20,7 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 FINAL_READS = 50
 """Reads of the log at each of the last looks, at most: a million lines, where pages are large."""
 MORE_TRIES = 5
-"""Further looks at a log whose end can't be read for an error that may pass; with the pauses of an outage."""
+"""Further looks at a log when its end can't be read for an error that may pass; with the pauses of an outage."""
 
 
 def wait_for_end(

@@ -45,7 +45,7 @@ def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
     """Return the seconds until the next look at the change feed.
 
     While jobs change it is read about once a second. In quiet there are no more looks than pages of lists of all
-    jobs would be read, but for some hundreds of jobs, the first of whose ends are to be seen soon, too.
+    jobs would be read, but for some hundreds of jobs: their first ends are to be seen soon, too.
 
     Args:
         pages: pages of a list of all jobs that are waited for.

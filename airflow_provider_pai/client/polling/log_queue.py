@@ -1,4 +1,4 @@
-"""The log read queue: whose log is read next, in turn, with the calls that polling leaves over."""
+"""The log read queue: which log is read next, in turn, with the calls that polling leaves over."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUIET_READS_PER_SECOND = 0.5
 _CREDIT = 3
 """Reads of quiet logs that may be made at once after one that was quiet no more: jobs often print together."""
 _EAGER_AT_FIRST = 100
-"""Jobs whose first read may come at once; of more at a time nothing is known, so they are taken for quiet."""
+"""Jobs that may have their first read at once; of more at a time nothing is known, so they are taken for quiet."""
 
 
 @dataclass(order=True)
@@ -38,7 +38,7 @@ class _Turn:
         number: keeps the order of those that are ready at the same time.
         gap: seconds until its next turn if this one finds nothing.
         is_quiet: whether there was nothing new the last time, and the time before that.
-        subscription: whose log it is.
+        subscription: the subscription that shows the log.
     """
 
     ready: float
@@ -112,7 +112,7 @@ class LogReadQueue:
                 continue
 
     def _choose(self, now: float) -> tuple[list[_Turn], float]:
-        """Return the queue whose turn it is, and the seconds until then; count a quiet read that is due."""
+        """Return the queue that is next, and the seconds until then; count a quiet read that is due."""
         eager = self._eager[0].ready - now if self._eager else None
         quiet = None
         if self._quiet:

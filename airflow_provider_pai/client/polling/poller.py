@@ -121,7 +121,7 @@ class StatusPoller:
         return self._is_unused
 
     def hold(self) -> JobLister:
-        """Keep the poller for one who reads lists by itself, and return a list whose calls are counted here."""
+        """Keep the poller for one who reads lists by itself, and return a list that counts its calls here."""
         self._holders += 1
         return JobLister(self._client.config.workspace_id, self._send, self._sleep_for)
 

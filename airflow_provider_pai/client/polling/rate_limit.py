@@ -69,7 +69,7 @@ class RateLimiter:
 
 
 class RateLimitedSender:
-    """A sender whose calls are counted.
+    """A sender that counts its calls.
 
     Args:
         sender: sends them.

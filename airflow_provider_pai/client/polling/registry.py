@@ -97,5 +97,5 @@ async def close_poller(config: ClientConfig, poller: StatusPoller) -> None:
 
 
 def _in_context_of_caller(context: contextvars.Context, warn: Callable[..., None], *arguments: object) -> None:
-    """Warn in the watcher's own context, which tells Airflow whose log it is; a copy, since two threads may warn."""
+    """Warn in the watcher's own context, which names the task to Airflow; a copy, since two threads may warn."""
     context.copy().run(warn, *arguments)

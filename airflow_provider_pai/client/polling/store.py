@@ -31,7 +31,7 @@ class SubscriptionStore:
 
     Args:
         now: the time, in UTC.
-        changed: called with each subscription whose job is new or has changed.
+        changed: called with each subscription when its job is new or has changed.
 
     Attributes:
         interval: the shortest interval that was promised to a subscription.
@@ -89,7 +89,7 @@ class SubscriptionStore:
         return self._by_job.get(job_id, ())
 
     def queued(self) -> dict[str, list[Subscription]]:
-        """Return the subscriptions whose jobs may wait in the queue of a quota, by the quota's id."""
+        """Return the subscriptions to jobs that may wait in the queue of a quota, by the quota's id."""
         found: dict[str, list[Subscription]] = {}
         for each in self._all:
             if each.is_queued and each.job:
@@ -98,7 +98,7 @@ class SubscriptionStore:
 
     def fail_all(self, error: PAIError) -> None:
         """Tell every subscription that there are no further looks."""
-        # Those too that need no look, but whose end was not passed on since their log was being read.
+        # Those too that need no look, but still have to publish their end, since their log was being read.
         for each in self._all:
             self._forget(each)
             if not each.has_published_end:

@@ -23,7 +23,7 @@ _PAUSE = 2.0
 _TRIES = 3
 """How often a request is sent that gets no answer, or one of a busy server: a good model must not fail for that."""
 _WRONG_TRIES = 2
-"""How often a request is sent whose answer is wrong: the gateway may route to the previous version for a moment."""
+"""How often a request is sent when its answer is wrong: the gateway may route to the previous version for a moment."""
 _WRONG_PAUSE = 5.0
 
 
@@ -42,7 +42,7 @@ class EndpointClient:
     """Calls services. Safe to use from several threads.
 
     Args:
-        config: whose connections are used.
+        config: the configuration of the connections that are used.
         sleep: waits, in seconds.
         clock: a monotonic clock, in seconds.
     """

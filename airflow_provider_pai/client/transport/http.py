@@ -156,7 +156,7 @@ class PAIClient:
 def may_repeat(idempotent: bool, error: BaseException) -> bool:
     """Whether a call that failed so is worth sending again, and safe to.
 
-    A throttled request was not carried out, nor one whose signature was out of date; a failed server or a lost answer
+    A throttled request was not carried out, nor one with a signature out of date; a failed server or a lost answer
     leaves that open, and so does a nonce that was used: something on the way has sent the request twice, and the first
     one may have been carried out.
     """

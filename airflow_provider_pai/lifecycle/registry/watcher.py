@@ -1,7 +1,7 @@
 """One look after the other at the models that tasks of a triggerer wait for: at most one call a second for all of them.
 
 A few models are looked at one by one. Where many are waited for, the list of all models is cheaper: it shows the latest
-version of each, and only models whose latest version has changed are looked at; all others once a minute.
+version of each, and only models with a changed latest version are read; all others once a minute.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from airflow_provider_pai.model.registry.version import ModelVersion, Registered
 CALL_PAUSE = 1.0
 """Seconds between two calls."""
 FULL_LOOK_PAUSE = 60.0
-"""Seconds between two looks at a model whose latest version has not changed."""
+"""Seconds between two looks at a model while its latest version has not changed."""
 
 
 _AT_ONCE = float("-inf")

@@ -46,7 +46,7 @@ class FailureDetailsReader:
         """Return what EAS says of a service."""
         lines = self._read(f"the output of service {name}", lambda: self._services.logs(name))
         findings = self._read(f"EAS's diagnosis of service {name}", lambda: self._services.diagnosis(name))
-        # One page of events with the newest last; one page of output, whose end is what happened last.
+        # One page of events with the newest last; one page of output: its end is what happened last.
         return ServiceFailureDetails(
             warnings=tuple((self.warnings(name) or [])[-_EVENTS:]),
             output=tuple((lines or [])[-_LINES:]),

@@ -30,7 +30,7 @@ LIST_LAG_PAUSES = (1.0, 3.0, 6.0, 10.0)
 STOP_PAUSE, STOP_AGAIN = 2.0, 10
 """Seconds between two looks at a job that is being stopped, and after how many looks it is stopped once more."""
 REFUSED_LOOKS, STOP_LOOKS = 30, 150
-"""How many looks a job is given whose stop is refused, before it is adopted again; and one whose stop was accepted."""
+"""How many looks a job is given after a refused stop, before it is adopted again; and after an accepted one."""
 
 
 class JobFinder:

@@ -92,8 +92,8 @@ class TrainingJobs:
 
         Args:
             job_id: the job.
-            by: who wants it, when that is a person: then its task fails as one whose job a person has stopped. Default:
-                Airflow does, for an attempt that is over.
+            by: who wants it, when that is a person: then its task fails with the error for a stop by a person.
+                Default: Airflow does, for an attempt that is over.
         """
         if by:
             self.label(job_id, {STOPPED_BY_LABEL: readable(by)}, "its task can't tell who stopped it")

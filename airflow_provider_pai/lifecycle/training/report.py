@@ -64,7 +64,7 @@ def reported(
     """
     report = read_report(client, oss, job, warn)
     if odd := [name for name, value in report.metrics.items() if value is None]:
-        warn("Metrics whose last value is not finite have none: %s", ", ".join(sorted(odd)))
+        warn("No value for metrics with a last value that is not finite: %s", ", ".join(sorted(odd)))
     metrics = {name: value for name, value in report.metrics.items() if value is not None}
     kept = {name: value for name, value in job.metrics.items() if name not in odd}
     return replace(job, metrics={**kept, **metrics}), report

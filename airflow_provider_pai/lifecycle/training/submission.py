@@ -60,7 +60,7 @@ class Submission:
 
     Attributes:
         unsettled: whether a create was sent and its job handed to no task yet: there may be one without an owner.
-        unstopped: ids of jobs whose stop was refused.
+        unstopped: ids of jobs that could not be stopped.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Submission:
             return []
 
     def stop_remaining(self) -> tuple[str, ...]:
-        """Stop the jobs whose stop was refused before; return the ids of those that are refused again."""
+        """Stop the jobs that could not be stopped before; return the ids of those that still can't."""
         for job_id in sorted(self.unstopped):
             self._stop(job_id)
         return tuple(sorted(self.unstopped))
@@ -183,7 +183,7 @@ class Submission:
         return bool(own)
 
     def _stop(self, job_id: str) -> bool:
-        """Stop a job; one whose stop is refused is kept in mind."""
+        """Stop a job; one that can't be stopped is kept in mind."""
         try:
             self._jobs.stop(job_id)
         except PAIError as error:

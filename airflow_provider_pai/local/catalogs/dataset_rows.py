@@ -66,7 +66,7 @@ def dataset_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
     """Return the row of CreateDataset.
 
     Args:
-        body: a body of the operation's form, whose place was checked.
+        body: a body of the operation's form with a checked place.
         workspace_id: its workspace.
         time: now, as the service writes it.
 
@@ -98,7 +98,7 @@ def first_version(body: Mapping[str, Any], time: str) -> Row:
     """Return the version that CreateDataset makes.
 
     Args:
-        body: a body of the operation's form, whose place was checked.
+        body: a body of the operation's form with a checked place.
         time: now, as the service writes it.
     """
     own = {**body, "Description": body.get("VersionDescription", ""), "Labels": body.get("VersionLabels", [])}
@@ -109,7 +109,7 @@ def version_row(body: Mapping[str, Any], name: str, time: str) -> Row:
     """Return a version of a dataset, as GetDatasetVersion answers it.
 
     Args:
-        body: a body of CreateDatasetVersion, whose place was checked.
+        body: a body of CreateDatasetVersion with a checked place.
         name: its name, ``v`` and a number.
         time: now, as the service writes it.
     """

@@ -182,7 +182,7 @@ def _page(rows: Sequence[Row], query: Mapping[str, str]) -> tuple[Sequence[Row],
 
 
 def _exactly(query: Mapping[str, str]) -> bool:
-    """Read ``Options``: a JSON object, whose only member is spelled in another way than all others of the service."""
+    """Read ``Options``: a JSON object; its only member is spelled in another way than all others of the service."""
     try:
         options = read_json(query.get("Options") or "{}")
     except ValueError:

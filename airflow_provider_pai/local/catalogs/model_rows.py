@@ -96,7 +96,7 @@ def model_row(body: Mapping[str, Any], workspace_id: str, time: str) -> Row:
 
 
 def checked_model(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return members of a model whose values are allowed.
+    """Return members of a model after a check of their values.
 
     Raises:
         ErrorResponse: 400 InvalidParameter.
@@ -141,7 +141,7 @@ def version_row(body: Mapping[str, Any], versions: Versions, time: str) -> Row:
 
 
 def checked_version(body: Mapping[str, Any], status: str = PENDING) -> dict[str, Any]:
-    """Return members of a version whose values are allowed.
+    """Return members of a version after a check of their values.
 
     Args:
         body: a body of the operation's schema.

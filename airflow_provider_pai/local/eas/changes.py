@@ -109,7 +109,7 @@ def stopped(service: ServiceRecord, now: str) -> ServiceRecord:
 
 
 def restarted(service: ServiceRecord, now: str) -> ServiceRecord:
-    """Return a service whose instances are to be made anew.
+    """Return a service that is to get new instances.
 
     Raises:
         ErrorResponse: 409, it is stopped.

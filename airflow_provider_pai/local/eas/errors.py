@@ -31,7 +31,7 @@ def no_such_instance(service: str, instance: str) -> ErrorResponse:
 
 
 def name_taken(name: str, by: str) -> ErrorResponse:
-    """Return the refusal to create a service whose name is taken."""
+    """Return the refusal to create a service under a name that is taken."""
     return ErrorResponse(409, "InvalidServiceName.Duplicate", f"The name {name} is taken by {by}.")
 
 

@@ -56,7 +56,7 @@ class Seen:
         status: EAS's word for it.
         reason: short reason.
         message: sentence for people.
-        version: version whose instances answer; 0 before the first does.
+        version: version of the instances that answer; 0 before the first does.
         settled: the generation of :class:`Wanted` that this is the outcome of; smaller while it is worked on.
         running: number of instances that answer.
         pending: number of instances that are to come.

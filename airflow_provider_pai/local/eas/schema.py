@@ -123,7 +123,7 @@ PROCESSOR_MEMBERS = (
 
 
 def expand_dotted(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service JSON whose dotted names are objects: ``{"rpc.keepalive": 1}`` is ``{"rpc": {"keepalive": 1}}``.
+    """Return a service JSON with objects for dotted names: ``{"rpc.keepalive": 1}`` is ``{"rpc": {"keepalive": 1}}``.
 
     EAS's documents and older clients write members of ``metadata`` so, and some write whole paths at the top
     [inferred: both forms mean the same]. The names of ``features`` and labels have dots of their own.

@@ -163,7 +163,7 @@ class _ServiceRoutes:
         )
 
     def _add(self, service: ServiceRecord) -> None:
-        """Keep a new service whose name is no other service's nor group's, and whose group has no service's name."""
+        """Keep a new service, unless its name is another service's or a group's, or its group's a service's."""
         with self.naming:
             taken = self.groups.get(service.name)
             if taken or service.name == service.group:

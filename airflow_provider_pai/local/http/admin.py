@@ -1,8 +1,8 @@
 """The routes below ``/_local/``: what a test or a person does to a local PAI and can't do to the cloud.
 
 They need no signature but the token that is in the server's folder, which jobs and services don't see, and they answer
-to programs of this machine only: the request must come from a loopback address, name a loopback host (a web page whose
-name resolves to this machine names its own), and carry no ``Origin``, which browsers add to what a page
+to programs of this machine only: the request must come from a loopback address, name a loopback host (a web page
+under a name that resolves to this machine sends that name), and carry no ``Origin``, which browsers add to what a page
 sends elsewhere.
 """
 

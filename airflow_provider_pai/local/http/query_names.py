@@ -253,7 +253,7 @@ QUERY_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """By operation."""
 RPC_VERSION = "2015-04-01"
-"""Of STS, all of whose parameters are in the query, those of the signature among them; it checks them itself."""
+"""Of STS: all parameters are in its query, those of the signature among them; it checks them itself."""
 
 
 def unknown_name(version: str, action: str, names: Iterable[str]) -> str:

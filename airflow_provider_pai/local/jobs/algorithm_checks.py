@@ -47,7 +47,7 @@ def algorithm_problems(body: Body) -> Iterator[str]:
 
 
 def with_defaults(job: Body) -> dict[str, Any]:
-    """Return a job whose hyperparameters have the values of their definitions where it gives none [inferred].
+    """Return a job with the defined values of the hyperparameters that it doesn't give [inferred].
 
     Args:
         job: a checked body of CreateTrainingJob, or a stored job.

@@ -37,7 +37,7 @@ def dataset_uris(body: Body, place: DatasetUri) -> dict[str, dict[str, str]]:
 
 
 def with_uris(body: Body, places: Places) -> dict[str, Any]:
-    """Return a body all of whose channels have a URI.
+    """Return a body with a URI for every channel.
 
     Args:
         body: a body of CreateTrainingJob, or a stored job.

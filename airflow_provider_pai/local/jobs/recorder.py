@@ -25,7 +25,7 @@ class JobRecorder:
     """Writes a job's files. Threads of several instances may write at a time.
 
     What can't be written, on a full disk for instance, is dropped, and the server's log says so: how a job ends is not
-    decided here, and a command whose output is not read would stand still.
+    decided here, and a command would stand still while its output is not read.
 
     Args:
         files: where to.
@@ -71,7 +71,7 @@ class JobRecorder:
     def write_output(self, instance: str, text: str) -> None:
         """Write a line that the command printed, and keep the metrics in it.
 
-        Of a progress bar, whose states overwrite each other, a state is written every few seconds, and its last one.
+        The states of a progress bar overwrite each other: one is written every few seconds, and the last one.
 
         Args:
             instance: who printed it.

@@ -44,7 +44,7 @@ _ID_CHARACTERS = string.digits + string.ascii_lowercase
 class JobStore:
     """Training jobs: one JSON file each, all of them in memory. Any thread may call it.
 
-    One store at a time may have the folder: whose it is, :class:`airflow_provider_pai.local.home.Home` decides.
+    One store at a time may have the folder: which one, :class:`airflow_provider_pai.local.home.Home` decides.
 
     A job's record is the body it was created with plus what became of it. Records are never changed in place: a reader
     keeps what it got, a change replaces file and record, the file by renaming.

@@ -82,7 +82,7 @@ _EXIT_CODES = {
 
 
 def command_failed(instance: str, exit_code: int) -> Outcome:
-    """Return the end of a job one of whose instances failed."""
+    """Return the end of a job with a failed instance."""
     meaning = f" ({_EXIT_CODES[exit_code]})" if exit_code in _EXIT_CODES else ""
     return Outcome(
         JobStatus.FAILED, ReasonCode.COMMAND_FAILED, f"Instance {instance} ended with exit code {exit_code}{meaning}"
@@ -103,7 +103,7 @@ def over_quota(quota_id: str, asked: object, total: object) -> Outcome:
 
 
 def preparation_failed(why: str, code: ReasonCode = ReasonCode.PREPARATION_FAILED) -> Outcome:
-    """Return the end of a job whose code, data or environment can't be made ready."""
+    """Return the end of a job when its code, data or environment can't be made ready."""
     return Outcome(JobStatus.INITIALIZE_FAILED, code, why)
 
 
@@ -114,12 +114,12 @@ def disk_full(why: str) -> Outcome:
 
 
 def not_started(why: str) -> Outcome:
-    """Return the end of a job whose processes can't be started."""
+    """Return the end of a job when its processes can't be started."""
     return Outcome(JobStatus.FAILED, ReasonCode.START_FAILED, f"The command can't be started: {why}")
 
 
 def output_failed(why: str) -> Outcome:
-    """Return the end of a job that did its work but whose outputs can't be stored."""
+    """Return the end of a job that did its work, when its outputs can't be stored."""
     return Outcome(JobStatus.FAILED, ReasonCode.OUTPUT_FAILED, why)
 
 

@@ -43,7 +43,7 @@ def lines_without_effect(job: Mapping[str, Any]) -> Iterator[str]:
 
 
 def as_run_here(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job without the network of the cloud, whose members need not be complete when it is not used."""
+    """Return a job without the network of the cloud; its members need not be complete when it is not used."""
     return {name: value for name, value in job.items() if name != "UserVpc"}
 
 

@@ -1,4 +1,4 @@
-"""Objects that grow: the only ones whose bytes change after they were stored."""
+"""Objects that grow: the only ones with bytes that change after they were stored."""
 
 from __future__ import annotations
 

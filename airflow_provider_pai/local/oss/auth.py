@@ -82,7 +82,7 @@ def verify(
     Args:
         request: the request.
         credentials: access key id to secret.
-        region_id: the region whose V4 signatures are good here.
+        region_id: the region that V4 signatures must be made for.
         now: seconds since the epoch.
         token_problem: what is wrong with a key's security token.
 

@@ -16,7 +16,7 @@ _DIGITS = 19
 
 
 def check_conditions(headers: Mapping[str, str], stored: StoredObject, prefix: str = "") -> None:
-    """Refuse a request whose conditions an object does not meet.
+    """Refuse a request when an object does not meet its conditions.
 
     Args:
         headers: the request's, by lower-case name; as HTTP says, a date that can't be read counts as absent.

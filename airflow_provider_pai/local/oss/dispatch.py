@@ -1,6 +1,6 @@
 """Which operation a request is, and what of it no operation reads.
 
-A request is the operation whose selecting parameters it has. What the operation does not read is refused by name, so
+Its selecting parameters say which operation a request is. What the operation does not read is refused by name, so
 that a sub-resource which local OSS does not know never runs another operation.
 """
 

@@ -57,7 +57,7 @@ def no_such_key(key: str) -> OSSErrorResponse:
 
 
 def symlink_target_not_exist(key: str) -> OSSErrorResponse:
-    """Return the error to read through a link whose target does not exist."""
+    """Return the error to read through a link to a target that does not exist."""
     message = "The target object of the symbolic link does not exist."
     return OSSErrorResponse(404, "SymlinkTargetNotExist", message, ec="0026-00000012", details={"Key": key})
 
@@ -110,7 +110,7 @@ def object_not_appendable() -> OSSErrorResponse:
 
 
 def invalid_argument(message: str, name: str = "", value: str = "") -> OSSErrorResponse:
-    """Return the error of a parameter or header whose value is wrong."""
+    """Return the error of a parameter or header with a wrong value."""
     return OSSErrorResponse(
         400, "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value[:_MAX_SHOWN]}
     )

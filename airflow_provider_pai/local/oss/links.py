@@ -1,4 +1,4 @@
-"""Symbolic links: objects whose bytes are the key of another object in their bucket.
+"""Symbolic links: objects that hold the key of another object in their bucket.
 
 Nothing about the target is checked when a link is made; who reads through it finds out (OSS help, PutSymlink).
 """

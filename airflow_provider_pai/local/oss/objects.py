@@ -36,7 +36,7 @@ class ObjectStore:
 
     Bytes go to a file of their own under a temporary name; only when they are all there does the index name them. So
     ``kill -9`` leaves no half-written object, and the next start removes what was left over. One
-    store at a time may have the folder: whose it is, :class:`airflow_provider_pai.local.home.Home` decides.
+    store at a time may have the folder: which one, :class:`airflow_provider_pai.local.home.Home` decides.
 
     Args:
         home: folder of the store; made when missing.
@@ -162,7 +162,7 @@ class ObjectStore:
         kind: ObjectKind = ObjectKind.NORMAL,
         forbid_overwrite: bool = False,
     ) -> StoredObject:
-        """Store an object whose bytes were staged; a refused blob is removed. See :meth:`put`."""
+        """Store an object from staged bytes; a refused blob is removed. See :meth:`put`."""
         try:
             stored = StoredObject(
                 bucket=bucket,

@@ -75,7 +75,7 @@ class RequestBody:
 
 @dataclass(frozen=True)
 class RequestContext:
-    """One request whose signature is good.
+    """One request with a good signature.
 
     Attributes:
         request: what it addresses and says.

@@ -62,7 +62,7 @@ class ObjectBytes(StreamingResponse):
 
 
 class GzippedObject(StreamingResponse):
-    """An answer with a file's bytes, compressed, whose length is not known before its end."""
+    """An answer with a file's bytes, compressed; its length is not known before its end."""
 
     def __init__(self, source: BinaryIO, size: int, headers: Mapping[str, str], limit: TrafficLimit | None) -> None:
         self._source = source

@@ -115,7 +115,7 @@ def _fill(element: ET.Element, content: Content) -> None:
 
 
 def parse(body: bytes, tag: str) -> ET.Element:
-    """Read a document whose root has a tag.
+    """Read a document with a given tag at its root.
 
     Raises:
         OSSErrorResponse: MalformedXML.

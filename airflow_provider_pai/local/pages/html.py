@@ -1,4 +1,4 @@
-"""HTML whose texts can hold anything: what jobs print is shown as it is, and never becomes markup."""
+"""HTML with any texts in it: what jobs print is shown as it is, and never becomes markup."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def text(value: object) -> Markup:
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
-    """Return an element; attributes whose name is a Python word end in an underscore."""
+    """Return an element; attributes named like a Python keyword end in an underscore."""
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items())
     end = "" if name in _WITHOUT_END else f"</{name}>"
     return Markup(f"<{name}{given}>{''.join(map(text, children))}{end}")

@@ -69,7 +69,7 @@ class ContainerRuntime:
         return self._remove_left({**self._labels, _JOB: job_id})
 
     def sweep(self) -> None:
-        """Remove what killed servers left: an earlier run of this one, and those whose folder no server has."""
+        """Remove what killed servers left: an earlier run of this one, and those with a folder that no server has."""
         self._remove_left({_MACHINE: self._labels[_MACHINE]})
 
     def close(self) -> None:

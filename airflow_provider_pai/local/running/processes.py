@@ -71,7 +71,7 @@ def kill_survivors(recorded: Collection[tuple[int, str]], variable: str) -> int:
         recorded: id and start time of each leader of a session. An id that belongs to another process by now is not
             touched.
         variable: an environment variable as ``NAME=value`` that only the job's processes have; finds those
-            whose leader is gone, and those that were started before their id was recorded.
+            without their leader, and those that were started before their id was recorded.
 
     Returns:
         How many processes were killed.

@@ -26,7 +26,7 @@ class Queue:
     """Jobs that wait, and the shares of the resource quota that jobs have. One thread at a time may call it.
 
     Jobs with an instance type begin in the order they came. Jobs of the quota begin by priority, and among equals in
-    the order they came; one whose share is not free holds up those behind it: they could keep it waiting for ever.
+    the order they came; one that finds no free share holds up those behind it: they could keep it waiting for ever.
 
     Args:
         total: what all jobs of the quota may have at a time.

@@ -25,7 +25,7 @@ class ImageFailed(Exception):
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """A job whose folder is ready.
+    """A job with its folder ready.
 
     Attributes:
         plan: what its first instance sees.
@@ -120,7 +120,7 @@ class Runtime(Protocol):
         """
 
     def end_survivors(self, job_id: str, recorded: Sequence[Identity]) -> int:
-        """End at once whatever still runs of a job whose instances should have ended.
+        """End at once whatever still runs of a job when its instances should have ended.
 
         Args:
             job_id: the job.

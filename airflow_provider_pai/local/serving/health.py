@@ -18,11 +18,11 @@ _OPEN_PERIOD = 0.1
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A check; the defaults are those of Kubernetes, whose names these are [inferred].
+    """A check; names and defaults are those of Kubernetes [inferred].
 
     Attributes:
         port: the port it looks at.
-        path: path of a GET request whose answer must be a success; empty for whether the port is open.
+        path: path of a GET request that must succeed; empty for whether the port is open.
         delay: seconds before the first time.
         period: seconds from one time to the next.
         patience: seconds until it counts as failed.

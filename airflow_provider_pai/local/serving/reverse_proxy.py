@@ -1,7 +1,7 @@
 """The way in to services: passes requests on to instances, and answers back.
 
-What EAS answers when an instance breaks a request off is not known; the words are those of the proxy whose ``no healthy
-upstream`` EAS uses [inferred].
+What EAS answers when an instance breaks a request off is not known; the words are those of Envoy, as EAS's
+``no healthy upstream`` is [inferred].
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What probes make, written down before it is made, and deleted at the end: also what no answer told of.
 
-A create whose answer was lost may have made something. So it is written down by its name, which is one of ours, before
-the request goes out, and looked for by that name.
+A create may have made something although its answer was lost. So it is written down by its name, which is one of ours,
+before the request goes out, and looked for by that name.
 """
 
 from __future__ import annotations

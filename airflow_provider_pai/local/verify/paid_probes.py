@@ -83,7 +83,7 @@ def _contract(jobs: PaidJobs) -> Mapping[str, Any] | None:
 
 
 def _parts(jobs: PaidJobs) -> Mapping[str, Any] | None:
-    """Return the job whose code is a gzip of several members, and whose command is no shell's."""
+    """Return the job with code in a gzip of several members, and a command that is no shell's."""
     prober = jobs.prober
     members = {"first.txt": "1", "show.py": _SHOW, "zz-second.txt": "2"}
     if not prober.bucket or not prober.object("PUT", _PARTS, archive(members, of_parts=3)).is_done:
@@ -270,7 +270,11 @@ _RUNS: tuple[tuple[str, str, Callable[[PaidJobs], Verdict]], ...] = (
         _a_metric_that_is_no_number_is_listed,
     ),
     ("labels.modified", "UpdateTrainingJobLabels: moves GmtModifiedTime", _labels_move_the_time_of_change),
-    ("instances.failed", "GetTrainingJob: an instance whose command failed is Failed", _a_failed_instance_is_called_so),
+    (
+        "instances.failed",
+        "GetTrainingJob: an instance is Failed when its command failed",
+        _a_failed_instance_is_called_so,
+    ),
     ("hyperparameters.default", "HyperParameters: one that is not given has its default", _fact("default", "0.5")),
     (
         "datasets.version",

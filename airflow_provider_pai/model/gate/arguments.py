@@ -97,8 +97,8 @@ class ModelMetrics:
 
     Attributes:
         values: the metrics that are finite numbers.
-        without_value: why others have no value, by name: those that are needed, and those whose last value is no finite
-            number. An older value never stands for it.
+        without_value: why others have no value, by name: those that are needed, and those with a last value that is no
+            finite number. An older value never stands for it.
     """
 
     values: Mapping[str, float]
@@ -119,7 +119,7 @@ def read_metrics(value: Mapping[Any, Any], names: Iterable[str], source: str) ->
     without = {
         name: f"it is {shown(item)}, which is no finite number" for name, item in given.items() if name not in read
     }
-    missing = f"{source} has {has}; a metric whose last value is no finite number has no value"
+    missing = f"{source} has {has}; a metric has no value when its last one is no finite number"
     without |= {name: missing for name in dict.fromkeys(names) if name not in given}
     return ModelMetrics(read, without)
 
@@ -134,8 +134,8 @@ class GateArguments:
         metrics: the model's metrics; None when they are read from its folder.
         folder: the model's folder; None when it was not given.
         metrics_file: name of the file in a model's folder that holds its metrics.
-        champion_service: the service whose model is the champion; empty for none.
-        champion_model: the registered model whose newest approved version is it; empty for none.
+        champion_service: the service that serves the champion; empty for none.
+        champion_model: the registered model with the champion as newest approved version; empty for none.
         unknown_passes: whether a champion's metric that is not known lets the model pass.
     """
 

@@ -61,7 +61,7 @@ class Champion:
         model_uri: where it lies; empty when the service's configuration names no model.
         version: version of the service, or name of the version in the model registry.
         metrics: its metrics by name, as far as they are known.
-        model: the registered model whose newest approved version it is; empty for a service's.
+        model: the registered model that has it as newest approved version; empty for a service's.
     """
 
     service: str

@@ -130,10 +130,10 @@ def choose(images: Iterable[Image], query: ImageQuery) -> Image:
     """Return the image that fits a query best.
 
     ``latest`` is the newest version by :func:`version_key`. Another version means exactly that one, with or without
-    what its tag says behind it (``1.34.0`` or ``1.34.0-pytorch2.3.1``); when there is none, the newest whose numbers
-    begin with it: ``1.12`` finds 1.12.1 and 1.12PAI, never 1.1 or 1.120. Among images of one version the plainest
-    wins, ``1.8-cpu`` before ``1.8-mkl-cpu``, then the one that was made last, both as with PAI's SDK; of those made at
-    the same time the one with the newest Python, then CUDA.
+    what its tag says behind it (``1.34.0`` or ``1.34.0-pytorch2.3.1``); when there is none, the newest with
+    numbers that begin with it: ``1.12`` finds 1.12.1 and 1.12PAI, never 1.1 or 1.120. Among images of one version the
+    plainest wins, ``1.8-cpu`` before ``1.8-mkl-cpu``, then the one that was made last, both as with PAI's SDK; of those
+    made at the same time the one with the newest Python, then CUDA.
 
     Raises:
         SpecError: there is no such image; the message begins with ``image`` and lists what there is.

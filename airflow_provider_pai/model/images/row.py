@@ -1,6 +1,6 @@
 """Rows of the image catalog to images.
 
-A row whose tag names no framework version or no Python is no candidate and is left out: the catalog holds many images
+A row without a framework version or a Python in its tag is no candidate and is left out: the catalog holds many images
 that aren't built around one framework.
 """
 

@@ -137,7 +137,7 @@ def _verdict(curves: Sequence[Mapping[str, Any]], earlier: Sequence[EarlierRun],
 
 
 def _diverged(curves: Sequence[Mapping[str, Any]]) -> str:
-    """Name the metrics whose newest value is no finite number: such a training seldom recovers."""
+    """Name the metrics with a newest value that is no finite number: such a training seldom recovers."""
     names = ", ".join(each["name"] for each in curves if each["last"] is None)
     return f"The newest value of {names} is NaN or infinite: the training may have diverged." if names else ""
 

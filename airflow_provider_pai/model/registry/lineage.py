@@ -16,7 +16,7 @@ from airflow_provider_pai.model.masking import masked
 
 LINEAGE_FILE = "lineage.json"
 MAX_OBJECTS = 1000
-"""Objects of an input whose ETag and size are kept; of more, the first ones by name."""
+"""Objects of an input to keep ETag and size of; of more, the first ones by name."""
 _DIGEST = re.compile(r"/([0-9a-f]{64})/[^/]+")
 """End of the address of packed source code, which is named after its content."""
 _FORMAT = 1

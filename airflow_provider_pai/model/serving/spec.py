@@ -40,7 +40,7 @@ class ServiceSpec:
         memory: memory of each instance there, in GiB; None for public resources.
         gpu: GPUs of each instance there; None for none.
         instance_count: number of instances.
-        group: service group whose endpoint may lead to the service; empty for none.
+        group: service group with an endpoint that may lead to the service; empty for none.
         user_vpc_config: VPC that the instances can reach; None for none.
         labels: labels of the service.
         health_check: how EAS tells that an instance is well: ``path`` for an HTTP request (without it a connection is

@@ -69,7 +69,7 @@ class ServiceSnapshot:
         service_id: EAS's id of it; empty when the answer does not tell.
         reason: why it is in this status, short.
         message: the same in words.
-        current_version: the version whose instances answer; 0 when none has yet.
+        current_version: the version of the instances that answer; 0 when none has yet.
         latest_version: the newest version; 0 when the answer does not tell.
         endpoint: public address; empty when the answer does not tell.
         intranet_endpoint: address inside a VPC; empty when the answer does not tell.

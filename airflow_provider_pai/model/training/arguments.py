@@ -106,7 +106,7 @@ def _image(reader: Reader) -> ImageQuery | None:
 
 
 def _metrics(reader: Reader) -> tuple[MetricDefinition, ...]:
-    """Read metrics, whose members the PAI SDK writes with capitals."""
+    """Read metrics; the PAI SDK writes their members with capitals."""
     found = reader.records("metric_definitions", _METRICS)
     if found is None:
         return ()

@@ -49,7 +49,7 @@ def plan_end_announcements(
         label: on those that were announced.
         announced: ids of those that this process has announced, should a label not have been accepted.
         now: the time of this look.
-        statuses: statuses whose ends are announced.
+        statuses: statuses of the ends that are announced.
         since: when the watcher began; None when that is not known.
     """
     ended = [each for each in jobs if each.is_terminal and each.status in statuses]

@@ -31,7 +31,7 @@ class LogCursor:
         """Return labels that hold the cursor, for example ``3.4/:1250`` or ``3.4/master-0:1250/worker-0:1249``.
 
         Args:
-            try_number: whose log it is. Another try of the task has a log of its own, which begins at the beginning.
+            try_number: the task's try that shows the log. Another try begins at the beginning.
         """
         head = f"{try_number}.{self.statuses}"
         values = [head]

@@ -186,7 +186,7 @@ HINTS: tuple[Hint, ...] = (
         (
             _GPU_MEMORY,
             "the GPU's memory was used up",
-            "Take a smaller batch or model, or an instance_type whose GPU has more memory.",
+            "Take a smaller batch or model, or an instance_type with more GPU memory.",
         ),
         (
             r"java\.lang\.OutOfMemoryError",

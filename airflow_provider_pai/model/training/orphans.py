@@ -20,7 +20,7 @@ StateOf = Callable[..., "str | None"]
 
 @dataclass(frozen=True)
 class Orphan:
-    """An active job whose task instance is over.
+    """An active job that has outlived its task instance.
 
     Attributes:
         job: the job.
@@ -36,7 +36,7 @@ class Orphan:
 
 
 def find_orphans(jobs: Iterable[JobSnapshot], deployment: str, before: datetime, state_of: StateOf) -> list[Orphan]:
-    """Return the jobs whose task instances are over.
+    """Return the jobs that have outlived their task instances.
 
     A job is left out when it has ended, when it may outlive its task, when it is young, and when its labels don't
     tell its task in full.

@@ -37,7 +37,7 @@ _VPC = {
 
 
 def create_body(spec: TrainingJobSpec, workspace_id: str) -> dict[str, Any]:
-    """Return the body of CreateTrainingJob for a spec whose image, code, inputs and outputs are known."""
+    """Return the body of CreateTrainingJob for a spec with known image, code, inputs and outputs."""
     body: dict[str, Any] = {
         "WorkspaceId": workspace_id,
         "TrainingJobName": spec.job_name,

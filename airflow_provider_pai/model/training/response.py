@@ -16,7 +16,7 @@ from airflow_provider_pai.model.training.spec import CodeLocation
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 
 FAILED_INSTANCE = "Failed"
-"""Status of an instance whose command failed [inferred: statuses follow those of Kubernetes' pods]."""
+"""Status of an instance after its command failed [inferred: statuses follow those of Kubernetes' pods]."""
 Mark = tuple[object, ...]
 """What tells whether a job has changed."""
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
@@ -32,7 +32,7 @@ def snapshot(item: Mapping[str, Any]) -> JobSnapshot:
     """
     for name in ("TrainingJobId", "Status"):
         if not isinstance(item.get(name), str) or not item[name]:
-            raise ProtocolError(f"a job whose {name} is no text, or an empty one")
+            raise ProtocolError(f"the {name} of a job is no text, or an empty one")
     try:
         return _snapshot(item)
     except MALFORMED as error:
@@ -82,7 +82,7 @@ def _snapshot(item: Mapping[str, Any]) -> JobSnapshot:
 def latest_metrics(points: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """Return the value of each metric that has the newest timestamp; of equal ones the later in the list.
 
-    None is the value of a metric whose newest point has no finite number: an older one must not stand for it
+    None is the value of a metric with no finite number in its newest point: an older one must not stand for it
     [inferred: PAI lists such a point; where it leaves it out, the older one can't be told from a newest one].
     """
     newest: dict[str, tuple[str, float | None]] = {}

@@ -88,7 +88,7 @@ class JobSnapshot:
         image_uri: image it runs in; empty when the answer does not tell (list items don't).
         code_uri: where its source code lies; empty when the answer does not tell.
         metrics: last value of each metric that has one.
-        metrics_without_value: metrics whose last value is no finite number; an older value does not stand for it.
+        metrics_without_value: metrics with a last value that is no finite number; an older one does not stand for it.
         metric_regexes: regular expression of each metric that is read from the log; empty when the answer does not
             tell (list items don't).
         progress: how far it is, in the unit its algorithm counts in; None when the answer does not tell (list items

@@ -93,7 +93,7 @@ def test_a_missing_metric_has_no_value_and_the_message_names_those_that_exist() 
     for metrics, has in (({"b": 1, "c": 2}, "b, c"), ({}, "nothing")):
         read = read_metrics(metrics, ["a", "a"], "m.json")
         assert read.without_value == {
-            "a": f"m.json has {has}; a metric whose last value is no finite number has no value"
+            "a": f"m.json has {has}; a metric has no value when its last one is no finite number"
         }
 
 
