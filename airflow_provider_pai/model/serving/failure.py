@@ -29,6 +29,9 @@ _UNREACHABLE = re.compile(r"connection refused|unhealthy|probe failed|did not an
 _STATUS = re.compile(r"\b(?:statuscode:?|status|answers|HTTP) ([345]\d\d)\b")
 _OF_JOBS = re.compile(r"\$PAI_|\binputs\b|instance_spec|hyperparameters|max_run_time|instance\b.*first")
 """Words of advice that only a training job can follow."""
+_OTHER_PATH = (
+    "Give health_check a path that the server answers with success, without a login; or fix what it answers there."
+)
 _SERVE = "Let the command start a server that stays in the foreground."
 _FIX = "Fix the program, or what it reads from model_uri and source_dir; its last lines of output are above."
 
@@ -152,7 +155,8 @@ def _judge_preparation(line: str, warnings: str) -> FailureDiagnosis | None:
             "Check model_uri and source_dir, and that EAS may read the bucket.",
         )
     if "PrepareFailed" in line:
-        if found := find_cause([line.partition("PrepareFailed: ")[2]]):
+        # Local PAI joins pip's last lines so.
+        if found := find_cause(line.partition("PrepareFailed: ")[2].split(" | ")):
             return FailureDiagnosis(f"its requirements can't be installed: {found.cause}", _advice(found))
         return FailureDiagnosis("its requirements can't be installed", "Check requirements and requirements.txt.")
     return None
@@ -233,12 +237,17 @@ def _diagnose_probe(warnings: Sequence[str], port: int) -> FailureDiagnosis | No
     unreachable = [line for line in warnings if _UNREACHABLE.search(line)]
     if not unreachable:
         return None
-    if status := _STATUS.search(unreachable[-1]):
+    last = unreachable[-1]
+    if status := _STATUS.search(last):
         advice = "Fix what the server answers there; its last lines of output are above."
         if status[1] in ("401", "403", "404", "405"):
-            advice = "Give health_check a path that the server answers with success, without a login."
+            advice = _OTHER_PATH
         return FailureDiagnosis(f"its health check at port {port} gets HTTP {status[1]}", advice)
-    advice = f"{_listen_on(port)} While it still loads, it needs more time: startup_timeout, and health_check if given."
-    return FailureDiagnosis(
-        f"EAS gets no answer at port {port} of its instances ({shortened(unreachable[-1])})", advice
-    )
+    if "health check" in last and "does not succeed" in last:
+        return FailureDiagnosis(
+            f"its server listens, but its health check does not succeed ({shortened(last)})", _OTHER_PATH
+        )
+    advice = _listen_on(port)
+    if "listens on" not in last:
+        advice += " While it still loads, it needs more time: startup_timeout, and health_check if given."
+    return FailureDiagnosis(f"EAS gets no answer at port {port} of its instances ({shortened(last)})", advice)

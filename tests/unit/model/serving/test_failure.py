@@ -9,6 +9,7 @@ from airflow_provider_pai.model.serving.status import ServiceSnapshot
 
 CRASH = "t BackOff: Back-off restarting failed container"
 HTTP = "t Unhealthy: Readiness probe failed: HTTP probe failed with statuscode:"
+UNREADY = "t Unhealthy: Readiness probe failed: instance a runs, but"
 READY = "INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)"
 LOOPBACK = "INFO:     Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)"
 MODEL = "/eas/workspace/model/model.pkl"
@@ -78,7 +79,7 @@ def test_other_lines_are_no_address_of_the_server(line: str) -> None:
         ([CRASH], ["ImportError: x is optional", *failing("KeyError: 'a'")], "KeyError: 'a'", "Fix the program"),
         ([CRASH], [LOOPBACK, *failing("KeyError: 'a'")], "KeyError: 'a'", "Fix the program"),
         ([CRASH], failing(f"FileNotFoundError: [Errno 2] No such file: '{MODEL}'"), f"no file {MODEL}", "model_uri"),
-        ([CRASH], failing("torch.OutOfMemoryError: CUDA out of memory."), "GPU's memory", "GPU has more"),
+        ([CRASH], failing("torch.OutOfMemoryError: CUDA out of memory."), "GPU's memory", "GPU memory"),
         ([CRASH], ["ERROR:    [Errno 98] ('0.0.0.0', 8000): address already in use"], "port is in use", "another port"),
         (
             [CRASH],
@@ -104,6 +105,18 @@ def test_other_lines_are_no_address_of_the_server(line: str) -> None:
         (["t FailedCreate: the account is in arrears"], [], "in arrears", "bills"),
         (["t FailedScheduling: Insufficient cpu", "t Pulled: a", CRASH], failing("KeyError: 'a'"), "KeyError", "Fix"),
         (["t FailedMount: timed out", PROBE], [], "no answer at port 8000", "0.0.0.0"),
+        (
+            [f"{UNREADY} its server listens, but its health check at /h of port 8000 does not succeed"],
+            [],
+            "health",
+            "path",
+        ),
+        (
+            ["t PrepareFailed: pip: WARNING: a is ignored | ERROR: No matching distribution found for y"],
+            [],
+            "of y",
+            "version",
+        ),
         (["t PrepareFailed: ERROR: No matching distribution found for x==9"], [], "no version of x==9", "version"),
         ([CRASH], ["ValueError: bad model", "[instance ended with exit code 1]"], "ValueError", "Fix the program"),
         ([PROBE], [], "connection refused", "0.0.0.0"),
