@@ -235,7 +235,7 @@ REASONS: tuple[FailureReason, ...] = (
 )
 """From the most telling to the least; the first that fits counts."""
 
-_MEND = "Read the job's last log lines and mend the command."
+_MEND = "Read the job's last log lines and mend the command; set -x and python -u let it print more."
 EXIT_CODES: Mapping[int, FailureReason] = {
     # 126, 127, 137, 139, 143 and 245: [skills]; the others: [inferred] from the signals that shells number so
     126: FailureReason(

@@ -30,8 +30,9 @@ def _hints(*rows: tuple[str, str, str], kills: bool = False, collateral: bool = 
 
 
 _CARRIAGE_RETURN = (
-    r"\$'[^']*\\r'|env: .*\\r'|\r['\": ]|\^M|invalid \w+ value: '[^']*\\r'"
-    r"|^: (?:command )?not found|^: No such file or directory|^: invalid option"
+    r"\$'[^']*\\r'|env: .*\\r'|can't open file '[^']*(?:\\r|\r)'"
+    r"|\r['\": ]|\^M|invalid \w+ value: '[^']*\\r'|^: (?:command )?not found"
+    r"|^: No such file or directory|^: invalid option"
 )
 """As shells and Python show it; a line that it has cut in two begins with the colon."""
 _UNREADABLE = (
@@ -41,6 +42,10 @@ _UNREADABLE = (
 _WRONG_ARGUMENTS = (
     r"^\S+: error: ((?:unrecognized arguments|the following arguments|argument |invalid|one of).*)"
     r"|^Error: ((?:No such|Missing|Invalid value|Got unexpected).*)"
+)
+_NO_FILE = (
+    r"(?:FileNotFoundError|No such file or directory)\b.*?: '([^']+)'"
+    r"|(?:'([^']+)'|(\S+)): No such file or directory$"
 )
 _GPU_MEMORY = (
     r"\b(?:CUDA|HIP) out of memory|CUDA error: out of memory|\btorch\.(?:cuda\.)?OutOfMemoryError|STATUS_ALLOC_FAILED"
@@ -154,6 +159,11 @@ HINTS: tuple[Hint, ...] = (
             r"set: Illegal option -o pipefail|\bsh: .*(?:\[\[: not found|Bad substitution|\"\(\" unexpected)",
             "the script is written for bash and run by sh",
             "Start it with bash, as in bash run.sh or bash -c '...'.",
+        ),
+        (
+            r"^\S*: (?:line )?\d*:? ?([\w.+-]*/[\w./+-]+): (?:command )?not found",
+            "{0} is not there, or the program that its #! line names is not, as with Windows line ends (CRLF)",
+            "Check its path and first line, save it with Unix line ends, or start it as in sh run.sh.",
         ),
         (
             r"^\S*: (?:line )?\d*:? ?([\w./+-]+): (?:command )?not found",
@@ -319,7 +329,7 @@ HINTS: tuple[Hint, ...] = (
             "Give the script in source_dir: the command runs in the folder of the source code.",
         ),
         (
-            r"(?:Read-only file system|OSError: \[Errno 30\].*): '([^']+)'|(\S+): Read-only file system",
+            r"(?:Read-only file system|OSError: \[Errno 30\].*): '([^']+)'|(?:'([^']+)'|(\S+)): Read-only file system",
             "{0} can't be written: its file system is for reading only",
             "Write into the folder of an output, $PAI_OUTPUT_<CHANNEL>, or copy an input before it is changed.",
         ),
@@ -329,7 +339,7 @@ HINTS: tuple[Hint, ...] = (
             "Check the file's mode; write into the folder of an output, $PAI_OUTPUT_<CHANNEL>.",
         ),
         (
-            r"(?:FileNotFoundError|No such file or directory).*?: '([^']+)'|(\S+): No such file or directory$",
+            _NO_FILE,
             "there is no file {0}",
             "Check its path: the command runs in the folder of the source code, inputs lie at $PAI_INPUT_<CHANNEL>.",
         ),

@@ -98,7 +98,11 @@ CASES = {
     traceback("PermissionError: [Errno 13] Permission denied: '/opt/model'"): ("may not open /opt/model", "PAI_OUTPUT"),
     traceback("OSError: [Errno 30] Read-only file system: '/ml/input/data/a'"): ("reading only", "PAI_OUTPUT"),
     "sh: 1: ./train.sh: Permission denied": ("./train.sh may not be executed", "sh run.sh"),
+    "touch: cannot touch '/usr/x': Read-only file system": ("/usr/x can't be written", "PAI_OUTPUT"),
+    "cp: cannot stat 'my data/a.csv': No such file or directory": ("no file my data/a.csv", "PAI_INPUT"),
     # Shells
+    "sh: 1: ./run.sh: not found": ("as with Windows line ends", "first line"),
+    "python: can't open file '/ml/usercode/x.py\\r': [Errno 2] No such file or directory": ("Windows line ends", "dos2unix"),
     "sh: 1: nvcc: not found": ("nvcc is not in the image", "image"),
     "run.sh: line 2: deepspeed: command not found": ("deepspeed is not in the image", "image"),
     "/bin/sh: 1: ./run.sh: /bin/bash^M: bad interpreter: No such file or directory": ("Windows line ends", "dos2unix"),
