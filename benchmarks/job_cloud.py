@@ -44,7 +44,7 @@ class Jobs:
         ids: their ids in the same order.
         places: the place of each id there.
         labelled: the places of those that are waited for, which have the labels.
-        seen: those that somebody has asked for, or listed.
+        seen: those that were asked for, or listed.
         calls: requests of each operation.
         cycles: requests since each first page of a list.
         connections: who has asked.

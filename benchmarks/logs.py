@@ -51,7 +51,7 @@ for number in range(count):
 
 @dataclass(frozen=True)
 class Case:
-    """Somebody waits for a job.
+    """A wait for the log of a job.
 
     Attributes:
         name: what the table calls the job.

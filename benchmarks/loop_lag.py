@@ -1,4 +1,4 @@
-"""How late an event loop is: for how long nothing else on it could go on."""
+"""How late an event loop is: for how long nothing else on it could run."""
 
 from __future__ import annotations
 

@@ -177,10 +177,10 @@ def asked() -> dict[str, Any]:
 
 
 def answer(**found: Any) -> None:
-    """Answer whoever ran this process."""
+    """Answer the program that ran this process."""
     (Path(os.environ[_FOLDER]) / _RESULT).write_text(json.dumps(found))
 
 
 def now() -> float:
-    """Return seconds of a clock that all processes of this machine share and nobody moves."""
+    """Return seconds of a clock that all processes of this machine share and that never jumps."""
     return time.monotonic()

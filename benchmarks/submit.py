@@ -44,7 +44,7 @@ _numbers = count(1)
 _NOTES = (
     "Ours looks for a job of the task before the create, and whether PAI has the instance type; alipai does neither.",
     "After the create ours looks for copies of the task, and sees the job's first status; alipai asks for the job.",
-    "Each is told its bucket beforehand.",
+    "Each gets its bucket beforehand.",
     f"The {_FILES:,} files are words. Seconds are from the call to its return, without imports.",
 )
 
@@ -235,7 +235,7 @@ def _distance(server: LocalServer, *, late: bool) -> Iterator[None]:
 
 
 def _wait_for_jobs(server: LocalServer) -> None:
-    """Let nothing go on that would slow down what is measured next."""
+    """Wait until no job runs that would slow down what is measured next."""
 
     def running() -> list[dict[str, str]]:
         jobs: list[dict[str, str]] = server.control("GET", "jobs")["jobs"]

@@ -69,7 +69,7 @@ def run(cases: Sequence[Case] = CASES) -> Report:
         "All wait in one process for jobs of a server in another, which end at random times.",
         "Calls a second and the processor time of an interval are those of the last interval before the first end;",
         "until steady is what the time before took beyond that. A poll cycle begins with the first page of a list.",
-        "What Airflow has loaded before is frozen: the garbage collector's walk over it is nobody's cost here.",
+        "What Airflow has loaded before is frozen: the garbage collector's walk over it counts for none of them.",
         "Peers read no logs in their triggers; but for the case that says so, ours don't here either.",
     ]
     with cloud() as url:

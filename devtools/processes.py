@@ -30,7 +30,7 @@ _ANNOUNCE = 'echo $$ >&0 && exec "$@" </dev/null'
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different TCP ports of 127.0.0.1 that nobody listens on right now."""
+    """Return different TCP ports of 127.0.0.1 that are free right now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -39,7 +39,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on right now."""
+    """Return a TCP port of 127.0.0.1 that is free right now."""
     return free_ports(1)[0]
 
 
@@ -76,7 +76,7 @@ class Child:
         return sessions.members([self.pid])
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to all of its session; SIGSTOP and SIGCONT make it stall and go on."""
+        """Send a signal to all of its session; SIGSTOP and SIGCONT make it stall and continue."""
         sessions.send(self.members(), number)
 
     def log_tail(self, lines: int = 20) -> str:
@@ -113,7 +113,7 @@ class Processes:
         try:
             self.end(*self._children)
         finally:
-            # If a second Ctrl-C cut the ending short, the watchman goes on with it.
+            # If a second Ctrl-C cut the ending short, the watchman continues it.
             self._pipe().close()
             watchman.wait()
             self._watchman = None

@@ -76,7 +76,7 @@ class TaskInstance:
         start_date: when the try began.
         end_date: when it ended.
         pid: process of the running try, or of the last one.
-        triggerer_id: id of the triggerer's job that runs its trigger; None when it isn't deferred, or nobody does yet.
+        triggerer_id: id of the triggerer's job that runs its trigger; None while none does.
     """
 
     ref: TaskRef

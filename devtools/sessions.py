@@ -85,7 +85,7 @@ def end(sessions: Iterable[int], patience: float = PATIENCE) -> None:
             send(alive, signal.SIGKILL)
         else:
             send({pid for pid in due if (pid, in_order) not in signalled}, signal.SIGTERM)
-            # A stopped process takes no SIGTERM before it goes on.
+            # A stopped process takes no SIGTERM before it continues.
             send(alive - known, signal.SIGCONT)
         signalled |= {(pid, in_order) for pid in due}
         known |= alive

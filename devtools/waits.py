@@ -24,7 +24,7 @@ def wait_for(
         look: returns what is to be seen now; what it raises ends the waiting.
         good: whether that is what was waited for.
         what: the thing waited for, in the words of the error message.
-        timeout: seconds to wait at most; it is looked at once in any case.
+        timeout: seconds to wait at most; there is one look in any case.
         interval: seconds between two looks.
 
     Raises:

@@ -1,6 +1,6 @@
 """Deploy each new model of another DAG, when its metrics are good enough.
 
-Nobody calls this DAG: it waits for the asset that the task ``train`` of ``train_evaluate.py`` names as its
+No other DAG triggers this one: it waits for the asset that the task ``train`` of ``train_evaluate.py`` names as its
 ``model_asset``. The event says where the model lies, what it was trained in, and how good it was.
 """
 

@@ -1,7 +1,7 @@
 """Every day a new model of that day's data; it takes the place of the one that is served only when it is as good.
 
 ``gate`` holds the accuracy on the test rows against a bar and against the accuracy of the champion, the model that the
-service answers with. ``deploy`` updates the service, asks it for a prediction, and goes back to the champion when the
+service answers with. ``deploy`` updates the service, asks it for a prediction, and rolls back to the champion when the
 answer is not what it must be. The task ``evaluate`` needs scikit-learn on the worker.
 """
 

@@ -43,7 +43,7 @@ def attempt(data: dict[str, str]) -> None:
 
 
 def is_good(*, loop: Any) -> bool:
-    """Return whether the pass that has just ended is the last one; no good one in five fails the run."""
+    """Return whether the pass that has just ended is the last one; five passes without a good one fail the run."""
     return float(loop.result["metrics"][METRIC]) >= BAR
 
 

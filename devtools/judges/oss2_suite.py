@@ -37,7 +37,7 @@ _REGIONS = ("cn-hangzhou", "cn-shanghai", "ap-south-1")
 _WORKERS = 8
 _TEST_SECONDS = 900
 _KMS = "HTTPSConnectionPool(host='kms."
-# Before each test the suite asks for an encryption key of KMS and goes on without one.
+# Before each test the suite asks for an encryption key of KMS and runs without one.
 _ASKED_BEFORE = "the header x-oss-server-side-encryption of PutObject"
 
 

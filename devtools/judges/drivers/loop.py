@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Settings:
-    """What a client is told, which is no more than it needs in the cloud.
+    """What a client gets to know, which is no more than it needs in the cloud.
 
     Attributes:
         endpoint: base URL of OSS.
