@@ -64,7 +64,7 @@ CASES = {
     traceback("ResourceExhaustedError: OOM when allocating tensor with shape[9] on /job:localhost/device:CPU:0 by allocator cpu"): ("machine's memory", "instance_type"),
     traceback("SystemError: (Fatal) Operator matmul raises an exception.\n\nResourceExhaustedError: \n\nOut of memory error on GPU 0. Cannot allocate 4.0GB memory on GPU 0, 15.7GB memory has been allocated"): ("GPU's memory", "smaller batch"),
     traceback("jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1073741824 bytes."): ("GPU's memory", "smaller batch"),
-    traceback("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"): ("GPU's memory", "GPU has more"),
+    traceback("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"): ("GPU's memory", "GPU memory"),
     traceback("numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape (1,)"): ("machine's memory", "instance_type"),
     "run.sh: line 3:    17 Killed                  python train.py": ("machine's memory", "instance_type"),
     traceback("subprocess.CalledProcessError: Command '['python', 'a.py']' died with <Signals.SIGKILL: 9>."): ("machine's memory", "instance_type"),
