@@ -186,7 +186,8 @@ class Deployment:
         for line in details.lines():
             self._services.log.warning("%s", line)
         late = "did not come up in time; it " if is_late else ""
-        cause = f": {found.cause}" if found.cause else ""
+        # A reason of EAS may be long: the cause has a line of its own.
+        cause = f"\nWhat happened: {found.cause}" if found.cause else ""
         return self._fail(state, f"it {late}{readiness(service)}{cause}", found.advice)
 
     def _fail(self, state: DeploymentState, why: str, advice: str) -> Waiting[DeploymentState]:

@@ -20,6 +20,8 @@ _LATER_LINES = 20
 """Ordinary lines that may follow a cause, as launchers and trackers print them at an end."""
 _LATER_LINES_OF_WORDS = 5
 """The same for a line that only speaks of trouble: programs get over most of what they merely mention."""
+_LONGEST = 1000
+"""Characters at both ends of a line among which its cause is: the patterns' work grows with the square of a length."""
 _SURVIVED = re.compile(
     r"\b(?:retry|retrying|retried|succeeded|recovered|ignored|ignoring|skipped|skipping|falling back|fallback"
     r"|continuing|resuming|(?:is|are|be) disabled|optional)\b|\bUserWarning: |failed call to cuInit",
@@ -154,6 +156,8 @@ def _is_rule(line: str) -> bool:
 
 
 def _body(line: str) -> str:
+    if len(line) > 2 * _LONGEST:
+        line = f"{line[:_LONGEST]} {line[-_LONGEST:]}"
     text = _COLOUR.sub("", line).rstrip("\n")
     for _ in range(2):
         text = text[len(line_prefix(text)) :]

@@ -45,7 +45,7 @@ _WRONG_ARGUMENTS = (
 )
 _NO_FILE = (
     r"(?:FileNotFoundError|No such file or directory)\b.*?: '([^']+)'"
-    r"|(?:'([^']+)'|(\S+)): No such file or directory$"
+    r"|cannot open ([^\s:]+): No such file|(?:'([^']+)'|(\S+))(?:: Cannot open)?: No such file or directory$"
 )
 _GPU_MEMORY = (
     r"\b(?:CUDA|HIP) out of memory|CUDA error: out of memory|\btorch\.(?:cuda\.)?OutOfMemoryError|STATUS_ALLOC_FAILED"
@@ -57,6 +57,7 @@ _NO_CUDA = (
     r"no kernel image is available|CUDA driver version is insufficient|Found no NVIDIA driver|no CUDA-capable device"
     r"|CUDA initialization|NVIDIA driver on your system is too old|not compiled with CUDA enabled"
     r"|forward compatibility was attempted|unsupported display driver / cuda driver|CUDA_ERROR_NO_DEVICE"
+    r"|No CUDA GPUs are available|torch\.cuda\.is_available\(\) is False"
 )
 _SHARED_MEMORY = (
     r"insufficient shared memory|killed by signal: Bus error|out of shared memory|^Bus error"
@@ -67,16 +68,17 @@ _NO_MEMORY = (
     r"^(?:\w+\.)*(?:_?Array|Arrow)?MemoryError|Unable to allocate \S+ \w+ for an array"
     r"|[Cc]an(?:no|')t allocate memory(?! in static TLS)|std::bad_alloc|^(?:\S+: (?:line )?\d+: +\d* *)?Killed\b"
     r"|killed by signal: Killed|Signals\.SIGKILL|exitcode\s*: -9\b|OOM when allocating tensor.*device:CPU"
+    r"|node running low on memory"
 )
 _NETWORK = (
     r"NewConnectionError|Connect(?:ion)?Timeout(?:Error)?\b|ReadTimeout(?:Error)?\b|NameResolutionError|ProxyError"
     r"|SSLError|[Nn]ame resolution|Name or service not known|Could not resolve host|Network is unreachable"
     r"|(?:URLError|ConnectionError|OSError|ConnectionRefusedError|TimeoutError): .*"
-    r"(?:Connection timed out|Connection refused|timed out)|[Cc]ouldn't connect to 'http"
+    r"(?:Connection timed out|Connection refused|timed out)|[Cc]ouldn't connect to 'http|unable to resolve host"
 )
 _NO_LOGIN = (
     r"\b40[13] Client Error|HTTP Error 40[13]\b|HTTP error 40[13] while getting|Authentication failed for"
-    r"|could not read (?:Username|Password) for|Permission denied \(publickey"
+    r"|returned error: 40[13]|could not read (?:Username|Password) for|Permission denied \(publickey"
     r"|(?:\w+\.)*exceptions\.AccessDenied: "
 )
 _LOST = (
@@ -263,6 +265,11 @@ HINTS: tuple[Hint, ...] = (
             "Take a version that has a wheel for the image's Python, or an image with what the build needs.",
         ),
         (
+            r"^E: Unable to locate package (\S+)",
+            "apt knows no package {0}",
+            "Let the command run apt-get update first, and check the name.",
+        ),
+        (
             r"externally-managed-environment",
             "the image's Python lets pip install nothing beside its system's packages",
             "Name the packages in requirements, or give pip --break-system-packages in the command.",
@@ -279,6 +286,11 @@ HINTS: tuple[Hint, ...] = (
             r"\b429 (?:Client Error|Too Many)|HTTP Error 429|429.{0,20}Too Many Requests|toomanyrequests",
             "a server got too many requests (HTTP 429)",
             "Try again later or log in there; data and models that every job needs are best put into OSS, in inputs.",
+        ),
+        (
+            r"\b404 Client Error|HTTP Error 404\b|returned error: 404|ERROR 404: Not Found",
+            "there is nothing at an address (HTTP 404)",
+            "Check the address, the name and the version that the command asks for.",
         ),
         (
             _NO_LOGIN,

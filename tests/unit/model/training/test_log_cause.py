@@ -64,7 +64,7 @@ CASES = {
     traceback("ResourceExhaustedError: OOM when allocating tensor with shape[9] on /job:localhost/device:CPU:0 by allocator cpu"): ("machine's memory", "instance_type"),
     traceback("SystemError: (Fatal) Operator matmul raises an exception.\n\nResourceExhaustedError: \n\nOut of memory error on GPU 0. Cannot allocate 4.0GB memory on GPU 0, 15.7GB memory has been allocated"): ("GPU's memory", "smaller batch"),
     traceback("jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1073741824 bytes."): ("GPU's memory", "smaller batch"),
-    traceback("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"): ("GPU's memory", "GPU has more"),
+    traceback("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"): ("GPU's memory", "GPU memory"),
     traceback("numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape (1,)"): ("machine's memory", "instance_type"),
     "run.sh: line 3:    17 Killed                  python train.py": ("machine's memory", "instance_type"),
     traceback("subprocess.CalledProcessError: Command '['python', 'a.py']' died with <Signals.SIGKILL: 9>."): ("machine's memory", "instance_type"),
@@ -91,6 +91,8 @@ CASES = {
     traceback("KeyError: 'label'") + "\n" + TORCHRUN: ("KeyError: 'label' (train.py, line 12)", "traceback"),
     TORCHRUN.replace("exitcode  : 1", "exitcode  : -9"): ("machine's memory", "instance_type"),
     "Fatal Python error: Segmentation fault": ("segmentation fault", "library"),
+    traceback("RuntimeError: No CUDA GPUs are available"): ("CUDA does not fit", "instance_type"),
+    traceback("ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory."): ("machine's memory", "instance_type"),
     # Files
     traceback("FileNotFoundError: [Errno 2] No such file or directory: '/ml/input/data/train/a.csv'"): ("no file /ml/input/data/train/a.csv", "PAI_INPUT"),
     "python: can't open file '/ml/usercode/trian.py': [Errno 2] No such file or directory": ("no file /ml/usercode/trian.py", "source_dir"),
@@ -100,6 +102,8 @@ CASES = {
     "sh: 1: ./train.sh: Permission denied": ("./train.sh may not be executed", "sh run.sh"),
     "touch: cannot touch '/usr/x': Read-only file system": ("/usr/x can't be written", "PAI_OUTPUT"),
     "cp: cannot stat 'my data/a.csv': No such file or directory": ("no file my data/a.csv", "PAI_INPUT"),
+    "tar: x.tar.gz: Cannot open: No such file or directory": ("no file x.tar.gz", "PAI_INPUT"),
+    "sh: 0: cannot open run.sh: No such file": ("no file run.sh", "PAI_INPUT"),
     # Shells
     "sh: 1: ./run.sh: not found": ("as with Windows line ends", "first line"),
     "python: can't open file '/ml/usercode/x.py\\r': [Errno 2] No such file or directory": ("Windows line ends", "dos2unix"),
@@ -124,7 +128,11 @@ CASES = {
     "  ERROR: Failed building wheel for flash-attn": ("could not build flash-attn", "wheel"),
     "error: metadata-generation-failed": ("could not build a package", "wheel"),
     "error: externally-managed-environment": ("beside its system's", "requirements"),
+    "E: Unable to locate package libgl1": ("apt knows no package libgl1", "apt-get update"),
     # Network and logins
+    "curl: (22) The requested URL returned error: 404": ("nothing at an address", "Check the address"),
+    "curl: (22) The requested URL returned error: 403": ("credentials", "token"),
+    "wget: unable to resolve host address 'a.b'": ("address could not be reached", "user_vpc_config"),
     traceback("requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: https://huggingface.co/a"): ("HTTP 429", "OSS"),
     traceback("huggingface_hub.errors.GatedRepoError: 401 Client Error.\n\nCannot access gated repo for url https://huggingface.co/meta-llama/x\nAccess to model meta-llama/x is restricted."): ("gated", "HF_TOKEN"),
     traceback("requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/a")
@@ -187,3 +195,13 @@ def test_of_a_killed_command_only_what_kills_is_the_cause(text: str) -> None:
     assert find_cause(text.split("\n"), killed=True) is None
     shared = [*text.split("\n"), "RuntimeError: DataLoader worker is killed by signal: Bus error."]
     assert "/dev/shm" in find_cause(shared, killed=True).cause  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "filler",
+    ["x" * 64_000, "a: " * 20_000, "'" * 64_000, "Error: " * 9_000],
+    ids=["letters", "words", "quotes", "errors"],
+)
+def test_a_long_line_is_searched_at_both_its_ends(filler: str) -> None:
+    assert "disk was full" in find_cause([f"OSError: [Errno 28] No space left on device {filler}"]).cause  # type: ignore[union-attr]
+    assert find_cause([f"{filler} unable to resolve host"] * 50)
