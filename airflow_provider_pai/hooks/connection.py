@@ -55,7 +55,8 @@ class ConnectionFields:
             SpecError: it is one of another type, or its Extra holds no object.
         """
         owner = f"connection {shown(conn_id)}"
-        if (kind := connection.conn_type) and kind not in TYPES:
+        kind = connection.conn_type
+        if kind is not None and (not isinstance(kind, str) or kind not in ("", *TYPES)):
             text = f": {owner} is of type {shown(kind)}; name one of type {' or '.join(map(repr, TYPES))}"
             raise SpecError([Problem("pai_conn_id", text)])
         # Airflow's own reader logs what it can't read, secrets and all.

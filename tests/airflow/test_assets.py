@@ -90,7 +90,7 @@ def test_airflow_knows_the_asset_from_the_dag_once() -> None:
 
 def trained(**arguments: Any) -> PAITrainingOperator:
     return training(
-        command="sleep 0.7; echo accuracy=0.75; touch $PAI_OUTPUT_MODEL/model.txt",
+        command="sleep 0.7; echo accuracy=0.75; echo model > $PAI_OUTPUT_MODEL/model.txt",
         metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
         model_asset=MODEL,
         **arguments,

@@ -124,7 +124,7 @@ with DAG("tried", schedule=None) as dag:
     train = PAITrainingOperator(
         task_id="train",
         deferrable=True,
-        command="sleep 2; echo accuracy=0.75; touch $PAI_OUTPUT_MODEL/model.txt",
+        command="sleep 2; echo accuracy=0.75; echo model > $PAI_OUTPUT_MODEL/model.txt",
         metric_definitions=[{"name": "accuracy", "regex": "accuracy=([0-9.]+)"}],
         image_uri="registry/image:1",
         instance_type="ecs.c6.large",
@@ -133,7 +133,7 @@ with DAG("tried", schedule=None) as dag:
     )
     PAITrainingOperator.partial(
         task_id="mapped",
-        command="touch $PAI_OUTPUT_MODEL/model.txt",
+        command="echo model > $PAI_OUTPUT_MODEL/model.txt",
         image_uri="registry/image:1",
         instance_type="ecs.c6.large",
         poll_interval=0.5,

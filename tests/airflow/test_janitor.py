@@ -75,7 +75,7 @@ class Listing(PAIJanitorOperator):
     named = Environment(environment().name, former_id="airflow-before", former_id_doubt="a copy has it, too")
 
     def find(self, hook: PAITrainingHook) -> list[Orphan]:
-        return hook.orphans(min_age=self.min_age, state_of=lambda *_: "failed", named=self.named)
+        return hook.orphans(min_age=timedelta(seconds=self.min_age), state_of=lambda *_: "failed", named=self.named)
 
 
 @pytest.mark.parametrize("doubt", ["", "a copy has it, too"])

@@ -272,7 +272,8 @@ def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
 def test_a_late_model_is_reported_once(airflow: AirflowCluster, config: ClientConfig) -> None:
     airflow.api.wait_parsed("model_deadline")
     airflow.api.unpause("model_deadline")
-    (run,) = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run", timeout=60)
+    runs = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run", timeout=60)
+    run = runs[-1]
     assert airflow.api.wait_run(run, timeout=240).state == "success"
     (job,) = jobs_of(config, run)
     assert job.status == "Succeed"

@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import linecache
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -18,6 +19,7 @@ MODULE = "pai_task"
 CALL_FILE = "pai_function.json"
 COMMAND = "python pai_function.py"
 _FUTURE = "from __future__ import annotations\n"
+_PARSING = threading.Lock()
 
 
 def function_files(
@@ -102,7 +104,10 @@ def _source(function: Callable[..., Any]) -> _Source:
     nested = lines[0][:1].isspace()
     text = ("if True:\n" if nested else "") + "".join(lines)
     try:
-        node = next(each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.FunctionDef))
+        # Up to Python 3.11.4 two threads that parse disturb each other (python/cpython#106905).
+        with _PARSING:
+            tree = ast.parse(text)
+        node = next(each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
     except (SyntaxError, StopIteration) as error:
         raise ValueError(f"the source of function {function.__name__} can't be read ({error})") from error
     kept = _without_defaults(text, node).splitlines(keepends=True)[node.lineno - 1 :]
