@@ -41,6 +41,8 @@ _AUTH_CODES = (
     "AccessDenied",
 )
 _NO_CONTENT = 204
+_TOO_LONG = (413, 414, 431)
+"""Statuses of a body, an address and a header that whatever stands in front of the service does not let through."""
 _RETRY_AFTER = "x-acs-retry-after"
 _ECHO = re.compile(r"\s*\b(?:server )?(?:canonical ?string|string ?to ?sign)\b.*", re.IGNORECASE | re.DOTALL)
 _XML_MEMBER = re.compile(r"<(Code|Message|RequestId)>([^<]*)</\1>")
@@ -153,11 +155,13 @@ def decode_error(action: str, status: int, headers: Mapping[str, str], content: 
     """Build the error of an answer with status 400 or above: service code first, then HTTP status, then the base.
 
     An answer that is not the service's counts only where its status alone tells enough: a proxy's 404 or 403 says
-    nothing about a job or a key.
+    nothing about a job or a key, but a request that is too long for it never gets through.
     """
     try:
         body = _xml_members(content) or _json_object(action, content)
     except ProtocolError:
+        if status in _TOO_LONG:
+            return APIError(action, status, "", "the request is too long; shorten what it names", "")
         if status < 500 and status != 429:
             return ProtocolError(f"{action}: HTTP {status}, and the answer is not PAI's", _text(content))
         body = {"Message": "the answer is not PAI's; a proxy or load balancer may have sent it"}

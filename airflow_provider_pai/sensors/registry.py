@@ -138,10 +138,12 @@ class PAIModelVersionSensor(PAIBaseSensor):
         Raises:
             SpecError: listing every problem of the arguments.
         """
-        problems = [*self._flag_problems(), *self._sensor_problems()]
-        if not isinstance(self.model_name, str) or not self.model_name.strip():
-            problems.append(Problem("model_name", f"must be the name of a model, not {shown(self.model_name)}"))
-        if self.target_status not in _STATUSES:
+        from airflow_provider_pai.model.registry.names import name_problems
+
+        problems = [*self._flag_problems(), *self._sensor_problems(), *name_problems("model_name", self.model_name)]
+        if self.version_name is not None:
+            problems += name_problems("version_name", self.version_name, "a version")
+        if not isinstance(self.target_status, str) or self.target_status not in _STATUSES:
             problems.append(
                 Problem("target_status", f"must be one of {', '.join(_STATUSES)}, not {shown(self.target_status)}")
             )

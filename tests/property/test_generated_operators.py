@@ -15,7 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, BaseOperator, BaseSensorOperator, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    BaseOperator,
+    BaseSensorOperator,
+    TaskDeferred,
+)
+from jinja2 import UndefinedError
 
 from airflow_provider_pai.base_operator import PAIBaseOperator
 from airflow_provider_pai.decorators.training import _TAKEN, PAITrainingDecoratedOperator
@@ -48,6 +55,7 @@ def trained(rate: float) -> dict[str, float]:
 
 
 JOB: Mapping[str, Any] = {"command": "true", "instance_type": "ecs.c6.large", "image_uri": "r/i:1"}
+ONE_LOOK = {"timeout": 0.001}
 LEAST: Mapping[type[BaseOperator], Mapping[str, Any]] = {
     PAITrainingOperator: JOB,
     PAITrainingDecoratedOperator: {"instance_type": "ecs.c6.large", "image_uri": "r/i:1", "op_args": [0.1]},
@@ -56,9 +64,9 @@ LEAST: Mapping[type[BaseOperator], Mapping[str, Any]] = {
     PAIModelGateOperator: {"metrics": {"auc": 0.9}, "bars": {"auc": 0.8}},
     PAIRegisterModelOperator: {"model_name": "churn", "model_uri": "oss://b/m/"},
     PAIJanitorOperator: {},
-    PAIModelVersionSensor: {"model_name": "churn"},
-    PAIServiceSensor: {"service_name": "churn"},
-    PAITrainingSensor: {"job_id": "train1"},
+    PAIModelVersionSensor: {"model_name": "churn", **ONE_LOOK},
+    PAIServiceSensor: {"service_name": "churn", **ONE_LOOK},
+    PAITrainingSensor: {"job_id": "train1", **ONE_LOOK},
 }
 UNMIXED = {"kwargs", "python_callable", "op_args", "op_kwargs", "include"}
 """Not an argument, or what can't travel is refused when the DAG is read."""
@@ -115,6 +123,9 @@ def run(operator: type[BaseOperator], given: Mapping[str, Any]) -> BaseException
     task = operator(task_id="task", **{**LEAST[operator], **given, **more})
     try:
         executed(task, Attempt().context)
+    except AirflowSensorTimeout:
+        # PAI refuses everything: there is nothing that a sensor could wait for.
+        raise
     except (AirflowException, TaskDeferred, PAIError) as error:
         return error
     return None
@@ -200,6 +211,9 @@ def called(call: Callable[[Any], Any], value: Any) -> str:
     try:
         call(value)
     except (PAIError, AirflowException) as error:
+        return str(error)
+    except UndefinedError as error:
+        # Jinja's own word on a variable that there is not; only a template has such a value.
         return str(error)
     except ValueError as error:
         if isinstance(error, UnicodeError):

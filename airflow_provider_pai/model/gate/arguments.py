@@ -13,6 +13,7 @@ from airflow_provider_pai.model.gate.gate import Bar, Comparison
 from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
+from airflow_provider_pai.model.registry.names import name_problems
 from airflow_provider_pai.model.serving.names import is_service_name
 from airflow_provider_pai.model.uri import OssUri
 from airflow_provider_pai.model.values import kind, number, shown
@@ -213,6 +214,8 @@ def _combination_problems(
         yield Problem("champion_service", text)
     if given.champion_service and not is_service_name(given.champion_service):
         yield Problem("champion_service", f"{shown(given.champion_service)} is no name of a service or group")
+    if given.champion_model:
+        yield from name_problems("champion_model", given.champion_model)
     if not re.fullmatch(r"[^/\\]+", given.metrics_file.strip()):
         text = f"must be the name of a file in the model's folder, not {shown(arguments['metrics_file'])}"
         yield Problem("metrics_file", text)

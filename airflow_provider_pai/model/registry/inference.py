@@ -12,12 +12,12 @@ from typing import Any
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.registry.names import name_problems
 from airflow_provider_pai.model.registry.registration import JOB_LABEL
 from airflow_provider_pai.model.registry.version import ModelVersion
 from airflow_provider_pai.model.serving.request import MODEL_PROPERTIES, service_body
 from airflow_provider_pai.model.serving.spec import CODE_MOUNT_PATH, MODEL_MOUNT_PATH, SERVICE_ARGUMENTS, ServiceSpec
 from airflow_provider_pai.model.training.owner_labels import readable
-from airflow_provider_pai.model.values import shown
 
 MODEL_LABEL = "airflow.model"
 MODEL_VERSION_LABEL = "airflow.model_version"
@@ -141,13 +141,9 @@ def registered_problems(model: object, version: object) -> list[Problem]:
         model: what the author gave as the model's name.
         version: what he gave as its version's; native rendering makes a number of ``"1"``.
     """
-    problems = []
-    if not isinstance(model, str) or not model.strip():
-        problems.append(Problem("model", f"must be the name of a registered model, not {shown(model)}"))
+    problems = [*name_problems("model", model, "a registered model")]
     is_number = isinstance(version, int) and not isinstance(version, bool) and 0 <= version < _NO_NUMBER
-    if not is_number and (not isinstance(version, str) or not version.strip()):
-        problems.append(Problem("version", f"must be the name of a version, or 'approved', not {shown(version)}"))
-    return problems
+    return problems if is_number else [*problems, *name_problems("version", version, "a version, or 'approved'")]
 
 
 def with_registered(

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.registry.inference import INFERENCE_ARGUMENTS, is_service_json
+from airflow_provider_pai.model.registry.names import name_problems
 from airflow_provider_pai.model.registry.version import (
     APPROVAL_STATUSES,
     FORMAT_TYPES,
@@ -26,7 +27,6 @@ from airflow_provider_pai.model.values import shown
 
 METRICS_BYTES = 8192
 """Longest JSON of a version's metrics."""
-_NAME_LENGTH = 127
 _DICTS = ("metrics", "labels", "inference_spec")
 _DUMMY = {"service_name": "model", "model_uri": "oss://bucket/model/"}
 
@@ -90,8 +90,7 @@ def registration_problems(spec: RegistrationSpec) -> Iterator[Problem]:
     if wrong := [name for name in _DICTS if not isinstance(getattr(spec, name) or {}, Mapping)]:
         yield from (Problem(name, f"must be a dict, not {shown(getattr(spec, name))}") for name in wrong)
         return
-    if not spec.model_name.strip() or len(spec.model_name) > _NAME_LENGTH or not spec.model_name.isprintable():
-        yield Problem("model_name", f"must have 1 to {_NAME_LENGTH} characters, not {shown(spec.model_name)}")
+    yield from name_problems("model_name", spec.model_name)
     if spec.model_uri and not spec.model_uri.startswith(("http://", "https://")):
         yield from _uri_problems(spec.model_uri)
     choices = {"format_type": FORMAT_TYPES, "framework_type": FRAMEWORK_TYPES, "approval_status": APPROVAL_STATUSES}

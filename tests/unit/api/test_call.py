@@ -122,6 +122,14 @@ def test_a_refusal_that_is_not_the_services_says_nothing_about_a_job_or_a_key(st
     assert f"StopTrainingJob: HTTP {status}" in str(error)
 
 
+@pytest.mark.parametrize("status", [413, 414, 431])
+def test_a_request_that_is_too_long_for_a_proxy_is_refused_not_tried_again(status: int) -> None:
+    error = decode_error("ListModels", status, {}, b"<html>Request-URI Too Long</html>")
+
+    assert type(error) is APIError
+    assert "too long" in str(error)
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>slow down</html>"])
 def test_status_429_is_throttling_with_any_body(body: bytes) -> None:
     assert type(decode_error("CreateTrainingJob", 429, {}, body)) is ThrottledError
