@@ -71,7 +71,8 @@ def config(cloud: LocalPAI) -> ClientConfig:
 def jobs_of(config: ClientConfig, run: DagRun) -> list[JobSnapshot]:
     since = datetime.now(UTC) - timedelta(hours=1)
     page = PAIClient(config).send(list_training_jobs(config.workspace_id, start_time=since))
-    return [job for job in page.items if job.labels["airflow.run_id"] == run.run_id]
+    of_run = {"airflow.dag_id": run.dag_id, "airflow.run_id": run.run_id}
+    return [job for job in page.items if of_run.items() <= job.labels.items()]
 
 
 def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
