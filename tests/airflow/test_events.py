@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from airflow import __version__
 
 from airflow_provider_pai.api.training import create_training_job, get_training_job
 from airflow_provider_pai.hooks.registry import PAIModelRegistryHook
@@ -19,6 +20,11 @@ from airflow_provider_pai.triggers.announcing import STORED_SECONDS, has_confirm
 from airflow_provider_pai.triggers.events import PAIModelApprovedTrigger
 from airflow_provider_pai.triggers.job_events import PAITrainingJobEndedTrigger
 from tests.support.jobs import IMAGE
+
+# By the version, not by what our code finds: where it finds nothing by mistake, this fails. `make test` runs on 3.3.
+with_confirmations = pytest.mark.skipif(
+    tuple(map(int, __version__.split(".")[:2])) < (3, 3), reason="Airflow confirms stored events from 3.3 on"
+)
 
 
 def register(name: str, number: int) -> None:
@@ -105,8 +111,9 @@ class ConfirmingTriggerer:
         await self._streams.stop_all()
 
 
-@pytest.mark.skipif(not has_confirmations(), reason="this Airflow confirms nothing")
+@with_confirmations
 def test_an_announcement_is_written_down_when_airflow_has_stored_its_event(pai: LocalPAI) -> None:
+    assert has_confirmations()
     name, store = f"churn-{uuid4().hex[:8]}", StateStore()
     hook = PAIModelRegistryHook()
     for number in (1, 2):

@@ -103,7 +103,7 @@ def test_in_a_real_airflow_a_pass_never_adopts_the_job_of_another_one(cluster: A
         jobs = jobs_of(cloud, dag_id)
         assert [(job.labels["airflow.region_index"], job.status) for job in jobs] == [
             ("0", "Succeed"), ("1", "Succeed"), ("2", "Succeed"),
-        ], "the pass that was killed goes on with its own job"  # fmt: skip
+        ], "the pass that was killed adopts its own job"  # fmt: skip
         assert cluster.api.xcom(run.task("job_ids")) == [job.job_id for job in jobs]
     assert (cluster.home.path.parent / "killed_sync-1-2").exists(), "it was a second try"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_pai.api.endpoints import DLC, PAI_STUDIO
@@ -146,24 +146,19 @@ def _instance_types_are_offered(prober: Prober) -> Verdict:
     return {str(machine["InstanceType"]) for machine in MACHINES} <= offered.keys() if offered else None
 
 
-def _gpus_have_these_names(prober: Prober) -> Verdict:
-    offered = _machines(prober)
-    pairs = [
-        (machine["GpuType"], offered[machine["InstanceType"]].get("GpuType"))
-        for machine in MACHINES
-        if machine.get("GpuType") and machine["InstanceType"] in offered
-    ]
-    return all(ours == theirs for ours, theirs in pairs) if pairs else None
+def _machines_agree_on(member: str) -> Callable[[Prober], Verdict]:
+    """Return a probe of whether machines that both know have the same in a member."""
 
+    def probe(prober: Prober) -> Verdict:
+        offered = _machines(prober)
+        pairs = [
+            (machine[member], offered[machine["InstanceType"]].get(member))
+            for machine in MACHINES
+            if machine.get(member) and machine["InstanceType"] in offered
+        ]
+        return all(ours == theirs for ours, theirs in pairs) if pairs else None
 
-def _gpus_have_these_drivers(prober: Prober) -> Verdict:
-    offered = _machines(prober)
-    pairs = [
-        (machine["DefaultGPUDriver"], offered[machine["InstanceType"]].get("DefaultGPUDriver"))
-        for machine in MACHINES
-        if machine.get("DefaultGPUDriver") and machine["InstanceType"] in offered
-    ]
-    return all(ours == theirs for ours, theirs in pairs) if pairs else None
+    return probe
 
 
 TRAINING_PROBES = (
@@ -223,6 +218,10 @@ TRAINING_PROBES = (
     ),
     Probe("workloads.place", "ListQuotaWorkloads: places begin at 1", _places_begin_at_one),
     Probe("machines.types", "ListEcsSpecs: local PAI's instance types are offered", _instance_types_are_offered),
-    Probe("machines.gpus", "ListEcsSpecs: GPU types have the names that local PAI has", _gpus_have_these_names),
-    Probe("machines.drivers", "ListEcsSpecs: default drivers are those of local PAI", _gpus_have_these_drivers),
+    Probe("machines.gpus", "ListEcsSpecs: GPU types have the names that local PAI has", _machines_agree_on("GpuType")),
+    Probe(
+        "machines.drivers",
+        "ListEcsSpecs: default drivers are those of local PAI",
+        _machines_agree_on("DefaultGPUDriver"),
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_pai.errors import shortened
@@ -76,6 +76,52 @@ class FailureDiagnosis:
 
 
 _STARTED = FailureDiagnosis()
+_RESOURCES: tuple[tuple[re.Pattern[str], FailureDiagnosis], ...] = (
+    (
+        re.compile(r"arrear|NotEnoughBalance|InsufficientBalance|overdue payment", re.IGNORECASE),
+        FailureDiagnosis(
+            "the account is in arrears, or its balance is too low",
+            "Let the account's owner settle the bills or top up the balance; then clear the task.",
+        ),
+    ),
+    (
+        re.compile(r"quota\b.*exceed|exceed\w*\b.*\bquota|QuotaExceeded", re.IGNORECASE),
+        FailureDiagnosis(
+            "the quota for its instances is used up",
+            "Ask for more quota, choose another instance_type, or fewer instances.",
+        ),
+    ),
+    (
+        re.compile(r"FailedScheduling|Insufficient|WithoutStock|NoStock"),
+        FailureDiagnosis(
+            "there is no machine for its instances",
+            "Try again later, choose another instance_type, or fewer instances.",
+        ),
+    ),
+)
+_IMAGES: tuple[tuple[re.Pattern[str], FailureDiagnosis], ...] = (
+    (
+        re.compile(r"unauthorized|denied|no basic auth credentials|authorization failed", re.IGNORECASE),
+        FailureDiagnosis(
+            "its image can't be pulled: its registry refuses EAS",
+            "Check that EAS may pull image_uri (dockerAuth in extra_config), and that it is spelled right.",
+        ),
+    ),
+    (
+        re.compile(r"manifest unknown|not found|no such image|does not exist", re.IGNORECASE),
+        FailureDiagnosis(
+            "its image can't be pulled: there is no such image",
+            "Check the registry, the name and the tag of image_uri.",
+        ),
+    ),
+    (
+        re.compile(r"no such host|timeout|timed out|refused|x509|unreachable", re.IGNORECASE),
+        FailureDiagnosis(
+            "its image can't be pulled: its registry can't be reached",
+            "Check the registry of image_uri; take one of this region, or give user_vpc_config.",
+        ),
+    ),
+)
 
 
 def diagnose(details: ServiceFailureDetails, port: int) -> FailureDiagnosis:
@@ -128,22 +174,7 @@ def _judge_start(line: str, _: str) -> FailureDiagnosis | None:
 
 
 def _judge_resources(line: str, _: str) -> FailureDiagnosis | None:
-    if re.search(r"arrear|NotEnoughBalance|InsufficientBalance|overdue payment", line, re.IGNORECASE):
-        return FailureDiagnosis(
-            "the account is in arrears, or its balance is too low",
-            "Let the account's owner settle the bills or top up the balance; then clear the task.",
-        )
-    if re.search(r"quota\b.*exceed|exceed\w*\b.*\bquota|QuotaExceeded", line, re.IGNORECASE):
-        return FailureDiagnosis(
-            "the quota for its instances is used up",
-            "Ask for more quota, choose another instance_type, or fewer instances.",
-        )
-    if re.search(r"FailedScheduling|Insufficient|WithoutStock|NoStock", line):
-        return FailureDiagnosis(
-            "there is no machine for its instances",
-            "Try again later, choose another instance_type, or fewer instances.",
-        )
-    return None
+    return _first(_RESOURCES, line)
 
 
 def _judge_preparation(line: str, warnings: str) -> FailureDiagnosis | None:
@@ -163,25 +194,15 @@ def _judge_preparation(line: str, warnings: str) -> FailureDiagnosis | None:
 
 
 def _diagnose_image(warnings: str) -> FailureDiagnosis:
-    if re.search(r"unauthorized|denied|no basic auth credentials|authorization failed", warnings, re.IGNORECASE):
-        return FailureDiagnosis(
-            "its image can't be pulled: its registry refuses EAS",
-            "Check that EAS may pull image_uri (dockerAuth in extra_config), and that it is spelled right.",
-        )
-    if re.search(r"manifest unknown|not found|no such image|does not exist", warnings, re.IGNORECASE):
-        return FailureDiagnosis(
-            "its image can't be pulled: there is no such image",
-            "Check the registry, the name and the tag of image_uri.",
-        )
-    if re.search(r"no such host|timeout|timed out|refused|x509|unreachable", warnings, re.IGNORECASE):
-        return FailureDiagnosis(
-            "its image can't be pulled: its registry can't be reached",
-            "Check the registry of image_uri; take one of this region, or give user_vpc_config.",
-        )
-    return FailureDiagnosis(
+    return _first(_IMAGES, warnings) or FailureDiagnosis(
         "its image can't be pulled",
         "Check that image_uri exists in this region and that EAS may pull it (dockerAuth in extra_config).",
     )
+
+
+def _first(rows: Iterable[tuple[re.Pattern[str], FailureDiagnosis]], text: str) -> FailureDiagnosis | None:
+    """Return the diagnosis of the first pattern that a text has."""
+    return next((diagnosis for pattern, diagnosis in rows if pattern.search(text)), None)
 
 
 def _diagnose_address(output: Sequence[str], port: int) -> FailureDiagnosis | None:
