@@ -135,7 +135,7 @@ class Reconciler:
             if failure := self._candidate.failure:
                 self._terminate(self._candidate)
                 self._candidate = None
-                self._fail(service, failure)
+                self._record(**self._announce_failure(service, failure))
             elif self._candidate.is_up:
                 self._switch(service)
         if self._serving:
@@ -174,28 +174,34 @@ class Reconciler:
         self._terminate(old)
         self._emit_event(NORMAL, "Running", f"Version {service.wanted.version} answers")
 
-    def _fail(self, service: ServiceRecord, failure: StartFailure) -> None:
-        """Say that what is wanted does not come up; what answers keeps answering."""
+    def _announce_failure(self, service: ServiceRecord, failure: StartFailure) -> dict[str, str | int]:
+        """Return that what is wanted does not come up, with an event the first time; what answers keeps answering."""
         if service.seen.status != "Failed" or service.seen.settled != service.wanted.generation:
             text = f"Version {service.wanted.version} does not come up. {failure.message}"
             self._emit_event(WARNING, failure.reason, text)
-        self._record(status="Failed", reason=failure.reason, message=failure.message, settled=service.wanted.generation)
+        settled = service.wanted.generation
+        return {"status": "Failed", "reason": failure.reason, "message": failure.message, "settled": settled}
 
     def _report_status(self, service: ServiceRecord) -> None:
-        """Write down what is seen of what serves."""
+        """Write down what is seen of what serves: counts and status in one change, so that they never contradict."""
+        serving, latest = self._serving, self._candidate or self._serving
+        counts = {"running": serving.ready if serving else 0, "pending": latest.pending if latest else 0}
+        self._record(**counts, **self._observe(service))
+
+    def _observe(self, service: ServiceRecord) -> dict[str, str | int]:
+        """Return what is new about the status of what serves."""
         serving, settled = self._serving, service.seen.settled == service.wanted.generation
-        latest = self._candidate or serving
-        self._record(running=serving.ready if serving else 0, pending=latest.pending if latest else 0)
         if self._candidate or not serving or serving.version != service.wanted.version:
             # What is wanted is still to come, or has failed.
-            return
+            return {}
         if serving.is_up:
             serving.failure = None
-            self._record(**_RUNNING, version=serving.version, settled=service.wanted.generation)
-        elif serving.failure and not (settled and serving.instances):
-            self._fail(service, serving.failure)
-        elif settled and not serving.ready and service.seen.status == "Running":
-            self._record(status="Waiting", reason="WAITING", message="No instance answers")
+            return {**_RUNNING, "version": serving.version, "settled": service.wanted.generation}
+        if serving.failure and not (settled and serving.instances):
+            return self._announce_failure(service, serving.failure)
+        if settled and not serving.ready and service.seen.status == "Running":
+            return {"status": "Waiting", "reason": "WAITING", "message": "No instance answers"}
+        return {}
 
     def _publish_endpoints(self) -> None:
         serving = self._serving.instances if self._serving else ()
