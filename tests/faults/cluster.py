@@ -19,11 +19,10 @@ from devtools.cluster import AirflowCluster
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, DagRun, TaskInstance, TaskRef
 from devtools.waits import wait_for
+from tests.support.waits import PATIENCE
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 180.0
-"""Seconds for what a busy machine may delay."""
 LOOK_SECONDS = 1.0
 """Seconds between two looks at Airflow: its one API server also serves the tasks."""
 STOP_SECONDS = 60.0
@@ -104,7 +103,6 @@ class TaskRun:
             lambda: self.harness.airflow.api.dag_run(self.run).state,
             RUN_ENDED.__contains__,
             f"the end of {self.run.run_id}",
-            timeout=PATIENCE,
             interval=LOOK_SECONDS,
         )
 
@@ -126,7 +124,6 @@ class TaskRun:
             lambda: self.log(try_number),
             lambda log: "begun" in log,
             f"the job's output in {self.run.run_id}",
-            timeout=PATIENCE,
             interval=LOOK_SECONDS,
         )
         return self

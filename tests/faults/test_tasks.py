@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.waits import wait_for
-from tests.faults.cluster import PATIENCE, ClusterHarness, TaskRun
+from tests.faults.cluster import ClusterHarness, TaskRun
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -27,7 +27,7 @@ def asked(cloud: LocalPAI, operation: str) -> int:
 
 
 def await_true(what: str, seen: Callable[[], bool]) -> None:
-    wait_for(seen, bool, what, timeout=PATIENCE, interval=0.1)
+    wait_for(seen, bool, what, interval=0.1)
 
 
 def kill(task_run: TaskRun, number: signal.Signals = signal.SIGKILL) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from devtools.waits import wait_for
-from tests.faults.cluster import PATIENCE, ClusterHarness, TaskRun
+from tests.faults.cluster import ClusterHarness, TaskRun
 from tests.faults.conftest import TRIGGERERS
 
 pytestmark = pytest.mark.cluster
@@ -49,7 +49,7 @@ def held(gate: Path) -> str:
 def watcher(harness: ClusterHarness, task_run: TaskRun) -> str:
     """Which triggerer runs a task_run's trigger; on a slow machine they may just be passing it on."""
     names = {harness.airflow.job_id(name): name for name in TRIGGERERS}
-    owner = wait_for(lambda: task_run.now.triggerer_id, names.__contains__, f"one of {names}", timeout=PATIENCE)
+    owner = wait_for(lambda: task_run.now.triggerer_id, names.__contains__, f"one of {names}")
     return names[owner or 0]
 
 
@@ -58,7 +58,6 @@ def wait_taken_over(harness: ClusterHarness, task_run: TaskRun, before: int | No
         lambda: task_run.now.triggerer_id,
         lambda seen: seen not in (None, before),
         "another triggerer to take over",
-        timeout=PATIENCE,
     )
 
 

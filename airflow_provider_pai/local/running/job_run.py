@@ -232,7 +232,7 @@ class JobRun:
 
     def _watch(self, instances: Sequence[RunningInstance]) -> Outcome:
         limit = self._spec.max_run_time
-        deadline = time.monotonic() + limit if limit else float("inf")
+        deadline = self._context.monotonic() + limit if limit else float("inf")
         while True:
             codes = [instance.exit_code() for instance in instances]
             failed = [(name, code) for name, code in zip(self._names, codes, strict=True) if code]
@@ -241,7 +241,7 @@ class JobRun:
                 return transitions.disk_full(outcome.message) if self._context.is_disk_full() else outcome
             if all(code == 0 for code in codes):
                 return transitions.SUCCEEDED
-            if limit and time.monotonic() >= deadline:
+            if limit and self._context.monotonic() >= deadline:
                 return transitions.timed_out(limit)
             if self._context.is_disk_full():
                 return transitions.disk_full("The command was ended")
@@ -252,8 +252,8 @@ class JobRun:
         running = [instance for instance in instances if instance.exit_code() is None]
         for instance in running:
             instance.terminate()
-        patience = time.monotonic() + self._context.grace_seconds
-        while any(instance.exit_code() is None for instance in running) and time.monotonic() < patience:
+        patience = self._context.monotonic() + self._context.grace_seconds
+        while any(instance.exit_code() is None for instance in running) and self._context.monotonic() < patience:
             time.sleep(_LOOK_SECONDS)
         for instance in running:
             instance.kill()

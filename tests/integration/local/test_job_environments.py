@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments, Interpreter
+from tests.support.waits import LONGER, wait_until
 
 
 @pytest.fixture
@@ -90,12 +91,12 @@ def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_a_build_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> None:
     slow = tmp_path / "slow-python"
-    slow.write_text("#!/bin/sh\nsleep 60\n")
+    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/begun\nexec sleep {LONGER}\n")
     slow.chmod(0o755)
     halted = threading.Event()
-    timer = threading.Timer(0.3, halted.set)
-    timer.start()
+    halting = threading.Thread(target=lambda: (wait_until((tmp_path / "begun").exists), halted.set()))
+    halting.start()
     environments = Environments(tmp_path / "cache", replace(Interpreter.at(), path=slow), os.environ)
     assert environments.ready(("anything",), print, halted) is None
-    timer.join()
+    halting.join()
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []

@@ -27,6 +27,7 @@ from airflow_provider_pai.model.registry.registration import APPROVED_AT_LABEL, 
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.machine import missing
+from tests.support.waits import PATIENCE
 
 EVIL = """</td><script>document.title='owned'</script>"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -68,7 +69,7 @@ class Registry:
         self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
     ) -> tuple[int, str, http.client.HTTPMessage]:
         netloc = urlsplit(self.ready.api).netloc
-        connection = http.client.HTTPConnection(netloc, timeout=20)
+        connection = http.client.HTTPConnection(netloc, timeout=PATIENCE)
         body = None if form is None else urlencode(form)
         connection.request(method, path, body, {"Host": netloc, **headers})
         response = connection.getresponse()

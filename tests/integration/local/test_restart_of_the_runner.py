@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from tests.support.machine import missing
+from tests.support.pages import REPOSITORY
+from tests.support.waits import wait_until
 
 FINISHED = "true"
 UNDER_WAY = "echo 1 > $PAI_OUTPUT_CHECKPOINTS/n; echo $$ > $PAI_OUTPUT_CHECKPOINTS/pid; sleep 621"
@@ -40,13 +43,6 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
         store, BoundObjects(objects, {}), runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3
     )
     return store, objects, Runner(shop, slots=1)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def serve(home: Path, mode: str) -> None:
@@ -68,17 +64,14 @@ def serve(home: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_after_a_kill_finished_jobs_stay_running_ones_fail_and_waiting_ones_run(tmp_path: Path, mode: Mode) -> None:
-    # Imported here: this file is also run as a program, which doesn't know the tests.
-    from tests.support.machine import missing
-
     home = tmp_path / "home"
     home.mkdir()
     try:
         Sandbox(home, (), mode)
     except RuntimeError as error:
         missing(mode, str(error))
-    command = [sys.executable, __file__, str(home), mode]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.integration.local.test_restart_of_the_runner", str(home), mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as server:
         assert server.stdout is not None
         finished, under_way, waiting = server.stdout.readline().split()
         server.kill()
@@ -125,7 +118,7 @@ def test_closing_fails_what_runs_and_leaves_what_waits(tmp_path: Path) -> None:
     objects.create_bucket("bkt")
     runner.start()
     jobs = []
-    for command in ("echo begun; sleep 60", "true"):
+    for command in ("echo begun; sleep 600", "true"):
         spec = TrainingJobSpec(command, "ecs.c6.large", image_uri="a/b:1", job_name="job")
         jobs.append(store.create(create_body(spec, "1"))["TrainingJobId"])
         runner.submit(jobs[-1])
@@ -138,7 +131,7 @@ def test_closing_fails_what_runs_and_leaves_what_waits(tmp_path: Path) -> None:
 
 
 def test_a_process_that_got_the_id_of_a_dead_one_is_not_killed() -> None:
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
         found = facts(other.pid)
         assert found is not None
         assert kill_survivors([(other.pid, "1")], "NOBODY=has this") == 0
@@ -148,10 +141,11 @@ def test_a_process_that_got_the_id_of_a_dead_one_is_not_killed() -> None:
 
 
 def test_processes_of_a_job_without_its_leader_are_found_by_their_variable() -> None:
-    environment = {"PAI_TRAINING_JOB_ID": "train0lost0lost0", "PATH": os.environ["PATH"]}
-    with subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True) as lost:
+    variable = f"PAI_TRAINING_JOB_ID=train{secrets.token_hex(6)}"
+    environment = {**dict([variable.split("=")]), "PATH": os.environ["PATH"]}
+    with subprocess.Popen(["sleep", "600"], env=environment, start_new_session=True) as lost:
         wait_until(lambda: Path(f"/proc/{lost.pid}/comm").read_text() == "sleep\n")
-        assert kill_survivors([], "PAI_TRAINING_JOB_ID=train0lost0lost0") == 1
+        assert kill_survivors([], variable) == 1
         assert lost.wait() == -signal.SIGKILL
 
 

@@ -14,7 +14,8 @@ import pytest
 from airflow_provider_pai.local.running.processes import facts
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from tests.support.machine import missing
-from tests.support.serving import SERVER, LocalServingHarness, wait_until
+from tests.support.serving import SERVER, LocalServingHarness
+from tests.support.waits import wait_until
 
 HIDES = """
 import os, subprocess

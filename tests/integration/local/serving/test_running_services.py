@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode
-from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, LocalServingHarness, free_port
+from devtools.processes import free_port
+from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, LocalServingHarness
+from tests.support.waits import LONGER, wait_until
 
 FASTAPI = """
 import os, pathlib, fastapi, uvicorn
@@ -201,7 +203,7 @@ except OSError as error:
         ({"prepare": {"pythonRequirementsPath": "/ml/usercode/requirements.txt"}}, "PrepareFailed", "no file"),
         ({"command": ["no-such-program"]}, "CrashLoopBackOff", "no-such-program: No such file or directory"),
         ({"script": "echo it is broken; exit 3"}, "CrashLoopBackOff", "it is broken"),
-        ({"script": "sleep 60", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
+        ({"script": "sleep 600", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
          "StartupProbeFailed", "did not answer"),
     ],
 )  # fmt: skip
@@ -240,7 +242,7 @@ def test_requirements_come_from_the_code_that_is_mounted(harness: LocalServingHa
 def test_instances_of_one_service_answer_at_the_same_time(harness: LocalServingHarness) -> None:
     harness.create("svc", harness.config(instances=2))
     harness.until("svc", "Running")
-    slow = threading.Thread(target=lambda: harness.ask("svc", "/slow/20"), daemon=True)
+    slow = threading.Thread(target=lambda: harness.ask("svc", "/slow/600"), daemon=True)
     slow.start()
     harness.says("svc", "it is slow")
     assert {harness.ask("svc").status_code for _ in range(10)} == {200}
@@ -261,8 +263,10 @@ def test_a_services_own_processes_are_all_that_is_ended(harness: LocalServingHar
 
 @pytest.mark.parametrize("mode", [*ISOLATING, Mode.PLAIN])
 def test_a_server_that_listens_on_loopback_only_fails_and_the_message_says_why(build: Build, mode: Mode) -> None:
-    harness = build(mode, unhealthy=0.2, startup=4.0)
+    harness = build(mode, unhealthy=0.2)
     harness.create("svc", harness.config(SERVER.replace('"0.0.0.0"', '"127.0.0.1"')))
+    wait_until(lambda: any("127.0.0.1:8000 only" in event.message for event in harness.service("svc").events))
+    harness.time.let_pass(LONGER)
     service = harness.until("svc", "Failed")
     assert "its server listens on 127.0.0.1:8000 only" in service.seen.message
     assert any(event.reason == "Unhealthy" and "127.0.0.1:8000 only" in event.message for event in service.events)
@@ -271,6 +275,8 @@ def test_a_server_that_listens_on_loopback_only_fails_and_the_message_says_why(b
 
 @pytest.mark.parametrize("mode", ISOLATING)
 def test_the_message_of_a_server_on_another_port_names_both_ports(build: Build, mode: Mode) -> None:
-    harness = build(mode, unhealthy=0.2, startup=4.0)
+    harness = build(mode, unhealthy=0.2)
     harness.create("svc", harness.config(SERVER.replace("8000", "5000")))
+    wait_until(lambda: any("listens on port 5000" in event.message for event in harness.service("svc").events))
+    harness.time.let_pass(LONGER)
     assert "listens on port 5000, but the port of the service is 8000" in harness.until("svc", "Failed").seen.message

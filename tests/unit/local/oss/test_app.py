@@ -63,7 +63,7 @@ class Exchange:
 
     def run(self, app) -> Exchange:
         async def once() -> None:
-            await asyncio.wait_for(app(self.scope(), self.receive, self.send), 10)
+            await asyncio.wait_for(app(self.scope(), self.receive, self.send), 600)
 
         asyncio.run(once())
         return self
