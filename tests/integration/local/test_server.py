@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import http.client
 import socket
 import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
