@@ -18,6 +18,7 @@ from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound_storage import BoundObjects
+from airflow_provider_pai.local.running.ports import ANY, Ports
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
@@ -201,3 +202,11 @@ Build = Callable[..., LocalServingHarness]
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def unused_port() -> int:
+    """Return a port that a service can prefer."""
+    ports = Ports()
+    port = ports.take(ANY)
+    ports.give_back(port)
+    return port

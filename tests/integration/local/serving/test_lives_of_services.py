@@ -10,9 +10,8 @@ import pytest
 
 from airflow_provider_pai.local.eas.record import ServiceRecord, Wanted
 from airflow_provider_pai.local.running.sandbox import Mode
-from devtools.processes import free_port
 from tests.integration.local.serving.test_running_services import environment
-from tests.support.serving import SERVER, Build, LocalServingHarness
+from tests.support.serving import SERVER, Build, LocalServingHarness, unused_port
 from tests.support.waits import LONGER, wait_until
 
 FALLS_SICK = SERVER.replace(
@@ -262,7 +261,7 @@ def test_a_reset_leaves_no_service(harness: LocalServingHarness) -> None:
 
 def test_a_scale_that_fails_says_so_and_leaves_what_answers(build: Build) -> None:
     harness = build(Mode.PLAIN)
-    port = free_port()
+    port = unused_port()
     script = SERVER.replace('int(os.environ.get("PORT", 8000))', str(port))
     harness.create("svc", harness.config(script, instances=1, port=port))
     harness.until("svc", "Running")

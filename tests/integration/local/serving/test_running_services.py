@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode
-from devtools.processes import free_port
-from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, LocalServingHarness
+from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, LocalServingHarness, unused_port
 from tests.support.waits import LONGER, wait_until
 
 FASTAPI = """
@@ -89,7 +88,7 @@ def test_instances_with_the_same_port_run_side_by_side(build: Build, mode: Mode)
 
 def test_without_networks_the_first_instance_has_the_port_and_others_fail_with_a_word(build: Build) -> None:
     harness = build(Mode.PLAIN)
-    port = free_port()
+    port = unused_port()
     hard_coded = SERVER.replace('int(os.environ.get("PORT", 8000))', str(port))
     harness.create("svc", harness.config(hard_coded, port=port))
     harness.until("svc", "Running")
