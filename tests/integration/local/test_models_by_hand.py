@@ -222,7 +222,7 @@ def test_a_browser_shows_the_form_and_runs_nothing_of_the_page(registry: Registr
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--virtual-time-budget=2000"]
     address = f"{registry.ready.api}{path_of(registry, model)}"
     command = [program, *flags, "--dump-dom", address]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     assert f'action="{path_of(registry, model)}/versions/{name}"' in shown
     assert "Approve</button>" in shown
     assert "<title>owned" not in shown

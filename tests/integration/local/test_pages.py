@@ -188,7 +188,7 @@ def test_a_browser_shows_the_page_and_runs_nothing_of_it(browser: Browser, evil:
         [program, *flags, "--dump-dom", f"{browser.pai.ready.api}{evil}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     ).stdout
     assert "loss: last 0.25" in shown

@@ -214,7 +214,7 @@ def test_only_the_loopback_address_answers(server: LocalPAI, url: str) -> None:
     at = urlsplit(getattr(server.ready, url))
     assert at.hostname == "127.0.0.1"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", at.port), timeout=1)
+        socket.create_connection(("127.0.0.2", at.port), timeout=PATIENCE)
 
 
 def test_the_connection_uri_is_what_airflow_reads(server: LocalPAI) -> None:

@@ -24,6 +24,9 @@ from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from tests.support.waits import PATIENCE, wait_until
 
+BLOCKED = 1.0
+"""Seconds after which a thread that is not over is taken for one that waits."""
+
 
 class FullStore(JobStore):
     """A store whose disk can be full: from the moment a job is to become ``full_at``, until ``space`` is set."""
@@ -167,7 +170,7 @@ def test_a_job_that_comes_while_a_reset_forgets_jobs_has_no_life_without_a_recor
 
     def submit_late() -> None:
         late.start()
-        late.join(1)
+        late.join(BLOCKED)
 
     harness.store.before_clear = submit_late
     harness.runner.reset()
