@@ -17,7 +17,7 @@ from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
-from tests.support.waits import PassingTime, wait_until
+from tests.support.waits import LONGER, PassingTime, wait_until
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
 
@@ -58,6 +58,7 @@ class LocalRuntimeHarness:
         self.runner.start()
 
     def close(self) -> None:
+        self.time.rush()
         self.runner.close()
         self.store.close()
         self.objects.close()
@@ -89,6 +90,11 @@ class LocalRuntimeHarness:
     def ended(self, job_id: str) -> Mapping[str, Any]:
         wait_until(lambda: self.store.existing(job_id)["Status"] in ENDED, lambda: "\n".join(self.lines(job_id)))
         return self.store.existing(job_id)
+
+    def ended_in_time(self, job_id: str) -> Mapping[str, Any]:
+        """Let time pass until a job has ended: its limits begin a moment after what a test can see."""
+        wait_until(lambda: self.time.let_pass(LONGER) or self.store.existing(job_id)["Status"] in ENDED)
+        return self.ended(job_id)
 
     def lines(self, job_id: str) -> list[str]:
         return self.store.files(job_id).log.tail(10_000)
