@@ -70,6 +70,7 @@ FINDERS = {"a claim about speed": claims_about_speed, "an end that is too short"
 MAY_NAP = {
     # That nothing happens can be seen only by waiting; Airflow's own races are not ours to wait for.
     "faults/test_cloud.py",
+    "faults/test_people.py",
     "faults/test_triggerers.py",
     "dags/test_examples.py",
 }

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from devtools.cluster import AirflowCluster
+from tests.faults.cluster import TRIGGERER_THRESHOLD
 
 LONGEST_CALM = 12.0
 """Seconds between two disturbances, at most."""
-STALL = 10.0
+STALL = TRIGGERER_THRESHOLD + 4
 """Seconds of a stall: longer than the health threshold, so that another one takes over."""
 
 

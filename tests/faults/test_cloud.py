@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_pai.api.training import delete_training_job
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.http.faults import ANY, Fault, FaultKind
-from tests.faults.cluster import ClusterHarness, config_of
+from tests.faults.cluster import ClusterHarness, config_of, held
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -19,22 +19,23 @@ LONG = "echo begun; sleep 600"
 
 def test_pai_is_unreachable_for_a_while(harness: ClusterHarness) -> None:
     cloud = harness.clouds["pai_outage"]
-    task_runs = [
-        harness.start(dag_id, "echo begun; sleep 20", connection="pai_outage") for dag_id in ("sync", "deferred")
-    ]
+    gate = harness.new_gate()
+    task_runs = [harness.start(dag_id, held(gate), connection="pai_outage") for dag_id in ("sync", "deferred")]
     for task_run in task_runs:
         task_run.watched()
     cloud.faults.add(Fault(ANY, FaultKind.DROP_BEFORE, times=1_000_000))
-    time.sleep(30)
+    for task_run in task_runs:
+        task_run.wait_logged("PAI gives no usable answer")
     cloud.faults.clear()
+    sync = task_runs[0]
+    # A triggerer that takes over meanwhile knows of no outage before, and says nothing of its end.
+    sync.wait_logged("PAI answers again")
+    gate.touch()
     for task_run in task_runs:
         task_run.assert_succeeded_with("Succeed")
         assert task_run.now.try_number == 1
-    sync, deferred = task_runs
-    assert sync.log().count("PAI gives no usable answer") == sync.log().count("PAI answers again") == 1
-    # A triggerer that takes over meanwhile knows of no outage before.
-    assert deferred.log().count("PAI gives no usable answer") >= 1
-    assert deferred.log().count("PAI answers again") <= 1
+    # On a busy machine there may be more than one outage; each has its end.
+    assert sync.log().count("PAI gives no usable answer") == sync.log().count("PAI answers again")
 
 
 @pytest.mark.parametrize("dag_id", ["sync_retried", "deferred_retried"])

@@ -11,16 +11,13 @@ from typing import NamedTuple
 import pytest
 
 from devtools.waits import wait_for
-from tests.faults.cluster import ClusterHarness, TaskRun
+from tests.faults.cluster import GRACE, TRIGGERER_THRESHOLD, ClusterHarness, TaskRun, held
 from tests.faults.conftest import TRIGGERERS
 
 pytestmark = pytest.mark.cluster
 
 LONG = "echo begun; sleep 600"
-GRACE = 15.0
-"""Seconds in which a wrong stop would have come: a triggerer that wakes calls ``on_kill`` within one."""
-
-HEALTH_SECONDS = 7.0
+HEALTH_SECONDS = TRIGGERER_THRESHOLD + 1
 """After so long a silence of a triggerer, another one takes over: the threshold of the cluster's settings and a bit."""
 
 
@@ -39,11 +36,6 @@ def both(harness: ClusterHarness) -> Iterator[Callable[[], None]]:
 
     yield run
     run()
-
-
-def held(gate: Path) -> str:
-    """What a job does until the gate is there."""
-    return f"echo begun; until [ -e {gate} ]; do sleep 0.5; done"
 
 
 def watcher(harness: ClusterHarness, task_run: TaskRun) -> str:

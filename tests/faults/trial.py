@@ -16,9 +16,10 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, TASK_ENDED
 from devtools.waits import WaitTimeoutError, wait_for
-from tests.faults.cluster import STOP_SECONDS, ClusterHarness
+from tests.faults.cluster import ClusterHarness
 from tests.faults.schedule import FaultSchedule
 from tests.support.exactly_one import doubles, wrong_value
+from tests.support.waits import PATIENCE
 
 _DAGS = ("sync_retried", "sync_retried", "deferred_retried", "deferred_retried", "sync", "deferred")
 _SHORT = ("sleep 1", "sleep 5", "sleep 15", "exit 3")
@@ -125,7 +126,7 @@ class Trial:
                 lambda: self.task_run.jobs,
                 lambda jobs: all(job.is_terminal for job in jobs),
                 "the end of all jobs",
-                timeout=STOP_SECONDS,
+                timeout=PATIENCE,
                 interval=0.5,
             )
         except WaitTimeoutError:
