@@ -72,6 +72,7 @@ class JobRun:
         self._spec = read_create_body(as_run_here(with_uris(with_defaults(job), stored_uris(job))))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
         self._instances: list[dict[str, str]] = []
+        self._announced = ""
         measured = [*self._spec.metric_definitions, *progress_definitions(job["AlgorithmSpec"])]
         self._recorder = JobRecorder(self._files, self._names, measured, context.now)
 
@@ -300,5 +301,10 @@ class JobRun:
             instances = {"Instances": self._instances} if self._instances else {}
             return {**transitions.transition_members(record, status, now, **reason), **instances}
 
+        # Before the status shows it: who reads that a job has ended finds the event of its end. Once, also when the
+        # record can't be written at first.
+        event = f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else "")
+        if event != self._announced:
+            self._announced = event
+            self._recorder.add_event(event)
         self._context.store.change(self._id, change)
-        self._recorder.add_event(f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else ""))

@@ -33,6 +33,7 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.local.server_info import ServerInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
+from devtools.processes import free_ports
 from tests.support.waits import PATIENCE
 
 
@@ -292,11 +293,11 @@ def test_a_given_key_pair_is_let_in_and_not_kept(tmp_path: Path) -> None:
 
 def test_stop_leaves_no_thread_no_port_and_no_lock(tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    server = server_at(tmp_path)
+    ports = free_ports(2)
+    server = server_at(tmp_path, port=ports[0], oss_port=ports[1])
     server.start()
     client = client_of(server.ready)
     wait(client, created(client, "sleep 600"), "Running")
-    ports = [urlsplit(server.ready.api).port or 0, urlsplit(server.ready.oss).port or 0]
     server.stop()
     client.close()
     assert {thread for thread in set(threading.enumerate()) - before if thread.name != "AnyIO worker thread"} == set()
