@@ -186,7 +186,7 @@ def test_children_end_when_their_parent_is_ended_by_a_signal(tmp_path: Path, num
             parent.wait(timeout=PATIENCE)
         finally:
             parent.kill()
-    wait_for(lambda: sessions.members([session]), lambda left: not left, "nobody to be left")
+    wait_for(lambda: sessions.members([session]), lambda left: not left, "no process to be left")
 
 
 def test_a_child_that_ignores_sigterm_is_killed_after_the_patience_and_a_stalled_one_before(tmp_path: Path) -> None:

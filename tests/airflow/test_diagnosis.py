@@ -232,7 +232,7 @@ CLOUD: dict[str, tuple[str, str, str, type[JobError], bool]] = {
     "no such image": ("InitializeFailed", "JobFailed", "manifest for a:1 not found", JobImageError, True),
     "no permission": ("Failed", "AccessDenied", "no right to access oss://bucket/", JobPermissionError, True),
     "PAI itself": ("Failed", "InternalError", "try again", JobFailedError, False),
-    "stopped by nobody": ("Terminated", "", "", JobStoppedError, False),
+    "stopped without a reason": ("Terminated", "", "", JobStoppedError, False),
 }
 
 

@@ -1,4 +1,4 @@
-"""The shared poller against local PAI: many waits, few calls, nobody forgotten."""
+"""The shared poller against local PAI: many waits, few calls, no job forgotten."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(flask_|marshmallow_).*")
 
 
-# Airflow 3 has moved the table of hooks to where 2.11 has none, and reads it from there all the same.
+# Airflow 3 has moved the table of hooks to where 2.11 has none, and still reads it from there.
 @pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")
 def test_airflow_knows_the_connection_type_and_its_hook() -> None:
     hook = ProvidersManager().hooks["pai"]

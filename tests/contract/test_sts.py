@@ -107,7 +107,7 @@ def test_oss_takes_temporary_credentials_until_they_end(moved: LocalPAI, version
     late = oss2.Bucket(auth, ready.oss, ready.bucket, region=ready.region_id)
     with pytest.raises(oss2.exceptions.ServerError) as refused:
         late.get_object("sts/a b.txt")
-    # The client's own clock is an hour behind now; a token's end is told before that.
+    # The client's own clock is an hour behind now; a token's end is reported before that.
     assert (refused.value.status, refused.value.code) == (403, "SecurityTokenExpired")
 
 

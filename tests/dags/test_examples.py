@@ -83,7 +83,7 @@ def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
 
 @pytest.fixture(scope="module")
 def trained(airflow: AirflowCluster) -> DagRun:
-    airflow.api.wait_parsed("deploy_on_new_model")  # whoever is not known yet misses the news
+    airflow.api.wait_parsed("deploy_on_new_model")  # a DAG that is not known yet misses the event
     return airflow.api.wait_run(start(airflow, "train_evaluate"), timeout=3 * PATIENCE)
 
 
@@ -348,9 +348,9 @@ def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, 
 
 
 def deferred(airflow: AirflowCluster, try_number: int = 1, run: DagRun | None = None) -> DagRun:
-    """A run of the DAG whose job nobody waits out, when its trigger runs in the triggerer.
+    """A run of the DAG whose job no test waits out, when its trigger runs in the triggerer.
 
-    Before that, nobody hears of a mark or a clear: Airflow ends a trigger that was never started without a word.
+    Before that, no code of ours hears of a mark or a clear: Airflow ends a trigger that was never started without a word.
     """
     started = run or start(airflow, "long_job")
     task = started.task("train")

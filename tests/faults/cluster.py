@@ -127,7 +127,7 @@ class TaskRun:
         _insist(lambda: self.harness.airflow.api.clear(self.task))
 
     def watched(self, try_number: int = 1) -> TaskRun:
-        """Wait until the job runs and somebody watches it: its output is in the task's log."""
+        """Wait until the job runs and something watches it: its output is in the task's log."""
         return self.wait_logged("begun", try_number)
 
     def wait_logged(self, text: str, try_number: int = 1) -> TaskRun:

@@ -1,4 +1,4 @@
-"""One Airflow with two triggerers on PostgreSQL for all fault tests, and clouds that fail when they are told to."""
+"""One Airflow with two triggerers on PostgreSQL for all fault tests, and clouds that fail on demand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ ORDER = (
     "test_chaos",
     "test_traces",
 )
-"""First what runs side by side and disturbs nobody, last what looks at the traces of all."""
+"""First what runs side by side and disturbs no other, last what looks at the traces of all."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

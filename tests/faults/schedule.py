@@ -66,7 +66,7 @@ class FaultSchedule:
 
     def _disturb(self, component: str) -> None:
         begin = time.monotonic()
-        # Open until it is over: whoever asks meanwhile hears of it.
+        # Open until it is over: who asks meanwhile hears of it.
         self._faults.append((begin, float("inf")))
         kinds = (self._kill, self._restart, self._stall) if component.startswith("triggerer") else (self._kill,)
         disturbance = self._rng.choice(kinds)

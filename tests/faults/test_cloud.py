@@ -1,4 +1,4 @@
-"""What happens to my job when PAI fails, or somebody else touches the job."""
+"""What happens to my job when PAI fails, or another person touches the job."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_job_is_deleted_in_pais_console(harness: ClusterHarness) -> None:
         for dag_id in ("sync_retried", "deferred_retried")
     ]
     cloud = harness.clouds["pai_deletion"]
-    # Nobody sees the job between its stop and its deletion: PAI deletes only what has ended.
+    # No task sees the job between its stop and its deletion: PAI deletes only what has ended.
     cloud.faults.add(Fault("GetTrainingJob", FaultKind.ERROR, times=1_000_000))
     for task_run in task_runs:
         (job,) = task_run.jobs
@@ -76,7 +76,7 @@ def test_the_token_of_the_connection_expires(harness: ClusterHarness) -> None:
     for task_run in task_runs:
         assert task_run.wait_end() == "failed"
         assert task_run.now.try_number == 1
-        assert task_run.statuses == ["Running"], "with this token nobody could stop it"
+        assert task_run.statuses == ["Running"], "with this token it could not be stopped"
     found = harness.swept("pai_expiry_renewed")
     assert sorted(orphan["job_id"] for orphan in found) == sorted(task_run.jobs[0].job_id for task_run in task_runs)
     for task_run in task_runs:

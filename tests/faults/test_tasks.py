@@ -83,7 +83,7 @@ def test_the_task_process_is_killed_at_its_last_try(harness: ClusterHarness) -> 
     task_run = harness.start("sync", LONG, connection="pai_last_try").watched()
     kill(task_run)
     assert task_run.wait_end() == "failed"
-    assert task_run.statuses == ["Running"], "nobody of ours is left"
+    assert task_run.statuses == ["Running"], "no process of ours is left"
     assert [orphan["job_id"] for orphan in harness.swept("pai_last_try")] == [task_run.jobs[0].job_id]
     task_run.wait_statuses("Terminated")
 

@@ -107,7 +107,7 @@ def test_the_task_is_marked_failed_while_its_triggerer_is_dead_and_another_lives
     assert task_run.wait_end() == "failed"
     both()
     time.sleep(GRACE)
-    assert task_run.statuses == ["Running"], "nobody of ours was told"
+    assert task_run.statuses == ["Running"], "no code of ours was called"
     assert [orphan["job_id"] for orphan in harness.swept("pai_dead_triggerer")] == [task_run.jobs[0].job_id]
     task_run.wait_statuses("Terminated")
 
@@ -158,7 +158,7 @@ def test_the_task_is_cleared_while_no_triggerer_runs(dark: WithoutTriggerers) ->
 def test_the_task_is_marked_failed_while_no_triggerer_runs(harness: ClusterHarness, dark: WithoutTriggerers) -> None:
     assert dark.marked.wait_end() == "failed"
     # Seen on 3.3.2, each at times: the next triggerer takes the trigger up, only to end it, and tells it; or it
-    # ends it before it has run, and nobody is told.
+    # ends it before it has run, and no code of ours is called.
     time.sleep(GRACE)
     assert {orphan["job_id"] for orphan in harness.swept("pai_no_triggerer")} <= {dark.marked.jobs[0].job_id}
     dark.marked.wait_statuses("Terminated")

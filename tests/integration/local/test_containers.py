@@ -330,7 +330,7 @@ def test_a_stop_does_not_wait_for_a_registry(
         harness.runner.stop(job_id)
         assert harness.ended(job_id)["Status"] == "Terminated"
         held.set()
-        # The engine goes on: the next job finds the image there.
+        # The engine continues: the next job finds the image there.
         request.addfinalizer(lambda: client.images.remove(name, force=True))
         wait_until(lambda: bool(client.images.list(name)))
 

@@ -269,7 +269,7 @@ def odd_server() -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
         do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Tell nobody."""
+            """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -134,9 +134,9 @@ def test_a_process_that_got_the_id_of_a_dead_one_is_not_killed() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
         found = facts(other.pid)
         assert found is not None
-        assert kill_survivors([(other.pid, "1")], "NOBODY=has this") == 0
+        assert kill_survivors([(other.pid, "1")], "NO_PROCESS=has this") == 0
         assert other.poll() is None
-        assert kill_survivors([(other.pid, found.started)], "NOBODY=has this") == 1
+        assert kill_survivors([(other.pid, found.started)], "NO_PROCESS=has this") == 1
         assert other.wait() == -signal.SIGKILL
 
 

@@ -134,7 +134,7 @@ def test_oss_meets_the_same_faults(server: LocalPAI) -> None:
 
 
 def test_services_are_called_without_a_signature(server: LocalPAI) -> None:
-    answer = requests.post(f"{server.ready.api}/api/predict/nobody/v1", data="x", timeout=PATIENCE)
+    answer = requests.post(f"{server.ready.api}/api/predict/absent/v1", data="x", timeout=PATIENCE)
     assert (answer.status_code, answer.content) == (404, b"")
 
 

@@ -117,7 +117,7 @@ def test_who_does_not_is_refused(harness: LocalServingHarness, headers: dict[str
 def test_an_unknown_service_is_not_found_and_one_that_is_not_ready_has_no_upstream(
     harness: LocalServingHarness,
 ) -> None:
-    assert (harness.ask("nobody").status_code, harness.ask("nobody").content) == (404, b"")
+    assert (harness.ask("absent").status_code, harness.ask("absent").content) == (404, b"")
     harness.create("svc", harness.config(script="sleep 600"))
     answer = harness.ask("svc")
     assert (answer.status_code, answer.text) == (503, "no healthy upstream")

@@ -1,4 +1,4 @@
-"""Requests go on being answered, whatever is done to the service meanwhile."""
+"""Requests keep being answered, whatever is done to the service meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MORE = 15
 
 
 class Load:
-    """Clients that send requests until they are told to stop, some on one connection, some on a new one each.
+    """Clients that send requests until they are stopped, some on one connection, some on a new one each.
 
     Attributes:
         answers: how often each text was answered.
