@@ -350,7 +350,7 @@ def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, 
 def deferred(airflow: AirflowCluster, try_number: int = 1, run: DagRun | None = None) -> DagRun:
     """A run of the DAG whose job no test waits out, when its trigger runs in the triggerer.
 
-    Before that, no code of ours hears of a mark or a clear: Airflow ends a trigger that was never started without a word.
+    Before that, no code of ours hears of a mark or a clear: Airflow silently ends a trigger that was never started.
     """
     started = run or start(airflow, "long_job")
     task = started.task("train")

@@ -1,4 +1,4 @@
-"""What a well-behaved client can't show: requests cut off, answers cut off, bodies that are not wanted, failures of ours."""
+"""What a well-behaved client can't show: requests and answers cut off, bodies that are not wanted, failures of ours."""
 
 from __future__ import annotations
 
