@@ -26,7 +26,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class _Phase(Enum):
+class _UnderWay(Enum):
     """What a signal meets."""
 
     IDLE = "nothing of ours is under way"
@@ -40,7 +40,7 @@ class _Process:
 
     pid: int = 0
     end: Callable[[], None] = lambda: None
-    phase: _Phase = _Phase.IDLE
+    under_way: _UnderWay = _UnderWay.IDLE
     trigger: asyncio.Task[Any] | None = None
     seen: list[int] = field(default_factory=list)
 
@@ -95,13 +95,13 @@ def interruptible() -> Iterator[None]:
     Raises:
         AirflowFailException: Ctrl-C in ``dag.test()``, after which another try would submit another job.
     """
-    _process.phase = _Phase.WORKING
+    _process.under_way = _UnderWay.WORKING
     _end_if_signalled()
-    after = _Phase.IDLE
+    after = _UnderWay.IDLE
     try:
         yield
     except TaskDeferred:
-        after = _Phase.DEFERRED
+        after = _UnderWay.DEFERRED
         raise
     except SystemExit:
         if is_signalled():
@@ -112,7 +112,7 @@ def interruptible() -> Iterator[None]:
             raise AirflowFailException("Interrupted; dag.test() begins no next try of this task") from error
         raise
     finally:
-        _process.phase = after
+        _process.under_way = after
 
 
 def _end_if_signalled() -> None:
@@ -132,9 +132,9 @@ def _interrupt(number: int, frame: Any) -> None:  # noqa: ARG001 - the signature
         _end_process()
     elif trigger and not trigger.done():
         trigger.get_loop().call_soon_threadsafe(trigger.cancel)
-    elif _process.phase is _Phase.WORKING:
+    elif _process.under_way is _UnderWay.WORKING:
         raise SystemExit(128 + number)
-    elif _process.phase is _Phase.IDLE:
+    elif _process.under_way is _UnderWay.IDLE:
         _end_process()
 
 

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
@@ -83,6 +84,10 @@ def ended(pai: LocalPAI, home: Path, tasks: str, number: signal.Signals, begun: 
     return output.read_text()
 
 
+def _none(found: Sequence[Any]) -> bool:
+    return not found
+
+
 def jobs_of(dag_id: str) -> list[JobSnapshot]:
     return PAITrainingHook().jobs({"airflow.dag_id": dag_id})
 
@@ -113,7 +118,7 @@ def test_a_signal_rolls_a_deferred_deployment_back(pai: LocalPAI, tmp_path: Path
     values = {"NAME": f"ended_{name}", "SERVICE": name, "MODEL": OLD.stored(), "IMAGE": image_uri(), "DEFERRABLE": True}
     tasks = "\n".join(f"{variable} = {value!r}" for variable, value in values.items()) + HEAD + DEPLOYING + FOOT
     ended(pai, tmp_path, tasks, signal.SIGTERM, lambda said: "running trigger in line" in said)
-    wait_for(lambda: services(name), lambda found: not found, "the end of the service", timeout=DEADLINE)
+    wait_for(lambda: services(name), _none, "the end of the service", timeout=DEADLINE)
 
 
 def test_a_worker_of_airflow_keeps_its_own_answer_to_signals() -> None:

@@ -29,7 +29,7 @@ _MORE_LOOKS = 2
 def find_pair(
     group: str, find: Callable[[str], ServiceSnapshot | None], sleep: Callable[[float], None]
 ) -> BlueGreenPair:
-    """Return the two services of a group; what does not tell of its traffic is looked at again.
+    """Return the two services of a group; an answer that does not tell of traffic is asked for again.
 
     Args:
         group: the group.
