@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.runner import Runner
@@ -17,6 +16,7 @@ from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
+from tests.support.contradictions import RememberingJobStore
 from tests.support.waits import LONGER, PassingTime, wait_until
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
@@ -42,7 +42,7 @@ class LocalRuntimeHarness:
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
         self.time = PassingTime()
-        self.store = JobStore(home, self.time.now)
+        self.store = RememberingJobStore(home, self.time.now)
         objects = BoundObjects(self.objects, places or {})
         self.workshop = RunnerContext(
             self.store,
@@ -63,6 +63,7 @@ class LocalRuntimeHarness:
         self.store.close()
         self.objects.close()
         self.workshop.runtime.close()
+        assert self.store.contradictions == []
 
     def put(self, key: str, text: str | bytes) -> None:
         content = text if isinstance(text, bytes) else textwrap.dedent(text).encode()
