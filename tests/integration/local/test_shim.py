@@ -15,11 +15,11 @@ import pytest
 
 from airflow_provider_pai.local.running import shim
 from airflow_provider_pai.local.running.processes import facts, kill_survivors
+from tests.support.waits import PATIENCE
 
 SERVER = """
 import subprocess, sys
 from airflow_provider_pai.local.running import shim
-from tests.support.waits import PATIENCE
 started = subprocess.Popen(shim.command_line(sys.argv[1:], wrapped=False))
 print(started.pid, flush=True)
 started.wait()
