@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from devtools.airflow_home import AirflowHome
 from devtools.processes import HOST, Child, Processes, free_ports
 from devtools.rest import AirflowAPI
+from devtools.waits import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +71,7 @@ class AirflowCluster:
         settings: Mapping[str, str] | None = None,
         sql_alchemy_conn: str | None = None,
         components: Sequence[str] = COMPONENTS,
-        timeout: float = 120.0,
+        timeout: float = 2 * PATIENCE,
         login: tuple[str, str] | None = None,
     ) -> None:
         self.home = AirflowHome(home, dags_folder, env or {}, settings or {}, sql_alchemy_conn)
