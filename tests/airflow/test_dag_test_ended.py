@@ -53,8 +53,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     dag.test()
 """
-ENDS = [signal.SIGTERM, signal.SIGHUP] if AIRFLOW_V_3_0_PLUS else [signal.SIGTERM]
-"""Airflow 2.11 ends the process itself, and only at SIGTERM."""
+# Airflow 2.11 ends the process itself, and only at SIGTERM.
+HANGUP = [(signal.SIGHUP, True)] if AIRFLOW_V_3_0_PLUS else []
 DEADLINE = 300.0
 
 
@@ -108,7 +108,7 @@ def jobs_of(dag_id: str) -> list[JobSnapshot]:
 
 
 @pytest.mark.parametrize(
-    ("number", "deferrable"), [(ENDS[0], False), (ENDS[0], True), (ENDS[-1], True), (signal.SIGINT, False)]
+    ("number", "deferrable"), [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, False), *HANGUP]
 )
 def test_a_signal_ends_the_job_and_no_next_try_is_begun(
     pai: LocalPAI, tmp_path: Path, database: Path, number: signal.Signals, deferrable: bool
@@ -138,7 +138,7 @@ def test_a_signal_rolls_a_deferred_deployment_back(pai: LocalPAI, tmp_path: Path
 
 
 def test_a_worker_of_airflow_keeps_its_own_answer_to_signals() -> None:
-    before = [signal.getsignal(number) for number in ENDS]
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
     assert not in_dag_test()
     watch_signals(lambda: None)
-    assert [signal.getsignal(number) for number in ENDS] == before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == before
