@@ -22,6 +22,7 @@ from tests.integration.local.test_server import body, client_of, wait
 from tests.support.docker_engine import DockerImage
 from tests.support.eas_client import IMAGE as SERVICE_IMAGE
 from tests.support.machine import missing
+from tests.support.waits import PATIENCE
 
 INTRUDER = """
 import json, os, pathlib, urllib.error, urllib.request
@@ -158,7 +159,7 @@ def assert_service_sealed(server: LocalPAI, home: Path, *, isolated: bool, image
         until(lambda: client.send(described).status in ("Running", "Failed"))
         service = client.send(described)
         assert service.status == "Running", service
-        answer = requests.get(service.endpoint, headers={"Authorization": service.token}, timeout=60)
+        answer = requests.get(service.endpoint, headers={"Authorization": service.token}, timeout=PATIENCE)
         assert answer.text == "sealed"
         assert client.send(training.get_training_job(other)).status == "Running"
         assert server.clock.offset == timedelta()
