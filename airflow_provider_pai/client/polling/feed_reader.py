@@ -29,7 +29,7 @@ SWEEP_CALLS_PER_SECOND = 0.25
 ACTIVE_PER_CHANGE = 5.0
 """Seconds for which one change makes looks frequent."""
 ACTIVE_MOST = 60.0
-_LEAST_PAUSE = 0.5
+_LEAST_PAUSE = 0.2
 
 
 class FeedReader:
@@ -105,8 +105,9 @@ class FeedReader:
                 begun = self._clock()
                 look = await self._look()
                 pause = self._pause(look)
-                # A look of many pages takes time, of which that of the next ends must not be made.
-                await self._sleep(max(_LEAST_PAUSE, pause - (self._clock() - begun)) if look else pause)
+                # A look of many pages takes time: once for what it shows, and once for what changes meanwhile.
+                taken = self._clock() - begun
+                await self._sleep(max(_LEAST_PAUSE, pause - 2 * taken) if look else pause)
 
     async def read_on(self) -> None:
         """Read on where looks stopped, for ever and beside them, in search of changes that turn up late."""

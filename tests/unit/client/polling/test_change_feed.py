@@ -123,6 +123,15 @@ def test_an_end_is_seen_at_once_however_many_jobs_are_waited_for_and_however_fas
     assert seen.quiet_calls <= 2.0
 
 
+def test_an_end_is_seen_at_once_where_each_page_takes_long_and_jobs_end_as_fast_as_fifty_thousand_do() -> None:
+    seen = watch(Manners(), 8000, 16.0, latency=0.05)
+    assert seen.missed == []
+    assert median(seen.delays) <= 0.8
+    assert seen.p99 <= 1.5
+    # A call for each hundred ends, the second that is read again, and a look a second in quiet.
+    assert seen.calls <= 8000 / 100 * 5 + 2 * 120
+
+
 @pytest.mark.parametrize("jobs", [1, 2, 5, 40, 101, 200])
 @pytest.mark.parametrize("is_crowded", [False, True], ids=["alone", "among many others"])
 def test_of_few_jobs_that_were_quiet_for_long_each_end_is_seen_at_once_and_calls_are_few(

@@ -60,6 +60,5 @@ def test_the_reading_of_inputs_ends_with_the_task_that_needs_them_no_more() -> N
 
 
 def test_an_input_that_is_not_there_is_no_error_before_the_job_is_checked(tmp_path: Path) -> None:
-    with preparation().start(job(train=str(tmp_path / "missing"))) as begun:
-        with pytest.raises(FileNotFoundError):
-            begun.inputs["train"].result(timeout=60)
+    with preparation().start(job(train=str(tmp_path / "missing"))) as begun, pytest.raises(FileNotFoundError):
+        begun.inputs["train"].result(timeout=60)
