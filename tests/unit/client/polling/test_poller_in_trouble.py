@@ -27,7 +27,7 @@ class Clumsy(TaskLog):
     """A task log that can't tell of one job, or can't read its log."""
 
     def changes(self, job: JobSnapshot) -> list[str]:
-        if job.job_id == "train3" and not self.is_read:
+        if job.job_id == "train0" and not self.is_read:
             raise LookupError("a mistake")
         return super().changes(job)
 
@@ -218,7 +218,7 @@ def test_a_subscription_that_cannot_be_updated_ends_alone(jobs: int, caplog: pyt
     async def work() -> None:
         cloud = ManyJobs(jobs)
         async with subscribed(cloud, 0.2) as (many, subscriptions):
-            clumsy = many.subscribe("train3", Clumsy(None, Checkpoint()))
+            clumsy = many.subscribe("train0", Clumsy(None, Checkpoint()))
             await wait_until(lambda: all(each.job for each in subscriptions) and clumsy.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await wait_until(lambda: all(each.ended for each in subscriptions))
@@ -229,7 +229,7 @@ def test_a_subscription_that_cannot_be_updated_ends_alone(jobs: int, caplog: pyt
 
     run(work())
     (record,) = [each for each in caplog.records if each.exc_info]
-    assert "train3" in record.getMessage()
+    assert "train0" in record.getMessage()
 
 
 def test_a_subscription_with_an_unreadable_log_ends_alone() -> None:
