@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.api.endpoints import model_page
+from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import NotFoundError
 from airflow_provider_pai.hooks.base import PAIBaseHook
@@ -19,6 +21,7 @@ from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
 from airflow_provider_pai.lifecycle.registry.registration import Registered
 from airflow_provider_pai.lifecycle.registry.served_version import approved_version
 from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
+from airflow_provider_pai.lifecycle.training.report import reported
 from airflow_provider_pai.model.registry.condition import VersionCondition
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.spec import RegistrationSpec
@@ -30,6 +33,7 @@ from airflow_provider_pai.model.registry.version import (
     ModelVersion,
     RegisteredModel,
 )
+from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
 
 
@@ -68,12 +72,16 @@ class PAIModelRegistryHook(PAIBaseHook):
         return ModelRegistrar(
             *(self.client, self.registry, self.lineage_recorder, self.config),
             oss=self.oss,
-            upload_code=lambda path: str(
-                self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True)
-            ),
+            upload_code=self._upload_code,
+            final_metrics=self._final_metrics,
             log=self.log,
             sleep=self._sleep,
         )
+
+    def _final_metrics(self, job: JobSnapshot) -> Mapping[str, float]:
+        """Return the metrics of a job that has ended, as the task that trains it returns them."""
+        seen = replace(job, metrics=whole_metrics(self.client, job, self.log.info, self.log.warning))
+        return reported(self.client, lambda: self.oss, seen, self.log.warning)[0].metrics
 
     def _upload_code(self, path: str) -> str:
         return str(self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True))

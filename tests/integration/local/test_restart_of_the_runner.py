@@ -48,7 +48,7 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
     return store, objects, Runner(shop, slots=1)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -113,6 +113,7 @@ def test_a_kill_ends_what_runs_and_then_finished_jobs_stay_running_ones_fail_and
     try:
         failed = store.existing(under_way)
         assert (failed["Status"], failed["ReasonCode"]) == ("Failed", "LocalServerDied")
+        assert [each["Status"] for each in failed["Instances"]] == ["Failed"]
         assert objects.read("bkt", "1/n") == b"1\n", "the checkpoint of a job that died is lost"
         assert facts(leader) is None
         assert store.existing(finished)["Status"] == "Succeed"
