@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_pai.api.endpoints import model_page
 from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.outage import OutagePolicy
-from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.errors import NotFoundError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lineage_of_version
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
@@ -22,6 +22,8 @@ from airflow_provider_pai.lifecycle.registry.registration import Registered
 from airflow_provider_pai.lifecycle.registry.served_version import approved_version
 from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
 from airflow_provider_pai.lifecycle.training.report import reported
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import seconds_problems
 from airflow_provider_pai.model.registry.condition import VersionCondition
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.spec import RegistrationSpec
@@ -215,7 +217,17 @@ class PAIModelRegistryHook(PAIBaseHook):
             interval: seconds between two looks.
             timeout: seconds to wait.
             outage_limit: seconds that PAI may be unreachable.
+
+        Raises:
+            SpecError: a time is no number of seconds.
         """
+        wrong = [
+            *seconds_problems("interval", interval, zero=True),
+            *seconds_problems("timeout", timeout, zero=True),
+            *seconds_problems("outage_limit", outage_limit, zero=True),
+        ]
+        if wrong:
+            raise SpecError(wrong)
         deadline = self._now() + timedelta(seconds=timeout)
         return wait_for_version(
             self.registry,
@@ -244,8 +256,12 @@ class PAIModelRegistryHook(PAIBaseHook):
 
         Raises:
             NotFoundError: nothing was kept beside the model.
-            ValueError: the address is none in OSS.
+            SpecError: the address is none in OSS.
         """
+        try:
+            OssUri.parse(model_uri)
+        except ValueError as error:
+            raise SpecError([Problem("model_uri", f": {error}")]) from error
         return self.lineage_recorder.read(model_uri)
 
     def version_result(self, model: RegisteredModel, version: ModelVersion) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from airflow_provider_pai.client.oss.progress import UploadProgress
 from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload, put_small
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging
-from airflow_provider_pai.client.packaging.inputs import InputFile, read_input, refuse_names
+from airflow_provider_pai.client.packaging.inputs import InputFile, LocalInput, read_input, refuse_names
 from airflow_provider_pai.client.packaging.source import SourceCode
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import is_passing
@@ -178,14 +178,23 @@ class ObjectStorage:
 
         Raises:
             NotFoundError: there is nothing at the URI.
-            PAIError: a key can't be a path below the folder; nothing was written.
+            PAIError: a key can't be a path below the folder, and nothing was written; or two keys are one file here, as
+                where upper and lower case are the same.
         """
         objects = [item for item, _ in self.objects(uri)] if uri.is_folder else [uri]
         if not objects:
             raise NotFoundError("GetObject", 404, "NoSuchKey", f"there is no object below {uri}")
         files = {item.key: item for item in objects if not item.is_folder}
         names = local_names(uri, files)
-        return [self._download_file(item, folder / names[key]) for key, item in files.items()]
+        written: dict[tuple[int, int] | None, str] = {}
+        for key, item in files.items():
+            path = folder / names[key]
+            if (place := _identity(path)) and (before := written.get(place)):
+                text = f"the keys {before!r} and {key!r} of bucket {uri.bucket} are one file in {folder}"
+                raise PAIError(f"{text}; copy one of them to another key, or download into another file system")
+            self._download_file(item, path)
+            written[_identity(path)] = key
+        return [folder / names[key] for key in files]
 
     def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
         """Upload source code once per content: what is there already is not sent again, unless it is very little.
@@ -234,7 +243,9 @@ class ObjectStorage:
             else:
                 log("Source code of %s is in OSS already (%s, packed %s): %s", *what)
 
-    def upload_input(self, path: Path, storage: OssUri, log: Log, *, source_code: bool = False) -> OssUri:
+    def upload_input(
+        self, path: Path, storage: OssUri, log: Log, data: LocalInput | None = None, *, source_code: bool = False
+    ) -> OssUri:
         """Upload input data once per content: what is there already is not sent again, what is missing is.
 
         Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
@@ -244,6 +255,7 @@ class ObjectStorage:
             path: local file or folder.
             storage: the workspace's default storage.
             log: called as a logger's ``info``.
+            data: what is there, when it was read already.
             source_code: leave out what is no source code.
 
         Returns:
@@ -254,7 +266,7 @@ class ObjectStorage:
             ValueError, OSError: the data can't be read; ``input_problems`` says why.
             PAIError: a file changed meanwhile.
         """
-        data = read_input(path, source_code=source_code)
+        data = data or read_input(path, source_code=source_code)
         target = data.uri(storage)
         there = dict(self.objects(data.folder(storage)))
         missing = {uri: item for uri, item in data.objects(storage).items() if there.get(uri) != item.size}
@@ -339,6 +351,15 @@ class ObjectStorage:
             # The library computes it in Python, while all other threads wait; our requests have their own.
             enable_crc=False,
         )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever its names; None for one that is not there."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _read_to_its_end(answer: T) -> T:

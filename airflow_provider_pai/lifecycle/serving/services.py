@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_pai.api import services as calls
+from airflow_provider_pai.api.call import text_of
 from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
@@ -36,7 +37,7 @@ def find_pair(
         find: returns a service as it is, None when there is none.
         sleep: waits, in seconds.
     """
-    names = [pair_member_name(group, color) for color in (BLUE, GREEN)]
+    names = [pair_member_name(text_of("group", group), color) for color in (BLUE, GREEN)]
     pair = BlueGreenPair(group, *map(find, names))
     for _ in range(_MORE_LOOKS):
         if pair.unclear is None:
@@ -238,4 +239,4 @@ class Services:
 
     def console_url(self, name: str) -> str:
         """Return the page of a service in PAI's console, or in local PAI."""
-        return service_page(self.region_id, self.workspace_id, name, self.endpoint)
+        return service_page(self.region_id, self.workspace_id, text_of("service_name", name), self.endpoint)

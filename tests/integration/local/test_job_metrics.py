@@ -15,6 +15,7 @@ from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.metrics import MetricReader, progress_definitions
 from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.model.training.spec import MetricDefinition
+from tests.support.waits import LONGER, PATIENCE, wait_until
 
 LOSS = MetricDefinition("loss", r"loss=([^ ]*)")
 ENDLESS = MetricDefinition("endless", r"((?:a+)+)b")
@@ -40,9 +41,9 @@ def test_texts_come_by_definition_and_then_as_they_stand_in_the_line() -> None:
         assert list(metrics.find("nothing")) == []
 
 
-def test_a_line_is_searched_from_its_end_and_each_state_of_a_bar_is() -> None:
+def test_all_of_a_line_is_searched_and_each_state_of_a_bar_is() -> None:
     with reader(LOSS) as metrics:
-        assert list(metrics.find("loss=1 " + "x" * 4096 + " loss=2")) == [(LOSS, "2")]
+        assert list(metrics.find("loss=1 " + "x" * 60_000 + " loss=2")) == [(LOSS, "1"), (LOSS, "2")]
         assert list(metrics.find("loss=3\rloss=4\r")) == [(LOSS, "3"), (LOSS, "4")]
 
 
@@ -55,25 +56,33 @@ def test_a_regex_that_takes_too_long_is_given_up_once_and_the_others_are_still_m
     assert given_up == [ENDLESS]
 
 
+def test_a_regex_that_takes_too_long_for_a_long_line_is_asked_for_the_ends_of_such_lines() -> None:
+    squared = MetricDefinition("squared", r"(?:x|y)*b=(\d)")
+    with reader(squared, LOSS, give_up=pytest.fail) as metrics:
+        for _ in range(2):
+            assert list(metrics.find("loss=1 " + "x" * 60_000 + " b=2")) == [(squared, "2"), (LOSS, "1")]
+
+
 def test_other_threads_run_while_a_regex_is_matched() -> None:
-    with reader(ENDLESS) as metrics:
-        matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
-        matching.start()
-        longest, last = 0.0, time.monotonic()
-        while matching.is_alive():
-            time.sleep(0.01)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-        assert longest < 0.25, "the match held up this thread"
+    metrics = MetricReader([ENDLESS], print, seconds=LONGER)
+    matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
+    matching.start()
+    for _ in range(100):
+        time.sleep(0.001)
+    assert matching.is_alive(), "the match held up this thread until its end"
+    metrics.close()
+    matching.join(PATIENCE)
+    assert not matching.is_alive()
 
 
 def test_closing_ends_a_match_that_is_under_way_and_says_nothing() -> None:
     given_up: list[MetricDefinition] = []
-    metrics = MetricReader([ENDLESS], given_up.append, seconds=60)
+    metrics = MetricReader([ENDLESS], given_up.append, seconds=LONGER)
     matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
     matching.start()
-    time.sleep(0.3)
+    wait_until(lambda: metrics._child)
     metrics.close()
-    matching.join(5)
+    matching.join(PATIENCE)
     assert not matching.is_alive()
     assert given_up == []
     assert list(metrics.find("a")) == []
