@@ -93,6 +93,25 @@ def test_a_task_has_one_job_and_a_retry_adopts_it(pai: LocalPAI) -> None:
     assert len(jobs_of(first)) == 1
 
 
+def test_a_task_keeps_where_its_job_is_found(pai: LocalPAI) -> None:
+    with running(Attempt()) as attempt:
+        value = train()
+    region, workspace = pai.ready.region_id, pai.ready.workspace_id
+    assert attempt.xcoms == {
+        "_pai_link": value["console_url"],
+        "_pai_connection": {"pai_conn_id": "pai_default", "region_id": region, "workspace_id": workspace},
+    }
+
+
+def test_a_task_that_can_not_keep_it_still_trains(pai: LocalPAI) -> None:
+    class WithoutXComs(Attempt):
+        def xcom_push(self, key: str, value: Any) -> None:
+            raise ConnectionError("no XCom today")
+
+    with running(WithoutXComs()):
+        assert train()["status"] == "Succeed"
+
+
 def test_a_second_job_of_an_attempt_is_refused(pai: LocalPAI) -> None:
     with running(Attempt()) as attempt:
         train()
