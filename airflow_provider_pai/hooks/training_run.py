@@ -18,10 +18,11 @@ from airflow_provider_pai.client.logs.display import LogDisplay
 from airflow_provider_pai.client.packaging.overlay import overlaid
 from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError
 from airflow_provider_pai.hooks.additions import job_additions
-from airflow_provider_pai.hooks.job_end import finish
+from airflow_provider_pai.hooks.job_end import finish, report_model
 from airflow_provider_pai.hooks.task_attempt import owner_of, run_time_limit, will_be_retried
 from airflow_provider_pai.lifecycle.step import Waiting
 from airflow_provider_pai.model.function.package import report_files
+from airflow_provider_pai.model.monitor.explanation import duration
 from airflow_provider_pai.model.names import CONNECTION_KEY, LINK_KEY
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import seconds_problems
@@ -87,7 +88,8 @@ class TrainingRun:
                 display = LogDisplay(self._hook.log, LEVELS.get(self._log_level, DEBUG))
                 job = self._waited_for(owner, job, display)
         log_shown = display.has_shown and self._log_level in ("DEBUG", "INFO")
-        _, value, _ = finish(self._hook, job, log_shown=log_shown, resumable=bool(spec.checkpoints_path))
+        ended, value, _ = finish(self._hook, job, log_shown=log_shown, resumable=bool(spec.checkpoints_path))
+        report_model(self._hook, ended, value["model_uri"], self._hook.log)
         return value
 
     @contextmanager
@@ -114,7 +116,7 @@ class TrainingRun:
             raise SpecError(more)
         timeout = getattr(getattr(self._ti, "task", None), "execution_timeout", None)
         limit, source = run_time_limit(spec.max_run_time, timeout)
-        self._hook.log.info("PAI ends the job after %d s at the latest (%s)", limit, source)
+        self._hook.log.info("PAI ends the job after %s at the latest (%s)", duration(limit), source)
         return replace(spec, max_run_time=limit)
 
     def _waiting_problems(self) -> list[Problem]:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -72,10 +72,21 @@ def test_a_script_gets_the_operators_result(pai: LocalPAI) -> None:
     assert train()["job_id"] != value["job_id"]
 
 
-def test_a_job_reports_back(pai: LocalPAI, tmp_path: Any) -> None:
+def test_a_job_reports_back_and_its_log_names_the_authors_folder(
+    pai: LocalPAI, tmp_path: Any, task_log: Callable[[], list[str]]
+) -> None:
     (tmp_path / "train.py").write_text("import pai_report\npai_report.result([1])\n")
-    value = train(command="python train.py", source_dir=str(tmp_path), reports=True)
+    command = "python train.py && echo 1 > $PAI_OUTPUT_MODEL/model.txt"
+    with running(Attempt(), execution_timeout=timedelta(minutes=90)):
+        value = train(command=command, source_dir=str(tmp_path), reports=True)
     assert value["result"] == [1]
+    lines = task_log()
+    for said in (
+        "PAI ends the job after 1 h 30 min at the latest (execution_timeout)",
+        f"Uploaded source code of {tmp_path} (",
+    ):
+        assert any(line.startswith(said) for line in lines), lines
+    assert lines[-1].startswith(f"Job {value['job_id']} has succeeded; its model is at {value['model_uri']}")
 
 
 def test_the_error_is_the_operators(pai: LocalPAI) -> None:

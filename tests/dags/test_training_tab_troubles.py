@@ -186,7 +186,7 @@ def test_a_visitor_without_rights_is_told_whom_to_ask(browser: Browser, airflow:
     stranger = TabClient(airflow.url, ("stranger", PASSWORD))
     run = run_with(airflow, GOOD)
     for token, headline, text in (
-        (stranger.token, "You may not see this job", "ask who administrates your Airflow"),
+        (stranger.token, "You may not see this job", "ask an administrator of your Airflow"),
         ("", "You are logged out", "Load Airflow's page again"),
     ):
         context = browser.new_context(viewport={"width": 1000, "height": 400})

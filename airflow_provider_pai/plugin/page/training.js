@@ -216,7 +216,7 @@ async function refresh() {
 /** Return what a refused request means, in a few words and in a sentence. */
 async function refusal(answer) {
   if (answer.status === 401) return ["You are logged out", "Load Airflow's page again to log in."];
-  if (answer.status === 403) return ["You may not see this job", "It needs the right to read this DAG's task instances and their logs: ask who administrates your Airflow."];
+  if (answer.status === 403) return ["You may not see this job", "That needs the right to read this DAG's task instances and their logs: ask an administrator of your Airflow."];
   if (answer.status === 404) return ["No such task instance", "It was removed from Airflow, or its run was deleted: load Airflow's page again."];
   return ["Airflow can't show the job", await reason(answer)];
 }
