@@ -9,7 +9,6 @@ REPORT_CHANNEL = "report"
 """Channel of a job that reports back."""
 DEFAULT_OUTPUT_CHANNELS = (MODEL_CHANNEL, CHECKPOINTS_CHANNEL, TENSORBOARD_CHANNEL)
 LINK_KEY = "_pai_link"
-"""XCom that Airflow's pages read: a page of PAI's console. After the task Airflow writes the link over it, raw, and a
-backend that encrypts can't read that any more: other tasks have a key of their own."""
+"""XCom with the address of a job's page in PAI's console."""
 CONNECTION_KEY = "_pai_connection"
 """XCom of a function's task that has submitted a job: the hook's arguments, which no argument of the task tells."""

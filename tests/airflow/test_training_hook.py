@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import get_current_context
 
+from airflow_provider_pai import links
 from airflow_provider_pai.errors import JobCommandError, JobStoppedError, SpecError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model import names
 from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.waits import wait_for
 from tests.support.attempt import Attempt, executed, training
@@ -112,6 +114,10 @@ def test_a_task_keeps_where_its_job_is_found(pai: LocalPAI) -> None:
         "_pai_link": value["console_url"],
         "_pai_connection": {"pai_conn_id": "pai_default", "region_id": region, "workspace_id": workspace},
     }
+
+
+def test_the_link_of_a_function_is_found_where_that_of_an_operator_is() -> None:
+    assert names.LINK_KEY == links.LINK_KEY
 
 
 def test_a_task_that_can_not_keep_it_still_trains(pai: LocalPAI) -> None:
