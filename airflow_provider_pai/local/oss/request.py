@@ -26,6 +26,7 @@ from airflow_provider_pai.local.oss.signing import OSSRequest
 from airflow_provider_pai.local.oss.storage_class import STORAGE_CLASS_HEADER, StorageClass, read_storage_class
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, read_tagging_header
 from airflow_provider_pai.local.oss.traffic import traffic_limit
+from airflow_provider_pai.local.oss.user_metadata import check_user_metadata
 from airflow_provider_pai.local.parsing import read_number
 
 _MAX_OBJECT_SIZE = 5 << 30
@@ -151,13 +152,19 @@ class RequestContext:
         """Return what is kept about an object: entity headers, user metadata, its ACL, tags and storage class.
 
         Raises:
-            OSSErrorResponse: NoSuchBucket; InvalidArgument: no such ACL or class; InvalidTag.
+            OSSErrorResponse: NoSuchBucket; InvalidArgument: no such ACL or class, or bad user metadata; InvalidTag.
         """
         return {**self.entity_headers(), **self.object_acl(), **self.tagging(), **self.storage_class()}
 
     def entity_headers(self) -> dict[str, str]:
-        """Return the standard entity headers and user metadata."""
-        return {name: value for name, value in self.request.headers.items() if is_shown(name)}
+        """Return the standard entity headers and user metadata.
+
+        Raises:
+            OSSErrorResponse: InvalidArgument: user metadata that can't be.
+        """
+        headers = self.request.headers
+        check_user_metadata(headers)
+        return {name: value for name, value in headers.items() if is_shown(name)}
 
     def object_acl(self) -> dict[str, str]:
         """Return the object's ACL under its header's name, if the request has one.
