@@ -99,7 +99,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, airflow: AirflowCluster, admin: TabClient) -> Iterator[Page]:
-    """A page of somebody who is logged in."""
+    """A page of a user who is logged in."""
     with_login = browser.new_context(viewport={"width": 1000, "height": 520})
     with_login.add_cookies([{"name": "_token", "value": admin.token, "url": airflow.url}])
     yield from watched(with_login)
@@ -182,7 +182,7 @@ def test_what_pai_refuses_is_said(
         cloud.faults.clear()
 
 
-def test_a_visitor_without_rights_is_told_whom_to_ask(browser: Browser, airflow: AirflowCluster) -> None:
+def test_a_visitor_without_rights_learns_whom_to_ask(browser: Browser, airflow: AirflowCluster) -> None:
     stranger = TabClient(airflow.url, ("stranger", PASSWORD))
     run = run_with(airflow, GOOD)
     for token, headline, text in (
