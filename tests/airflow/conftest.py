@@ -26,7 +26,7 @@ def task_log(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtur
     def lines() -> list[str]:
         printed = re.finditer(r"\[info +\] (.*?)(?=  +\[|$)", capsys.readouterr().out, re.MULTILINE)
         found = [line[1].rstrip() for line in printed] or [record.getMessage() for record in caplog.records]
-        # Each line is told once, as by capsys.
+        # Each line is given once, as by capsys.
         caplog.clear()
         return found
 

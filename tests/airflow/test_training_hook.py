@@ -62,7 +62,7 @@ def jobs_of(attempt: Attempt) -> list[JobSnapshot]:
 
 def ended_as(attempt: Attempt, status: str) -> bool:
     """Wait until the one job of a task has a status."""
-    return wait_for(lambda: [job.status for job in jobs_of(attempt)] == [status], bool, status, timeout=30)
+    return wait_for(lambda: [job.status for job in jobs_of(attempt)] == [status], bool, status)
 
 
 def test_a_script_gets_the_operators_result(pai: LocalPAI) -> None:

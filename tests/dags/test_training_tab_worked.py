@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun, TaskRef
+from devtools.waits import wait_for
+from tests.faults.cluster import config_of
 from tests.support.tab_client import TabClient
 
 pytestmark = pytest.mark.cluster
@@ -109,6 +113,8 @@ def test_progress_is_seen_within_ten_seconds_after_it_was_reported(worked: Worke
     task = worked.run.task("submit")
     worked.watch(task, "running", progress=0.25)
     worked.end("submit")
+    job_id, client = worked.tab.state(task)["job"]["id"], PAIClient(config_of(cloud))
+    wait_for(lambda: client.send(get_training_job(job_id)).is_terminal, bool, "the job's end", interval=0.05)
     begun, asked, seen = time.monotonic(), 0.0, worked.tab.state(task)
     while (seen.get("progress") or {}).get("fraction") != 1.0:
         asked += seen["next_s"]

@@ -17,7 +17,7 @@ from airflow_provider_pai.model.training.owner_labels import readable
 from airflow_provider_pai.model.training.ownership import JobOwner
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun
-from devtools.waits import wait_for
+from devtools.waits import PATIENCE, wait_for
 
 CONNECTION = "pai_training"
 IMAGE = "registry.cn-hangzhou.aliyuncs.com/pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04"
@@ -54,7 +54,7 @@ class TaskRuns:
 
     def wait(self, run: DagRun, status: str) -> DagRun:
         """Wait until the job of a run has a status."""
-        wait_for(lambda: self.status(run), lambda seen: seen == status, f"a job that is {status}", timeout=120)
+        wait_for(lambda: self.status(run), lambda seen: seen == status, f"a job that is {status}")
         return run
 
     def _store(self, run: DagRun, state: str, link: str) -> None:
@@ -72,7 +72,7 @@ def store_task(airflow: AirflowCluster, run: DagRun, state: str, link: str, rend
         rendered: the task's arguments as they were rendered.
     """
     place = (run.dag_id, run.run_id, "train", -1)
-    with closing(sqlite3.connect(airflow.home.path / "airflow.db", timeout=60)) as database, database:
+    with closing(sqlite3.connect(airflow.home.path / "airflow.db", timeout=PATIENCE)) as database, database:
         (dag_run,) = database.execute("SELECT id FROM dag_run WHERE run_id = ?", [run.run_id]).fetchone()
         database.execute(
             "UPDATE task_instance SET state = ?, try_number = 1, max_tries = 2 WHERE run_id = ?",

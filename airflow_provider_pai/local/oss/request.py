@@ -205,15 +205,16 @@ class RequestContext:
         self._check_length()
         expected, limit = self._content_md5(), traffic_limit(self.request)
         with await run_in_threadpool(self.store.stage) as writer:
-            buffer = bytearray()
+            pieces, size = list[bytes](), 0
             async for piece in self.body.pieces():
-                buffer += piece
+                pieces.append(piece)
+                size += len(piece)
                 if limit is not None:
                     await limit.wait(len(piece))
-                if len(buffer) >= CHUNK:
-                    await run_in_threadpool(writer.write, bytes(buffer))
-                    buffer.clear()
-            await run_in_threadpool(writer.write, bytes(buffer))
+                if size >= CHUNK:
+                    await run_in_threadpool(writer.write_all, pieces)
+                    pieces, size = [], 0
+            await run_in_threadpool(writer.write_all, pieces)
             blob = await run_in_threadpool(writer.finish)
         if expected is not None and bytes.fromhex(blob.md5) != expected:
             await run_in_threadpool(self.store.discard, blob)
