@@ -14,6 +14,14 @@ from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.values import shown
 
+_origins: dict[str, str] = {}
+"""What each folder that is there now was made of."""
+
+
+def origin(folder: str) -> str:
+    """Return what a folder of source code was made of, as its author knows it; of any other path the path itself."""
+    return _origins.get(folder, folder)
+
 
 @contextmanager
 def overlaid(source_dir: str | None, files: Mapping[str, str]) -> Iterator[str]:
@@ -42,7 +50,11 @@ def overlaid(source_dir: str | None, files: Mapping[str, str]) -> Iterator[str]:
                 raise SpecError([Problem("source_dir", f"has a file {name!r}, which the task needs itself; rename it")])
             if not target.exists():
                 target.write_text(text, "utf-8")
-        yield made
+        _origins[made] = source_dir or "the task's function"
+        try:
+            yield made
+        finally:
+            del _origins[made]
 
 
 _REPORTER = "pai_report.py"
