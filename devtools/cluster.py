@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from devtools import waits
 from devtools.airflow_home import AirflowHome
 from devtools.processes import HOST, Child, Processes, free_ports
 from devtools.rest import AirflowAPI
@@ -72,7 +73,7 @@ class AirflowCluster:
         settings: Mapping[str, str] | None = None,
         sql_alchemy_conn: str | None = None,
         components: Sequence[str] = COMPONENTS,
-        timeout: float = 120.0,
+        timeout: float = 2 * waits.PATIENCE,
         patience: float = PATIENCE,
         login: tuple[str, str] | None = None,
     ) -> None:

@@ -59,7 +59,7 @@ SCENARIOS = {
 
 
 class Death:
-    """Kills at the k-th call: its effect has come about, its answer was seen by nobody.
+    """Kills at the k-th call: its effect has come about, its answer never arrived.
 
     Looks at a service that is coming up are one call: how many there are depends on the machine.
     """

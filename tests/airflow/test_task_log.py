@@ -1,4 +1,4 @@
-"""What a task's log shows of its job, whoever watches: each line once, in order, whatever restarts."""
+"""What a task's log shows of its job, whichever process watches: each line once, in order, whatever restarts."""
 
 from __future__ import annotations
 

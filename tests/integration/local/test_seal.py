@@ -22,6 +22,7 @@ from tests.integration.local.test_server import body, client_of, wait
 from tests.support.docker_engine import DockerImage
 from tests.support.eas_client import IMAGE as SERVICE_IMAGE
 from tests.support.machine import missing
+from tests.support.waits import PATIENCE
 
 INTRUDER = """
 import json, os, pathlib, urllib.error, urllib.request
@@ -32,7 +33,7 @@ def status(method, path, token=None, body=None):
     if token is not None:
         request.add_header("Authorization", "Bearer " + token)
     try:
-        return urllib.request.urlopen(request, timeout=5).status
+        return urllib.request.urlopen(request, timeout=180).status
     except urllib.error.HTTPError as error:
         return error.code
     except urllib.error.URLError as error:
@@ -158,7 +159,7 @@ def assert_service_sealed(server: LocalPAI, home: Path, *, isolated: bool, image
         until(lambda: client.send(described).status in ("Running", "Failed"))
         service = client.send(described)
         assert service.status == "Running", service
-        answer = requests.get(service.endpoint, headers={"Authorization": service.token}, timeout=60)
+        answer = requests.get(service.endpoint, headers={"Authorization": service.token}, timeout=PATIENCE)
         assert answer.text == "sealed"
         assert client.send(training.get_training_job(other)).status == "Running"
         assert server.clock.offset == timedelta()
@@ -190,7 +191,7 @@ def test_the_token_is_new_at_each_start_and_in_no_other_place(tmp_path: Path) ->
             assert read_admin_token(tmp_path / "home") == server.ready.admin_token
             assert server.ready.admin_token not in repr(server.ready) + server.ready.airflow_conn_uri
             assert (tmp_path / "home" / "admin-token.json").stat().st_mode & 0o077 == 0
-            assert requests.get(f"{server.ready.api}/_local/health", timeout=5).status_code == 401
+            assert requests.get(f"{server.ready.api}/_local/health", timeout=180).status_code == 401
             shown = {"headers": server.ready.admin_headers, "timeout": 5}
             assert requests.get(f"{server.ready.api}/_local/health", **shown).status_code == 200
     assert tokens[0] != tokens[1]
