@@ -83,7 +83,7 @@ def run_dag(
             raise DagRunError(f"{file.name} could not be run\n{_end(done.stdout)}")
         result = DagRunResult(output=done.stdout, **json.loads(answer.read_text()))
         if result.state != "success":
-            # Captured by pytest, and shown with a test that fails: `assert run.state == "success"` alone says no reason.
+            # Captured by pytest, and shown with a test that fails: an assertion about the state alone has no reason.
             print(f"{file.name}: {result.state}, tasks {dict(result.states)}\n{_end(result.output)}")
         return result
 
