@@ -386,7 +386,7 @@ def test_neither_output_nor_report_shows_a_value(
         (["--conn-uri", "pai://[canary"], "--conn-uri: it is no URI"),
         (["--conn-uri", ""], "--conn-uri: it is empty; name a connection of Airflow with --conn-id"),
         (["--conn-uri", "mysql://a:canary@/?region_id=x&workspace_id=1"], "--conn-uri: it is no URI such as pai://"),
-        (["--conn-uri", '{"conn_type": "pai", "password": "canary"}'], "for JSON take --conn-id"),
+        (["--conn-uri", '{"conn_type": "pai", "password": "canary"}'], "--conn-id reads connections in JSON"),
         (
             ["--conn-uri", "pai:///?region_id=x&workspace_id=1&credential_type=default"],
             "its credentials are no key and secret; name the connection with --conn-id",
