@@ -93,6 +93,18 @@ class PAIBaseOperator(BaseOperator):
         self.region_id = region_id
         self.workspace_id = workspace_id
 
+    def pre_execute(self, context: Any) -> None:
+        """Let what this task begins end with the process, where that is ``dag.test()``'s."""
+        from airflow_provider_pai.hooks.process_end import watch_signals
+
+        super().pre_execute(context)
+        if type(self).on_kill is not BaseOperator.on_kill:
+            watch_signals(self._end_interrupted)
+
+    def _end_interrupted(self) -> None:
+        """End what this task has begun: an interrupt ends the process."""
+        self.on_kill()
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Resume after a deferral, before which the link was pushed."""
         self.has_link = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
@@ -22,10 +23,10 @@ from airflow_provider_pai.errors import (
     ThrottledError,
 )
 from airflow_provider_pai.model.problem import Problem
-from airflow_provider_pai.model.values import kind
+from airflow_provider_pai.model.values import kind, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from airflow_provider_pai.api.endpoints import Service
 
@@ -41,6 +42,8 @@ _AUTH_CODES = (
     "AccessDenied",
 )
 _NO_CONTENT = 204
+NO_JSON = "can't be JSON: give texts in UTF-8, finite numbers, booleans, lists, and dicts with texts as names"
+_UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
 _TOO_LONG = (413, 414, 431)
 """Statuses of a body, an address and a header that whatever stands in front of the service does not let through."""
 _RETRY_AFTER = "x-acs-retry-after"
@@ -85,10 +88,44 @@ class Call(Generic[T]):
             text_of(name, value)
 
     def content(self) -> bytes:
-        """Return the bytes of the body; empty when there is none."""
+        """Return the bytes of the body; empty when there is none.
+
+        Raises:
+            SpecError: it is no dict, or a member can't be written as JSON.
+        """
         if self.body is None:
             return b""
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+        if not isinstance(self.body, Mapping):
+            raise SpecError([Problem("config", f"must be a dict, not {kind(self.body)}")])
+        try:
+            return _json(self.body)
+        except _UNWRITABLE:
+            if wrong := [Problem(shown(name), NO_JSON) for name, value in self.body.items() if not _is_json(value)]:
+                raise SpecError(wrong) from None
+            raise SpecError([Problem("config", "must have texts as names")]) from None
+
+
+def present(query: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the parameters that are given: those that are neither None nor an empty text.
+
+    Raises:
+        SpecError: one is no text.
+    """
+    given = {name: value for name, value in query.items() if value is not None}
+    return {name: text for name, value in given.items() if (text := text_of(name, value))}
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return text.encode()
+
+
+def _is_json(value: object) -> bool:
+    try:
+        _json(value)
+    except _UNWRITABLE:
+        return False
+    return True
 
 
 def text_of(name: str, value: object) -> str:

@@ -30,13 +30,14 @@ def list_models(workspace_id: str, *, name: str | None = None, page: int = 1) ->
             caller still compares names [inferred: what the service makes of the quotes is not public].
         page: number of the page, from 1.
     """
+    named = "" if name is None else text_of("model_name", name)
     query = {
         "WorkspaceId": workspace_id,
         "SortBy": "GmtCreateTime",
         "Order": "ASC",
         "PageNumber": str(page),
         "PageSize": str(PAGE_SIZE),
-        **({"ModelName": f'"{text_of("model_name", name)}"'} if name else {}),
+        **({"ModelName": f'"{named}"'} if named else {}),
     }
     read = partial(read_page, member="Models", item=_model, before=(page - 1) * PAGE_SIZE)
     return Call(AI_WORKSPACE, "ListModels", "GET", MODELS, read, query)

@@ -17,7 +17,7 @@ from airflow_provider_pai.api.answer import (
     required,
     required_text,
 )
-from airflow_provider_pai.api.call import Call, segment
+from airflow_provider_pai.api.call import Call, present, segment
 from airflow_provider_pai.api.endpoints import EAS
 from airflow_provider_pai.model.serving.request import VERSION_LABEL
 from airflow_provider_pai.model.serving.status import ServiceSnapshot, read_config, snapshot
@@ -161,9 +161,8 @@ def list_services(
         "PageNumber": str(page),
         "PageSize": str(PAGE_SIZE),
     }
-    present = {key: value for key, value in query.items() if value}
     read = partial(read_page, member="Services", item=_service, before=(page - 1) * PAGE_SIZE)
-    return Call(EAS, "ListServices", "GET", SERVICES, read, present, secret=True)
+    return Call(EAS, "ListServices", "GET", SERVICES, read, present(query), secret=True)
 
 
 def update_service(region_id: str, name: str, config: Mapping[str, Any]) -> Call[None]:
@@ -236,8 +235,7 @@ def describe_service_events(
         "PageNum": str(page),
         "PageSize": str(PAGE_SIZE),
     }
-    present = {key: value for key, value in query.items() if value}
-    return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present)
+    return Call(EAS, "DescribeServiceEvent", "GET", f"{_path(region_id, name)}/events", _events, present(query))
 
 
 def describe_service_diagnosis(region_id: str, name: str) -> Call[list[ServiceFinding]]:

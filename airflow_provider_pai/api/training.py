@@ -18,7 +18,7 @@ from airflow_provider_pai.api.answer import (
     required_object,
     required_text,
 )
-from airflow_provider_pai.api.call import Call, segment
+from airflow_provider_pai.api.call import Call, present, segment
 from airflow_provider_pai.api.endpoints import PAI_STUDIO
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
@@ -154,14 +154,9 @@ def list_training_jobs(
     }
     if end_time:
         query["EndTime"] = _time(end_time)
-    if labels:
-        if wrong := [name for name, value in labels.items() if not isinstance(name, str) or not isinstance(value, str)]:
-            raise SpecError([Problem("labels", f"must have texts as names and values; see {shown(wrong[0])}")])
-        query["Labels"] = json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    if name:
-        query["TrainingJobName"] = name
-    if status:
-        query["Status"] = status
+    if labels is not None and (given := _labels(labels)):
+        query["Labels"] = json.dumps(given, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    query |= present({"TrainingJobName": name, "Status": status})
     read = partial(read_page, member="TrainingJobs", item=_job, before=(page - 1) * page_size)
     return Call(PAI_STUDIO, "ListTrainingJobs", "GET", JOBS, read, query)
 
@@ -219,8 +214,21 @@ def get_training_job_error_info(job_id: str) -> Call[ErrorInfo]:
 
 def update_training_job_labels(job_id: str, labels: Mapping[str, str]) -> Call[None]:
     """UpdateTrainingJobLabels."""
-    body = {"Labels": [{"Key": key, "Value": value} for key, value in labels.items()]}
+    body = {"Labels": [{"Key": key, "Value": value} for key, value in _labels(labels).items()]}
     return Call(PAI_STUDIO, "UpdateTrainingJobLabels", "POST", f"{_path(job_id)}/labels", acknowledged, body=body)
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels that were checked.
+
+    Raises:
+        SpecError: they are no dict of texts.
+    """
+    if not isinstance(labels, Mapping):
+        raise SpecError([Problem("labels", f"must be a dict of texts, not {shown(labels)}")])
+    if wrong := [name for name, value in labels.items() if not isinstance(name, str) or not isinstance(value, str)]:
+        raise SpecError([Problem("labels", f"must have texts as names and values; see {shown(wrong[0])}")])
+    return dict(labels)
 
 
 def _path(job_id: str) -> str:

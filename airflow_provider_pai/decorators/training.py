@@ -73,16 +73,24 @@ class PAITrainingDecoratedOperator(DecoratedOperator, PAITrainingOperator):
                 f"job {value['job_id']} has succeeded, but the value of {self.python_callable.__name__} did not come "
                 "back; a retry reads it again, and a function that ends its process by itself returns none"
             )
-        return value["result"]
+        result = value["result"]
+        if self.multiple_outputs and isinstance(result, dict) and (hidden := sorted(set(result) & set(value))):
+            text = "multiple_outputs: members of the function's value take the place of the job's own XComs %s"
+            self.log.warning(text, ", ".join(hidden))
+        return result
 
     def _files(self, context: Context) -> dict[str, str]:
         """Return the files that the function travels as.
 
         Raises:
-            SpecError: an argument is no JSON value, or is missing.
+            SpecError: an argument is no JSON value, or is missing; the function can't travel.
         """
+        from airflow_provider_pai.model.function.captures import function_problems
         from airflow_provider_pai.model.function.package import function_files
 
+        # Again: its module was not read to its end then, and ``override(include=...)`` may have named others.
+        if problems := function_problems(self.python_callable, self._include):
+            raise SpecError([Problem("the function", f" can't run as a job: {'; '.join(problems)}")])
         try:
             arguments = {**self._context_arguments(context), **self.op_kwargs}
             return function_files(self.python_callable, self._include, list(self.op_args), arguments)
@@ -125,7 +133,8 @@ def pai_training_task(
     Args:
         python_callable: the function.
         include: functions of the same module that it calls.
-        multiple_outputs: whether a returned dict's members become XComs of their own. Default: as ``@task`` decides.
+        multiple_outputs: whether a returned dict's members become XComs of their own, also in the place of the job's,
+            such as ``metrics``. Default: as ``@task`` decides.
         kwargs: arguments of :class:`~airflow_provider_pai.operators.training.PAITrainingOperator`.
 
     Raises:

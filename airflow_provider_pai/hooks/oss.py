@@ -7,8 +7,10 @@ from pathlib import Path
 
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
+from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.uri import OssUri
+from airflow_provider_pai.model.values import kind, shown
 
 
 class PAIOSSHook(PAIBaseHook):
@@ -41,10 +43,15 @@ class PAIOSSHook(PAIBaseHook):
             SpecError: ``uri`` is no OSS URI, a link leads out of the folder, or a name can't be one in OSS; nothing was
                 uploaded.
         """
+        place, target = _local("path", path), _parse(uri)
         try:
-            return str(self.oss.upload(Path(path), _parse(uri), self.log.warning))
+            return str(self.oss.upload(place, target, self.log.warning))
         except SpecError:
             raise
+        except FileNotFoundError as error:
+            raise FileNotFoundError(error.errno, "there is no file or folder", masked_text(str(path))) from None
+        except OSError as error:
+            raise SpecError([Problem("path", f": {shown(path)} can't be read ({error.strerror})")]) from None
         except ValueError as error:
             raise SpecError([Problem("path", f": {error}")]) from error
 
@@ -56,9 +63,9 @@ class PAIOSSHook(PAIBaseHook):
 
         Raises:
             NotFoundError: there is nothing at the URI.
-            SpecError: ``uri`` is no OSS URI.
+            SpecError: ``uri`` is no OSS URI, or ``folder`` no path.
         """
-        return self.oss.download(_parse(uri), Path(folder))
+        return self.oss.download(_parse(uri), _local("folder", folder))
 
     def exists(self, uri: str) -> bool:
         """Whether there is an object at a URI, or anything below a folder."""
@@ -81,9 +88,17 @@ class PAIOSSHook(PAIBaseHook):
         """Write one object, replacing what was there.
 
         Raises:
-            SpecError: ``uri`` is no OSS URI of an object.
+            SpecError: ``uri`` is no OSS URI of an object, or ``content`` is no bytes.
         """
-        self.oss.write(_parse_object(uri), content)
+        if not isinstance(content, bytes | bytearray | memoryview):
+            raise SpecError([Problem("content", f"must be bytes, not {kind(content)}; encode a text first")])
+        self.oss.write(_parse_object(uri), bytes(content))
+
+
+def _local(argument: str, path: str | Path) -> Path:
+    if not isinstance(path, str | Path) or "\0" in str(path):
+        raise SpecError([Problem(argument, f"must be a local path, not {shown(path)}")])
+    return Path(path)
 
 
 def _parse(uri: str) -> OssUri:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.api.endpoints import model_page
+from airflow_provider_pai.client.metrics.final import whole_metrics
 from airflow_provider_pai.client.polling.outage import OutagePolicy
-from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.errors import NotFoundError, SpecError
 from airflow_provider_pai.hooks.base import PAIBaseHook
 from airflow_provider_pai.lifecycle.registry.lineage import LineageRecorder, lineage_of_version
 from airflow_provider_pai.lifecycle.registry.models import ModelRegistry
@@ -19,6 +21,9 @@ from airflow_provider_pai.lifecycle.registry.registrar import ModelRegistrar
 from airflow_provider_pai.lifecycle.registry.registration import Registered
 from airflow_provider_pai.lifecycle.registry.served_version import approved_version
 from airflow_provider_pai.lifecycle.registry.waiting import wait_for_version
+from airflow_provider_pai.lifecycle.training.report import reported
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.reading import seconds_problems
 from airflow_provider_pai.model.registry.condition import VersionCondition
 from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.spec import RegistrationSpec
@@ -30,6 +35,7 @@ from airflow_provider_pai.model.registry.version import (
     ModelVersion,
     RegisteredModel,
 )
+from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
 
 
@@ -68,12 +74,16 @@ class PAIModelRegistryHook(PAIBaseHook):
         return ModelRegistrar(
             *(self.client, self.registry, self.lineage_recorder, self.config),
             oss=self.oss,
-            upload_code=lambda path: str(
-                self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True)
-            ),
+            upload_code=self._upload_code,
+            final_metrics=self._final_metrics,
             log=self.log,
             sleep=self._sleep,
         )
+
+    def _final_metrics(self, job: JobSnapshot) -> Mapping[str, float]:
+        """Return the metrics of a job that has ended, as the task that trains it returns them."""
+        seen = replace(job, metrics=whole_metrics(self.client, job, self.log.info, self.log.warning))
+        return reported(self.client, lambda: self.oss, seen, self.log.warning)[0].metrics
 
     def _upload_code(self, path: str) -> str:
         return str(self.oss.upload_input(Path(path), self.storage, self.log.info, source_code=True))
@@ -207,7 +217,17 @@ class PAIModelRegistryHook(PAIBaseHook):
             interval: seconds between two looks.
             timeout: seconds to wait.
             outage_limit: seconds that PAI may be unreachable.
+
+        Raises:
+            SpecError: a time is no number of seconds.
         """
+        wrong = [
+            *seconds_problems("interval", interval, zero=True),
+            *seconds_problems("timeout", timeout, zero=True),
+            *seconds_problems("outage_limit", outage_limit, zero=True),
+        ]
+        if wrong:
+            raise SpecError(wrong)
         deadline = self._now() + timedelta(seconds=timeout)
         return wait_for_version(
             self.registry,
@@ -236,8 +256,12 @@ class PAIModelRegistryHook(PAIBaseHook):
 
         Raises:
             NotFoundError: nothing was kept beside the model.
-            ValueError: the address is none in OSS.
+            SpecError: the address is none in OSS.
         """
+        try:
+            OssUri.parse(model_uri)
+        except ValueError as error:
+            raise SpecError([Problem("model_uri", f": {error}")]) from error
         return self.lineage_recorder.read(model_uri)
 
     def version_result(self, model: RegisteredModel, version: ModelVersion) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_pai.api import training as calls
+from airflow_provider_pai.api.call import text_of
 from airflow_provider_pai.api.endpoints import console_url, oss_page
 from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import LogReader
@@ -239,7 +240,7 @@ class PAITrainingHook(PAIBaseHook):
         Raises:
             ProtocolError: the list is incomplete.
         """
-        return self._jobs.list(labels or {}, status=status)
+        return self._jobs.list({} if labels is None else labels, status=status)
 
     def orphans(
         self, *, min_age: timedelta = MIN_AGE, state_of: StateOf = task_state, named: Environment | None = None
@@ -350,7 +351,7 @@ class PAITrainingHook(PAIBaseHook):
     def console_url(self, job_id: str) -> str:
         """Return the page of a job in PAI's console, or in local PAI."""
         config = self.config
-        return console_url(config.region_id, config.workspace_id, job_id, config.endpoint or "")
+        return console_url(config.region_id, config.workspace_id, text_of("job_id", job_id), config.endpoint or "")
 
     def output_pages(self, job: JobSnapshot) -> dict[str, str]:
         """Return the page of each output channel's folder in OSS's console; none for a local PAI."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from airflow_provider_pai.client.packaging.overlay import overlaid
 from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError
 from airflow_provider_pai.hooks.additions import job_additions
 from airflow_provider_pai.hooks.job_end import finish
+from airflow_provider_pai.hooks.process_end import in_dag_test, interruptible, watch_signals
 from airflow_provider_pai.hooks.task_attempt import owner_of, run_time_limit, will_be_retried
 from airflow_provider_pai.lifecycle.step import Waiting
 from airflow_provider_pai.model.function.package import report_files
@@ -181,6 +183,11 @@ class TrainingRun:
         """Stop the job when Airflow ends the task: it tells the operator, and a function has no ``on_kill``."""
         if threading.current_thread() is not threading.main_thread():
             yield
+            return
+        if in_dag_test():
+            watch_signals(partial(self._stop, owner))
+            with interruptible():
+                yield
             return
         before = signal.getsignal(signal.SIGTERM)
 

@@ -19,6 +19,7 @@ import math
 import os
 import sys
 import threading
+from enum import Enum
 from typing import Any, Dict, Set
 
 MARK = "##pai-report "
@@ -28,6 +29,7 @@ FILE = "report.json"
 MAX_RESULT_BYTES = 64 * 1024
 """Longest result as JSON in UTF-8; it travels through Airflow's XCom."""
 _MAX_DEPTH = 100
+_KEYS_OF_AIRFLOW = ("__classname__", "__id__", "__type", "__var")
 _LINE_CHARACTERS = 2048
 """A longer report is cut into several lines: services cut long ones."""
 
@@ -59,9 +61,10 @@ def result(value: Any) -> None:
 
     Args:
         value: JSON value (None, booleans, finite numbers, texts, lists, dicts with texts as keys), at most 64 KiB.
+            numpy's numbers and tensors without dimensions are numbers. Whole numbers have 64 bits.
 
     Raises:
-        ValueError: it is no JSON value, or too long.
+        ValueError: it is no JSON value, too long, or nothing that Airflow can keep.
     """
     text = strict_json("result", value)
     size = len(text.encode("utf-8"))
@@ -71,7 +74,9 @@ def result(value: Any) -> None:
                 size, MAX_RESULT_BYTES
             )
         )
-    _report({"result": value})
+    plain = json.loads(text)
+    _check_storable("result", plain)
+    _report({"result": plain})
 
 
 def progress(fraction: float, text: str = "") -> None:
@@ -147,39 +152,94 @@ def _is_finite(value: Any) -> bool:
     return number is not None and math.isfinite(number)
 
 
-def strict_json(name: str, value: Any) -> str:
+def strict_json(name: str, value: Any, exact: bool = False) -> str:
     """Return a value as JSON from which the same value is read.
 
     Args:
         name: what error messages call it.
-        value: the value; tuples become lists.
+        value: the value; tuples become lists, numpy's numbers and tensors without dimensions numbers.
+        exact: refuse what would lose its type, too: members of enumerations, named tuples.
 
     Raises:
         ValueError: JSON does not have such a value.
     """
-    _check(name, value, 0)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    _check(name, value, 0, exact)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_number)
 
 
-def _check(name: str, value: Any, depth: int) -> None:
+def _check(name: str, value: Any, depth: int, exact: bool) -> None:
     """Refuse what JSON would change in silence, such as keys that are no texts."""
     if depth > _MAX_DEPTH:
-        raise ValueError("{} is nested more than {} levels deep".format(name, _MAX_DEPTH))
+        raise ValueError("{} is nested more than {} levels deep".format(name.partition("[")[0], _MAX_DEPTH))
+    if exact and (isinstance(value, Enum) or (isinstance(value, tuple) and hasattr(value, "_fields"))):
+        raise _unknown(name, value)
     if isinstance(value, dict):
         for key, item in value.items():
             _check_key(name, key)
-            _check("{}[{!r}]".format(name, key), item, depth + 1)
+            _check("{}[{!r}]".format(name, key), item, depth + 1, exact)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            _check("{}[{}]".format(name, index), item, depth + 1)
+            _check("{}[{}]".format(name, index), item, depth + 1, exact)
     elif isinstance(value, str):
         _check_text(name, value)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("{} is {!r}, which JSON does not have".format(name, value))
-    elif value is not None and not isinstance(value, (bool, int, float)):
-        raise ValueError(
-            "{} is of the type {}, which JSON does not have; convert it".format(name, type(value).__name__)
-        )
+    elif value is not None and not isinstance(value, (bool, int, float)) and _as_number(value) is None:
+        raise _unknown(name, value)
+    else:
+        number = value if isinstance(value, float) else _as_number(value)
+        if isinstance(number, float) and not math.isfinite(number):
+            raise ValueError("{} is {!r}, which JSON does not have".format(name, number))
+
+
+def _as_number(value: Any) -> Any:
+    """Return the number or truth value in a scalar of numpy or a tensor without dimensions; None for all else."""
+    if getattr(value, "ndim", None) != 0 or not callable(getattr(value, "item", None)):
+        return None
+    number = value.item()
+    return number if isinstance(number, (bool, int, float)) else None
+
+
+_ADVICE = (
+    ("pass its .value", "Enum"),
+    ("pass its .isoformat()", "datetime date time datetime64"),
+    ("pass its .total_seconds()", "timedelta"),
+    ("pass its text by str(...)", "PurePath Decimal Fraction UUID"),
+    ("pass a text, for example of base64", "bytes bytearray memoryview"),
+    ("pass a list", "set frozenset range generator dict_keys dict_values"),
+    ("pass its .tolist(), or the address of a file", "ndarray Tensor Series Index"),
+    ("write it into a file and pass the file's address", "DataFrame"),
+    ("pass its .model_dump(mode='json')", "BaseModel"),
+)
+"""What to do about a value of a class, or of one that inherits from it."""
+
+
+def _unknown(name: str, value: Any) -> ValueError:
+    """Return the error about a value that is of a type which JSON does not have."""
+    kind = type(value)
+    classes = {each.__name__ for each in kind.__mro__}
+    advice = next((text for text, names in _ADVICE if classes & set(names.split())), "convert it")
+    if hasattr(value, "__dataclass_fields__"):
+        advice = "pass dataclasses.asdict(...) of it"
+    elif isinstance(value, tuple):
+        advice = "pass its ._asdict()"
+    shown = kind.__name__ if kind.__module__ == "builtins" else "{}.{}".format(kind.__module__, kind.__name__)
+    return ValueError("{} is of the type {}, which JSON does not have; {}".format(name, shown, advice))
+
+
+def _check_storable(name: str, value: Any) -> None:
+    """Refuse what Airflow's XCom, where a result goes, loses together with the task."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in _KEYS_OF_AIRFLOW:
+                raise ValueError("{} has the key {!r}, which Airflow keeps for itself; rename it".format(name, key))
+            _check_storable(name, key)
+            _check_storable("{}[{!r}]".format(name, key), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_storable("{}[{}]".format(name, index), item)
+    elif isinstance(value, str) and "\0" in value:
+        raise ValueError("{} holds the character NUL, which databases refuse; leave it out".format(name))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("{} is a whole number of more than 64 bits; report it as a text".format(name))
 
 
 def _check_key(name: str, key: Any) -> None:

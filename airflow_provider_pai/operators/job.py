@@ -168,11 +168,11 @@ class PAIJobOperator(PAIJobWatcher):
                 self._abandon(context, job_id, error)
             raise
         except (KeyboardInterrupt, SystemExit):
-            # Ctrl-C in dag.test() and airflow tasks test; there nothing calls on_kill.
-            self._stop_interrupted()
+            # Ctrl-C, SIGTERM or SIGHUP in dag.test() and airflow tasks test; there nothing else looks after the job.
+            self._end_interrupted()
             raise
 
-    def _stop_interrupted(self) -> None:
+    def _end_interrupted(self) -> None:
         try:
             self.on_kill()
         except PAIError:

@@ -37,13 +37,16 @@ def retry_of(error: BaseException) -> Retry:
 
 @contextmanager
 def airflow_errors(*, fail_fast: bool = False) -> Iterator[None]:
-    """Fail the task without retry where a retry can't help: wrong arguments, wrong credentials.
+    """Fail the task without retry where a retry can't help: wrong arguments, wrong credentials, Ctrl-C.
 
     Args:
         fail_fast: do so, too, for jobs that would end the same way again.
     """
+    from airflow_provider_pai.hooks.process_end import interruptible
+
     try:
-        yield
+        with interruptible():
+            yield
     except NO_RETRY as error:
         raise AirflowFailException(str(error)) from error
     except PAIError as error:

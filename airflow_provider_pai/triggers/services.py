@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_pai.hooks.process_end import watch_trigger
 from airflow_provider_pai.triggers.base import PAIBaseTrigger, seconds_until
 from airflow_provider_pai.triggers.settling import is_interrupted, settle
 
@@ -66,6 +67,7 @@ class PAIServiceTrigger(PAIBaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
         begun = asyncio.get_running_loop().time()
+        watch_trigger()
         try:
             event = await self._outcome()
         except asyncio.CancelledError:

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_pai.configuration import deferral_settle_time
 from airflow_provider_pai.errors import SpecError
+from airflow_provider_pai.hooks.process_end import is_signalled
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,11 @@ def is_inline() -> bool:
 
 
 def is_interrupted() -> bool:
-    """Whether Ctrl-C has cancelled the trigger in ``dag.test()``: ``asyncio.Runner`` counts how often it came."""
+    """Whether Ctrl-C or a signal has cancelled the trigger in ``dag.test()``.
+
+    How often Ctrl-C came ``asyncio.Runner`` counts.
+    """
     handler: Any = signal.getsignal(signal.SIGINT)
-    return is_inline() and bool(getattr(getattr(handler.func, "__self__", None), "_interrupt_count", 0))
+    return is_signalled() or (
+        is_inline() and bool(getattr(getattr(handler.func, "__self__", None), "_interrupt_count", 0))
+    )

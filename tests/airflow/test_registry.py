@@ -125,6 +125,20 @@ def test_a_retry_a_clear_and_another_task_find_the_version_that_is_there(model_n
     assert attempt.xcoms["version_name"] == "0.1.0"
 
 
+def test_the_metrics_of_a_job_are_registered_as_its_task_returns_them(pai: LocalPAI, model_name: str) -> None:
+    regexes = {"cut": "cut=([0-9.]+)", "gone": "gone=(\\S+)", "kept": "kept=([0-9.]+)"}
+    trained = executed(
+        training(
+            command="echo cut=0.5 gone=0.5 kept=0.5; echo cut=9.8e-05 gone=nan; echo model > $PAI_OUTPUT_MODEL/m",
+            metric_definitions=[{"name": name, "regex": regex} for name, regex in regexes.items()],
+        ),
+        Attempt().context,
+    )
+    assert trained["metrics"] == {"kept": 0.5}
+    run(register(model_name, job_id=trained["job_id"]))
+    assert PAIModelRegistryHook().version(model_name, "0.1.0").metrics == trained["metrics"]
+
+
 def test_a_file_is_registered_unless_it_is_to_be_mounted(model_name: str, model_uri: str) -> None:
     file = f"{model_uri}model.joblib"
     container = {"image_uri": "serve:1", "command": "serve", "instance_type": "ecs.c6.large"}

@@ -50,7 +50,12 @@ def register_ours(pai: LocalPAI, registry: ModelRegistry, bucket: oss2.Bucket) -
     client, storage = PAIClient(config), ObjectStorage(config)
     recorder = LineageRecorder(client, storage, LOG)
     registrar = ModelRegistrar(
-        client, registry, recorder, config, oss=storage, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
+        *(client, registry, recorder, config),
+        oss=storage,
+        upload_code=lambda path: path,
+        final_metrics=lambda job: job.metrics,
+        log=LOG,
+        sleep=lambda _: None,
     )
     inference = {
         "image_uri": "registry.example/serve:1",

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
-from tests.chaos.trial import Trial
+from tests.chaos.trial import Circumstance, Event, Trial
 from tests.chaos.verdict import violations
 
 _TRIALS = int(os.environ.get("CHAOS_TRIALS", "60"))
 _SEED = os.environ.get("CHAOS_SEED", "0")
 _AT_A_TIME = 6
+_ENOUGH = 500
+"""In so many lives each fault comes."""
 
 
 @pytest.fixture
@@ -57,8 +60,13 @@ def test_no_life_of_a_task_pays_twice_or_leaves_a_job_behind(capsys: pytest.Capt
     lives = _lives(_seeds())
     ends = Counter("success" if trial.value else "killed" if trial.orphaned else "failed" for trial, _ in lives)
     broken = [(trial, found) for trial, found in lives if found]
+    seen = sum((trial.seen for trial, _ in lives), Counter[StrEnum]())
     with capsys.disabled():
         print(f"\n{len(lives)} trials of seed {_SEED}: {dict(ends)}, {len(broken)} broken")
+        for what, count in seen.most_common():
+            print(f"{count:6} {what}")
     assert not broken, "\n".join(
         f"trial {trial.seed}: {'; '.join(found)}\n  " + "\n  ".join(trial.history) for trial, found in broken[:5]
     )
+    if len(lives) >= _ENOUGH:
+        assert not {*Event, *Circumstance} - {Event.NOTHING} - seen.keys(), "each fault must have come"

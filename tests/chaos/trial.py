@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
 from airflow_provider_pai.api.answer import Page
-from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.call import Call, decode_answer
 from airflow_provider_pai.errors import APIError, AuthError, PAIError, ProtocolError, ServerError, TransportError
 from airflow_provider_pai.hooks.task_attempt import owner_of
 from airflow_provider_pai.hooks.training import PAITrainingHook
@@ -46,6 +47,7 @@ class Event(StrEnum):
     LOST_BEFORE = "the request is lost"
     LOST_AFTER = "the answer is lost"
     HTML = "the answer can't be read"
+    EMPTY = "the answer is an empty object"
     NONCE = "the nonce was used"
     CTRL_C = "Ctrl-C after the answer"
     XCOMS_REFUSED = "Airflow refuses XComs"
@@ -53,6 +55,7 @@ class Event(StrEnum):
     STOPS_REFUSED = "PAI refuses stops"
     SHORT_LIST = "lists count more jobs than they show"
     COPY = "this copy sleeps; the next try runs to its end; this copy goes on"
+    COPY_REFUSED = "this copy sleeps; the next try runs to its end; Airflow refuses this copy's XComs"
     COPY_TERMINATED = "this copy sleeps; the next try runs to its end; this copy gets SIGTERM"
 
 
@@ -64,8 +67,23 @@ _BEFORE_OR_ALWAYS = (
     Event.LABELS_REFUSED,
     Event.STOPS_REFUSED,
     Event.SHORT_LIST,
+    Event.EMPTY,
 )
 _DEADLY = (Event.KILLED_BEFORE, Event.KILLED_AFTER, Event.TERMINATED)
+_COPIES = (Event.COPY, Event.COPY_REFUSED, Event.COPY_TERMINATED)
+
+
+class Circumstance(StrEnum):
+    """What holds of a life as a whole."""
+
+    RETRIES_EDITED = "retries are edited"
+    ARGUMENTS_EDITED = "arguments are edited"
+    ANOTHER_ENVIRONMENT = "another environment has a job under the same names"
+    ANOTHER_PASS = "another pass of the loop has a job under the same names"
+    LAGGING_LISTS = "lists lag"
+    CLEARED = "a person clears the task"
+    DEFERRED = "a try is deferred"
+    TRIGGERER_KILLED = "a triggerer is killed"
 
 
 @dataclass
@@ -80,6 +98,7 @@ class Trial:
         calm: whether no two copies were alive at a time and none was told to end.
         lags: whether lists don't show jobs that were created a moment ago.
         foreign: jobs of another environment, or of another pass of a loop, that have all the same names.
+        seen: events that have come, and circumstances, with how often.
     """
 
     seed: str
@@ -89,6 +108,7 @@ class Trial:
     calm: bool = True
     lags: bool = False
     foreign: list[str] = field(default_factory=list)
+    seen: Counter[StrEnum] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -96,6 +116,9 @@ class Trial:
         self._ended = self._unstoppable = False
         self.lags = self.chance.random() < 0.3
         self._created: dict[str, float] = {}
+        self._command = ""
+        if self.lags:
+            self.seen[Circumstance.LAGGING_LISTS] += 1
         self.first = Attempt(run_id=f"chaos-{self.seed}", max_tries=self.retries)
         if self.chance.random() < 0.15:
             self.first.region_id, self.first.region_index = f"loop-{self.seed}", 1
@@ -103,23 +126,29 @@ class Trial:
 
     def run(self) -> None:
         """Live the whole life."""
-        if self.chance.random() < 0.2:
+        if self.first.region_id or self.chance.random() < 0.3:
             self._submit_foreign()
         self._run_from(self.first)
         if self.chance.random() < 0.2:
             self.history.append("a person clears the task")
+            self.seen[Circumstance.CLEARED] += 1
             self.value, self.orphaned = None, False
             self._run_from(self.last.cleared(self._edited_retries()))
 
     def _edited_retries(self) -> int:
         """Return the task's retries, as a person may have edited them in the DAG file meanwhile."""
-        return self.chance.randint(0, 4) if self.chance.random() < 0.3 else self.retries
+        edited = self.chance.randint(0, 4) if self.chance.random() < 0.3 else self.retries
+        if edited != self.retries:
+            self.seen[Circumstance.RETRIES_EDITED] += 1
+        return edited
 
     def _submit_foreign(self) -> None:
         owner = owner_of(self.first, self.retries)
         others = [replace(owner, deployment="another")]
+        self.seen[Circumstance.ANOTHER_ENVIRONMENT] += 1
         if owner.region_id:
             others.append(replace(owner, region_index=0))
+            self.seen[Circumstance.ANOTHER_PASS] += 1
         hook = PAITrainingHook(sleep=_short_sleep)
         spec = checked_spec({"command": "sleep 3", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"})
         for other in others:
@@ -167,8 +196,12 @@ class Trial:
         return (value, died) if self.last is attempt else (self.value, self.orphaned)
 
     def _operator(self, happening: _Happening) -> PAITrainingOperator:
+        command = _LONG_COMMAND if happening.is_copy else self.chance.choice(_COMMANDS)
+        if self._command not in ("", command):
+            self.seen[Circumstance.ARGUMENTS_EDITED] += 1
+        self._command = command
         operator = training(
-            command=_LONG_COMMAND if happening.is_copy else self.chance.choice(_COMMANDS),
+            command=command,
             retries=self._edited_retries(),
             deferrable=self.chance.random() < 0.3,
             poll_interval=0.05,
@@ -189,8 +222,10 @@ class Trial:
         except TaskDeferred as deferred:
             trigger: Any = deferred.trigger
             begun = (deferred.kwargs or {}).get("begun")
+        self.seen[Circumstance.DEFERRED] += 1
         if self.chance.random() < 0.3:
             self.history.append("  the triggerer is killed; another one takes over")
+            self.seen[Circumstance.TRIGGERER_KILLED] += 1
             asyncio.run(_cut_short(_copy(trigger)))
         event = asyncio.run(_event_of(_copy(trigger)))
         resumed = self._operator(happening)
@@ -230,17 +265,22 @@ class _Happening:
         self._short = chance.randint(1, _SHORT_LISTS) if self.event is Event.SHORT_LIST else 0
         self._trial = trial
         self._attempt = attempt
+        self.refuses_xcoms = self.event is Event.XCOMS_REFUSED
 
     @property
     def context(self) -> Any:
         """What the attempt is executed with."""
-        context = self._attempt.context
-        return {**context, "ti": _Refusing(self._attempt)} if self.event is Event.XCOMS_REFUSED else context
+        return {**self._attempt.context, "ti": _Refusing(self._attempt, self)}
 
     @property
     def is_copy(self) -> bool:
         """Whether this try will be alive beside a later one."""
-        return self.event in (Event.COPY, Event.COPY_TERMINATED)
+        return self.event in _COPIES
+
+    def note(self, event: Event, action: str) -> None:
+        """Take note of an event that comes now."""
+        self._trial.seen[event] += 1
+        self._trial.history.append(f"  {event}: {action}")
 
     def __str__(self) -> str:
         return f"{self.event} (request {self._at})" if self.event is not Event.NOTHING else "undisturbed"
@@ -248,23 +288,30 @@ class _Happening:
     def before(self, action: str) -> None:
         """Come before a request, if it is time."""
         if self.event is Event.LABELS_REFUSED and action == "UpdateTrainingJobLabels":
+            self.note(self.event, action)
             raise AuthError(action, 403, "Forbidden.RAM", "no right")
         if self.event is Event.STOPS_REFUSED and action == "StopTrainingJob":
+            self.note(self.event, action)
             raise ServerError(action, 503, "ServiceUnavailable", "later")
         if self._left == 0 and self.event in (Event.KILLED_BEFORE, Event.LOST_BEFORE):
             self._left -= 1
-            self._trial.history.append(f"  {self.event}: {action}")
+            self.note(self.event, action)
             self._die_or_lose()
 
     def change(self, call: Call[Any], answer: Any) -> Any:
         """Return what is seen of an answer."""
         if call.action == "CreateTrainingJob":
             self._trial.note_created(answer)
+        if self.event is Event.EMPTY and self._left == 0:
+            self._left -= 1
+            self.note(self.event, call.action)
+            return decode_answer(call, 200, {}, b"{}")
         if call.action != "ListTrainingJobs":
             return answer
         page = self._trial.shown(answer)
         if self._short and page.items and call.query["PageNumber"] == "1":
             self._short -= 1
+            self.note(self.event, call.action)
             return Page(page.items[1:], page.total)
         return page
 
@@ -272,9 +319,10 @@ class _Happening:
         """Come after an answer, if it is time."""
         self._left -= 1
         if self._left == -1 and self.event not in _BEFORE_OR_ALWAYS:
-            self._trial.history.append(f"  {self.event}: {action}")
+            self.note(self.event, action)
             if self.is_copy:
                 self._trial.run_the_rest(self._attempt)
+            self.refuses_xcoms = self.event is Event.COPY_REFUSED
             if self.event in (Event.TERMINATED, Event.COPY_TERMINATED):
                 self._trial.calm = False
                 assert self.operator is not None
@@ -299,16 +347,20 @@ class _Refused(Exception):
 
 
 class _Refusing:
-    """A task instance whose XComs Airflow refuses."""
+    """A task instance whose XComs Airflow may refuse."""
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: Attempt, happening: _Happening) -> None:
         self._attempt = attempt
+        self._happening = happening
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._attempt, name)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        raise _Refused
+        if self._happening.refuses_xcoms:
+            self._happening.note(self._happening.event, f"XCom {key}")
+            raise _Refused
+        self._attempt.xcom_push(key, value)
 
 
 def _copy(trigger: Any) -> PAITrainingTrigger:

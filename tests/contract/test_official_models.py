@@ -194,7 +194,12 @@ def ours(local_pai: LocalPAI) -> Iterator[tuple[ModelRegistry, ModelRegistrar]]:
     storage = ObjectStorage(config)
     recorder = LineageRecorder(client, storage, LOG)
     registrar = ModelRegistrar(
-        client, registry, recorder, config, oss=storage, upload_code=lambda path: path, log=LOG, sleep=lambda _: None
+        *(client, registry, recorder, config),
+        oss=storage,
+        upload_code=lambda path: path,
+        final_metrics=lambda job: job.metrics,
+        log=LOG,
+        sleep=lambda _: None,
     )
     yield registry, registrar
     client.close()

@@ -36,7 +36,7 @@ NAMES = [
     *("größe", "数据", "_", "_own", "__x", "naïve", "match", "case", "type", "print", "list"),
     *("args", "kwargs", "cls", "json", "module", "function", "path"),
 ]
-LAYOUTS = ("def", "def", "if", "factory", "tabs")
+LAYOUTS = ("def", "def", "if", "factory", "tabs", "decorated", "form feed")
 BODIES = (
     "    'Tell \\'it\\' \\\\ and \"that\".'\n",
     "    import math as number, json as texts\n    number = texts.loads(texts.dumps(number.floor(number.pi)))\n",
@@ -49,7 +49,10 @@ BODIES = (
     "    try:\n        [][0]\n    except IndexError as error:\n        made = str(error)\n    finally:\n        pass\n",
     "    from os.path import (\n        basename,\n        join as put,\n    )\n    made = basename(put('a', 'b'))\n",
     "    import sys; sys.stdout.write('no end of line')\n",
+    "    text = 'a\x0b\x0c\x1c\x85\u2028é'  # \x0c\x1d\u2029\n",
+    "    def hinted(one: int, *more: str) -> float: ...\n    made = str(hinted.__annotations__)\n",
 )
+DECORATORS = "@mark('\x0c\u2028',\n  more='''\n@mark()\ndef {name}(): pass\n''')\n@mark()\n# \x1c\n"
 Call = tuple[Callable[..., Any], list[Any], dict[str, Any]]
 
 
@@ -66,7 +69,7 @@ def value(rng: random.Random, depth: int = 0) -> Any:
     return {
         "none": None,
         "flag": rng.random() < 0.5,
-        "int": rng.randint(-(2**70), 2**70),
+        "int": rng.randint(-(2**63), 2**63 - 1),
         "float": rng.uniform(-1e9, 1e9),
     }[kind]
 
@@ -98,6 +101,11 @@ def source(rng: random.Random, name: str) -> tuple[str, list[Any], dict[str, Any
     return text, [value(rng) for _ in range(len(positional) + (rng.randint(0, 2) if rest else 0))], chosen
 
 
+def mark(*_: Any, **__: Any) -> Callable[[Any], Any]:
+    """Return a decorator that leaves the function as it is."""
+    return lambda function: function
+
+
 def laid_out(layout: str, text: str, name: str) -> str:
     """A function's text as it stands in a module: at the left, in a block, in another function."""
     # Lines of a text of several lines stay where they are.
@@ -108,6 +116,10 @@ def laid_out(layout: str, text: str, name: str) -> str:
         return f"if {name!r}:\n{indented}\n\n"
     if layout == "factory":
         return f"def make_{name}():\n{indented}    return {name}\n\n\n{name} = make_{name}()\n"
+    if layout == "decorated":
+        return f"{DECORATORS.format(name=name)}{text}\n\n"
+    if layout == "form feed":
+        return f"\x0c{text}\n\x0c\n"
     if layout == "tabs":
         return text.replace("    ", "\t") + "\n\n"
     return text + "\n\n"
@@ -123,7 +135,7 @@ def generated(folder: Path, count: int, seed: int = 7) -> list[Call]:
         calls.append((args, kwargs))
     module = folder / "generated.py"
     module.write_text("".join(texts), "utf-8")
-    space: dict[str, Any] = {"__name__": "generated", "__file__": str(module)}
+    space: dict[str, Any] = {"__name__": "generated", "__file__": str(module), "mark": mark}
     exec(compile(module.read_text("utf-8"), str(module), "exec"), space)
     return [(space[f"f{number}"], *call) for number, call in enumerate(calls)]
 

@@ -8,7 +8,6 @@ says otherwise; ``PAI_GENERATED_SEED`` which ones.
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -41,9 +40,9 @@ from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.sensors.registry import PAIModelVersionSensor
 from airflow_provider_pai.sensors.services import PAIServiceSensor
 from airflow_provider_pai.sensors.training import PAITrainingSensor
-from tests.property.test_generated_arguments import CANARY, ODD, SECRETS
+from tests.property.generated_values import CANARY, ODD, SECRETS, value_of
 from tests.support.attempt import Attempt, executed
-from tests.support.stub import Asked, StubServer
+from tests.support.stub import StubServer
 
 SEED = int(os.environ.get("PAI_GENERATED_SEED", "0"))
 SETS = int(os.environ.get("PAI_GENERATED_SETS", "120")) // 4
@@ -88,33 +87,15 @@ def names_of(operator: type[BaseOperator]) -> list[str]:
     return sorted(names - theirs - set(inspect.signature(BaseOperator.__init__).parameters))
 
 
-def refusing(_: Asked) -> tuple[int, Any]:
-    return 403, {"Code": "Forbidden.RAM", "Message": "no right", "RequestId": "ID"}
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubServer]:
-    """A PAI that refuses everything, and the connection to it."""
-    with StubServer(refusing) as server:
-        extra = {"region_id": "cn-hangzhou", "workspace_id": "1", "bucket": "bucket", "endpoint": server.url}
-        connection = {
-            "conn_type": "pai",
-            "login": "KEY",
-            "password": "S",
-            "extra": {**extra, "oss_endpoint": server.url},
-        }
-        monkeypatch.setenv("AIRFLOW_CONN_PAI_DEFAULT", json.dumps(connection))
-        yield server
-
-
 def generated(count: int, seed: int) -> Iterator[tuple[type[BaseOperator], dict[str, Any]]]:
-    """Yield an operator and what it is given beside the least."""
+    """Yield an operator and what it is given beside the least; in half of the sets each value holds a secret."""
     rng = random.Random(seed)
     for _ in range(count):
         operator = rng.choice([*LEAST])
         names = names_of(operator)
         chosen = rng.sample(names, min(len(names), rng.randint(1, 4)))
-        yield operator, {name: rng.choice(SECRETS if rng.random() < 0.3 else ODD) for name in chosen}
+        armed = rng.random() < 0.5
+        yield operator, {name: value_of(rng, armed=armed) for name in chosen}
 
 
 def run(operator: type[BaseOperator], given: Mapping[str, Any]) -> BaseException | None:

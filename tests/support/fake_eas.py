@@ -12,10 +12,10 @@ from airflow_provider_pai.api.services import Endpoints, ServiceEvent, ServiceFi
 from airflow_provider_pai.client.polling.service import ServiceWatcher
 from airflow_provider_pai.errors import AuthError, NotFoundError, PAIError
 from airflow_provider_pai.lifecycle.serving.deployment import Deployment
+from airflow_provider_pai.lifecycle.serving.services import find_pair
 from airflow_provider_pai.lifecycle.step import Done, Waiting
 from airflow_provider_pai.model.serving.blue_green import BlueGreenPair
 from airflow_provider_pai.model.serving.deployment_state import DeploymentState
-from airflow_provider_pai.model.serving.names import BLUE, GREEN, pair_member_name
 from airflow_provider_pai.model.serving.request import service_body
 from airflow_provider_pai.model.serving.smoke_test import Answer, SmokeTest
 from airflow_provider_pai.model.serving.spec import ServiceSpec
@@ -142,8 +142,7 @@ class FakeServices:
         return found
 
     def pair(self, group: str) -> BlueGreenPair:
-        blue, green = (self.find(pair_member_name(group, color)) for color in (BLUE, GREEN))
-        return BlueGreenPair(group, blue, green)
+        return find_pair(group, self.find, self.sleep)
 
     def create(self, config: Mapping[str, Any]) -> None:
         self._note("create", config["name"])

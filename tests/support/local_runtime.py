@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound_storage import BoundObjects, BoundStorage
 from airflow_provider_pai.local.running.runner import Runner
@@ -18,6 +17,7 @@ from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
+from tests.support.contradictions import RememberingJobStore
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
 PATIENCE = 120.0
@@ -43,7 +43,7 @@ class LocalRuntimeHarness:
         home.mkdir(parents=True, exist_ok=True)
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
-        self.store = JobStore(home, now)
+        self.store = RememberingJobStore(home, now)
         objects = BoundObjects(self.objects, places or {})
         self.workshop = RunnerContext(
             self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
@@ -56,6 +56,7 @@ class LocalRuntimeHarness:
         self.store.close()
         self.objects.close()
         self.workshop.runtime.close()
+        assert self.store.contradictions == []
 
     def put(self, key: str, text: str | bytes) -> None:
         content = text if isinstance(text, bytes) else textwrap.dedent(text).encode()

@@ -43,21 +43,23 @@ _USERS = "root:x:0:0:root:/root:/bin/sh\n"
 
 
 @contextmanager
-def python_image(address: str, folder: Path) -> Iterator[str]:
+def python_image(address: str, folder: Path, python: str = "", name: str = IMAGE) -> Iterator[str]:
     """Import the image into an engine, yield its name, and remove it again.
 
     Args:
         address: of the engine.
         folder: where it is made.
+        python: the interpreter that it has. Default: the one of the tests.
+        name: what the image is called.
     """
     tar = folder / "image.tar"
-    _write(tar)
+    _write(tar, Path(python or getattr(sys, "_base_executable", sys.executable)).resolve())
     client = docker.DockerClient(address)
     try:
-        repository, _, tag = IMAGE.rpartition(":")
+        repository, _, tag = name.rpartition(":")
         client.api.import_image(str(tar), repository=repository, tag=tag)
-        yield IMAGE
-        client.images.remove(IMAGE, force=True)
+        yield name
+        client.images.remove(name, force=True)
     finally:
         client.close()
         tar.unlink()
@@ -72,8 +74,7 @@ def write_shell(path: Path) -> None:
         _link(tar, "/bin/sh", shell)
 
 
-def _write(path: Path) -> None:
-    python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+def _write(path: Path, python: Path) -> None:
     answer = subprocess.run([python, "-I", "-c", _LAYOUT], capture_output=True, check=True, text=True)
     standard, packages = map(Path, json.loads(answer.stdout))
     programs = [python, *(Path(found) for name in _TOOLS if (found := shutil.which(name)))]

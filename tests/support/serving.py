@@ -16,7 +16,6 @@ import requests
 from starlette.applications import Starlette
 
 from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
-from airflow_provider_pai.local.eas.store import ServiceStore
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound_storage import BoundObjects
@@ -29,6 +28,7 @@ from airflow_provider_pai.local.serving.preparation import VersionPreparer
 from airflow_provider_pai.local.serving.reverse_proxy import ReverseProxy
 from airflow_provider_pai.local.serving.supervisor import ServiceSupervisor
 from airflow_provider_pai.local.serving.upstreams import Upstreams
+from tests.support.contradictions import RememberingServiceStore
 
 PATIENCE = 60.0
 BUCKET = "bkt"
@@ -91,7 +91,7 @@ class LocalServingHarness:
         machine = ProcessHost.of(home, cache or home / "cache", mode)
         folders = (*machine.environments.folders, *shown)
         self.machine = replace(machine, sandbox=Sandbox(home, folders, machine.sandbox.mode))
-        self.store = ServiceStore(home / "services")
+        self.store = RememberingServiceStore(home / "services")
         self.upstreams = Upstreams()
         timings = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
         ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, timings)
@@ -109,6 +109,7 @@ class LocalServingHarness:
         self.listener.close()
         self.keeper.close()
         self.objects.close()
+        assert self.store.contradictions == []
 
     def put(self, key: str, text: str, folder: Path) -> None:
         """Store an object."""

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from airflow_provider_pai.api.training import LOG_PAGE_SIZE, list_training_job_logs
 from airflow_provider_pai.client.logs.instance_log import short_name
 from airflow_provider_pai.client.transport.sender import Sender
-from airflow_provider_pai.errors import PAIError
+from airflow_provider_pai.errors import PAIError, SpecError
+from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import shown, whole
 
 _MOST_INSTANCES = 4
 
@@ -43,7 +45,15 @@ def log_tail(client: Sender, job_id: str, count: int, instances: Sequence[str] =
         count: how many lines.
         instances: the instances to read, each for an equal part of the lines; for none, or for very many, the job's own
             log is read.
+
+    Raises:
+        SpecError: ``count`` is no whole number, or ``instances`` are no texts.
     """
+    if (lines_wanted := whole(count)) is None:
+        raise SpecError([Problem("count", f"must be a whole number of lines, not {shown(count)}")])
+    if not isinstance(instances, Sequence) or not all(isinstance(name, str) for name in instances):
+        raise SpecError([Problem("instances", f"must be a list of names, not {shown(instances)}")])
+    count = lines_wanted
     if not 0 < len(instances) <= _MOST_INSTANCES:
         return _tail(client, job_id, "", count)
     parts = {name: _tail(client, job_id, name, count // len(instances)) for name in instances}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from airflow_provider_pai.model.training.metric_text import searched_texts
+from airflow_provider_pai.model.training.metric_text import SHORTEST_SEARCHED, searched_texts
 
 _MATCH_SECONDS = 2.0
 _MATCHER = """\
@@ -62,26 +62,31 @@ def last_texts(
 ) -> dict[str, FoundText]:
     """Return the last text that each regular expression finds, be it a number or not; without those that find none.
 
-    Lines are searched as local PAI searches them: segment by segment, and of a long one the end.
+    Lines are searched as local PAI searches them: segment by segment, and of a long one the end where all of it takes
+    too long.
 
     Args:
         regexes: by name; the one group of each is the value.
         lines: where to look, oldest first.
         give_up: is given the name of each regular expression that takes too long.
-        seconds: of processor time that one may take for all lines.
+        seconds: of processor time that one may take for all lines, and once more for the ends of long ones.
 
     Raises:
         OSError: there can't be a process now.
     """
     found: dict[str, FoundText] = {}
     texts = [text for line in lines for text in searched_texts(line)]
+    ends = [text[-SHORTEST_SEARCHED:] for text in texts]
     waiting = list(regexes)
     while waiting:
         answers = _matched([regexes[name] for name in waiting], texts, seconds)
+        slow = waiting[len(answers) :][:1]
+        if slow and ends != texts:
+            answers += _matched([regexes[slow[0]]], ends, seconds)
         pairs = zip(waiting, answers, strict=False)
         found.update((name, FoundText(*texts_of)) for name, texts_of in pairs if texts_of is not None)
         waiting = waiting[len(answers) :]
-        if waiting:
+        if waiting[:1] == slow and slow:
             give_up(waiting.pop(0))
     return found
 

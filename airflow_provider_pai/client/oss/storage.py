@@ -178,14 +178,23 @@ class ObjectStorage:
 
         Raises:
             NotFoundError: there is nothing at the URI.
-            PAIError: a key can't be a path below the folder; nothing was written.
+            PAIError: a key can't be a path below the folder, and nothing was written; or two keys are one file here, as
+                where upper and lower case are the same.
         """
         objects = [item for item, _ in self.objects(uri)] if uri.is_folder else [uri]
         if not objects:
             raise NotFoundError("GetObject", 404, "NoSuchKey", f"there is no object below {uri}")
         files = {item.key: item for item in objects if not item.is_folder}
         names = local_names(uri, files)
-        return [self._download_file(item, folder / names[key]) for key, item in files.items()]
+        written: dict[tuple[int, int] | None, str] = {}
+        for key, item in files.items():
+            path = folder / names[key]
+            if (place := _identity(path)) and (before := written.get(place)):
+                text = f"the keys {before!r} and {key!r} of bucket {uri.bucket} are one file in {folder}"
+                raise PAIError(f"{text}; copy one of them to another key, or download into another file system")
+            self._download_file(item, path)
+            written[_identity(path)] = key
+        return [folder / names[key] for key in files]
 
     def upload_source(self, source: SourceCode, storage: OssUri, log: Log) -> CodeLocation:
         """Upload source code once per content: what is there already is not sent again, unless it is very little.
@@ -339,6 +348,15 @@ class ObjectStorage:
             # The library computes it in Python, while all other threads wait; our requests have their own.
             enable_crc=False,
         )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever its names; None for one that is not there."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _read_to_its_end(answer: T) -> T:

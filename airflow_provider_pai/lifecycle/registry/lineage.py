@@ -51,12 +51,21 @@ class LineageRecorder:
         """
         lineage = replace(self._of_job(job_id), **_known(wanted))
         lineage = replace(lineage, airflow={**lineage.airflow, **facts})
-        target = OssUri.parse(lineage.model_uri).folder().child(LINEAGE_FILE)
         try:
-            self._oss.write(target, write_lineage(lineage))
+            self._oss.write(_record_of(lineage.model_uri), write_lineage(lineage))
         except PAIError as error:
             self._log.warning("The lineage of %s can't be kept (%s)", lineage.model_uri, error)
         return lineage
+
+    def is_kept(self, model_uri: str) -> bool:
+        """Whether there is a record beside a model in OSS; one that can't be looked for is taken to be there."""
+        if not model_uri.startswith("oss://"):
+            return False
+        try:
+            return self._oss.exists(_record_of(model_uri))
+        except PAIError as error:
+            self._log.warning("Whether the lineage of %s is kept can't be seen (%s)", model_uri, error)
+            return True
 
     def read(self, model_uri: str) -> Lineage:
         """Return what lies beside a model.
@@ -65,7 +74,7 @@ class LineageRecorder:
             NotFoundError: there is no record: the model was not registered by this provider.
             ValueError: there is something else in its place.
         """
-        return read_lineage(self._oss.read(OssUri.parse(model_uri).folder().child(LINEAGE_FILE)))
+        return read_lineage(self._oss.read(_record_of(model_uri)))
 
     def _of_job(self, job_id: str) -> Lineage:
         if not job_id:
@@ -89,6 +98,10 @@ class LineageRecorder:
             return channel
         objects = tuple({"key": key, "etag": etag, "size": size} for key, etag, size in found[:MAX_OBJECTS])
         return replace(channel, objects=objects, complete=len(found) <= MAX_OBJECTS)
+
+
+def _record_of(model_uri: str) -> OssUri:
+    return OssUri.parse(model_uri).folder().child(LINEAGE_FILE)
 
 
 def lineage_of_version(

@@ -26,6 +26,7 @@ from airflow_provider_pai.model.registry.lineage import Lineage
 from airflow_provider_pai.model.registry.registration import JOB_LABEL, registration_key
 from airflow_provider_pai.model.registry.spec import RegistrationSpec, registration_problems, service_of
 from airflow_provider_pai.model.registry.version import SOURCE_TYPE, source_id
+from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.model.uri import OssUri
 from airflow_provider_pai.model.values import shown
 
@@ -40,6 +41,7 @@ class ModelRegistrar:
         config: the connection's region and workspace.
         oss: where models lie.
         upload_code: puts local source code of a service into OSS, and returns its folder.
+        final_metrics: returns the metrics of a job as the task that trains it does.
         log: where it is said what was done.
         sleep: waits, in seconds.
     """
@@ -53,6 +55,7 @@ class ModelRegistrar:
         *,
         oss: ObjectStorage,
         upload_code: Callable[[str], str],
+        final_metrics: Callable[[JobSnapshot], Mapping[str, float]],
         log: Log,
         sleep: Callable[[float], None],
     ) -> None:
@@ -62,6 +65,7 @@ class ModelRegistrar:
         self._config = config
         self._oss = oss
         self._upload_code = upload_code
+        self._final_metrics = final_metrics
         self._log = log
         self._sleep = sleep
 
@@ -79,12 +83,14 @@ class ModelRegistrar:
         spec = self._completed(spec)
         registered = register_or_adopt(self._registry, self._registration(spec), log=self._log, sleep=self._sleep)
         self._warn_of_older(spec, registered)
-        if not registered.existed and spec.model_uri.startswith("oss://"):
+        # A try that was killed may have made the version, and kept nothing.
+        is_kept = registered.existed and self._recorder.is_kept(spec.model_uri)
+        if spec.model_uri.startswith("oss://") and not is_kept:
             known = Lineage(
                 model_uri=spec.model_uri,
                 model_name=registered.model.name,
                 version_name=registered.version.name,
-                metrics=spec.metrics or {},
+                metrics=registered.version.metrics if registered.existed else spec.metrics or {},
             )
             self._recorder.keep(spec.job_id, known, facts)
         return registered
@@ -109,7 +115,9 @@ class ModelRegistrar:
             if not uri:
                 text = f": job {spec.job_id} has no output channel {MODEL_CHANNEL!r}; give the model's address"
                 raise SpecError([Problem("model_uri", text)])
-            spec = replace(spec, model_uri=uri, metrics=job.metrics if spec.metrics is None else spec.metrics)
+            # What PAI has of a metric may be the beginning of a number, or an older value than its last.
+            metrics = self._final_metrics(job) if spec.metrics is None else spec.metrics
+            spec = replace(spec, model_uri=uri, metrics=metrics)
         # Again for a job's own metrics, and before a model is created for a version that would be refused.
         if problems := list(registration_problems(spec)):
             raise SpecError(problems)

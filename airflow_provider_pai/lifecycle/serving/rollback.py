@@ -115,7 +115,10 @@ class Rollback:
         if now is None:
             return "There is no such service."
         answers = f"version {now.current_version} answers" if now.answers else "no version answers"
-        traffic = f" with weight {now.share} in its group's traffic" if self._shift is not None else ""
+        traffic = ""
+        if self._shift is not None:
+            weight = f"with weight {now.share}" if now.traffic_state else "with a weight that EAS does not tell"
+            traffic = f" {weight} in its group's traffic"
         return f"The service is {now.status}; {answers}{traffic}."
 
 

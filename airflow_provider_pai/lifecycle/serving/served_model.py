@@ -53,9 +53,9 @@ def served_model(
 
 def _serving(pair: BlueGreenPair) -> ServiceSnapshot | None:
     """Return the service of a group that gets most of the traffic; None when none gets any."""
-    for member in (pair.blue, pair.green):
-        if member and not pair.serving and not member.traffic_state:
-            raise _unknown(member, "EAS does not tell whether it gets traffic of its group")
+    if pair.unclear:
+        # It may be the one with most of the traffic.
+        raise _unknown(pair.unclear, "EAS does not tell whether it gets traffic of its group")
     return pair.serving
 
 

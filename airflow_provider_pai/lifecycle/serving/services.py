@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_pai.api import services as calls
+from airflow_provider_pai.api.call import text_of
 from airflow_provider_pai.api.endpoints import service_page
 from airflow_provider_pai.client.polling.outage import OUTAGE_LIMIT
 from airflow_provider_pai.client.polling.service import ServiceWatcher
@@ -22,6 +23,28 @@ from airflow_provider_pai.model.serving.status import GROUPING, ServiceSnapshot
 from airflow_provider_pai.model.serving.wait import Observation, WaitCondition, WaitResult
 
 _ROUTING_PAUSE = 2.0
+_MORE_LOOKS = 2
+"""Looks at a pair of services after one that did not tell of their traffic."""
+
+
+def find_pair(
+    group: str, find: Callable[[str], ServiceSnapshot | None], sleep: Callable[[float], None]
+) -> BlueGreenPair:
+    """Return the two services of a group; an answer that does not tell of traffic is asked for again.
+
+    Args:
+        group: the group.
+        find: returns a service as it is, None when there is none.
+        sleep: waits, in seconds.
+    """
+    names = [pair_member_name(text_of("group", group), color) for color in (BLUE, GREEN)]
+    pair = BlueGreenPair(group, *map(find, names))
+    for _ in range(_MORE_LOOKS):
+        if pair.unclear is None:
+            break
+        sleep(_ROUTING_PAUSE)
+        pair = BlueGreenPair(group, *map(find, names))
+    return pair
 
 
 @dataclass(frozen=True)
@@ -72,9 +95,8 @@ class Services:
             return None
 
     def pair(self, group: str) -> BlueGreenPair:
-        """Return the two services that take turns in a group."""
-        names = (pair_member_name(group, color) for color in (BLUE, GREEN))
-        return BlueGreenPair(group, *map(self.find, names))
+        """Return the two services that take turns in a group; an answer that tells no traffic is asked for again."""
+        return find_pair(group, self.find, self.sleep)
 
     def find_all(self, *, name_contains: str | None = None, group: str | None = None) -> list[ServiceSnapshot]:
         """Return the services of the region; see :meth:`PAIServiceHook.services`.
@@ -217,4 +239,4 @@ class Services:
 
     def console_url(self, name: str) -> str:
         """Return the page of a service in PAI's console, or in local PAI."""
-        return service_page(self.region_id, self.workspace_id, name, self.endpoint)
+        return service_page(self.region_id, self.workspace_id, text_of("service_name", name), self.endpoint)

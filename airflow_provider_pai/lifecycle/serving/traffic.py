@@ -55,6 +55,8 @@ class TrafficRouter:
         target = pair.member(name)
         if target is None or is_foreign(target, digest):
             raise ServiceError(f"Service {name}: {FOREIGN}", target)
+        if pair.unclear:
+            raise PAIError(f"EAS does not tell whether service {pair.unclear.name} gets traffic of group {self._group}")
         changes = next_weights(target, pair.other(name), steps)
         self.set_weights(changes)
         return bool(changes)
@@ -93,8 +95,10 @@ class TrafficRouter:
         """Wait until a weight is shown as it was set; reads may lag behind [inferred]."""
         for _ in range(round(LAG_LIMIT / _PAUSE) + 1):
             service = self._services.find(change.name)
-            if service is not None and service.share == change.weight:
+            if service is not None and service.traffic_state and service.share == change.weight:
                 return
             self._services.sleep(_PAUSE)
-        shown = f"shows {service.share}" if service else "shows no such service"
+        shown = "shows no such service"
+        if service is not None:
+            shown = f"shows {service.share}" if service.traffic_state else "does not tell its weight"
         raise PAIError(f"EAS does not show weight {change.weight} of service {change.name} but {shown}")

@@ -50,11 +50,10 @@ class TrafficShift:
             ServiceError: the service is part of another task's deployment, or EAS does not tell what serves now.
         """
         pair = self._router.pair
-        for member in (pair.blue, pair.green):
-            if member and not member.traffic_state:
-                # The one without traffic gets the new model: which one that is must have been said.
-                text = f"EAS does not tell whether service {member.name} gets traffic of group {pair.group}"
-                raise ServiceError(f"{text}; nothing was changed. Try again.", member)
+        if member := pair.unclear:
+            # The one without traffic gets the new model: which one that is must have been said.
+            text = f"EAS does not tell whether service {member.name} gets traffic of group {pair.group}"
+            raise ServiceError(f"{text}; nothing was changed. Try again.", member)
         name = pair.target(digest)
         target = pair.member(name)
         if target is None or target.digest == digest:

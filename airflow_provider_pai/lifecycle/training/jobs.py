@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_pai.api import training as calls
 from airflow_provider_pai.api.answer import Page
-from airflow_provider_pai.api.call import Call
+from airflow_provider_pai.api.call import Call, text_of
 from airflow_provider_pai.client.transport.http import is_passing, utc_now
 from airflow_provider_pai.client.transport.listing import list_all
 from airflow_provider_pai.client.transport.sender import Sender
@@ -95,7 +95,7 @@ class TrainingJobs:
             by: who wants it, when that is a person: then its task fails with the error for a stop by a person.
                 Default: Airflow does, for an attempt that is over.
         """
-        if by:
+        if text_of("by", by):
             self.label(job_id, {STOPPED_BY_LABEL: readable(by)}, "its task can't tell who stopped it")
         else:
             self.label(job_id, {STOPPING_LABEL: STOPPING}, "another copy of the task may adopt it while it ends")

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_pai.model.training.metric_text import searched_texts
+from airflow_provider_pai.model.training.metric_text import SHORTEST_SEARCHED, searched_texts
 from airflow_provider_pai.model.training.spec import MetricDefinition
 
 _MATCH_SECONDS = 2.0
@@ -45,7 +45,8 @@ class MetricReader:
     """Finds values in log lines. Threads of several instances may ask at a time.
 
     Regular expressions are matched in a child process, which the first line starts and :meth:`close` ends. One that
-    takes too long is not asked for again.
+    takes too long for a long line is asked for the ends of such lines from then on; one that takes too long for these
+    is not asked for again.
 
     Args:
         definitions: the metrics; each regular expression has one group, the value.
@@ -60,6 +61,7 @@ class MetricReader:
         seconds: float = _MATCH_SECONDS,
     ) -> None:
         self._definitions = list(definitions)
+        self._slow: set[MetricDefinition] = set()
         self._give_up = give_up
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -90,12 +92,15 @@ class MetricReader:
         with self._lock:
             if self._closed.is_set() or definition not in self._definitions:
                 return []
-            answer = self._answer(json.dumps([definition.regex, text]).encode() + b"\n")
-            if answer:
-                return list(json.loads(answer))
-            self._end_child()
-            if self._closed.is_set():
-                return []
+            whole = text[-SHORTEST_SEARCHED:] if definition in self._slow else text
+            for searched in dict.fromkeys((whole, text[-SHORTEST_SEARCHED:])):
+                answer = self._answer(json.dumps([definition.regex, searched]).encode() + b"\n")
+                if answer:
+                    return list(json.loads(answer))
+                self._end_child()
+                if self._closed.is_set():
+                    return []
+                self._slow.add(definition)
             self._definitions.remove(definition)
         self._give_up(definition)
         return []

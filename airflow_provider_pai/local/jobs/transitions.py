@@ -7,7 +7,7 @@ or an image leads to, are [inferred] and stand here only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +46,11 @@ class ReasonCode(StrEnum):
     SERVER_STOPPED = "LocalServerStopped"
     SERVER_DIED = "LocalServerDied"
     INTERNAL = "InternalError"
+
+
+_FAILED = "Failed"
+_ENDS = {"Succeeded": "Succeeded", _FAILED: _FAILED}
+"""What instances end as."""
 
 
 @dataclass(frozen=True)
@@ -170,3 +175,17 @@ def transition_members(
         "StatusTransitions": [*past, {**last, "EndTime": when}, entry],
         **reason,
     }
+
+
+def instance_members(status: JobStatus, instances: Sequence[Mapping[str, str]] | None) -> dict[str, Any]:
+    """Return the member about instances of a job that moves to a status; none without instances.
+
+    Args:
+        status: where the job goes. Of a job that has ended no instance runs, or will: those that did have failed.
+        instances: the instances as they were last seen.
+    """
+    if not instances:
+        return {}
+    if status in TERMINAL_STATUSES:
+        instances = [{**each, "Status": _ENDS.get(each["Status"], _FAILED)} for each in instances]
+    return {"Instances": list(instances)}

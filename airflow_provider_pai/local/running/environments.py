@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_pai.local.running.processes import signal_group
+from airflow_provider_pai.local.running import shim
 
 _WAIT_SECONDS = 0.1
 _SHOWN_LINES = 5
@@ -239,8 +238,9 @@ class Environments:
         cancelled: threading.Event,
         failure: str,
     ) -> None:
+        # An installation that outlived a killed server would write into what the next one makes in its place.
         process = subprocess.Popen(
-            command,
+            shim.command_line(command, wrapped=False),
             cwd=folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -276,7 +276,7 @@ def _is_for_pip(name: str) -> bool:
 def _kill_when_cancelled(process: subprocess.Popen[bytes], cancelled: threading.Event) -> None:
     while process.poll() is None:
         if cancelled.wait(_WAIT_SECONDS):
-            signal_group(process.pid, signal.SIGKILL)
+            process.send_signal(shim.END_ALL)
             process.wait()
 
 

@@ -147,7 +147,7 @@ class JobRun:
             self._token.last_try.wait(_WRITE_AGAIN_SECONDS)
 
     def _outcome(self, plans: Sequence[RunPlan]) -> Outcome:
-        self._set_instances(["Pending"] * len(self._names))
+        self._note_instances(["Pending"] * len(self._names))
         self._move(JobStatus.INITIALIZING)
         try:
             workspace = self._prepare(plans)
@@ -169,7 +169,7 @@ class JobRun:
         except OSError as error:
             return self.save_outputs(transitions.not_started(str(error)))
         try:
-            self._set_instances(["Running"] * len(self._names))
+            self._note_instances(["Running"] * len(self._names))
             self._move(JobStatus.RUNNING)
             outcome = self._watch(instances)
         finally:
@@ -266,11 +266,7 @@ class JobRun:
         codes = [instance.exit_code() for instance in instances] + never
         for name, code in zip(self._names, codes, strict=True):
             self._recorder.add_event(f"Instance {name} ended with exit code {code}", name)
-        try:
-            self._set_instances(["Succeeded" if code == 0 else "Failed" for code in codes])
-        except OSError as error:
-            # The move to the job's end writes them again.
-            logger.warning("the instances of training job %s can't be written: %s", self._id, error)
+        self._note_instances(["Succeeded" if code == 0 else "Failed" for code in codes])
 
     def _plan(self, rank: int, port: int) -> RunPlan:
         root = self._context.runtime.root(self._files.work)
@@ -285,20 +281,22 @@ class JobRun:
     def _requested_outcome(self) -> Outcome:
         return self._token.outcome or transitions.STOPPED
 
-    def _set_instances(self, statuses: Sequence[str]) -> None:
+    def _note_instances(self, statuses: Sequence[str]) -> None:
+        """Keep the statuses of the instances for the job's next move: its own and theirs must never contradict."""
         roles = ["master"] + ["worker"] * (len(self._names) - 1)
         self._instances = [
             {"Name": name, "Role": role, "Status": status}
             for name, role, status in zip(self._names, roles, statuses, strict=True)
         ]
-        self._context.store.change(self._id, lambda _: {"Instances": self._instances})
 
     def _move(self, status: JobStatus, **reason: Any) -> None:
         now = self._context.now()
 
         def change(record: Mapping[str, Any]) -> dict[str, Any]:
-            instances = {"Instances": self._instances} if self._instances else {}
-            return {**transitions.transition_members(record, status, now, **reason), **instances}
+            members = transitions.transition_members(record, status, now, **reason)
+            # After a restart of the server only the record knows them.
+            instances = self._instances or record.get("Instances")
+            return {**members, **transitions.instance_members(status, instances)}
 
         self._context.store.change(self._id, change)
         self._recorder.add_event(f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else ""))

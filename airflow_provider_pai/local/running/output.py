@@ -8,8 +8,7 @@ from typing import Protocol
 from airflow_provider_pai.local.running.runtime import LineSink
 
 LONGEST_LINE = 64 * 1024
-"""Bytes of a log line; of a longer one the end is kept."""
-_CUT = "[cut: the line is longer than 64 KiB] "
+"""Bytes of a log line; a longer one becomes several."""
 
 
 class Output(Protocol):
@@ -38,11 +37,10 @@ def each_line(output: Output, line: LineSink) -> None:
 
 
 class _Splitter:
-    """Cuts bytes into lines and segments."""
+    """Cuts bytes into lines and segments, and these into parts that are not too long."""
 
     def __init__(self) -> None:
         self._piece = bytearray()
-        self._cut = False
 
     def feed(self, chunk: bytes) -> Iterator[str]:
         """Yield what is complete by now."""
@@ -53,19 +51,29 @@ class _Splitter:
             self._piece += piece
             if self._piece.endswith(b"\n"):
                 yield from self.finish()
-            elif len(self._piece) > 2 * LONGEST_LINE:
-                del self._piece[: -LONGEST_LINE - 1]
-                self._cut = True
+            else:
+                # What ends the line may be two bytes.
+                yield from self._parts(LONGEST_LINE + 2)
 
     def finish(self) -> Iterator[str]:
         """Yield the line or segment that ends here."""
         ended = self._piece.endswith(b"\n")
-        content = self._piece.removesuffix(b"\n")
-        overwritten = content.endswith(b"\r") and not ended
-        content = content.removesuffix(b"\r")
-        mark = _CUT if self._cut or len(content) > LONGEST_LINE else ""
-        text = content[-LONGEST_LINE:].decode("utf-8", "replace")
+        if ended:
+            del self._piece[-1:]
+        overwritten = self._piece.endswith(b"\r")
+        if overwritten:
+            del self._piece[-1:]
+        yield from self._parts(LONGEST_LINE)
+        text = self._piece.decode("utf-8", "replace")
+        if text or ended:
+            yield f"{text}\r" if overwritten and not ended else text
         self._piece.clear()
-        self._cut = False
-        if content or ended:
-            yield f"{mark}{text}\r" if overwritten else f"{mark}{text}"
+
+    def _parts(self, most: int) -> Iterator[str]:
+        """Yield the first parts of what is longer; they end at a space where there is one, so that no number is cut."""
+        while len(self._piece) > most:
+            end = self._piece.rfind(b" ", LONGEST_LINE // 2, LONGEST_LINE) + 1 or LONGEST_LINE
+            # Not within a letter of several bytes; more than three that continue one are none.
+            end -= next((back for back in range(4) if self._piece[end - back] & 0xC0 != 0x80), 0)
+            yield self._piece[:end].decode("utf-8", "replace")
+            del self._piece[:end]

@@ -8,12 +8,12 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
-from airflow_provider_pai.local.running import processes
+from airflow_provider_pai.local.running import processes, shim
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments
 from airflow_provider_pai.local.running.output import each_line
 from airflow_provider_pai.local.running.runtime import CODE_REQUIREMENTS, Identity, ImageFailed, LineSink, PreparedJob
@@ -128,7 +128,7 @@ class ProcessWorkspace:
         self._job = job
 
     def start(self, plan: RunPlan, line: LineSink) -> ProcessInstance:
-        """Start the command in a session of its own. See :meth:`Workplace.start`."""
+        """Start the command. See :meth:`JobWorkspace.start`."""
         work, home = self._job.work, str(self._job.work.home.absolute())
         shell, directory = ["/bin/sh", "-c", plan.command], plan.working_dir or home
         command = self._sandbox.wrap(shell, job_view(work, self._job.shown), directory)
@@ -138,86 +138,92 @@ class ProcessWorkspace:
             "LANG": "C.UTF-8",
             "TMPDIR": self._sandbox.temporary(work),
         }
-        process = subprocess.Popen(
-            command,
-            env={**base, **plan.environment},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        # Bubblewrap and unshare must survive SIGTERM: when they end, all that is in them is killed without grace.
-        return ProcessInstance(process, line, wrapped=self._sandbox.mode is not Mode.PLAIN)
+        return start_instance(command, {**base, **plan.environment}, line, self._sandbox.mode)
 
     def close(self) -> None:
         """Nothing was made but what lies in the job's folder."""
 
 
-class ProcessInstance:
-    """Processes of one instance: a session, led by the process that was started.
+def start_instance(
+    command: Sequence[str], environment: Mapping[str, str], line: LineSink, mode: Mode
+) -> ProcessInstance:
+    """Start an instance in a session of its own, below a shim that ends it with this server.
 
     Args:
-        process: the leader, its output a pipe.
+        command: the command, in its sandbox.
+        environment: its variables.
+        line: gets each line of its output.
+        mode: how it is kept apart.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    process = subprocess.Popen(
+        shim.command_line(command, wrapped=mode is not Mode.PLAIN),
+        env=environment,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    return ProcessInstance(process, line)
+
+
+class ProcessInstance:
+    """Processes of one instance: those that come of the shim that was started.
+
+    Args:
+        process: a shim, its output a pipe.
         line: gets each line of the output.
-        wrapped: the leader is not the command but what runs it, and gets no SIGTERM.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], line: LineSink, *, wrapped: bool) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], line: LineSink) -> None:
         found = processes.facts(process.pid)
-        self._process = process
+        self._shim = process
         self._started = found.started if found else ""
-        self._wrapped = wrapped
-        self._asked = self._killed = False
         self._released = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(line,), daemon=True)
         self._reader.start()
 
     @property
     def identity(self) -> tuple[int, str]:
-        """Process id of the leader and when it was started."""
-        return self._process.pid, self._started
+        """Process id of the shim and when it was started."""
+        return self._shim.pid, self._started
 
     def exit_code(self) -> int | None:
-        """Return the command's exit code; None while it runs. Leftovers of a command that ended are killed."""
-        if self._process.returncode is None:
-            if not _has_ended(self._process) or self._lingers():
+        """Return the command's exit code; None while it runs, or what was asked to end with it."""
+        if self._shim.returncode is None:
+            if not _has_ended(self._shim):
                 return None
-            # Not reaped yet, so its id can't belong to anybody else.
-            self.kill()
-            self._process.wait()
-        code = int(self._process.returncode)
+            # A shim that was killed, by a job for instance, leaves its session behind. It is not reaped yet, so its id
+            # can't belong to another process.
+            processes.signal_session(self._shim.pid, signal.SIGKILL)
+            processes.signal_group(self._shim.pid, signal.SIGKILL)
+            self._shim.wait()
+        code = int(self._shim.returncode)
         return 128 - code if code < 0 else code
 
     def terminate(self) -> None:
         """Ask all processes of the command to end."""
-        self._asked = True
-        spared = (self._process.pid,) if self._wrapped else ()
-        processes.signal_session(self._process.pid, signal.SIGTERM, spared=spared)
+        self._shim.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End all processes at once."""
-        if self._process.returncode is None:
-            self._killed = True
-            processes.signal_session(self._process.pid, signal.SIGKILL)
-            processes.signal_group(self._process.pid, signal.SIGKILL)
+        self._shim.send_signal(shim.END_ALL)
 
     def close(self) -> None:
         """Wait for the last log lines, but not for a process that left the session and keeps the pipe open.
 
         Such a process gets SIGPIPE when it writes on.
         """
-        self._process.wait()
+        self._shim.wait()
         self._reader.join(_LAST_LINES_SECONDS)
         self._released.set()
         self._reader.join()
 
-    def _lingers(self) -> bool:
-        """Tell whether a command that was asked to end has left a script behind that still does so."""
-        return self._asked and not self._killed and processes.has_others(self._process.pid)
-
     def _read(self, line: LineSink) -> None:
-        pipe = self._process.stdout
+        pipe = self._shim.stdout
         if pipe is None:
             return
         with pipe, io.BufferedReader(_Pipe(pipe.fileno(), self._released)) as output:

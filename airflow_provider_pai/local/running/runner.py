@@ -156,7 +156,6 @@ class Runner:
             if job_id is None:
                 return
             token = self._tokens[job_id] = CancellationToken()
-            # The thread lives as long as its job: bubblewrap kills a job when its starter is gone.
             thread = threading.Thread(target=self._run_job, args=(job_id, token), name=job_id, daemon=True)
             self._threads[job_id] = thread
             thread.start()

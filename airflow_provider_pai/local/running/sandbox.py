@@ -94,8 +94,7 @@ class Sandbox:
         if self.mode is Mode.PLAIN:
             return (
                 f"This machine can't give a job its own {ROOT}: scripts must use the PAI_* variables, and paths that "
-                f"hard-code {ROOT} are not there. Jobs can read all that the server can, its key included, and a "
-                f"process that leaves its session may outlive its job. {_INSTALL}"
+                f"hard-code {ROOT} are not there. Jobs can read all that the server can, its key included. {_INSTALL}"
             )
         if self.mode is Mode.UNSHARE:
             return (

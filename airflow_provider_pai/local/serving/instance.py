@@ -36,8 +36,6 @@ class InstanceListener:
 class ServiceInstance:
     """An instance: started, watched, started again when it ends, until it is to end itself.
 
-    The thread that calls it must live as long as the instance: bubblewrap kills what its starter leaves behind.
-
     Args:
         name: its name.
         service_uid: its service's id.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 from airflow_provider_pai.local.jobs.files import WorkFolder
 from airflow_provider_pai.local.running import processes
-from airflow_provider_pai.local.running.process import SYSTEM_PATH, ProcessInstance
+from airflow_provider_pai.local.running.process import SYSTEM_PATH, ProcessInstance, start_instance
 from airflow_provider_pai.local.running.runtime import LineSink
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.running.view import Shown, View
@@ -70,8 +69,6 @@ class InstanceWorkspace:
     def start(self, line: LineSink) -> ProcessInstance:
         """Start the command, in a folder without anything that an earlier start left.
 
-        The thread that calls it must live as long as the instance: bubblewrap kills what its starter leaves behind.
-
         Args:
             line: gets each line of the output.
 
@@ -88,16 +85,9 @@ class InstanceWorkspace:
             shutil.copytree(self._prepared.mounts[target], copy, symlinks=True)
         self._host.environments.for_job(self._prepared.environment, work.python)
         directory = self._located(self._spec.directory) or str(work.home)
-        process = subprocess.Popen(
-            self._host.sandbox.wrap(self._command(), self._view(), directory),
-            env=self._environment(),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        started = ProcessInstance(process, line, wrapped=self._own_network)
+        sandbox = self._host.sandbox
+        command = sandbox.wrap(self._command(), self._view(), directory)
+        started = start_instance(command, self._environment(), line, sandbox.mode)
         (work.path / _IDENTITY).write_text(json.dumps(started.identity))
         return started
 

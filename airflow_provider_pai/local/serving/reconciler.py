@@ -21,6 +21,9 @@ from airflow_provider_pai.local.serving.replica_spec import differs_in_count_onl
 
 logger = logging.getLogger(__name__)
 
+Members = dict[str, str | int]
+"""Members of :class:`Seen` to change."""
+
 _AFTER_AN_ERROR_SECONDS = 1.0
 _RUNNING = {"status": "Running", "reason": "RUNNING", "message": "Service start successfully"}
 _STOPPED = frozenset({"Stopped", "Stopping", "Starting"})
@@ -58,6 +61,8 @@ class Reconciler:
         self._candidate: ReplicaSet | None = None
         self._draining: list[tuple[ReplicaSet | None, list[ServiceInstance]]] = []
         self._generation, self._version = 0, 0
+        self._answered = service.seen.running > 0
+        self._unwritten: Members = {}
         self._shown: tuple[Instance, ...] = ()
 
     def wake(self) -> None:
@@ -97,14 +102,17 @@ class Reconciler:
         winding_down = service.wanted.deleted or not service.wanted.running
         if winding_down:
             self._wind_down()
+            self._unwritten = {}
         else:
-            self._serve(service)
+            # Kept until it is written: on a full disk, how a version has failed must not be forgotten.
+            self._unwritten |= self._serve(service)
         # Before the status shows it: a caller who reads that a version runs is answered by it.
         self._publish_endpoints()
         if winding_down:
             self._report_end(service)
         else:
             self._report_status(service)
+            self._unwritten = {}
         self._drain()
         if service.wanted.deleted and not self._draining:
             self._store.forget(self._name)
@@ -127,42 +135,42 @@ class Reconciler:
                 status="Stopped", reason="STOPPED", message="Service is stopped", settled=stopped, running=0, pending=0
             )
 
-    def _serve(self, service: ServiceRecord) -> None:
-        if self._generation != service.wanted.generation:
-            self._begin(service)
+    def _serve(self, service: ServiceRecord) -> Members:
+        """Bring the service nearer to what is wanted, and return what that changes of what is seen of it."""
+        changes = self._begin(service) if self._generation != service.wanted.generation else {}
         if self._candidate:
             self._candidate.look()
             if failure := self._candidate.failure:
                 self._terminate(self._candidate)
                 self._candidate = None
-                self._record(**self._announce_failure(service, failure))
+                changes = self._announce_failure(service, failure)
             elif self._candidate.is_up:
                 self._switch(service)
         if self._serving:
             self._draining += [(None, surplus)] if (surplus := self._serving.look()) else []
+        return changes
 
-    def _begin(self, service: ServiceRecord) -> None:
-        """Begin what a new generation asks for."""
+    def _begin(self, service: ServiceRecord) -> Members:
+        """Begin what a new generation asks for, and return what that changes of what is seen of the service."""
         seen, wanted = service.seen, service.wanted
         first, before = self._generation == 0, self._version
         self._generation, self._version = wanted.generation, wanted.version
         self._terminate(self._candidate)
         self._candidate = None
         stopped = seen.status in _STOPPED
-        if first and seen.version and not stopped and (seen.running or seen.version == wanted.version):
+        if first and seen.version and not stopped and (self._answered or seen.version == wanted.version):
             # It answered when the server ended.
             self._serving = ReplicaSet(self._context, service, seen.version)
         if seen.settled == wanted.generation and not stopped:
-            return
+            return {}
         if self._serving and self._is_scaled(service, self._serving):
-            self._record(status="Scaling", reason="SCALING", message="The number of instances changes")
             self._serving.adopt(service, wanted.version)
-        elif self._serving and self._serving.version == wanted.version and (first or before != wanted.version):
-            self._record(status="Updating", reason="UPDATING", message=f"Version {wanted.version} is to answer")
-        else:
-            self._candidate = ReplicaSet(self._context, service, wanted.version)
-            self._record(**_under_way(seen, wanted.version))
-            self._emit_event(NORMAL, "Creating", f"Instances of version {wanted.version} are made")
+            return {"status": "Scaling", "reason": "SCALING", "message": "The number of instances changes"}
+        if self._serving and self._serving.version == wanted.version and (first or before != wanted.version):
+            return {"status": "Updating", "reason": "UPDATING", "message": f"Version {wanted.version} is to answer"}
+        self._candidate = ReplicaSet(self._context, service, wanted.version)
+        self._emit_event(NORMAL, "Creating", f"Instances of version {wanted.version} are made")
+        return _under_way(seen, wanted.version)
 
     def _is_scaled(self, service: ServiceRecord, serving: ReplicaSet) -> bool:
         before, after = serving.version, service.wanted.version
@@ -174,7 +182,7 @@ class Reconciler:
         self._terminate(old)
         self._emit_event(NORMAL, "Running", f"Version {service.wanted.version} answers")
 
-    def _announce_failure(self, service: ServiceRecord, failure: StartFailure) -> dict[str, str | int]:
+    def _announce_failure(self, service: ServiceRecord, failure: StartFailure) -> Members:
         """Return that what is wanted does not come up, with an event the first time; what answers keeps answering."""
         if service.seen.status != "Failed" or service.seen.settled != service.wanted.generation:
             text = f"Version {service.wanted.version} does not come up. {failure.message}"
@@ -186,9 +194,9 @@ class Reconciler:
         """Write down what is seen of what serves: counts and status in one change, so that they never contradict."""
         serving, latest = self._serving, self._candidate or self._serving
         counts = {"running": serving.ready if serving else 0, "pending": latest.pending if latest else 0}
-        self._record(**counts, **self._observe(service))
+        self._record(**{**counts, **self._unwritten, **self._observe(service)})
 
-    def _observe(self, service: ServiceRecord) -> dict[str, str | int]:
+    def _observe(self, service: ServiceRecord) -> Members:
         """Return what is new about the status of what serves."""
         serving, settled = self._serving, service.seen.settled == service.wanted.generation
         if self._candidate or not serving or serving.version != service.wanted.version:
@@ -201,6 +209,9 @@ class Reconciler:
             return self._announce_failure(service, serving.failure)
         if settled and not serving.ready and service.seen.status == "Running":
             return {"status": "Waiting", "reason": "WAITING", "message": "No instance answers"}
+        if settled and serving.ready and service.seen.status == "Waiting":
+            # One of several is back, which is what a service runs with that has lost the others.
+            return dict(_RUNNING)
         return {}
 
     def _publish_endpoints(self) -> None:
@@ -247,7 +258,7 @@ class Reconciler:
         self._store.add_event(self._name, Event(wire_time(self._host.now()), kind, reason, text, instance))
 
 
-def _under_way(seen: Seen, version: int) -> dict[str, str | int]:
+def _under_way(seen: Seen, version: int) -> Members:
     """Return what is seen of a service of which a version is brought up."""
     message = f"Instances of version {version} are made"
     if seen.status in _STOPPED:

@@ -37,7 +37,9 @@ class ServiceSupervisor:
         with self._lock:
             self._open = True
             for service in self._store.all():
-                self.wake(service.name)
+                # Before a request is answered: a service must not be said to run of which nothing does yet.
+                self._store.change(service.name, _nothing_answers)
+                self._attend(service)
 
     def close(self) -> None:
         """End all instances; the next start brings them up again."""
@@ -68,12 +70,14 @@ class ServiceSupervisor:
                 self._reconcilers[name][0].wake()
                 return
             service = self._store.get(name)
-            if service is None or not self._open:
-                return
-            reconciler = Reconciler(service, self._store, self._stores, self._host)
-            thread = threading.Thread(target=self._run, args=(name, reconciler), name=f"service-{name}", daemon=True)
-            self._reconcilers[name] = reconciler, thread
-            thread.start()
+            if service is not None and self._open:
+                self._attend(service)
+
+    def _attend(self, service: ServiceRecord) -> None:
+        name, reconciler = service.name, Reconciler(service, self._store, self._stores, self._host)
+        thread = threading.Thread(target=self._run, args=(name, reconciler), name=f"service-{name}", daemon=True)
+        self._reconcilers[name] = reconciler, thread
+        thread.start()
 
     def instances(self, name: str) -> Sequence[Instance]:
         """Return the instances of a service, see :meth:`ServiceRuntime.instances`."""
@@ -106,6 +110,13 @@ def _fail_unattended(service: ServiceRecord) -> ServiceRecord:
     message = "Local PAI has failed to look after this service; its own output says why. Restart or update the service."
     seen = replace(service.seen, status="Failed", reason="InternalError", message=message)
     return replace(service, seen=replace(seen, settled=service.wanted.generation, running=0, pending=0))
+
+
+def _nothing_answers(service: ServiceRecord) -> ServiceRecord:
+    seen = replace(service.seen, running=0)
+    if seen.status == "Running":
+        seen = replace(seen, status="Waiting", reason="WAITING", message="No instance answers")
+    return replace(service, seen=seen)
 
 
 def _deleted(service: ServiceRecord) -> ServiceRecord:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import dis
 import inspect
-from collections.abc import Callable, Collection, Iterator
+import linecache
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -18,6 +20,7 @@ _OTHERS = bytes(
     dis.opmap[name] for name in sorted((_GLOBAL_LOADS | _GLOBAL_STORES) - {"LOAD_GLOBAL"}) if name in dis.opmap
 )
 _IN_EVERY_MODULE = frozenset({"__name__", "__file__", "__doc__", "__builtins__", "__module__", "__qualname__"})
+_ABSENT = object()
 _KINDS = (
     (inspect.CO_COROUTINE, "is a coroutine (async def); a job calls a plain function"),
     (inspect.CO_ASYNC_GENERATOR, "is an asynchronous generator; a job calls a plain function"),
@@ -33,28 +36,35 @@ def function_problems(function: Callable[..., Any], include: Collection[Callable
         include: functions of the same module that travel along and may be called.
     """
     together = [function, *include]
-    names = {each.__name__ for each in together if isinstance(each, FunctionType)}
-    return [problem for each in together for problem in _problems(each, function, names)]
+    names = [each.__code__.co_name for each in together if isinstance(each, FunctionType)]
+    problems = [problem for each in together for problem in _problems(each, function, names)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [*problems, *(f"include= has two functions of the name {name!r}; rename one" for name in twice)]
 
 
 def _problems(each: Callable[..., Any], function: Callable[..., Any], names: Collection[str]) -> Iterator[str]:
     if not isinstance(each, FunctionType):
         yield f"{each!r} is no plain function; decorate (or include) a function made by def"
         return
-    where = f"function {each.__name__} (line {each.__code__.co_firstlineno})"
+    code = each.__code__
+    where = f"function {each.__name__} (line {code.co_firstlineno})"
     if hasattr(each, "__wrapped__"):
         yield f"{where} is wrapped by another decorator, which can't travel; do inside the function what that one does"
         return
-    if each.__name__ == "<lambda>":
+    if code.co_name == "<lambda>":
         yield f"{where} is a lambda; make it a function by def"
+        return
+    if not _has_source(each):
+        yield f"{where} has no source code ({code.co_filename}); define it in a file, or in a cell of a notebook"
         return
     if each.__module__ != function.__module__:
         yield f"{where} is of the module {each.__module__}; include= takes functions of the same module only"
-    yield from (f"{where} {text}" for flag, text in _KINDS if each.__code__.co_flags & flag)
-    if each.__code__.co_freevars:
-        captured = ", ".join(map(repr, each.__code__.co_freevars))
+    yield from (f"{where} {text}" for flag, text in _KINDS if code.co_flags & flag)
+    if code.co_freevars:
+        captured = ", ".join(map(repr, code.co_freevars))
         yield f"{where} uses {captured} of the function around it, which can't travel; pass it as an argument"
-    for name, line in outer_names(each.__code__, names) if may_use_outer_names(each.__code__, names) else ():
+    module = each.__globals__
+    for name, line in outer_names(code, names, module) if may_use_outer_names(code, names, module) else ():
         yield (
             f"function {each.__name__} uses {name!r} in line {line}, which is defined outside of it and can't travel; "
             "import it or define it inside the function, pass it as an argument, or name a function in include="
@@ -62,7 +72,13 @@ def _problems(each: Callable[..., Any], function: Callable[..., Any], names: Col
     yield from (f"{where}: {problem}" for problem in _default_problems(each))
 
 
-def may_use_outer_names(code: CodeType, allowed: Collection[str]) -> bool:
+def _has_source(function: FunctionType) -> bool:
+    """Whether there is a text to read a function's source from: a file, a notebook's cell, a member of an archive."""
+    name = function.__code__.co_filename
+    return name in linecache.cache or Path(name).exists() or linecache.lazycache(name, function.__globals__)
+
+
+def may_use_outer_names(code: CodeType, allowed: Collection[str], module: Mapping[str, Any]) -> bool:
     """Whether a function may use names of its module; False is certain.
 
     It is asked each time a DAG file is read, so it looks at the bytes of the code; :mod:`dis` takes 20 times as long.
@@ -70,6 +86,7 @@ def may_use_outer_names(code: CodeType, allowed: Collection[str]) -> bool:
     Args:
         code: the function's.
         allowed: names that it may use.
+        module: the names of its module.
     """
     operations, arguments = code.co_code[::2], code.co_code[1::2]
     # A class body looks its own names up, too: that is left to the exact look.
@@ -77,10 +94,10 @@ def may_use_outer_names(code: CodeType, allowed: Collection[str]) -> bool:
         return True
     at = operations.find(_LOAD_GLOBAL)
     while at >= 0:
-        if not _is_known(code.co_names[_argument(operations, arguments, at) >> _SHIFT], allowed):
+        if not _is_known(code.co_names[_argument(operations, arguments, at) >> _SHIFT], allowed, module):
             return True
         at = operations.find(_LOAD_GLOBAL, at + 1)
-    return any(may_use_outer_names(each, allowed) for each in code.co_consts if isinstance(each, CodeType))
+    return any(may_use_outer_names(each, allowed, module) for each in code.co_consts if isinstance(each, CodeType))
 
 
 def _argument(operations: bytes, arguments: bytes, at: int) -> int:
@@ -102,15 +119,21 @@ def _shift_of_names() -> int:
 _SHIFT = _shift_of_names()
 
 
-def _is_known(name: str, allowed: Collection[str]) -> bool:
-    return name in allowed or name in _IN_EVERY_MODULE or hasattr(builtins, name)
+def _is_known(name: str, allowed: Collection[str], module: Mapping[str, Any]) -> bool:
+    """Whether a name means in the job what it means here."""
+    # pytest's own, in a module with asserts: no source has such a name.
+    if name in allowed or name in _IN_EVERY_MODULE or name.startswith("@"):
+        return True
+    built_in = getattr(builtins, name, _ABSENT)
+    # A module may have a name of its own in the place of a built-in one, such as numpy's sum.
+    return built_in is not _ABSENT and module.get(name, built_in) is built_in
 
 
-def outer_names(code: CodeType, allowed: Collection[str]) -> Iterator[tuple[str, int]]:
+def outer_names(code: CodeType, allowed: Collection[str], module: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield names of the module that a function uses, each once with its first line."""
     seen: set[str] = set()
     for name, line in _global_names(code):
-        if name not in seen and not _is_known(name, allowed):
+        if name not in seen and not _is_known(name, allowed, module):
             seen.add(name)
             yield name, line
 
@@ -136,6 +159,6 @@ def _default_problems(function: FunctionType) -> Iterator[str]:
         if parameter.default is parameter.empty:
             continue
         try:
-            strict_json(f"the default of {name}", parameter.default)
+            strict_json(f"the default of {name}", parameter.default, exact=True)
         except ValueError as error:
             yield f"{error}; arguments travel as JSON"

@@ -58,6 +58,11 @@ class BlueGreenPair:
         found = [member for member in (self.blue, self.green) if member and member.share]
         return max(found, key=lambda member: member.share, default=None)
 
+    @property
+    def unclear(self) -> ServiceSnapshot | None:
+        """A service of which EAS does not tell whether it gets traffic; None when it tells of both."""
+        return next((member for member in (self.blue, self.green) if member and not member.traffic_state), None)
+
     def target(self, digest: str) -> str:
         """Return the name of the service that is to get a configuration.
 
@@ -99,7 +104,9 @@ class BlueGreenPair:
     def idle_member(self, name: str) -> str:
         """Return the name of the service that may be stopped because this one has all traffic; empty for none."""
         member, other = self.member(name), self.other(name)
-        if member is None or other is None or other.share or not member.share or not is_running(member):
+        if self.unclear or member is None or other is None or other.share:
+            return ""
+        if not member.share or not is_running(member):
             return ""
         return "" if other.status in _STOPPED else other.name
 
@@ -164,7 +171,8 @@ def plan_abort(
         digest: identifies the configuration that the task has wanted.
         owner: the task instance.
         started: whether the task has done nothing but start the service.
-        shifted: whether it has changed weights; then the weights that are shown are not relied upon.
+        shifted: whether it has changed weights; then the weights that are shown are not relied upon, nor are they where
+            EAS shows none.
     """
     target, other = pair.member(name), pair.other(name)
     if is_foreign(target, digest) or target is None:
@@ -172,6 +180,7 @@ def plan_abort(
     mine = started or target.owner == owner
     if not mine and not shifted and not (other and other.share):
         return AbortPlan(UNCHANGED)
+    shifted = shifted or pair.unclear is not None
     if (target.share or shifted) and not is_running(other):
         state = f"service {other.name} is {other.status}" if other else "there is no other service"
         return AbortPlan(f"Not rolled back: service {name} keeps its traffic, because {state}.")

@@ -75,7 +75,7 @@ class ServiceSnapshot:
         intranet_endpoint: address inside a VPC; empty when the answer does not tell.
         group: its service group; empty for none.
         traffic_state: ``grouping`` when the group's endpoint leads to it, else ``standalone``; empty when the answer
-            does not tell.
+            does not tell, as one that names no weight of a service whose weight counts.
         weight: its share of the group's traffic.
         running_instances: number of instances that answer.
         total_instances: number of instances it should have.
@@ -179,7 +179,7 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
         endpoint=str(body.get("InternetEndpoint") or ""),
         intranet_endpoint=str(body.get("IntranetEndpoint") or ""),
         group=group,
-        traffic_state=str(body.get("TrafficState") or ("" if group else STANDALONE)),
+        traffic_state=_traffic_state(body, group),
         weight=int(body.get("Weight") or 0),
         running_instances=int(body.get("RunningInstance") or 0),
         total_instances=int(body.get("TotalInstance") or 0),
@@ -188,6 +188,12 @@ def snapshot(body: Mapping[str, Any]) -> ServiceSnapshot:
         token=str(body.get("AccessToken") or ""),
         config=config,
     )
+
+
+def _traffic_state(body: Mapping[str, Any], group: str) -> str:
+    """Return whether a group's endpoint leads to a service; a missing weight is not "no traffic"."""
+    state = str(body.get("TrafficState") or ("" if group else STANDALONE))
+    return "" if state == GROUPING and body.get("Weight") is None else state
 
 
 def _is_edited(config: Mapping[str, Any], labels: Mapping[str, str], latest: int) -> bool:

@@ -99,13 +99,14 @@ def _traffic_steps(strategy: str, steps: Sequence[int] | None) -> tuple[int, ...
 
 def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     strategy, steps, pause, limit = (given[name] for name in ("strategy", "steps", "step_pause", "startup_timeout"))
-    if not isinstance(strategy, str) or strategy not in STRATEGIES:
+    is_known = isinstance(strategy, str) and strategy in STRATEGIES
+    if not is_known:
         yield Problem("strategy", f"must be one of {', '.join(STRATEGIES)}, not {shown(strategy)}")
     if not isinstance(given["on_failure"], str) or given["on_failure"] not in (ROLLBACK, LEAVE):
         yield Problem("on_failure", f"must be {ROLLBACK!r} or {LEAVE!r}, not {shown(given['on_failure'])}")
     yield from seconds_problems("step_pause", pause, zero=True)
     yield from seconds_problems("startup_timeout", limit)
-    if steps is not None and strategy != CANARY:
+    if steps is not None and is_known and strategy != CANARY:
         yield Problem("steps", f"are for strategy={CANARY!r} only; leave them out")
     elif steps is not None and not _are_steps(steps):
         yield Problem(

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from math import isfinite
 
-LONGEST_SEARCHED = 4096
-"""Characters that are searched, the last ones: what a regular expression costs may grow with their square, and of a
-progress bar the end tells how things are."""
+LONGEST_SEARCHED = 64 * 1024
+"""Characters of a line that are searched, the last ones: lines of local PAI are no longer."""
+SHORTEST_SEARCHED = 4096
+"""Characters that are searched, the last ones, where a regular expression takes too long for all of a line: its cost
+may grow with their square."""
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Escape sequences of terminals: colours, movements of the cursor, titles of windows."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -18,7 +20,7 @@ _SHOWN = 40
 
 
 def searched_texts(line: str) -> list[str]:
-    """Return what is searched of a line, in order: its segments without escape sequences, of a long one the end.
+    """Return what is searched of a line, in order: its segments without escape sequences, of a very long one the end.
 
     A carriage return ends a segment: a progress bar writes each of its states over the one before.
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from airflow_provider_pai.model.images.uri import is_image_uri
+from airflow_provider_pai.model.masking import MASK, masked_text
 from airflow_provider_pai.model.names import CHECKPOINTS_CHANNEL, DEFAULT_OUTPUT_CHANNELS
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.requirement import requirement_problem
@@ -215,7 +216,10 @@ def environment_problems(environments: Mapping[str, str], requirements: Sequence
 def command_problems(command: str) -> Iterator[Problem]:
     """Yield why a shell would not read a command as its author does."""
     if "\0" not in command and (found := _INVISIBLE.search(command)):
-        around = command[max(0, found.start() - 15) : found.end() + 15]
+        # Masked first: of a part of the text, nothing tells any more that it is a secret.
+        hidden = masked_text(command)
+        place = _INVISIBLE.search(hidden)
+        around = hidden[max(0, place.start() - 15) : place.end() + 15] if place else MASK
         text = f"holds the invisible character U+{ord(found[0]):04X} in {around!r}; write it anew, or as $'\\x..'"
         yield Problem("command", text)
     elif _is_json(command):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments, Interpreter
+from airflow_provider_pai.local.running.processes import facts
+from tests.support.local_runtime import wait_until
 
 
 @pytest.fixture
@@ -99,3 +102,34 @@ def test_a_build_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> None
     assert environments.ready(("anything",), print, halted) is None
     timer.join()
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
+
+
+BUILDER = """
+import os, pathlib, sys, threading
+from airflow_provider_pai.local.running.environments import Environments, Interpreter
+environments = Environments(pathlib.Path(sys.argv[1]), Interpreter.at(), os.environ)
+environments.ready([sys.argv[2]], print, threading.Event())
+"""
+SLOW_BUILD = """
+import os, subprocess, time
+marks = [subprocess.Popen(["setsid", "sleep", "600"]).pid, os.getpid(), os.getppid()]
+with open({begun!r} + ".new", "w") as file:
+    file.write(" ".join(map(str, marks)))
+os.rename({begun!r} + ".new", {begun!r})
+time.sleep(600)
+"""
+
+
+def test_an_installation_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    package, begun = tmp_path / "package", tmp_path / "begun"
+    package.mkdir()
+    backend = '[build-system]\nrequires = []\nbuild-backend = "slow"\nbackend-path = ["."]\n'
+    (package / "pyproject.toml").write_text(f"{backend}[project]\nname = 'slow'\nversion = '1'\n")
+    (package / "slow.py").write_text(SLOW_BUILD.format(begun=str(begun)))
+    command = [sys.executable, "-c", BUILDER, str(tmp_path / "cache"), str(package)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL) as server:
+        wait_until(begun.exists, 120)
+        installing = [int(process) for process in begun.read_text().split()]
+        assert all(facts(process) for process in installing)
+        server.kill()
+    wait_until(lambda: not any(facts(process) for process in installing), 60)

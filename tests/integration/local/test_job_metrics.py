@@ -40,9 +40,9 @@ def test_texts_come_by_definition_and_then_as_they_stand_in_the_line() -> None:
         assert list(metrics.find("nothing")) == []
 
 
-def test_a_line_is_searched_from_its_end_and_each_state_of_a_bar_is() -> None:
+def test_all_of_a_line_is_searched_and_each_state_of_a_bar_is() -> None:
     with reader(LOSS) as metrics:
-        assert list(metrics.find("loss=1 " + "x" * 4096 + " loss=2")) == [(LOSS, "2")]
+        assert list(metrics.find("loss=1 " + "x" * 60_000 + " loss=2")) == [(LOSS, "1"), (LOSS, "2")]
         assert list(metrics.find("loss=3\rloss=4\r")) == [(LOSS, "3"), (LOSS, "4")]
 
 
@@ -53,6 +53,13 @@ def test_a_regex_that_takes_too_long_is_given_up_once_and_the_others_are_still_m
         for _ in range(3):
             assert list(metrics.find("loss=3 7 " + "a" * 60)) == [(LOSS, "3"), (last, "7")]
     assert given_up == [ENDLESS]
+
+
+def test_a_regex_that_takes_too_long_for_a_long_line_is_asked_for_the_ends_of_such_lines() -> None:
+    squared = MetricDefinition("squared", r"(?:x|y)*b=(\d)")
+    with reader(squared, LOSS, give_up=pytest.fail) as metrics:
+        for _ in range(2):
+            assert list(metrics.find("loss=1 " + "x" * 60_000 + " b=2")) == [(squared, "2"), (LOSS, "1")]
 
 
 def test_other_threads_run_while_a_regex_is_matched() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +29,11 @@ from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 
 FINISHED = "true"
-UNDER_WAY = "echo 1 > $PAI_OUTPUT_CHECKPOINTS/n; echo $$ > $PAI_OUTPUT_CHECKPOINTS/pid; sleep 621"
+UNDER_WAY = """
+    echo 1 > $PAI_OUTPUT_CHECKPOINTS/n
+    setsid sleep $MARK & (env -i setsid sh -c "while :; do /bin/sleep $MARK; done" &)
+    echo $$ > $PAI_OUTPUT_CHECKPOINTS/pid; sleep $MARK
+"""
 WAITING = "echo at last"
 
 
@@ -42,14 +48,14 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
     return store, objects, Runner(shop, slots=1)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
 
 
-def serve(home: Path, mode: str) -> None:
+def serve(home: Path, mode: str, mark: str) -> None:
     """What the process that is killed does: one job finishes, one runs, one waits."""
     store, objects, runner = parts(home, Mode(mode))
     objects.create_bucket("bkt")
@@ -57,17 +63,32 @@ def serve(home: Path, mode: str) -> None:
     jobs = []
     for number, command in enumerate((FINISHED, UNDER_WAY, WAITING)):
         outputs = {"checkpoints": f"oss://bkt/{number}/"}
-        spec = TrainingJobSpec(command, "ecs.c6.large", image_uri="a/b:1", job_name="job", outputs=outputs)
+        spec = TrainingJobSpec(
+            command, "ecs.c6.large", image_uri="a/b:1", job_name="job", outputs=outputs, environments={"MARK": mark}
+        )
         jobs.append(store.create(create_body(spec, "1"))["TrainingJobId"])
         runner.submit(jobs[-1])
     wait_until(lambda: (store.files(jobs[1]).work.ml / "output/checkpoints/pid").exists())
     wait_until(lambda: store.existing(jobs[1])["Status"] == "Running")
+    # Both that hide, and one that does not.
+    wait_until(lambda: sum(b"sleep\0" in line and mark.encode() in line for line in command_lines()) >= 3)
     print(*jobs, flush=True)
     time.sleep(600)
 
 
+def command_lines() -> list[bytes]:
+    """Return the command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes())
+    return found
+
+
 @pytest.mark.parametrize("mode", list(Mode))
-def test_after_a_kill_finished_jobs_stay_running_ones_fail_and_waiting_ones_run(tmp_path: Path, mode: Mode) -> None:
+def test_a_kill_ends_what_runs_and_then_finished_jobs_stay_running_ones_fail_and_waiting_ones_run(
+    tmp_path: Path, mode: Mode
+) -> None:
     # Imported here: this file is also run as a program, which doesn't know the tests.
     from tests.support.machine import missing
 
@@ -77,22 +98,24 @@ def test_after_a_kill_finished_jobs_stay_running_ones_fail_and_waiting_ones_run(
         Sandbox(home, (), mode)
     except RuntimeError as error:
         missing(mode, str(error))
-    command = [sys.executable, __file__, str(home), mode]
+    mark = f"621.{secrets.randbelow(10**9):09}"
+    command = [sys.executable, __file__, str(home), mode, mark]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         finished, under_way, waiting = server.stdout.readline().split()
         server.kill()
     leader = recorded_leader(home, under_way)
-    if mode is not Mode.BUBBLEWRAP:
-        assert facts(leader) is not None, "nothing to be killed after the restart"
+    # Without a restart: of a server that is not started again nothing must go on at the cost of this machine.
+    wait_until(lambda: not any(mark.encode() in line for line in command_lines()))
 
     store, objects, runner = parts(home, mode)
     runner.start()
     try:
         failed = store.existing(under_way)
         assert (failed["Status"], failed["ReasonCode"]) == ("Failed", "LocalServerDied")
+        assert [each["Status"] for each in failed["Instances"]] == ["Failed"]
         assert objects.read("bkt", "1/n") == b"1\n", "the checkpoint of a job that died is lost"
-        wait_until(lambda: facts(leader) is None)
+        assert facts(leader) is None
         assert store.existing(finished)["Status"] == "Succeed"
         wait_until(lambda: store.existing(waiting)["Status"] == "Succeed")
         assert store.files(waiting).log.tail(1) == ["at last"]
@@ -156,4 +179,4 @@ def test_processes_of_a_job_without_its_leader_are_found_by_their_variable() -> 
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2])
+    serve(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

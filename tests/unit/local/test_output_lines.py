@@ -38,14 +38,28 @@ def test_a_bar_that_ends_with_a_carriage_return_has_its_last_state() -> None:
     assert lines(b"\r 50%\r100%\r") == [" 50%\r", "100%\r"]
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
-def test_the_end_of_a_line_that_is_too_long_is_kept(end: bytes) -> None:
-    chunks = [b"loss=1 ", *[b"x" * 1000] * 300, b" loss=2", end, b"next"]
-    found = lines(*(chunk for chunk in chunks if chunk))
-    assert found[0].startswith("[cut: the line is longer than 64 KiB] xxx")
-    assert found[0].endswith(" loss=2" if end else " loss=2next")
-    assert len(found[0]) < LONGEST_LINE + 50
-    assert found[1:] == (["next"] if end else [])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b""])
+@pytest.mark.parametrize("size", [999, 50_000, LONGEST_LINE])
+def test_a_line_that_is_too_long_becomes_several_and_loses_nothing(end: bytes, size: int) -> None:
+    printed = b"loss=1 " + b"x" * 300_000 + b" loss=2" + end + b"next"
+    found = lines(*(printed[start : start + size] for start in range(0, len(printed), size)))
+    assert "".join(found).replace("\r", "") == printed.replace(end or b"\n", b"").decode()
+    assert max(map(len, found)) <= LONGEST_LINE + len("\r")
+    assert found[0].startswith("loss=1 ")
+    assert found[-1] == "next" if end else found[-1].endswith(" loss=2next")
+    assert [line.endswith("\r") for line in found].count(True) == (end == b"\r")
+
+
+def pieces(text: str) -> list[bytes]:
+    printed = text.encode()
+    return [printed[start : start + LONGEST_LINE] for start in range(0, len(printed), LONGEST_LINE)]
+
+
+def test_a_line_that_is_too_long_is_parted_at_a_space_and_never_within_a_letter() -> None:
+    numbers = " ".join(f"loss={number}" for number in range(20_000))
+    assert " ".join(line.strip() for line in lines(*pieces(numbers))) == numbers
+    letters = "xé训" * 50_000
+    assert "".join(lines(*pieces(letters))) == letters
 
 
 def test_a_line_of_the_greatest_length_is_not_cut() -> None:

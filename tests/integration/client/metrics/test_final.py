@@ -164,6 +164,19 @@ def test_of_a_very_long_line_the_end_counts() -> None:
     assert last_texts({"a": "a=(.)"}, lines, pytest.fail) == {"a": ("3", "3")}
 
 
+def test_an_older_value_does_not_stand_for_one_at_the_begin_of_a_long_line() -> None:
+    lines = ["loss=0.5", "{'loss=0.1', 'predictions': [" + "0.123456, " * 2_000 + "]}"]
+    assert last_texts({"loss": "loss=([0-9.]+)"}, lines, pytest.fail) == {"loss": ("0.1", "0.1")}
+
+
+def test_of_a_long_line_that_takes_too_long_the_end_is_read() -> None:
+    given_up: list[str] = []
+    regexes = {"a": "a=(.)", "squared": r"(?:x|y)*b=(\d)", "slow": "(x+x+)+y"}
+    lines = ["b=1", "x" * 60_000 + " b=2 a=3"]
+    assert last_texts(regexes, lines, given_up.append, seconds=0.5) == {"a": ("3", "3"), "squared": ("2", "2")}
+    assert given_up == ["slow"]
+
+
 def test_of_a_progress_bar_the_last_state_counts() -> None:
     bar = "\r".join(f"{step:5}/3000 loss={1 / (step + 1):.4f} \x1b[32mok\x1b[0m" for step in range(3000))
     assert last_texts({"loss": r"loss=(\S+)"}, ["loss=0.9763", bar], pytest.fail) == {"loss": ("0.0003", "0.0003")}

@@ -35,6 +35,21 @@ def test_the_stored_bytes_are_read_and_downloaded_whatever_their_encoding_is_cal
     assert path.read_bytes() == content
 
 
+def test_two_keys_that_are_one_file_here_are_named_and_neither_is_taken_for_the_other(
+    bench: OssBench, tmp_path: Path
+) -> None:
+    for name in ("Model/weights", "model/weights"):
+        bench.storage.write(bench.home.child(*name.split("/")), name.encode())
+    # As a file system does for which upper and lower case are the same.
+    (tmp_path / "Model").mkdir()
+    (tmp_path / "model").symlink_to(tmp_path / "Model")
+    with pytest.raises(PAIError, match=r"the keys '.*Model/weights' and '.*model/weights' .* are one file"):
+        bench.storage.download(bench.home, tmp_path)
+    assert (tmp_path / "Model" / "weights").read_bytes() == b"Model/weights"
+    found = bench.storage.download(bench.home, tmp_path / "other")
+    assert [path.read_bytes() for path in found] == [b"Model/weights", b"model/weights"]
+
+
 def test_keys_that_are_no_paths_are_named_and_nothing_is_downloaded(bench: OssBench, tmp_path: Path) -> None:
     bench.storage.write(bench.home.child("a"), b"1")
     bench.storage.write(bench.home.child("b", "", "c"), b"2")

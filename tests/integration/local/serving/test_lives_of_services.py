@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
+import requests
 
-from airflow_provider_pai.local.eas.record import ServiceRecord, Wanted
+from airflow_provider_pai.local.eas.record import Wanted
 from airflow_provider_pai.local.running.sandbox import Mode
 from tests.integration.local.serving.test_running_services import environment
 from tests.support.serving import SERVER, Build, LocalServingHarness, free_port, wait_until
@@ -24,27 +25,41 @@ def answering(harness: LocalServingHarness, text: str, **more: object) -> dict[s
     return harness.config(env=environment(ANSWER=text), **more)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_an_instance_that_crashes_is_started_again(build: Build, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
-    harness = build(mode, backoff=3.0)
-    seen: list[tuple[str, int]] = []
-    change = harness.store.change
-
-    def changing(*arguments: Any) -> ServiceRecord:
-        changed = change(*arguments)
-        seen.append((changed.seen.status, changed.seen.running))
-        return changed
-
-    monkeypatch.setattr(harness.store, "change", changing)
+def test_a_service_of_which_no_instance_answers_waits(build: Build) -> None:
+    harness = build(backoff=3600.0)
     harness.create("svc", harness.config())
     harness.until("svc", "Running")
     assert harness.ask("svc", "/crash").status_code == 503
     wait_until(lambda: harness.keeper.instances("svc")[0].status == "CrashLoopBackOff")
     assert harness.ask("svc").text == "no healthy upstream"
-    seen_down = len(seen)
-    wait_until(lambda: ("Running", 1) in seen[seen_down:])
-    assert ("Waiting", 0) in seen
-    assert ("Running", 0) not in seen, "it ran, and nothing of it did"
+    assert harness.until("svc", "Waiting").seen.running == 0
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_it_runs_again_as_soon_as_one_does(build: Build, instances: int) -> None:
+    harness = build()
+    harness.create("svc", harness.config(instances=instances))
+    harness.until("svc", "Running")
+    up = len(harness.store.states)
+    while ("Waiting", 0) not in harness.store.states[up:]:
+        # Each of them crashes, sooner than those are back that have.
+        with suppress(requests.RequestException):
+            harness.ask("svc", "/crash")
+    down = harness.store.states.index(("Waiting", 0), up)
+    wait_until(lambda: any(status == "Running" for status, _ in harness.store.states[down:]))
+    wait_until(lambda: harness.service("svc").seen.running == instances)
+    assert harness.ask("svc").status_code == 200
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_an_instance_that_crashes_is_started_again(build: Build, mode: Mode) -> None:
+    harness = build(mode)
+    harness.create("svc", harness.config())
+    harness.until("svc", "Running")
+    up = len(harness.store.states)
+    assert harness.ask("svc", "/crash").status_code == 503
+    wait_until(lambda: ("Waiting", 0) in harness.store.states[up:])
+    wait_until(lambda: harness.service("svc").seen.status == "Running")
     assert harness.ask("svc").status_code == 200
     instance = harness.keeper.instances("svc")[0]
     assert (instance.restarts, instance.status, instance.ready) == (1, "Running", True)

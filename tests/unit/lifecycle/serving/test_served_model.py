@@ -119,6 +119,7 @@ class Described:
         {"CurrentVersion": None, "Status": "Failed", "RunningInstance": 1},
         {"ServiceConfig": None, "Labels": []},
         {"group": "irises", "TrafficState": None, "Weight": 100},
+        {"group": "irises", "TrafficState": "grouping"},
     ],
 )
 def test_a_member_that_eas_omits_is_an_error_and_not_a_missing_champion(missing: dict[str, Any]) -> None:

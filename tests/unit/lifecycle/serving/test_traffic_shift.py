@@ -117,6 +117,39 @@ def test_the_only_service_that_has_the_traffic_is_neither_deleted_nor_stopped(ea
     assert shares(eas) == {"blue": ("Running", "mine", 100)}
 
 
+@pytest.mark.parametrize("member", ["traffic", "weight"])
+def test_an_answer_without_traffic_is_asked_for_again(eas: FakeEAS, member: str) -> None:
+    served(eas, "first", "champion")
+    green = eas.services["iris_green"]
+    shown = getattr(green, member)
+    setattr(green, member, None)
+    hook = FakeServices(eas, "A")
+
+    def sleep(seconds: float) -> None:
+        eas.time += seconds
+        if getattr(green, member) is None:
+            setattr(green, member, shown)
+
+    hook.sleep = sleep  # type: ignore[method-assign]
+    assert deployment(hook, spec("iris", "new", "iris")).begin()["service_name"] == "iris_blue"
+
+
+def test_the_service_beside_is_not_stopped_while_its_weight_is_unknown(eas: FakeEAS) -> None:
+    served(eas, "champion")
+    hook, blue = FakeServices(eas, "A"), eas.services["iris_blue"]
+    set_before = hook.set_weight
+
+    def set_weight(name: str, weight: int, traffic_state: str = "grouping") -> None:
+        set_before(name, weight, traffic_state)
+        if name == "iris_blue":
+            blue.traffic, blue.weight = "grouping", None  # type: ignore[assignment]
+
+    hook.set_weight = set_weight  # type: ignore[method-assign]
+    said = failure(deployment(hook, spec("iris", "mine", "iris")))
+    assert "EAS does not show weight 0 of service iris_blue but does not tell its weight" in said
+    assert blue.status == "Running"
+
+
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_service_that_is_down_gets_the_next_model_and_the_one_that_runs_its_traffic(
     eas: FakeEAS, status: str

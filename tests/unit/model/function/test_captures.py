@@ -1,9 +1,13 @@
 import argparse
+import builtins
+import enum
 import functools
 import inspect
 import json
+import linecache
 import os
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -139,6 +143,76 @@ def test_what_cannot_travel_is_refused_by_what_it_is(function: Any, word: str) -
     assert word in problems[0]
 
 
+def defined(text: str, name: str = "f", **module: Any) -> Any:
+    """A function of a text, whose source can be read as that of a cell of a notebook can."""
+    file = f"<cell {len(linecache.cache)}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(compile(text, file, "exec"), module)
+    return module[name]
+
+
+@pytest.mark.parametrize("name", ["sum", "open", "print", "ValueError"])
+def test_a_name_of_the_module_in_the_place_of_a_builtin_is_refused(name: str) -> None:
+    text = f"def f(x):\n    return {name}(x)\n"
+    assert function_problems(defined(text)) == []
+    assert function_problems(defined(text, **{name: getattr(builtins, name)})) == []
+    [problem] = function_problems(defined(text, **{name: helper}))
+    assert f"uses '{name}' in line 2" in problem
+
+
+def test_names_that_no_source_has_are_none_of_its_module() -> None:
+    rewritten = defined("def f(x):\n    y = ArThe()\n    return y\n").__code__
+    code = rewritten.replace(co_names=("@pytest_ar",))
+    assert not may_use_outer_names(code, (), {})
+    assert list(outer_names(code, (), {})) == []
+
+
+def test_a_lambda_with_another_name_is_a_lambda() -> None:
+    renamed = lambda: 1  # noqa: E731
+    renamed.__name__ = "renamed"
+    [problem] = function_problems(renamed)
+    assert "lambda" in problem
+
+
+def test_two_helpers_of_one_name_are_refused() -> None:
+    first, second = (defined(f"def g():\n    return {number}\n", "g") for number in (1, 2))
+    function = defined("def f():\n    return g()\n")
+    for each in (first, second):
+        each.__module__ = function.__module__
+    assert function_problems(function, [first]) == []
+    [problem] = function_problems(function, [first, second])
+    assert "two functions of the name 'g'" in problem
+
+
+def test_a_function_without_source_is_refused() -> None:
+    space: dict[str, Any] = {}
+    exec("def made(): return 1", space)
+    [problem] = function_problems(space["made"])
+    assert "has no source code (<string>)" in problem
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Size(enum.StrEnum):
+    LARGE = "large"
+
+
+class Point(NamedTuple):
+    x: int
+
+
+@pytest.mark.parametrize("value", [Colour.RED, Size.LARGE, Point(1), [Size.LARGE], {"a": (Point(1),)}])
+def test_a_default_that_would_lose_its_type_is_refused(value: Any) -> None:
+    def function(x: Any = value) -> None: ...
+
+    [problem] = function_problems(function)
+    assert re.search(
+        r"the default of x.* is of the type .*, which JSON does not have; pass its \.(value|_asdict)", problem
+    )
+
+
 def test_a_helper_of_another_module_is_refused() -> None:
     import textwrap
 
@@ -156,8 +230,8 @@ def functions_of_python() -> list[Any]:
 
 
 def test_the_quick_look_says_no_only_when_the_exact_one_finds_nothing() -> None:
-    quick = {each: may_use_outer_names(each.__code__, ()) for each in functions_of_python()}
-    exact = {each: any(outer_names(each.__code__, ())) for each in quick}
+    quick = {each: may_use_outer_names(each.__code__, (), each.__globals__) for each in functions_of_python()}
+    exact = {each: any(outer_names(each.__code__, (), each.__globals__)) for each in quick}
     assert [each.__name__ for each in quick if exact[each] and not quick[each]] == []
     # Of these only those with a class inside need the exact look to be found fine.
     assert [each.__name__ for each in quick if quick[each] and not exact[each]] == ["complete"]

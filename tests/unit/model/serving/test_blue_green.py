@@ -37,6 +37,17 @@ def green(share: int, digest: str = "other", status: str = "Running", **labels: 
     return slot("green", share, digest, status, **labels)
 
 
+def test_a_service_of_unknown_traffic_is_not_one_without_traffic() -> None:
+    unknown = replace(green(0, WANTED, owner=ME), traffic_state="")
+    pair = BlueGreenPair("iris", blue(100), unknown)
+    assert pair.unclear is unknown
+    assert pair.idle_member("iris_blue") == ""
+    plan = plan_abort(pair, "iris_green", WANTED, ME)
+    assert plan.weights == (WeightChange("iris_blue", 100), WeightChange("iris_green", 0))
+    down = BlueGreenPair("iris", blue(100, status="Failed"), unknown)
+    assert plan_abort(down, "iris_green", WANTED, ME).action is RollbackAction.LEAVE
+
+
 @pytest.mark.parametrize(
     ("slots", "target"),
     [

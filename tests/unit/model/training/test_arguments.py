@@ -321,6 +321,13 @@ def test_what_only_a_shell_sees_is_named(character: str) -> None:
     assert said.startswith(f"command holds the invisible character U+{ord(character):04X}")
 
 
+def test_the_surroundings_of_such_a_character_show_no_part_of_a_secret() -> None:
+    for command in ("run --password=hunter2hunter2 a\u200bb", "run --password=hunter2\u200bhunter2 b"):
+        said = only_problem(command=command)
+        assert "U+200B" in said
+        assert "hunter2" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "argument"),
     [

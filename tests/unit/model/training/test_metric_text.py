@@ -44,7 +44,8 @@ def test_escape_sequences_are_no_part_of_a_value(printed: str) -> None:
     assert searched_texts(printed) == ["loss=0.5"]
 
 
-def test_of_a_long_line_the_end_is_searched() -> None:
+def test_all_of_a_line_is_searched_and_of_a_very_long_one_the_end() -> None:
+    assert searched_texts(line := "loss=1 " + "x" * 60_000) == [line]
     (text,) = searched_texts("loss=1 " + "x" * 100_000 + " loss=2")
     assert len(text) == LONGEST_SEARCHED
     assert text.endswith(" loss=2")
