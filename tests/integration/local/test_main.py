@@ -25,7 +25,7 @@ from airflow_provider_pai.local.jobs.table import lines
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.sandbox import Mode
 
-PATIENCE = 30
+PATIENCE = 120
 MEMBERS = {
     "api",
     "oss",

@@ -45,6 +45,7 @@ FREE = sorted({**flips.FLIPS, **flips.OBJECT_FLIPS})
 PAID = sorted({**paid_flips.FLIPS, **paid_flips.OBJECT_FLIPS})
 JOBS_OF = PaidOptions("pytorch:1", "ecs.c6.large", price_per_hour=1, max_cost=1, limit_s=2, polling_s=0.05)
 CANARY = "canaryQ7"
+PATIENCE = 120
 
 
 def patience(seconds: float) -> None:
@@ -64,15 +65,16 @@ def pai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPAI]:
     with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=8, service_runtime=settled) as server:
         asked = EveryMember(server, runtimes[-1])
         target = Target.of(server.ready.airflow_conn_uri)
-        _run_jobs(target)
+        _run_jobs(target, tmp_path_factory.mktemp("jobs") / "seen")
         for _ in range(2):
             _update_service(target)
         yield server
         asked.client.close()
 
 
-def _run_jobs(target: Target) -> None:
-    printing = "echo loss=0.5 accuracy=0.5; sleep 1.1; echo loss=0.4"
+def _run_jobs(target: Target, seen: Path) -> None:
+    # A line has the second in which it is read: the second one is printed when the first has been.
+    printing = f"echo loss=0.5 accuracy=0.5; until [ -e {seen} ]; do sleep 0.05; done; echo loss=0.4"
     metrics = [{"Name": name, "Regex": f"{name}=([0-9.]+)"} for name in ("loss", "accuracy")]
     algorithm = {"Image": "pytorch:1", "JobType": "PyTorchJob", "MetricDefinitions": metrics}
     machine = {"EcsSpec": "ecs.c6.large", "EcsCount": 1}
@@ -91,7 +93,13 @@ def _run_jobs(target: Target) -> None:
         made.append(
             target.send(ProbeCall(PAI_STUDIO, "CreateTrainingJob", JOBS, "POST", body=body)).body["TrainingJobId"]
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
+    metrics_of = ProbeCall(PAI_STUDIO, "ListTrainingJobMetrics", f"{JOBS}/{made[10]}/metrics")
+    while not target.send(metrics_of).rows("Metrics"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.1)
+    seen.touch()
     while (
         any(status_of(target, job_id) != "Succeed" for job_id in made[:11]) or status_of(target, made[11]) != "Running"
     ):
@@ -239,7 +247,7 @@ def test_a_signal_ends_it_with_nothing_left_even_when_it_comes_twice(
         [*command, "--probe", "experiments.logs"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not left_over(target):
             assert time.monotonic() < deadline
             time.sleep(0.02)
