@@ -6,7 +6,8 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.machine import Machine, OtherWork
@@ -56,12 +57,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine, planned = Machine.this(), chosen.names or PROMISED
     print(f"{machine}\n\nAbout {_minutes(sum(SECONDS[name] for name in planned))}: {_plan(planned)}\n", flush=True)
     begun = time.monotonic()
-    reports = [_run(name, chosen.out, machine) for name in planned]
+    reports, failed = measured(planned, chosen.out, lambda name: _run(name, chosen.out, machine))
     if not chosen.names:
         _write_documents(chosen.out)
         print(f"Written: {', '.join(str(each.relative_to(HERE.parent)) for each in (RESULTS, README, PLOT))}")
     print(f"{_minutes(time.monotonic() - begun)} in all.\n{verdict(reports)}")
-    return 1 if any(report.broken for report in reports) else 0
+    if failed:
+        print(f"NOT measured, since they failed (see above): {', '.join(failed)}")
+    return 1 if failed or any(report.broken for report in reports) else 0
+
+
+def measured(names: Sequence[str], out: Path, run: Callable[[str], Report]) -> tuple[list[Report], list[str]]:
+    """Run benchmarks; one that fails takes nothing from the others, and leaves no figures of an earlier run.
+
+    Args:
+        names: the benchmarks.
+        out: folder of the JSON.
+        run: runs one, and keeps its JSON.
+
+    Returns:
+        The reports, and the names of those that failed.
+    """
+    reports, failed = [], []
+    for name in names:
+        (out / f"{name}.json").unlink(missing_ok=True)
+        try:
+            reports.append(run(name))
+        except Exception:  # noqa: BLE001 - what others have measured for minutes must not be lost
+            traceback.print_exc()
+            failed.append(name)
+    return reports, failed
 
 
 def verdict(reports: Sequence[Report]) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools.processes import HOST
+from devtools.waits import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,10 @@ _FAST: Mapping[str, str] = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
     "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    # A busy machine needs more than the five seconds, half a minute and minute that Airflow allows.
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "600",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 _LOOPBACK = f"{HOST},localhost"
@@ -84,7 +89,7 @@ class AirflowHome:
                 share one disk; the ports keep the API server from asking another Airflow's.
         """
         url = f"http://{HOST}:{api_port}"
-        database = self.sql_alchemy_conn or f"sqlite:///{self._sqlite.resolve()}?timeout=30"
+        database = self.sql_alchemy_conn or f"sqlite:///{self._sqlite.resolve()}?timeout={PATIENCE:g}"
         return {
             **_inherited(),
             **_FAST,

@@ -16,9 +16,11 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from devtools import waits
 from devtools.airflow_home import AirflowHome
 from devtools.processes import HOST, Child, Processes, free_ports
 from devtools.rest import AirflowAPI
+from devtools.sessions import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +55,7 @@ class AirflowCluster:
             one scheduler and one triggerer.
         components: names to start. A kind of component, or a kind with a suffix for one more: ``triggerer-2``.
         timeout: seconds that the components may take to get ready.
+        patience: seconds that the components have to end in order; 0 where nothing of them is needed any more.
         login: name and password of an admin, where ``settings`` don't leave everybody one.
 
     Raises:
@@ -70,7 +73,8 @@ class AirflowCluster:
         settings: Mapping[str, str] | None = None,
         sql_alchemy_conn: str | None = None,
         components: Sequence[str] = COMPONENTS,
-        timeout: float = 120.0,
+        timeout: float = 2 * waits.PATIENCE,
+        patience: float = PATIENCE,
         login: tuple[str, str] | None = None,
     ) -> None:
         self.home = AirflowHome(home, dags_folder, env or {}, settings or {}, sql_alchemy_conn)
@@ -82,6 +86,7 @@ class AirflowCluster:
         self._template_dir = template_dir
         self._components = tuple(components)
         self._timeout = timeout
+        self._patience = patience
         self._started: dict[str, datetime] = {}
         self._jobs: dict[str, int] = {}
         self._processes = Processes()
@@ -115,8 +120,8 @@ class AirflowCluster:
         with self._stack:
             schedulers = [child for name, child in self.children.items() if _kind(name) == "scheduler"]
             others = [child for child in self.children.values() if child not in schedulers]
-            self._processes.end(*schedulers)
-            self._processes.end(*others, patience=_SHORT_PATIENCE)
+            self._processes.end(*schedulers, patience=self._patience)
+            self._processes.end(*others, patience=min(_SHORT_PATIENCE, self._patience))
 
     def job_id(self, name: str) -> int:
         """Return the id of a component's job, which tells one triggerer from another; it must have got ready.

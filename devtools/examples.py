@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devtools.cluster import AirflowCluster
+from devtools.cluster import COMPONENTS, AirflowCluster
 from devtools.local_pai import LocalServer
 from devtools.processes import Processes
+from devtools.sessions import PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from contextlib import ExitStack
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -29,14 +31,33 @@ def start_local_pai(stack: ExitStack, home: Path) -> LocalServer:
     return LocalServer(processes, home / "pai", log=home / "pai-local.log", options=["--cache", cache])
 
 
-def start_airflow(stack: ExitStack, home: Path, server: LocalServer) -> AirflowCluster:
+def start_airflow(
+    stack: ExitStack,
+    home: Path,
+    server: LocalServer,
+    components: Sequence[str] = COMPONENTS,
+    patience: float = PATIENCE,
+    settings: Mapping[str, str] | None = None,
+) -> AirflowCluster:
     """Start an Airflow with the example DAGs and a connection to a local PAI; it ends with the stack.
 
     Args:
         stack: ends it.
         home: folder of its files.
         server: the local PAI.
+        components: those that are started and waited for.
+        patience: seconds that they have to end in order.
+        settings: variables of Airflow's configuration.
     """
     connection = {"AIRFLOW_CONN_PAI_DEFAULT": server.ready["airflow_conn_uri"]}
-    cluster = AirflowCluster(home / "airflow", REPOSITORY / "example_dags", connection, template_dir=DEMO / "cache")
+    dags, cache = REPOSITORY / "example_dags", DEMO / "cache"
+    cluster = AirflowCluster(
+        home / "airflow",
+        dags,
+        connection,
+        template_dir=cache,
+        settings=settings,
+        components=components,
+        patience=patience,
+    )
     return stack.enter_context(cluster)

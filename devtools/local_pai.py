@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from devtools.processes import Child, Processes
 
-_TIMEOUT = 60
+_TIMEOUT = 180
 
 
 class LocalServer:
@@ -45,7 +45,7 @@ class LocalServer:
         command = [sys.executable, "-m", "airflow_provider_pai.local", "serve", "--home", str(folder), *options]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self.child = processes.start("local PAI", command, log=log, env=environment)
-        wait_for(lambda: _ready_line(self.child), bool, f"local PAI to be ready, see {log}", timeout=30)
+        wait_for(lambda: _ready_line(self.child), bool, f"local PAI to be ready, see {log}")
         self.ready: dict[str, str] = json.loads(_ready_line(self.child))
 
     @property

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _USER = "postgres"
 _PACKAGED = Path("/usr/lib/postgresql")
 """Where Debian keeps the servers, a folder for each major version; they are not on the PATH there."""
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _SETTINGS: Mapping[str, str] = {"listen_addresses": HOST, "fsync": "off", "max_connections": "200"}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pai.client.transport.config import ClientConfig
 
-_TIMEOUT = 30.0
+_TIMEOUT = 180.0
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections import deque
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Self
 
+from airflow_provider_pai.local.running.ports import ANY, Ports
 from devtools import sessions
 
 if TYPE_CHECKING:
@@ -24,22 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.1"
+_PORTS = Ports()
 
 # The child tells the watchman itself, before it becomes the program: there is no moment in which it runs unknown.
 _ANNOUNCE = 'echo $$ >&0 && exec "$@" </dev/null'
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different TCP ports of 127.0.0.1 that are free right now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Return different TCP ports of 127.0.0.1 that are free; no other process is given them while this one lives."""
+    return [_PORTS.take(ANY) for _ in range(count)]
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that is free right now."""
+    """Return such a port."""
     return free_ports(1)[0]
 
 

@@ -13,7 +13,7 @@ from typing import Self
 from devtools.processes import HOST, Processes, free_port
 from devtools.waits import wait_for
 
-_READY_SECONDS = 30.0
+_READY_SECONDS = 180.0
 
 
 class Redis:

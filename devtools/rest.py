@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from devtools.runs import RUN_ENDED, TASK_ENDED, DagRun, TaskInstance, TaskRef, dag_path, segment
-from devtools.waits import WaitTimeoutError, wait_for
+from devtools.waits import PATIENCE, WaitTimeoutError, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class AirflowAPI:
         login: name and password of a user.
     """
 
-    def __init__(self, url: str, *, timeout: float = 30.0, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, url: str, *, timeout: float = PATIENCE, login: tuple[str, str] | None = None) -> None:
         self.url = url
         self._login = login
         self._timeout = timeout
@@ -82,7 +82,7 @@ class AirflowAPI:
         """Return the stack trace of each DAG file that can't be imported."""
         return {error["filename"]: error["stack_trace"] for error in self._get("/importErrors")["import_errors"]}
 
-    def wait_parsed(self, dag_id: str, *, timeout: float = 60.0, grace: float = 5.0) -> None:
+    def wait_parsed(self, dag_id: str, *, timeout: float = PATIENCE, grace: float = 5.0) -> None:
         """Wait until a DAG can be triggered.
 
         Args:
@@ -137,7 +137,7 @@ class AirflowAPI:
         """Return a run as it is now."""
         return DagRun.read(self._get(run.path))
 
-    def wait_run(self, run: DagRun, *, timeout: float = 120.0) -> DagRun:
+    def wait_run(self, run: DagRun, *, timeout: float = 2 * PATIENCE) -> DagRun:
         """Wait until a run has ended, well or badly, and return it.
 
         Raises:
@@ -170,7 +170,7 @@ class AirflowAPI:
         return found
 
     def wait_task(
-        self, ref: TaskRef, states: frozenset[str] = TASK_ENDED, *, try_number: int = 0, timeout: float = 60.0
+        self, ref: TaskRef, states: frozenset[str] = TASK_ENDED, *, try_number: int = 0, timeout: float = PATIENCE
     ) -> TaskInstance:
         """Wait until a task instance is in one of these states, at this try or a later one, and return it.
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+PATIENCE = 180.0
+"""Seconds for what a busy machine may delay."""
 
 
 class WaitTimeoutError(TimeoutError):
@@ -16,7 +18,7 @@ class WaitTimeoutError(TimeoutError):
 
 
 def wait_for(
-    look: Callable[[], T], good: Callable[[T], bool], what: str, *, timeout: float, interval: float = 0.2
+    look: Callable[[], T], good: Callable[[T], bool], what: str, *, timeout: float = PATIENCE, interval: float = 0.2
 ) -> T:
     """Look again and again until what is seen is good, and return it.
 
@@ -24,7 +26,7 @@ def wait_for(
         look: returns what is to be seen now; what it raises ends the waiting.
         good: whether that is what was waited for.
         what: the thing waited for, in the words of the error message.
-        timeout: seconds to wait at most; there is one look in any case.
+        timeout: seconds to wait at most, so that there is an end; there is one look in any case.
         interval: seconds between two looks.
 
     Raises:

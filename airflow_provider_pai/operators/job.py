@@ -29,8 +29,8 @@ class PAIJobOperator(PAIJobWatcher):
 
     Args:
         wait_for_completion: False returns as soon as the job is submitted, with ``status`` of that moment.
-        poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is asked for sooner. Default: ``[pai] poll_interval``, else 10.
+        poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; there are more
+            looks where they cost few calls. Default: ``[pai] poll_interval``, else 10.
         on_kill: ``stop`` (default) stops the job when the task is killed, marked or cleared; ``leave`` lets it run.
             A later attempt of the task stops or adopts it nevertheless.
         kwargs: those of :class:`~airflow_provider_pai.operators.watcher.PAIJobWatcher` and of every operator.

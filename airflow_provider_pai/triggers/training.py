@@ -39,8 +39,8 @@ class PAITrainingTrigger(PAIBaseTrigger):
         pai_conn_id: id of the Airflow connection; looked up in the triggerer, never stored resolved.
         region_id: takes the place of the connection's region.
         workspace_id: takes the place of the connection's workspace.
-        poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; a job that has
-            just begun or changed is asked for sooner.
+        poll_interval: the longest pause between two looks at the job while PAI answers, in seconds; there are more
+            looks where they cost few calls.
         deadline: ISO 8601 time at which to give up; None for never.
         outage_limit: seconds that PAI may be unreachable; None for the client's default.
         show_logs: whether the job's log lines go to the task's log.

@@ -22,6 +22,7 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 from airflow_provider_pai.triggers.training import PAITrainingTrigger
 from tests.support.attempt import Attempt, training
 from tests.support.interrupted import interrupted, once
+from tests.support.waits import PATIENCE
 
 
 def quick() -> PAITrainingHook:
@@ -322,7 +323,7 @@ def test_a_retry_waits_for_a_list_that_lags_longer_than_its_delay(pai: LocalPAI,
     def lag(seconds: float) -> None:
         url = f"{pai.ready.api}/_local/list-lag"
         body = {"seconds": seconds}
-        requests.post(url, json=body, headers=pai.ready.admin_headers, timeout=5).raise_for_status()
+        requests.post(url, json=body, headers=pai.ready.admin_headers, timeout=PATIENCE).raise_for_status()
 
     lag(600.0)
     retry = training(command="sleep 60", wait_for_completion=False)

@@ -16,6 +16,7 @@ from devtools.cluster import AirflowCluster, ClusterError
 from devtools.processes import Processes, free_ports
 from devtools.rest import DagImportError
 from devtools.waits import wait_for
+from tests.support.waits import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,12 +181,12 @@ def test_children_end_when_their_parent_is_ended_by_a_signal(tmp_path: Path, num
         assert parent.stdout is not None
         session = int(parent.stdout.readline())
         try:
-            wait_for(lambda: len(sessions.members([session])), lambda seen: seen == 2, "both sleepers", timeout=20)
+            wait_for(lambda: len(sessions.members([session])), lambda seen: seen == 2, "both sleepers")
             parent.send_signal(number)
-            parent.wait(timeout=60)
+            parent.wait(timeout=PATIENCE)
         finally:
             parent.kill()
-    wait_for(lambda: sessions.members([session]), lambda left: not left, "nobody to be left", timeout=20)
+    wait_for(lambda: sessions.members([session]), lambda left: not left, "no process to be left")
 
 
 def test_a_child_that_ignores_sigterm_is_killed_after_the_patience_and_a_stalled_one_before(tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_a_child_that_ignores_sigterm_is_killed_after_the_patience_and_a_stalled
             processes.start("c", ["/bin/sh", "-c", text], log=tmp_path / "log", env=dict(os.environ))
             for text in ("trap '' TERM; echo ready; while :; do sleep 0.1; done", "echo ready; sleep 600")
         )
-        wait_for(stubborn.log_tail, lambda text: text.count("ready") == 2, "both to run", timeout=5)
+        wait_for(stubborn.log_tail, lambda text: text.count("ready") == 2, "both to run")
         stalled.send(signal.SIGSTOP)
         assert stubborn.alive
         processes.end(stubborn, stalled, patience=1)

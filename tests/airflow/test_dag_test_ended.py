@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,25 +53,39 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     dag.test()
 """
-ENDS = [signal.SIGTERM, signal.SIGHUP] if AIRFLOW_V_3_0_PLUS else [signal.SIGTERM]
-"""Airflow 2.11 ends the process itself, and only at SIGTERM."""
+# Airflow 2.11 ends the process itself, and only at SIGTERM.
+HANGUP = [(signal.SIGHUP, True)] if AIRFLOW_V_3_0_PLUS else []
 DEADLINE = 300.0
 
 
-def ended(pai: LocalPAI, home: Path, tasks: str, number: signal.Signals, begun: Callable[[str], bool]) -> str:
+def of_home(home: Path) -> dict[str, str]:
+    """Return the environment of an Airflow of its own."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of Airflow, to be copied."""
+    home = tmp_path_factory.mktemp("migrated")
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=of_home(home), check=True, capture_output=True, timeout=DEADLINE)
+    return home / "airflow.db"
+
+
+def ended(
+    pai: LocalPAI, home: Path, database: Path, tasks: str, number: signal.Signals, begun: Callable[[str], bool]
+) -> str:
     """Run ``dag.test()`` in a process of its own, end it when its task is under way, and return all of its output."""
     dags, output = home / "dags", home / "output"
     dags.mkdir()
     (dags / "ended.py").write_text(tasks)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_PAI_DEFAULT": pai.ready.airflow_conn_uri,
-    }
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env=environment, check=True, capture_output=True, timeout=DEADLINE)
+    environment = {**of_home(home), "AIRFLOW_CONN_PAI_DEFAULT": pai.ready.airflow_conn_uri}
+    shutil.copy(database, home)
     with output.open("w") as stream:
         command = [sys.executable, str(dags / "ended.py")]
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
@@ -92,10 +107,11 @@ def jobs_of(dag_id: str) -> list[JobSnapshot]:
     return PAITrainingHook().jobs({"airflow.dag_id": dag_id})
 
 
-@pytest.mark.parametrize("number", [*ENDS, signal.SIGINT])
-@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("number", "deferrable"), [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, False), *HANGUP]
+)
 def test_a_signal_ends_the_job_and_no_next_try_is_begun(
-    pai: LocalPAI, tmp_path: Path, number: signal.Signals, deferrable: bool
+    pai: LocalPAI, tmp_path: Path, database: Path, number: signal.Signals, deferrable: bool
 ) -> None:
     dag_id = f"ended_{number.name}_{deferrable}".lower()
     tasks = f"NAME, DEFERRABLE = {dag_id!r}, {deferrable}\n{HEAD}{TRAINING}{FOOT}"
@@ -104,7 +120,7 @@ def test_a_signal_ends_the_job_and_no_next_try_is_begun(
         deferred = not deferrable or "running trigger in line" in said
         return deferred and [job.status for job in jobs_of(dag_id)] == ["Running"]
 
-    said = ended(pai, tmp_path, tasks, number, begun)
+    said = ended(pai, tmp_path, database, tasks, number, begun)
     jobs = wait_for(
         lambda: jobs_of(dag_id),
         lambda seen: all(job.is_terminal for job in seen),
@@ -114,15 +130,15 @@ def test_a_signal_ends_the_job_and_no_next_try_is_begun(
     assert [job.status for job in jobs] == ["Terminated"], said[-3000:]
 
 
-def test_a_signal_rolls_a_deferred_deployment_back(pai: LocalPAI, tmp_path: Path, name: str) -> None:
+def test_a_signal_rolls_a_deferred_deployment_back(pai: LocalPAI, tmp_path: Path, database: Path, name: str) -> None:
     values = {"NAME": f"ended_{name}", "SERVICE": name, "MODEL": OLD.stored(), "IMAGE": image_uri(), "DEFERRABLE": True}
     tasks = "\n".join(f"{variable} = {value!r}" for variable, value in values.items()) + HEAD + DEPLOYING + FOOT
-    ended(pai, tmp_path, tasks, signal.SIGTERM, lambda said: "running trigger in line" in said)
+    ended(pai, tmp_path, database, tasks, signal.SIGTERM, lambda said: "running trigger in line" in said)
     wait_for(lambda: services(name), _none, "the end of the service", timeout=DEADLINE)
 
 
 def test_a_worker_of_airflow_keeps_its_own_answer_to_signals() -> None:
-    before = [signal.getsignal(number) for number in ENDS]
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
     assert not in_dag_test()
     watch_signals(lambda: None)
-    assert [signal.getsignal(number) for number in ENDS] == before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == before

@@ -162,7 +162,7 @@ def test_a_retry_tries_a_failed_model_once_more(pai: LocalPAI, name: str, code: 
 def test_a_cleared_task_takes_back_what_it_has_left_behind_when_it_was_killed(
     pai: LocalPAI, name: str, code: str
 ) -> None:
-    """Else the bad model went on serving, and the next deployment that fails would go back to it."""
+    """Else the bad model kept serving, and the next deployment that fails would be rolled back to it."""
     attempt, uri = Attempt(), Model("broken", status=500).stored()
     deploying(name, OLD.stored(), code).execute(Attempt().context)
     operator = deploying(name, uri, code)

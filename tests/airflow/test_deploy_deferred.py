@@ -211,7 +211,7 @@ def test_a_rollback_that_the_version_before_has_begun_is_waited_for(pai: LocalPA
     digest = begun(name, code, uri, attempt)
     fire(row_of_0_1(name, digest))
     PAIServiceHook().update_version(name, 1)
-    failure = f"service {name} is no good in version 2: the smoke test fails"
+    failure = f"service {name} failed in version 2: the smoke test fails"
     event = fire(row_of_0_1(name, digest, phase="back", version=1, failure=failure))
     with pytest.raises(ServiceError, match=r"the smoke test fails\nRolled back: version 1 answers again\."):
         deploying(name, uri, code, deferrable=True).execute_complete(attempt.context, event)

@@ -24,6 +24,7 @@ from airflow_provider_pai.triggers.services import PAIServiceTrigger
 from tests.support.attempt import Attempt
 from tests.support.deploying import NEW, OLD, WRITES, ask, deploying, gone, quick_hook, services, writes
 from tests.support.interrupted import interrupted
+from tests.support.waits import PATIENCE
 
 
 class Killed(BaseException):
@@ -176,7 +177,7 @@ def test_ctrl_c_in_a_deferred_deployment_that_eas_does_not_roll_back_says_what_t
 
 
 def settled(name: str) -> tuple[str, int]:
-    seen, _ = PAIServiceHook().wait(name, WaitCondition(), interval=0.1, limit=20)
+    seen, _ = PAIServiceHook().wait(name, WaitCondition(), interval=0.1, limit=PATIENCE)
     assert seen
     return seen.status, seen.current_version
 
@@ -233,9 +234,10 @@ def test_a_task_that_has_changed_nothing_undoes_nothing_when_it_is_ended(pai: Lo
 
 def test_the_rollback_begins_before_the_execution_timeout(pai: LocalPAI, name: str, code: str) -> None:
     deploying(name, OLD.stored(), code).execute(Attempt().context)
-    attempt, limit = Attempt(), timedelta(seconds=10)
-    attempt.start_date = datetime.now(UTC) - timedelta(seconds=7)
-    slow = deploying(name, NEW.stored(), code, command="sleep 60", execution_timeout=limit)
+    # A fifth of the time is kept for the rollback: the wait for the new version ends in five seconds.
+    attempt, limit = Attempt(), timedelta(minutes=10)
+    attempt.start_date = datetime.now(UTC) - timedelta(minutes=8) + timedelta(seconds=5)
+    slow = deploying(name, NEW.stored(), code, command="sleep 600", execution_timeout=limit)
     with pytest.raises(ServiceError, match=r"did not come up in time(?s:.*)version 1"):
         slow.execute(attempt.context)
     assert datetime.now(UTC) < attempt.start_date + limit

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_pai.errors import ServiceError
 from airflow_provider_pai.hooks.services import PAIServiceHook
 from airflow_provider_pai.local.server import LocalPAI
 from tests.support.attempt import Attempt, executed
-from tests.support.deploying import NEW, OLD, Model, ask, deploying, quick_hook, services
+from tests.support.deploying import NEW, OLD, Model, ask, deploying, quick_hook, run_trigger, services
 from tests.support.interrupted import Died, interrupted
 
 _AT_A_TIME = 3
@@ -29,6 +31,7 @@ class Scenario:
         model: the model that is deployed.
         answers: the name of the model that must answer in the end.
         fails: whether the deployment fails.
+        deferrable: whether it waits in the triggerer; then each part of the task is a process of its own.
     """
 
     strategy: str
@@ -36,6 +39,7 @@ class Scenario:
     model: Model
     answers: str
     fails: bool = False
+    deferrable: bool = False
 
 
 SCENARIOS = {
@@ -46,12 +50,16 @@ SCENARIOS = {
     "first of a group": Scenario("blue_green", (), NEW, "new"),
     "blue-green": Scenario("blue_green", (OLD,), NEW, "new"),
     "blue-green that answers 500": Scenario("blue_green", (OLD,), Model("broken", status=500), "old", fails=True),
+    "deferred update that answers 500": Scenario(
+        "rolling", (OLD,), Model("broken", status=500), "old", fails=True, deferrable=True
+    ),
+    "deferred blue-green": Scenario("blue_green", (OLD,), NEW, "new", deferrable=True),
     "canary back to a full house": Scenario("canary", (OLD, Model("other")), NEW, "new"),
 }
 
 
 class Death:
-    """Kills at the k-th call: its effect has come about, its answer was seen by nobody.
+    """Kills at the k-th call: its effect has come about, its answer never arrived.
 
     Looks at a service that is coming up are one call: how many there are depends on the machine.
     """
@@ -75,20 +83,29 @@ def lives(scenario: Scenario, name: str, code: str, at: int) -> str | None:
         executed(deploying(name, model.stored(), code, strategy=scenario.strategy), Attempt().context)
     uri, attempt = scenario.model.stored(), Attempt(max_tries=1)
 
-    def run(hook: PAIServiceHook, attempt: Attempt) -> bool:
-        operator = deploying(name, uri, code, strategy=scenario.strategy, retries=1)
-        operator.hook = hook
-        try:
-            executed(operator, attempt.context)
-        except ServiceError:
-            return False
-        return True
+    def run(attempt: Attempt, make_hook: Callable[[], PAIServiceHook]) -> bool:
+        event: dict[str, Any] | None = None
+        while True:
+            arguments = {"strategy": scenario.strategy, "retries": 1, "deferrable": scenario.deferrable}
+            operator = deploying(name, uri, code, **arguments)
+            operator.hook = make_hook()
+            try:
+                if event is None:
+                    executed(operator, attempt.context)
+                else:
+                    operator.execute_complete(attempt.context, event)
+            except ServiceError:
+                return False
+            except TaskDeferred as deferred:
+                event = run_trigger(deferred)
+            else:
+                return True
 
     death = Death(at)
     try:
-        run(interrupted(quick_hook(), after=death), attempt)
+        run(attempt, lambda: interrupted(quick_hook(), after=death))
     except Died:
-        succeeded = run(quick_hook(), attempt.retried())
+        succeeded = run(attempt.retried(), quick_hook)
         return "; ".join(wrong(scenario, name, succeeded=succeeded))
     return None
 

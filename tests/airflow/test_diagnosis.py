@@ -31,6 +31,7 @@ from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.waits import wait_for
 from tests.support.attempt import Attempt, training
+from tests.support.waits import PATIENCE
 
 EVIDENCE = ("GetTrainingJobErrorInfo", "ListTrainingJobEvents", "ListTrainingJobLogs")
 
@@ -90,7 +91,7 @@ def ended(pai: LocalPAI, hook: PAITrainingHook, status: str, code: str, message:
     job_id = deferred(attempt)
     body = {"Status": status, "ReasonCode": code, "ReasonMessage": message}
     requests.post(
-        f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, headers=pai.ready.admin_headers, timeout=10
+        f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, headers=pai.ready.admin_headers, timeout=PATIENCE
     ).raise_for_status()
     hook.wait(job_id, interval=5, show=list)
     return Ended(hook, job_id, attempt)
@@ -169,7 +170,7 @@ def test_a_job_that_ran_too_long_for_pai_asks_for_more_time(pai: LocalPAI, hook:
 def test_a_job_that_ran_too_long_for_airflow_asks_for_more_time(pai: LocalPAI, hook: PAITrainingHook) -> None:
     attempt = Attempt()
     job_id = deferred(attempt, "echo ready; sleep 60", execution_timeout=timedelta(minutes=5))
-    wait_for(lambda: hook.get(job_id).status, lambda status: status == "Running", "the job to run", timeout=30)
+    wait_for(lambda: hook.get(job_id).status, lambda status: status == "Running", "the job to run")
     with pytest.raises(JobTimeoutError, match=r"was Running when its time was over.*(\n.*)*Raise execution_timeout"):
         resume(hook, job_id, attempt, timeout=True)
     assert hook.wait(job_id, interval=5, show=list).status == "Terminated"
@@ -231,7 +232,7 @@ CLOUD: dict[str, tuple[str, str, str, type[JobError], bool]] = {
     "no such image": ("InitializeFailed", "JobFailed", "manifest for a:1 not found", JobImageError, True),
     "no permission": ("Failed", "AccessDenied", "no right to access oss://bucket/", JobPermissionError, True),
     "PAI itself": ("Failed", "InternalError", "try again", JobFailedError, False),
-    "stopped by nobody": ("Terminated", "", "", JobStoppedError, False),
+    "stopped without a reason": ("Terminated", "", "", JobStoppedError, False),
 }
 
 

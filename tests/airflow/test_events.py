@@ -20,6 +20,7 @@ from airflow_provider_pai.triggers.announcing import STORED_SECONDS, has_confirm
 from airflow_provider_pai.triggers.events import PAIModelApprovedTrigger
 from airflow_provider_pai.triggers.job_events import PAITrainingJobEndedTrigger
 from tests.support.jobs import IMAGE
+from tests.support.waits import PATIENCE
 
 # By the version, not by what our code finds: where it finds nothing by mistake, this fails. `make test` runs on 3.3.
 with_confirmations = pytest.mark.skipif(
@@ -133,9 +134,12 @@ def test_an_announcement_is_written_down_when_airflow_has_stored_its_event(pai: 
         trigger.asset_state_store = store
         triggerer = ConfirmingTriggerer(trigger)
         task = asyncio.create_task(triggerer.run())
-        while not triggerer.payloads:
+        while not triggerer.payloads or not await asyncio.to_thread(labelled):
             await asyncio.sleep(0.05)
-        await asyncio.sleep(1.5)
+        looks = pai.faults.counts()["ListModelVersions"]
+        # The labels are read by such a call, too; each look makes one.
+        while pai.faults.counts()["ListModelVersions"] < looks + 5:
+            await asyncio.sleep(0.05)
         assert await asyncio.to_thread(labelled) == ["0.1.0"]
         if stored:
             triggerer.confirm()
@@ -206,7 +210,7 @@ def run_job(pai: LocalPAI, labels: dict[str, str], command: str = "true") -> str
     }
     client = PAITrainingHook().client
     job_id = client.send(create_training_job(body))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not client.send(get_training_job(job_id)).is_terminal:
         assert time.monotonic() < deadline
         time.sleep(0.1)

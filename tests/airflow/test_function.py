@@ -185,7 +185,9 @@ def test_a_killed_task_stops_the_job_of_its_function(pai: LocalPAI, index: int) 
     made[0].on_kill()
     hook = PAITrainingHook()
     wait_for(
-        lambda: hook.get(attempt.xcoms["job_id"]).status, lambda found: found == "Terminated", "its end", timeout=30
+        lambda: hook.get(attempt.xcoms["job_id"]).status,
+        lambda found: found == "Terminated",
+        "its end",
     )
     assert not hook.get(other.xcoms["job_id"]).is_terminal
     made[1].on_kill()

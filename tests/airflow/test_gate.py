@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing to judge": ({"metrics": None}, "metrics or model_uri must be given"),
     "nothing to check": ({"bars": None}, "bars or compare must name a metric"),
     "no bars at all": ({"bars": {}}, "bars or compare must name a metric"),
-    "nobody to compare with": ({"compare": {"accuracy": {}}}, "and compare belong together"),
+    "nothing to compare with": ({"compare": {"accuracy": {}}}, "and compare belong together"),
     "nothing to compare": ({"champion_service": "svc"}, "and compare belong together"),
     "a bar that is none": ({"bars": {"accuracy": "high"}}, r"bars\['accuracy'\]: min must be a finite number"),
     "metrics that are text": ({"metrics": "{'accuracy': 1}"}, "render_template_as_native_obj"),
@@ -244,5 +244,5 @@ def test_a_champion_that_may_not_be_read_is_an_error_and_not_a_missing_champion(
     pai.faults.add(Fault("DescribeService", FaultKind.ERROR, times=100, status=403, code="NoPermission"))
     attempt = Attempt(task_id="gate")
     with pytest.raises(AirflowFailException, match="NoPermission"):
-        gate(**COMPARED, model_uri=model_uri, champion_service="nobody").execute(attempt.context)
+        gate(**COMPARED, model_uri=model_uri, champion_service="absent").execute(attempt.context)
     assert "return_value" not in attempt.xcoms

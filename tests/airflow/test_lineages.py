@@ -27,7 +27,7 @@ from tests.support.served_version import serve
 from tests.support.settled_services import SettledServices
 
 DEPLOYMENTS = int(os.environ.get("LINEAGE_DEPLOYMENTS", "3"))
-# Airflow can't be imported there: what is told comes from PAI and OSS alone.
+# Airflow can't be imported there: what is shown comes from PAI and OSS alone.
 PROGRAM = """
 import json, logging, sys
 sys.modules["airflow"] = None

@@ -28,8 +28,9 @@ from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.arguments import read_spec
 from tests.support.attempt import Attempt, training
-from tests.support.local_runtime import wait_until
 from tests.support.machine import missing
+from tests.support.process_jobs import sleepers, unique_seconds
+from tests.support.waits import wait_until
 
 LOOK_AROUND = """
 import json, os, sys
@@ -329,7 +330,7 @@ training(
     instance_type="local",
     image=None,
     image_uri=sys.argv[1],
-    command="echo kept > /ml/output/checkpoints/step; echo up > /ml/output/model/up; sleep 611",
+    command="echo kept > /ml/output/checkpoints/step; echo up > /ml/output/model/up; sleep " + sys.argv[2],
 ).execute(Attempt().context)
 """
 
@@ -355,22 +356,14 @@ def test_tasks_that_begin_and_end_at_the_same_time_leave_each_others_folders_alo
 def test_a_worker_that_is_killed_leaves_no_job_and_the_next_one_tidies_up(anywhere: str, home: Path) -> None:
     if anywhere == "registry/image:1" and shutil.which("bwrap") is None:
         missing("bubblewrap", "bubblewrap is not installed")
-    command = [sys.executable, "-c", WORKER, anywhere]
+    marker = unique_seconds()
+    command = [sys.executable, "-c", WORKER, anywhere, marker]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL) as worker:
-        wait_until(lambda: bool(list(home.glob("pai-local/running/*/jobs/*/work/ml/output/model/up"))), 60)
+        wait_until(lambda: bool(list(home.glob("pai-local/running/*/jobs/*/work/ml/output/model/up"))))
         worker.kill()
-    wait_until(lambda: not running_with("611"), 5)
+    wait_until(lambda: not sleepers(marker))
     assert left(home) != []
     local(image_uri=anywhere).execute(Attempt().context)
     assert left(home) == []
     (step,) = home.glob("pai-local/outputs/*/checkpoints/step")
     assert step.read_text() == "kept\n"
-
-
-def running_with(word: str) -> list[str]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if entry.read_bytes().split(b"\0")[:2] == [b"sleep", word.encode()]:
-                found.append(entry.parent.name)
-    return found

@@ -17,13 +17,14 @@ from airflow_provider_pai.configuration import OPTIONS
 from airflow_provider_pai.hooks.connection_form import FIELDS
 from airflow_provider_pai.links import PAIServiceLink, PAITrainingJobLink
 from airflow_provider_pai.provider_info import get_provider_info
+from tests.support.waits import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 # Airflow 2.11 makes its form of libraries that warn of each other when they are imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(flask_|marshmallow_).*")
 
 
-# Airflow 3 has moved the table of hooks to where 2.11 has none, and reads it from there all the same.
+# Airflow 3 has moved the table of hooks to where 2.11 has none, and still reads it from there.
 @pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")
 def test_airflow_knows_the_connection_type_and_its_hook() -> None:
     hook = ProvidersManager().hooks["pai"]
@@ -92,6 +93,6 @@ def test_each_guide_that_is_named_exists() -> None:
 def test_airflow_lists_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PAI__LABELS", "team=search")
     command = [sys.executable, "-m", "airflow", "config", "list", "--section", "pai", "--include-env-vars"]
-    listed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     for option in OPTIONS:
         assert option in listed.lower()

@@ -31,6 +31,7 @@ from airflow_provider_pai.operators.registry import PAIRegisterModelOperator
 from airflow_provider_pai.sensors.registry import PAIModelVersionSensor
 from tests.support.attempt import Attempt, executed, training
 from tests.support.deploying import NEW, OLD, ask
+from tests.support.waits import PATIENCE
 
 
 class Pulling(Attempt):
@@ -258,7 +259,7 @@ def test_a_sensor_finds_the_newest_approved_version(pai: LocalPAI, model_name: s
     hook.reject(model_name, "0.3.0")
     assert run(sensor())["version_name"] == "0.2.0"
     with pytest.raises(TaskDeferred) as deferred:
-        run(sensor(deferrable=True, version_name="0.3.0", timeout=30))
+        run(sensor(deferrable=True, version_name="0.3.0", timeout=PATIENCE))
     with pytest.raises(AirflowFailException, match=r"0\.3\.0 .* is Rejected, which is final"):
         sensor().execute_complete(Attempt().context, fired(deferred.value))
     with pytest.raises(AirflowFailException, match="target_status"):

@@ -24,6 +24,7 @@ from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
 from tests.support.attempt import Attempt, training
 from tests.support.interrupted import Died, interrupted, once
+from tests.support.waits import PATIENCE
 
 SPEC = checked_spec({"command": "sleep 60", "instance_type": "ecs.c6.large", "image_uri": "registry/image:1"})
 FIRST = JobOwner("tests", "dag", "run", "train")
@@ -47,7 +48,7 @@ def lag(pai: LocalPAI) -> Iterator[None]:
 
 def set_lag(pai: LocalPAI, seconds: float) -> None:
     requests.post(
-        f"{pai.ready.api}/_local/list-lag", json={"seconds": seconds}, headers=pai.ready.admin_headers, timeout=5
+        f"{pai.ready.api}/_local/list-lag", json={"seconds": seconds}, headers=pai.ready.admin_headers, timeout=PATIENCE
     ).raise_for_status()
 
 
@@ -121,7 +122,7 @@ def test_a_later_try_that_adopts_needs_nothing_but_the_look(pai: LocalPAI, ident
 
 
 def test_the_instance_type_is_looked_up_while_jobs_are(pai: LocalPAI, identity: JobOwner) -> None:
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def meet() -> None:
         both.wait()
@@ -275,7 +276,7 @@ def test_a_job_that_succeeds_although_it_is_being_stopped_is_not_paid_for_twice(
 def _end_well(pai: LocalPAI, job_id: str) -> None:
     body = {"Status": "Succeed", "ReasonCode": "TrainingJobSucceed", "ReasonMessage": "by hand"}
     requests.post(
-        f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, headers=pai.ready.admin_headers, timeout=10
+        f"{pai.ready.api}/_local/jobs/{job_id}/status", json=body, headers=pai.ready.admin_headers, timeout=PATIENCE
     ).raise_for_status()
     PAITrainingHook().wait(job_id, interval=0.1, show=list)
 

@@ -20,13 +20,14 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.sensors.training import PAITrainingSensor
 from tests.support.attempt import Attempt, executed, training
 from tests.support.triggerer import run_trigger
+from tests.support.waits import PATIENCE
 
 MODES: list[dict[str, Any]] = [{}, {"deferrable": True}, {"mode": "reschedule"}]
 IDS = ["waiting", "deferred", "rescheduled"]
 
 
 def sensor(job_id: str, **arguments: Any) -> PAITrainingSensor:
-    return PAITrainingSensor(task_id="wait", job_id=job_id, **{"poke_interval": 0.2, "timeout": 60, **arguments})
+    return PAITrainingSensor(task_id="wait", job_id=job_id, **{"poke_interval": 0.2, "timeout": PATIENCE, **arguments})
 
 
 def submitted(**arguments: Any) -> str:

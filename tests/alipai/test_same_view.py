@@ -1,4 +1,4 @@
-"""A job sees the same whoever submits it: alipai's Estimator or our operator.
+"""A job sees the same whichever client submits it: alipai's Estimator or our operator.
 
 What is not compared, because the two send different things on purpose: permissions of files (alipai uploads each alone,
 and none stays executable), hidden files (alipai skips them all), and the ``requirements.txt`` of the source folder

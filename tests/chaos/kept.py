@@ -41,7 +41,7 @@ class Value:
         self.acknowledged, self.asked = value, None
 
     def settle(self, found: Any, name: str) -> list[str]:
-        """Return what is lost, and go on from what is there."""
+        """Return what is lost, and continue from what is there."""
         allowed = [self.acknowledged] if self.asked is None else [self.acknowledged, self.asked]
         lost = (
             [] if found in allowed else [f"{name} is {found!r:.60}, and was acknowledged as {self.acknowledged!r:.60}"]

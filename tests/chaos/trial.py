@@ -54,7 +54,7 @@ class Event(StrEnum):
     LABELS_REFUSED = "PAI refuses labels"
     STOPS_REFUSED = "PAI refuses stops"
     SHORT_LIST = "lists count more jobs than they show"
-    COPY = "this copy sleeps; the next try runs to its end; this copy goes on"
+    COPY = "this copy sleeps; the next try runs to its end; this copy continues"
     COPY_REFUSED = "this copy sleeps; the next try runs to its end; Airflow refuses this copy's XComs"
     COPY_TERMINATED = "this copy sleeps; the next try runs to its end; this copy gets SIGTERM"
 
@@ -94,10 +94,10 @@ class Trial:
         seed: repeats it.
         history: what happened, in order, for people.
         value: the result of the task; None when it has failed.
-        orphaned: whether the last try was killed, so that nobody was left to look after its job.
+        orphaned: whether the last try was killed, so that nothing was left to look after its job.
         calm: whether no two copies were alive at a time and none was told to end.
         lags: whether lists don't show jobs that were created a moment ago.
-        foreign: jobs of another environment, or of another pass of a loop, that have all the same names.
+        foreign: jobs of another environment, or of another pass of a loop, whose names are all equal.
         seen: events that have come, and circumstances, with how often.
     """
 
@@ -248,7 +248,7 @@ class Trial:
         self.calm = False
         self.history.append(f"  try {attempt.try_number} sleeps")
         self._run_from(attempt.retried())
-        self.history.append(f"  try {attempt.try_number} goes on")
+        self.history.append(f"  try {attempt.try_number} continues")
 
 
 class _Happening:

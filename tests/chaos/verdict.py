@@ -25,7 +25,7 @@ def violations(trial: Trial, hook: PAITrainingHook) -> Iterator[str]:
             yield f"job {job_id} of another environment or pass was stopped"
     active = _active(hook, owner.filters()[0])
     if active and trial.orphaned:
-        # The last try was killed: nobody of ours was left. Airflow fails the task, and the janitor comes by.
+        # The last try was killed: no process of ours was left. Airflow fails the task, and the janitor comes by.
         for orphan in hook.orphans(min_age=timedelta(0), state_of=lambda _, run, *__: _state(run, trial)):
             hook.stop(orphan.job.job_id)
         active = _active(hook, owner.filters()[0])

@@ -126,7 +126,7 @@ def test_a_job_that_asks_for_more_than_there_is_ends_with_the_quota_as_reason(
     assert (error.code, error.message) == (job.reason_code, job.reason_message)
     events = client.list_training_job_events(job_id, models.ListTrainingJobEventsRequest()).body.events
     assert job.reason_message in events[-1]
-    # It holds up nobody.
+    # It holds up no other.
     assert jobs.run("true", ComputeResource=share("4", "16", GPU="1", GPUType="A10")).status == "Succeed"
 
 

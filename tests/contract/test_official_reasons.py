@@ -1,4 +1,4 @@
-"""Why a job did not succeed: every reason, as the vendor's own client is told it."""
+"""Why a job did not succeed: every reason, as the vendor's own client reads it."""
 
 from __future__ import annotations
 

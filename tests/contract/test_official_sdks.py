@@ -19,6 +19,7 @@ from alibabacloud_tea_openapi.models import Config
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from airflow_provider_pai.model.uri import OssUri
+from tests.support.waits import PATIENCE
 
 if TYPE_CHECKING:
     import oss2
@@ -35,7 +36,6 @@ for step in (1, 2):
 with open(os.environ["PAI_OUTPUT_MODEL"] + "model.txt", "w") as model:
     model.write(open(os.environ["PAI_INPUT_TRAIN"]).read())
 """
-PATIENCE = 60
 
 
 def wait(training: TrainingClient, job_id: str) -> pai_models.GetTrainingJobResponseBody:

@@ -115,7 +115,7 @@ def test_a_proxys_page_is_no_answer(client: PAIClient, pai: LocalPAI) -> None:
 
 
 def test_an_answer_that_comes_too_late_is_no_answer(config: ClientConfig, pai: LocalPAI) -> None:
-    pai.faults.add(Fault(WORKSPACE, FaultKind.SLOW, delay_s=2))
+    pai.faults.add(Fault(WORKSPACE, FaultKind.SLOW, delay_s=60))
     hasty = PAIClient(replace(config, read_timeout=0.2))
     with pytest.raises(TransportError) as failure:
         hasty.send(get_workspace(pai.ready.workspace_id), attempts=1)

@@ -23,6 +23,7 @@ from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config
+from tests.support.waits import PATIENCE
 
 ROLE = "acs:ram::1234567890123456:role/trainer"
 
@@ -101,12 +102,12 @@ def test_oss_takes_temporary_credentials_until_they_end(moved: LocalPAI, version
     bucket.put_object("sts/a b.txt", b"content")
     assert bucket.get_object("sts/a b.txt").read() == b"content"
     url = bucket.sign_url("GET", "sts/a b.txt", 60, slash_safe=True)
-    assert oss2.Session().session.get(url, timeout=10).content == b"content"
+    assert oss2.Session().session.get(url, timeout=PATIENCE).content == b"content"
     moved.clock.move_to(timedelta(hours=1, seconds=1))
     late = oss2.Bucket(auth, ready.oss, ready.bucket, region=ready.region_id)
     with pytest.raises(oss2.exceptions.ServerError) as refused:
         late.get_object("sts/a b.txt")
-    # The client's own clock is an hour behind now; a token's end is told before that.
+    # The client's own clock is an hour behind now; a token's end is reported before that.
     assert (refused.value.status, refused.value.code) == (403, "SecurityTokenExpired")
 
 

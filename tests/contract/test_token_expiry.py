@@ -1,4 +1,4 @@
-"""What is signed with temporary keys goes on when they end: calls, waits, uploads."""
+"""What is signed with temporary keys stays signed when they end: calls, waits, uploads."""
 
 from __future__ import annotations
 

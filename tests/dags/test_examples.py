@@ -31,6 +31,7 @@ from devtools.runs import DagRun
 from devtools.waits import wait_for
 from tests.support.predictions import own_answer, predicted, table_rows
 from tests.support.tab_client import TabClient
+from tests.support.waits import PATIENCE
 
 pytestmark = pytest.mark.cluster
 
@@ -82,8 +83,8 @@ def start(airflow: AirflowCluster, dag_id: str) -> DagRun:
 
 @pytest.fixture(scope="module")
 def trained(airflow: AirflowCluster) -> DagRun:
-    airflow.api.wait_parsed("deploy_on_new_model")  # whoever is not known yet misses the news
-    return airflow.api.wait_run(start(airflow, "train_evaluate"), timeout=300)
+    airflow.api.wait_parsed("deploy_on_new_model")  # a DAG that is not known yet misses the event
+    return airflow.api.wait_run(start(airflow, "train_evaluate"), timeout=3 * PATIENCE)
 
 
 def test_the_example_succeeds_with_exactly_one_job(trained: DagRun, config: ClientConfig) -> None:
@@ -142,7 +143,7 @@ def test_the_secret_is_in_no_file_of_airflow(airflow: AirflowCluster, trained: D
 def test_local_mode_needs_no_cloud_and_leaves_its_model_on_the_worker(
     airflow: AirflowCluster, config: ClientConfig
 ) -> None:
-    run = airflow.api.wait_run(start(airflow, "local_mode"), timeout=120)
+    run = airflow.api.wait_run(start(airflow, "local_mode"), timeout=2 * PATIENCE)
     assert run.state == "success"
     assert jobs_of(config, run) == []
     model_uri = Path(str(airflow.api.xcom(run.task("train"), "model_uri")))
@@ -155,8 +156,8 @@ def test_local_mode_needs_no_cloud_and_leaves_its_model_on_the_worker(
 def test_a_new_model_is_deployed_by_the_dag_that_waits_for_it(
     airflow: AirflowCluster, trained: DagRun, config: ClientConfig, tmp_path: Path
 ) -> None:
-    (run,) = wait_for(lambda: airflow.api.dag_runs("deploy_on_new_model"), bool, "the run that follows", timeout=60)
-    assert airflow.api.wait_run(run, timeout=120).state == "success"
+    (run,) = wait_for(lambda: airflow.api.dag_runs("deploy_on_new_model"), bool, "the run that follows")
+    assert airflow.api.wait_run(run, timeout=2 * PATIENCE).state == "success"
     model_uri = airflow.api.xcom(trained.task("train"), "model_uri")
     verdict = airflow.api.xcom(run.task("gate"))
     assert verdict["values"] == airflow.api.xcom(trained.task("train"), "metrics")
@@ -178,20 +179,20 @@ def test_a_model_is_released_when_a_person_has_approved_it(
         model = registry.find("breast_cancer")
         return registry.newest(model, "Pending") if model else None
 
-    version = wait_for(pending, bool, "the version that waits for approval", timeout=180)
+    version = wait_for(pending, bool, "the version that waits for approval", timeout=2 * PATIENCE)
     assert version is not None
     model = registry.find("breast_cancer")
     assert model is not None
     registry.decide(model, version.name, "Approved", by="a person")
-    finished = airflow.api.wait_run(run, timeout=180)
+    finished = airflow.api.wait_run(run, timeout=2 * PATIENCE)
     assert finished.state == "success"
     service = airflow.api.xcom(finished.task("deploy"))
     rows = table_rows(20)
     model_uri = airflow.api.xcom(finished.task("train"), "model_uri")
     assert predicted(config, service["endpoint"], rows) == own_answer(config, model_uri, rows, tmp_path)
     # The same approval starts the DAG that watches the model.
-    (other,) = wait_for(lambda: airflow.api.dag_runs("deploy_on_approval"), bool, "the run that follows", timeout=60)
-    assert airflow.api.wait_run(other, timeout=120).state == "success"
+    (other,) = wait_for(lambda: airflow.api.dag_runs("deploy_on_approval"), bool, "the run that follows")
+    assert airflow.api.wait_run(other, timeout=2 * PATIENCE).state == "success"
     described = PAIClient(config).send(describe_service(config.region_id, "breast_cancer_approved"))
     assert described.labels["airflow.model_version"] == version.name
     lineage = read_lineage(ObjectStorage(config).read(OssUri.parse(f"{model_uri}lineage.json")))
@@ -234,7 +235,7 @@ def test_a_person_approves_and_rejects_in_airflow(
     time.sleep(6)
     airflow.api.answer(asked[0], "Reject", reason="too slow")
     airflow.api.answer(asked[1], "Approve", reason="")
-    runs = [airflow.api.wait_run(run, timeout=180) for run in started]
+    runs = [airflow.api.wait_run(run, timeout=2 * PATIENCE) for run in started]
     states = [(task.ref.task_id, task.state) for run in runs for task in airflow.api.task_instances(run)]
     assert [run.state for run in runs] == ["success", "success"], states
     assert [airflow.api.task_instance(run.task("deploy")).state for run in runs] == ["skipped", "success"]
@@ -250,10 +251,10 @@ def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
 ) -> None:
     airflow.api.wait_parsed("retrain_daily")
     airflow.api.unpause("retrain_daily")
-    (scheduled,) = wait_for(lambda: airflow.api.dag_runs("retrain_daily"), bool, "the scheduled run", timeout=60)
-    runs = [airflow.api.wait_run(scheduled, timeout=180)]
+    (scheduled,) = wait_for(lambda: airflow.api.dag_runs("retrain_daily"), bool, "the scheduled run")
+    runs = [airflow.api.wait_run(scheduled, timeout=2 * PATIENCE)]
     another = airflow.api.trigger("retrain_daily", logical_date="2026-11-02T00:00:00Z")
-    runs.append(airflow.api.wait_run(another, timeout=180))
+    runs.append(airflow.api.wait_run(another, timeout=2 * PATIENCE))
     assert [run.state for run in runs] == ["success", "success"]
     first, second = ([airflow.api.xcom(run.task(name)) for name in ("train", "evaluate", "gate")] for run in runs)
     days = [airflow.api.xcom(run.task("prepare_data"))["train"].split("/")[-3] for run in runs]
@@ -273,13 +274,13 @@ def test_a_daily_model_is_served_when_it_is_as_good_as_the_champion(
 def test_a_late_model_is_reported_once(airflow: AirflowCluster, config: ClientConfig) -> None:
     airflow.api.wait_parsed("model_deadline")
     airflow.api.unpause("model_deadline")
-    runs = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run", timeout=60)
+    runs = wait_for(lambda: airflow.api.dag_runs("model_deadline"), bool, "the scheduled run")
     run = runs[-1]
-    assert airflow.api.wait_run(run, timeout=240).state == "success"
+    assert airflow.api.wait_run(run, timeout=3 * PATIENCE).state == "success"
     (job,) = jobs_of(config, run)
     assert job.status == "Succeed"
     said = f"Run {run.run_id} has no new model of breast_cancer_nightly in time"
-    logs = wait_for(lambda: callback_lines(airflow, said), bool, "the callback", timeout=60)
+    logs = wait_for(lambda: callback_lines(airflow, said), bool, "the callback")
     assert len(logs) == 1, logs
     assert "The newest one is none" in logs[0]
     registry = ModelRegistry(PAIClient(config), config.workspace_id, logging.getLogger(__name__))
@@ -296,7 +297,7 @@ def callback_lines(airflow: AirflowCluster, said: str) -> list[str]:
 
 
 def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config: ClientConfig, tmp_path: Path) -> None:
-    run = airflow.api.wait_run(start(airflow, "tune"), timeout=240)
+    run = airflow.api.wait_run(start(airflow, "tune"), timeout=3 * PATIENCE)
     assert run.state == "success"
     jobs = jobs_of(config, run)
     assert len(jobs) == 4
@@ -313,14 +314,14 @@ def test_the_best_of_several_models_is_deployed(airflow: AirflowCluster, config:
 
 
 def test_the_best_of_several_functions_as_jobs_is_picked(airflow: AirflowCluster, config: ClientConfig) -> None:
-    run = airflow.api.wait_run(start(airflow, "function_as_job"), timeout=180)
+    run = airflow.api.wait_run(start(airflow, "function_as_job"), timeout=2 * PATIENCE)
     assert run.state == "success"
     assert airflow.api.xcom(run.task("best"))["learning_rate"] == 0.3
     assert len(jobs_of(config, run)) == 3
 
 
 def test_a_job_is_waited_for_by_another_task(airflow: AirflowCluster, config: ClientConfig) -> None:
-    run = airflow.api.wait_run(start(airflow, "wait_elsewhere"), timeout=180)
+    run = airflow.api.wait_run(start(airflow, "wait_elsewhere"), timeout=2 * PATIENCE)
     assert run.state == "success"
     (job,) = jobs_of(config, run)
     assert airflow.api.xcom(run.task("trained"))["model_uri"] == job.outputs["model"]
@@ -328,7 +329,7 @@ def test_a_job_is_waited_for_by_another_task(airflow: AirflowCluster, config: Cl
 
 
 def test_the_hooks_do_in_functions_what_the_operators_do(airflow: AirflowCluster, config: ClientConfig) -> None:
-    run = airflow.api.wait_run(start(airflow, "taskflow"), timeout=180)
+    run = airflow.api.wait_run(start(airflow, "taskflow"), timeout=2 * PATIENCE)
     assert run.state == "success"
     (job,) = jobs_of(config, run)
     judged = airflow.api.xcom(run.task("judge"))
@@ -347,14 +348,14 @@ def test_no_token_of_a_service_is_in_a_file_of_airflow(airflow: AirflowCluster, 
 
 
 def deferred(airflow: AirflowCluster, try_number: int = 1, run: DagRun | None = None) -> DagRun:
-    """A run of the DAG whose job nobody waits out, when its trigger runs in the triggerer.
+    """A run of the DAG whose job no test waits out, when its trigger runs in the triggerer.
 
-    Before that, nobody hears of a mark or a clear: Airflow ends a trigger that was never started without a word.
+    Before that, no code of ours hears of a mark or a clear: Airflow silently ends a trigger that was never started.
     """
     started = run or start(airflow, "long_job")
     task = started.task("train")
     airflow.api.wait_task(task, frozenset({"deferred"}), try_number=try_number)
-    wait_for(lambda: airflow.api.log(task, try_number), lambda log: "begun" in log, "the job's output", timeout=60)
+    wait_for(lambda: airflow.api.log(task, try_number), lambda log: "begun" in log, "the job's output")
     return started
 
 
@@ -367,7 +368,7 @@ def test_marking_a_deferred_task_stops_its_job(airflow: AirflowCluster, config: 
     run = deferred(airflow)
     assert statuses(config, run) == ["Running"]
     airflow.api.set_state(run.task("train"), state)
-    wait_for(lambda: statuses(config, run), lambda found: found == ["Terminated"], "the stop", timeout=60)
+    wait_for(lambda: statuses(config, run), lambda found: found == ["Terminated"], "the stop")
 
 
 def test_clearing_a_deferred_task_stops_its_job_and_starts_a_new_one(
@@ -380,7 +381,6 @@ def test_clearing_a_deferred_task_stops_its_job_and_starts_a_new_one(
         lambda: statuses(config, run),
         lambda found: found == ["Running", "Terminated"],
         "one job stopped and one running",
-        timeout=60,
     )
     airflow.api.set_state(run.task("train"), "failed")
-    wait_for(lambda: set(statuses(config, run)), lambda found: found == {"Terminated"}, "the last stop", timeout=60)
+    wait_for(lambda: set(statuses(config, run)), lambda found: found == {"Terminated"}, "the last stop")

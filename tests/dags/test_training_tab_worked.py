@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pai.api.training import get_training_job
+from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun, TaskRef
+from devtools.waits import wait_for
+from tests.faults.cluster import config_of
 from tests.support.tab_client import TabClient
 
 pytestmark = pytest.mark.cluster
@@ -58,7 +62,11 @@ def holds(seen: dict[str, Any], wanted: dict[str, Any]) -> bool:
 @pytest.fixture(scope="module")
 def worked(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
     signs, home = tmp_path_factory.mktemp("signs"), tmp_path_factory.mktemp("airflow")
-    env = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri, "TRAINING_TAB_SIGNS": str(signs)}
+    env = {
+        "AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri,
+        "AIRFLOW_CONN_PAI_OF_FUNCTION": cloud.ready.airflow_conn_uri,
+        "TRAINING_TAB_SIGNS": str(signs),
+    }
     settings = {"AIRFLOW__CORE__PARALLELISM": "8"}
     cache = REPOSITORY / ".demo" / "cache"
     with AirflowCluster(home, DAGS, env, settings=settings, template_dir=cache) as airflow:
@@ -105,6 +113,8 @@ def test_progress_is_seen_within_ten_seconds_after_it_was_reported(worked: Worke
     task = worked.run.task("submit")
     worked.watch(task, "running", progress=0.25)
     worked.end("submit")
+    job_id, client = worked.tab.state(task)["job"]["id"], PAIClient(config_of(cloud))
+    wait_for(lambda: client.send(get_training_job(job_id)).is_terminal, bool, "the job's end", interval=0.05)
     begun, asked, seen = time.monotonic(), 0.0, worked.tab.state(task)
     while (seen.get("progress") or {}).get("fraction") != 1.0:
         asked += seen["next_s"]
@@ -122,6 +132,17 @@ def test_a_sensor_shows_the_job_of_another_task_and_can_not_stop_it(worked: Work
     assert seen["job"]["id"] == worked.airflow.api.xcom(worked.run.task("submit"), "job_id")
     assert re.match(r"This is the job of task submit in run .*, which this task waits for\.", seen["task"]["note"])
     assert worked.tab.stop(task, seen["job"]["id"]).status_code == 502
+
+
+def test_the_job_that_a_function_trains_is_shown(worked: Worked) -> None:
+    task = worked.run.task("function")
+    running = worked.watch(task, "running", progress=0.25)
+    assert (running["task"]["note"], bool(running["stop"])) == ("", True)
+    worked.end("function")
+    assert worked.airflow.api.wait_task(task).state == "success"
+    ended = worked.watch(task, "succeeded", state="success")
+    assert ended["job"]["id"] == running["job"]["id"]
+    assert [curve["last"] for curve in ended["curves"]] == [worked.airflow.api.xcom(task)] == [0.25]
 
 
 def test_a_job_on_the_worker_is_said_to_be_there(worked: Worked) -> None:

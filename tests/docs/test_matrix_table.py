@@ -22,6 +22,7 @@ from devtools.matrix import (
     read_options,
 )
 from devtools.matrix_table import BEGIN, END, Row, read_rows, with_rows
+from tests.support.waits import PATIENCE
 
 OLD = Row("2.11.0", "3.11", "lowest", "holds", "2026-11-01")
 PAGE_OF_ONE = with_rows(f"Before.\n\n{BEGIN}\n{END}\n\nAfter.\n", [OLD])
@@ -99,6 +100,6 @@ def test_what_has_a_row_is_left_out_where_only_the_rest_is_missing() -> None:
 def test_an_interpreter_that_is_asked_for_and_lacks_is_an_error_that_names_it(asked: list[str]) -> None:
     nothing = {"PATH": "/nowhere", "PYENV_ROOT": "/nowhere"}
     command = [sys.executable, "-m", "devtools.matrix", *asked]
-    done = subprocess.run(command, cwd=REPOSITORY, env=nothing, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=REPOSITORY, env=nothing, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert "This machine has no Python 3.1" in done.stdout

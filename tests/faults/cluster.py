@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_pai.api.signing import KeyPair
@@ -19,15 +21,16 @@ from devtools.cluster import AirflowCluster
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, DagRun, TaskInstance, TaskRef
 from devtools.waits import wait_for
+from tests.support.waits import PATIENCE
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 180.0
-"""Seconds for what a busy machine may delay."""
 LOOK_SECONDS = 1.0
 """Seconds between two looks at Airflow: its one API server also serves the tasks."""
-STOP_SECONDS = 60.0
-"""Within so many seconds a job must be stopped."""
+GRACE = 15.0
+"""Seconds in which a wrong stop would have come: a triggerer that wakes calls ``on_kill`` within one."""
+TRIGGERER_THRESHOLD = 15.0
+"""Seconds of silence after which another triggerer takes over."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class ClusterHarness:
         self.airflow.api.wait_parsed(dag_id, timeout=PATIENCE)
         run = self.airflow.api.trigger(dag_id, {"first": first, "later": later, "connection": connection})
         return TaskRun(self, run, self.clouds[connection])
+
+    def new_gate(self) -> Path:
+        """Return a file that is not there; see :func:`held`."""
+        return self.airflow.home.path / f"gate-{secrets.token_hex(4)}"
 
     def swept(self, connection: str) -> list[dict[str, Any]]:
         """Let the janitor run, with the power to stop, and return what it found."""
@@ -104,7 +111,6 @@ class TaskRun:
             lambda: self.harness.airflow.api.dag_run(self.run).state,
             RUN_ENDED.__contains__,
             f"the end of {self.run.run_id}",
-            timeout=PATIENCE,
             interval=LOOK_SECONDS,
         )
 
@@ -121,12 +127,15 @@ class TaskRun:
         _insist(lambda: self.harness.airflow.api.clear(self.task))
 
     def watched(self, try_number: int = 1) -> TaskRun:
-        """Wait until the job runs and somebody watches it: its output is in the task's log."""
+        """Wait until the job runs and something watches it: its output is in the task's log."""
+        return self.wait_logged("begun", try_number)
+
+    def wait_logged(self, text: str, try_number: int = 1) -> TaskRun:
+        """Wait until the task's log has a text."""
         wait_for(
             lambda: self.log(try_number),
-            lambda log: "begun" in log,
-            f"the job's output in {self.run.run_id}",
-            timeout=PATIENCE,
+            lambda log: text in log,
+            f"{text!r} in the log of {self.run.run_id}",
             interval=LOOK_SECONDS,
         )
         return self
@@ -154,13 +163,13 @@ class TaskRun:
         """Statuses of the jobs, oldest first."""
         return [str(job.status) for job in self.jobs]
 
-    def wait_statuses(self, *statuses: str, timeout: float = STOP_SECONDS) -> None:
+    def wait_statuses(self, *statuses: str, timeout: float = PATIENCE) -> None:
         """Wait until the jobs, oldest first, are in these statuses."""
         expected, begin = list(statuses), time.monotonic()
         wait_for(lambda: self.statuses, lambda seen: seen == expected, f"jobs {expected}", timeout=timeout)
         logger.info("%s: jobs %s after %.1f s", self.run.run_id, expected, time.monotonic() - begin)
 
-    def wait_ended(self, timeout: float = STOP_SECONDS) -> None:
+    def wait_ended(self, timeout: float = PATIENCE) -> None:
         """Wait until all jobs have ended, in whatever way."""
         wait_for(lambda: [job.is_terminal for job in self.jobs], all, "the jobs to end", timeout=timeout)
 
@@ -180,6 +189,11 @@ class TaskRun:
         assert self.statuses == list(statuses)
         assert self.result()["job_id"] == self.jobs[-1].job_id
         assert self.jobs[-1].is_success
+
+
+def held(gate: Path) -> str:
+    """Return what a job does until the gate is there."""
+    return f"echo begun; until [ -e {gate} ]; do sleep 0.5; done"
 
 
 def _insist(ask: Callable[[], None]) -> None:

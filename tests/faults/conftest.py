@@ -1,4 +1,4 @@
-"""One Airflow with two triggerers on PostgreSQL for all fault tests, and clouds that fail when they are told to."""
+"""One Airflow with two triggerers on PostgreSQL for all fault tests, and clouds that fail on demand."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.cluster import AirflowCluster
 from devtools.postgres import PostgreSQL, find_programs
-from tests.faults.cluster import ClusterHarness
+from tests.faults.cluster import TRIGGERER_THRESHOLD, ClusterHarness
 from tests.faults.tokens import connection_uri, temporary_keys
 from tests.support.machine import missing
 
 TRIGGERERS = ("triggerer", "triggerer-2")
 SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": "24",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    # On a busy machine a heartbeat takes a quarter of a minute; Airflow would end tasks, and their tries are counted.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": f"{TRIGGERER_THRESHOLD:g}",
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "6",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
 }
 CONNECTIONS = (
     "pai_default", "pai_held_before", "pai_held_during", "pai_held_after", "pai_outage", "pai_deletion", "pai_expiry",
@@ -87,7 +88,7 @@ ORDER = (
     "test_chaos",
     "test_traces",
 )
-"""First what runs side by side and disturbs nobody, last what looks at the traces of all."""
+"""First what runs side by side and disturbs no other, last what looks at the traces of all."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from devtools.cluster import AirflowCluster
+from tests.faults.cluster import TRIGGERER_THRESHOLD
 
 LONGEST_CALM = 12.0
 """Seconds between two disturbances, at most."""
-STALL = 10.0
+STALL = TRIGGERER_THRESHOLD + 4
 """Seconds of a stall: longer than the health threshold, so that another one takes over."""
 
 
@@ -65,7 +66,7 @@ class FaultSchedule:
 
     def _disturb(self, component: str) -> None:
         begin = time.monotonic()
-        # Open until it is over: whoever asks meanwhile hears of it.
+        # Open until it is over: who asks meanwhile hears of it.
         self._faults.append((begin, float("inf")))
         kinds = (self._kill, self._restart, self._stall) if component.startswith("triggerer") else (self._kill,)
         disturbance = self._rng.choice(kinds)

@@ -1,4 +1,4 @@
-"""What happens to my job when PAI fails, or somebody else touches the job."""
+"""What happens to my job when PAI fails, or another person touches the job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_pai.api.training import delete_training_job
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.local.http.faults import ANY, Fault, FaultKind
-from tests.faults.cluster import ClusterHarness, config_of
+from tests.faults.cluster import ClusterHarness, config_of, held
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -19,22 +19,23 @@ LONG = "echo begun; sleep 600"
 
 def test_pai_is_unreachable_for_a_while(harness: ClusterHarness) -> None:
     cloud = harness.clouds["pai_outage"]
-    task_runs = [
-        harness.start(dag_id, "echo begun; sleep 20", connection="pai_outage") for dag_id in ("sync", "deferred")
-    ]
+    gate = harness.new_gate()
+    task_runs = [harness.start(dag_id, held(gate), connection="pai_outage") for dag_id in ("sync", "deferred")]
     for task_run in task_runs:
         task_run.watched()
     cloud.faults.add(Fault(ANY, FaultKind.DROP_BEFORE, times=1_000_000))
-    time.sleep(30)
+    for task_run in task_runs:
+        task_run.wait_logged("PAI gives no usable answer")
     cloud.faults.clear()
+    sync = task_runs[0]
+    # A triggerer that takes over meanwhile knows of no outage before, and says nothing of its end.
+    sync.wait_logged("PAI answers again")
+    gate.touch()
     for task_run in task_runs:
         task_run.assert_succeeded_with("Succeed")
         assert task_run.now.try_number == 1
-    sync, deferred = task_runs
-    assert sync.log().count("PAI gives no usable answer") == sync.log().count("PAI answers again") == 1
-    # A triggerer that takes over meanwhile knows of no outage before.
-    assert deferred.log().count("PAI gives no usable answer") >= 1
-    assert deferred.log().count("PAI answers again") <= 1
+    # On a busy machine there may be more than one outage; each has its end.
+    assert sync.log().count("PAI gives no usable answer") == sync.log().count("PAI answers again")
 
 
 @pytest.mark.parametrize("dag_id", ["sync_retried", "deferred_retried"])
@@ -51,7 +52,7 @@ def test_the_job_is_deleted_in_pais_console(harness: ClusterHarness) -> None:
         for dag_id in ("sync_retried", "deferred_retried")
     ]
     cloud = harness.clouds["pai_deletion"]
-    # Nobody sees the job between its stop and its deletion: PAI deletes only what has ended.
+    # No task sees the job between its stop and its deletion: PAI deletes only what has ended.
     cloud.faults.add(Fault("GetTrainingJob", FaultKind.ERROR, times=1_000_000))
     for task_run in task_runs:
         (job,) = task_run.jobs
@@ -75,7 +76,7 @@ def test_the_token_of_the_connection_expires(harness: ClusterHarness) -> None:
     for task_run in task_runs:
         assert task_run.wait_end() == "failed"
         assert task_run.now.try_number == 1
-        assert task_run.statuses == ["Running"], "with this token nobody could stop it"
+        assert task_run.statuses == ["Running"], "with this token it could not be stopped"
     found = harness.swept("pai_expiry_renewed")
     assert sorted(orphan["job_id"] for orphan in found) == sorted(task_run.jobs[0].job_id for task_run in task_runs)
     for task_run in task_runs:

@@ -29,4 +29,4 @@ def test_the_server_leaves_neither_a_process_nor_a_folder(programs: Path) -> Non
         pid = int((data / "postmaster.pid").read_text().splitlines()[0])
         assert (Path("/proc") / str(pid)).exists()
     assert not data.exists()
-    wait_for(lambda: (Path("/proc") / str(pid)).exists(), lambda seen: not seen, "the server's end", timeout=5)
+    wait_for(lambda: (Path("/proc") / str(pid)).exists(), lambda seen: not seen, "the server's end")

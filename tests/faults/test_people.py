@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from tests.faults.cluster import ClusterHarness
+from tests.faults.cluster import GRACE, ClusterHarness, held
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -75,9 +77,14 @@ def test_the_dag_run_is_marked_failed_while_the_task_is_deferred(harness: Cluste
 
 
 def test_the_task_has_on_kill_leave_and_is_marked_failed_while_it_is_deferred(harness: ClusterHarness) -> None:
-    task_run = harness.start("left", "echo begun; sleep 45").watched()
+    gate = harness.new_gate()
+    task_run = harness.start("left", held(gate)).watched()
     task_run.mark("failed")
-    task_run.wait_statuses("Succeed", timeout=120)
+    assert task_run.wait_end() == "failed"
+    time.sleep(GRACE)
+    assert task_run.statuses == ["Running"]
+    gate.touch()
+    task_run.wait_statuses("Succeed")
     assert task_run.now.state == "failed"
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import ClusterHarness
+from tests.faults.cluster import ClusterHarness, held
 
 pytestmark = pytest.mark.cluster
 
 
 def test_the_scheduler_is_killed_with_its_tasks(harness: ClusterHarness, tmp_path: Path) -> None:
-    command = f"echo begun; until [ -e {tmp_path / 'go'} ]; do sleep 0.5; done"
+    command = held(tmp_path / "go")
     waiting, deferred = (harness.start(dag_id, command).watched() for dag_id in ("sync_retried", "deferred_retried"))
     harness.airflow.kill("scheduler")
     harness.airflow.start_component("scheduler")
@@ -25,7 +25,7 @@ def test_the_scheduler_is_killed_with_its_tasks(harness: ClusterHarness, tmp_pat
 
 
 def test_the_scheduler_is_restarted_while_the_task_is_deferred(harness: ClusterHarness, tmp_path: Path) -> None:
-    task_run = harness.start("deferred", f"echo begun; until [ -e {tmp_path / 'go'} ]; do sleep 0.5; done").watched()
+    task_run = harness.start("deferred", held(tmp_path / "go")).watched()
     harness.airflow.stop_component("scheduler")
     (tmp_path / "go").touch()
     harness.airflow.start_component("scheduler")

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.waits import wait_for
-from tests.faults.cluster import PATIENCE, ClusterHarness, TaskRun
+from tests.faults.cluster import ClusterHarness, TaskRun, held
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
 
@@ -27,7 +27,7 @@ def asked(cloud: LocalPAI, operation: str) -> int:
 
 
 def await_true(what: str, seen: Callable[[], bool]) -> None:
-    wait_for(seen, bool, what, timeout=PATIENCE, interval=0.1)
+    wait_for(seen, bool, what, interval=0.1)
 
 
 def kill(task_run: TaskRun, number: signal.Signals = signal.SIGKILL) -> None:
@@ -70,17 +70,20 @@ def test_the_task_process_is_killed_after_the_create_before_anybody_knows_of_the
 
 
 def test_the_task_process_is_killed_while_it_waits(harness: ClusterHarness) -> None:
-    task_run = harness.start("sync_retried", SHORT).watched()
+    gate = harness.new_gate()
+    task_run = harness.start("sync_retried", held(gate)).watched()
     kill(task_run)
+    task_run.wait("running", try_number=2)
+    gate.touch()
     task_run.assert_succeeded_with("Succeed")
-    assert task_run.now.try_number == 2
+    assert task_run.now.try_number >= 2
 
 
 def test_the_task_process_is_killed_at_its_last_try(harness: ClusterHarness) -> None:
     task_run = harness.start("sync", LONG, connection="pai_last_try").watched()
     kill(task_run)
     assert task_run.wait_end() == "failed"
-    assert task_run.statuses == ["Running"], "nobody of ours is left"
+    assert task_run.statuses == ["Running"], "no process of ours is left"
     assert [orphan["job_id"] for orphan in harness.swept("pai_last_try")] == [task_run.jobs[0].job_id]
     task_run.wait_statuses("Terminated")
 
@@ -93,11 +96,13 @@ def test_the_task_process_gets_sigterm(harness: ClusterHarness) -> None:
 
 
 def test_the_worker_is_killed_and_its_task_process_lives_on(harness: ClusterHarness) -> None:
-    task_run = harness.start("sync_retried", "echo begun; sleep 60").watched()
+    gate = harness.new_gate()
+    task_run = harness.start("sync_retried", held(gate)).watched()
     copy = task_run.now.pid
     assert copy is not None
     os.kill(parent(copy), signal.SIGKILL)
-    task_run.wait("running", "success", try_number=2)
+    task_run.wait("running", try_number=2)
+    gate.touch()
     task_run.assert_succeeded_with("Succeed")
 
 

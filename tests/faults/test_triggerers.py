@@ -11,16 +11,13 @@ from typing import NamedTuple
 import pytest
 
 from devtools.waits import wait_for
-from tests.faults.cluster import PATIENCE, ClusterHarness, TaskRun
+from tests.faults.cluster import GRACE, TRIGGERER_THRESHOLD, ClusterHarness, TaskRun, held
 from tests.faults.conftest import TRIGGERERS
 
 pytestmark = pytest.mark.cluster
 
 LONG = "echo begun; sleep 600"
-GRACE = 15.0
-"""Seconds in which a wrong stop would have come: a triggerer that wakes calls ``on_kill`` within one."""
-
-HEALTH_SECONDS = 7.0
+HEALTH_SECONDS = TRIGGERER_THRESHOLD + 1
 """After so long a silence of a triggerer, another one takes over: the threshold of the cluster's settings and a bit."""
 
 
@@ -41,15 +38,10 @@ def both(harness: ClusterHarness) -> Iterator[Callable[[], None]]:
     run()
 
 
-def held(gate: Path) -> str:
-    """What a job does until the gate is there."""
-    return f"echo begun; until [ -e {gate} ]; do sleep 0.5; done"
-
-
 def watcher(harness: ClusterHarness, task_run: TaskRun) -> str:
     """Which triggerer runs a task_run's trigger; on a slow machine they may just be passing it on."""
     names = {harness.airflow.job_id(name): name for name in TRIGGERERS}
-    owner = wait_for(lambda: task_run.now.triggerer_id, names.__contains__, f"one of {names}", timeout=PATIENCE)
+    owner = wait_for(lambda: task_run.now.triggerer_id, names.__contains__, f"one of {names}")
     return names[owner or 0]
 
 
@@ -58,7 +50,6 @@ def wait_taken_over(harness: ClusterHarness, task_run: TaskRun, before: int | No
         lambda: task_run.now.triggerer_id,
         lambda seen: seen not in (None, before),
         "another triggerer to take over",
-        timeout=PATIENCE,
     )
 
 
@@ -116,7 +107,7 @@ def test_the_task_is_marked_failed_while_its_triggerer_is_dead_and_another_lives
     assert task_run.wait_end() == "failed"
     both()
     time.sleep(GRACE)
-    assert task_run.statuses == ["Running"], "nobody of ours was told"
+    assert task_run.statuses == ["Running"], "no code of ours was called"
     assert [orphan["job_id"] for orphan in harness.swept("pai_dead_triggerer")] == [task_run.jobs[0].job_id]
     task_run.wait_statuses("Terminated")
 
@@ -167,7 +158,7 @@ def test_the_task_is_cleared_while_no_triggerer_runs(dark: WithoutTriggerers) ->
 def test_the_task_is_marked_failed_while_no_triggerer_runs(harness: ClusterHarness, dark: WithoutTriggerers) -> None:
     assert dark.marked.wait_end() == "failed"
     # Seen on 3.3.2, each at times: the next triggerer takes the trigger up, only to end it, and tells it; or it
-    # ends it before it has run, and nobody is told.
+    # ends it before it has run, and no code of ours is called.
     time.sleep(GRACE)
     assert {orphan["job_id"] for orphan in harness.swept("pai_no_triggerer")} <= {dark.marked.jobs[0].job_id}
     dark.marked.wait_statuses("Terminated")

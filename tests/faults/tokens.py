@@ -12,6 +12,7 @@ import requests
 from airflow_provider_pai.api.signing import KeyPair
 from airflow_provider_pai.local.http import rpc
 from airflow_provider_pai.local.server_info import ServerInfo
+from tests.support.waits import PATIENCE
 
 
 def temporary_keys(ready: ServerInfo) -> KeyPair:
@@ -29,7 +30,7 @@ def temporary_keys(ready: ServerInfo) -> KeyPair:
         "SignatureNonce": uuid4().hex,
     }
     signature = rpc.sign(rpc.string_to_sign("GET", parameters), ready.access_key_secret)
-    answer = requests.get(ready.api, params={**parameters, "Signature": signature}, timeout=10)
+    answer = requests.get(ready.api, params={**parameters, "Signature": signature}, timeout=PATIENCE)
     answer.raise_for_status()
     given = answer.json()["Credentials"]
     return KeyPair(given["AccessKeyId"], given["AccessKeySecret"], given["SecurityToken"])

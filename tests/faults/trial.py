@@ -16,9 +16,10 @@ from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.rest import AirflowAPIError
 from devtools.runs import RUN_ENDED, TASK_ENDED
 from devtools.waits import WaitTimeoutError, wait_for
-from tests.faults.cluster import STOP_SECONDS, ClusterHarness
+from tests.faults.cluster import ClusterHarness
 from tests.faults.schedule import FaultSchedule
 from tests.support.exactly_one import doubles, wrong_value
+from tests.support.waits import PATIENCE
 
 _DAGS = ("sync_retried", "sync_retried", "deferred_retried", "deferred_retried", "sync", "deferred")
 _SHORT = ("sleep 1", "sleep 5", "sleep 15", "exit 3")
@@ -55,7 +56,7 @@ class Trial:
         seed: repeats its choices; moments depend on the machine.
         history: what happened, in order, for people.
         task_run: its task.
-        alone: why nobody of ours may be left to stop its job; empty when somebody must.
+        alone: why no process of ours may be left to stop its job; empty when one must.
         calm: whether no two copies of the task can have been alive, and none was told to end.
     """
 
@@ -106,7 +107,7 @@ class Trial:
         return state
 
     def violations(self) -> Iterator[str]:
-        """Yield what was broken; call it when nobody is disturbed any more and the janitor has come by."""
+        """Yield what was broken; call it when nothing is disturbed any more and the janitor has come by."""
         jobs = self._settled()
         if active := [job.job_id for job in jobs if not job.is_terminal]:
             yield f"still active after the task's end: {active}"
@@ -125,7 +126,7 @@ class Trial:
                 lambda: self.task_run.jobs,
                 lambda jobs: all(job.is_terminal for job in jobs),
                 "the end of all jobs",
-                timeout=STOP_SECONDS,
+                timeout=PATIENCE,
                 interval=0.5,
             )
         except WaitTimeoutError:
@@ -169,7 +170,7 @@ class Trial:
             self.alone = "the last try was killed"
 
     def _note_unwatched(self, state: str | None, try_number: int) -> None:
-        """Between two tries nobody of ours is alive, nor right after a deferral, before a triggerer takes it up."""
+        """Between two tries no process of ours is alive, nor right after a deferral, before a triggerer takes it up."""
         if state == "deferred" and "begun" not in self.task_run.log(try_number):
             self.alone = "it was deferred, but no triggerer had taken it up for sure"
         elif state not in ("running", "deferred", *RUN_ENDED):

@@ -1,4 +1,4 @@
-"""Passes of a loop share dag, run, task and map index; each has jobs of its own all the same."""
+"""Passes of a loop share dag, run, task and map index; each still has jobs of its own."""
 
 from __future__ import annotations
 

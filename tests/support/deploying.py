@@ -25,6 +25,7 @@ from airflow_provider_pai.model.serving.status import ServiceSnapshot
 from airflow_provider_pai.model.serving.wait import WaitCondition, WaitResult
 from airflow_provider_pai.operators.deploy import PAIDeployServiceOperator
 from airflow_provider_pai.triggers.services import PAIServiceTrigger
+from tests.support.waits import PATIENCE
 
 SERVE = """
 import http.server, json, os, pathlib, sys, time
@@ -70,7 +71,7 @@ WRITES = (
     "DeleteService",
 )
 ROWS = [[1.0, 2.0], [0.5, -3.0], [0.0, 0.0]]
-SMOKE = {"json": {"rows": ROWS}, "expect_status": 200, "timeout": 5}
+SMOKE = {"json": {"rows": ROWS}, "expect_status": 200, "timeout": 60}
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def ask(name: str, rows: Sequence[Sequence[float]] = ROWS) -> dict[str, Any]:
     """Send a request as a client does."""
     found = PAIServiceHook().endpoints(name)
     answer = requests.post(
-        found.internet, json={"rows": list(rows)}, headers={"Authorization": found.token}, timeout=10
+        found.internet, json={"rows": list(rows)}, headers={"Authorization": found.token}, timeout=PATIENCE
     )
     answer.raise_for_status()
     read: dict[str, Any] = answer.json()
@@ -160,7 +161,7 @@ def writes(pai: LocalPAI) -> dict[str, int]:
 
 def gone(name: str) -> None:
     """Wait until there is no service of this name."""
-    _, verdict = PAIServiceHook().wait(name, WaitCondition(status="Deleted"), interval=0.1, limit=20)
+    _, verdict = PAIServiceHook().wait(name, WaitCondition(status="Deleted"), interval=0.1, limit=PATIENCE)
     assert verdict is WaitResult.REACHED
     assert services(name) == []
 
@@ -201,7 +202,7 @@ def constant_client(name: str, threads: int = 2) -> Iterator[Seen]:
         while not over.is_set():
             try:
                 answer = requests.post(
-                    found.internet, json={"rows": ROWS}, headers={"Authorization": found.token}, timeout=20
+                    found.internet, json={"rows": ROWS}, headers={"Authorization": found.token}, timeout=PATIENCE
                 )
                 if answer.ok:
                     seen.models.append(answer.json()["model"])

@@ -17,9 +17,9 @@ from docker.errors import DockerException
 
 from devtools.processes import Child, Processes
 from tests.support.machine import missing
+from tests.support.waits import PATIENCE
 
 _DEFAULT = "unix:///var/run/docker.sock"
-_START_SECONDS = 30
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -67,14 +67,14 @@ def _started(daemon: str) -> Iterator[str]:
                 _wait(client, child)
             yield address
         finally:
-            processes.end(child, patience=_START_SECONDS)
+            processes.end(child, patience=PATIENCE)
             for mounted in _mounted_in(folder):
                 # It leaves its network namespace mounted.
                 subprocess.run(["umount", mounted], check=True)
 
 
 def _wait(client: docker.DockerClient, child: Child) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not _answers(client):
         if not child.alive or time.monotonic() > deadline:
             missing("docker", f"dockerd does not start here: {child.log_tail()}")

@@ -77,7 +77,7 @@ class FakeEAS:
     Attributes:
         services: by name.
         calls: who asked for which change of which service.
-        time: seconds, by a clock that never goes back.
+        time: seconds, by a clock that only moves forward.
     """
 
     services: dict[str, FakeService] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class FakeEAS:
     modes: dict[str, str] = field(default_factory=dict)
 
     def asked(self, who: str) -> list[str]:
-        """What somebody has asked for, in a few words each."""
+        """What was asked for, in a few words each."""
         return [" ".join(call[1:]) for call in self.calls if call[0] == who]
 
 

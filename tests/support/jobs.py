@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import alibabacloud_paistudio20220112.models as models
 
 from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
+from tests.support.waits import PATIENCE
 
 if TYPE_CHECKING:
     from alibabacloud_paistudio20220112.client import Client as TrainingClient
 
     from airflow_provider_pai.local.server import LocalPAI
 
-PATIENCE = 60
 IMAGE = "registry.cn-hangzhou.aliyuncs.com/pai-dlc/pytorch-training:1.12-cpu-py39-ubuntu20.04"
 """An image of local PAI's catalog."""
 

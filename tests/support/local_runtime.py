@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ from airflow_provider_pai.local.running.runtime import Runtime
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 from tests.support.contradictions import RememberingJobStore
+from tests.support.waits import LONGER, PassingTime, wait_until
 
 ENDED = ("Succeed", "Failed", "Terminated", "InitializeFailed")
-PATIENCE = 120.0
-"""Seconds after which what has not happened never will, on a machine that is busy with other tests."""
 
 
 def now() -> datetime:
@@ -43,15 +41,24 @@ class LocalRuntimeHarness:
         home.mkdir(parents=True, exist_ok=True)
         self.objects = ObjectStore(home / "oss")
         self.objects.create_bucket("bkt")
-        self.store = RememberingJobStore(home, now)
+        self.time = PassingTime()
+        self.store = RememberingJobStore(home, self.time.now)
         objects = BoundObjects(self.objects, places or {})
         self.workshop = RunnerContext(
-            self.store, objects, runtime, "cn-hangzhou", now, grace_seconds=grace, shown=objects.shown
+            self.store,
+            objects,
+            runtime,
+            "cn-hangzhou",
+            self.time.now,
+            grace_seconds=grace,
+            shown=objects.shown,
+            monotonic=self.time.monotonic,
         )
         self.runner = Runner(self.workshop, slots)
         self.runner.start()
 
     def close(self) -> None:
+        self.time.rush()
         self.runner.close()
         self.store.close()
         self.objects.close()
@@ -81,12 +88,20 @@ class LocalRuntimeHarness:
     def run(self, command: str, **members: Any) -> Mapping[str, Any]:
         return self.ended(self.submit(command, **members))
 
-    def ended(self, job_id: str, seconds: float = PATIENCE) -> Mapping[str, Any]:
-        wait_until(lambda: self.store.existing(job_id)["Status"] in ENDED, seconds)
+    def ended(self, job_id: str) -> Mapping[str, Any]:
+        wait_until(lambda: self.store.existing(job_id)["Status"] in ENDED, lambda: "\n".join(self.lines(job_id)))
         return self.store.existing(job_id)
 
+    def ended_in_time(self, job_id: str) -> Mapping[str, Any]:
+        """Let time pass until a job has ended: its limits begin a moment after what a test can see."""
+        wait_until(lambda: self.time.let_pass(LONGER) or self.store.existing(job_id)["Status"] in ENDED)
+        return self.ended(job_id)
+
+    def lines(self, job_id: str) -> list[str]:
+        return self.store.files(job_id).log.tail(10_000)
+
     def log(self, job: Mapping[str, Any]) -> list[str]:
-        return self.store.files(job["TrainingJobId"]).log.tail(10_000)
+        return self.lines(job["TrainingJobId"])
 
     def printed(self, job: Mapping[str, Any]) -> list[str]:
         """What the command itself printed."""
@@ -95,12 +110,5 @@ class LocalRuntimeHarness:
 
     def says(self, job_id: str, line: str) -> None:
         """Wait until the job has printed a line, and runs: a command can print before its start is noted."""
-        wait_until(lambda: line in self.store.files(job_id).log.tail(10_000), PATIENCE)
-        wait_until(lambda: self.store.existing(job_id)["Status"] != "Submitted", PATIENCE)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+        wait_until(lambda: line in self.lines(job_id), lambda: "\n".join(self.lines(job_id)))
+        wait_until(lambda: self.store.existing(job_id)["Status"] != "Submitted")

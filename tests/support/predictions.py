@@ -12,6 +12,7 @@ from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
 from airflow_provider_pai.model.uri import OssUri
+from tests.support.waits import PATIENCE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
 
@@ -20,7 +21,7 @@ def predicted(config: ClientConfig, endpoint: str, rows: list[list[float]]) -> l
     """What a service answers to a plain client with its token."""
     name = endpoint.rsplit("/", 1)[1]
     token = PAIClient(config).send(describe_service(config.region_id, name)).token
-    answer = requests.post(endpoint, json={"rows": rows}, headers={"Authorization": token}, timeout=10)
+    answer = requests.post(endpoint, json={"rows": rows}, headers={"Authorization": token}, timeout=PATIENCE)
     answer.raise_for_status()
     benign: list[float] = answer.json()["benign"]
     return benign

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from airflow_provider_pai.local.running.environments import Environments, Interpreter
@@ -26,3 +27,29 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state not in "ZX"
+
+
+def unique_seconds() -> str:
+    """Return a number of seconds that no other process of this machine sleeps."""
+    return f"6{secrets.randbelow(10**9):09}"
+
+
+def left_behind(seconds: str) -> str:
+    """Return a command that ends when a process has left its session and sleeps, without any of its variables."""
+    leaves = f'env -i setsid /bin/sh -c "echo x > $HOME/away; exec sleep {seconds}"'
+    return f"{leaves} & until [ -e $HOME/away ]; do sleep 0.1; done"
+
+
+def sleepers(seconds: str) -> list[int]:
+    """Return the processes of this machine that sleep so long."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                # It has ended meanwhile.
+                continue
+            if arguments[0].rpartition(b"/")[2] == b"sleep" and arguments[1:2] == [seconds.encode()]:
+                found.append(int(entry.name))
+    return found

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.python_image import write_shell
+from tests.support.waits import LONGER
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -45,7 +46,7 @@ def registry(folder: Path, architecture: str, held: threading.Event | None = Non
         def _answer(self, *, body: bool) -> None:
             kind, _, reference = self.path.rpartition("/")
             if kind.endswith("/blobs") and held is not None:
-                held.wait(60)
+                held.wait(LONGER)
             manifests = {NAME.rpartition(":")[2]: manifest, _digest(manifest): manifest}
             found = {"/v2": b"{}"}.get(kind) or (manifests if kind.endswith("/manifests") else blobs).get(reference)
             self.send_response(200 if found else 404)

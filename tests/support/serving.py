@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +17,7 @@ from airflow_provider_pai.local.eas.record import ServiceRecord, Version, Wanted
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.bound_storage import BoundObjects
+from airflow_provider_pai.local.running.ports import ANY, Ports
 from airflow_provider_pai.local.running.runtime_selection import ProcessHost
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.local.serving import reverse_proxy
@@ -29,8 +28,8 @@ from airflow_provider_pai.local.serving.reverse_proxy import ReverseProxy
 from airflow_provider_pai.local.serving.supervisor import ServiceSupervisor
 from airflow_provider_pai.local.serving.upstreams import Upstreams
 from tests.support.contradictions import RememberingServiceStore
+from tests.support.waits import LONGER, PATIENCE, PassingTime, wait_until
 
-PATIENCE = 60.0
 BUCKET = "bkt"
 GROUP_TOKEN = "token-of-the-group"
 NO_IMAGE = "no/such:image"
@@ -42,6 +41,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self):
+        if self.path.startswith("/held"):
+            print("it is held", flush=True)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path.startswith("/slow"):
             print("it is slow", flush=True)
@@ -93,8 +94,16 @@ class LocalServingHarness:
         self.machine = replace(machine, sandbox=Sandbox(home, folders, machine.sandbox.mode))
         self.store = RememberingServiceStore(home / "services")
         self.upstreams = Upstreams()
-        timings = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": 30.0, **members})
-        ground = HostResources(self.machine.sandbox, self.machine.environments, self.upstreams, _now, timings)
+        timings = ServingTimings(**{"grace": 1.0, "backoff": 0.1, "startup": LONGER, **members})
+        self.time = PassingTime()
+        ground = HostResources(
+            self.machine.sandbox,
+            self.machine.environments,
+            self.upstreams,
+            self.time.now,
+            timings,
+            monotonic=self.time.monotonic,
+        )
         stores = VersionPreparer(BoundObjects(self.objects, {}), self.machine.environments, lambda uri: uri != NO_IMAGE)
         self.keeper = ServiceSupervisor(self.store, stores, ground)
         self.listener = Listener("door", 0)
@@ -192,20 +201,13 @@ Build = Callable[..., LocalServingHarness]
 """Makes a harness: takes a mode, and members of :class:`ServingTimings`."""
 
 
-def wait_until(condition: Callable[[], bool], account: Callable[[], str] = str, seconds: float = PATIENCE) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not happen in time: {account()}"
-        time.sleep(0.02)
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def unused_port() -> int:
+    """Return a port that a service can prefer."""
+    ports = Ports()
+    port = ports.take(ANY)
+    ports.give_back(port)
+    return port

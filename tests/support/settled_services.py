@@ -56,7 +56,7 @@ class SettledServices:
         self._store.add_event(name, Event(self._now(), NORMAL, "Settled", "the service is what is wanted"))
 
     def fail(self, name: str, reason: str) -> None:
-        """Let the wanted version not come up; what answers goes on."""
+        """Let the wanted version not come up; what answers keeps answering."""
         self._store.change(
             name,
             lambda service: replace(

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from devtools.processes import free_port
+
 Answer = tuple[int, Any]
 """HTTP status and body: text as it is, anything else as JSON."""
 
@@ -70,9 +72,8 @@ class StubServer:
 
 
 def nowhere() -> str:
-    """Return the URL of a port that nobody listens on."""
-    with StubServer(lambda _: (200, "")) as server:
-        return server.url
+    """Return the URL of a port that nothing listens on, and nothing will while this process lives."""
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def key_document(token: str = "token-1", expires: str = "2099-01-01T00:00:00Z", **changed: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from devtools.runs import TaskRef
+from tests.support.waits import PATIENCE
 
 APP = "/pai-training"
 
@@ -33,13 +34,13 @@ class TabClient:
 
     def get(self, path: str, task: TaskRef, **changed: str) -> requests.Response:
         """Ask for the page itself (an empty path) or for ``state``."""
-        return self._session.get(f"{self._url}{APP}/{path}", params={**query(task), **changed}, timeout=60)
+        return self._session.get(f"{self._url}{APP}/{path}", params={**query(task), **changed}, timeout=PATIENCE)
 
     def stop(self, task: TaskRef, job_id: str, **headers: str) -> requests.Response:
         """Ask to stop the job."""
         sent = {"x-pai-training": "stop", **headers}
         url = f"{self._url}{APP}/stop"
-        return self._session.post(url, params=query(task), json={"job_id": job_id}, headers=sent, timeout=60)
+        return self._session.post(url, params=query(task), json={"job_id": job_id}, headers=sent, timeout=PATIENCE)
 
     def state(self, task: TaskRef, **changed: str) -> dict[str, Any]:
         """Return what the page shows."""
@@ -49,7 +50,7 @@ class TabClient:
         return found
 
     def watch(
-        self, task: TaskRef, is_there: Callable[[dict[str, Any]], bool], *, timeout: float = 120.0, **changed: str
+        self, task: TaskRef, is_there: Callable[[dict[str, Any]], bool], *, timeout: float = PATIENCE, **changed: str
     ) -> dict[str, Any]:
         """Ask as often as the page does, and return what it shows when it shows what is wanted.
 

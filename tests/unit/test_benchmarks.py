@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from benchmarks.__main__ import NAMES, PROMISED, SECONDS, verdict
+import pytest
+
+from benchmarks.__main__ import NAMES, PROMISED, SECONDS, measured, verdict
+from benchmarks.machine import Machine
 from benchmarks.plot import deferred_svg
-from benchmarks.report import Report
+from benchmarks.report import Report, saved
 from benchmarks.summary import PROMISES, summary
 
 
@@ -44,6 +48,26 @@ def test_a_bar_that_was_not_held_is_named_at_the_end() -> None:
         "1 of 5 bars were NOT held:",
         "  triggers: 500 deferred, 10 s: loop lag, worst is 0.25 s, and must be 0.1 at most",
     ]
+
+
+def test_a_benchmark_that_fails_takes_nothing_from_the_others_and_leaves_no_older_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine.this()
+    for name in ("imports", "triggers"):
+        Report(name, "of an earlier run").save(tmp_path, machine)
+
+    def run(name: str) -> Report:
+        if name == "imports":
+            raise TimeoutError("it did not end")
+        report = Report(name, "of this run")
+        report.save(tmp_path, machine)
+        return report
+
+    reports, failed = measured(["imports", "triggers", "logs"], tmp_path, run)
+    assert ([report.name for report in reports], failed) == (["triggers", "logs"], ["imports"])
+    assert [report.title for report, _ in saved(tmp_path, NAMES)] == ["of this run"] * 2
+    assert "TimeoutError: it did not end" in capsys.readouterr().err
 
 
 def test_all_that_is_promised_is_measured_within_fifteen_minutes() -> None:

@@ -26,12 +26,12 @@ from airflow_provider_pai.model.registry.version import APPROVED, RegisteredMode
 from devtools.cluster import AirflowCluster
 from devtools.rest import AirflowAPIError
 from devtools.waits import wait_for
+from tests.support.waits import PATIENCE
 
 pytestmark = pytest.mark.cluster
 
 KILLS = int(os.environ.get("WATCHER_ROUNDS", "4"))
 SEED = os.environ.get("WATCHER_SEED", "0")
-PATIENCE = 180.0
 DAGS = Path(__file__).parent / "dags"
 SETTINGS = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -78,7 +78,7 @@ class Cloud:
             "Labels": [{"Key": "project", "Value": "watched"}],
         }
         job_id = self._client.send(create_training_job(body))
-        wait_for(lambda: self._client.send(get_training_job(job_id)).is_terminal, bool, "the job's end", timeout=60)
+        wait_for(lambda: self._client.send(get_training_job(job_id)).is_terminal, bool, "the job's end")
         self.things.append(job_id)
 
     def labelled(self) -> set[str]:
@@ -115,7 +115,6 @@ def wait_announced(airflow: AirflowCluster, things: list[str]) -> None:
         lambda: announced(airflow).keys(),
         lambda seen: set(things) <= seen,
         f"{things} to be announced",
-        timeout=PATIENCE,
         interval=1,
     )
 
@@ -132,7 +131,7 @@ def test_nothing_is_lost_and_what_is_labelled_never_comes_again(
         things.approve()
         things.end_job()
         wait_announced(airflow, things.things)
-        wait_for(things.labelled, lambda seen: seen >= set(things.things), "the labels", timeout=PATIENCE)
+        wait_for(things.labelled, lambda seen: seen >= set(things.things), "the labels")
         twice: set[str] = set()
         for number in range(KILLS):
             things.approve()
@@ -148,8 +147,8 @@ def test_nothing_is_lost_and_what_is_labelled_never_comes_again(
             airflow.start_component("triggerer")
             airflow.wait_ready("triggerer")
             wait_announced(airflow, things.things)
-            wait_for(things.labelled, lambda seen: seen >= set(things.things), "the labels", timeout=PATIENCE)
-        counts = wait_for(lambda: announced(airflow), bool, "the events", timeout=PATIENCE)
+            wait_for(things.labelled, lambda seen: seen >= set(things.things), "the labels")
+        counts = wait_for(lambda: announced(airflow), bool, "the events")
     with capsys.disabled():
         again = sum(count - 1 for count in counts.values())
         print(f"\n{KILLS} kills of seed {SEED}: {len(things.things)} announced, {again} of them once more")

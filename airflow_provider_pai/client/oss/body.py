@@ -74,6 +74,31 @@ class JoinedRanges:
 Body = bytes | FileRange | JoinedRanges
 
 
+class SummedBody:
+    """A body whose checksum is taken while it is sent, so that it is not read once more for that.
+
+    Args:
+        body: its bytes; each sending reads them anew, and counts anew.
+
+    Attributes:
+        crc: CRC-64, as OSS computes it, of what the last sending has read.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self.crc = 0
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes, piece by piece."""
+        self.crc = 0
+        for chunk in _chunks(self._body):
+            self.crc = crc64.xz(chunk, self.crc)
+            yield chunk
+
+
 def checksum(body: Body) -> int:
     """Return the CRC-64 that OSS computes of what it gets; quicker than the library's, and without the GIL."""
     total = 0

@@ -23,7 +23,7 @@ from airflow_provider_pai.client.oss.progress import UploadProgress
 from airflow_provider_pai.client.oss.upload import FILE_PART_SIZE, PART_SIZE, ObjectUpload, put_small
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, unchanging
-from airflow_provider_pai.client.packaging.inputs import InputFile, read_input, refuse_names
+from airflow_provider_pai.client.packaging.inputs import InputFile, LocalInput, read_input, refuse_names
 from airflow_provider_pai.client.packaging.source import SourceCode
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import is_passing
@@ -243,7 +243,9 @@ class ObjectStorage:
             else:
                 log("Source code of %s is in OSS already (%s, packed %s): %s", *what)
 
-    def upload_input(self, path: Path, storage: OssUri, log: Log, *, source_code: bool = False) -> OssUri:
+    def upload_input(
+        self, path: Path, storage: OssUri, log: Log, data: LocalInput | None = None, *, source_code: bool = False
+    ) -> OssUri:
         """Upload input data once per content: what is there already is not sent again, what is missing is.
 
         Data lies under a name made of its content. A file is there or not, never in part, so the list of what lies
@@ -253,6 +255,7 @@ class ObjectStorage:
             path: local file or folder.
             storage: the workspace's default storage.
             log: called as a logger's ``info``.
+            data: what is there, when it was read already.
             source_code: leave out what is no source code.
 
         Returns:
@@ -263,7 +266,7 @@ class ObjectStorage:
             ValueError, OSError: the data can't be read; ``input_problems`` says why.
             PAIError: a file changed meanwhile.
         """
-        data = read_input(path, source_code=source_code)
+        data = data or read_input(path, source_code=source_code)
         target = data.uri(storage)
         there = dict(self.objects(data.folder(storage)))
         missing = {uri: item for uri, item in data.objects(storage).items() if there.get(uri) != item.size}

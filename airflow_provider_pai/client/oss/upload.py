@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol, TypeVar
 import oss2
 
 from airflow_provider_pai.api.crc64 import combine
-from airflow_provider_pai.client.oss.body import Body, FileRange, checksum, content_md5
+from airflow_provider_pai.client.oss.body import Body, FileRange, SummedBody, checksum, content_md5
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.errors import ConflictError, NotFoundError, PAIError, TransportError
 from airflow_provider_pai.model.uri import OssUri
@@ -237,16 +237,16 @@ class Parts:
 
     def put(self, number: int, body: Body) -> Any:
         """Send one; a part that arrived otherwise is sent again, before there is an object of it."""
-        uri, crc = self.upload.uri, checksum(body)
+        uri, summed = self.upload.uri, SummedBody(body)
 
         def put(bucket: Any) -> Any:
-            answer = bucket.upload_part(uri.key, self.upload_id, number, body)
-            oss2.utils.check_crc("upload part", crc, answer.crc, answer.request_id)
+            answer = bucket.upload_part(uri.key, self.upload_id, number, summed)
+            oss2.utils.check_crc("upload part", summed.crc, answer.crc, answer.request_id)
             return answer
 
         answer = self.upload.ask("write", uri, put)
         self.upload.report_sent(len(body))
-        return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=crc)
+        return oss2.models.PartInfo(number, answer.etag, size=len(body), part_crc=summed.crc)
 
     def copy(self, number: int, source: OssUri, etag: str, start: int, size: int, crc: int | None) -> Any:
         """Copy one from another object, as long as that is the one that is meant.

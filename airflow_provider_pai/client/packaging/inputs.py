@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,11 +98,12 @@ def input_problems(name: str, path: str) -> list[Problem]:
     return found or [Problem("inputs", f"{place}: {text}") for text in wrong]
 
 
-def read_input(path: Path, *, source_code: bool = False) -> LocalInput:
+def read_input(path: Path, check: Callable[[], None] = lambda: None, *, source_code: bool = False) -> LocalInput:
     """Read the data at a path once, to learn what it is.
 
     Args:
         path: file or folder.
+        check: called again and again meanwhile; may raise what ends the reading.
         source_code: leave out what is no source code.
 
     Raises:
@@ -114,7 +115,7 @@ def read_input(path: Path, *, source_code: bool = False) -> LocalInput:
     found = local_files(path, source_code=source_code)
     if not found.files:
         raise ValueError(f"there are no files in {path}")
-    return LocalInput(tuple(_read(found.files)), path.is_dir(), tuple(found.left_out))
+    return LocalInput(tuple(_read(found.files, check)), path.is_dir(), tuple(found.left_out))
 
 
 def refuse_names(places: Mapping[OssUri, LocalFile]) -> None:
@@ -127,12 +128,13 @@ def refuse_names(places: Mapping[OssUri, LocalFile]) -> None:
         raise SpecError(Problem("path", f": {text}") for text in wrong)
 
 
-def _read(files: list[LocalFile]) -> Iterator[InputFile]:
+def _read(files: list[LocalFile], check: Callable[[], None]) -> Iterator[InputFile]:
     buffer = memoryview(bytearray(_PIECE))
     for file in files:
         hashed, crc = hashlib.sha256(), 0
         with unchanging(file) as (stream, status):
             while count := stream.raw.readinto(buffer):
+                check()
                 hashed.update(buffer[:count])
                 crc = crc64.xz(buffer[:count], crc)
         yield InputFile(file, status.st_size, hashed.hexdigest(), crc)

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
+from math import inf
 
 from airflow_provider_pai.api.training import get_training_job
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.interval import Backoff, polling_interval
+from airflow_provider_pai.client.polling.interval import Backoff, reading_interval, sole_interval
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.client.polling.quota_queues import QuotaQueues
 from airflow_provider_pai.client.transport.http import utc_now
@@ -42,7 +43,7 @@ def wait_for_end(
     Args:
         client: sends the calls.
         job_id: the job.
-        interval: seconds between two looks, at most, while PAI answers; see :func:`polling_interval`.
+        interval: seconds between two looks, at most, while PAI answers; see :func:`sole_interval`.
         outage: decides how long errors are borne.
         log: says what goes into the task's log.
         show: is given new log lines.
@@ -56,25 +57,31 @@ def wait_for_end(
         PAIError: asking on makes no sense, see :class:`OutagePolicy`.
     """
     backoff = backoff or Backoff()
-    status, quiet = "", 0.0
+    status, quiet, unread = "", 0.0, inf
     queues = queues or QuotaQueues(client)
     while True:
         snapshot = _look(client, job_id, outage, backoff)
         if snapshot is not None:
             notify([*log.changes(snapshot), *log.place_lines(snapshot, queues.of)])
-            show(log.lines(snapshot))
+            is_new = snapshot.status != status
+            # Its log costs calls of its own, and a line may come later than the end.
+            if is_new or unread >= reading_interval(interval, quiet):
+                show(log.lines(snapshot))
+                unread = 0.0
             if snapshot.is_terminal:
                 break
-            if snapshot.status != status:
+            if is_new:
                 status, quiet = snapshot.status, 0.0
             if log.behind:
+                unread = inf
                 continue
-        pause = backoff.pause(polling_interval(interval, quiet))
+        pause = backoff.pause(sole_interval(interval, quiet))
         sleep(pause)
         quiet += pause
+        unread += pause
     if log.behind:
         _catch_up(snapshot, log, show)
-    for pause in chain(log.last_pauses(snapshot, now()), _more_pauses(log, backoff, polling_interval(interval, 0.0))):
+    for pause in chain(log.last_pauses(snapshot, now()), _more_pauses(log, backoff, sole_interval(interval, 0.0))):
         sleep(pause)
         _catch_up(snapshot, log, show)
     notify(log.gap_notes())

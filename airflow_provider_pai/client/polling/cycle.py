@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_pai.api.call import Call
@@ -16,8 +16,8 @@ from airflow_provider_pai.client.transport.http import may_repeat
 from airflow_provider_pai.errors import PAIError, ProtocolError, ThrottledError
 from airflow_provider_pai.model.training.status import JobSnapshot
 
-SINGLE_LOOKS = 5
-"""Up to so many jobs are asked for one by one; more are listed."""
+SINGLE_LOOKS = 1
+"""Up to so many jobs are asked for one by one; more are listed: one call for all, so that looks can be frequent."""
 LEAST_SINGLE_LOOKS = 10
 """Jobs that are asked for one by one after a list, even when there were many calls already."""
 MOST_SINGLE_LOOKS = 150
@@ -94,6 +94,7 @@ class PollCycle:
             await self._context.jobs.read(window, len(self._missing), self._observe_page)
         except PAIError as error:
             # Without the right to list, or with a page that can't be read, single jobs may still be readable.
+            self._pages += 1
             out = may_repeat(idempotent=True, error=error) and not self._answered
             return error if out or isinstance(error, ThrottledError) else None
         return None
@@ -103,15 +104,18 @@ class PollCycle:
         self._cost = max(self._cost, pages)
         self._pages += 1
         self._answered = True
-        updated = 0
+        seen, updated = [], 0
         for listed in jobs:
             found = self._store.observe_listed(listed, self._started)
             if found is not None:
-                self._rest(listed.job_id)
+                seen.append(listed.job_id)
                 updated += found
             if updated >= SLICE:
                 updated = 0
                 await asyncio.sleep(0)
+        self._missing.difference_update(seen)
+        # A long list is not read to its end for the sake of a few, see JobLister.read.
+        self._rest(seen, min(self._cost, self._pages + len(self._missing)))
         return len(self._missing)
 
     async def _get_missing(self) -> PAIError | None:
@@ -145,11 +149,12 @@ class PollCycle:
                 await self._record_errors([job_id], answer)
             else:
                 self._store.observe(answer, self._started)
-                self._rest(job_id)
+                self._missing.discard(job_id)
+                self._rest([job_id], self._cost)
 
-    def _rest(self, job_id: str) -> None:
-        self._missing.discard(job_id)
-        self._store.rest(job_id, self._started, self._cost, self._evenness)
+    def _rest(self, job_ids: Iterable[str], cost: int) -> None:
+        for job_id in job_ids:
+            self._store.rest(job_id, self._started, cost, self._evenness)
 
     def _outage(self, answers: Sequence[JobSnapshot | PAIError]) -> PAIError | None:
         """Return the error that is everybody's: one that asks for fewer calls, or that all answers are."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 
 from airflow_provider_pai.client.polling.change_feed import ChangeFeed, FeedLook, NotAFeedError, UnreliableFeedError
-from airflow_provider_pai.client.polling.interval import LOOK_INTERVAL, Backoff, feed_interval
+from airflow_provider_pai.client.polling.interval import LOOK_INTERVAL, OUTAGE_INTERVAL, Backoff, feed_interval
 from airflow_provider_pai.client.polling.store import SubscriptionStore
 from airflow_provider_pai.client.polling.sweep import Sweep
 from airflow_provider_pai.client.transport.http import may_repeat
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 FEED_FROM = 100
 """Jobs up to which one page of a list shows them all: then there is no need to begin with a feed."""
+DEAR_LOOK = 3
+"""Calls of a look at fewer jobs, which stand far apart among others, from which on the feed is worth its calls."""
 RETRY_AFTER = 600.0
 """Seconds until a feed that could not be used is tried again."""
 SWEEP_INTERVAL = 60.0
@@ -27,7 +29,7 @@ SWEEP_CALLS_PER_SECOND = 0.25
 ACTIVE_PER_CHANGE = 5.0
 """Seconds for which one change makes looks frequent."""
 ACTIVE_MOST = 60.0
-_LEAST_PAUSE = 0.5
+_LEAST_PAUSE = 0.2
 
 
 class FeedReader:
@@ -66,16 +68,23 @@ class FeedReader:
         self._off_until = -inf
         self._active_until = -inf
         self._is_off_logged = False
+        self._is_dear = False
 
     def notice(self) -> None:
         """Take note that the number of jobs has changed."""
         self._changed.set()
 
+    def notice_cost(self, calls: int) -> None:
+        """Take note of what a look at all jobs costs in quiet."""
+        if self._is_dear != (calls >= DEAR_LOOK):
+            self._is_dear = not self._is_dear
+            self._changed.set()
+
     @property
     def is_wanted(self) -> bool:
         """Whether there are so many jobs that the feed is worth its calls, and it can be used."""
         # When it is followed already, a look at it costs no more than a look at one job.
-        enough = 1 if self._store.feeding else FEED_FROM
+        enough = 1 if self._store.feeding or self._is_dear else FEED_FROM
         return len(self._store) > enough and self._clock() >= self._off_until
 
     async def place(self) -> None:
@@ -96,8 +105,9 @@ class FeedReader:
                 begun = self._clock()
                 look = await self._look()
                 pause = self._pause(look)
-                # A look of many pages takes time, of which that of the next ends must not be made.
-                await self._sleep(max(_LEAST_PAUSE, pause - (self._clock() - begun)) if look else pause)
+                # A look of many pages takes time: once for what it shows, and once for what changes meanwhile.
+                taken = self._clock() - begun
+                await self._sleep(max(_LEAST_PAUSE, pause - 2 * taken) if look else pause)
 
     async def read_on(self) -> None:
         """Read on where looks stopped, for ever and beside them, in search of changes that turn up late."""
@@ -159,9 +169,9 @@ class FeedReader:
             self._active_until = min(now + ACTIVE_MOST, max(now, self._active_until) + ACTIVE_PER_CHANGE * look.updated)
         is_active = now < self._active_until
         pages = -(-max(1, len(self._store)) // self._feed.page_size)
-        interval = feed_interval(pages, self._store.interval, is_active=is_active)
+        interval = feed_interval(self._store.interval, is_active=is_active)
         if look is None:
-            return self._backoff.pause(interval)
+            return self._backoff.pause(min(self._store.interval, max(interval, OUTAGE_INTERVAL)))
         if not look.wasted:
             return interval
         # Pages that told nothing new cost as much time as pages of a list of all jobs.

@@ -16,45 +16,55 @@ QUICK_CALLS_PER_SECOND = 1.5
 LOOK_INTERVAL = 1.1
 """Seconds between two looks at the change feed, at least."""
 QUIET_LOOK_INTERVAL = 1.4
-"""The same in quiet, at most, of very many jobs."""
-_SOME_HUNDREDS = 5
-_SWEEPS_TOO = 1.2
-"""Makes looks rarer by what sweeps cost beside them."""
+"""Seconds for each call of a look in quiet, of few jobs as of very many. So late an end is seen at most, and a poller
+makes less than a call a second; the vendor's SDK makes 1.2 for one job."""
+SOLE_LOOK_INTERVAL = 2.0
+"""The same for a worker that waits for its own job: there may be dozens of them, who share nothing."""
+OUTAGE_INTERVAL = 4.0
+"""Seconds between two looks at the change feed in an outage, at least, whatever chance makes of them."""
 UNEVEN = 0.1
 """The part of a pause that chance may take off, so that many pollers don't ask at the same moment."""
-_QUIET_SHARE = 0.1
-"""The part of the time that a job has been quiet after which PAI is asked again: its end is seen that much late."""
+QUICK_TIME = 10.0
+"""Seconds after a change in which looks at a job are quick."""
+_QUIET_SHARE = QUICKEST / QUICK_TIME
+"""The part of the time that a job has been quiet after which PAI is asked again, until that is seldom enough."""
 _MOST_DOUBLINGS = 16
 
 
 def polling_interval(interval: float, quiet: float, calls: float = 1.0) -> float:
-    """Return the seconds until the next look at a job while PAI answers.
+    """Return the seconds until the next look at jobs while PAI answers.
 
     A job that has just begun, or has just changed, is asked for again soon: what is short should be noticed soon. The
-    longer it stays as it is, the longer the pauses.
+    longer it stays as it is, the longer the pauses; but for a look of one call they stay short, so that the end of a
+    long job is seen as soon as that of a short one.
 
     Args:
         interval: the longest pause that was promised, in seconds.
         quiet: seconds since the job last changed, or since the waiting began.
         calls: what the look costs.
     """
-    return min(interval, max(QUICKEST, quiet * _QUIET_SHARE, calls / QUICK_CALLS_PER_SECOND))
+    slowest = max(calls / QUICK_CALLS_PER_SECOND, min(quiet * _QUIET_SHARE, calls * QUIET_LOOK_INTERVAL))
+    return min(interval, max(QUICKEST, slowest))
 
 
-def feed_interval(pages: int, interval: float, *, is_active: bool) -> float:
-    """Return the seconds until the next look at the change feed.
+def sole_interval(interval: float, quiet: float) -> float:
+    """Return the same for a worker that looks at its own job, one call each time."""
+    return min(SOLE_LOOK_INTERVAL, reading_interval(interval, quiet))
 
-    While jobs change it is read about once a second. In quiet there are no more looks than pages of lists of all
-    jobs would be read, but for some hundreds of jobs: their first ends are to be seen soon, too.
+
+def reading_interval(interval: float, quiet: float) -> float:
+    """Return the seconds between two reads of the log by a worker that waits for its own job."""
+    return min(interval, max(QUICKEST, quiet * _QUIET_SHARE))
+
+
+def feed_interval(interval: float, *, is_active: bool) -> float:
+    """Return the seconds until the next look at the change feed: about one a second while jobs change.
 
     Args:
-        pages: pages of a list of all jobs that are waited for.
         interval: the longest pause that was promised, in seconds.
         is_active: whether jobs have changed a short while ago.
     """
-    shortest = min(LOOK_INTERVAL, interval)
-    quiet = QUIET_LOOK_INTERVAL if pages >= _SOME_HUNDREDS else interval
-    return shortest if is_active else max(shortest, min(quiet, _SWEEPS_TOO * interval / pages))
+    return min(interval, LOOK_INTERVAL if is_active else QUIET_LOOK_INTERVAL)
 
 
 class Backoff:

@@ -69,7 +69,9 @@ class JobLister:
         self._bounded = True
         self._refused = False
 
-    async def read(self, window: ListFilter, wanted: int, met: PageHandler, pause: float = 0.0) -> None:
+    async def read(
+        self, window: ListFilter, wanted: int, met: PageHandler, pause: float = 0.0, pages_a_job: int = 1
+    ) -> None:
         """Read pages until no job is missing, or until it is cheaper to ask for each that is.
 
         Args:
@@ -78,11 +80,12 @@ class JobLister:
             met: is given each page, in order.
             pause: seconds before each page but the first, for a list that is in no hurry: its pages are then asked for
                 one after the other.
+            pages_a_job: pages that are cheaper than to ask for one job.
 
         Raises:
             PAIError: a page could not be read.
         """
-        missing = await self._read(window, wanted, met, pause)
+        missing = await self._read(window, wanted, met, pause, pages_a_job)
         if missing == wanted and window.labels:
             # Each of them has these labels: a filter that finds none of them doesn't work.
             self._filtered = False
@@ -106,7 +109,7 @@ class JobLister:
                 raise
             return await self._plain(window, error, by_change=True)
 
-    async def _read(self, window: ListFilter, missing: int, met: PageHandler, pause: float) -> int:
+    async def _read(self, window: ListFilter, missing: int, met: PageHandler, pause: float, pages_a_job: int) -> int:
         first = await self._first(window)
         # A service may give fewer than it was asked for; then its own number counts.
         last = -(-first.total // len(first.jobs)) if first.jobs else 1
@@ -116,7 +119,7 @@ class JobLister:
         self._at_once = min(_AHEAD, self._at_once + 1)
         try:
             while True:
-                while len(ahead) < (1 if pause else self._at_once) and missing > last - number > 0:
+                while len(ahead) < (1 if pause else self._at_once) and missing * pages_a_job > last - number > 0:
                     if pause:
                         await self._sleep(pause)
                     number += 1

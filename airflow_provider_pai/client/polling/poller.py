@@ -20,7 +20,7 @@ from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.change_feed import ChangeFeed
 from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS, CycleResult, PollContext, PollCycle
 from airflow_provider_pai.client.polling.feed_reader import FeedReader
-from airflow_provider_pai.client.polling.interval import UNEVEN, Backoff
+from airflow_provider_pai.client.polling.interval import QUIET_LOOK_INTERVAL, UNEVEN, Backoff
 from airflow_provider_pai.client.polling.job_lister import JobLister
 from airflow_provider_pai.client.polling.log_queue import LogReadQueue
 from airflow_provider_pai.client.polling.quota_queues import QuotaQueues, follow_queues
@@ -97,7 +97,7 @@ class StatusPoller:
         )
         self._queues = QuotaQueues(self.sender, self._clock)
         self._next = inf
-        self._hold = self._list_again = -inf
+        self._hold = self._list_again = self._quiet_until = -inf
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -195,14 +195,22 @@ class StatusPoller:
             now = self._clock()
             due = self._store.due(now)
             jobs = {each.job_id for each in due}
-            crowd_waits = min([self._list_again, *(each.polled + each.interval for each in due)])
+            promised = min((each.polled + each.interval for each in due), default=inf)
+            crowd_waits = min(self._list_again, promised)
             if len(jobs) > SINGLE_LOOKS and now < crowd_waits:
                 # A crowd that comes one by one has one list for all of it.
                 self._next = self._hold = crowd_waits
                 continue
+            is_patient = all(each.is_patient for each in due)
+            if is_patient and now < (rest := min(self._quiet_until, promised)):
+                # What the last looks cost is shared by all, whether one call shows them or each needs its own.
+                self._next = max(self._hold, min(rest, self._store.next_urgent()))
+                continue
             # Until the cycle has ended, it need not be woken.
             self._next = -inf
-            await self._run_cycle(jobs, now)
+            result = await self._run_cycle(jobs, now)
+            if is_patient and result.listed and not result.error:
+                self._feed.notice_cost(result.cost)
             self._next = max(self._hold, self._store.next_due())
 
     async def _wait_for_next(self) -> None:
@@ -218,12 +226,13 @@ class StatusPoller:
             self._next = when
             self._woken.set()
 
-    async def _run_cycle(self, jobs: set[str], now: float) -> None:
+    async def _run_cycle(self, jobs: set[str], now: float) -> CycleResult:
         interval = self._store.shortest_interval()
         if len(jobs) > SINGLE_LOOKS:
             await self._feed.place()
         result = await PollCycle(self._context, jobs, now, 1 - UNEVEN * self._rng()).run()
         self._schedule_next_cycle(result, now, interval)
+        return result
 
     def _schedule_next_cycle(self, result: CycleResult, now: float, interval: float) -> None:
         """Decide from what a cycle came to when the next one may be, and how many calls are kept for it."""
@@ -232,6 +241,7 @@ class StatusPoller:
             self._list_again = now + min(interval, result.cost / CALLS_PER_SECOND)
         elif len(self._store) <= SINGLE_LOOKS:
             self._limiter.reserve = 0
+        self._quiet_until = now + result.cost * QUIET_LOOK_INTERVAL * (1 - UNEVEN)
         if result.error:
             # An outage is everybody's: the cycles slow down, for those too who come now.
             if result.answered:

@@ -114,6 +114,10 @@ class SubscriptionStore:
         """Return when the next cycle must be."""
         return min((each.due for each in self._scheduled), default=inf)
 
+    def next_urgent(self) -> float:
+        """Return when the next look is due that can't wait for others."""
+        return min((each.due for each in self._scheduled if not each.is_patient), default=inf)
+
     def shortest_interval(self) -> float:
         """Return the shortest interval of those that are polled in cycles; 0 when there are none."""
         return min((each.interval for each in self._scheduled), default=0.0)

@@ -10,7 +10,7 @@ from enum import Enum
 from math import inf
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
-from airflow_provider_pai.client.polling.interval import polling_interval
+from airflow_provider_pai.client.polling.interval import QUICK_TIME, polling_interval
 from airflow_provider_pai.client.polling.mailbox import Mailbox
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import PAIError
@@ -66,6 +66,7 @@ class Subscription:
         polled: when it was last seen, or asked for.
         early: when a cycle that others need may include it, too.
         due: when it must be polled; infinite while the change feed reports on it.
+        is_patient: whether its look may come later than that, up to the interval, so that there are few calls.
         ended: whether it needs no further look.
         updates: what waits to be passed on; an error is the last of it.
     """
@@ -80,6 +81,7 @@ class Subscription:
         "early",
         "ended",
         "interval",
+        "is_patient",
         "job",
         "job_id",
         "log",
@@ -98,7 +100,7 @@ class Subscription:
         self.mark: Mark | None = None
         self.created: datetime | None = None
         self.polled = self.early = self.due = 0.0
-        self.ended = False
+        self.ended = self.is_patient = False
         self.updates: Mailbox[JobUpdate | PAIError] = Mailbox()
         self._changed = 0.0
         self._published: JobSnapshot | None = None
@@ -111,6 +113,7 @@ class Subscription:
         """Ask for the first look."""
         self._changed = self.polled = self.early = now
         self.due = now + wait
+        self.is_patient = False
 
     def schedule(self, now: float, calls: float, evenness: float) -> None:
         """Ask for the next look.
@@ -120,7 +123,9 @@ class Subscription:
             calls: what a look costs.
             evenness: the part of the pause that is made.
         """
-        pause = polling_interval(self.interval, now - self._changed, calls) * evenness
+        quiet = now - self._changed
+        pause = polling_interval(self.interval, quiet, calls) * evenness
+        self.is_patient = quiet > QUICK_TIME
         self.due = now + pause
         self.early = now + pause * (1 - _EARLY)
 
@@ -131,6 +136,7 @@ class Subscription:
     def expedite(self, now: float) -> None:
         """Ask for a look with the next cycle."""
         self.due = self.early = now
+        self.is_patient = False
 
     def record_attempt(self, now: float) -> None:
         """Take note that the job was asked for, in vain: others come first."""

@@ -13,6 +13,8 @@ from airflow_provider_pai.client.polling.store import SLICE, SubscriptionStore
 
 PAGE_PAUSE = 1.5
 """Seconds between two pages of a sweep: with the feed's look a second it makes less than two calls a second."""
+_PAGES_A_JOB = 20
+"""Pages that a sweep reads for one job: what no list shows is asked for again and again, beside the feed."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Sweep:
             return len(missing)
 
         window = await self._store.window(missing)
-        await self._jobs.read(window, len(missing), observe, pause)
+        await self._jobs.read(window, len(missing), observe, pause, _PAGES_A_JOB)
         return SweepResult(pages, changed, frozenset(each for each in missing if each in self._store))
 
     def _observe(self, job: ListedJob, changed: list[datetime]) -> int:

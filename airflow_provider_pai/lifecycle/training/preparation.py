@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from airflow_provider_pai.api.machines import list_ecs_specs
 from airflow_provider_pai.client.images import ImageCatalog
 from airflow_provider_pai.client.oss.storage import ObjectStorage
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
-from airflow_provider_pai.client.packaging.inputs import input_problems, read_input
+from airflow_provider_pai.client.packaging.inputs import LocalInput, input_problems, read_input
 from airflow_provider_pai.client.packaging.source import (
     SourceCode,
     read_source,
@@ -35,6 +35,9 @@ from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.spec import CodeLocation, TrainingJobSpec
 from airflow_provider_pai.model.uri import OssUri, local_path, may_be_folder
 
+_THREADS = 3
+"""What is done for a job while PAI answers the first question: its source code, its inputs, and one more question."""
+
 
 @dataclass(frozen=True)
 class PreparationFutures:
@@ -43,10 +46,12 @@ class PreparationFutures:
     Attributes:
         source: its source code as it is read.
         machine: what is wrong with its instance type.
+        inputs: its local inputs as they are read, by channel.
     """
 
     source: Future[SourceCode] | None = None
     machine: Future[list[Problem]] | None = None
+    inputs: Mapping[str, Future[LocalInput]] = field(default_factory=dict)
 
 
 NOTHING_BEGUN = PreparationFutures()
@@ -74,18 +79,23 @@ class JobPreparation:
     def start(self, spec: TrainingJobSpec) -> Iterator[PreparationFutures]:
         """Prepare a job in other threads as far as it needs no answer to any other question.
 
-        Its source code is read, and nothing of it is sent anywhere; PAI is asked whether it has the instance type.
+        Its source code and its local inputs are read, and nothing of them is sent anywhere; PAI is asked whether it has
+        the instance type.
 
         Args:
             spec: the job.
         """
         source = machine = None
-        with WorkerPool(2) as pool:
+        with WorkerPool(_THREADS) as pool:
             if spec.source_dir and not spec.source_dir.startswith("oss://"):
                 source = pool.begin(partial(read_source, spec.source_dir, pool.check))
             if spec.instance_type and not spec.is_local:
                 machine = pool.begin(partial(self._machine_problems, spec.instance_type))
-            yield PreparationFutures(source, machine)
+            inputs = {
+                name: pool.begin(partial(read_input, Path(path), pool.check))
+                for name, path in _local_inputs(spec).items()
+            }
+            yield PreparationFutures(source, machine, inputs)
 
     def problems(
         self, spec: TrainingJobSpec, known: Sequence[Problem] = (), begun: PreparationFutures = NOTHING_BEGUN
@@ -143,7 +153,7 @@ class JobPreparation:
         requirements = (*source_requirements(spec.source_dir), *spec.requirements)
         return replace(
             spec.located(job_name, storage, key),
-            inputs={name: self._input(uri, upload=upload) for name, uri in spec.inputs.items()},
+            inputs={name: self._input(uri, begun.inputs.get(name), upload=upload) for name, uri in spec.inputs.items()},
             code=self._code(spec, begun.source, upload=upload),
             requirements=tuple(dict.fromkeys(requirements)),
         )
@@ -216,18 +226,23 @@ class JobPreparation:
             return self._oss.upload_source(code, self._storage, self._log.info)
         return source_location(spec.source_dir, self._storage, self._config.code_endpoint)
 
-    def _input(self, uri: str, *, upload: bool) -> str:
+    def _input(self, uri: str, begun: Future[LocalInput] | None, *, upload: bool) -> str:
         """Return where a job reads an input channel from."""
         path = local_path(uri)
         if path is None:
             return uri
         if upload:
-            return str(self._oss.upload_input(Path(path), self._storage, self._log.info))
+            data = begun.result() if begun else None
+            return str(self._oss.upload_input(Path(path), self._storage, self._log.info, data))
         return str(read_input(Path(path)).uri(self._storage))
 
 
 def file_problems(spec: TrainingJobSpec) -> list[Problem]:
     """Return what is wrong with a job's local files: its source code and its inputs."""
-    paths = {name: path for name, uri in spec.inputs.items() if (path := local_path(uri)) is not None}
-    found = [problem for name, path in paths.items() for problem in input_problems(name, path)]
+    found = [problem for name, path in _local_inputs(spec).items() for problem in input_problems(name, path)]
     return source_problems(spec.source_dir) + found
+
+
+def _local_inputs(spec: TrainingJobSpec) -> dict[str, str]:
+    """Return the paths of the inputs that lie on this machine, by channel."""
+    return {name: path for name, uri in spec.inputs.items() if (path := local_path(uri)) is not None}

@@ -6,16 +6,24 @@ import base64
 import hashlib
 import shutil
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from airflow_provider_pai.local.oss import crc64
+from airflow_provider_pai.local.oss.joined_file import JoinedFile
 
 CHUNK = 1 << 20
 """Bytes read or written at a time, whatever an object's size."""
+_BEHIND = "+"
+"""Between the names of files that together are one blob."""
+_KEPT_APART = 16
+"""Files that one blob may be: each is open while the blob is read."""
+_KEPT_FROM = 4 * CHUNK
+"""Bytes from which on a blob may be several files: fewer are written into one in no time."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class Blob:
     """A finished file of bytes.
 
     Attributes:
-        name: file name in the blob folder.
+        name: file name in the blob folder; of several files their names, see :func:`file_names`.
         size: bytes.
         md5: MD5, upper-case hexadecimal.
         crc64: CRC-64 of the bytes.
@@ -33,6 +41,11 @@ class Blob:
     size: int
     md5: str
     crc64: int
+
+
+def file_names(name: str) -> list[str]:
+    """Return the names of the files that a blob is, in order."""
+    return name.split(_BEHIND)
 
 
 class BlobWriter:
@@ -48,6 +61,11 @@ class BlobWriter:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._crc64 = 0
         self._size = 0
+
+    def write_all(self, pieces: Iterable[bytes]) -> None:
+        """Take more bytes, in pieces."""
+        for piece in pieces:
+            self.write(piece)
 
     def write(self, data: bytes) -> None:
         """Take more bytes."""
@@ -98,14 +116,25 @@ class Blobs:
 
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading; it stays readable when it is removed meanwhile."""
-        return (self._folder / name).open("rb")
+        files = [self._folder / each for each in file_names(name)]
+        return files[0].open("rb") if len(files) == 1 else BufferedReader(JoinedFile(files), CHUNK)
 
-    def join(self, names: Iterable[str]) -> str:
-        """Copy blobs behind one another into a new one and return its name.
+    def join(self, names: Sequence[str], size: int) -> str:
+        """Return the name of a blob with the bytes of others behind one another.
+
+        Few large ones stay the files that they are: then they are the new blob's, too. Of all others there is a copy.
+
+        Args:
+            names: the others.
+            size: bytes of all.
 
         Raises:
             FileNotFoundError: one of them was removed meanwhile; nothing is left behind.
         """
+        if len(names) == 1 or (size >= _KEPT_FROM and len(names) <= _KEPT_APART):
+            for part in names:
+                (self._folder / part).stat()
+            return _BEHIND.join(names)
         name = uuid.uuid4().hex
         staged = self._staging / name
         try:
@@ -134,10 +163,11 @@ class Blobs:
 
     def remove(self, name: str) -> None:
         """Remove a blob; one that is gone already is no error."""
-        (self._folder / name).unlink(missing_ok=True)
+        for each in file_names(name):
+            (self._folder / each).unlink(missing_ok=True)
 
     def names(self) -> set[str]:
-        """Return the names of all blobs there are."""
+        """Return the names of all files of blobs there are."""
         return {blob.name for blob in self._folder.iterdir()}
 
     def sweep(self, keep: Collection[str]) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from airflow_provider_pai.local.oss.auth import presigning_parameters
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse, method_not_allowed, not_implemented
 from airflow_provider_pai.local.oss.operation import OssOperation, level_of
-from airflow_provider_pai.local.oss.operations import CONDITIONS, META, OPERATIONS
+from airflow_provider_pai.local.oss.operations import CONDITIONS, OPERATIONS
 from airflow_provider_pai.local.oss.signing import OSSRequest
+from airflow_provider_pai.local.oss.user_metadata import META
 
 _COMMON_HEADERS = frozenset({"x-oss-date", "x-oss-content-sha256", "x-oss-security-token", "x-oss-request-payer"})
 _CHANGING = frozenset({"PUT", "POST", "DELETE"})

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from airflow_provider_pai.local.database import Database
+from airflow_provider_pai.local.oss.blobs import file_names
 from airflow_provider_pai.local.oss.errors import file_already_exists, no_such_bucket, no_such_key
 
 # Keys are BLOBs: OSS lists in the order of UTF-8 bytes, and so does memcmp. A CRC-64 does not fit SQLite's integers.
@@ -111,9 +112,10 @@ class Index(Database):
             return db.execute("SELECT 1 FROM buckets LIMIT 1").fetchone() is not None
 
     def blob_names(self) -> set[str]:
-        """Return the names of all blobs in use."""
+        """Return the names of all files of blobs in use."""
         with self.reading() as db:
-            return {name for (name,) in db.execute("SELECT blob FROM objects UNION ALL SELECT blob FROM parts")}
+            rows = db.execute("SELECT blob FROM objects UNION ALL SELECT blob FROM parts")
+            return {name for (blob,) in rows for name in file_names(blob)}
 
 
 def require_bucket(db: sqlite3.Connection, bucket: str) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from airflow_provider_pai.local.oss import crc64
-from airflow_provider_pai.local.oss.blobs import Blob, Blobs
+from airflow_provider_pai.local.oss.blobs import Blob, Blobs, file_names
 from airflow_provider_pai.local.oss.errors import OSSErrorResponse, invalid_argument, malformed_xml, no_such_upload
 from airflow_provider_pai.local.oss.index import (
     WHOLE_MD5,
@@ -188,9 +188,10 @@ class MultipartUploads:
             arrived = _parts(db, upload_id)
         parts = _select_parts(arrived, chosen)
         try:
-            blob = self._blobs.join(part.blob for part in parts)
+            blob = self._blobs.join([part.blob for part in parts], sum(part.size for part in parts))
         except FileNotFoundError as error:
             raise no_such_upload(upload_id) from error
+        used = set(file_names(blob))
         try:
             kept = {**upload.headers, **(headers or {})}
             if kept.pop(_SEQUENTIAL, None):
@@ -198,13 +199,16 @@ class MultipartUploads:
             stored = self._join(replace(upload, headers=kept), parts, blob)
             with self._index.changing() as db:
                 _require_upload(db, bucket, key, upload_id)
+                _require_same(parts, _parts(db, upload_id))
                 replaced = record_object(db, stored, forbid_overwrite=forbid_overwrite)
                 done = _delete_upload(db, upload_id)
         except BaseException:
-            self._blobs.remove(blob)
+            if not used & {part.blob for part in parts}:
+                self._blobs.remove(blob)
             raise
         for name in [part.blob for part in done] + ([replaced.blob] if replaced else []):
-            self._blobs.remove(name)
+            if name not in used:
+                self._blobs.remove(name)
         return stored
 
     def _join(self, upload: MultipartUpload, parts: Sequence[Part], blob: str) -> StoredObject:
@@ -237,6 +241,13 @@ def _select_parts(arrived: Mapping[int, Part], chosen: Sequence[tuple[int, str]]
         if part.size < MIN_PART_SIZE:
             raise _too_small(part)
     return parts
+
+
+def _require_same(chosen: Sequence[Part], arrived: Mapping[int, Part]) -> None:
+    """Refuse parts of which one was sent anew meanwhile: its bytes are gone."""
+    for part in chosen:
+        if arrived.get(part.number) != part:
+            raise _invalid_part(part.number)
 
 
 def _check_number(number: int) -> None:

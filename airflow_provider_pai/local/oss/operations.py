@@ -14,6 +14,7 @@ from airflow_provider_pai.local.oss import (
     upload_routes,
 )
 from airflow_provider_pai.local.oss.operation import Level, OssOperation, PublicAccess
+from airflow_provider_pai.local.oss.user_metadata import META
 
 
 def _any(*names: str) -> dict[str, str | None]:
@@ -21,7 +22,6 @@ def _any(*names: str) -> dict[str, str | None]:
 
 
 _SOURCE = copy_routes.SOURCE_HEADER
-META = "x-oss-meta-"
 CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 _LIMIT = "x-oss-traffic-limit"
 _STORED = frozenset(

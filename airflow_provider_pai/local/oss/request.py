@@ -26,6 +26,7 @@ from airflow_provider_pai.local.oss.signing import OSSRequest
 from airflow_provider_pai.local.oss.storage_class import STORAGE_CLASS_HEADER, StorageClass, read_storage_class
 from airflow_provider_pai.local.oss.tagging import TAGGING_HEADER, encode_tags, read_tagging_header
 from airflow_provider_pai.local.oss.traffic import traffic_limit
+from airflow_provider_pai.local.oss.user_metadata import check_user_metadata
 from airflow_provider_pai.local.parsing import read_number
 
 _MAX_OBJECT_SIZE = 5 << 30
@@ -151,13 +152,19 @@ class RequestContext:
         """Return what is kept about an object: entity headers, user metadata, its ACL, tags and storage class.
 
         Raises:
-            OSSErrorResponse: NoSuchBucket; InvalidArgument: no such ACL or class; InvalidTag.
+            OSSErrorResponse: NoSuchBucket; InvalidArgument: no such ACL or class, or bad user metadata; InvalidTag.
         """
         return {**self.entity_headers(), **self.object_acl(), **self.tagging(), **self.storage_class()}
 
     def entity_headers(self) -> dict[str, str]:
-        """Return the standard entity headers and user metadata."""
-        return {name: value for name, value in self.request.headers.items() if is_shown(name)}
+        """Return the standard entity headers and user metadata.
+
+        Raises:
+            OSSErrorResponse: InvalidArgument: user metadata that can't be.
+        """
+        headers = self.request.headers
+        check_user_metadata(headers)
+        return {name: value for name, value in headers.items() if is_shown(name)}
 
     def object_acl(self) -> dict[str, str]:
         """Return the object's ACL under its header's name, if the request has one.
@@ -198,15 +205,16 @@ class RequestContext:
         self._check_length()
         expected, limit = self._content_md5(), traffic_limit(self.request)
         with await run_in_threadpool(self.store.stage) as writer:
-            buffer = bytearray()
+            pieces, size = list[bytes](), 0
             async for piece in self.body.pieces():
-                buffer += piece
+                pieces.append(piece)
+                size += len(piece)
                 if limit is not None:
                     await limit.wait(len(piece))
-                if len(buffer) >= CHUNK:
-                    await run_in_threadpool(writer.write, bytes(buffer))
-                    buffer.clear()
-            await run_in_threadpool(writer.write, bytes(buffer))
+                if size >= CHUNK:
+                    await run_in_threadpool(writer.write_all, pieces)
+                    pieces, size = [], 0
+            await run_in_threadpool(writer.write_all, pieces)
             blob = await run_in_threadpool(writer.finish)
         if expected is not None and bytes.fromhex(blob.md5) != expected:
             await run_in_threadpool(self.store.discard, blob)

@@ -72,6 +72,7 @@ class JobRun:
         self._spec = read_create_body(as_run_here(with_uris(with_defaults(job), stored_uris(job))))
         self._names = [instance_name(job_id, rank) for rank in range(self._spec.instance_count)]
         self._instances: list[dict[str, str]] = []
+        self._announced = ""
         measured = [*self._spec.metric_definitions, *progress_definitions(job["AlgorithmSpec"])]
         self._recorder = JobRecorder(self._files, self._names, measured, context.now)
 
@@ -232,7 +233,7 @@ class JobRun:
 
     def _watch(self, instances: Sequence[RunningInstance]) -> Outcome:
         limit = self._spec.max_run_time
-        deadline = time.monotonic() + limit if limit else float("inf")
+        deadline = self._context.monotonic() + limit if limit else float("inf")
         while True:
             codes = [instance.exit_code() for instance in instances]
             failed = [(name, code) for name, code in zip(self._names, codes, strict=True) if code]
@@ -241,7 +242,7 @@ class JobRun:
                 return transitions.disk_full(outcome.message) if self._context.is_disk_full() else outcome
             if all(code == 0 for code in codes):
                 return transitions.SUCCEEDED
-            if limit and time.monotonic() >= deadline:
+            if limit and self._context.monotonic() >= deadline:
                 return transitions.timed_out(limit)
             if self._context.is_disk_full():
                 return transitions.disk_full("The command was ended")
@@ -252,8 +253,8 @@ class JobRun:
         running = [instance for instance in instances if instance.exit_code() is None]
         for instance in running:
             instance.terminate()
-        patience = time.monotonic() + self._context.grace_seconds
-        while any(instance.exit_code() is None for instance in running) and time.monotonic() < patience:
+        patience = self._context.monotonic() + self._context.grace_seconds
+        while any(instance.exit_code() is None for instance in running) and self._context.monotonic() < patience:
             time.sleep(_LOOK_SECONDS)
         for instance in running:
             instance.kill()
@@ -298,5 +299,10 @@ class JobRun:
             instances = self._instances or record.get("Instances")
             return {**members, **transitions.instance_members(status, instances)}
 
+        # Before the status shows it: who reads that a job has ended finds the event of its end. Once, also when the
+        # record can't be written at first.
+        event = f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else "")
+        if event != self._announced:
+            self._announced = event
+            self._recorder.add_event(event)
         self._context.store.change(self._id, change)
-        self._recorder.add_event(f"{self._id} {status}" + (f": {reason['message']}" if reason.get("message") else ""))

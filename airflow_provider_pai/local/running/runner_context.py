@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,7 @@ class RunnerContext:
         shown: returns the file or folder of this machine that a job can be shown in the place of an input.
         quota: the resource quota that jobs may name.
         disk_full: tells whether a disk has no space left; by default of the one that jobs lie on.
+        monotonic: returns seconds that limits of time are measured in.
     """
 
     store: JobStore
@@ -42,6 +44,7 @@ class RunnerContext:
     shown: Callable[[str, str], Path | None] = lambda *_: None
     quota: Quota = field(default_factory=Quota)
     disk_full: Callable[[], bool] | None = None
+    monotonic: Callable[[], float] = time.monotonic
 
     def is_disk_full(self) -> bool:
         """Tell whether the disk that jobs lie on has no space left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,6 +49,7 @@ class HostResources:
         now: the server's time, in UTC.
         timings: how patient it is.
         ports: ports for instances without a network of their own.
+        monotonic: returns seconds that the timings are measured in.
     """
 
     sandbox: Sandbox
@@ -56,6 +58,7 @@ class HostResources:
     now: Callable[[], datetime]
     timings: ServingTimings = ServingTimings()
     ports: Ports = field(default_factory=Ports)
+    monotonic: Callable[[], float] = time.monotonic
 
     @property
     def network_note(self) -> str:

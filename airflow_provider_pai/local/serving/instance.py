@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +48,8 @@ class ServiceInstance:
         upstream: where requests to it go.
         failed_starts: how often in a row it ended before it could have requests.
         restarts: how often it was started again.
+        is_ready: whether the last look saw that it can have requests. Between two looks it stays: what is published and
+            what is reported must be the same.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ServiceInstance:
     ) -> None:
         self.name = name
         self.failed_starts = self.restarts = 0
+        self.is_ready = False
         self._spec = spec
         self._host = host
         self._listener = listener
@@ -70,7 +72,7 @@ class ServiceInstance:
         self.upstream = Upstream(name, self._workspace.connector)
         self._process: ProcessInstance | None = None
         self._watch: HealthMonitor | None = None
-        self._start_at = self._begun = time.monotonic()
+        self._start_at = self._begun = self._host.monotonic()
         self._started = ""
         self._answered = False
         self._draining_since: float | None = None
@@ -79,16 +81,11 @@ class ServiceInstance:
         self._unready = ""
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it can have requests."""
-        return self._process is not None and self._watch is not None and self._watch.ready
-
-    @property
     def is_overdue(self) -> bool:
         """Whether it should have answered by now."""
         if self._answered:
             return False
-        waited, startup, patience = time.monotonic() - self._begun, self._spec.startup, self._host.timings.startup
+        waited, startup, patience = self._host.monotonic() - self._begun, self._spec.startup, self._host.timings.startup
         if startup is None:
             return waited > patience
         started = self._watch is not None and self._watch.started
@@ -112,8 +109,9 @@ class ServiceInstance:
 
     def look(self) -> None:
         """See to it that it runs."""
+        self.is_ready = self._watch is not None and self._watch.ready
         if self._process is None:
-            if time.monotonic() >= self._start_at:
+            if self._host.monotonic() >= self._start_at:
                 self._start()
             return
         code = self._process.exit_code()
@@ -125,8 +123,8 @@ class ServiceInstance:
             self._process.kill()
         elif self.is_ready:
             self._answered, self.failed_starts = True, 0
-        elif time.monotonic() - self._explained_at >= self._host.timings.unhealthy:
-            self._explained_at = time.monotonic()
+        elif self._host.monotonic() - self._explained_at >= self._host.timings.unhealthy:
+            self._explained_at = self._host.monotonic()
             self._warn_unready()
 
     @property
@@ -139,7 +137,7 @@ class ServiceInstance:
         if self._process is None:
             self._workspace.close()
             return True
-        now, timings = time.monotonic(), self._host.timings
+        now, timings = self._host.monotonic(), self._host.timings
         if self._draining_since is None:
             self._draining_since = now
         waited = now - self._draining_since
@@ -176,7 +174,7 @@ class ServiceInstance:
             return
         self._started = wire_time(self._host.now())
         self._watch = HealthMonitor(self._workspace.connector, self._spec.startup, self._spec.liveness, self._health)
-        self._explained_at, self._unready = time.monotonic(), ""
+        self._explained_at, self._unready = self._host.monotonic(), ""
         self._listener.normal("Started", f"Instance {self.name} was started")
 
     def _handle_exit(self, code: int) -> None:
@@ -189,7 +187,7 @@ class ServiceInstance:
     def _schedule_restart(self) -> None:
         """Have it started again a little later."""
         timings = self._host.timings
-        self._start_at = time.monotonic() + min(timings.backoff * 2**self.failed_starts, timings.longest_backoff)
+        self._start_at = self._host.monotonic() + min(timings.backoff * 2**self.failed_starts, timings.longest_backoff)
         self.failed_starts += 1
         self.restarts += 1
 
@@ -201,3 +199,4 @@ class ServiceInstance:
             self._workspace.sweep()
             self._process.close()
         self._watch = self._process = None
+        self.is_ready = False

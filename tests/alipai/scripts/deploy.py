@@ -8,7 +8,7 @@ from pai import image
 from pai.model import Model, container_serving_spec
 from pai.predictor import Predictor
 
-PATIENCE = 60
+PATIENCE = 180
 NAME = "alipai_score"
 asked = given()
 session = connected(asked["ready"])

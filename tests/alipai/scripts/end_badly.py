@@ -8,7 +8,7 @@ from pai.estimator import Estimator
 from pai.exception import UnexpectedStatusException
 from pai.job import TrainingJob
 
-PATIENCE = 60
+PATIENCE = 180
 
 
 def submitted(command: "str | list[str]") -> TrainingJob:

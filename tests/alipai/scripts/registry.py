@@ -6,7 +6,7 @@ from connection import connected, give, given
 from pai import image
 from pai.model import Model, OssStorageConfig, RegisteredModel, container_serving_spec
 
-PATIENCE = 60
+PATIENCE = 180
 asked = given()
 session = connected(asked["ready"])
 NAME = "alipai_churn"

@@ -115,7 +115,7 @@ def test_how_a_group_shares_its_traffic_is_changed(eas: Client) -> None:
     assert eas.describe_group(REGION, "colours").body.traffic_mode == "customized"
     assert [each.traffic_mode for each in eas.list_groups(models.ListGroupsRequest()).body.groups] == ["customized"]
     assert refused(lambda: share(eas, "colours", "evenly")) == (400, "InvalidParameter")
-    assert refused(lambda: share(eas, "nobody", "auto")) == (404, "InvalidGroup.NotFound")
+    assert refused(lambda: share(eas, "absent", "auto")) == (404, "InvalidGroup.NotFound")
 
 
 def test_a_group_and_a_service_can_not_share_a_name(eas: Client) -> None:

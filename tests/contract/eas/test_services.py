@@ -64,9 +64,9 @@ def test_what_does_not_exist_is_not_found(eas: Client) -> None:
     create(eas, "here")
     assert refused(lambda: eas.describe_service("cn-shanghai", "here")) == (404, "InvalidService.NotFound")
     for call in (eas.start_service, eas.stop_service, eas.restart_service, eas.delete_service):
-        assert refused(lambda call=call: call(REGION, "nobody")) == (404, "InvalidService.NotFound")
-    assert refused(lambda: update(eas, "nobody", {})) == (404, "InvalidService.NotFound")
-    assert refused(lambda: eas.describe_group(REGION, "nobody")) == (404, "InvalidGroup.NotFound")
+        assert refused(lambda call=call: call(REGION, "absent")) == (404, "InvalidService.NotFound")
+    assert refused(lambda: update(eas, "absent", {})) == (404, "InvalidService.NotFound")
+    assert refused(lambda: eas.describe_group(REGION, "absent")) == (404, "InvalidGroup.NotFound")
     assert refused(lambda: eas.list_service_containers(REGION, "here", "none")) == (404, "InvalidInstance.NotFound")
 
 

@@ -18,8 +18,8 @@ from alibabacloud_tea_openapi.exceptions import ClientException
 from airflow_provider_pai.local.server import LocalPAI
 from tests.contract.conftest import sdk_config, share
 from tests.support.eas_client import IMAGE, REGION
+from tests.support.waits import PATIENCE
 
-PATIENCE = 60
 SERVER = b"""
 import http.server, os, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,7 +39,7 @@ def status(path, method, token):
     request = urllib.request.Request(os.environ["API"] + "/_local/" + path, method=method)
     request.add_header("Authorization", "Bearer " + token)
     try:
-        return urllib.request.urlopen(request, timeout=5).status
+        return urllib.request.urlopen(request, timeout=180).status
     except urllib.error.HTTPError as error:
         return error.code
     except OSError:

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.support.oss import KEY_ID, ODD_KEYS, REGION, SECRET, ToLocalServer, connect, read
+from tests.support.waits import PATIENCE
 
 
 class TestAddressing:
@@ -49,19 +50,24 @@ class TestSignatures:
     @pytest.mark.parametrize("slash_safe", [True, False])
     def test_a_presigned_url_is_good_until_it_expires(self, server, bucket, session, key, slash_safe):
         url = bucket.sign_url("PUT", key, 60, slash_safe=slash_safe, headers={"Content-Type": "text/plain"})
-        assert requests.put(url, b"content", headers={"Content-Type": "text/plain"}, timeout=10).status_code == 200
+        assert (
+            requests.put(url, b"content", headers={"Content-Type": "text/plain"}, timeout=PATIENCE).status_code == 200
+        )
         url = bucket.sign_url("GET", key, 60, slash_safe=slash_safe, params={"response-content-type": "text/x-test"})
-        answer = requests.get(url, timeout=10)
+        answer = requests.get(url, timeout=PATIENCE)
         assert (answer.content, answer.headers["Content-Type"]) == (b"content", "text/x-test")
         server.clock.offset = 120
-        expired = requests.get(url, timeout=10)
+        expired = requests.get(url, timeout=PATIENCE)
         assert expired.status_code == 403
         assert "<Code>AccessDenied</Code>" in expired.text
 
     def test_a_presigned_url_is_good_for_nothing_else(self, bucket):
         bucket.put_object("k", b"content")
         url = bucket.sign_url("GET", "k", 60)
-        for answer in (requests.delete(url, timeout=10), requests.get(url.replace("/k?", "/other?"), timeout=10)):
+        for answer in (
+            requests.delete(url, timeout=PATIENCE),
+            requests.get(url.replace("/k?", "/other?"), timeout=PATIENCE),
+        ):
             assert answer.status_code == 403
             assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
 
@@ -122,8 +128,8 @@ class TestSignatures:
     def test_a_presigned_url_signs_further_headers_in_v4(self, server, session, bucket):
         signing = connect(server, oss2.AuthV4(KEY_ID, SECRET), bucket.bucket_name, session)
         url = signing.sign_url("PUT", "k", 60, headers={"x-note": "signed"}, additional_headers=["x-note"])
-        assert requests.put(url, b"content", headers={"x-note": "signed"}, timeout=10).status_code == 200
-        changed = requests.put(url, b"other", headers={"x-note": "changed"}, timeout=10)
+        assert requests.put(url, b"content", headers={"x-note": "signed"}, timeout=PATIENCE).status_code == 200
+        changed = requests.put(url, b"other", headers={"x-note": "changed"}, timeout=PATIENCE)
         assert (changed.status_code, read(bucket, "k")) == (403, b"content")
 
     @pytest.mark.parametrize("version", ["v1", "v4"])

@@ -11,6 +11,7 @@ import requests
 from oss2.models import Tagging, TaggingRule
 
 from tests.support.oss import REGION, connect, read
+from tests.support.waits import PATIENCE
 
 TAGS = {"team": "vision", "stage 1": "a+b=c", "empty": ""}
 
@@ -102,7 +103,7 @@ class TestRequestsWithoutASignature:
         stranger = anonymous(bucket)
         assert read(stranger, "k") == b"content"
         assert stranger.head_object("k").content_length == 7
-        assert requests.get(f"{bucket.endpoint}/{bucket.bucket_name}/k", timeout=10).content == b"content"
+        assert requests.get(f"{bucket.endpoint}/{bucket.bucket_name}/k", timeout=PATIENCE).content == b"content"
         for attempt in (
             lambda: stranger.put_object("k", b"other"),
             lambda: stranger.delete_object("k"),

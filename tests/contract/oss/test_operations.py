@@ -17,6 +17,7 @@ from airflow_provider_pai.local.oss.operation import Level, OssOperation
 from airflow_provider_pai.local.oss.operations import OPERATIONS
 from tests.contract.oss.subresources import ALL_NAMES
 from tests.support.oss import RunningOSS, connect
+from tests.support.waits import PATIENCE
 
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 _REFUSED = {"NotImplemented", "MethodNotAllowed"}
@@ -58,7 +59,7 @@ class _Sender:
         request = http.Request(method, url, params=params, headers={**sent, **(headers or {})}, region="cn-hangzhou")
         request.product = "oss"
         self.auth._sign_request(request, bucket, key)
-        response = self.session.do_request(request, timeout=10)
+        response = self.session.do_request(request, timeout=PATIENCE)
         body = response.read()
         code = ET.fromstring(body).findtext("Code") if body.startswith(b"<?xml") and response.status >= 400 else ""
         if method == "HEAD" and response.status >= 400:

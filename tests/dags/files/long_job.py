@@ -1,4 +1,4 @@
-"""A deferred job that nobody waits out."""
+"""A deferred job that no test waits out."""
 
 from airflow.providers.common.compat.sdk import DAG
 

@@ -21,7 +21,7 @@ from devtools.processes import Child, Processes
 from devtools.redis import Redis
 from devtools.runs import DagRun
 from devtools.waits import wait_for
-from tests.faults.cluster import PATIENCE, ClusterHarness
+from tests.faults.cluster import ClusterHarness
 from tests.faults.conftest import SETTINGS
 from tests.support.machine import missing
 
@@ -67,14 +67,14 @@ class CeleryHarness(ClusterHarness):
             str(home / "pid"),
         ]
         self.workers[name] = self.processes.start(name, command, log=home / "log", env=environment, cwd=home)
-        wait_for(lambda: "ready." in self.workers[name].log.read_text(), bool, f"{name} to be ready", timeout=PATIENCE)
+        wait_for(lambda: "ready." in self.workers[name].log.read_text(), bool, f"{name} to be ready")
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
         """Kill a worker with all that runs on it, as the loss of its machine does; start it again afterwards."""
         worker = self.workers[name]
         worker.send(signal.SIGKILL)
-        wait_for(worker.members, lambda members: not members, f"the end of {name}", timeout=PATIENCE)
+        wait_for(worker.members, lambda members: not members, f"the end of {name}")
         try:
             yield
         finally:
@@ -87,7 +87,6 @@ class CeleryHarness(ClusterHarness):
             lambda: [name for name in NAMES if any((self.folder / name / "logs").rglob(pattern))],
             bool,
             f"a worker to begin try {try_number} of {run.run_id}",
-            timeout=PATIENCE,
         )[0]
 
 

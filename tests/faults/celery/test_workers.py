@@ -56,7 +56,7 @@ def test_a_job_in_local_mode_begins_anew_on_the_other_worker(celery: CeleryHarne
     run = api.trigger("local_retried")
     killed = celery.worker_of(run)
     log = next((celery.folder / killed / "logs").rglob(f"*{run.run_id}/task_id=train/attempt=1.log"))
-    wait_for(log.read_text, lambda text: "Running at" in text, "the job to run", timeout=PATIENCE)
+    wait_for(log.read_text, lambda text: "Running at" in text, "the job to run")
     with celery.without(killed):
         assert api.wait_run(run, timeout=2 * PATIENCE).state == "success"
         other = celery.worker_of(run, try_number=2)

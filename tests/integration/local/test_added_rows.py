@@ -26,6 +26,7 @@ from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.resources import InstanceSpec
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
 from airflow_provider_pai.model.training.status import JobSnapshot
+from tests.support.waits import PATIENCE
 
 SMALL = Quota("quotasmall", "small", Amount(cpu=2, memory_gib=2))
 DATASET = {"Name": "rows", "DataSourceType": "OSS", "Property": "DIRECTORY", "Uri": "oss://pai-local/rows/"}
@@ -69,7 +70,7 @@ def create(client: PAIClient, command: str = "true", **members: Any) -> str:
 
 
 def ended(client: PAIClient, job_id: str, *statuses: str) -> JobSnapshot:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not (job := client.send(training.get_training_job(job_id))).is_terminal and job.status not in statuses:
         assert time.monotonic() < deadline
         time.sleep(0.02)

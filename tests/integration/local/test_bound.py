@@ -25,6 +25,7 @@ from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.local_runtime import LocalRuntimeHarness
 from tests.support.machine import missing
+from tests.support.waits import PATIENCE
 
 LOOK = """
     cat $PAI_INPUT_TABLE; ls $PAI_INPUT_ALL
@@ -130,7 +131,7 @@ def test_a_folder_stands_in_for_a_file_system_that_jobs_read_and_write(tmp_path:
             outputs={"model": "nas://1a2b.cn-hangzhou/made/"},
         )
         job_id = client.send(create_training_job(create_body(spec, pai.ready.workspace_id)))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while (found := client.send(get_training_job(job_id))).status not in TERMINAL_STATUSES:
             assert time.monotonic() < deadline
             time.sleep(0.1)

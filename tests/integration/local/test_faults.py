@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from airflow_provider_pai.local.http.faults import ANY, OSS, Fault, FaultInjector, FaultKind, Faults
 from airflow_provider_pai.local.http.listener import Listener
 from airflow_provider_pai.local.http.response import json_response
+from tests.support.waits import LONGER, PATIENCE, wait_until
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GET_JOB = "GetTrainingJob"
@@ -48,10 +50,10 @@ class Service:
             return self.send_on(session, action, body)
 
     def send_on(self, session: requests.Session, action: str = GET_JOB, body: bytes = b"") -> requests.Response:
-        return session.post(self._pai_listener.url, body, headers={"x-acs-action": action}, timeout=5)
+        return session.post(self._pai_listener.url, body, headers={"x-acs-action": action}, timeout=PATIENCE)
 
     def send_oss(self, method: str) -> requests.Response:
-        return requests.request(method, self._oss_listener.url, timeout=5)
+        return requests.request(method, self._oss_listener.url, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +124,22 @@ def test_a_slow_answer_comes_late_and_complete(service: Service) -> None:
     assert time.monotonic() - start >= 0.2
 
 
-def test_a_slow_answer_holds_up_no_other(service: Service) -> None:
-    service.faults.add(Fault(GET_JOB, FaultKind.SLOW, delay_s=1.0))
-    slow = threading.Thread(target=service.send)
+def test_a_slow_answer_holds_up_no_other() -> None:
+    service = Service()
+    service.start()
+    service.faults.add(Fault(GET_JOB, FaultKind.SLOW, delay_s=LONGER))
+
+    def send_slowly() -> None:
+        # It ends when the service does.
+        with suppress(requests.ConnectionError):
+            service.send()
+
+    slow = threading.Thread(target=send_slowly)
     slow.start()
-    while not service.faults.counts():
-        time.sleep(0.005)
+    wait_until(service.faults.counts)
     assert service.send("StopTrainingJob").ok
     assert slow.is_alive()
+    service.close()
     slow.join()
 
 

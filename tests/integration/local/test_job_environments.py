@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_pai.local.running.environments import EnvironmentFailed, Environments, Interpreter
 from airflow_provider_pai.local.running.processes import facts
-from tests.support.local_runtime import wait_until
+from tests.support.waits import LONGER, wait_until
 
 
 @pytest.fixture
@@ -93,14 +93,14 @@ def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_a_build_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> None:
     slow = tmp_path / "slow-python"
-    slow.write_text("#!/bin/sh\nsleep 60\n")
+    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/begun\nexec sleep {LONGER}\n")
     slow.chmod(0o755)
     halted = threading.Event()
-    timer = threading.Timer(0.3, halted.set)
-    timer.start()
+    halting = threading.Thread(target=lambda: (wait_until((tmp_path / "begun").exists), halted.set()))
+    halting.start()
     environments = Environments(tmp_path / "cache", replace(Interpreter.at(), path=slow), os.environ)
     assert environments.ready(("anything",), print, halted) is None
-    timer.join()
+    halting.join()
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 
 
@@ -128,8 +128,8 @@ def test_an_installation_ends_with_a_server_that_is_killed(tmp_path: Path) -> No
     (package / "slow.py").write_text(SLOW_BUILD.format(begun=str(begun)))
     command = [sys.executable, "-c", BUILDER, str(tmp_path / "cache"), str(package)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL) as server:
-        wait_until(begun.exists, 120)
+        wait_until(begun.exists)
         installing = [int(process) for process in begun.read_text().split()]
         assert all(facts(process) for process in installing)
         server.kill()
-    wait_until(lambda: not any(facts(process) for process in installing), 60)
+    wait_until(lambda: not any(facts(process) for process in installing))

@@ -15,6 +15,7 @@ from airflow_provider_pai.local.jobs.files import JobFiles
 from airflow_provider_pai.local.jobs.metrics import MetricReader, progress_definitions
 from airflow_provider_pai.local.jobs.recorder import JobRecorder
 from airflow_provider_pai.model.training.spec import MetricDefinition
+from tests.support.waits import LONGER, PATIENCE, wait_until
 
 LOSS = MetricDefinition("loss", r"loss=([^ ]*)")
 ENDLESS = MetricDefinition("endless", r"((?:a+)+)b")
@@ -63,24 +64,25 @@ def test_a_regex_that_takes_too_long_for_a_long_line_is_asked_for_the_ends_of_su
 
 
 def test_other_threads_run_while_a_regex_is_matched() -> None:
-    with reader(ENDLESS) as metrics:
-        matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
-        matching.start()
-        longest, last = 0.0, time.monotonic()
-        while matching.is_alive():
-            time.sleep(0.01)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-        assert longest < 0.25, "the match held up this thread"
+    metrics = MetricReader([ENDLESS], print, seconds=LONGER)
+    matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
+    matching.start()
+    for _ in range(100):
+        time.sleep(0.001)
+    assert matching.is_alive(), "the match held up this thread until its end"
+    metrics.close()
+    matching.join(PATIENCE)
+    assert not matching.is_alive()
 
 
 def test_closing_ends_a_match_that_is_under_way_and_says_nothing() -> None:
     given_up: list[MetricDefinition] = []
-    metrics = MetricReader([ENDLESS], given_up.append, seconds=60)
+    metrics = MetricReader([ENDLESS], given_up.append, seconds=LONGER)
     matching = threading.Thread(target=lambda: list(metrics.find("a" * 60)))
     matching.start()
-    time.sleep(0.3)
+    wait_until(lambda: metrics._child)
     metrics.close()
-    matching.join(5)
+    matching.join(PATIENCE)
     assert not matching.is_alive()
     assert given_up == []
     assert list(metrics.find("a")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -18,19 +19,8 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.model.training.resources import UserVpcConfig
 from airflow_provider_pai.model.training.spec import MetricDefinition
 from tests.support.local_runtime import LocalRuntimeHarness
-
-
-def running_with(word: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if arguments[:2] == [b"sleep", word.encode()]:
-                found.append(int(entry.name))
-    return found
+from tests.support.process_jobs import left_behind, sleepers, unique_seconds
+from tests.support.waits import wait_until
 
 
 def test_metrics_are_read_from_the_commands_lines(harness: LocalRuntimeHarness) -> None:
@@ -123,7 +113,7 @@ def test_strange_output_becomes_lines(harness: LocalRuntimeHarness) -> None:
 
 
 def test_lines_can_be_read_while_the_job_runs(harness: LocalRuntimeHarness) -> None:
-    harness.put("code/p.py", "import time; print('first', flush=True); time.sleep(60)")
+    harness.put("code/p.py", "import time; print('first', flush=True); time.sleep(600)")
     job_id = harness.submit("python p.py", code="code/")
     harness.says(job_id, "first")
     assert harness.store.existing(job_id)["Status"] == "Running"
@@ -211,9 +201,18 @@ def test_the_log_says_what_a_weak_mode_does_not_protect(
 def test_not_even_a_process_without_session_and_variables_outlives_its_job(
     build: Callable[..., LocalRuntimeHarness], mode: Mode
 ) -> None:
-    marker = f"{630 + list(Mode).index(mode)}.5"
-    assert build(mode).run(f"env -i setsid sleep {marker} & sleep 0.3; echo done")["Status"] == "Succeed"
-    assert not running_with(marker)
+    marker = unique_seconds()
+    assert build(mode).run(left_behind(marker))["Status"] == "Succeed"
+    assert not sleepers(marker)
+
+
+def open_files() -> list[Path]:
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        # Other threads close theirs meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            found.append(entry.readlink())
+    return found
 
 
 def readers() -> int:
@@ -226,14 +225,15 @@ def test_what_outlives_a_job_that_kills_what_would_end_it_holds_nothing_in_the_s
     harness = build(Mode.PLAIN)
     harness.run("true")
     before = readers()
-    job = harness.run("env -i setsid sleep 634.5 & sleep 0.3; echo done; kill -9 $PPID; sleep 60")
-    left = running_with("634.5")
+    marker = unique_seconds()
+    job = harness.run(f"{left_behind(marker)}; echo done; kill -9 $PPID; sleep 600")
+    wait_until(lambda: sleepers(marker))
+    left = sleepers(marker)
     try:
-        assert left, "nothing outlived the job"
         assert harness.printed(job) == ["done"]
-        assert readers() == before
+        wait_until(lambda: readers() <= before)
         pipe = Path(f"/proc/{left[0]}/fd/1").readlink()
-        assert pipe not in [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        assert pipe not in open_files()
     finally:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
@@ -246,7 +246,7 @@ def test_changes_are_found_after_a_restart_of_the_server_too(
     harness.put("c/old", "first")
     harness.put("c/same", "first")
     job_id = harness.submit(
-        "rm $PAI_OUTPUT_C/old; echo begun; sleep 60",
+        "rm $PAI_OUTPUT_C/old; echo begun; sleep 600",
         outputs={"c": "oss://bkt/c/"},
     )
     harness.says(job_id, "begun")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from airflow_provider_pai.local.jobs.transitions import Outcome
 from airflow_provider_pai.local.jobs.views import job_detail
 from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.model.training.status import JobStatus
-from tests.support.local_runtime import LocalRuntimeHarness, now, wait_until
+from tests.support.local_runtime import LocalRuntimeHarness
+from tests.support.process_jobs import left_behind, sleepers, unique_seconds
+from tests.support.waits import LONGER, wait_until
 
 
 def test_a_failing_command_fails_the_job_and_its_outputs_are_kept(harness: LocalRuntimeHarness) -> None:
@@ -30,8 +31,8 @@ def test_a_command_that_is_not_found_is_explained(harness: LocalRuntimeHarness) 
 def test_stop_asks_first_and_then_kills_children_that_will_not_listen(
     build: Callable[..., LocalRuntimeHarness], tmp_path: Path, mode: Mode
 ) -> None:
-    harness = build(mode)
-    marker = f"{600 + list(Mode).index(mode)}.25"
+    harness = build(mode, grace=LONGER)
+    marker = unique_seconds()
     command = f"""
         (trap '' TERM; sleep {marker} & echo stubborn; wait; sleep {marker}) &
         trap 'echo saved > $PAI_OUTPUT_CHECKPOINTS/last; echo asked; exit 0' TERM
@@ -42,18 +43,18 @@ def test_stop_asks_first_and_then_kills_children_that_will_not_listen(
     harness.says(job_id, "ready")
     harness.says(job_id, "stubborn")
     assert harness.runner.stop(job_id)
-    job = harness.ended(job_id)
+    harness.says(job_id, "asked")
+    job = harness.ended_in_time(job_id)
     assert (job["Status"], job["ReasonCode"]) == ("Terminated", "StoppedByUser")
-    assert "asked" in harness.printed(job)
     assert harness.get("c/last").strip() == "saved"
-    wait_until(lambda: not running_with(marker), 3)
+    wait_until(lambda: not sleepers(marker))
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_script_may_take_its_time_to_end_although_its_shell_does_not(
     build: Callable[..., LocalRuntimeHarness], mode: Mode
 ) -> None:
-    harness = build(mode, grace=5.0)
+    harness = build(mode, grace=LONGER)
     harness.put(
         "code/train.py",
         """
@@ -70,32 +71,16 @@ def test_a_script_may_take_its_time_to_end_although_its_shell_does_not(
     )
     job_id = harness.submit("python train.py; true", code="code/", outputs={"checkpoints": "oss://bkt/last/"})
     harness.says(job_id, "ready")
-    began = time.monotonic()
     harness.runner.stop(job_id)
     assert harness.ended(job_id)["Status"] == "Terminated"
-    assert time.monotonic() - began < 4
     assert harness.get("last/last") == "saved"
 
 
-def running_with(word: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if arguments[:2] == [b"sleep", word.encode()]:
-                found.append(int(entry.name))
-    return found
-
-
 def test_a_command_that_ends_leaves_nothing_behind(harness: LocalRuntimeHarness) -> None:
-    started = time.monotonic()
-    job = harness.run("sleep 611.5 & echo done")
+    marker = unique_seconds()
+    job = harness.run(f"sleep {marker} & echo done")
     assert (job["Status"], harness.printed(job)) == ("Succeed", ["done"])
-    assert time.monotonic() - started < 20
-    wait_until(lambda: not running_with("611.5"), 3)
+    wait_until(lambda: not sleepers(marker))
 
 
 @pytest.mark.parametrize("mode", [Mode.BUBBLEWRAP, Mode.PLAIN])
@@ -103,18 +88,19 @@ def test_even_what_left_the_session_is_ended_with_the_job(
     build: Callable[..., LocalRuntimeHarness], mode: Mode
 ) -> None:
     harness = build(mode)
-    started = time.monotonic()
-    assert harness.run("setsid sleep 614.5 & sleep 0.2; echo done")["Status"] == "Succeed"
-    wait_until(lambda: not running_with("614.5"), 3)
-    assert time.monotonic() - started < 20
+    marker = unique_seconds()
+    assert harness.run(left_behind(marker).replace("env -i ", ""))["Status"] == "Succeed"
+    wait_until(lambda: not sleepers(marker))
 
 
 def test_a_job_that_runs_too_long_is_ended_and_fails(harness: LocalRuntimeHarness) -> None:
-    job = harness.run("echo started; sleep 60", max_run_time=1)
+    job_id = harness.submit("echo started; sleep 600", max_run_time=3600)
+    harness.says(job_id, "started")
+    job = harness.ended_in_time(job_id)
     assert (job["Status"], job["ReasonCode"]) == ("Failed", "MaxRunningTimeExceeded")
     assert harness.printed(job) == ["started"]
-    view = job_detail(job, [], [], now(), "{workspace}{job}")
-    assert 1 <= view["Duration"] < 20
+    view = job_detail(job, [], [], harness.time.now(), "{workspace}{job}")
+    assert view["Duration"] >= 3600
 
 
 def test_a_job_that_ended_can_not_be_stopped(harness: LocalRuntimeHarness) -> None:
@@ -127,7 +113,7 @@ def test_more_jobs_than_slots_wait_and_can_be_stopped_while_they_wait(
     build: Callable[..., LocalRuntimeHarness],
 ) -> None:
     harness = build(slots=1)
-    first, second, third = (harness.submit(f"echo begin; sleep {wait}") for wait in (60, 0, 0))
+    first, second, third = (harness.submit(f"echo begin; sleep {wait}") for wait in (600, 0, 0))
     harness.says(first, "begin")
     assert harness.store.existing(second)["Status"] == "Created"
     assert harness.runner.stop(second)
@@ -140,22 +126,23 @@ def test_more_jobs_than_slots_wait_and_can_be_stopped_while_they_wait(
 
 
 def test_a_job_can_be_ended_by_hand_in_any_way(harness: LocalRuntimeHarness) -> None:
-    job_id = harness.submit("echo begin; sleep 60")
+    job_id = harness.submit("echo begin; sleep 600")
     harness.says(job_id, "begin")
     by_hand = Outcome(JobStatus.CREATE_FAILED, "ByHand", "as an administrator wished")
     assert harness.runner.move(job_id, by_hand)
-    wait_until(lambda: harness.store.existing(job_id)["Status"] == "CreateFailed", 10)
+    wait_until(lambda: harness.store.existing(job_id)["Status"] == "CreateFailed")
     assert harness.store.existing(job_id)["ReasonCode"] == "ByHand"
 
 
 def test_reset_ends_and_forgets_all_jobs(build: Callable[..., LocalRuntimeHarness]) -> None:
     harness = build(slots=1)
-    first = harness.submit("echo begin; sleep 612.5")
+    marker = unique_seconds()
+    first = harness.submit(f"echo begin; sleep {marker}")
     harness.submit("true")
     harness.says(first, "begin")
     harness.runner.reset()
     assert harness.store.all() == []
-    assert not running_with("612.5")
+    assert not sleepers(marker)
     assert harness.run("true")["Status"] == "Succeed"
 
 

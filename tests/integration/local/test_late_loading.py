@@ -11,6 +11,7 @@ from pathlib import Path
 
 from airflow_provider_pai.local.late import Late
 from airflow_provider_pai.local.server import LocalPAI
+from tests.support.waits import PATIENCE
 
 LATE = ("docker", "httpcore")
 OURS = (
@@ -43,7 +44,7 @@ def test_a_server_that_is_ready_has_loaded_no_module_before_its_use(tmp_path: Pa
 def test_a_page_is_there_when_it_is_asked_for(tmp_path: Path) -> None:
     with LocalPAI(tmp_path / "pai") as pai:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{pai.ready.api}/pages/", timeout=30) as answer:
+        with opener.open(f"{pai.ready.api}/pages/", timeout=PATIENCE) as answer:
             assert "local PAI" in answer.read().decode()
 
 

@@ -24,8 +24,8 @@ from airflow_provider_pai.local.jobs.store import JobStore
 from airflow_provider_pai.local.jobs.table import lines
 from airflow_provider_pai.local.oss.objects import ObjectStore
 from airflow_provider_pai.local.running.sandbox import Mode
+from tests.support.waits import PATIENCE
 
-PATIENCE = 120
 MEMBERS = {
     "api",
     "oss",
@@ -85,7 +85,7 @@ def test_serve_prints_one_line_of_json_when_it_answers(serve: Start) -> None:
     process = serve("--sandbox", "none")
     ready = ready_line(process)
     assert ready.keys() == MEMBERS
-    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=5).json()
+    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=PATIENCE).json()
     assert health["mode"] == "plain"
     process.send_signal(signal.SIGTERM)
     rest, log = process.communicate(timeout=PATIENCE)
@@ -96,7 +96,7 @@ def test_serve_prints_one_line_of_json_when_it_answers(serve: Start) -> None:
 
 def test_the_quota_of_a_server_is_chosen(serve: Start) -> None:
     ready = ready_line(serve("--sandbox", "none", "--quota", "2,0,4"))
-    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=5).json()
+    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=PATIENCE).json()
     assert health["quota"] == "quotalocalpai01: 2 CPU, 0 GPU, 4 GiB of memory"
 
 
@@ -137,7 +137,7 @@ def test_documentation_and_help_name_the_same_commands_and_options(capsys: pytes
 
 def test_serve_takes_the_names_of_modes_that_messages_use(serve: Start) -> None:
     ready = ready_line(serve("--sandbox", "plain"))
-    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=5).json()
+    health = requests.get(ready["api"] + "/_local/health", headers=admin(ready), timeout=PATIENCE).json()
     assert health["mode"] == "plain"
 
 
@@ -163,10 +163,10 @@ def test_a_second_serve_is_refused_and_status_and_reset_reach_the_first(
     assert shown.startswith(f"running: PAI at {ready['api']}, OSS at {ready['oss']}")
     assert ready["access_key_secret"] not in shown
     requests.post(
-        ready["api"] + "/_local/faults", json={"operation": "*", "kind": "html"}, headers=admin(ready), timeout=5
+        ready["api"] + "/_local/faults", json={"operation": "*", "kind": "html"}, headers=admin(ready), timeout=PATIENCE
     )
     assert main(["reset", "--home", str(home)]) == 0
-    assert requests.get(ready["api"] + "/_local/faults", headers=admin(ready), timeout=5).json()["faults"] == []
+    assert requests.get(ready["api"] + "/_local/faults", headers=admin(ready), timeout=PATIENCE).json()["faults"] == []
 
 
 def test_a_folder_with_other_files_is_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -276,7 +276,7 @@ def odd_server() -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
         do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Tell nobody."""
+            """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

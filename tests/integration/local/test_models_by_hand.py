@@ -27,6 +27,7 @@ from airflow_provider_pai.model.registry.registration import APPROVED_AT_LABEL, 
 from airflow_provider_pai.model.registry.version import ModelVersion, RegisteredModel
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.machine import missing
+from tests.support.waits import PATIENCE
 
 EVIL = """</td><script>document.title='owned'</script>"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -68,7 +69,7 @@ class Registry:
         self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
     ) -> tuple[int, str, http.client.HTTPMessage]:
         netloc = urlsplit(self.ready.api).netloc
-        connection = http.client.HTTPConnection(netloc, timeout=20)
+        connection = http.client.HTTPConnection(netloc, timeout=PATIENCE)
         body = None if form is None else urlencode(form)
         connection.request(method, path, body, {"Host": netloc, **headers})
         response = connection.getresponse()
@@ -221,7 +222,7 @@ def test_a_browser_shows_the_form_and_runs_nothing_of_the_page(registry: Registr
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--virtual-time-budget=2000"]
     address = f"{registry.ready.api}{path_of(registry, model)}"
     command = [program, *flags, "--dump-dom", address]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     assert f'action="{path_of(registry, model)}/versions/{name}"' in shown
     assert "Approve</button>" in shown
     assert "<title>owned" not in shown

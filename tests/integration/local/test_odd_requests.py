@@ -19,6 +19,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.local.server_info import ServerInfo
 from airflow_provider_pai.local.verify.endpoint import Target
 from airflow_provider_pai.local.verify.requests import ProbeCall
+from tests.support.waits import PATIENCE
 
 ODD = (
     "",
@@ -76,7 +77,7 @@ def odd_requests(operation: object) -> Iterator[tuple[str, dict[str, str], objec
 
 def test_oss_answers_odd_requests(local_pai: LocalPAI) -> None:
     rng, ready = random.Random("odd"), local_pai.ready
-    connection = http.client.HTTPConnection(urlsplit(ready.oss).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(ready.oss).netloc, timeout=PATIENCE)
     try:
         for _ in range(OSS_REQUESTS):
             method, url, body, headers = odd_oss_request(rng, ready)
@@ -114,7 +115,7 @@ def test_a_parameter_writes_no_header_but_its_own(local_pai: LocalPAI, value: st
     bucket = oss2.Bucket(oss2.Auth(ready.access_key_id, ready.access_key_secret), ready.oss, ready.bucket)
     bucket.put_object("odd-header", b"x")
     url = bucket.sign_url("GET", "odd-header", 60, params={"response-content-type": value})
-    answer = requests.get(url, timeout=30)
+    answer = requests.get(url, timeout=PATIENCE)
     assert (answer.status_code, "X-Evil" in answer.headers) == (400, False)
     assert "<Code>InvalidArgument</Code>" in answer.text
     bucket.delete_object("odd-header")

@@ -22,6 +22,7 @@ from airflow_provider_pai.model.training.status import TERMINAL_STATUSES
 from tests.support.every_member import EveryMember
 from tests.support.machine import missing
 from tests.support.settled_services import SettledServices
+from tests.support.waits import PATIENCE
 
 EVIL = """</pre><script>document.title='owned'</script><img src=x onerror="document.title='owned'">'"&"""
 _NAMES = "html head meta title style body p a h1 h2 small strong span table tr th td div svg polyline pre"
@@ -56,7 +57,7 @@ class Browser:
 
     def get(self, path: str, host: str = "") -> tuple[int, str, http.client.HTTPMessage]:
         netloc = urlsplit(self.pai.ready.api).netloc
-        connection = http.client.HTTPConnection(netloc, timeout=20)
+        connection = http.client.HTTPConnection(netloc, timeout=PATIENCE)
         connection.request("GET", path, headers={"Host": host or netloc})
         response = connection.getresponse()
         found = response.status, response.read().decode(), response.headers
@@ -69,7 +70,7 @@ class Browser:
         body["AlgorithmSpec"] |= {"Command": ["sh", "-c", command], "InputChannels": []}
         del body["InputChannels"]
         job_id = self.asked.send("CreateTrainingJob", body=body)["TrainingJobId"]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while (job := self.asked.send("GetTrainingJob", f"/api/v1/trainingjobs/{job_id}"))[
             "Status"
         ] not in TERMINAL_STATUSES:
@@ -187,7 +188,7 @@ def test_a_browser_shows_the_page_and_runs_nothing_of_it(browser: Browser, evil:
         [program, *flags, "--dump-dom", f"{browser.pai.ready.api}{evil}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     ).stdout
     assert "loss: last 0.25" in shown

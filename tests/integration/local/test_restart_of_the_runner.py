@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,9 @@ from airflow_provider_pai.local.running.runner_context import RunnerContext
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.spec import TrainingJobSpec
+from tests.support.machine import missing
+from tests.support.pages import REPOSITORY
+from tests.support.waits import wait_until
 
 FINISHED = "true"
 UNDER_WAY = """
@@ -46,13 +48,6 @@ def parts(home: Path, mode: Mode | None) -> tuple[JobStore, ObjectStore, Runner]
         store, BoundObjects(objects, {}), runtime, "cn-hangzhou", lambda: datetime.now(UTC), grace_seconds=0.3
     )
     return store, objects, Runner(shop, slots=1)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def serve(home: Path, mode: str, mark: str) -> None:
@@ -89,9 +84,6 @@ def command_lines() -> list[bytes]:
 def test_a_kill_ends_what_runs_and_then_finished_jobs_stay_running_ones_fail_and_waiting_ones_run(
     tmp_path: Path, mode: Mode
 ) -> None:
-    # Imported here: this file is also run as a program, which doesn't know the tests.
-    from tests.support.machine import missing
-
     home = tmp_path / "home"
     home.mkdir()
     try:
@@ -99,13 +91,13 @@ def test_a_kill_ends_what_runs_and_then_finished_jobs_stay_running_ones_fail_and
     except RuntimeError as error:
         missing(mode, str(error))
     mark = f"621.{secrets.randbelow(10**9):09}"
-    command = [sys.executable, __file__, str(home), mode, mark]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.integration.local.test_restart_of_the_runner", str(home), mode, mark]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as server:
         assert server.stdout is not None
         finished, under_way, waiting = server.stdout.readline().split()
         server.kill()
     leader = recorded_leader(home, under_way)
-    # Without a restart: of a server that is not started again nothing must go on at the cost of this machine.
+    # Without a restart: of a server that is not started again nothing may keep running on this machine.
     wait_until(lambda: not any(mark.encode() in line for line in command_lines()))
 
     store, objects, runner = parts(home, mode)
@@ -148,7 +140,7 @@ def test_closing_fails_what_runs_and_leaves_what_waits(tmp_path: Path) -> None:
     objects.create_bucket("bkt")
     runner.start()
     jobs = []
-    for command in ("echo begun; sleep 60", "true"):
+    for command in ("echo begun; sleep 600", "true"):
         spec = TrainingJobSpec(command, "ecs.c6.large", image_uri="a/b:1", job_name="job")
         jobs.append(store.create(create_body(spec, "1"))["TrainingJobId"])
         runner.submit(jobs[-1])
@@ -161,20 +153,21 @@ def test_closing_fails_what_runs_and_leaves_what_waits(tmp_path: Path) -> None:
 
 
 def test_a_process_that_got_the_id_of_a_dead_one_is_not_killed() -> None:
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
         found = facts(other.pid)
         assert found is not None
-        assert kill_survivors([(other.pid, "1")], "NOBODY=has this") == 0
+        assert kill_survivors([(other.pid, "1")], "NO_PROCESS=has this") == 0
         assert other.poll() is None
-        assert kill_survivors([(other.pid, found.started)], "NOBODY=has this") == 1
+        assert kill_survivors([(other.pid, found.started)], "NO_PROCESS=has this") == 1
         assert other.wait() == -signal.SIGKILL
 
 
 def test_processes_of_a_job_without_its_leader_are_found_by_their_variable() -> None:
-    environment = {"PAI_TRAINING_JOB_ID": "train0lost0lost0", "PATH": os.environ["PATH"]}
-    with subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True) as lost:
+    variable = f"PAI_TRAINING_JOB_ID=train{secrets.token_hex(6)}"
+    environment = {**dict([variable.split("=")]), "PATH": os.environ["PATH"]}
+    with subprocess.Popen(["sleep", "600"], env=environment, start_new_session=True) as lost:
         wait_until(lambda: Path(f"/proc/{lost.pid}/comm").read_text() == "sleep\n")
-        assert kill_survivors([], "PAI_TRAINING_JOB_ID=train0lost0lost0") == 1
+        assert kill_survivors([], variable) == 1
         assert lost.wait() == -signal.SIGKILL
 
 

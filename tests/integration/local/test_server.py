@@ -33,8 +33,8 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.local.server_info import ServerInfo
 from airflow_provider_pai.model.training.status import JobSnapshot
-
-PATIENCE = 30
+from devtools.processes import free_ports
+from tests.support.waits import PATIENCE
 
 
 def body(command: str = "true") -> dict[str, Any]:
@@ -69,7 +69,9 @@ def wait(client: PAIClient, job_id: str, *statuses: str) -> JobSnapshot:
 
 
 def control(ready: ServerInfo, method: str, path: str, body: Any = None) -> requests.Response:
-    return requests.request(method, f"{ready.api}/_local/{path}", json=body, headers=ready.admin_headers, timeout=10)
+    return requests.request(
+        method, f"{ready.api}/_local/{path}", json=body, headers=ready.admin_headers, timeout=PATIENCE
+    )
 
 
 def server_at(home: Path, **options: Any) -> LocalPAI:
@@ -127,12 +129,12 @@ def test_a_request_that_is_lost_before_create_leaves_none(server: LocalPAI, clie
 
 def test_oss_meets_the_same_faults(server: LocalPAI) -> None:
     control(server.ready, "POST", "faults", {"operation": "oss:GET", "kind": "error"})
-    assert [requests.get(server.ready.oss, timeout=5).status_code for _ in range(2)] == [503, 403]
+    assert [requests.get(server.ready.oss, timeout=PATIENCE).status_code for _ in range(2)] == [503, 403]
     assert control(server.ready, "GET", "counters").json()["counters"] == {"oss:GET": 2}
 
 
 def test_services_are_called_without_a_signature(server: LocalPAI) -> None:
-    answer = requests.post(f"{server.ready.api}/api/predict/nobody/v1", data="x", timeout=5)
+    answer = requests.post(f"{server.ready.api}/api/predict/absent/v1", data="x", timeout=PATIENCE)
     assert (answer.status_code, answer.content) == (404, b"")
 
 
@@ -152,12 +154,13 @@ def test_the_list_lags_behind_creation(server: LocalPAI, client: PAIClient) -> N
 
 
 def test_a_moved_clock_is_everybodys(server: LocalPAI, client: PAIClient) -> None:
+    begun = time.time()
     assert control(server.ready, "POST", "clock", {"offset_seconds": 1200}).ok
     with pytest.raises(APIError) as refused:
         client.send(workspaces.get_workspace(server.ready.workspace_id))
     assert refused.value.code == "InvalidTimeStamp.Expired"
-    dated = parsedate_to_datetime(requests.get(server.ready.oss, timeout=5).headers["date"])
-    assert abs(dated.timestamp() - time.time() - 1200) < 60
+    dated = parsedate_to_datetime(requests.get(server.ready.oss, timeout=PATIENCE).headers["date"])
+    assert dated.timestamp() >= begun + 1199
 
 
 def test_a_job_is_moved_by_hand(server: LocalPAI, client: PAIClient) -> None:
@@ -212,7 +215,7 @@ def test_only_the_loopback_address_answers(server: LocalPAI, url: str) -> None:
     at = urlsplit(getattr(server.ready, url))
     assert at.hostname == "127.0.0.1"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", at.port), timeout=1)
+        socket.create_connection(("127.0.0.2", at.port), timeout=PATIENCE)
 
 
 def test_the_connection_uri_is_what_airflow_reads(server: LocalPAI) -> None:
@@ -290,11 +293,11 @@ def test_a_given_key_pair_is_let_in_and_not_kept(tmp_path: Path) -> None:
 
 def test_stop_leaves_no_thread_no_port_and_no_lock(tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    server = server_at(tmp_path)
+    ports = free_ports(2)
+    server = server_at(tmp_path, port=ports[0], oss_port=ports[1])
     server.start()
     client = client_of(server.ready)
     wait(client, created(client, "sleep 600"), "Running")
-    ports = [urlsplit(server.ready.api).port or 0, urlsplit(server.ready.oss).port or 0]
     server.stop()
     client.close()
     assert {thread for thread in set(threading.enumerate()) - before if thread.name != "AnyIO worker thread"} == set()
@@ -344,14 +347,15 @@ def update_configs(workspace_id: str, key: str, value: str) -> Call[None]:
     return Call(AI_WORKSPACE, "UpdateConfigs", "PUT", path, lambda _: None, body={"Configs": items})
 
 
-def test_a_short_answer_is_sent_in_one_go(local_pai: LocalPAI) -> None:
-    """One that is sent in two parts, the second when the first was confirmed, takes 40 ms from a while on."""
-    connection = http.client.HTTPConnection(urlsplit(local_pai.ready.api).netloc, timeout=30)
+def test_the_second_part_of_a_short_answer_does_not_wait_until_the_first_is_confirmed(local_pai: LocalPAI) -> None:
+    """When it does, each answer takes 40 ms or more, from the first few on."""
+    connection = http.client.HTTPConnection(urlsplit(local_pai.ready.api).netloc, timeout=PATIENCE)
     taken: list[float] = []
     with closing(connection):
-        for _ in range(60):
+        # A busy machine is slow at times, but not always.
+        while len(taken) < 40 or (taken[-1] >= 0.03 and len(taken) < 600):
             begun = time.perf_counter()
             connection.request("GET", "/_local/health", headers=local_pai.ready.admin_headers)
             connection.getresponse().read()
             taken.append(time.perf_counter() - begun)
-    assert min(taken[-20:]) < 0.03
+    assert taken[-1] < 0.03

@@ -15,6 +15,7 @@ import pytest
 
 from airflow_provider_pai.local.running import shim
 from airflow_provider_pai.local.running.processes import facts, kill_survivors
+from tests.support.waits import PATIENCE
 
 SERVER = """
 import subprocess, sys
@@ -70,7 +71,7 @@ def living(processes: list[int]) -> list[int]:
 )
 def test_the_exit_code_is_the_commands(tmp_path: Path, script: str, code: int) -> None:
     with shimmed(tmp_path, script) as process:
-        assert process.wait(60) == code
+        assert process.wait(PATIENCE) == code
 
 
 def test_a_command_that_can_not_be_run_is_named(tmp_path: Path) -> None:
@@ -82,13 +83,13 @@ def test_a_command_that_can_not_be_run_is_named(tmp_path: Path) -> None:
 def test_a_command_inherits_no_signal_that_is_ignored(tmp_path: Path) -> None:
     # "yes" ends by SIGPIPE; if it were ignored, it would print an error.
     with shimmed(tmp_path, "yes 2> error | head -1 > /dev/null") as process:
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     assert (tmp_path / "error").read_text() == ""
 
 
 def test_what_a_command_has_left_behind_ends_with_it(tmp_path: Path) -> None:
     with shimmed(tmp_path, HIDES + f"until [ $(wc -l < pids) = {HIDDEN} ]; do sleep 0.02; done; exit 5") as process:
-        assert process.wait(60) == 5
+        assert process.wait(PATIENCE) == 5
         assert living(hidden(tmp_path)) == []
 
 
@@ -122,7 +123,7 @@ def test_all_that_has_left_its_session_is_asked_to_end_and_has_time_for_it(tmp_p
     with shimmed(tmp_path, "setsid sh saves & wait") as process:
         until((tmp_path / "ready").exists)
         process.terminate()
-        assert process.wait(60) == 143
+        assert process.wait(PATIENCE) == 143
     assert (tmp_path / "last").read_text() == "saved\n"
 
 
@@ -131,7 +132,7 @@ def test_what_does_not_listen_is_ended_at_once_when_it_is_killed(tmp_path: Path)
         left = hidden(tmp_path)
         process.terminate()
         process.send_signal(shim.END_ALL)
-        assert process.wait(60) == 137
+        assert process.wait(PATIENCE) == 137
         assert living(left) == []
 
 
@@ -142,7 +143,7 @@ def test_a_sandbox_is_not_asked_to_end_itself(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=tmp_path) as process:
         until((tmp_path / "ready").exists)
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     assert [(tmp_path / name).read_text() for name in ("inner", "outer")] == ["asked\n", "left\n"]
 
 

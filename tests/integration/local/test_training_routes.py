@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +31,7 @@ from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from airflow_provider_pai.model.training.request import create_body
 from airflow_provider_pai.model.training.response import snapshot
 from airflow_provider_pai.model.training.spec import MetricDefinition, TrainingJobSpec
+from tests.support.waits import wait_until
 
 J = "/api/v1/trainingjobs"
 
@@ -85,11 +85,8 @@ class Server:
         return f"/{answer.json()['TrainingJobId']}"
 
     def ended(self, job: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 20
-        while not snapshot(answer := self.get(job)).is_terminal:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return answer
+        wait_until(lambda: snapshot(self.get(job)).is_terminal)
+        return self.get(job)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +206,7 @@ def test_labels_are_set_replaced_and_deleted(server: Server, finished: str) -> N
 
 
 def test_a_waiting_job_has_no_log_can_be_stopped_and_only_then_deleted(server: Server) -> None:
-    first, waiting = server.create("sleep 60"), server.create("true")
+    first, waiting = server.create("sleep 600"), server.create("true")
     assert server.get(waiting)["Status"] == "Created"
     assert server.refused("GET", f"{waiting}/logs") == (404, "TRAINING_JOB_INSTANCE_NOT_FOUND")
     assert server.refused("DELETE", waiting) == (400, "BadRequest")

@@ -39,6 +39,7 @@ from tests.support import flips, paid_flips
 from tests.support.every_member import EveryMember
 from tests.support.flipped_endpoint import Flipped
 from tests.support.settled_services import SettledServices
+from tests.support.waits import LONGER, PATIENCE
 
 GROUPS = (TRAINING_PROBES, WORKSPACE_PROBES, SERVICE_PROBES, SIGNATURE_PROBES, OBJECT_PROBES)
 FREE = sorted({**flips.FLIPS, **flips.OBJECT_FLIPS})
@@ -241,7 +242,7 @@ def test_a_job_from_an_unanswered_create_is_stopped_and_deleted(target: Target) 
 def test_a_signal_ends_it_with_nothing_left_even_when_it_comes_twice(
     pai: LocalPAI, target: Target, number: int
 ) -> None:
-    pai.faults.add(Fault("GetExperiment", FaultKind.SLOW, times=1, delay_s=20))
+    pai.faults.add(Fault("GetExperiment", FaultKind.SLOW, times=1, delay_s=LONGER))
     command = [sys.executable, "-m", "airflow_provider_pai.local", "verify", "--conn-uri", pai.ready.airflow_conn_uri]
     child = subprocess.Popen(
         [*command, "--probe", "experiments.logs"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -253,7 +254,7 @@ def test_a_signal_ends_it_with_nothing_left_even_when_it_comes_twice(
             time.sleep(0.02)
         os.kill(child.pid, number)
         os.kill(child.pid, number)
-        shown, _ = child.communicate(timeout=30)
+        shown, _ = child.communicate(timeout=PATIENCE)
     finally:
         child.kill()
         pai.faults.clear()

@@ -45,7 +45,7 @@ def failing(_: Request) -> Response:
 
 @dataclass
 class Sender:
-    """Sends what it is told to, signed with our own signer."""
+    """Sends what it is given, signed with our own signer."""
 
     app: Starlette
     keys: signing.KeyPair = KEYS

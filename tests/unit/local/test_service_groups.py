@@ -42,7 +42,7 @@ def test_a_group_keeps_its_token_over_a_restart(tmp_path: Path) -> None:
     assert found
     assert Groups(ServiceStore(tmp_path / "services"), table).get("scores") == found
     assert groups.share("scores", "customized", "2026-11-25T12:00:00Z")
-    assert not groups.share("nobody", "customized", "2026-11-25T12:00:00Z")
+    assert not groups.share("absent", "customized", "2026-11-25T12:00:00Z")
     assert Groups(ServiceStore(tmp_path / "services"), table).by_weight("scores")
     assert found.token not in repr(found)
 

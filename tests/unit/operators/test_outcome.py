@@ -58,7 +58,7 @@ def refusal(
         (refusal("Throttling.User", 400, ThrottledError), Retry.AS_USUAL),
         (refusal("InternalError", 500, ServerError), Retry.AS_USUAL),
         (TransportError("no answer", sent=True), Retry.AS_USUAL),
-        (PAIError("this attempt is over"), Retry.AS_USUAL),
+        (PAIError("any error"), Retry.AS_USUAL),
         (JobFailedError("it ended", JobSnapshot("train1", "Failed")), Retry.AS_USUAL),
         (ValueError("not ours"), Retry.AS_USUAL),
     ],

@@ -1,4 +1,4 @@
-"""One look for all viewers: how often a job is looked at does not depend on how many have its page open."""
+"""One look for all viewers: how often a job is read does not depend on how many have its page open."""
 
 from __future__ import annotations
 

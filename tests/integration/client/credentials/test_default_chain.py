@@ -55,7 +55,7 @@ def run(program: str, home: Path, *arguments: str, **variables: str) -> Any:
 
 def ask(home: Path, sts_url: str = "http://127.0.0.1:1", *, ecs: str = "true", **variables: str) -> list[Any]:
     outcome, threads = run(ASK, home, sts_url, ALIBABA_CLOUD_ECS_METADATA_DISABLED=ecs, **variables)
-    assert threads == 1, "nothing goes on in the background"
+    assert threads == 1, "nothing runs in the background"
     return list(outcome)
 
 

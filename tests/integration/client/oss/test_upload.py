@@ -23,6 +23,7 @@ from airflow_provider_pai.errors import APIError, AuthError, ConflictError, PAIE
 from airflow_provider_pai.local.http.faults import FaultKind
 from airflow_provider_pai.model.uri import OssUri
 from tests.support.oss_bench import PART, PASSING, OssBench
+from tests.support.waits import PATIENCE
 
 SMALL, LARGE = PART, 5 * PART + 1
 
@@ -202,7 +203,7 @@ class SlowBucket(NoBucket):
     def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Any:
         self.events.append("part begins")
         if number == 2:
-            assert self._under_way.wait(10)
+            assert self._under_way.wait(PATIENCE)
             self.events.append("part ends")
             raise RequestError(OSError("refused"))
         self._under_way.set()

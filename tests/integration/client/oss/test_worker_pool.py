@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_pai.client.oss.worker_pool import WorkerPool
 from airflow_provider_pai.errors import PAIError
+from tests.support.waits import PATIENCE
 
 
 def until_over(pool: WorkerPool) -> None:
@@ -27,7 +28,7 @@ def test_all_works_are_done() -> None:
 
 
 def test_several_work_at_a_time() -> None:
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=PATIENCE)
     with WorkerPool(3) as pool:
         pool.work([meeting.wait, meeting.wait, meeting.wait])  # type: ignore[list-item]
 
@@ -40,15 +41,12 @@ def test_the_first_failure_ends_the_works_that_wait_and_those_that_ask() -> None
 
     def long() -> None:
         begun.append("long")
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        while True:
             pool.check()
             time.sleep(0.001)
 
-    start = time.monotonic()
     with pytest.raises(ValueError, match="this one"), WorkerPool(2) as pool:
         pool.work([long, fail, *[long] * 100])
-    assert time.monotonic() - start < 20
     assert len(begun) <= 3
 
 
@@ -57,7 +55,7 @@ def test_a_failure_is_raised_after_all_running_work_has_ended() -> None:
     ended: list[str] = []
 
     def fail() -> None:
-        assert working.wait(10)
+        assert working.wait(PATIENCE)
         raise ValueError("this one")
 
     def slow() -> None:
@@ -73,8 +71,7 @@ def test_a_failure_is_raised_after_all_running_work_has_ended() -> None:
         with pytest.raises(ValueError, match="this one"):
             pool.work([slow, fail, *[never] * 100])
         assert ended == ["slow"]
-        time.sleep(0.05)
-        assert ended == ["slow"]
+    assert ended == ["slow"]
 
 
 def test_of_several_failures_the_one_that_ended_the_others_is_raised() -> None:
@@ -87,7 +84,7 @@ def test_of_several_failures_the_one_that_ended_the_others_is_raised() -> None:
             time.sleep(0.001)
 
     def fail() -> None:
-        assert working.wait(10)
+        assert working.wait(PATIENCE)
         raise ValueError("this one")
 
     with pytest.raises(ValueError, match="this one"), WorkerPool(2) as pool:
@@ -135,16 +132,13 @@ def test_what_was_begun_is_given_up_when_the_caller_is_done() -> None:
 
     def long() -> None:
         working.set()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        while True:
             pool.check()
             time.sleep(0.001)
 
-    start = time.monotonic()
     with WorkerPool(2) as pool:
         quick, slow = pool.begin(lambda: 7), pool.begin(long)
         assert quick.result() == 7
-        assert working.wait(10)
-    assert time.monotonic() - start < 10
+        assert working.wait(PATIENCE)
     with pytest.raises(PAIError, match="no longer needed"):
         slow.result()

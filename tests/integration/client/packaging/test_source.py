@@ -13,6 +13,7 @@ from airflow_provider_pai.client.packaging.source import (
 )
 from airflow_provider_pai.errors import PAIError
 from tests.support.source_code import digest
+from tests.support.waits import PATIENCE
 
 
 def test_pipes_and_sockets_are_left_out_and_do_not_hang(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,9 @@ def test_pipes_and_sockets_are_left_out_and_do_not_hang(folder: Path, monkeypatc
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
         # Reading a pipe would wait for ever, so it is done where it can be given up.
-        answer = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=30)
+        answer = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=PATIENCE
+        )
     assert answer.stdout.strip() == before
 
 

@@ -17,7 +17,7 @@ CONFIG = ClientConfig("cn-hangzhou", "7", KeyPair("id", "secret"), connect_timeo
 
 
 class Gateway(http.server.ThreadingHTTPServer):
-    """Answers what it is told to, one after the other, and keeps what it was asked."""
+    """Answers what it is given, one after the other, and keeps what it was asked."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -84,7 +84,7 @@ def test_a_password_file_does_not_take_the_place_of_the_token(
     gateway: Gateway, client: EndpointClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "netrc"
-    file.write_text("machine 127.0.0.1 login somebody password else\n")
+    file.write_text("machine 127.0.0.1 login person password else\n")
     monkeypatch.setenv("NETRC", str(file))
     gateway.answers = [(200, "")]
     client.ask(gateway.url, "t0k3n", SmokeTest())

@@ -13,7 +13,8 @@ import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode, Sandbox
 from tests.support.machine import missing
-from tests.support.serving import SERVER, LocalServingHarness, wait_until
+from tests.support.serving import SERVER, LocalServingHarness
+from tests.support.waits import wait_until
 
 HIDES = """
 import os, subprocess
@@ -66,7 +67,7 @@ def test_a_kill_leaves_nothing_and_after_a_restart_the_service_is_brought_up_aga
         left = [int(process) for process in server.stdout.readline().split()]
         server.kill()
     assert len(left) >= 4
-    # Without a restart: of a server that is not started again nothing must go on at the cost of this machine.
+    # Without a restart: of a server that is not started again nothing may keep running on this machine.
     wait_until(lambda: marked(mark) == [])
 
     harness = LocalServingHarness(home, mode, cache)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.local.running.sandbox import Mode
-from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, LocalServingHarness, free_port
+from tests.support.serving import BUCKET, NO_IMAGE, SERVER, Build, LocalServingHarness, unused_port
+from tests.support.waits import LONGER, wait_until
 
 FASTAPI = """
 import os, pathlib, fastapi, uvicorn
@@ -72,7 +73,7 @@ def test_a_service_answers_through_the_door(build: Build, mode: Mode) -> None:
     assert (service.seen.reason, service.seen.message) == ("RUNNING", "Service start successfully")
     answer = harness.ask("svc", "/v1/x%20y?q=1&q=2", "POST", data="body")
     assert (answer.status_code, answer.text) == (200, "hello POST /v1/x%20y?q=1&q=2 body")
-    assert harness.keeper.lines("svc")[-1] == "it serves"
+    harness.says("svc", "it serves")
 
 
 @pytest.mark.parametrize("mode", ISOLATING)
@@ -87,7 +88,7 @@ def test_instances_with_the_same_port_run_side_by_side(build: Build, mode: Mode)
 
 def test_without_networks_the_first_instance_has_the_port_and_others_fail_with_a_word(build: Build) -> None:
     harness = build(Mode.PLAIN)
-    port = free_port()
+    port = unused_port()
     hard_coded = SERVER.replace('int(os.environ.get("PORT", 8000))', str(port))
     harness.create("svc", harness.config(hard_coded, port=port))
     harness.until("svc", "Running")
@@ -159,7 +160,7 @@ def test_plain_the_variables_name_the_models_folder(build: Build, tmp_path: Path
     script = 'cd "$MODEL_MOUNT_PATH" && ls && exec python -m http.server $PORT'
     harness.create("svc", {**harness.config(script=script), "storage": [oss("/eas/workspace/model/", "m/")]})
     harness.until("svc", "Running")
-    assert "factor.txt" in harness.keeper.lines("svc")
+    harness.says("svc", "factor.txt")
     assert harness.ask("svc", "/factor.txt").text == "3"
 
 
@@ -188,9 +189,8 @@ except OSError as error:
     )
     harness.create("svc", harness.config(script))
     harness.until("svc", "Running")
-    lines = harness.keeper.lines("svc")
-    assert "ConnectionRefusedError" in lines
-    assert lines[0] in ("home ['services']", "home ['cache', 'services']")
+    harness.says("svc", "ConnectionRefusedError")
+    assert harness.keeper.lines("svc")[0] in ("home ['services']", "home ['cache', 'services']")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ except OSError as error:
         ({"prepare": {"pythonRequirementsPath": "/ml/usercode/requirements.txt"}}, "PrepareFailed", "no file"),
         ({"command": ["no-such-program"]}, "CrashLoopBackOff", "no-such-program: "),
         ({"script": "echo it is broken; exit 3"}, "CrashLoopBackOff", "it is broken"),
-        ({"script": "sleep 60", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
+        ({"script": "sleep 600", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
          "StartupProbeFailed", "did not answer"),
     ],
 )  # fmt: skip
@@ -242,7 +242,7 @@ def test_requirements_come_from_the_code_that_is_mounted(harness: LocalServingHa
 def test_instances_of_one_service_answer_at_the_same_time(harness: LocalServingHarness) -> None:
     harness.create("svc", harness.config(instances=2))
     harness.until("svc", "Running")
-    slow = threading.Thread(target=lambda: harness.ask("svc", "/slow/20"), daemon=True)
+    slow = threading.Thread(target=lambda: harness.ask("svc", "/slow/600"), daemon=True)
     slow.start()
     harness.says("svc", "it is slow")
     assert {harness.ask("svc").status_code for _ in range(10)} == {200}
@@ -263,8 +263,10 @@ def test_a_services_own_processes_are_all_that_is_ended(harness: LocalServingHar
 
 @pytest.mark.parametrize("mode", [*ISOLATING, Mode.PLAIN])
 def test_a_server_that_listens_on_loopback_only_fails_and_the_message_says_why(build: Build, mode: Mode) -> None:
-    harness = build(mode, unhealthy=0.2, startup=4.0)
+    harness = build(mode, unhealthy=0.2)
     harness.create("svc", harness.config(SERVER.replace('"0.0.0.0"', '"127.0.0.1"')))
+    wait_until(lambda: any("127.0.0.1:8000 only" in event.message for event in harness.service("svc").events))
+    harness.time.let_pass(LONGER)
     service = harness.until("svc", "Failed")
     assert "its server listens on 127.0.0.1:8000 only" in service.seen.message
     assert any(event.reason == "Unhealthy" and "127.0.0.1:8000 only" in event.message for event in service.events)
@@ -273,6 +275,8 @@ def test_a_server_that_listens_on_loopback_only_fails_and_the_message_says_why(b
 
 @pytest.mark.parametrize("mode", ISOLATING)
 def test_the_message_of_a_server_on_another_port_names_both_ports(build: Build, mode: Mode) -> None:
-    harness = build(mode, unhealthy=0.2, startup=4.0)
+    harness = build(mode, unhealthy=0.2)
     harness.create("svc", harness.config(SERVER.replace("8000", "5000")))
+    wait_until(lambda: any("listens on port 5000" in event.message for event in harness.service("svc").events))
+    harness.time.let_pass(LONGER)
     assert "listens on port 5000, but the port of the service is 8000" in harness.until("svc", "Failed").seen.message

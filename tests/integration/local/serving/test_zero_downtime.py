@@ -1,23 +1,25 @@
-"""Requests go on being answered, whatever is done to the service meanwhile."""
+"""Requests keep being answered, whatever is done to the service meanwhile."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from typing import Any
 
 import requests
 
-from tests.support.serving import Build, LocalServingHarness, wait_until
+from tests.support.serving import Build, LocalServingHarness
+from tests.support.waits import LONGER, PATIENCE, wait_until
 
 MORE = 15
 """Answers between one change and the next, of each client."""
 
 
 class Load:
-    """Clients that send requests until they are told to stop, some on one connection, some on a new one each.
+    """Clients that send requests until they are stopped, some on one connection, some on a new one each.
 
     Attributes:
         answers: how often each text was answered.
@@ -45,7 +47,7 @@ class Load:
                         self._house.url(self._name, path),
                         data="x" * 5000,
                         headers={"Authorization": f"token-{self._name}"},
-                        timeout=30,
+                        timeout=PATIENCE,
                     )
                 except requests.RequestException as error:
                     self.failures.append(repr(error))
@@ -113,19 +115,36 @@ def test_no_request_fails_during_updates_failures_roll_backs_and_scaling(harness
     assert sum(load.answers.values()) > 4 * 8 * MORE
 
 
-def test_requests_under_way_on_the_old_version_are_finished_by_it(harness: LocalServingHarness) -> None:
+def test_requests_under_way_on_the_old_version_are_finished_by_it(build: Build) -> None:
+    harness = build(drain=LONGER)
     harness.create("svc", answering(harness, "old"))
     harness.until("svc", "Running")
     texts: list[str] = []
-    slow = threading.Thread(target=lambda: texts.append(harness.ask("svc", "/slow/3").text))
-    slow.start()
-    harness.says("svc", "it is slow")
-    harness.update("svc", answering(harness, "new"))
-    harness.until("svc", "Running")
-    assert harness.ask("svc").text == "new GET /"
-    assert texts == []
-    slow.join()
-    assert texts == ["old GET /slow/3"]
+    release = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b"it "
+        release.wait(LONGER)
+        yield b"ends"
+
+    def send() -> None:
+        with closing(HTTPConnection("127.0.0.1", harness.listener.port, timeout=LONGER)) as connection:
+            headers = {"Authorization": "token-svc", "Content-Length": "7"}
+            connection.request("POST", "/api/predict/svc/held", body(), headers)
+            texts.append(connection.getresponse().read().decode())
+
+    held = threading.Thread(target=send)
+    held.start()
+    try:
+        harness.says("svc", "it is held")
+        harness.update("svc", answering(harness, "new"))
+        harness.until("svc", "Running")
+        assert harness.ask("svc").text == "new GET /"
+        assert texts == []
+    finally:
+        release.set()
+        held.join()
+    assert texts == ["old POST /held it ends"]
     assert [each.version for each in harness.keeper.instances("svc")] == [2]
 
 
@@ -134,7 +153,7 @@ def test_a_request_that_takes_too_long_is_broken_off(build: Build) -> None:
     harness.create("svc", answering(harness, "old"))
     harness.until("svc", "Running")
     codes: list[int] = []
-    slow = threading.Thread(target=lambda: codes.append(harness.ask("svc", "/slow/30").status_code))
+    slow = threading.Thread(target=lambda: codes.append(harness.ask("svc", "/slow/600").status_code))
     slow.start()
     harness.says("svc", "it is slow")
     harness.want("svc", running=False)

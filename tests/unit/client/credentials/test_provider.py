@@ -33,7 +33,7 @@ class Clock:
 
 
 class Source:
-    """Hands out numbered key pairs, or fails as it is told to."""
+    """Hands out numbered key pairs, or fails when asked to."""
 
     def __init__(self, clock: Clock, life: float | None = 3600.0) -> None:
         self.clock = clock

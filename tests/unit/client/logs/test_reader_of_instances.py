@@ -201,7 +201,7 @@ def test_an_error_of_the_question_which_instances_there_are_is_known_until_there
 @pytest.mark.parametrize("refused", [False, True])
 def test_many_instances_that_are_quiet_leave_nothing_behind(refused: bool) -> None:
     server = LogServer(1, instances=2 * PAGES_PER_READ)
-    reads = LogReader(Refusing(server, REFUSED, *("master-0", "0") if refused else ["nobody"]), JOB, Warnings())
+    reads = LogReader(Refusing(server, REFUSED, *("master-0", "0") if refused else ["absent"]), JOB, Warnings())
     reads.read(server.got())
     assert reads.behind
     reads.read(server.got())

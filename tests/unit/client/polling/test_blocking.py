@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from airflow_provider_pai.client.logs.checkpoint import Checkpoint
 from airflow_provider_pai.client.logs.reader import PAGES_PER_READ, LogReader
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.blocking import FINAL_READS, MORE_TRIES, wait_for_end
-from airflow_provider_pai.client.polling.interval import QUICKEST, Backoff
+from airflow_provider_pai.client.polling.interval import QUICKEST, SOLE_LOOK_INTERVAL, Backoff
 from airflow_provider_pai.client.polling.outage import OutagePolicy
 from airflow_provider_pai.errors import AuthError, PAIError, ThrottledError, TransportError
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -91,13 +92,31 @@ def test_waiting_ends_with_any_end_of_the_job(status: str) -> None:
     assert job.slept == [INTERVAL, INTERVAL, *FINAL_PAUSES[: 1 if status == "Succeed" else 2]]
 
 
-def test_looks_are_rarer_while_nothing_changes_and_never_rarer_than_promised() -> None:
+def test_looks_are_rarer_while_nothing_changes_and_never_so_rare_that_an_end_is_seen_late() -> None:
     job = Job("Creating", *["Running"] * 60, "Succeed")
     job.waited_for(interval=10.0)
     pauses = job.slept[: -len(FINAL_PAUSES)]
     assert pauses[0] == pauses[1] == QUICKEST
     assert pauses[1:] == sorted(pauses[1:])
-    assert pauses[-1] == 10.0
+    assert pauses[-1] == SOLE_LOOK_INTERVAL
+
+
+def test_the_log_of_a_quiet_job_is_read_no_oftener_than_promised_and_once_more_at_its_end() -> None:
+    job = Job("Creating", *["Running"] * 600, "Succeed")
+    reads = []
+    send = job.send
+
+    def counted(call: Call[T], *, attempts: int | None = None) -> T:
+        if call.action != "GetTrainingJob":
+            reads.append(job.now)
+        return send(call, attempts=attempts)
+
+    job.send = counted  # type: ignore[method-assign]
+    job.waited_for(interval=10.0)
+    gaps = [later - earlier for earlier, later in pairwise(sorted({at for at in reads if 200 < at < 1000}))]
+    assert gaps
+    assert min(gaps) >= 10.0
+    assert len(job.shown) == 602
 
 
 def test_a_job_that_has_ended_already_is_read_once() -> None:

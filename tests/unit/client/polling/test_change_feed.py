@@ -17,7 +17,7 @@ from airflow_provider_pai.client.polling.change_feed import FeedLook
 from airflow_provider_pai.client.polling.subscription import JobUpdate, Subscription
 from airflow_provider_pai.errors import NotFoundError, PAIError, TransportError
 from tests.support.changing_jobs import ChangingJobs, Manners
-from tests.support.subscriptions import statuses, subscribed, updates
+from tests.support.subscriptions import ManySubscriptions, statuses, subscribed, updates
 from tests.support.virtual_time import run
 
 INTERVAL = 10.0
@@ -121,6 +121,41 @@ def test_an_end_is_seen_at_once_however_many_jobs_are_waited_for_and_however_fas
     assert median(seen.delays) <= 0.8
     assert seen.p99 <= 1.5
     assert seen.quiet_calls <= 2.0
+
+
+def test_an_end_is_seen_at_once_where_each_page_takes_long_and_jobs_end_as_fast_as_fifty_thousand_do() -> None:
+    seen = watch(Manners(), 8000, 16.0, latency=0.05)
+    assert seen.missed == []
+    assert median(seen.delays) <= 0.8
+    assert seen.p99 <= 1.5
+    # A call for each hundred ends, the second that is read again, and a look a second in quiet.
+    assert seen.calls <= 8000 / 100 * 5 + 2 * 120
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5, 40, 101, 200])
+@pytest.mark.parametrize("is_crowded", [False, True], ids=["alone", "among many others"])
+def test_of_few_jobs_that_were_quiet_for_long_each_end_is_seen_at_once_and_calls_are_few(
+    jobs: int, is_crowded: bool
+) -> None:
+    async def work() -> None:
+        cloud = ChangingJobs(jobs + 900 * is_crowded)
+        many = ManySubscriptions(cloud, INTERVAL)
+        chosen = list(cloud.jobs)[:: len(cloud.jobs) // jobs][:jobs]
+        found: dict[str, float] = {}
+        waiting = [asyncio.ensure_future(_note_end(many.add(each), found)) for each in chosen]
+        await asyncio.sleep(600.0)
+        before = cloud.calls.total()
+        await asyncio.sleep(300.0)
+        assert (cloud.calls.total() - before) / 300.0 <= 1.0
+        await _end_jobs(cloud, chosen, 10.0 * jobs, random.Random(3))
+        await asyncio.sleep(INTERVAL)
+        await many.poller.close()
+        await asyncio.gather(*waiting)
+        delays = sorted(found[each] - cloud.ended[each] for each in chosen)
+        # Of two the one that is left is polled by itself from then on.
+        assert delays[-1] <= (2.5 if is_crowded and jobs < 101 else 1.5)
+
+    run(work(), limit=10_000.0)
 
 
 @pytest.mark.parametrize(("jobs", "seconds"), [(1500, 60.0), (4000, 20.0)])

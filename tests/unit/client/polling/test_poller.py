@@ -47,7 +47,7 @@ def test_a_thousand_jobs_that_end_at_once_are_all_seen_in_one_list() -> None:
             await wait_until(lambda: all(each.ended for each in subscriptions))
             lists = len(cloud.pages)
             await asyncio.sleep(1.0)
-            # Nobody waits for a job that has ended.
+            # Nothing waits for a job that has ended.
             assert len(cloud.pages) == lists <= 3
         assert cloud.got == []
         assert all(statuses(each)[-1] == "Succeed" for each in subscriptions)
@@ -114,7 +114,7 @@ def test_jobs_that_no_list_shows_are_read_in_turn_and_not_all_at_once() -> None:
             await wait_until(lambda: all(each.job for each in subscriptions))
         assert cloud.got_before[1] <= MOST_SAVED
         assert len(set(cloud.got)) == len(cloud.hidden)
-        # Nobody has a second turn before all have had their first.
+        # No job has a second turn before all have had their first.
         assert set(cloud.got[:300]) == cloud.hidden
 
     run(work())
@@ -184,7 +184,7 @@ def test_no_subscription_waits_for_a_poller_that_was_cancelled() -> None:
             task.cancel()
             await wait_until(lambda: all(each.ended for each in subscriptions))
             assert all(isinstance(updates(each)[-1], PAIError) for each in subscriptions)
-            # Who comes later is looked after all the same.
+            # Who comes later is looked after as well.
             late = many.add("train3")
             await wait_until(lambda: late.job)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ class Clumsy(TaskLog):
     """A task log that can't tell of one job, or can't read its log."""
 
     def changes(self, job: JobSnapshot) -> list[str]:
-        if job.job_id == "train3" and not self.is_read:
+        if job.job_id == "train0" and not self.is_read:
             raise LookupError("a mistake")
         return super().changes(job)
 
@@ -127,10 +126,10 @@ def test_a_job_without_a_usable_answer_slows_no_other_down(jobs: int) -> None:
         cloud.trouble = down
         async with subscribed(cloud, 0.2, chance=1.0) as (_, subscriptions):
             await wait_until(lambda: all(each.job for each in subscriptions if each.job_id != "train2"))
-            begun = time.monotonic()
+            begun = asyncio.get_running_loop().time()
             before = cloud.calls.total()
             await wait_until(lambda: cloud.calls.total() >= before + 2 * 10)
-            assert time.monotonic() - begun < 8
+            assert asyncio.get_running_loop().time() - begun < 8
 
     run(work())
 
@@ -190,10 +189,10 @@ def test_logs_are_read_with_what_looking_leaves_and_never_hold_it_up() -> None:
     async def work() -> None:
         cloud = ManyJobs(1000)
         async with subscribed(cloud, 0.5, logs=True) as (_, subscriptions):
-            begun = time.monotonic()
+            begun = asyncio.get_running_loop().time()
             await wait_for_lists(cloud, 4)
             read = cloud.calls["ListTrainingJobLogs"]
-            assert 0 < read <= MOST_SAVED + 5 * (time.monotonic() - begun) + 3
+            assert 0 < read <= MOST_SAVED + 5 * (asyncio.get_running_loop().time() - begun) + 3
             assert all(each.job for each in subscriptions)
 
     run(work())
@@ -219,7 +218,7 @@ def test_a_subscription_that_cannot_be_updated_ends_alone(jobs: int, caplog: pyt
     async def work() -> None:
         cloud = ManyJobs(jobs)
         async with subscribed(cloud, 0.2) as (many, subscriptions):
-            clumsy = many.subscribe("train3", Clumsy(None, Checkpoint()))
+            clumsy = many.subscribe("train0", Clumsy(None, Checkpoint()))
             await wait_until(lambda: all(each.job for each in subscriptions) and clumsy.ended)
             cloud.jobs |= dict.fromkeys(cloud.jobs, "Succeed")
             await wait_until(lambda: all(each.ended for each in subscriptions))
@@ -230,7 +229,7 @@ def test_a_subscription_that_cannot_be_updated_ends_alone(jobs: int, caplog: pyt
 
     run(work())
     (record,) = [each for each in caplog.records if each.exc_info]
-    assert "train3" in record.getMessage()
+    assert "train0" in record.getMessage()
 
 
 def test_a_subscription_with_an_unreadable_log_ends_alone() -> None:

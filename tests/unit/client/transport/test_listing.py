@@ -23,7 +23,7 @@ def asked(number: int) -> Call[Page[str]]:
 
 
 class Scripted:
-    """Answers each page as it is told to; the last answer stands for all further ones."""
+    """Answers each page as it is given; the last answer stands for all further ones."""
 
     def __init__(self, *pages: tuple[str, int]) -> None:
         self.pages = pages

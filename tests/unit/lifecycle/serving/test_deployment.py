@@ -32,7 +32,7 @@ def paused(eas: FakeEAS, who: str, model: str) -> DeploymentState:
 
 
 def resumed(eas: FakeEAS, who: str, model: str, state: DeploymentState) -> dict[str, Any]:
-    """Let a task go on whose wait is over."""
+    """Continue a task when its wait is over."""
     return deployment(FakeServices(eas, who), spec("iris", model)).resume(state)
 
 

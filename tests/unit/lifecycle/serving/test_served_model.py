@@ -105,7 +105,7 @@ class Described:
         return BlueGreenPair(group, self._seen, None)
 
     def versions(self, _: str) -> list[ServiceVersion]:
-        raise AssertionError("nobody asks for versions")
+        raise AssertionError("versions are not asked for")
 
     def served(self) -> dict[str, Any] | None:
         return served_model(self, no_oss, "iris", "metrics.json")  # type: ignore[arg-type]

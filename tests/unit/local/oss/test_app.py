@@ -1,4 +1,4 @@
-"""What a well-behaved client can't show: requests cut off, answers cut off, bodies nobody wants, failures of ours."""
+"""What a well-behaved client can't show: requests and answers cut off, bodies that are not wanted, failures of ours."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Exchange:
 
     def run(self, app) -> Exchange:
         async def once() -> None:
-            await asyncio.wait_for(app(self.scope(), self.receive, self.send), 10)
+            await asyncio.wait_for(app(self.scope(), self.receive, self.send), 600)
 
         asyncio.run(once())
         return self

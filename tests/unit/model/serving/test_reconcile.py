@@ -44,7 +44,7 @@ def seen(
 TABLE = [
     ("there is none", None, ReconcilePlan(Action.CREATE, 1, 0)),
     ("another model is served", seen(versions=(3, 3)), ReconcilePlan(Action.UPDATE, 4, 3)),
-    ("somebody else's service", seen(digest="", versions=(3, 3)), ReconcilePlan(Action.UPDATE, 4, 3)),
+    ("another person's service", seen(digest="", versions=(3, 3)), ReconcilePlan(Action.UPDATE, 4, 3)),
     ("another model has passed", seen(versions=(3, 3), noted=3, passed=3), ReconcilePlan(Action.UPDATE, 4, 3)),
     ("another model never passed", seen(versions=(3, 3), noted=3, passed=2), ReconcilePlan(Action.UPDATE, 4, 2)),
     (
@@ -53,12 +53,12 @@ TABLE = [
         ReconcilePlan(Action.UPDATE, 4, 2),
     ),
     (
-        "somebody's version after one that passed",
+        "a person's version after one that passed",
         seen(versions=(3, 3), noted=2, passed=2),
         ReconcilePlan(Action.UPDATE, 4, 3),
     ),
     (
-        "somebody's plain version after one that passed",
+        "a person's plain version after one that passed",
         seen(digest="", versions=(3, 3), passed=2),
         ReconcilePlan(Action.UPDATE, 4, 3),
     ),
@@ -66,18 +66,18 @@ TABLE = [
     ("another model came back after a failure", seen(versions=(2, 3), noted=2), ReconcilePlan(Action.UPDATE, 4, 2)),
     ("another model is on its way", seen("Updating", versions=(2, 3)), ReconcilePlan(Action.SETTLE)),
     ("it is being deleted", seen("Deleting"), ReconcilePlan(Action.SETTLE)),
-    ("a status nobody knows", seen("Defragmenting"), ReconcilePlan(Action.SETTLE)),
+    ("an unknown status", seen("Defragmenting"), ReconcilePlan(Action.SETTLE)),
     (
         "another model has failed beside the one before",
         seen("Failed", versions=(2, 3)),
         ReconcilePlan(Action.UPDATE, 4, 2),
     ),
     (
-        "another model has failed, and said what to go back to",
+        "another model has failed, and said what to roll back to",
         seen("Failed", versions=(3, 3), previous=2),
         ReconcilePlan(Action.UPDATE, 4, 2),
     ),
-    ("somebody's only version has failed", seen("Failed", digest=""), ReconcilePlan(Action.UPDATE, 2, None)),
+    ("a person's only version has failed", seen("Failed", digest=""), ReconcilePlan(Action.UPDATE, 2, None)),
     ("another task's first version has failed", seen("Failed", previous=0), ReconcilePlan(Action.UPDATE, 2, None)),
     (
         "my first version has failed with another model",
@@ -91,7 +91,7 @@ TABLE = [
         ReconcilePlan(Action.NOTHING, 2, None),
     ),
     (
-        "it is served after a way back",
+        "it is served after a rollback",
         seen(digest=WANTED, versions=(2, 3), noted=2, previous=1),
         ReconcilePlan(Action.NOTHING, 2, 1),
     ),

@@ -317,7 +317,7 @@ def test_every_kind_of_failure_can_be_diagnosed() -> None:
     "reason", [reason for reason in transitions.ReasonCode if reason != transitions.ReasonCode.SUCCEED]
 )
 def test_every_reason_of_local_pai_is_in_the_table(reason: transitions.ReasonCode) -> None:
-    assert [each for each in REASONS if each.has_code(reason)], "a reason of local PAI that nobody can act on"
+    assert [each for each in REASONS if each.has_code(reason)], "a reason of local PAI that no user can act on"
 
 
 @pytest.mark.parametrize(
