@@ -46,7 +46,6 @@ FREE = sorted({**flips.FLIPS, **flips.OBJECT_FLIPS})
 PAID = sorted({**paid_flips.FLIPS, **paid_flips.OBJECT_FLIPS})
 JOBS_OF = PaidOptions("pytorch:1", "ecs.c6.large", price_per_hour=1, max_cost=1, limit_s=2, polling_s=0.05)
 CANARY = "canaryQ7"
-PATIENCE = 120
 
 
 def patience(seconds: float) -> None:
