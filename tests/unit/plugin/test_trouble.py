@@ -88,7 +88,7 @@ class HeldObserver:
 
 
 class HeldJobs(SharedObservations[Any]):
-    """Every job is looked at by an observer of the test's, and nothing is waited for."""
+    """An observer of the test's looks at every job, and nothing is waited for."""
 
     def __init__(self, held: HeldObserver) -> None:
         super().__init__(clock=lambda: 0.0)
