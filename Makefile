@@ -10,6 +10,7 @@ INSTALLED2 := $(VENV2)/.installed
 
 TRIALS ?= 1000
 ROUNDS ?= 120
+SETS ?= 5000
 SEED ?= 0
 
 # The vendor's SDK alipai has an environment of its own: it needs numpy < 2, which there is up to Python 3.12. With a
@@ -35,7 +36,7 @@ BENCH ?=
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --maxprocesses=16
 
-.PHONY: demo ui check test lint types layers unit faults celery chaos chaos-cluster kills test-airflow2 test-loops test-python test-matrix bench \
+.PHONY: demo ui check test lint types layers unit faults celery chaos chaos-cluster generated kills test-airflow2 test-loops test-python test-matrix bench \
 	clients judges docs screenshots pins release clean help
 
 help:
@@ -47,6 +48,7 @@ help:
 	@echo "make celery two workers of a CeleryExecutor (needs Redis and PostgreSQL)"
 	@echo "make chaos  randomised runs of a task (TRIALS=1000 SEED=0): no job paid twice, none left behind"
 	@echo "make chaos-cluster  the same on a real Airflow whose processes are killed (TRIALS=50 SEED=0; needs PostgreSQL)"
+	@echo "make generated  arguments as people pass them (SETS=5000 SEED=0): refused by name, or taken; no secret is shown"
 	@echo "make kills  local PAI, killed while it is at work (ROUNDS=120 SEED=0): nothing acknowledged is lost"
 	@echo "make test-airflow2  the provider's tests on Airflow 2.11, in an environment of their own (Python 3.11 or 3.12)"
 	@echo "make test-loops  task loops and watchers on Airflow 3.4.0b2, in an environment of their own"
@@ -115,6 +117,11 @@ celery: $(VENV_CELERY)/.installed
 
 chaos: $(INSTALLED)
 	CHAOS_TRIALS=$(TRIALS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_chaos.py --show-capture=no
+
+# Arguments as people pass them, over all operators, sensors, hooks and connections.
+generated: $(INSTALLED)
+	PAI_GENERATED_SETS=$(SETS) PAI_GENERATED_SEED=$(SEED) $(BIN)/python -m pytest --show-capture=no \
+		tests/property/test_generated_operators.py tests/property/test_generated_arguments.py tests/property/test_generated_hooks.py
 
 # Local PAI, killed while it is at work: nothing that it has acknowledged is lost.
 kills: $(INSTALLED)

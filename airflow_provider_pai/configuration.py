@@ -80,13 +80,13 @@ def poll_interval(default: float) -> float:
     Raises:
         SpecError: the option is no number above 0.
     """
-    from airflow_provider_pai.model.values import is_number, number
+    from airflow_provider_pai.model.values import is_number, number, shown
 
     if not (text := _text("poll_interval")):
         return default
     read = number(text)
     if not is_number(read) or read <= 0:
-        raise _refused("poll_interval", f"must be a number of seconds above 0, not {text!r:.60}")
+        raise _refused("poll_interval", f"must be a number of seconds above 0, not {shown(text)}")
     return float(read)
 
 
@@ -99,13 +99,13 @@ def deferral_settle_time(default: float) -> float:
     Raises:
         SpecError: the option is no number from 0 to 600.
     """
-    from airflow_provider_pai.model.values import is_number, number
+    from airflow_provider_pai.model.values import is_number, number, shown
 
     if not (text := _text("deferral_settle_time")):
         return default
     read = number(text)
     if not is_number(read) or not 0 <= read <= _LONGEST_SETTLE_TIME:
-        text = f"must be a number of seconds from 0 to {_LONGEST_SETTLE_TIME}, not {text!r:.60}"
+        text = f"must be a number of seconds from 0 to {_LONGEST_SETTLE_TIME}, not {shown(text)}"
         raise _refused("deferral_settle_time", text)
     return float(read)
 
@@ -119,7 +119,9 @@ def max_run_time() -> int | None:
     if not (text := _text("max_run_time")):
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 12) or not int(text):
-        raise _refused("max_run_time", f"must be a whole number of seconds above 0, not {text!r:.60}")
+        from airflow_provider_pai.model.values import shown
+
+        raise _refused("max_run_time", f"must be a whole number of seconds above 0, not {shown(text)}")
     return int(text)
 
 
@@ -135,7 +137,9 @@ def labels() -> dict[str, str]:
     for part in filter(None, (part.strip() for part in _text("labels").split(","))):
         name, is_pair, value = (each.strip() for each in part.partition("="))
         if not is_pair or "=" in value:
-            raise _refused("labels", f"must be name=value, with commas between them, not {part!r:.60}")
+            from airflow_provider_pai.model.values import shown
+
+            raise _refused("labels", f"must be name=value, with commas between them, not {shown(part)}")
         if problem := label_problem(name, value):
             raise _refused("labels", f": {problem}")
         if name in found:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 CONSOLE_URL_KEY = "console_url"
 """XCom that other tasks read."""
 LINK_KEY = "_pai_link"
-"""XCom that Airflow's pages read. After the task Airflow writes the link over it, raw, and a backend that encrypts
-can't read that any more: other tasks have a key of their own."""
+"""XCom that Airflow's pages read, the same as in ``model/names.py``, which reading a DAG file need not load. After the
+task Airflow writes the link over it, raw, and a backend that encrypts can't read that any more: other tasks have a key
+of their own."""
 
 
 class _ConsoleLink(BaseOperatorLink):

@@ -106,6 +106,7 @@ MARKS: Mapping[str, tuple[Mark, ...]] = {
     "local/oss/copy_routes.py": (("copies.range",), ("copies.acl",)),
     "local/oss/multipart.py": (("objects.parts",),),
     "local/oss/tagging.py": (("objects.tags",),),
+    "local/oss/user_metadata.py": (("objects.metadata",),),
     "local/serving/health.py": (Why.SERVICE,),
     "local/serving/host_resources.py": (Why.OURS,),
     "local/serving/preparation.py": (Why.SERVICE,),

@@ -111,10 +111,10 @@ class Environment:
         """Return whether a row of the table is of this environment."""
         return row.airflow.startswith(self.airflow) and row.environment[1:] == (self.python, self.dependencies)
 
-    def row(self, installed: str, outcome: str) -> Row:
-        """Return its row of the table."""
+    def row(self, installed: str, outcome: str, commit: str) -> Row:
+        """Return its row of the table; the commit is that of the wheel."""
         dependencies = f"{self.dependencies} ({self.as_of})" if self.as_of else self.dependencies
-        return Row(installed, self.python, dependencies, outcome, datetime.now(UTC).date().isoformat())
+        return Row(installed, self.python, dependencies, outcome, f"{datetime.now(UTC).date().isoformat()}, {commit}")
 
 
 class MatrixError(Exception):
@@ -130,10 +130,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.quick or options.python:
             return 1
     chosen = [environment for environment in chosen if environment.python not in lacking]
-    wheel = build_wheel()
+    commit, wheel = head_commit(), build_wheel()
     rows = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        for row in pool.map(lambda environment: _measure(environment, wheel), chosen):
+        for row in pool.map(lambda environment: _measure(environment, wheel, commit), chosen):
             rows.append(row)
             if options.write:
                 write_rows(PAGE, [row])
@@ -179,7 +179,28 @@ def build_wheel() -> Path:
     return wheel
 
 
-def _measure(environment: Environment, wheel: Path) -> Row:
+def head_commit() -> str:
+    """Return the short name of the commit that the wheel is built from, with ``changed`` where files differ from it.
+
+    A copy without a history, or without git, has none: that is said in its place.
+    """
+    # The table itself is no part of what is measured.
+    status = _git("status", "--porcelain", "--", ".", f":!{PAGE.relative_to(REPOSITORY)}")
+    head = _git("rev-parse", "--short=8", "HEAD")
+    if not head or status is None:
+        return "no commit"
+    return f"{head}, changed" if status else head
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints; None where it fails or is not installed."""
+    if not (git := shutil.which("git")):
+        return None
+    done = subprocess.run([git, "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
+    return None if done.returncode else done.stdout.strip()
+
+
+def _measure(environment: Environment, wheel: Path, commit: str) -> Row:
     """Make an environment, check it, and return its row."""
     started = time.monotonic()
     try:
@@ -187,7 +208,7 @@ def _measure(environment: Environment, wheel: Path) -> Row:
     except MatrixError as error:
         installed, outcome = environment.airflow, f"FAILED: {str(error).splitlines()[0][:160]}"
         sys.stdout.write(f"{error}\n")
-    row = environment.row(installed, outcome.replace("|", "/"))
+    row = environment.row(installed, outcome.replace("|", "/"), commit)
     sys.stdout.write(f"{time.monotonic() - started:4.0f} s  {row}")
     sys.stdout.flush()
     return row

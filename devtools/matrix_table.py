@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BEGIN = "<!-- measured by make test-matrix -->"
 END = "<!-- measured: end -->"
-_HEAD = "| Airflow | Python | dependencies | outcome | run on |\n|---|---|---|---|---|\n"
+_HEAD = "| Airflow | Python | dependencies | outcome | run on, at commit |\n|---|---|---|---|---|\n"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Row:
         python: its two numbers.
         dependencies: ``lowest`` or ``newest``; with a day in brackets, of what had been published by then.
         outcome: ``holds``, or what failed.
-        day: when it was run, as in ``2026-11-30``.
+        day: when it was run, and of which commit, as in ``2026-11-30, 0531a788``.
     """
 
     airflow: str

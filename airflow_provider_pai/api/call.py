@@ -100,7 +100,9 @@ class Call(Generic[T]):
         try:
             return _json(self.body)
         except _UNWRITABLE:
-            if wrong := [Problem(shown(name), NO_JSON) for name, value in self.body.items() if not _is_json(value)]:
+            if wrong := [
+                Problem(shown(name).strip("'"), NO_JSON) for name, value in self.body.items() if not _is_json(value)
+            ]:
                 raise SpecError(wrong) from None
             raise SpecError([Problem("config", "must have texts as names")]) from None
 

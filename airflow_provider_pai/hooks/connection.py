@@ -69,7 +69,7 @@ class ConnectionFields:
     def unknown(self) -> list[str]:
         """Return what nothing reads in Extra, each with the field that it may have been meant for."""
         known = {*FIELDS, *_OTHER_FIELDS}
-        strange = sorted(f"{name:.60}" for name in set(self.extra) - known)
+        strange = sorted(shown(name).strip("'") for name in set(self.extra) - known)
         near = {name: difflib.get_close_matches(name, known, n=1) for name in strange}
         return [f"{name!r}" + (f" (did you mean {near[name][0]!r}?)" if near[name] else "") for name in strange]
 

@@ -50,6 +50,24 @@ def finish(
     return job, result(job, url if has_page else None, report.result), report
 
 
+def report_model(hook: PAITrainingHook, job: JobSnapshot, model_uri: str | None, log: Any) -> None:
+    """Say in a task's log where the model of a job that has succeeded lies, or that there is none.
+
+    Args:
+        hook: looks into the folder.
+        job: the job.
+        model_uri: the folder; None for a job without one: another program than this provider may have started it.
+        log: the logger.
+    """
+    if model_uri and hook.is_empty(job, model_uri):
+        text = "Job %s has succeeded and left no model: %s has no file with content that is from this job"
+        log.warning(text, job.job_id, model_uri)
+    elif model_uri:
+        log.info("Job %s has succeeded; its model is at %s", job.job_id, model_uri)
+    else:
+        log.info("Job %s has succeeded", job.job_id)
+
+
 def _skip(hook: PAITrainingHook, diagnosis: Diagnosis, report: Report, codes: Sequence[int]) -> None:
     code = known_exit_code(diagnosis.details, report.exit_code)
     if code in codes:

@@ -19,11 +19,13 @@ from airflow_provider_pai.client.logs.display import LogDisplay
 from airflow_provider_pai.client.packaging.overlay import overlaid
 from airflow_provider_pai.errors import AuthError, JobError, PAIError, SpecError
 from airflow_provider_pai.hooks.additions import job_additions
-from airflow_provider_pai.hooks.job_end import finish
+from airflow_provider_pai.hooks.job_end import finish, report_model
 from airflow_provider_pai.hooks.process_end import in_dag_test, interruptible, watch_signals
 from airflow_provider_pai.hooks.task_attempt import owner_of, run_time_limit, will_be_retried
 from airflow_provider_pai.lifecycle.step import Waiting
 from airflow_provider_pai.model.function.package import report_files
+from airflow_provider_pai.model.monitor.explanation import duration
+from airflow_provider_pai.model.names import CONNECTION_KEY, LINK_KEY
 from airflow_provider_pai.model.problem import Problem
 from airflow_provider_pai.model.reading import seconds_problems
 from airflow_provider_pai.model.training.additions import NOTHING_ADDED
@@ -88,7 +90,8 @@ class TrainingRun:
                 display = LogDisplay(self._hook.log, LEVELS.get(self._log_level, DEBUG))
                 job = self._waited_for(owner, job, display)
         log_shown = display.has_shown and self._log_level in ("DEBUG", "INFO")
-        _, value, _ = finish(self._hook, job, log_shown=log_shown, resumable=bool(spec.checkpoints_path))
+        ended, value, _ = finish(self._hook, job, log_shown=log_shown, resumable=bool(spec.checkpoints_path))
+        report_model(self._hook, ended, value["model_uri"], self._hook.log)
         return value
 
     @contextmanager
@@ -115,7 +118,7 @@ class TrainingRun:
             raise SpecError(more)
         timeout = getattr(getattr(self._ti, "task", None), "execution_timeout", None)
         limit, source = run_time_limit(spec.max_run_time, timeout)
-        self._hook.log.info("PAI ends the job after %d s at the latest (%s)", limit, source)
+        self._hook.log.info("PAI ends the job after %s at the latest (%s)", duration(limit), source)
         return replace(spec, max_run_time=limit)
 
     def _waiting_problems(self) -> list[Problem]:
@@ -143,7 +146,23 @@ class TrainingRun:
         self._job_id = job.job_id
         text = "Adopted" if existed else "Submitted"
         self._hook.log.info("%s job %s (%s): %s", text, job.job_id, job.name, self._hook.console_url(job.job_id))
+        if self._ti is not None:
+            self._show_job(self._ti, job.job_id)
         return job
+
+    def _show_job(self, ti: Any, job_id: str) -> None:
+        """Let the task's Training tab find the job. What can't be kept costs no job."""
+        config = self._hook.config
+        connection = {
+            "pai_conn_id": self._hook.pai_conn_id,
+            "region_id": config.region_id,
+            "workspace_id": config.workspace_id,
+        }
+        for key, value in ((LINK_KEY, self._hook.console_url(job_id)), (CONNECTION_KEY, connection)):
+            try:
+                ti.xcom_push(key=key, value=value)
+            except Exception:
+                self._hook.log.warning("XCom %r can't be pushed: the Training tab shows no job", key, exc_info=True)
 
     def _waited_for(self, owner: JobOwner, job: JobSnapshot, display: LogDisplay) -> JobSnapshot:
         while True:

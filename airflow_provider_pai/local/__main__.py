@@ -23,6 +23,7 @@ from airflow_provider_pai.local.verify_command import add_verify_command
 
 if TYPE_CHECKING:
     from airflow_provider_pai.local.jobs.quota_usage import Quota
+    from airflow_provider_pai.local.verify_command import ConnectionReader
 
 _NEEDED = ("httpcore", "starlette", "uvicorn")
 SANDBOXES = ("auto", "bubblewrap", "unshare", "plain")
@@ -36,13 +37,14 @@ NOT_RUNNING = 3
 _MAX_PORT = 65535
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, connection_of: ConnectionReader | None = None) -> int:
     """Run a command and return the exit code.
 
     Args:
         arguments: the command line without the program's name; this process's by default.
+        connection_of: reads Airflow's connections, for ``verify``; None where there is no Airflow.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser(connection_of).parse_args(arguments)
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         return _fail(f"{', '.join(missing)} not installed; run: pip install 'airflow-provider-pai[local]'")
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(connection_of: ConnectionReader | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pai-local", description="PAI and OSS on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve until SIGINT or SIGTERM; prints one line of JSON when ready")
@@ -95,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     reset.set_defaults(command=_reset)
     add_env_command(commands)
     add_models_command(commands)
-    add_verify_command(commands)
+    add_verify_command(commands, connection_of)
     for command in (serve, status, reset):
         command.add_argument("--home", type=Path, required=True, metavar="DIR", help="folder of the server")
     return parser
@@ -125,10 +127,14 @@ def _mount(text: str) -> tuple[str, Path]:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
+    from airflow_provider_pai.local.home import is_home
     from airflow_provider_pai.local.running.runtime_selection import RuntimeKind
     from airflow_provider_pai.local.running.sandbox import Mode
     from airflow_provider_pai.local.server import LocalPAI
 
+    # Its files would lie among a person's own, and a reset would take folders of these names with it.
+    if chosen.home.is_dir() and not is_home(chosen.home) and any(chosen.home.iterdir()):
+        raise CommandError(f"--home: {chosen.home} holds other files; name a new or empty folder")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     ended = _on_ending_signal()
     try:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.local.admin_client import CommandError
 
 if TYPE_CHECKING:
+    from airflow_provider_pai.local.verify.endpoint import Target
     from airflow_provider_pai.local.verify.paid_jobs import PaidOptions
+
+    ConnectionReader = Callable[[str], Target]
+    """Returns where a connection of Airflow leads to; raises ValueError when there is none."""
 
 INTERRUPTED = 130
 """Exit code after a signal, as shells have it for SIGINT."""
 _PAID = ("image", "price_per_hour")
 
 
-def add_verify_command(commands: Any) -> None:
-    """Add the command to a parser's commands."""
+def add_verify_command(commands: Any, connection_of: ConnectionReader | None = None) -> None:
+    """Add the command to a parser's commands.
+
+    Args:
+        commands: the subparsers of the command line.
+        connection_of: reads Airflow's connections; None where there is no Airflow.
+    """
     verify = commands.add_parser(
         "verify", help="try what is inferred about PAI against an endpoint; free without --paid"
     )
-    verify.add_argument("--conn-uri", required=True, metavar="URI", help="the Airflow connection, as pai://...")
+    where = verify.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--conn-id", metavar="ID", help="the connection of Airflow, such as pai_default; with any of its credentials"
+    )
+    where.add_argument("--conn-uri", metavar="URI", help="the connection itself, as pai://...; key and secret only")
     verify.add_argument("--report", type=Path, metavar="FILE", help="where to write the shapes of answers, as JSON")
     verify.add_argument(
         "--probe", action="append", default=[], metavar="KEY", help="only this one, as jobs.name; can be given again"
@@ -38,22 +53,19 @@ def add_verify_command(commands: Any) -> None:
     paid.add_argument(
         "--max-cost", type=_amount, default=5.0, metavar="N", help="the most that all may cost (default: %(default)s)"
     )
-    verify.set_defaults(command=_verify)
+    verify.set_defaults(command=partial(_verify, connection_of))
 
 
-def _verify(chosen: argparse.Namespace) -> int:
+def _verify(connection_of: ConnectionReader | None, chosen: argparse.Namespace) -> int:
     from airflow_provider_pai.local.verify.command import TooExpensive, verify, write_report
-    from airflow_provider_pai.local.verify.endpoint import Target
+    from airflow_provider_pai.local.verify.endpoint import NoAccess
 
-    try:
-        target = Target.of(chosen.conn_uri)
-    except ValueError as error:
-        raise CommandError(f"--conn-uri: {error}") from error
+    target = _target(connection_of, chosen)
     if chosen.report and not chosen.report.parent.is_dir():
         raise CommandError(f"--report: there is no folder {chosen.report.parent}")
     try:
         found = verify(target, lambda line: print(line, flush=True), paid=_paid(chosen), only=chosen.probe)
-    except TooExpensive as error:
+    except (NoAccess, TooExpensive) as error:
         raise CommandError(str(error)) from error
     except LookupError as error:
         raise CommandError(f"--probe: {error.args[0]}") from error
@@ -63,6 +75,19 @@ def _verify(chosen: argparse.Namespace) -> int:
     if chosen.report:
         write_report(found, chosen.report)
     return 0
+
+
+def _target(connection_of: ConnectionReader | None, chosen: argparse.Namespace) -> Target:
+    from airflow_provider_pai.local.verify.endpoint import Target
+
+    try:
+        if chosen.conn_uri is not None:
+            return Target.of(chosen.conn_uri)
+        if connection_of is None:
+            raise ValueError("connections of Airflow are read by the command pai-local only")
+        return connection_of(chosen.conn_id)
+    except ValueError as error:
+        raise CommandError(f"--conn-{'id' if chosen.conn_uri is None else 'uri'}: {error}") from error
 
 
 def _paid(chosen: argparse.Namespace) -> PaidOptions | None:

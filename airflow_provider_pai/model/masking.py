@@ -55,9 +55,9 @@ _PEM = re.compile(
     re.DOTALL,
 )
 _IN_URL = re.compile(
-    r"(://)(?:[^\s/@:\"'<>]{0,256}:(?!\d+(?:[/?#]|$))[^\s\"'<>]{0,512}@|[^\s/?#\"'<>]{0,512}@)",
+    r"(://|(?<=[A-Za-z]{2}):/)(?:[^\s/@:\"'<>]{0,256}:(?!\d+(?:[/?#]|$))[^\s\"'<>]{0,512}@|[^\s/?#\"'<>]{0,512}@)",
 )
-"""A password may hold what else ends the user's part; a port is none."""
+"""A password may hold what else ends the user's part; a port is none. As a local path an address has one slash less."""
 _USER_IN_QUOTES = re.compile(r"(?<=['\"])[^\s'\"/:@]{1,128}:[^\s'\"@/]{1,256}@(?!sha256:)")
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])(?:"

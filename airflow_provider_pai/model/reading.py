@@ -154,7 +154,8 @@ class Reader:
         value = self.mapping(name, f"a dict with {known}")
         if len(self.problems) != before:
             return None
-        if unknown := sorted({f"{key!s:.60}" for key in value} - {member.name for member in members}):
+        names = {member.name for member in members}
+        if unknown := sorted(shown(key).strip("'") for key in value if key not in names):
             self.wrong(name, f"has unknown members {', '.join(unknown)}; it may have {known}")
         read = {member.name: self._member(name, member, value.get(member.name)) for member in members}
         present = {key: item for key, item in read.items() if item is not None}

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pai.base_operator import WithLineage, as_flag, rendered_as, templated
@@ -243,6 +242,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
             SpecError: listing every problem, those too that only the cloud knows.
         """
         from airflow_provider_pai.hooks.task_attempt import run_time_limit
+        from airflow_provider_pai.model.monitor.explanation import duration
         from airflow_provider_pai.model.training.arguments import read_spec
         from airflow_provider_pai.model.training.job_name import cut_name, name_problems
         from airflow_provider_pai.model.training.ownership import DETACHED_LABEL
@@ -262,7 +262,7 @@ class PAITrainingOperator(WithLineage, PAIJobOperator):
         detached = not self.wait_for_completion or self._on_kill == "leave"
         labels = {**spec.labels, DETACHED_LABEL: "true"} if detached else spec.labels
         limit, source = run_time_limit(spec.max_run_time, self.execution_timeout)
-        self.log.info("PAI ends the job after %s at the latest (%s)", timedelta(seconds=limit), source)
+        self.log.info("PAI ends the job after %s at the latest (%s)", duration(limit), source)
         return replace(spec, labels=labels, max_run_time=limit)
 
     def _train_here(self, context: Context, spec: TrainingJobSpec, name: str, added: JobAdditions) -> dict[str, Any]:

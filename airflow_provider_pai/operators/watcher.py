@@ -186,11 +186,9 @@ class PAIJobWatcher(PAIBaseOperator):
 
     def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
         """Say where the model lies, or that there is none."""
-        if model_uri and self.hook.is_empty(job, model_uri):
-            text = "Job %s has succeeded and left no model: %s has no file with content that is from this job"
-            self.log.warning(text, job.job_id, model_uri)
-        else:
-            self.log.info("Job %s has succeeded; its model is at %s", job.job_id, model_uri)
+        from airflow_provider_pai.hooks.job_end import report_model
+
+        report_model(self.hook, job, model_uri, self.log)
 
     @property
     def _resumable(self) -> bool:

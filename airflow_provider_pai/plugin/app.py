@@ -8,7 +8,7 @@ from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.utils.session import create_session
-from fastapi import Body, Depends, FastAPI, HTTPException
+from fastapi import Body, Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -18,7 +18,8 @@ from airflow_provider_pai.plugin.page import training_page
 from airflow_provider_pai.plugin.page_state import PageStates
 from airflow_provider_pai.plugin.shared import SharedObservations
 from airflow_provider_pai.plugin.task_page import JobAddress, TaskOnPage, read_task
-from airflow_provider_pai.plugin.watched_job import NotThisTasksJobError, WatchedJob, WatchedJobObserver, said_error
+from airflow_provider_pai.plugin.trouble import NotThisTasksJobError, trouble_of
+from airflow_provider_pai.plugin.watched_job import WatchedJob, WatchedJobObserver
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +54,12 @@ def training_app(jobs: Jobs | None = None) -> FastAPI:
     states = PageStates(jobs or SharedObservations[WatchedJob]())
     app = FastAPI(title="PAI training", openapi_url=None)
 
+    app.add_exception_handler(HTTPException, _refuse)
+
     @app.get("/")
-    async def page(_: ViewedPlace) -> HTMLResponse:
-        """Return the page; who may not see the task sees none."""
-        found = training_page()
-        return HTMLResponse(found.html, headers={**_HEADERS, "content-security-policy": found.policy})
+    async def page(_: ViewedPlace) -> Response:
+        """Return the page, which asks for what it shows."""
+        return _document(200)
 
     @app.get("/state")
     async def state(task: PageTask, may_stop: MayStop) -> Response:
@@ -77,10 +79,25 @@ def training_app(jobs: Jobs | None = None) -> FastAPI:
     return app
 
 
+def _document(status: int) -> Response:
+    found = training_page()
+    return HTMLResponse(found.html, status, headers={**_HEADERS, "content-security-policy": found.policy})
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Refuse a request; a browser that wanted the page still gets it: it holds nothing and says why."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if "text/html" in request.headers.get("accept", ""):
+        return _document(error.status_code)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers={**_HEADERS, **(error.headers or {})})
+
+
 def _stop(address: JobAddress, by: str) -> None:
     logger.info("User %s stops job %s of %s", by, address.job_id, address.place)
     try:
         with closing(WatchedJobObserver(address)) as observer:
             observer.stop(by)
     except (NotThisTasksJobError, PAIError) as error:
-        raise HTTPException(502, said_error(error)) from error
+        trouble = trouble_of(error, address)
+        raise HTTPException(502, f"The job was not stopped: {trouble.text} {trouble.advice}".rstrip()) from error

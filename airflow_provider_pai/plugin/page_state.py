@@ -15,10 +15,11 @@ from airflow_provider_pai.model.monitor.view import EarlierRun, job_view
 from airflow_provider_pai.plugin.shared import Look, SharedObservations
 from airflow_provider_pai.plugin.shared_text import SharedTexts
 from airflow_provider_pai.plugin.task_page import JobAddress, TaskOnPage
-from airflow_provider_pai.plugin.task_view import job_note, task_interval, task_view, unread_view
-from airflow_provider_pai.plugin.watched_job import WatchedJob, WatchedJobObserver, said_error
+from airflow_provider_pai.plugin.task_view import job_note, stale_text, task_interval, task_view, unread_view
+from airflow_provider_pai.plugin.trouble import trouble_of, unanswered
+from airflow_provider_pai.plugin.watched_job import WatchedJob, WatchedJobObserver
 
-_PATIENCE, _PATIENCE_FOR_EARLIER = 8.0, 0.3
+_PATIENCE, _PATIENCE_FOR_EARLIER = 3.0, 0.3
 """Seconds to wait for the first look at the page's own job, and at those of earlier runs, which may come later."""
 
 
@@ -43,22 +44,21 @@ class PageStates:
         view = task_view(task)
         if task.job is None:
             return _json({**view, "stop": None})
-        awaited = task_interval(task)
-        looks = await asyncio.gather(
-            self._look(task.job, _PATIENCE), *(self._look(each, _PATIENCE_FOR_EARLIER) for each in task.earlier)
-        )
-        own = looks[0]
-        view["trouble"] = said_error(own.error) if own.error else ""
-        view["next_s"] = min((look.next_s for look in looks if look.next_s is not None), default=awaited)
+        own = await self._look(task.job, _PATIENCE)
         if own.seen is None:
-            return _json({**view, **(unread_view(own.error) if own.error else {}), "stop": None})
+            trouble = trouble_of(own.error, task.job) if own.error else unanswered(task.job, own.waiting_s)
+            return _json({**view, **unread_view(trouble), "next_s": own.next_s, "stop": None})
+        looks = await asyncio.gather(*(self._look(each, _PATIENCE_FOR_EARLIER) for each in task.earlier))
+        asked_again = [look.next_s for look in (own, *looks) if look.next_s is not None]
+        view["next_s"] = min(asked_again, default=task_interval(task))
+        view["trouble"] = stale_text(trouble_of(own.error, task.job), own.seen) if own.error else ""
         is_over = own.seen.observation.job.is_terminal
         mine = {name: view[name] for name in ("task", "trouble", "next_s")}
         mine["task"]["note"] = job_note(task, own.seen)
         is_own = own.seen.relation is JobRelation.OWN
         mine["stop"] = view["stop"] if may_stop and is_own and not is_over else None
-        sources = [look.seen for look in looks]
-        shared = await self._texts.text(task.job, sources, partial(_job_text, own.seen, task.earlier, looks[1:]))
+        sources = [own.seen, *(look.seen for look in looks)]
+        shared = await self._texts.text(task.job, sources, partial(_job_text, own.seen, task.earlier, looks))
         return f"{_json(mine)[:-1]}, {shared[1:]}"
 
     def outdate(self, job: JobAddress) -> None:

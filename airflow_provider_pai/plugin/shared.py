@@ -19,7 +19,8 @@ INTERVAL = 5.0
 """Seconds for which a look at a job counts, and after which a page asks again."""
 _MOST_JOBS = 200
 _LONGEST_PAUSE = 60.0
-_THREADS = 4
+_THREADS = 8
+"""Looks at a time: a job that PAI does not answer for must not keep the others waiting."""
 
 Seen = TypeVar("Seen", bound="_Observed")
 SeenCo = TypeVar("SeenCo", bound="_Observed", covariant=True)
@@ -54,6 +55,7 @@ class _Entry(Generic[Seen]):
     at: float = float("-inf")
     failures: int = 0
     looking: Future[None] | None = None
+    asked: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,13 @@ class Look(Generic[Seen]):
         seen: how it was at the last look that succeeded; None before the first.
         error: why the last look failed; None when it did not.
         next_s: seconds until another look makes sense; None for never.
+        waiting_s: for how many seconds a look has been under way; 0 when none is.
     """
 
     seen: Seen | None = None
     error: Exception | None = None
     next_s: float | None = INTERVAL
+    waiting_s: float = 0.0
 
 
 @dataclass
@@ -102,12 +106,14 @@ class SharedObservations(Generic[Seen]):
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         if self._is_due(entry):
+            entry.asked = self.clock()
             entry.looking = self._threads.submit(self._observe, key, entry, observer)
         if entry.looking is not None:
             # A page that has something to show is not kept waiting for the cloud.
             await asyncio.wait([asyncio.wrap_future(entry.looking)], timeout=patience if entry.seen is None else 1.0)
         self._forget_oldest()
-        return Look(entry.seen, entry.error, self._next(entry))
+        waiting_s = self.clock() - entry.asked if _is_under_way(entry) else 0.0
+        return Look(entry.seen, entry.error, self._next(entry), waiting_s)
 
     def outdate(self, key: Hashable) -> None:
         """Let the next page that asks cause a look: something was done to the job."""
@@ -115,7 +121,7 @@ class SharedObservations(Generic[Seen]):
             entry.at = float("-inf")
 
     def _is_due(self, entry: _Entry[Seen]) -> bool:
-        if entry.looking is not None and not entry.looking.done():
+        if _is_under_way(entry):
             return False
         if entry.seen is not None and entry.seen.is_settled:
             return False
@@ -148,12 +154,16 @@ class SharedObservations(Generic[Seen]):
     def _next(self, entry: _Entry[Seen]) -> float | None:
         if entry.seen is not None and entry.seen.is_settled:
             return None
-        if entry.looking is not None and not entry.looking.done():
+        if _is_under_way(entry):
             return 1.0
         return max(0.5, self._pause(entry) - (self.clock() - entry.at))
 
     def _forget_oldest(self) -> None:
         while len(self._entries) > self.most:
             _, entry = self._entries.popitem(last=False)
-            if entry.looking is None or entry.looking.done():
+            if not _is_under_way(entry):
                 self._close(entry)
+
+
+def _is_under_way(entry: _Entry[Seen]) -> bool:
+    return entry.looking is not None and not entry.looking.done()

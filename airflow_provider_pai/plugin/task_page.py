@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from airflow.models.taskinstance import TaskInstance
@@ -14,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from airflow_provider_pai.base_operator import CONNECTION_ARGUMENTS
 from airflow_provider_pai.model.monitor.relation import TaskPlace
+from airflow_provider_pai.model.names import CONNECTION_KEY, LINK_KEY
 from airflow_provider_pai.plugin.task_rows import (
     earlier_links,
     iteration_of,
-    link_of,
     place_of,
     rendered_fields,
     rows_of,
+    xcom_of,
 )
 
 EARLIER_RUNS = 5
@@ -72,6 +72,7 @@ class TaskOnPage:
         trains: whether it is a task that has a training job, or will have one.
         on_worker: whether its job runs on the worker itself, where only the task's log tells of it.
         iterations: all that the loop has had so far; empty outside of loops.
+        is_function: whether it runs a function, which may submit a job with a hook.
     """
 
     place: TaskPlace
@@ -83,6 +84,7 @@ class TaskOnPage:
     trains: bool = True
     on_worker: bool = False
     iterations: tuple[Iteration, ...] = ()
+    is_function: bool = False
 
     @property
     def retries_left(self) -> int:
@@ -108,12 +110,13 @@ def read_task(place: TaskPlace, session: Session) -> TaskOnPage | None:
         state=_state(row),
         try_number=row.try_number or 0,
         max_tries=row.max_tries or 0,
-        job=_address(mine, link_of(row, session), fields),
+        job=_address(row, mine, xcom_of(row, LINK_KEY, session), session),
         earlier=_earlier(row, place.map_index, session),
         # A subclass may have any name, and shows what it is once it has run.
         trains="Training" in (row.operator or "") or {"pai_conn_id", "instance_type"} <= fields.keys(),
         on_worker=fields.get("instance_type") in _ON_WORKER,
         iterations=_iterations(rows, place.map_index, session),
+        is_function="Python" in (row.operator or ""),
     )
 
 
@@ -159,19 +162,21 @@ def _plain(value: object) -> object:
     return value
 
 
-def _address(place: TaskPlace, link: object, fields: Mapping[str, Any]) -> JobAddress | None:
+def _address(row: TaskInstance, place: TaskPlace, link: object, session: Session) -> JobAddress | None:
     job_id = job_id_of(_plain(link))
-    return JobAddress(place, job_id, _connection(fields)) if job_id else None
+    return JobAddress(place, job_id, _connection(row, session)) if job_id else None
 
 
-def _connection(fields: Mapping[str, Any]) -> tuple[tuple[str, str | None], ...]:
-    """Return the arguments of the task's hook, as they were rendered when it ran."""
-    given = {name: fields.get(name) for name in CONNECTION_ARGUMENTS}
-    return tuple((name, str(value)) for name, value in given.items() if value not in (None, "", "None"))
+def _connection(row: TaskInstance, session: Session) -> tuple[tuple[str, str | None], ...]:
+    """Return the arguments of the task's hook: as its function has kept them, else as they were rendered."""
+    kept = _plain(xcom_of(row, CONNECTION_KEY, session))
+    given = kept if isinstance(kept, Mapping) else rendered_fields(row, session)
+    values = {name: given.get(name) for name in CONNECTION_ARGUMENTS}
+    return tuple((name, str(value)) for name, value in values.items() if value not in (None, "", "None"))
 
 
 def _earlier(row: TaskInstance, map_index: int, session: Session) -> tuple[JobAddress, ...]:
     """Return the jobs of the last runs, and of the loop's iterations, before this one in which the task had one."""
     links = earlier_links(row, map_index, EARLIER_RUNS, session)
-    found = (_address(place_of(each, map_index), link, rendered_fields(each, session)) for each, link in links)
+    found = (_address(each, place_of(each, map_index), link, session) for each, link in links)
     return tuple(filter(None, found))

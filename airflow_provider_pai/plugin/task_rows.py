@@ -19,8 +19,8 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from airflow_provider_pai.hooks.airflow_state import region_of
-from airflow_provider_pai.links import LINK_KEY
 from airflow_provider_pai.model.monitor.relation import TaskPlace
+from airflow_provider_pai.model.names import LINK_KEY
 
 _HAS_REGIONS = hasattr(TaskInstance, "region_id")
 _MOST_ITERATIONS = 200
@@ -74,9 +74,9 @@ def iteration_of(row: TaskInstance, map_index: int, session: Session) -> int | N
     return region.parent_region_index if region else None
 
 
-def link_of(row: TaskInstance, session: Session) -> object:
-    """Return what a task instance has pushed as its link, as it is stored; None for nothing."""
-    return session.scalar(select(XComModel.value).where(_is_of(row), XComModel.key == LINK_KEY))
+def xcom_of(row: TaskInstance, key: str, session: Session) -> object:
+    """Return what a task instance has pushed under a key, as it is stored; None for nothing."""
+    return session.scalar(select(XComModel.value).where(_is_of(row), XComModel.key == key))
 
 
 def earlier_links(row: TaskInstance, map_index: int, most: int, session: Session) -> list[tuple[TaskInstance, object]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.model.monitor.explanation import time_text
 from airflow_provider_pai.model.monitor.relation import JobRelation, try_of
 from airflow_provider_pai.model.training.owner_labels import read_names
 from airflow_provider_pai.plugin.task_page import TaskOnPage
+from airflow_provider_pai.plugin.trouble import Trouble
 from airflow_provider_pai.plugin.watched_job import WatchedJob
 
 _BEFORE = {
@@ -21,6 +22,10 @@ _BEFORE = {
 }
 _ON_WORKER = "The job of this task runs on Airflow's worker itself (instance_type): its log is on the tab Logs."
 _NO_JOB = "This task instance has no PAI training job: it does something else."
+_NO_JOB_OF_FUNCTION = (
+    "No training job of this task instance is known. A function's job is shown here as soon as "
+    "PAITrainingHook().train(...) has submitted it; jobs that a function starts in another way are not."
+)
 _NO_JOB_LEFT = (
     "No job of this task instance is known, and its state in Airflow is {}: it ended before it had submitted one, a "
     "person set the state, or it was a dry run. The tab Logs says more."
@@ -34,20 +39,27 @@ def task_view(task: TaskOnPage) -> dict[str, Any]:
     """Return what a page shows of a task instance before its job was read."""
     view: dict[str, Any] = {"state": "none", "headline": "No training job", "lines": [_NO_JOB], "next_s": None}
     if task.job is not None:
-        view = {"state": "loading", "headline": "Asking PAI", "lines": [], "next_s": 1.0}
+        view = {"state": "unknown", "headline": "Asking PAI", "lines": [], "next_s": 1.0}
     elif task.on_worker:
         view |= {"headline": "Runs on the worker", "lines": [_ON_WORKER]}
     elif task.trains and task.state in _BEFORE:
         view = {"state": "waiting", "headline": "No job yet", "lines": [_BEFORE[task.state]], "next_s": _SOON}
+    elif task.is_function:
+        view |= {"lines": [_NO_JOB_OF_FUNCTION], "next_s": task_interval(task)}
     elif task.trains:
         view |= {"lines": [_NO_JOB_LEFT.format(task.state)], "next_s": _LATER}
     return {**view, "task": _task(task), "stop": {"warning": _warning(task)}}
 
 
-def unread_view(error: Exception) -> dict[str, Any]:
+def unread_view(trouble: Trouble) -> dict[str, Any]:
     """Return what a page shows of a job that was never read."""
-    is_gone = isinstance(error, NotFoundError)
-    return {"state": "none", "headline": "The job is gone" if is_gone else "The job can't be shown"}
+    return {"state": "unknown", "headline": trouble.headline, "lines": [trouble.text], "advice": trouble.advice}
+
+
+def stale_text(trouble: Trouble, seen: WatchedJob) -> str:
+    """Return what a page says above a job that it could read before, and now can't."""
+    when = time_text(seen.observation.seen)
+    return f"{trouble.headline}: what this page shows is of {when}. {trouble.text} {trouble.advice}".rstrip()
 
 
 def task_interval(task: TaskOnPage) -> float:

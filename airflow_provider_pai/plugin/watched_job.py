@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, redact
-
-from airflow_provider_pai.errors import NotFoundError, PAIError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.relation import JobRelation, relation_of
 from airflow_provider_pai.plugin.task_page import JobAddress
+from airflow_provider_pai.plugin.trouble import NotThisTasksJobError
 
-
-class NotThisTasksJobError(Exception):
-    """A task's link leads to another task's job.
-
-    Of a job of another DAG the page shows nothing; one of the same DAG can't be stopped there.
-    """
+_ATTEMPTS, _READ_TIMEOUT = 2, 10.0
+"""A page asks again by itself: it is to learn soon that PAI does not answer, and holds a thread until then."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,7 @@ class WatchedJobObserver:
     def __init__(self, address: JobAddress) -> None:
         self._address = address
         self._hook = PAITrainingHook(**dict(address.connection))  # type: ignore[arg-type]
+        self._hook.config = replace(self._hook.config, attempts=_ATTEMPTS, read_timeout=_READ_TIMEOUT)
         self._observer = self._hook.observer(address.job_id)
 
     def observe(self) -> WatchedJob:
@@ -85,17 +80,3 @@ class WatchedJobObserver:
     def close(self) -> None:
         """Close the connections."""
         self._hook.close()
-
-
-def said_error(error: Exception) -> str:
-    """Return what a page says of a job that can't be read."""
-    if isinstance(error, NotThisTasksJobError):
-        return f"{str(error)[:1].upper()}{str(error)[1:]}."
-    if isinstance(error, NotFoundError):
-        return "PAI has no such job any more: it was deleted there, or the task's connection leads elsewhere now."
-    if isinstance(error, PAIError):
-        return f"PAI can't be asked: {redact(str(error))}"
-    if isinstance(error, AirflowNotFoundException):
-        return f"Airflow's API server can't find the task's connection: {redact(str(error))}."
-    # Its text is not ours and may hold anything; the API server's log has it.
-    return f"PAI can't be asked ({type(error).__name__}); the log of Airflow's API server says more."

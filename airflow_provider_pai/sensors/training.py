@@ -161,10 +161,3 @@ class PAITrainingSensor(PAIJobWatcher, PAIBaseSensor):
     def _end(self, context: Context, shown: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Wait for the job's end, which may have come, and return the task's result."""
         return self._finish(context, self._wait_for_end(self.job_id, float(self.poke_interval), shown=shown))
-
-    def _report_model(self, job: JobSnapshot, model_uri: str | None) -> None:
-        """Say where the model lies; a job that someone else has started may have no such channel."""
-        if model_uri:
-            super()._report_model(job, model_uri)
-        else:
-            self.log.info("Job %s has succeeded", job.job_id)

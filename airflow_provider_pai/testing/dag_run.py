@@ -81,7 +81,11 @@ def run_dag(
             raise DagRunError(f"the run of {file.name} took over {timeout:g} s\n{_end(output)}") from None
         if not answer.exists():
             raise DagRunError(f"{file.name} could not be run\n{_end(done.stdout)}")
-        return DagRunResult(output=done.stdout, **json.loads(answer.read_text()))
+        result = DagRunResult(output=done.stdout, **json.loads(answer.read_text()))
+        if result.state != "success":
+            # Captured by pytest, and shown with a test that fails: an assertion about the state alone has no reason.
+            print(f"{file.name}: {result.state}, tasks {dict(result.states)}\n{_end(result.output)}")
+        return result
 
 
 def _environment(home: Path, dags: Path, env: Mapping[str, str]) -> dict[str, str]:

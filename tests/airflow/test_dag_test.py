@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 from airflow_provider_pai.hooks.environment import environment
 from airflow_provider_pai.hooks.services import PAIServiceHook
@@ -17,6 +12,7 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.model.training.ownership import JobOwner
 from airflow_provider_pai.model.training.status import JobStatus
 from tests.support.attempt import training
+from tests.support.dag_test import tried
 from tests.support.deploying import OLD, image_uri
 
 DAG_FILE = """
@@ -201,33 +197,11 @@ def test_processes_with_the_database_at_hand_have_one_id_from_the_first_moment_o
     assert re.fullmatch(r"airflow-[0-9a-f]{32}", *printed)
 
 
-def tried(pai: LocalPAI, home: Path, dag_file: str = DAG_FILE, **settings: str) -> tuple[Any, str]:
-    """Run the DAG in a process and an Airflow home of its own; return what it printed, and all of its output."""
-    dags = home / "dags"
-    dags.mkdir()
-    (dags / "tried.py").write_text(dag_file)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_PAI_DEFAULT": pai.ready.airflow_conn_uri,
-        **settings,
-    }
-    for command in (["-m", "airflow", "db", "migrate"], [str(dags / "tried.py")]):
-        done = subprocess.run(
-            [sys.executable, *command], env=environment, check=True, capture_output=True, text=True, timeout=300
-        )
-    assert "PRINTED " in done.stdout, done.stdout + done.stderr
-    printed: Any = json.loads(done.stdout.split("PRINTED ")[1].splitlines()[0])
-    return printed, done.stdout + done.stderr
-
-
 def test_a_deferred_task_and_the_janitor_run_in_dag_test(pai: LocalPAI, tmp_path: Path) -> None:
     hook = PAITrainingHook()
     deleted = JobOwner(environment().name, "tried", "a run that was deleted", "train")
     orphan = hook.submit_or_adopt(training(command="sleep 600")._checked_spec({}), deleted, "orphan")[0].job_id
-    printed, output = tried(pai, tmp_path, AIRFLOW__PAI__DEPLOYMENT_NAME=environment().name)
+    printed, output = tried(pai, tmp_path, DAG_FILE, AIRFLOW__PAI__DEPLOYMENT_NAME=environment().name)
     assert "trained" in output
     assert hook.get(printed["job_id"]).is_success
     assert printed["model_uri"] == hook.get(printed["job_id"]).outputs["model"]

@@ -13,7 +13,12 @@ from airflow.providers.common.compat.sdk import Context
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
 VERSION = tuple(int(part) for part in airflow.__version__.split(".")[:2])
-NEEDS = {"approve_in_airflow": (3, 1), "deploy_on_approval": (3, 0), "train_until_good": (3, 4)}
+NEEDS = {
+    "approve_in_airflow": (3, 1),
+    "deploy_on_approval": (3, 0),
+    "model_deadline": (3, 3),
+    "train_until_good": (3, 4),
+}
 """Airflow that an example needs, where it needs more than the provider does."""
 
 

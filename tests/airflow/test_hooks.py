@@ -75,7 +75,7 @@ def test_the_connection_can_be_tried(pai: LocalPAI, monkeypatch: pytest.MonkeyPa
         (
             {"oss_endpoint": "http://127.0.0.1:9"},
             False,
-            r"Storage does not answer: OSS gave no answer .*: ConnectionError \(HTTPConnection.*refused\)",
+            r"Storage does not answer: OSS gave no answer .*: ConnectionError \(.*refused\)",
         ),
         ({"endpoint": "http://127.0.0.1:9"}, False, "Workspace does not answer: .*no answer from 127.0.0.1:9"),
         ({"oss_bucket": "models"}, True, r"Extra has what nothing reads: 'oss_bucket' \(did you mean 'bucket'\?\)"),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_pai.errors import JobFailedError
+from airflow_provider_pai.errors import JobFailedError, JobStoppedError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
@@ -21,6 +23,8 @@ from tests.support.attempt import Attempt, training
 SLOWLY = "for i in $(seq 1 150); do echo line $i; sleep 0.02; done; sleep 1; echo line 151"
 LINES = [f"line {number}" for number in range(1, 152)]
 TaskLog = Callable[[], list[str]]
+LIMIT = 120.0
+"""Seconds after which a test gives up waiting."""
 
 
 class Triggerer:
@@ -42,10 +46,18 @@ class Triggerer:
         """Run the trigger for a while, and stop before it has an event."""
         assert asyncio.run(self._run(seconds, killed=killed)) == []
 
-    async def _run(self, seconds: float | None, *, killed: bool = False) -> list[dict[str, Any]]:
+    def stopped_when(self, condition: Callable[[], bool]) -> None:
+        """Run the trigger until a condition holds, and stop before it has an event."""
+        assert asyncio.run(self._run(LIMIT, condition)) == []
+
+    async def _run(
+        self, seconds: float | None, condition: Callable[[], bool] = lambda: False, *, killed: bool = False
+    ) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         running = asyncio.create_task(self._run_trigger(PAITrainingTrigger(**self._arguments), events, killed=killed))
-        await asyncio.wait([running], timeout=seconds)
+        end = inf if seconds is None else time.monotonic() + seconds
+        while not running.done() and not condition() and time.monotonic() < end:
+            await asyncio.wait([running], timeout=0.05)
         return events
 
     async def _run_trigger(self, trigger: Any, events: list[dict[str, Any]], *, killed: bool) -> None:
@@ -131,14 +143,25 @@ def test_after_a_killed_triggerer_no_line_is_missing(pai: LocalPAI, task_log: Ta
 
 
 def test_the_log_of_a_later_try_shows_the_job_from_its_beginning(pai: LocalPAI, task_log: TaskLog) -> None:
-    first = Attempt(max_tries=1)
-    deferred(first, command=SLOWLY, retries=1).stopped(2.0)
-    assert of("", task_log())
+    first, lines = Attempt(max_tries=1), [f"line {number}" for number in range(1, 151)]
+    # It ends when it is stopped, so that the later try finds it running however slow this machine is.
+    command = "for i in $(seq 1 150); do echo line $i; done; sleep 1000"
+    shown: list[str] = []
+
+    def has_shown_all() -> bool:
+        shown.extend(task_log())
+        return lines[-1] in shown
+
+    deferred(first, command=command, retries=1).stopped_when(has_shown_all)
+    shown.clear()
     retry = first.retried()
-    later = deferred(retry, command=SLOWLY, retries=1)
-    later.stopped(1.0)
-    training(deferrable=True).execute_complete(retry.context, later.event())
-    assert of("", task_log()) == LINES
+    later = deferred(retry, command=command, retries=1)
+    later.stopped_when(has_shown_all)
+    PAITrainingHook().stop(retry.xcoms["job_id"])
+    with pytest.raises(JobStoppedError):
+        training(deferrable=True).execute_complete(retry.context, later.event())
+    shown.extend(task_log())
+    assert of("", shown) == lines
 
 
 def test_the_worker_continues_the_log_where_the_triggerer_gave_up(pai: LocalPAI, task_log: TaskLog) -> None:

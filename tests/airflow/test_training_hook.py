@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import get_current_context
 
+from airflow_provider_pai import links
 from airflow_provider_pai.errors import JobCommandError, JobStoppedError, SpecError, TransportError
 from airflow_provider_pai.hooks.training import PAITrainingHook
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.server import LocalPAI
+from airflow_provider_pai.model import names
 from airflow_provider_pai.model.training.status import JobSnapshot
 from devtools.waits import wait_for
 from tests.support.attempt import Attempt, executed, training
@@ -72,10 +74,21 @@ def test_a_script_gets_the_operators_result(pai: LocalPAI) -> None:
     assert train()["job_id"] != value["job_id"]
 
 
-def test_a_job_reports_back(pai: LocalPAI, tmp_path: Any) -> None:
+def test_a_job_reports_back_and_its_log_names_the_authors_folder(
+    pai: LocalPAI, tmp_path: Any, task_log: Callable[[], list[str]]
+) -> None:
     (tmp_path / "train.py").write_text("import pai_report\npai_report.result([1])\n")
-    value = train(command="python train.py", source_dir=str(tmp_path), reports=True)
+    command = "python train.py && echo 1 > $PAI_OUTPUT_MODEL/model.txt"
+    with running(Attempt(), execution_timeout=timedelta(minutes=90)):
+        value = train(command=command, source_dir=str(tmp_path), reports=True)
     assert value["result"] == [1]
+    lines = task_log()
+    for said in (
+        "PAI ends the job after 1 h 30 min at the latest (execution_timeout)",
+        f"Uploaded source code of {tmp_path} (",
+    ):
+        assert any(line.startswith(said) for line in lines), lines
+    assert lines[-1].startswith(f"Job {value['job_id']} has succeeded; its model is at {value['model_uri']}")
 
 
 def test_the_error_is_the_operators(pai: LocalPAI) -> None:
@@ -91,6 +104,29 @@ def test_a_task_has_one_job_and_a_retry_adopts_it(pai: LocalPAI) -> None:
     with running(first.retried(), retries=1):
         assert train()["job_id"] == value["job_id"]
     assert len(jobs_of(first)) == 1
+
+
+def test_a_task_keeps_where_its_job_is_found(pai: LocalPAI) -> None:
+    with running(Attempt()) as attempt:
+        value = train()
+    region, workspace = pai.ready.region_id, pai.ready.workspace_id
+    assert attempt.xcoms == {
+        "_pai_link": value["console_url"],
+        "_pai_connection": {"pai_conn_id": "pai_default", "region_id": region, "workspace_id": workspace},
+    }
+
+
+def test_the_link_of_a_function_is_found_where_that_of_an_operator_is() -> None:
+    assert names.LINK_KEY == links.LINK_KEY
+
+
+def test_a_task_that_can_not_keep_it_still_trains(pai: LocalPAI) -> None:
+    class WithoutXComs(Attempt):
+        def xcom_push(self, key: str, value: Any) -> None:
+            raise ConnectionError("no XCom today")
+
+    with running(WithoutXComs()):
+        assert train()["status"] == "Succeed"
 
 
 def test_a_second_job_of_an_attempt_is_refused(pai: LocalPAI) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_pai.errors import NotFoundError
+from airflow_provider_pai.errors import TransportError
 from airflow_provider_pai.model.function.report import Report
 from airflow_provider_pai.model.monitor.curve import Curve
 from airflow_provider_pai.model.monitor.observation import JobObservation
@@ -21,17 +20,15 @@ from airflow_provider_pai.model.monitor.relation import TaskPlace
 from airflow_provider_pai.model.monitor.view import EarlierRun, job_view
 from airflow_provider_pai.model.training.status import JobSnapshot, Transition
 from airflow_provider_pai.plugin.page import training_page
-from airflow_provider_pai.plugin.task_page import Iteration, TaskOnPage
-from airflow_provider_pai.plugin.task_view import task_view, unread_view
-from airflow_provider_pai.plugin.watched_job import said_error
-from tests.support.machine import missing
+from airflow_provider_pai.plugin.task_page import Iteration, JobAddress, TaskOnPage
+from airflow_provider_pai.plugin.task_view import stale_text, task_view
+from airflow_provider_pai.plugin.trouble import trouble_of
+from airflow_provider_pai.plugin.watched_job import WatchedJob
+from tests.support.chromium import chromium, expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MARKUP = "<img src=x onerror=document.title='owned'>"
 Open = Callable[..., "Page"]
@@ -40,30 +37,29 @@ Points = list[tuple[float, float | None]]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        missing("chromium", "no Chromium is installed")
-    # Loaded here: an environment of before it was needed can still collect the tests.
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
 def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Open the page with what the app answers: a state, or one for each value of ``region_index``."""
+    """Open the page with what the app answers.
+
+    That is a state (or one for each value of ``region_index``), another answer (with a ``status``), or none.
+    """
     context = browser.new_context(viewport={"width": 1100, "height": 900}, timezone_id="Asia/Shanghai")
     errors: list[object] = []
 
-    def open_page(state: dict[str, Any], others: dict[str, dict[str, Any]] | None = None, **media: Any) -> Page:
+    def open_page(state: dict[str, Any] | None, others: dict[str, Any] | None = None, **media: Any) -> Page:
         def answer(route: Route) -> None:
+            if state is None:
+                return route.abort()
+            if "status" in state:
+                return route.fulfill(**state)
             asked = {
                 name: state for name, state in (others or {}).items() if f"region_index={name}" in route.request.url
             }
-            route.fulfill(json=next(iter(asked.values()), state))
+            return route.fulfill(json=next(iter(asked.values()), state))
 
         found, page = training_page(), context.new_page()
         page.on("pageerror", lambda error: errors.append(error))
@@ -162,12 +158,41 @@ def test_times_are_in_the_readers_time_zone(opened: Open) -> None:
     assert "Times are in Asia/Shanghai" in (page.locator("#seen").text_content() or "")
 
 
-def test_a_job_that_is_gone_is_said_to_be_gone(opened: Open) -> None:
-    error = NotFoundError("GetTrainingJob", 404, "TrainingJobNotFound", "no such job")
-    page = opened({**shown(seen()), **unread_view(error), "trouble": said_error(error), "curves": [], "stop": None})
-    assert page.locator("#headline").text_content() == "The job is gone"
-    assert "was deleted there" in (page.locator("#trouble").text_content() or "")
-    assert page.locator("#stop").is_hidden()
+def test_what_was_seen_stays_when_the_job_can_not_be_read_any_more(opened: Open) -> None:
+    observation = seen(report=Report(progress=0.5))
+    error = TransportError("GetTrainingJob: no answer from pai.example: ConnectTimeout (timed out)", sent=False)
+    trouble = trouble_of(error, JobAddress(TaskPlace("churn", "run", "train"), "train1", (("pai_conn_id", "pai_x"),)))
+    page = opened({**shown(observation), "trouble": stale_text(trouble, WatchedJob(observation, "", {}))})
+    said = page.locator("#trouble").text_content() or ""
+    # The time is the reader's.
+    assert "PAI can't be reached: what this page shows is of 2026-01-01 20:01:10" in said
+    assert "connection 'pai_x'" in said
+    assert page.locator("#percent").text_content() == "50 %"
+
+
+@pytest.mark.parametrize("is_shown", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"status": 500, "body": "Internal Server Error"}, "HTTP 500"),
+        ({"status": 502, "body": "<html>Bad gateway</html>", "content_type": "text/html"}, "HTTP 502"),
+        ({"status": 200, "body": "<html>Log in</html>", "content_type": "text/html"}, "Airflow does not answer"),
+        (None, "Airflow does not answer"),
+    ],
+    ids=["error", "proxy", "no state", "no answer"],
+)
+def test_what_airflow_does_not_answer_is_said(
+    opened: Open, is_shown: bool, answer: dict[str, Any] | None, text: str
+) -> None:
+    page = opened(shown(seen(report=Report(progress=0.5)))) if is_shown else opened(answer)
+    if is_shown:
+        page.route("http://tab.test/state*", lambda route: route.fulfill(**answer) if answer else route.abort())
+        page.evaluate("refresh()")
+    place = page.locator("#trouble" if is_shown else "main")
+    expect(place).to_contain_text(text)
+    expect(place).to_contain_text("asks again every 10 seconds")
+    assert page.locator("#badge").text_content() == ("Running" if is_shown else "Unknown")
+    assert page.locator("#percent").is_visible() == is_shown
 
 
 def test_of_a_failed_job_the_log_comes_before_the_curves(opened: Open) -> None:

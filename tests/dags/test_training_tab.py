@@ -25,12 +25,12 @@ from airflow_provider_pai.local.server import LocalPAI
 from airflow_provider_pai.plugin.shared import INTERVAL
 from devtools.cluster import AirflowCluster
 from devtools.runs import DagRun, TaskRef
-from tests.support.machine import missing
+from tests.support.chromium import chromium, expect
 from tests.support.tab_client import APP, TabClient, query
 from tests.support.task_runs import CONNECTION, TaskRuns
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Frame, Locator, LocatorAssertions, Page
+    from playwright.sync_api import BrowserContext, Frame, Page
 
 pytestmark = pytest.mark.cluster
 
@@ -38,9 +38,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DAGS = Path(__file__).parent / "training_tab"
 PASSWORD = "correct horse"
 USERS = {"admin": "admin", "viewer": "viewer", "stranger": ""}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
 CANARY = "canary-of-a-password"
 MARKUP = "<img src=x onerror=document.title='owned'>"
 
@@ -176,23 +173,9 @@ def looks(cloud: LocalPAI) -> int:
 
 
 @pytest.fixture(scope="module")
-def browser(
-    airflow: AirflowCluster, admin: TabClient, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BrowserContext]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        missing("chromium", "no Chromium is installed")
-    # Loaded here: an environment of before it was needed can still collect the tests.
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("browser"),
-            executable_path=program,
-            headless=True,
-            args=FLAGS,
-            viewport={"width": 1240, "height": 1100},
-        )
+def browser(airflow: AirflowCluster, admin: TabClient) -> Iterator[BrowserContext]:
+    with chromium() as browser:
+        context = browser.new_context(viewport={"width": 1240, "height": 1100})
         context.set_default_timeout(60_000)
         context.add_cookies([{"name": "_token", "value": admin.token, "url": airflow.url}])
         yield context
@@ -207,14 +190,6 @@ def page(browser: BrowserContext) -> Iterator[Page]:
     yield page
     page.close()
     assert errors == []
-
-
-def expect(locator: Locator) -> LocatorAssertions:
-    """Return what waits until an element is as it should be, as long as a busy machine may take."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=60_000)
-    return expect(locator)
 
 
 def tab(page: Page, airflow: AirflowCluster, run: DagRun) -> Frame:
@@ -266,8 +241,9 @@ def test_is_it_better_than_the_last(page: Page, airflow: AirflowCluster, runs: d
     loss = frame.locator("figure", has_text="loss")
     expect(loss.locator("figcaption")).to_contain_text("better than")
     assert loss.locator("path.run").count() == 4  # two in the chart, two in its legend
-    paint = frame.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    print(f"first_paint_ms: {paint:.0f}")
+    for name in ("first-contentful-paint", "drawn"):
+        at = frame.evaluate(f"performance.getEntriesByName('{name}')[0].startTime")
+        print(f"{name.replace('-', '_')}_ms: {at:.0f}")
 
 
 def test_nothing_is_loaded_from_elsewhere_and_dark_is_dark(

@@ -62,7 +62,11 @@ def holds(seen: dict[str, Any], wanted: dict[str, Any]) -> bool:
 @pytest.fixture(scope="module")
 def worked(cloud: LocalPAI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
     signs, home = tmp_path_factory.mktemp("signs"), tmp_path_factory.mktemp("airflow")
-    env = {"AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri, "TRAINING_TAB_SIGNS": str(signs)}
+    env = {
+        "AIRFLOW_CONN_PAI_DEFAULT": cloud.ready.airflow_conn_uri,
+        "AIRFLOW_CONN_PAI_OF_FUNCTION": cloud.ready.airflow_conn_uri,
+        "TRAINING_TAB_SIGNS": str(signs),
+    }
     settings = {"AIRFLOW__CORE__PARALLELISM": "8"}
     cache = REPOSITORY / ".demo" / "cache"
     with AirflowCluster(home, DAGS, env, settings=settings, template_dir=cache) as airflow:
@@ -128,6 +132,17 @@ def test_a_sensor_shows_the_job_of_another_task_and_can_not_stop_it(worked: Work
     assert seen["job"]["id"] == worked.airflow.api.xcom(worked.run.task("submit"), "job_id")
     assert re.match(r"This is the job of task submit in run .*, which this task waits for\.", seen["task"]["note"])
     assert worked.tab.stop(task, seen["job"]["id"]).status_code == 502
+
+
+def test_the_job_that_a_function_trains_is_shown(worked: Worked) -> None:
+    task = worked.run.task("function")
+    running = worked.watch(task, "running", progress=0.25)
+    assert (running["task"]["note"], bool(running["stop"])) == ("", True)
+    worked.end("function")
+    assert worked.airflow.api.wait_task(task).state == "success"
+    ended = worked.watch(task, "succeeded", state="success")
+    assert ended["job"]["id"] == running["job"]["id"]
+    assert [curve["last"] for curve in ended["curves"]] == [worked.airflow.api.xcom(task)] == [0.25]
 
 
 def test_a_job_on_the_worker_is_said_to_be_there(worked: Worked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from devtools.matrix import (
     REPOSITORY,
     UNDECLARED,
     environments,
+    head_commit,
     main,
     read_options,
 )
@@ -50,6 +52,13 @@ def test_rows_are_in_the_order_of_versions() -> None:
 def test_a_page_without_a_place_for_it_is_refused() -> None:
     with pytest.raises(ValueError, match="needs the two lines"):
         with_rows("nothing", [OLD])
+
+
+def test_a_row_names_the_commit_that_was_measured() -> None:
+    (environment,) = environments(read_options(["--airflow", "3.3.2", "--python", "3.12", "--dependencies", "newest"]))
+    row = environment.row("3.3.2", "holds", head_commit())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d, ([0-9a-f]{8,}(, changed)?|no commit)", row.day)
+    assert read_rows(with_rows(PAGE_OF_ONE, [row]))[-1] == row
 
 
 def test_what_the_guide_says_was_measured_holds() -> None:

@@ -118,8 +118,12 @@ class TaskRun:
         )
 
     def mark(self, state: str) -> None:
-        """Mark the task, as a person does."""
-        _insist(lambda: self.harness.airflow.api.set_state(self.task, state))
+        """Mark the task, as a person does; one that has just come to this state by itself is left in it."""
+        try:
+            _insist(lambda: self.harness.airflow.api.set_state(self.task, state))
+        except AirflowAPIError as error:
+            if error.status != 409 or self.now.state != state:
+                raise
 
     def mark_run(self, state: str) -> None:
         """Mark the whole run, as a person does."""

@@ -180,6 +180,7 @@ OBJECT_FLIPS: Mapping[str, ObjectFlip] = {
     "objects.acl.time": _moves_the_time,
     "objects.append": _shows_an_md5,
     "objects.parts": _object(lambda ask: ask.method == "HEAD", _other_etag),
+    "objects.metadata": _object(lambda ask: "x-oss-meta-a" in ask.headers, _other_code),
     "objects.tags": _object(lambda ask: "x-oss-tagging" in ask.headers, _other_code),
     "objects.digest": _object(lambda ask: "content-md5" in ask.headers, _other_code),
     "buckets.class": lambda _, ask: ObjectAnswer(200, {}, b"") if b"StorageClass" in ask.content else None,

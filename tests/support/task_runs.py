@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,20 +58,33 @@ class TaskRuns:
         return run
 
     def _store(self, run: DagRun, state: str, link: str) -> None:
-        place = ("churn", run.run_id, "train", -1)
-        with closing(sqlite3.connect(self._airflow.home.path / "airflow.db", timeout=PATIENCE)) as database, database:
-            (dag_run,) = database.execute("SELECT id FROM dag_run WHERE run_id = ?", [run.run_id]).fetchone()
-            database.execute(
-                "UPDATE task_instance SET state = ?, try_number = 1, max_tries = 2 WHERE run_id = ?",
-                [state, run.run_id],
-            )
-            database.execute(
-                "INSERT INTO xcom (dag_run_id, key, value, timestamp, dag_id, run_id, task_id, map_index) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [dag_run, LINK_KEY, json.dumps(link), datetime.now(UTC).isoformat(sep=" "), *place],
-            )
-            database.execute(
-                "INSERT INTO rendered_task_instance_fields (rendered_fields, dag_id, run_id, task_id, map_index) "
-                "VALUES (?, ?, ?, ?, ?)",
-                [json.dumps({"pai_conn_id": CONNECTION, "region_id": None, "instance_type": "ecs.c6.large"}), *place],
-            )
+        store_task(self._airflow, run, state, link, {"pai_conn_id": CONNECTION, "instance_type": "ecs.c6.large"})
+
+
+def store_task(airflow: AirflowCluster, run: DagRun, state: str, link: str, rendered: Mapping[str, object]) -> None:
+    """Put what a worker leaves of the task ``train`` of a run into Airflow's database.
+
+    Args:
+        airflow: the Airflow.
+        run: the run.
+        state: of the task instance.
+        link: to the job.
+        rendered: the task's arguments as they were rendered.
+    """
+    place = (run.dag_id, run.run_id, "train", -1)
+    with closing(sqlite3.connect(airflow.home.path / "airflow.db", timeout=PATIENCE)) as database, database:
+        (dag_run,) = database.execute("SELECT id FROM dag_run WHERE run_id = ?", [run.run_id]).fetchone()
+        database.execute(
+            "UPDATE task_instance SET state = ?, try_number = 1, max_tries = 2 WHERE run_id = ?",
+            [state, run.run_id],
+        )
+        database.execute(
+            "INSERT INTO xcom (dag_run_id, key, value, timestamp, dag_id, run_id, task_id, map_index) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [dag_run, LINK_KEY, json.dumps(link), datetime.now(UTC).isoformat(sep=" "), *place],
+        )
+        database.execute(
+            "INSERT INTO rendered_task_instance_fields (rendered_fields, dag_id, run_id, task_id, map_index) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [json.dumps(dict(rendered)), *place],
+        )

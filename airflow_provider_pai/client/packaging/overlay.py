@@ -12,6 +12,15 @@ from pathlib import Path
 from airflow_provider_pai.client.packaging.files import local_files
 from airflow_provider_pai.errors import SpecError
 from airflow_provider_pai.model.problem import Problem
+from airflow_provider_pai.model.values import shown
+
+_origins: dict[str, str] = {}
+"""What each folder that is there now was made of."""
+
+
+def origin(folder: str) -> str:
+    """Return what a folder of source code was made of, as its author knows it; of any other path the path itself."""
+    return _origins.get(folder, folder)
 
 
 @contextmanager
@@ -30,7 +39,7 @@ def overlaid(source_dir: str | None, files: Mapping[str, str]) -> Iterator[str]:
     """
     if source_dir and source_dir.startswith("oss://"):
         text = "must be a local folder: files of the task are put beside the code"
-        raise SpecError([Problem("source_dir", f"{source_dir!r:.200} {text}")])
+        raise SpecError([Problem("source_dir", f"{shown(source_dir)} {text}")])
     with tempfile.TemporaryDirectory(prefix="pai-source-") as made:
         folder = Path(made)
         if source_dir:
@@ -41,7 +50,11 @@ def overlaid(source_dir: str | None, files: Mapping[str, str]) -> Iterator[str]:
                 raise SpecError([Problem("source_dir", f"has a file {name!r}, which the task needs itself; rename it")])
             if not target.exists():
                 target.write_text(text, "utf-8")
-        yield made
+        _origins[made] = source_dir or "the task's function"
+        try:
+            yield made
+        finally:
+            del _origins[made]
 
 
 _REPORTER = "pai_report.py"
@@ -57,8 +70,11 @@ def _copy(source_dir: str, folder: Path) -> None:
             _link_or_copy(file.path, target)
         for name in found.empty_folders:
             (folder / name).mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise SpecError([Problem("source_dir", f"{source_dir!r:.200}: {error}")]) from error
+    except ValueError as error:
+        raise SpecError([Problem("source_dir", f"{shown(source_dir)}: {error}")]) from error
+    except OSError as error:
+        # Its own text names the path with all that is in it.
+        raise SpecError([Problem("source_dir", f"{shown(source_dir)}: {error.strerror}")]) from None
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

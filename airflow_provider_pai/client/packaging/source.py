@@ -15,6 +15,7 @@ from airflow_provider_pai.client.packaging.archive import Piece, TarStream, comp
 from airflow_provider_pai.client.packaging.files import LocalFile, local_files, usable_files
 from airflow_provider_pai.client.packaging.ignore import FILE as IGNORE_FILE
 from airflow_provider_pai.client.packaging.members import Member, MemberReader, size_of, write_member
+from airflow_provider_pai.client.packaging.overlay import origin
 from airflow_provider_pai.client.packaging.requirements import read_requirements
 from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.model.problem import Problem
@@ -36,7 +37,7 @@ class SourceCode:
     """Source code as it was read.
 
     Attributes:
-        path: the folder or file, as it was given.
+        path: the folder or file, as its author gave it: files of the task may have been put beside it.
         digest: SHA-256 of the unpacked archive, hexadecimal; the same files always give the same, whatever compresses
             them.
         archived: bytes of the unpacked archive.
@@ -184,7 +185,7 @@ def read_source(source_dir: str, check: Callable[[], None] = lambda: None) -> So
     for _ in _hashed(reader, hashed.update):
         check()
     return SourceCode(
-        path=source_dir,
+        path=origin(source_dir),
         digest=hashed.hexdigest(),
         archived=stream.size,
         files=tuple(found.files),

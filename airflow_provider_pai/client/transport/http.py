@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -72,6 +74,10 @@ class ACS3Auth(AuthBase):
         return request
 
 
+_STILL_OPEN = timedelta(seconds=2)
+"""For so long no server ends a connection that is idle."""
+
+
 class PAIClient:
     """Sends calls with one identity. Safe to use from several threads.
 
@@ -96,6 +102,7 @@ class PAIClient:
         self._sleep = sleep
         self._session = session_of(config)
         self._offset = timedelta()
+        self._answered: datetime | None = None
 
     def close(self) -> None:
         """Close the connections."""
@@ -132,25 +139,41 @@ class PAIClient:
         url = config.url(call.service) + call.path
         query = canonical_query(call.query)
         try:
-            response = self._session.request(
-                call.method,
-                f"{url}?{query}" if query else url,
-                data=call.content() or None,
-                auth=ACS3Auth(call, keys, self._now() + self._offset),
-                timeout=(config.connect_timeout, config.read_timeout),
-                allow_redirects=False,
-            )
+            with self._session_for(call) as session:
+                response = session.request(
+                    call.method,
+                    f"{url}?{query}" if query else url,
+                    data=call.content() or None,
+                    auth=ACS3Auth(call, keys, self._now() + self._offset),
+                    timeout=(config.connect_timeout, config.read_timeout),
+                    allow_redirects=False,
+                )
         except requests.RequestException as error:
             raise TransportError(
                 f"{call.action}: no answer from {urlsplit(url).netloc}: {cause_text(error)}",
                 sent=not _never_sent(error),
             ) from None
+        self._answered = self._now()
         try:
             return decode_answer(call, response.status_code, response.headers, response.content)
         except APIError as error:
             if error.code == _CLOCK_WRONG:
                 self._offset = _offset(response.headers.get("Date"), self._now())
             raise
+
+    @contextmanager
+    def _session_for(self, call: Call[Any]) -> Iterator[requests.Session]:
+        """Yield a session with a new connection for a call that can't be repeated, unless one was in use a moment ago.
+
+        A server ends connections that are idle; a request on one that is just being ended has no answer, and nothing
+        says whether it was carried out. Code is packed and uploaded before a job is created, which takes longer.
+        """
+        if call.idempotent or (self._answered is not None and self._now() - self._answered <= _STILL_OPEN):
+            yield self._session
+            return
+        # The shared one is left alone: other threads may be using it.
+        with closing(session_of(self.config)) as session:
+            yield session
 
 
 def may_repeat(idempotent: bool, error: BaseException) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_pai.local.verify.endpoint import Target
+from airflow_provider_pai.local.verify.endpoint import NO_RIGHT, Target
 from airflow_provider_pai.local.verify.interruption import Interruption
 from airflow_provider_pai.local.verify.ledger import Ledger
 from airflow_provider_pai.local.verify.member_names import MEMBER_NAMES
@@ -18,7 +18,7 @@ from airflow_provider_pai.local.verify.paid_jobs import JOB_COUNT, PaidJobs, Pai
 from airflow_provider_pai.local.verify.paid_probes import paid_probes
 from airflow_provider_pai.local.verify.prober import PREFIX, Probe, Prober, Verdict
 from airflow_provider_pai.local.verify.probes import PROBES
-from airflow_provider_pai.local.verify.requests import Endpoint
+from airflow_provider_pai.local.verify.requests import Endpoint, ProbeAnswer
 
 logger = logging.getLogger(__name__)
 _WORDS: dict[Verdict, str] = {True: "true", False: "false", None: "untested"}
@@ -55,6 +55,7 @@ def verify(
     Raises:
         TooExpensive: the jobs may cost more than their maximum.
         LookupError: there is no probe of one of the keys; nothing was sent.
+        NoAccess: the endpoint does not answer, or knows neither keys nor workspace; nothing was made.
         KeyboardInterrupt: it was interrupted; what was made is deleted nevertheless.
     """
     sender = sender or target
@@ -63,6 +64,8 @@ def verify(
     all_probes = _wanted([*(paid_probes(PaidJobs(prober, paid, sleep)) if paid else ()), *probes], only)
     for line in _estimate(len(all_probes), paid):
         say(line)
+    if code := target.check_access():
+        say(f"GetWorkspace is refused ({code}): what your rights do not allow stays untested.")
     found: list[dict[str, Any]] = []
     with Interruption() as interruption:
         try:
@@ -119,11 +122,17 @@ def _estimate(count: int, paid: PaidOptions | None) -> list[str]:
 def _try(probe: Probe, prober: Prober) -> Verdict:
     prober.last = None
     try:
-        return probe.run(prober)
+        verdict = probe.run(prober)
     except _UNREADABLE as error:
         # Its text may hold a part of the answer.
         logger.debug("%s: %s", probe.key, type(error).__name__)
         return None
+    # A missing right says nothing about what PAI does for who has it.
+    return None if verdict is False and _lacks_right(prober.last) else verdict
+
+
+def _lacks_right(answer: ProbeAnswer | None) -> bool:
+    return answer is not None and answer.code.startswith(NO_RIGHT)
 
 
 def _answer(prober: Prober) -> dict[str, Any]:

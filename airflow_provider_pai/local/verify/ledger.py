@@ -118,6 +118,10 @@ class Ledger:
         """Remember a bucket of this name and all that will be in it."""
         self._made["bucket", name] = Made("bucket", name)
 
+    def made_no_bucket(self, name: str) -> None:
+        """Forget a bucket that was refused."""
+        self._made.pop(("bucket", name), None)
+
     def delete_all(self) -> list[str]:
         """Delete what was made, the newest first, and return what could not be, in words."""
         left = [made for made in reversed(self._made.values()) if not self._delete(made)]

@@ -12,6 +12,8 @@ from airflow_provider_pai.local.verify.requests import ObjectAnswer, ObjectCall
 _TEN = b"0123456789"
 _PART = b"p" * 102_400
 """The smallest part that may be followed by another one."""
+_TOO_MUCH = "v" * 8192
+"""With its name, more user metadata than one object may have."""
 _CLASS = b"<CreateBucketConfiguration><StorageClass>IA</StorageClass></CreateBucketConfiguration>"
 
 
@@ -91,6 +93,11 @@ def _a_bad_tag_is_refused(prober: Prober) -> Verdict:
     return (answer.status, answer.code) == (400, "InvalidTag")
 
 
+def _too_much_user_metadata_is_refused(prober: Prober) -> Verdict:
+    answer = _put(prober, "described", x_oss_meta_a=_TOO_MUCH)
+    return (answer.status, answer.code) == (400, "InvalidArgument")
+
+
 def _another_body_is_an_invalid_digest(prober: Prober) -> Verdict:
     answer = _put(prober, "digest", content_md5="1B2M2Y8AsgTpgAmY7PhCfg==")
     return (answer.status, answer.code) == (400, "InvalidDigest")
@@ -125,6 +132,11 @@ OBJECT_PROBES = tuple(
             "objects.digest",
             "PutObject: a body of another MD5 is InvalidDigest with 400",
             _another_body_is_an_invalid_digest,
+        ),
+        (
+            "objects.metadata",
+            "PutObject: more than 8 KB of user metadata is InvalidArgument with 400",
+            _too_much_user_metadata_is_refused,
         ),
         ("objects.tags", "PutObject: a tag too many is InvalidTag with 400", _a_bad_tag_is_refused),
         (

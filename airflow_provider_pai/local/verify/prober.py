@@ -74,7 +74,10 @@ class Prober:
         """A bucket of its own, which is deleted at the end with all that is in it; empty when none can be made."""
         name = self.new_name()
         self.ledger.will_make_bucket(name)
-        return name if self.sender.send_object(ObjectCall("PUT", name)).is_done else ""
+        answer = self.sender.send_object(ObjectCall("PUT", name))
+        if answer.is_refused:
+            self.ledger.made_no_bucket(name)
+        return name if answer.is_done else ""
 
     def object(
         self, method: str, key: str, content: bytes = b"", headers: Mapping[str, str] | None = None, **query: str

@@ -108,6 +108,11 @@ class ObjectAnswer:
         return self.status < http.client.MULTIPLE_CHOICES
 
     @property
+    def is_refused(self) -> bool:
+        """Whether it says that nothing was done; a server that failed may have done it."""
+        return http.client.BAD_REQUEST <= self.status < http.client.INTERNAL_SERVER_ERROR
+
+    @property
     def code(self) -> str:
         """The error's code; empty for none."""
         found = self.text("Code")

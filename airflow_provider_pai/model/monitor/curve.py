@@ -10,8 +10,9 @@ from itertools import groupby
 from airflow_provider_pai.model.training.metric_text import point_value
 from airflow_provider_pai.model.training.status import moment
 
-MOST_POINTS = 600
-"""Points of a curve that is shown; a chart has hardly more pixels."""
+MOST_POINTS, MOST_POINTS_BEFORE = 400, 200
+"""Points of a curve that is shown, of this run and of one before; a chart has hardly more pixels."""
+_DIGITS = 6
 Point = tuple[float, float | None]
 """Place and value; None for a value that was not finite."""
 
@@ -93,6 +94,21 @@ def reported_curves(values: Mapping[str, Sequence[tuple[int | None, float | None
             points = sorted(latest.items())
         curves[name] = Curve(name, "step", tuple(points))
     return curves
+
+
+def sent_points(points: Sequence[Point], most: int) -> list[list[float | None]]:
+    """Return points of a curve as a page gets them: few, and without digits that no chart can show.
+
+    Args:
+        points: the curve's.
+        most: how many.
+    """
+    return [[_short(place, 9), None if value is None else _short(value)] for place, value in downsampled(points, most)]
+
+
+def _short(value: float, digits: int = _DIGITS) -> float:
+    rounded = float(f"{value:.{digits}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
 
 
 def downsampled(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:

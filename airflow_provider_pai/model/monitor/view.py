@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_pai.model.masking import masked_text
 from airflow_provider_pai.model.monitor.comparison import ComparisonOutcome, MetricComparison, compare
-from airflow_provider_pai.model.monitor.curve import Curve, downsampled
+from airflow_provider_pai.model.monitor.curve import MOST_POINTS, MOST_POINTS_BEFORE, Curve, sent_points
 from airflow_provider_pai.model.monitor.explanation import JobState, explain, time_text
 from airflow_provider_pai.model.monitor.observation import JobObservation
 from airflow_provider_pai.model.monitor.progress import estimate_progress
@@ -91,7 +91,8 @@ def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_partial: 
         comparable = [(run, other) for run, other in others if other and other.unit == curve.unit]
         last = next((pair for pair in comparable if pair[0].seen and pair[0].seen.job.is_success), None)
         compared = compare(curve, last[1], is_partial=is_partial) if last else None
-        runs = [_run("this run", curve), *(_run(run.title, other) for run, other in comparable)]
+        before = [_run(run.title, other, MOST_POINTS_BEFORE) for run, other in comparable]
+        runs = [_run("this run", curve, MOST_POINTS), *before]
         found.append(
             {
                 "name": name,
@@ -105,8 +106,8 @@ def _curves(seen: JobObservation, earlier: Sequence[EarlierRun], *, is_partial: 
     return found
 
 
-def _run(label: str, curve: Curve) -> dict[str, Any]:
-    return {"label": label, "points": [[place, value] for place, value in downsampled(curve.points)]}
+def _run(label: str, curve: Curve, most: int) -> dict[str, Any]:
+    return {"label": label, "points": sent_points(curve.points, most)}
 
 
 def _said(compared: MetricComparison, title: str, unit: str) -> str:

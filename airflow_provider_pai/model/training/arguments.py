@@ -14,7 +14,7 @@ from airflow_provider_pai.model.reading import Reader
 from airflow_provider_pai.model.training.resources import ExperimentConfig, InstanceSpec, SpotSpec, UserVpcConfig
 from airflow_provider_pai.model.training.spec import FILLED_IN, MetricDefinition, TrainingJobSpec
 from airflow_provider_pai.model.training.validation import problems
-from airflow_provider_pai.model.values import kind, truth, with_unix_lines
+from airflow_provider_pai.model.values import kind, shown, truth, with_unix_lines
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ def _image(reader: Reader) -> ImageQuery | None:
     value = reader.mapping("image", "a dict such as {'framework_name': 'PyTorch'}")
     if len(reader.problems) != before:
         return _ASKED_FOR
-    if unknown := sorted({f"{name!s:.60}" for name in value} - set(_IMAGE_MEMBERS)):
+    if unknown := sorted(shown(name).strip("'") for name in value if name not in _IMAGE_MEMBERS):
         reader.wrong("image", f": unknown {', '.join(unknown)}; it may have {', '.join(_IMAGE_MEMBERS)}")
     wrong = [name for name in _IMAGE_TEXTS if not isinstance(value.get(name, ""), str)]
     for name in wrong:

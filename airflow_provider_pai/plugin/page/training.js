@@ -2,7 +2,9 @@
 // Draws what the app says of a task's job, and asks again when it says so. Texts are only ever set as text.
 
 const at = (id) => document.getElementById(id);
-const BADGES = { waiting: "Waiting", running: "Running", succeeded: "Succeeded", failed: "Failed", stopped: "Stopped", loading: "Loading", none: "No job" };
+const BADGES = { waiting: "Waiting", running: "Running", succeeded: "Succeeded", failed: "Failed", stopped: "Stopped", loading: "Loading", none: "No job", unknown: "Unknown" };
+/** Milliseconds after which Airflow counts as silent: a page must not wait for ever. */
+const PATIENCE = 30000;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)/g;
 let shown = null, timer = 0, chosen = null, parentSearch = "";
 
@@ -83,7 +85,7 @@ function drawHead(view) {
   at("headline").textContent = view.headline;
   document.title = `Training: ${view.headline}`;
   drawTask(view.task || {});
-  show("trouble", [view.trouble, ...(view.unread || [])].filter(Boolean).join(" "));
+  show("trouble", readable([view.trouble, ...(view.unread || [])].filter(Boolean).join(" ")));
   at("lines").replaceChildren(...(view.lines || []).map((line) => element("p", readable(line))));
   show("advice", view.advice);
   at("progress").hidden = !view.progress;
@@ -184,44 +186,63 @@ function draw(view) {
   performance.mark("drawn");
 }
 
+/** Say why nothing new can be shown; what is shown already stays. */
+function drawTrouble(headline, text) {
+  if (shown) { show("trouble", `${headline}: ${text}`); return; }
+  draw({ state: "unknown", headline, lines: [text] });
+  shown = null;
+}
+
 async function refresh() {
   clearTimeout(timer);
   // A page that is not looked at asks for nothing.
   if (document.hidden) return;
-  let next = 10;
+  let view = null, next = 10, trouble = ["Airflow does not answer", "The API server or the network is down, or very busy. This page asks again every 10 seconds."];
   try {
-    const answer = await fetch(`state${query()}`, { credentials: "same-origin", cache: "no-store" });
-    if (answer.ok) {
-      const view = await answer.json();
-      draw(view);
-      next = view.next_s;
-    } else {
-      show("trouble", answer.status === 401 ? "You are logged out: load Airflow's page again." : await reason(answer));
-      if ([401, 403, 404].includes(answer.status)) { at("headline").textContent = "Nothing to show"; next = null; }
-    }
-  } catch {
-    show("trouble", "Airflow does not answer; this page tries again.");
+    const answer = await fetch(`state${query()}`, { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    if (answer.ok) view = await answer.json();
+    else trouble = await refusal(answer);
+    if ([401, 403, 404].includes(answer.status)) [shown, next] = [null, null];
+  } catch { /* no answer, or none of this page's app */ }
+  if (view) {
+    draw(view);
+    next = view.next_s;
+  } else {
+    drawTrouble(...trouble);
   }
   if (next !== null && next !== undefined) timer = setTimeout(refresh, next * 1000);
+}
+
+/** Return what a refused request means, in a few words and in a sentence. */
+async function refusal(answer) {
+  if (answer.status === 401) return ["You are logged out", "Load Airflow's page again to log in."];
+  if (answer.status === 403) return ["You may not see this job", "That needs the right to read this DAG's task instances and their logs: ask an administrator of your Airflow."];
+  if (answer.status === 404) return ["No such task instance", "It was removed from Airflow, or its run was deleted: load Airflow's page again."];
+  return ["Airflow can't show the job", await reason(answer)];
 }
 
 async function reason(answer) {
   try {
     const detail = (await answer.json()).detail;
-    return typeof detail === "string" ? detail : `Airflow refused: HTTP ${answer.status}.`;
-  } catch {
-    return `Airflow answers with HTTP ${answer.status}; this page tries again.`;
-  }
+    if (typeof detail === "string") return detail;
+  } catch { /* no JSON: another program than this page's answers */ }
+  return `It answers with HTTP ${answer.status}. The log of Airflow's API server says more. This page asks again every 10 seconds.`;
 }
 
 async function stop() {
   at("confirm-stop").disabled = true;
   const headers = { "content-type": "application/json", "x-pai-training": "stop" };
   const body = JSON.stringify({ job_id: at("confirm").dataset.job });
-  const answer = await fetch(`stop${query()}`, { method: "POST", credentials: "same-origin", headers, body });
+  let problem = "";
+  try {
+    const answer = await fetch(`stop${query()}`, { method: "POST", credentials: "same-origin", headers, body });
+    if (!answer.ok) problem = await reason(answer);
+  } catch {
+    problem = "Airflow does not answer: whether the job is being stopped is not known.";
+  }
   at("confirm").close();
   await refresh();
-  if (!answer.ok) show("trouble", await reason(answer));
+  if (problem) show("trouble", problem);
 }
 
 function useThemeOfAirflow() {

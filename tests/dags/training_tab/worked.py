@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_pai.operators.training import PAITrainingOperator
 from airflow_provider_pai.sensors.training import PAITrainingSensor
@@ -31,7 +31,17 @@ def sign_of(name: str) -> dict[str, str]:
     return {"SIGN": f"{SIGNS}/{{{{ ti.try_number }}}}-{name}"}
 
 
+@task
+def function() -> float:
+    """Train with the hook: nothing but the function knows the connection."""
+    from airflow_provider_pai.hooks.training import PAITrainingHook
+
+    trained = PAITrainingHook("pai_of_function").train(environments={"SIGN": f"{SIGNS}/1-function"}, **JOB)
+    return float(trained["metrics"]["loss"])
+
+
 with DAG("worked", schedule=None):
+    function()
     PAITrainingOperator(task_id="in_worker", environments=sign_of("in_worker"), **JOB)
     PAITrainingOperator(
         task_id="deferred",

@@ -169,6 +169,13 @@ def test_a_second_serve_is_refused_and_status_and_reset_reach_the_first(
     assert requests.get(ready["api"] + "/_local/faults", headers=admin(ready), timeout=PATIENCE).json()["faults"] == []
 
 
+def test_a_folder_with_other_files_is_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "jobs").mkdir()
+    assert main(["serve", "--home", str(tmp_path)]) == 1
+    assert f"--home: {tmp_path} holds other files; name a new or empty folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["jobs"]
+
+
 def test_env_sets_the_connection_that_serve_printed(
     serve: Start, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -352,6 +359,7 @@ def test_a_damaged_job_stops_neither_serve_nor_status(
     folder = home / "jobs" / "train00000000001"
     folder.mkdir(parents=True)
     (folder / "job.json").write_text("{}")
+    (home / "lock").touch()
     process = serve("--sandbox", "none")
     ready_line(process)
     assert main(["status", "--home", str(home)]) == 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.endpoints import EAS, PAI_STUDIO, Service
+from airflow_provider_pai.command_line import read_connection
 from airflow_provider_pai.local.__main__ import main
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -62,15 +65,16 @@ def pai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPAI]:
     with LocalPAI(tmp_path_factory.mktemp("pai"), sandbox=Mode.PLAIN, slots=8, service_runtime=settled) as server:
         asked = EveryMember(server, runtimes[-1])
         target = Target.of(server.ready.airflow_conn_uri)
-        _run_jobs(target)
+        _run_jobs(target, tmp_path_factory.mktemp("jobs") / "seen")
         for _ in range(2):
             _update_service(target)
         yield server
         asked.client.close()
 
 
-def _run_jobs(target: Target) -> None:
-    printing = "echo loss=0.5 accuracy=0.5; sleep 1.1; echo loss=0.4"
+def _run_jobs(target: Target, seen: Path) -> None:
+    # A line has the second in which it is read: the second one is printed when the first has been.
+    printing = f"echo loss=0.5 accuracy=0.5; until [ -e {seen} ]; do sleep 0.05; done; echo loss=0.4"
     metrics = [{"Name": name, "Regex": f"{name}=([0-9.]+)"} for name in ("loss", "accuracy")]
     algorithm = {"Image": "pytorch:1", "JobType": "PyTorchJob", "MetricDefinitions": metrics}
     machine = {"EcsSpec": "ecs.c6.large", "EcsCount": 1}
@@ -90,6 +94,12 @@ def _run_jobs(target: Target) -> None:
             target.send(ProbeCall(PAI_STUDIO, "CreateTrainingJob", JOBS, "POST", body=body)).body["TrainingJobId"]
         )
     deadline = time.monotonic() + PATIENCE
+    metrics_of = ProbeCall(PAI_STUDIO, "ListTrainingJobMetrics", f"{JOBS}/{made[10]}/metrics")
+    while not target.send(metrics_of).rows("Metrics"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.1)
+    seen.touch()
     while (
         any(status_of(target, job_id) != "Succeed" for job_id in made[:11]) or status_of(target, made[11]) != "Running"
     ):
@@ -274,6 +284,61 @@ def test_nothing_is_sent_when_the_jobs_may_cost_too_much(target: Target) -> None
         verify(target, lambda _: None, sender=Silent(), paid=dear)
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "expected"),
+    [
+        ("access_key_secret", "wrong", "refuses GetWorkspace: SignatureDoesNotMatch (HTTP 400); check access key"),
+        ("access_key_id", "LTAIwrong", "refuses GetWorkspace: InvalidAccessKeyId.NotFound (HTTP 404)"),
+        ("workspace_id", "999", "refuses GetWorkspace: WorkspaceNotFound (HTTP 404)"),
+        ("api", "http://127.0.0.1:9", "127.0.0.1:9 does not answer (ConnectionRefusedError"),
+    ],
+)
+def test_a_connection_that_can_not_work_is_named_and_nothing_is_tried(
+    pai: LocalPAI, capsys: pytest.CaptureFixture[str], member: str, value: str, expected: str
+) -> None:
+    before = pai.faults.counts()
+    uri = replace(pai.ready, **{member: value}).airflow_conn_uri
+    assert main(["verify", "--conn-uri", uri]) == 1
+    shown = capsys.readouterr()
+    assert expected in shown.err
+    assert not set(re.findall("^(true|false|untested) ", shown.out, re.MULTILINE))
+    after = pai.faults.counts()
+    assert {name for name in after if after[name] != before.get(name, 0)} <= {"GetWorkspace", "*"}
+
+
+def test_what_a_right_is_missing_for_is_untested_and_nothing_is_left_to_delete(target: Target) -> None:
+    class Forbidding:
+        def send(self, ask: ProbeCall) -> ProbeAnswer:
+            return ProbeAnswer(403, {"Code": "NoPermission"})
+
+        def send_object(self, ask: ObjectCall) -> ObjectAnswer:
+            return ObjectAnswer(403, {}, b"<Error><Code>AccessDenied</Code></Error>")
+
+    said: list[str] = []
+    found = verify(target, said.append, sender=Forbidding(), sleep=lambda _: None)
+    assert set(verdicts(found).values()) == {"untested"}
+    assert [line for line in said if "could not delete" in line] == []
+
+
+def test_a_connection_of_airflow_is_read_with_its_credentials(
+    pai: LocalPAI, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = {
+        "region_id": pai.ready.region_id,
+        "workspace_id": pai.ready.workspace_id,
+        "endpoint": pai.ready.api,
+        "oss_endpoint": pai.ready.oss,
+        "credential_type": "default",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_PAI_OTHER", json.dumps({"conn_type": "pai", "extra": extra}))
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", pai.ready.access_key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", pai.ready.access_key_secret)
+    assert main(["verify", "--conn-id", "pai_other", "--probe", "jobs.sort"], connection_of=read_connection) == 0
+    assert "1 true" in capsys.readouterr().out
+    assert main(["verify", "--conn-id", "pai_absent"], connection_of=read_connection) == 1
+    assert "there is no connection 'pai_absent'" in capsys.readouterr().err
+
+
 class Silent:
     """Fails the test when anything is sent."""
 
@@ -327,6 +392,18 @@ def test_neither_output_nor_report_shows_a_value(
     [
         (["--conn-uri", "pai://canary:canary@/?region_id=x"], "the connection lacks workspace_id"),
         (["--conn-uri", "pai://[canary"], "--conn-uri: it is no URI"),
+        (["--conn-uri", ""], "--conn-uri: it is empty; name a connection of Airflow with --conn-id"),
+        (["--conn-uri", "mysql://a:canary@/?region_id=x&workspace_id=1"], "--conn-uri: it is no URI such as pai://"),
+        (["--conn-uri", '{"conn_type": "pai", "password": "canary"}'], "--conn-id reads connections in JSON"),
+        (
+            ["--conn-uri", "pai:///?region_id=x&workspace_id=1&credential_type=default"],
+            "its credentials are no key and secret; name the connection with --conn-id",
+        ),
+        (
+            ["--conn-uri", "pai://a:canary@/?region_id=x&workspace_id=1&network=lan"],
+            "network must be 'public' or 'vpc'",
+        ),
+        (["--conn-id", "pai_default"], "read by the command pai-local only"),
         (["--conn-uri", "pai://a:b@/?region_id=x&workspace_id=1", "--probe", "zzz"], "there is no probe zzz"),
         (
             ["--conn-uri", "pai://a:b@/?region_id=x&workspace_id=1", "--paid"],

@@ -29,7 +29,7 @@ with DAG("churn", schedule=None):
 GOOD = "echo auc=0.9; echo m > $PAI_OUTPUT_MODEL/model.txt"
 
 
-def run_pytest(folder: Path, tests: str, *options: str, ini: str = "") -> str:
+def run_pytest(folder: Path, tests: str, *options: str, ini: str = "", code: int = 0) -> str:
     """Run tests of another project; return what pytest printed."""
     (folder / "pytest.ini").write_text(f"[pytest]\n{ini}")
     (folder / "test_it.py").write_text(textwrap.dedent(tests))
@@ -57,7 +57,7 @@ def run_pytest(folder: Path, tests: str, *options: str, ini: str = "") -> str:
         text=True,
         timeout=600,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
@@ -90,6 +90,20 @@ def test_a_failing_job_is_seen_and_its_log_too(tmp_path: Path) -> None:
                 run.xcom("train")
         """,
     )
+
+
+def test_a_test_that_fails_shows_why_its_dag_did(tmp_path: Path) -> None:
+    (tmp_path / "churn.py").write_text(DAG.format(command="echo out of luck; exit 3"))
+    shown = run_pytest(
+        tmp_path,
+        """
+        def test_my_dag(local_pai):
+            assert local_pai.run_dag("churn.py").state == "success"
+        """,
+        code=1,
+    )
+    assert "churn.py: failed, tasks {'train': 'failed'}" in shown
+    assert "out of luck" in shown
 
 
 def test_faults_are_named_and_each_test_begins_with_a_clean_server(tmp_path: Path) -> None:

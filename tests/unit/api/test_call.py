@@ -9,7 +9,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.api.call import Call, decode_answer, decode_error, segment
+from airflow_provider_pai.api.call import Call, decode_answer, decode_error, present, segment
 from airflow_provider_pai.api.endpoints import AI_WORKSPACE, DLC, PAI_STUDIO, console_url, oss_url, service_url
 from airflow_provider_pai.errors import (
     APIError,
@@ -310,3 +310,23 @@ def test_the_console_link_is_pais() -> None:
     assert console_url("cn-hangzhou", "12345", "train1") == (
         "https://pai.console.aliyun.com/?regionId=cn-hangzhou&workspaceId=12345#/training/jobs/train1"
     )
+
+
+@pytest.mark.parametrize("value", [{1}, float("nan"), b"x", {(1,): 2}, "\ud800", 10**5000, object()], ids=range(7))
+def test_a_member_of_a_body_that_is_no_json_is_named(value: object) -> None:
+    with pytest.raises(SpecError) as caught:
+        Call(PAI_STUDIO, "X", "POST", "/x", dict, body={"fine": 1, "odd": {"deep": [value]}}).content()
+    assert [problem.argument for problem in caught.value.problems] == ["odd"]
+
+
+@pytest.mark.parametrize("body", [[1], "text", {1: 2, "a": 3}])
+def test_a_body_that_is_no_dict_of_names_is_refused(body: Any) -> None:
+    with pytest.raises(SpecError, match=r"^config must"):
+        Call(PAI_STUDIO, "X", "POST", "/x", dict, body=body).content()
+
+
+def test_parameters_that_are_not_given_are_left_out_and_others_must_be_texts() -> None:
+    assert present({"a": None, "b": "", "c": "x"}) == {"c": "x"}
+    for odd in (0, False, [], {}):
+        with pytest.raises(SpecError, match=r"^a must be a text"):
+            present({"a": odd})  # type: ignore[dict-item]

@@ -70,6 +70,7 @@ SECRET_TEXTS = [
     f"Server=h;Uid=me;Pwd={CANARY};",
     f"DefaultEndpointsProtocol=https;AccountName=me;AccountKey={CANARY}==;",
     f"postgres://me:{CANARY}@host/db",
+    f"there is no file or folder: 'https:/me:{CANARY}@host/x'",
     f"mysql://me:p@{CANARY}/w@host/db",
     f"redis://:{CANARY}@host:6379/0",
     f"git clone https://{CANARY}@github.com/me/x",

@@ -53,6 +53,12 @@ def test_before_its_job_a_task_waits_in_airflow() -> None:
         assert word in found["lines"][0]
 
 
+def test_the_page_of_a_function_asks_again_since_it_may_submit_a_job() -> None:
+    found = task_view(task("running", trains=False, is_function=True))
+    assert (found["state"], found["next_s"]) == ("none", 5.0)
+    assert "PAITrainingHook().train(...)" in found["lines"][0]
+
+
 def test_a_task_without_a_job_says_why() -> None:
     for other in (task("running", trains=False), task("running", on_worker=True)):
         found = task_view(other)

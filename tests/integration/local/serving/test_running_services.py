@@ -23,7 +23,7 @@ factor = int(pathlib.Path(os.environ["MODEL_MOUNT_PATH"], "factor.txt").read_tex
 def predict(body: dict):
     return {"predictions": [factor * x for x in body["instances"]]}
 
-uvicorn.run(app, host="0.0.0.0", port=8000)
+uvicorn.run(app, host="0.0.0.0", port=int(os.environ["LISTENING_PORT"]))
 """
 WSGI = """
 from wsgiref.simple_server import make_server
@@ -173,7 +173,9 @@ def test_a_deep_home_is_no_hindrance(build: Build, tmp_path: Path) -> None:
     assert harness.ask(name).status_code == 200
 
 
-def test_an_instance_sees_nothing_of_the_server_and_reaches_nothing_but_itself(harness: LocalServingHarness) -> None:
+@pytest.mark.parametrize("mode", ISOLATING)
+def test_an_instance_sees_nothing_of_the_server_and_reaches_nothing_but_itself(build: Build, mode: Mode) -> None:
+    harness = build(mode)
     script = (
         f"""
 import os, socket
@@ -199,7 +201,7 @@ except OSError as error:
          "pip could not install"),
         ({"prepare": {"pythonRequirements": ["-r /etc/passwd"]}}, "PrepareFailed", "option of pip"),
         ({"prepare": {"pythonRequirementsPath": "/ml/usercode/requirements.txt"}}, "PrepareFailed", "no file"),
-        ({"command": ["no-such-program"]}, "CrashLoopBackOff", "no-such-program: No such file or directory"),
+        ({"command": ["no-such-program"]}, "CrashLoopBackOff", "no-such-program: "),
         ({"script": "echo it is broken; exit 3"}, "CrashLoopBackOff", "it is broken"),
         ({"script": "sleep 600", "startup_check": {"tcp_socket": {"port": 8000}, "period_seconds": 0.2}},
          "StartupProbeFailed", "did not answer"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pai.model.monitor.curve import Curve, downsampled, listed_curves, reported_curves
+from airflow_provider_pai.model.monitor.curve import (
+    MOST_POINTS,
+    Curve,
+    downsampled,
+    listed_curves,
+    reported_curves,
+    sent_points,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,7 +71,23 @@ def test_fewer_points_keep_order_ends_and_extremes(values: list[float | None], m
         assert (kept[0], kept[-1]) == (points[0], points[-1])
 
 
-@pytest.mark.parametrize("count", [0, 1, 600])
+@pytest.mark.parametrize("count", [0, 1, MOST_POINTS])
 def test_few_points_stay_as_they_are(count: int) -> None:
     points = [(float(place), 1.0) for place in range(count)]
     assert downsampled(points) == points
+
+
+def test_a_curve_of_ten_thousand_points_is_sent_in_ten_kilobytes() -> None:
+    points = [(step * 1.0000001, math.exp(-step / 3000)) for step in range(10_000)]
+    assert len(json.dumps(sent_points(points, MOST_POINTS))) < 10_000
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_a_value_that_is_sent_is_right_to_six_digits(place: float, value: float) -> None:
+    ((sent_place, sent_value),) = json.loads(json.dumps(sent_points([(place, value)], 4), allow_nan=False))
+    assert sent_place == pytest.approx(place, rel=1e-8)
+    assert sent_value == pytest.approx(value, rel=1e-5)
+
+
+def test_a_value_that_is_no_number_stays_one() -> None:
+    assert sent_points([(3.0, None)], 4) == [[3, None]]
