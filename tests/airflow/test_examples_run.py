@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +74,8 @@ def approving(cloud: LocalPAI, model_name: str) -> Iterator[None]:
     registry = ModelRegistry(client, config.workspace_id, logging.getLogger(__name__))
 
     def approve() -> None:
-        while not over.wait(1):
+        while not over.is_set():
+            time.sleep(1)
             model = registry.find(model_name)
             if model and (version := registry.newest(model, "Pending")):
                 registry.decide(model, version.name, "Approved", by="a person")

@@ -16,6 +16,7 @@ from airflow_provider_pai.plugin.page_state import PageStates
 from airflow_provider_pai.plugin.shared import SharedObservations
 from airflow_provider_pai.plugin.task_page import JobAddress, TaskOnPage
 from airflow_provider_pai.plugin.trouble import NotThisTasksJobError, trouble_of, unanswered
+from devtools.waits import PATIENCE
 
 ADDRESS = JobAddress(TaskPlace("dag", "run", "train"), "train1", (("pai_conn_id", "pai_x"),))
 REFUSED = ("GetTrainingJob", 400, "Some.Code", "some words", "request-1")
@@ -80,7 +81,7 @@ class HeldObserver:
 
     def observe(self) -> Any:
         self.looks.append("look")
-        self.let_go.wait(60)
+        self.let_go.wait(PATIENCE)
         raise errors.TransportError("GetTrainingJob: no answer from pai.example", sent=False)
 
     def close(self) -> None:

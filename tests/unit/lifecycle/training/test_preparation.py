@@ -14,6 +14,7 @@ from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation
 from airflow_provider_pai.model.training.arguments import checked_spec
+from devtools.waits import PATIENCE
 
 
 def preparation() -> JobPreparation:
@@ -42,7 +43,7 @@ def test_the_reading_of_inputs_ends_with_the_task_that_needs_them_no_more() -> N
 
     def check() -> None:
         reading.set()
-        assert is_over.wait(60)
+        assert is_over.wait(PATIENCE)
         raise PAIError("given up")
 
     def read(path: Path) -> None:
@@ -53,9 +54,9 @@ def test_the_reading_of_inputs_ends_with_the_task_that_needs_them_no_more() -> N
 
     thread = threading.Thread(target=read, args=[Path(__file__)])
     thread.start()
-    assert reading.wait(60)
+    assert reading.wait(PATIENCE)
     is_over.set()
-    thread.join(60)
+    thread.join(PATIENCE)
     assert [str(error) for error in ended] == ["given up"]
 
 
