@@ -29,6 +29,8 @@ LOOK_SECONDS = 1.0
 """Seconds between two looks at Airflow: its one API server also serves the tasks."""
 GRACE = 15.0
 """Seconds in which a wrong stop would have come: a triggerer that wakes calls ``on_kill`` within one."""
+SCHEDULER_THRESHOLD = 6.0
+"""Seconds of silence after which a scheduler counts as dead, and one that starts takes its tasks over."""
 TRIGGERER_THRESHOLD = 15.0
 """Seconds of silence after which another triggerer takes over."""
 
@@ -111,12 +113,17 @@ class TaskRun:
             lambda: self.harness.airflow.api.dag_run(self.run).state,
             RUN_ENDED.__contains__,
             f"the end of {self.run.run_id}",
+            timeout=4 * PATIENCE,
             interval=LOOK_SECONDS,
         )
 
     def mark(self, state: str) -> None:
-        """Mark the task, as a person does."""
-        _insist(lambda: self.harness.airflow.api.set_state(self.task, state))
+        """Mark the task, as a person does; one that has just come to this state by itself is left in it."""
+        try:
+            _insist(lambda: self.harness.airflow.api.set_state(self.task, state))
+        except AirflowAPIError as error:
+            if error.status != 409 or self.now.state != state:
+                raise
 
     def mark_run(self, state: str) -> None:
         """Mark the whole run, as a person does."""
