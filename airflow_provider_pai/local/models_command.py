@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,19 @@ def _reject(chosen: argparse.Namespace) -> int:
 
 
 def _decide(chosen: argparse.Namespace, status: str) -> int:
-    by = chosen.by or getpass.getuser()
+    by = chosen.by or _user()
     body = {"model": chosen.model, "version": chosen.version, "status": status, "by": by, "reason": chosen.reason}
     _ask(chosen.home, "POST", "model/decision", body)
     _print(f"version {chosen.version} of model {chosen.model} is {status}")
     return 0
+
+
+def _user() -> str:
+    """Return the name of the user; a container may run as a number that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise CommandError(f"user {os.getuid()} has no name here; name the one who decides with --by") from error
 
 
 def _ask(home: Path, method: str, control: str, body: dict[str, str] | None = None) -> dict[str, Any]:

@@ -71,6 +71,7 @@ MAY_NAP = {
     # That nothing happens can be seen only by waiting; Airflow's own races are not ours to wait for.
     "faults/test_cloud.py",
     "faults/test_people.py",
+    "faults/test_scheduler.py",
     "faults/test_triggerers.py",
     "dags/test_examples.py",
 }

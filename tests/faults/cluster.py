@@ -29,6 +29,8 @@ LOOK_SECONDS = 1.0
 """Seconds between two looks at Airflow: its one API server also serves the tasks."""
 GRACE = 15.0
 """Seconds in which a wrong stop would have come: a triggerer that wakes calls ``on_kill`` within one."""
+SCHEDULER_THRESHOLD = 6.0
+"""Seconds of silence after which a scheduler counts as dead, and one that starts takes its tasks over."""
 TRIGGERER_THRESHOLD = 15.0
 """Seconds of silence after which another triggerer takes over."""
 
@@ -111,6 +113,7 @@ class TaskRun:
             lambda: self.harness.airflow.api.dag_run(self.run).state,
             RUN_ENDED.__contains__,
             f"the end of {self.run.run_id}",
+            timeout=4 * PATIENCE,
             interval=LOOK_SECONDS,
         )
 

@@ -14,7 +14,7 @@ from airflow_provider_pai.local.running.sandbox import Mode
 from airflow_provider_pai.local.server import LocalPAI
 from devtools.cluster import AirflowCluster
 from devtools.postgres import PostgreSQL, find_programs
-from tests.faults.cluster import TRIGGERER_THRESHOLD, ClusterHarness
+from tests.faults.cluster import SCHEDULER_THRESHOLD, TRIGGERER_THRESHOLD, ClusterHarness
 from tests.faults.tokens import connection_uri, temporary_keys
 from tests.support.machine import missing
 
@@ -29,7 +29,7 @@ SETTINGS = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": f"{TRIGGERER_THRESHOLD:g}",
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": f"{SCHEDULER_THRESHOLD:g}",
 }
 CONNECTIONS = (
     "pai_default", "pai_held_before", "pai_held_during", "pai_held_after", "pai_outage", "pai_deletion", "pai_expiry",

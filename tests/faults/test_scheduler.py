@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import ClusterHarness, held
+from tests.faults.cluster import SCHEDULER_THRESHOLD, ClusterHarness, held
 
 pytestmark = pytest.mark.cluster
 
@@ -15,6 +16,8 @@ def test_the_scheduler_is_killed_with_its_tasks(harness: ClusterHarness, tmp_pat
     command = held(tmp_path / "go")
     waiting, deferred = (harness.start(dag_id, command).watched() for dag_id in ("sync_retried", "deferred_retried"))
     harness.airflow.kill("scheduler")
+    # One that starts sooner does not take over what the dead one ran, and looks again after five minutes only.
+    time.sleep(SCHEDULER_THRESHOLD + 1)
     harness.airflow.start_component("scheduler")
     harness.airflow.wait_ready("scheduler")
     waiting.wait("running", try_number=2)
