@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,9 +64,6 @@ def test_a_model_is_released_when_a_person_has_approved_it(cloud: LocalPAI, dags
     assert run.states["deploy"] == "success"
 
 
-LOOK_SECONDS = 1.0
-
-
 @contextmanager
 def approving(cloud: LocalPAI, model_name: str) -> Iterator[None]:
     """Approve each version of a model as soon as it waits for that."""
@@ -76,7 +74,8 @@ def approving(cloud: LocalPAI, model_name: str) -> Iterator[None]:
     registry = ModelRegistry(client, config.workspace_id, logging.getLogger(__name__))
 
     def approve() -> None:
-        while not over.wait(LOOK_SECONDS):
+        while not over.is_set():
+            time.sleep(1)
             model = registry.find(model_name)
             if model and (version := registry.newest(model, "Pending")):
                 registry.decide(model, version.name, "Approved", by="a person")

@@ -233,7 +233,7 @@ def test_the_connection_uri_is_what_airflow_reads(server: LocalPAI) -> None:
             "workspace_id": ready.workspace_id,
             "endpoint": ready.api,
             "oss_endpoint": ready.oss,
-            "log_delay": "0.000",
+            "log_delay": "0",
         }
 
 

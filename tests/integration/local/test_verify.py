@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_pai.api.endpoints import EAS, PAI_STUDIO, Service
-from airflow_provider_pai.command_line import read_connection
 from airflow_provider_pai.local.__main__ import main
 from airflow_provider_pai.local.http.faults import Fault, FaultKind
 from airflow_provider_pai.local.running.sandbox import Mode
@@ -282,61 +279,6 @@ def test_nothing_is_sent_when_the_jobs_may_cost_too_much(target: Target) -> None
     dear = PaidOptions("pytorch:1", "ecs.c6.large", price_per_hour=10, max_cost=8)
     with pytest.raises(TooExpensive, match=r"may cost 8\.33, which is more than --max-cost 8"):
         verify(target, lambda _: None, sender=Silent(), paid=dear)
-
-
-@pytest.mark.parametrize(
-    ("member", "value", "expected"),
-    [
-        ("access_key_secret", "wrong", "refuses GetWorkspace: SignatureDoesNotMatch (HTTP 400); check access key"),
-        ("access_key_id", "LTAIwrong", "refuses GetWorkspace: InvalidAccessKeyId.NotFound (HTTP 404)"),
-        ("workspace_id", "999", "refuses GetWorkspace: WorkspaceNotFound (HTTP 404)"),
-        ("api", "http://127.0.0.1:9", "127.0.0.1:9 does not answer (ConnectionRefusedError"),
-    ],
-)
-def test_a_connection_that_can_not_work_is_named_and_nothing_is_tried(
-    pai: LocalPAI, capsys: pytest.CaptureFixture[str], member: str, value: str, expected: str
-) -> None:
-    before = pai.faults.counts()
-    uri = replace(pai.ready, **{member: value}).airflow_conn_uri
-    assert main(["verify", "--conn-uri", uri]) == 1
-    shown = capsys.readouterr()
-    assert expected in shown.err
-    assert not set(re.findall("^(true|false|untested) ", shown.out, re.MULTILINE))
-    after = pai.faults.counts()
-    assert {name for name in after if after[name] != before.get(name, 0)} <= {"GetWorkspace", "*"}
-
-
-def test_what_a_right_is_missing_for_is_untested_and_nothing_is_left_to_delete(target: Target) -> None:
-    class Forbidding:
-        def send(self, ask: ProbeCall) -> ProbeAnswer:
-            return ProbeAnswer(403, {"Code": "NoPermission"})
-
-        def send_object(self, ask: ObjectCall) -> ObjectAnswer:
-            return ObjectAnswer(403, {}, b"<Error><Code>AccessDenied</Code></Error>")
-
-    said: list[str] = []
-    found = verify(target, said.append, sender=Forbidding(), sleep=lambda _: None)
-    assert set(verdicts(found).values()) == {"untested"}
-    assert [line for line in said if "could not delete" in line] == []
-
-
-def test_a_connection_of_airflow_is_read_with_its_credentials(
-    pai: LocalPAI, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    extra = {
-        "region_id": pai.ready.region_id,
-        "workspace_id": pai.ready.workspace_id,
-        "endpoint": pai.ready.api,
-        "oss_endpoint": pai.ready.oss,
-        "credential_type": "default",
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_PAI_OTHER", json.dumps({"conn_type": "pai", "extra": extra}))
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", pai.ready.access_key_id)
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", pai.ready.access_key_secret)
-    assert main(["verify", "--conn-id", "pai_other", "--probe", "jobs.sort"], connection_of=read_connection) == 0
-    assert "1 true" in capsys.readouterr().out
-    assert main(["verify", "--conn-id", "pai_absent"], connection_of=read_connection) == 1
-    assert "there is no connection 'pai_absent'" in capsys.readouterr().err
 
 
 class Silent:

@@ -16,7 +16,7 @@ from airflow_provider_pai.plugin.page_state import PageStates
 from airflow_provider_pai.plugin.shared import SharedObservations
 from airflow_provider_pai.plugin.task_page import JobAddress, TaskOnPage
 from airflow_provider_pai.plugin.trouble import NotThisTasksJobError, trouble_of, unanswered
-from tests.support.waits import PATIENCE
+from devtools.waits import PATIENCE
 
 ADDRESS = JobAddress(TaskPlace("dag", "run", "train"), "train1", (("pai_conn_id", "pai_x"),))
 REFUSED = ("GetTrainingJob", 400, "Some.Code", "some words", "request-1")

@@ -14,7 +14,7 @@ from airflow_provider_pai.errors import PAIError
 from airflow_provider_pai.lifecycle.log import Log
 from airflow_provider_pai.lifecycle.training.preparation import JobPreparation
 from airflow_provider_pai.model.training.arguments import checked_spec
-from tests.support.waits import PATIENCE
+from devtools.waits import PATIENCE
 
 
 def preparation() -> JobPreparation:
