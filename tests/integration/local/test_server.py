@@ -17,6 +17,7 @@ import oss2
 import pytest
 import requests
 from airflow.models.connection import Connection as StoredConnection
+from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import Connection
 
 from airflow_provider_pai.api import images, machines, training, workspaces
@@ -228,13 +229,19 @@ def test_the_connection_uri_is_what_airflow_reads(server: LocalPAI) -> None:
         assert (connection.login, connection.password) == (ready.access_key_id, ready.access_key_secret)
         # Airflow's own model reads digits as a number.
         extra = {name: str(value) for name, value in connection.extra_dejson.items()}
+        assert float(extra.pop("log_delay")) == 0
         assert extra == {
             "region_id": ready.region_id,
             "workspace_id": ready.workspace_id,
             "endpoint": ready.api,
             "oss_endpoint": ready.oss,
-            "log_delay": "0",
         }
+
+
+def test_airflow_finds_no_text_too_short_to_mask_in_the_connection(server: LocalPAI) -> None:
+    shortest = conf.getint("logging", "min_length_masked_secret", fallback=5)
+    short = [name for name, value in server.ready.extra.items() if len(value) < shortest]
+    assert short == [], "Airflow warns of them in each task's log"
 
 
 def test_the_connection_uri_takes_any_secret() -> None:
