@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-_SHOWN_LINES = 40
+_SHOWN_LINES = 150
+"""The traceback of a failed task is long, and what its job printed comes before it."""
 _CHILD = "airflow_provider_pai.testing.dag_process"
 
 

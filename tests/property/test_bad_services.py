@@ -58,7 +58,7 @@ BAD: Mapping[str, Sequence[Any]] = {
         {"a": float("nan")},
     ),
     "strategy": (*_NOT_TEXTS, None, "", "big_bang", "Canary"),
-    "steps": (*_NOT_DICTS, [], [50, 10], [0, 100], [101], ["10"], [10, 10]),
+    "steps": (*_NOT_DICTS, [], [50, 10], [0, 100], [101], ["ten"], [10, 10]),
     "step_pause": (-1, "x", None, True, float("inf")),
     "smoke_test": (5, "GET /", ["a"], {"pth": "/"}, {"path": "x"}, {"timeout": -1}, {"method": "FETCH"}),
     "on_failure": ("", "ignore", None, True),

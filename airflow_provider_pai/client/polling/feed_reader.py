@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 
 from airflow_provider_pai.client.polling.change_feed import ChangeFeed, FeedLook, NotAFeedError, UnreliableFeedError
+from airflow_provider_pai.client.polling.event_wait import wait_at_most
 from airflow_provider_pai.client.polling.interval import LOOK_INTERVAL, OUTAGE_INTERVAL, Backoff, feed_interval
 from airflow_provider_pai.client.polling.store import SubscriptionStore
 from airflow_provider_pai.client.polling.sweep import Sweep
@@ -200,7 +201,4 @@ class FeedReader:
     async def _wait_until_wanted(self) -> None:
         self._changed.clear()
         left = self._off_until - self._clock()
-        try:
-            await asyncio.wait_for(self._changed.wait(), left if 0 < left < inf else None)
-        except TimeoutError:
-            return
+        await wait_at_most(self._changed, left if 0 < left < inf else None)

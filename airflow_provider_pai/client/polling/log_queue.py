@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from airflow_provider_pai.client.logs.task_log import TaskLog
+from airflow_provider_pai.client.polling.event_wait import wait_at_most
 from airflow_provider_pai.client.polling.rate_limit import RateLimiter
 from airflow_provider_pai.client.polling.subscription import Subscription
 from airflow_provider_pai.model.training.status import JobSnapshot
@@ -106,10 +107,7 @@ class LogReadQueue:
                 self._next_read = max(now, self._next_read) + 1 / READS_PER_SECOND
                 return heappop(queue)
             self._added.clear()
-            try:
-                await asyncio.wait_for(self._added.wait(), wait if queue else None)
-            except TimeoutError:
-                continue
+            await wait_at_most(self._added, wait if queue else None)
 
     def _choose(self, now: float) -> tuple[list[_Turn], float]:
         """Return the queue that is next, and the seconds until then; count a quiet read that is due."""

@@ -19,6 +19,7 @@ from airflow_provider_pai.client.logs.paging import PageSizes
 from airflow_provider_pai.client.logs.task_log import TaskLog
 from airflow_provider_pai.client.polling.change_feed import ChangeFeed
 from airflow_provider_pai.client.polling.cycle import SINGLE_LOOKS, CycleResult, PollContext, PollCycle
+from airflow_provider_pai.client.polling.event_wait import wait_at_most
 from airflow_provider_pai.client.polling.feed_reader import FeedReader
 from airflow_provider_pai.client.polling.interval import QUIET_LOOK_INTERVAL, UNEVEN, Backoff
 from airflow_provider_pai.client.polling.job_lister import JobLister
@@ -216,9 +217,7 @@ class StatusPoller:
     async def _wait_for_next(self) -> None:
         while (left := self._next - self._clock()) > 0:
             self._woken.clear()
-            try:
-                await asyncio.wait_for(self._woken.wait(), None if left == inf else left)
-            except TimeoutError:
+            if not await wait_at_most(self._woken, None if left == inf else left):
                 return
 
     def _wake(self, when: float) -> None:
