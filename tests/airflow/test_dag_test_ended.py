@@ -49,8 +49,9 @@ DEPLOYING = """
 """
 FOOT = """
 if __name__ == "__main__":
-    # A process that was started in the background ignores SIGINT.
+    # A process that was started in the background ignores SIGINT, and one that nohup has started SIGHUP.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     dag.test()
 """
 # Airflow 2.11 ends the process itself, and only at SIGTERM.
