@@ -123,6 +123,10 @@ with DAG("pipeline", schedule=None) as dag:
 """
 
 
+_DAG_TIMEOUT = 1200.0
+"""Seconds for one DAG: a matrix may run at the lowest priority."""
+
+
 def run_dags(examples: Path) -> int:
     """Run the pipeline and the quick examples on local PAI, and return how many DAGs that were."""
     from airflow_provider_pai.local.server import LocalPAI
@@ -133,7 +137,7 @@ def run_dags(examples: Path) -> int:
         pipeline.write_text(PIPELINE)
         server = PAITestServer(pai, "pai_default")
         for file in (pipeline, *(examples / name for name in QUICK_EXAMPLES)):
-            run = server.run_dag(file, file.stem)
+            run = server.run_dag(file, file.stem, timeout=_DAG_TIMEOUT)
             if run.state != "success":
                 raise AssertionError(f"{run.output[-6000:]}\n{file.stem} is {run.state}: {dict(run.states)}")
     return 1 + len(QUICK_EXAMPLES)

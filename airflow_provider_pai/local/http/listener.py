@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOST = "127.0.0.1"
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _GRACE = 2
+_IDLE = 60
+"""Seconds that a connection may be idle. With the 5 of uvicorn's a client on a busy machine may meet its very end."""
 
 
 class CuttableProtocol(H11Protocol):
@@ -109,6 +111,7 @@ class Listener:
             access_log=False,
             date_header=False,
             server_header=False,
+            timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=_GRACE,
         )
         self._server = server = uvicorn.Server(config)
