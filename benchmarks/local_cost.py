@@ -19,6 +19,7 @@ from airflow_provider_pai.api.training import get_training_job, list_training_jo
 from airflow_provider_pai.client.credentials.factory import credentials_provider
 from airflow_provider_pai.client.transport.config import ClientConfig
 from airflow_provider_pai.client.transport.http import PAIClient
+from airflow_provider_pai.local.home import Home
 from airflow_provider_pai.local.jobs import transitions
 from airflow_provider_pai.local.jobs.store import LOCAL, JobStore
 from airflow_provider_pai.model.training.ownership import KEY_LABEL
@@ -107,6 +108,8 @@ def fill(home: Path, jobs: int) -> str:
 
     Written as the server writes them, but not one by one through its disk: that would take minutes.
     """
+    # A server takes no folder with files that were not a server's.
+    Home(home).release()
     store = JobStore(home, lambda: datetime.now(UTC))
     labels = {KEY_LABEL: "0", "team": "a", "airflow.dag": "benchmark", "airflow.task": "train"}
     spec = TrainingJobSpec("true", "ecs.c6.large", image_uri="none:1", job_name="job", labels=labels)
